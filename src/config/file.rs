@@ -1,0 +1,1 @@
+//! `preflight.toml` into a [`Config`](super::Config).

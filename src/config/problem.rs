@@ -1,0 +1,1 @@
+//! An error in the configuration, at its place.

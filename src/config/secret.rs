@@ -1,0 +1,113 @@
+//! A value that can be used and not be read.
+
+use std::fmt;
+
+use aws_lc_rs::hmac;
+use secrecy::{ExposeSecret, SecretString};
+
+use super::Mode;
+
+/// A secret. It cannot be serialised, and what is printed of it is its kind, its mode and its last four characters.
+#[derive(Clone)]
+pub struct Secret(SecretString);
+
+impl Secret {
+    /// Takes a value out of sight.
+    pub fn new(value: impl Into<String>) -> Self {
+        Self(SecretString::from(value.into()))
+    }
+
+    /// The mode that the prefix names: `sk_live_…` is live.
+    #[must_use]
+    pub fn mode(&self) -> Option<Mode> {
+        mode_of(self.0.expose_secret())
+    }
+
+    /// Whether Stripe calls it a restricted key, `rk_…`.
+    #[must_use]
+    pub fn is_restricted(&self) -> bool {
+        self.0.expose_secret().starts_with("rk_")
+    }
+
+    /// The Stripe account that a key's body names, `acct_1…`. Undocumented by Stripe but consistent: the body is `51`,
+    /// then the account's last fifteen characters (facts.md, A1). `None` where the key does not have that layout.
+    #[must_use]
+    pub fn stripe_account(&self) -> Option<String> {
+        account_of(self.0.expose_secret())
+    }
+
+    /// The value of an `Authorization` header.
+    #[must_use]
+    pub fn bearer(&self) -> Option<reqwest::header::HeaderValue> {
+        let mut value = reqwest::header::HeaderValue::from_str(&format!("Bearer {}", self.0.expose_secret())).ok()?;
+        value.set_sensitive(true);
+        Some(value)
+    }
+
+    /// The hexadecimal HMAC-SHA256 that Stripe signs a delivery with: of `<timestamp>.<body>`, keyed by the whole secret,
+    /// `whsec_` included (facts.md, A1 and A5).
+    #[must_use]
+    pub fn sign(&self, timestamp: i64, body: &[u8]) -> String {
+        let key = hmac::Key::new(hmac::HMAC_SHA256, self.0.expose_secret().as_bytes());
+        let mut context = hmac::Context::with_key(&key);
+        context.update(timestamp.to_string().as_bytes());
+        context.update(b".");
+        context.update(body);
+        context.sign().as_ref().iter().fold(String::new(), |mut hex, byte| {
+            use fmt::Write;
+            let _ = write!(hex, "{byte:02x}");
+            hex
+        })
+    }
+
+    /// A number that tells two secrets apart within a run, and tells nothing else.
+    #[must_use]
+    pub fn fingerprint(&self) -> u64 {
+        use std::hash::{DefaultHasher, Hash, Hasher};
+        let mut hasher = DefaultHasher::new();
+        self.0.expose_secret().hash(&mut hasher);
+        hasher.finish()
+    }
+
+    /// `text` with every occurrence of the secret replaced by what may be shown of it.
+    #[must_use]
+    pub fn redact(&self, text: &str) -> String {
+        let value = self.0.expose_secret().trim();
+        // A placeholder such as "x" would tear every word apart, and is no secret.
+        if value.len() < 8 { text.to_owned() } else { text.replace(value, &self.to_string()) }
+    }
+}
+
+impl fmt::Display for Secret {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let value = self.0.expose_secret().trim();
+        let prefix = ["sk_live_", "sk_test_", "rk_live_", "rk_test_", "whsec_"].into_iter().find(|prefix| value.starts_with(prefix));
+        let prefix = prefix.unwrap_or_default();
+        let body: Vec<char> = value[prefix.len()..].chars().collect();
+        // Four characters of a short value would be most of it.
+        let end: String = if body.len() < 12 { String::new() } else { body[body.len() - 4..].iter().collect() };
+        write!(formatter, "{prefix}…{end}")
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "Secret({self})")
+    }
+}
+
+/// The mode that the prefix of a key names.
+pub(crate) fn mode_of(key: &str) -> Option<Mode> {
+    match key.splitn(3, '_').nth(1)? {
+        "live" => Some(Mode::Live),
+        "test" => Some(Mode::Test),
+        _ => None,
+    }
+}
+
+/// The account that the body of a Stripe key names.
+pub(crate) fn account_of(key: &str) -> Option<String> {
+    let body = key.splitn(3, '_').nth(2)?.strip_prefix("51")?;
+    let account = body.get(..15)?;
+    account.bytes().all(|byte| byte.is_ascii_alphanumeric()).then(|| format!("acct_1{account}"))
+}
