@@ -1,1 +1,215 @@
-//! Runner.
+//! The runner: all checks at once, and what comes of them.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use crate::check::{CheckId, Finding};
+use crate::config::{Mode, Waiver};
+use crate::world::Logged;
+
+/// Everything that a run found out. Renderers turn it into text and decide nothing.
+#[derive(Debug, Clone)]
+pub struct Report {
+    /// `project.name`.
+    pub project: String,
+    /// The mode that was wanted.
+    pub mode: Mode,
+    /// When the run began.
+    pub started_at: Timestamp,
+    /// How long it took.
+    pub duration: Duration,
+    /// Why it ended before its time, where it did.
+    pub interruption: Option<Interruption>,
+    /// The verdict.
+    pub decision: Decision,
+    /// How many of the required checks were seen to pass.
+    pub coverage: Coverage,
+    /// Every check, in the order of the registry.
+    pub checks: Vec<CheckReport>,
+    /// What the waivers did.
+    pub waivers: Vec<WaiverReport>,
+    /// Every request that was made, in the order in which they were answered.
+    pub requests: Vec<Logged>,
+}
+
+/// The verdict.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Decision {
+    /// Every required check was seen to pass.
+    Go,
+    /// Something failed.
+    NoGo,
+    /// Nothing failed, but a required check is unknown, skipped or was left out.
+    NotProven,
+    /// No check ran.
+    NothingRan,
+}
+
+/// What ended a run early.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Interruption {
+    /// Ctrl-C.
+    Interrupt,
+    /// `kill`, or a CI that takes its machine back.
+    Terminate,
+    /// `--deadline`.
+    Deadline,
+}
+
+/// How much of what is required was verified.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Coverage {
+    /// Required checks that apply.
+    pub required: usize,
+    /// Those of them that were seen to pass.
+    pub verified: usize,
+}
+
+/// What came of one check.
+#[derive(Debug, Clone)]
+pub struct CheckReport {
+    /// Its id.
+    pub id: CheckId,
+    /// Its title, ready for a line of a list.
+    pub title: String,
+    /// Whether the verdict needs it.
+    pub required: bool,
+    /// The word for it.
+    pub status: Status,
+    /// From its start to its end; much of it is waiting for what others asked too.
+    pub duration: Duration,
+    /// The checks whose findings stand in its way.
+    pub blocked_by: Vec<CheckId>,
+    /// Why it is unknown, skipped, not applicable or waived; one sentence each.
+    pub reasons: Vec<String>,
+    /// What was seen where it passed; one sentence for each subject.
+    pub seen: Vec<String>,
+    /// What is wrong.
+    pub findings: Vec<Reported>,
+}
+
+/// A finding in a report.
+#[derive(Debug, Clone)]
+pub struct Reported {
+    /// The subject in the user's words; empty for the deployment as a whole.
+    pub subject: String,
+    /// The finding.
+    pub finding: Finding,
+    /// The waiver that covers it: its place in [`Report::waivers`].
+    pub waived_by: Option<usize>,
+    /// The command that shows whether the mend worked.
+    pub verify: String,
+}
+
+/// The word for a check.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Status {
+    /// As it should be.
+    Pass,
+    /// As it should be, with a warning.
+    Warn,
+    /// Not as it should be.
+    Fail,
+    /// Could not look.
+    Unknown,
+    /// Nothing failed, but a finding of another check stands in the way; or left out by hand.
+    Skipped,
+    /// Does not apply here.
+    NotApplicable,
+    /// Not as it should be, or not seen, and covered by a waiver.
+    Waived,
+    /// As it should be, but a request had to be made again.
+    Flaky,
+}
+
+impl Status {
+    /// All of them, in the order in which summaries count them.
+    pub const ALL: [Self; 8] = [
+        Self::Pass,
+        Self::Warn,
+        Self::Fail,
+        Self::Unknown,
+        Self::Skipped,
+        Self::NotApplicable,
+        Self::Waived,
+        Self::Flaky,
+    ];
+
+    /// The word that every report uses.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Pass => "pass",
+            Self::Warn => "warn",
+            Self::Fail => "fail",
+            Self::Unknown => "unknown",
+            Self::Skipped => "skipped",
+            Self::NotApplicable => "na",
+            Self::Waived => "waived",
+            Self::Flaky => "flaky",
+        }
+    }
+
+    /// Whether somebody looked and saw that it is as it should be.
+    #[must_use]
+    pub const fn is_verified(self) -> bool {
+        matches!(self, Self::Pass | Self::Warn | Self::Flaky)
+    }
+}
+
+/// A waiver and what it did in this run.
+#[derive(Debug, Clone)]
+pub struct WaiverReport {
+    /// The waiver as it stands in `preflight.toml`.
+    pub waiver: Waiver,
+    /// What became of it.
+    pub effect: WaiverEffect,
+}
+
+/// What became of a waiver.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum WaiverEffect {
+    /// It covers something in this run.
+    Used,
+    /// Nothing was there for it to cover.
+    Unused,
+    /// Its day is over, so it covers nothing.
+    Expired,
+}
+
+impl Report {
+    /// How many checks have a status.
+    #[must_use]
+    pub fn count(&self, status: Status) -> usize {
+        self.checks.iter().filter(|check| check.status == status).count()
+    }
+
+    /// The exit status of `run`, as documented in the README.
+    #[must_use]
+    pub const fn exit_code(&self) -> u8 {
+        match (self.interruption, self.decision) {
+            (Some(Interruption::Interrupt), _) => 130,
+            (Some(Interruption::Terminate), _) => 143,
+            (_, Decision::Go) => 0,
+            (_, Decision::NoGo) => 1,
+            (_, Decision::NotProven) => 2,
+            (_, Decision::NothingRan) => 4,
+        }
+    }
+
+    /// What to do next, in one sentence.
+    #[must_use]
+    pub fn next_action(&self) -> String {
+        let failing = || self.checks.iter().filter(|check| check.status == Status::Fail).flat_map(|check| &check.findings);
+        if let Some(first) = failing().find(|reported| reported.waived_by.is_none()) {
+            return format!("{} Then: {}", first.finding.fix.summary, first.verify);
+        }
+        let open = self.checks.iter().find(|check| check.required && matches!(check.status, Status::Unknown | Status::Skipped));
+        match (self.decision, open) {
+            (Decision::Go, _) => "Nothing: every required check was seen to pass.".to_owned(),
+            (_, Some(check)) => format!("See why {} could not be verified: {}", check.id, check.reasons.join(" ")),
+            _ => "Choose at least one check that applies.".to_owned(),
+        }
+    }
+}

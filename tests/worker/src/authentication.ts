@@ -1,0 +1,39 @@
+//! Who is asking: the bearer token, verified by Clerk's SDK against the instance's own keys.
+
+import { verifyToken } from "@clerk/backend";
+
+import { list, type Environment } from "./environment";
+import { clerkAddress } from "./providers";
+import { Refusal } from "./refusal";
+import { free } from "./tiers";
+
+export interface Claims {
+  sub: string;
+  plan?: unknown;
+}
+
+export function bearerToken(request: Request): string {
+  const [scheme, token] = (request.headers.get("authorization") ?? "").split(" ");
+  if (scheme !== "Bearer" || !token) {
+    throw new Refusal(401, "Missing or invalid Authorization header");
+  }
+  return token;
+}
+
+export async function authenticate(request: Request, environment: Environment): Promise<Claims> {
+  const token = bearerToken(request);
+  try {
+    return await verifyToken(token, {
+      secretKey: environment.CLERK_SECRET_KEY,
+      authorizedParties: list(environment.CLERK_AUTHORIZED_PARTIES ?? ""),
+      ...clerkAddress(environment),
+    });
+  } catch {
+    throw new Refusal(401, "Invalid or expired token");
+  }
+}
+
+/** Clerk writes `null` into a claim whose metadata is absent: nobody has bought anything yet. */
+export function planOf(claims: Claims): string {
+  return typeof claims.plan === "string" && claims.plan !== "" ? claims.plan : free.id;
+}

@@ -1,0 +1,123 @@
+//! What a customer buys and manages: Stripe's Checkout and its customer portal.
+
+import type { User } from "@clerk/backend";
+import type Stripe from "stripe";
+
+import type { Environment } from "./environment";
+import { clerkOf, stripeOf } from "./providers";
+import { messageOf, Refusal } from "./refusal";
+import { findPaidTier, type PaidTier } from "./tiers";
+import type { Visit } from "./visit";
+
+export interface Order {
+  user: User;
+  tier: PaidTier;
+  price: string;
+  /** Where the customer comes back to. */
+  site: string;
+}
+
+export async function createCheckout({ request, environment, parts }: Visit): Promise<Response> {
+  const { sub } = await parts.authenticate(request, environment);
+  const tier = findPaidTier((await bodyOf(request)).tier);
+  if (!tier) {
+    throw new Refusal(400, "Invalid tier");
+  }
+  const order: Order = {
+    user: await userOf(sub, environment),
+    tier,
+    price: parts.priceOf(tier, environment),
+    site: parts.returnTo(request, environment),
+  };
+  return linkFrom("Failed to create checkout session", async () => {
+    const stripe = stripeOf(environment);
+    if (order.user.publicMetadata.subscriptionId && customerOf(order.user)) {
+      return changeSubscription(stripe, String(order.user.publicMetadata.subscriptionId), order);
+    }
+    return stripe.checkout.sessions.create(parts.checkoutOf(order));
+  });
+}
+
+export async function openPortal({ request, environment, parts }: Visit): Promise<Response> {
+  const { sub } = await parts.authenticate(request, environment);
+  const customer = customerOf(await userOf(sub, environment));
+  if (!customer) {
+    throw new Refusal(400, "No active subscription found");
+  }
+  return linkFrom("Failed to create portal session", () =>
+    stripeOf(environment).billingPortal.sessions.create({
+      customer,
+      return_url: parts.returnTo(request, environment),
+      ...(environment.STRIPE_PORTAL_CONFIG_ID && {
+        configuration: environment.STRIPE_PORTAL_CONFIG_ID,
+      }),
+    }),
+  );
+}
+
+/**
+ * The user and the tier stand in both metadata: that of the session does not reach the
+ * subscription, whose own events come for as long as it lives.
+ */
+export function checkoutOf({ user, tier, price, site }: Order): Stripe.Checkout.SessionCreateParams {
+  const metadata = { userId: user.id, tier: tier.id };
+  const customer = customerOf(user);
+  const email = user.primaryEmailAddress?.emailAddress;
+  return {
+    mode: "subscription",
+    line_items: [{ price, quantity: 1 }],
+    success_url: `${site}/dashboard?checkout=success`,
+    cancel_url: `${site}/pricing`,
+    client_reference_id: user.id,
+    metadata,
+    subscription_data: { metadata },
+    ...(customer ? { customer } : email ? { customer_email: email } : {}),
+  };
+}
+
+/** From the deployment, never from the request: whoever sends that could lead a payer astray. */
+export function returnTo(_request: Request, environment: Environment): string {
+  return environment.FRONTEND_URL.replace(/\/$/, "");
+}
+
+/** Whoever already pays changes the plan at once: a second Checkout would charge twice. */
+async function changeSubscription(stripe: Stripe, id: string, { user, tier, price, site }: Order) {
+  const subscription = await stripe.subscriptions.retrieve(id);
+  await stripe.subscriptions.update(id, {
+    items: subscription.items.data.map((item) => ({ id: item.id, price })),
+    metadata: { userId: user.id, tier: tier.id },
+  });
+  return { url: `${site}/dashboard?checkout=success` };
+}
+
+async function linkFrom(
+  failure: string,
+  ask: () => Promise<{ url: string | null }>,
+): Promise<Response> {
+  try {
+    return Response.json({ url: (await ask()).url });
+  } catch (error) {
+    throw new Refusal(500, `${failure}: ${messageOf(error)}`);
+  }
+}
+
+async function userOf(id: string, environment: Environment): Promise<User> {
+  try {
+    return await clerkOf(environment).users.getUser(id);
+  } catch {
+    throw new Refusal(500, "Failed to read user");
+  }
+}
+
+function customerOf(user: User): string | undefined {
+  const customer = user.publicMetadata.stripeCustomerId;
+  return typeof customer === "string" ? customer : undefined;
+}
+
+async function bodyOf(request: Request): Promise<{ tier?: unknown }> {
+  try {
+    return (await request.json()) ?? {};
+  } catch {
+    throw new Refusal(400, "Invalid JSON body");
+  }
+}

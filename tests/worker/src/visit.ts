@@ -1,0 +1,56 @@
+//! One request on its way through the Worker, and the parts that this Worker is built from.
+
+import type Stripe from "stripe";
+
+import { authenticate, planOf, type Claims } from "./authentication";
+import { checkoutOf, returnTo, type Order } from "./billing";
+import { crossOrigin } from "./cors";
+import type { Environment } from "./environment";
+import { limitOf, priceOf, tiersOnSale, type Limit, type PaidTier, type Tier } from "./tiers";
+import { applyEvent, readEvent, repeat, type Delivery } from "./webhook";
+
+export interface Visit {
+  request: Request;
+  environment: Environment;
+  parts: Parts;
+  place: Place;
+}
+
+/** What the address leads to: Stripe's webhook, another route of ours, or nothing. */
+export type Place = "webhook" | "route" | "nothing";
+
+/** The decisions of the Worker. A defect is another answer to one of them. */
+export interface Parts {
+  /** What answers before the Worker's own code is reached; `null` lets the request pass. */
+  inFront(visit: Visit): Response | null | Promise<Response | null>;
+
+  readEvent(delivery: Delivery): Promise<Stripe.Event>;
+  repeat(event: Stripe.Event): object;
+  applyEvent(event: Stripe.Event, environment: Environment): Promise<void>;
+
+  authenticate(request: Request, environment: Environment): Promise<Claims>;
+  planOf(claims: Claims): string;
+  limitOf(plan: string): Limit;
+
+  tiersOnSale(): readonly Tier[];
+  priceOf(tier: PaidTier, environment: Environment): string;
+  checkoutOf(order: Order): Stripe.Checkout.SessionCreateParams;
+  returnTo(request: Request, environment: Environment): string;
+
+  crossOrigin(origin: string | null, environment: Environment): HeadersInit;
+}
+
+export const sound: Parts = {
+  inFront: () => null,
+  readEvent,
+  repeat,
+  applyEvent,
+  authenticate,
+  planOf,
+  limitOf,
+  tiersOnSale,
+  priceOf,
+  checkoutOf,
+  returnTo,
+  crossOrigin,
+};
