@@ -1,14 +1,78 @@
 //! What a check may ask, and nothing about how.
+//!
+//! Questions are put in the words of the domain, and their answers are judged already as to whether they make sense.
+//! Where a question's failure is the finding of a check, that check alone asks the raw question; everybody else is told
+//! [`NoAnswer::Blocked`]. So checks need no order, and one cause makes one failure.
 
-pub mod subjects {
-    //! What checks judge.
-}
+mod clerk;
+mod cloudflare;
+mod doors;
+mod journal;
+mod plan_value;
+mod stripe;
+pub mod subjects;
+mod transport;
+mod webhook;
 
+use std::fmt;
+use std::sync::OnceLock;
 use std::time::Duration;
 
-/// The world.
-#[derive(Debug)]
-pub struct World;
+use jiff::Timestamp;
+
+use crate::check::NoAnswer;
+use crate::config::{Config, Secret, Variable};
+
+pub use clerk::*;
+pub use cloudflare::*;
+pub use plan_value::{PlanSlip, judge_plan};
+pub use stripe::*;
+pub use transport::{Answer, CertificateTrouble, Failure, Options, Party, Resolve, Trouble};
+pub use webhook::*;
+
+pub(crate) use transport::ASKED_AGAIN;
+
+use doors::Reads;
+use journal::Journal;
+use transport::Transport;
+
+/// Why a world cannot be asked at all.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The file of `--cacert` cannot be read as certificates.
+    #[error("--cacert: the file holds no certificate in PEM that can be read ({0})")]
+    Certificates(#[source] reqwest::Error),
+    /// The file of `--cacert` holds none.
+    #[error("--cacert: the file holds no certificate; expected `-----BEGIN CERTIFICATE-----`")]
+    NoCertificate,
+    /// No HTTP client can be made on this machine.
+    #[error("no HTTPS client can be made on this machine: {0}")]
+    Client(#[source] reqwest::Error),
+    /// `--resolve` names a port at which nothing is asked.
+    #[error("--resolve {host}:{port}: nothing is asked there; this configuration asks {host} at port {asked}")]
+    Resolve {
+        /// The name.
+        host: String,
+        /// The port that was given.
+        port: u16,
+        /// The port that is used.
+        asked: u16,
+    },
+}
+
+/// One deployment, and everything that may be asked about it.
+pub struct World {
+    config: Config,
+    transport: Transport,
+    journal: Journal,
+    probe: bool,
+    now: Timestamp,
+    /// Makes the IDs of this run's probe events its own.
+    nonce: String,
+    /// When the probe event was signed, in seconds: a tampered one carries the same header.
+    signed_at: OnceLock<i64>,
+    sign_in: clerk::SignInCell,
+}
 
 /// One request that was made, for the report.
 #[derive(Debug, Clone)]
@@ -29,4 +93,125 @@ pub struct Logged {
     pub attempts: u32,
     /// The provider's name for the request.
     pub request_id: Option<String>,
+}
+
+impl World {
+    /// A world in which `config` is what is intended. Asks nobody yet.
+    ///
+    /// # Errors
+    /// Where no client can be made with these options.
+    pub fn new(config: Config, options: Options) -> Result<Self, Error> {
+        check_ports(&config, &options)?;
+        Ok(Self {
+            transport: Transport::new(&options, config.project.mode)?,
+            journal: Journal::new(options.journal),
+            probe: options.probe,
+            now: Timestamp::now(),
+            nonce: nonce(),
+            signed_at: OnceLock::new(),
+            sign_in: clerk::SignInCell::default(),
+            config,
+        })
+    }
+
+    /// What is intended.
+    #[must_use]
+    pub const fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// The moment at which the run began: the only clock that a check has.
+    #[must_use]
+    pub const fn now(&self) -> Timestamp {
+        self.now
+    }
+
+    /// Every request so far.
+    #[must_use]
+    pub fn requests(&self) -> Vec<Logged> {
+        self.transport.log()
+    }
+
+    /// Whether some provider could be reached at all. Where none can, trouble in reaching what is judged may be this
+    /// machine's own, and is no finding.
+    pub async fn is_online(&self) -> bool {
+        let (stripe, clerk) = futures::join!(self.stripe().reachable(), self.clerk().reachable());
+        stripe || clerk
+    }
+
+    /// Ends what this run began: the canary is signed out.
+    ///
+    /// # Errors
+    /// In words, what could not be ended.
+    pub async fn leave(&self) -> Result<(), String> {
+        self.clerk().sign_out().await
+    }
+
+    /// The command that sets a value on the deployed script.
+    #[must_use]
+    pub fn secret_put(&self, name: &str) -> String {
+        match self.config.cloudflare.as_ref().and_then(|cloudflare| cloudflare.environment.as_deref()) {
+            Some(environment) => format!("wrangler secret put {name} --env {environment}"),
+            None => format!("wrangler secret put {name}"),
+        }
+    }
+
+    const fn reads(&self) -> Reads<'_> {
+        Reads::new(&self.transport)
+    }
+}
+
+impl fmt::Debug for World {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("World").field("project", &self.config.project).finish_non_exhaustive()
+    }
+}
+
+/// The value of a variable that `config/hygiene` has nothing against.
+///
+/// # Errors
+/// Blocked by `config/hygiene` where it has, and unknown where an optional value is simply not there.
+pub(crate) fn sound<T>(variable: &Variable<T>) -> Result<&T, NoAnswer> {
+    if !variable.is_sound() {
+        return Err(NoAnswer::blocked("config/hygiene"));
+    }
+    variable.value.as_ref().ok_or_else(|| NoAnswer::unknown(format!("{} is not set", variable.name)))
+}
+
+/// A key that is sound and of the mode wanted.
+///
+/// # Errors
+/// Blocked by `config/hygiene` or `config/modes` where it is not.
+pub(crate) fn key_of_mode<'v>(variable: &'v Variable<Secret>, mode: crate::config::Mode) -> Result<&'v Secret, NoAnswer> {
+    let key = sound(variable)?;
+    if key.mode().is_some_and(|found| found != mode) {
+        return Err(NoAnswer::blocked("config/modes"));
+    }
+    Ok(key)
+}
+
+fn nonce() -> String {
+    let mut bytes = [0; 8];
+    // Without randomness the clock still keeps two runs apart.
+    if aws_lc_rs::rand::fill(&mut bytes).is_err() {
+        bytes = Timestamp::now().as_nanosecond().to_le_bytes()[..8].try_into().unwrap_or_default();
+    }
+    format!("{:016x}", u64::from_le_bytes(bytes))
+}
+
+fn check_ports(config: &Config, options: &Options) -> Result<(), Error> {
+    let mut asked = vec![&config.stripe.api_base, &config.webhook.url, &config.worker.url, &config.clerk.api_base];
+    asked.extend(config.clerk.frontend_api.as_ref());
+    asked.extend(config.cloudflare.as_ref().map(|cloudflare| &cloudflare.api_base));
+    for entry in &options.resolve {
+        let ports: Vec<u16> = asked
+            .iter()
+            .filter(|url| url.host_str().is_some_and(|host| host.eq_ignore_ascii_case(&entry.host)))
+            .filter_map(|url| url.port_or_known_default())
+            .collect();
+        if let Some(other) = ports.first().filter(|_| !ports.contains(&entry.port)) {
+            return Err(Error::Resolve { host: entry.host.clone(), port: entry.port, asked: *other });
+        }
+    }
+    Ok(())
 }

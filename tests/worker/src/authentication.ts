@@ -1,4 +1,4 @@
-//! Who is asking: the bearer token, verified by Clerk's SDK against the instance's own keys.
+// Who is asking: the bearer token, verified by Clerk's SDK against the instance's own keys.
 
 import { verifyToken } from "@clerk/backend";
 

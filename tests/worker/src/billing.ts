@@ -1,4 +1,4 @@
-//! What a customer buys and manages: Stripe's Checkout and its customer portal.
+// What a customer buys and manages: Stripe's Checkout and its customer portal.
 
 import type { User } from "@clerk/backend";
 import type Stripe from "stripe";
@@ -59,7 +59,12 @@ export async function openPortal({ request, environment, parts }: Visit): Promis
  * The user and the tier stand in both metadata: that of the session does not reach the
  * subscription, whose own events come for as long as it lives.
  */
-export function checkoutOf({ user, tier, price, site }: Order): Stripe.Checkout.SessionCreateParams {
+export function checkoutOf({
+  user,
+  tier,
+  price,
+  site,
+}: Order): Stripe.Checkout.SessionCreateParams {
   const metadata = { userId: user.id, tier: tier.id };
   const customer = customerOf(user);
   const email = user.primaryEmailAddress?.emailAddress;

@@ -1,15 +1,14 @@
-//! Which pages of which sites a browser lets call this Worker.
+// Which pages of which sites a browser lets call this Worker.
 
 import { list, type Environment } from "./environment";
 
 /** A foreign origin is told the first allowed one, which its browser takes for a no. */
 export function crossOrigin(origin: string | null, environment: Environment): HeadersInit {
-  const allowed = list(environment.ALLOWED_ORIGINS ?? environment.FRONTEND_URL).map(
-    (url) => new URL(url).origin,
+  const allowed = list(environment.ALLOWED_ORIGINS || environment.FRONTEND_URL).map((url) =>
+    url.replace(/\/$/, ""),
   );
-  return {
-    "access-control-allow-origin": allowed.find((known) => known === origin) ?? allowed[0] ?? "null",
-  };
+  const answer = allowed.find((known) => known === origin) ?? allowed[0] ?? "";
+  return { "access-control-allow-origin": answer };
 }
 
 export function withCrossOrigin(response: Response, headers: HeadersInit): Response {

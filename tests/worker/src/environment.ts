@@ -1,4 +1,4 @@
-//! What a deployment binds to the Worker, and what it cannot do without.
+// What a deployment binds to the Worker, and what it cannot do without.
 
 export interface Environment {
   /** Counts of use, and the ids of the events that were dealt with. */

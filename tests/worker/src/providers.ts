@@ -1,4 +1,4 @@
-//! Stripe and Clerk, through their own SDKs, wherever this deployment is told to find them.
+// Stripe and Clerk, through their own SDKs, wherever this deployment is told to find them.
 
 import { createClerkClient, type ClerkClient } from "@clerk/backend";
 import Stripe from "stripe";

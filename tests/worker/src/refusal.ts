@@ -1,4 +1,4 @@
-//! A request that is answered with an error, thrown from wherever that becomes clear.
+// A request that is answered with an error, thrown from wherever that becomes clear.
 
 export class Refusal extends Error {
   constructor(

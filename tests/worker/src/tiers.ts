@@ -1,4 +1,4 @@
-//! The tiers on sale. The price here is what the site announces; what is charged is Stripe's price.
+// The tiers on sale. The price here is what the site announces; what is charged is Stripe's price.
 
 import type { Environment } from "./environment";
 

@@ -1,4 +1,4 @@
-//! What a customer has used of what the plan allows, by calendar month.
+// What a customer has used of what the plan allows, by calendar month.
 
 import { Refusal } from "./refusal";
 import type { Limit } from "./tiers";
@@ -49,7 +49,11 @@ function counterOf(userId: string): string {
 
 function currentMonth(): { start: string; end: string } {
   const now = new Date();
-  const firstDay = (month: number, day: number) =>
-    new Date(Date.UTC(now.getUTCFullYear(), month, day)).toISOString().slice(0, 10);
-  return { start: firstDay(now.getUTCMonth(), 1), end: firstDay(now.getUTCMonth() + 1, 0) };
+  const [year, month] = [now.getUTCFullYear(), now.getUTCMonth()];
+  // Day 0 of the next month is the last day of this one.
+  return { start: dateOf(year, month, 1), end: dateOf(year, month + 1, 0) };
+}
+
+function dateOf(year: number, month: number, day: number): string {
+  return new Date(Date.UTC(year, month, day)).toISOString().slice(0, 10);
 }

@@ -1,4 +1,4 @@
-//! One request on its way through the Worker, and the parts that this Worker is built from.
+// One request on its way through the Worker, and the parts that this Worker is built from.
 
 import type Stripe from "stripe";
 
@@ -13,7 +13,6 @@ export interface Visit {
   request: Request;
   environment: Environment;
   parts: Parts;
-  place: Place;
 }
 
 /** What the address leads to: Stripe's webhook, another route of ours, or nothing. */
@@ -21,10 +20,11 @@ export type Place = "webhook" | "route" | "nothing";
 
 /** The decisions of the Worker. A defect is another answer to one of them. */
 export interface Parts {
-  /** What answers before the Worker's own code is reached; `null` lets the request pass. */
+  /** What answers at these places before the Worker's own code does; `null` lets a request pass. */
   inFront(visit: Visit): Response | null | Promise<Response | null>;
+  places: readonly Place[];
 
-  readEvent(delivery: Delivery): Promise<Stripe.Event>;
+  readEvent(delivery: Delivery, toleranceSeconds?: number): Promise<Stripe.Event>;
   repeat(event: Stripe.Event): object;
   applyEvent(event: Stripe.Event, environment: Environment): Promise<void>;
 
@@ -42,6 +42,7 @@ export interface Parts {
 
 export const sound: Parts = {
   inFront: () => null,
+  places: [],
   readEvent,
   repeat,
   applyEvent,

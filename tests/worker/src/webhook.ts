@@ -1,4 +1,4 @@
-//! Stripe's webhook: who paid for what, written to where the customer's next token is made from.
+// Stripe's webhook: who paid for what, written to where the customer's next token is made from.
 
 import Stripe from "stripe";
 

@@ -1,12 +1,25 @@
 //! The runner: all checks at once, and what comes of them.
 
-use std::time::Duration;
+mod judged;
+mod selection;
+mod waivers;
 
+use std::cell::Cell;
+use std::panic::AssertUnwindSafe;
+use std::time::{Duration, Instant};
+
+use futures::stream::FuturesUnordered;
+use futures::{FutureExt, StreamExt};
 use jiff::Timestamp;
+use tokio::sync::mpsc::UnboundedSender;
 
-use crate::check::{CheckId, Finding};
+use crate::check::{Check, CheckId, Finding, Judgement, NoAnswer};
+use crate::checks;
 use crate::config::{Mode, Waiver};
-use crate::world::Logged;
+use crate::world::{ASKED_AGAIN, Logged, World};
+
+pub use selection::{Selection, UnknownName};
+pub use waivers::unknown_checks;
 
 /// Everything that a run found out. Renderers turn it into text and decide nothing.
 #[derive(Debug, Clone)]
@@ -29,6 +42,8 @@ pub struct Report {
     pub checks: Vec<CheckReport>,
     /// What the waivers did.
     pub waivers: Vec<WaiverReport>,
+    /// What this run began and could not end; one sentence.
+    pub left_open: Option<String>,
     /// Every request that was made, in the order in which they were answered.
     pub requests: Vec<Logged>,
 }
@@ -53,8 +68,8 @@ pub enum Interruption {
     Interrupt,
     /// `kill`, or a CI that takes its machine back.
     Terminate,
-    /// `--deadline`.
-    Deadline,
+    /// A check of preflight's broke down.
+    Defect,
 }
 
 /// How much of what is required was verified.
@@ -191,6 +206,7 @@ impl Report {
         match (self.interruption, self.decision) {
             (Some(Interruption::Interrupt), _) => 130,
             (Some(Interruption::Terminate), _) => 143,
+            (Some(Interruption::Defect), _) => 70,
             (_, Decision::Go) => 0,
             (_, Decision::NoGo) => 1,
             (_, Decision::NotProven) => 2,
@@ -212,4 +228,123 @@ impl Report {
             _ => "Choose at least one check that applies.".to_owned(),
         }
     }
+}
+
+/// What happens while a run goes on.
+#[derive(Debug, Clone)]
+pub enum Event {
+    /// A check has begun.
+    Started(CheckId),
+    /// A check has ended.
+    Finished(CheckId, Status),
+}
+
+/// What came of one check, before waivers.
+struct Finished {
+    judgements: Vec<Judgement>,
+    duration: Duration,
+    asked_again: bool,
+    broke_down: bool,
+}
+
+/// Judges `world` with every selected check at once: what has to be asked first, each question sees to by itself. Ends
+/// early when `stop` does; what was finished by then is in the report.
+pub async fn run(
+    world: &World,
+    selection: &Selection,
+    events: Option<UnboundedSender<Event>>,
+    stop: impl Future<Output = Interruption>,
+) -> Report {
+    let (started_at, started) = (world.now(), Instant::now());
+    // Nobody may be listening.
+    let tell = |event| events.as_ref().map_or((), |events| drop(events.send(event)));
+    let chosen = checks::ALL.iter().enumerate().filter(|(_, check)| selection.includes(check.id));
+    let mut under_way: FuturesUnordered<_> = chosen
+        .map(|(index, check)| {
+            tell(Event::Started(check.id()));
+            finish(check, world).map(move |finished| (index, finished))
+        })
+        .collect();
+    let mut reports: Vec<Option<CheckReport>> = checks::ALL.iter().map(|_| None).collect();
+    let mut interruption = None;
+    let mut stop = std::pin::pin!(stop);
+    loop {
+        tokio::select! {
+            biased;
+            reason = &mut stop, if interruption.is_none() => {
+                interruption = Some(reason);
+                break;
+            }
+            finished = under_way.next() => {
+                let Some((index, finished)) = finished else { break };
+                if finished.broke_down {
+                    interruption = Some(Interruption::Defect);
+                }
+                let report = judged::report(&checks::ALL[index], finished);
+                tell(Event::Finished(report.id.clone(), report.status));
+                reports[index] = Some(report);
+            }
+        }
+    }
+    drop(under_way);
+    let left_open = world.leave().await.err();
+    let reports = checks::ALL.iter().zip(reports).map(|(check, report)| {
+        report.unwrap_or_else(|| {
+            let why = if selection.includes(check.id) {
+                NoAnswer::unknown("the run was interrupted before it could be looked at")
+            } else {
+                NoAnswer::LeftOut(selection.flag().to_owned())
+            };
+            judged::without_looking(check, why)
+        })
+    });
+    let mut checks: Vec<CheckReport> = reports.collect();
+    let waivers = waivers::apply(&world.config().waivers, &mut checks, started_at);
+    let ran_none = checks.iter().all(|check| !selection.includes(check.id.as_str()));
+    let mut report = Report {
+        project: world.config().project.name.clone(),
+        mode: world.config().project.mode,
+        started_at,
+        duration: started.elapsed(),
+        interruption,
+        decision: decision(&checks, ran_none),
+        coverage: coverage(&checks),
+        checks,
+        waivers,
+        left_open,
+        requests: world.requests(),
+    };
+    judged::clean(&mut report, &world.config().secrets());
+    report
+}
+
+async fn finish(check: &Check, world: &World) -> Finished {
+    let started = Instant::now();
+    let judged = ASKED_AGAIN.scope(Cell::new(false), async {
+        let judgements = AssertUnwindSafe((check.judge)(world)).catch_unwind().await;
+        (judgements, ASKED_AGAIN.with(Cell::get))
+    });
+    let (judgements, asked_again) = judged.await;
+    let broke_down = judgements.is_err();
+    let judgements = judgements.unwrap_or_else(|_| {
+        let why = "this check broke down: a defect of preflight, not of the deployment";
+        vec![Judgement { subject: String::new(), outcome: Err(NoAnswer::unknown(why)) }]
+    });
+    Finished { judgements, duration: started.elapsed(), asked_again, broke_down }
+}
+
+fn decision(checks: &[CheckReport], ran_none: bool) -> Decision {
+    if ran_none {
+        return Decision::NothingRan;
+    }
+    if checks.iter().any(|check| check.status == Status::Fail) {
+        return Decision::NoGo;
+    }
+    let open = |check: &CheckReport| check.required && matches!(check.status, Status::Unknown | Status::Skipped);
+    if checks.iter().any(open) { Decision::NotProven } else { Decision::Go }
+}
+
+fn coverage(checks: &[CheckReport]) -> Coverage {
+    let required = || checks.iter().filter(|check| check.required && check.status != Status::NotApplicable);
+    Coverage { required: required().count(), verified: required().filter(|check| check.status.is_verified()).count() }
 }

@@ -1,0 +1,4 @@
+//! The operator's own copies of the values.
+
+pub mod hygiene;
+pub mod modes;

@@ -1,0 +1,3 @@
+//! The customer portal.
+
+pub mod configuration;

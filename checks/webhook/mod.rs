@@ -1,0 +1,8 @@
+//! The webhook route and its registration.
+
+pub mod accepts_signed;
+pub mod duplicates;
+pub mod endpoint;
+pub mod events;
+pub mod reachable;
+pub mod rejects_forged;

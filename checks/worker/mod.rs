@@ -1,0 +1,3 @@
+//! The deployed Worker.
+
+pub mod secrets;

@@ -1,0 +1,149 @@
+//! `worker/secrets`.
+
+use crate::check::prelude::*;
+use crate::config::Cloudflare;
+use crate::world::{Binding, Seen, Settings};
+
+check! {
+    /// Every value that the Worker needs is set on the deployed script, and what is secret is a secret there.
+    ///
+    /// ## Why it matters
+    /// A named Wrangler environment is a script of its own and inherits no secret. One that was set on `pan-api` while
+    /// `pan-api-production` serves is set nowhere, and `wrangler secret list` without `--env` looks complete.
+    ///
+    /// ## How it is verified
+    /// The bindings of the deployed script, as Cloudflare lists them, are compared with the names in `cloudflare.secrets`. The
+    /// values of secrets cannot be read back by anybody; `webhook/accepts-signed` and the other `worker` checks prove them by
+    /// their effect.
+    ///
+    /// ## Findings
+    /// - `no-such-script`: there is no script of that name.
+    /// - `missing`: names are not set.
+    /// - `other-environment`: they are set, but on another environment's script.
+    /// - `readable`: a secret is set as a plain variable, which everybody with access to the account can read.
+    ///
+    /// ## How to mend it
+    /// `wrangler secret put NAME`, with `--env` for a named environment.
+    pub const CHECK = Check { need: Need::Configured("cloudflare"), sends: "", subjects: deployment, run };
+}
+
+async fn run(world: &World, _: Deployment) -> Outcome {
+    let (Some(config), Some(cloudflare)) = (&world.config().cloudflare, world.cloudflare()) else {
+        return Ok(Verdict::NotApplicable("[cloudflare] is not configured".to_owned()));
+    };
+    let script = config.deployed_script();
+    let Some(settings) = cloudflare.settings(&script).await? else {
+        return Ok(no_such_script(config, &script).into());
+    };
+    let missing: Vec<&str> =
+        config.secrets.iter().map(String::as_str).filter(|name| !settings.value.has_value(name)).collect();
+    let mut findings = Vec::new();
+    if !missing.is_empty() {
+        findings.push(missing_finding(world, config, &settings, &missing).await?);
+    }
+    for binding in settings.value.bindings.iter().filter(|binding| is_readable_secret(world, binding)) {
+        findings.push(readable(world, &script, &settings, binding));
+    }
+    Ok(Verdict::of(findings, format!("{} are set on {script}", config.secrets.join(", "))))
+}
+
+fn no_such_script(config: &Cloudflare, script: &str) -> Finding {
+    let environment = config.environment.as_ref().map_or_else(String::new, |environment| format!(" --env {environment}"));
+    Finding {
+        code: "no-such-script",
+        severity: Severity::Failure,
+        message: format!("Cloudflare has no Worker named {script} in this account."),
+        expected: format!("a deployed Worker named {script}"),
+        actual: "no such Worker".to_owned(),
+        evidence: vec![Evidence {
+            request: format!("GET /accounts/{{account}}/workers/scripts/{script}/settings"),
+            status: Some(404),
+            request_id: None,
+            field: "errors[].code".to_owned(),
+            seen: "10007".to_owned(),
+        }],
+        fix: Fix::new("Deploy it, or mend cloudflare.script and cloudflare.environment in preflight.toml.")
+            .command(format!("wrangler deploy{environment}")),
+    }
+}
+
+async fn missing_finding(
+    world: &World,
+    config: &Cloudflare,
+    settings: &Seen<Settings>,
+    missing: &[&str],
+) -> Result<Finding, NoAnswer> {
+    let script = config.deployed_script();
+    let names = missing.join(", ");
+    let elsewhere = elsewhere(world, config, missing).await?;
+    let (code, message) = match &elsewhere {
+        Some(other) => ("other-environment", format!("{names}: set on {other}, but {script} is the Worker that serves.")),
+        None => ("missing", format!("{names}: not set on the Worker {script}.")),
+    };
+    let set: Vec<&str> =
+        settings.value.bindings.iter().filter(|binding| binding.is_value()).map(|binding| binding.name.as_str()).collect();
+    let set = if set.is_empty() { "nothing is set".to_owned() } else { format!("set are {}", set.join(", ")) };
+    let fix = missing.iter().fold(Fix::new(format!("Set {names} on {script}.")), |fix, name| fix.command(world.secret_put(name)));
+    Ok(Finding {
+        code,
+        severity: Severity::Failure,
+        message,
+        expected: config.secrets.join(", "),
+        actual: set.clone(),
+        evidence: vec![settings.answer.evidence("result.bindings", set)],
+        fix,
+    })
+}
+
+/// Another script of the same Worker that has all the names which the deployed one lacks.
+async fn elsewhere(world: &World, config: &Cloudflare, missing: &[&str]) -> Result<Option<String>, NoAnswer> {
+    let Some(cloudflare) = world.cloudflare() else { return Ok(None) };
+    for other in config.other_scripts() {
+        if let Some(settings) = cloudflare.settings(&other).await?
+            && missing.iter().all(|name| settings.value.has_value(name))
+        {
+            return Ok(Some(other));
+        }
+    }
+    Ok(None)
+}
+
+/// A readable variable that holds a secret: by its name, or by what it looks like.
+fn is_readable_secret(world: &World, binding: &Binding) -> bool {
+    let config = world.config();
+    let named = [&config.stripe.secret_key.name, &config.stripe.webhook_secret.name, &config.clerk.secret_key.name];
+    let looks = |text: &str| ["sk_live_", "sk_test_", "rk_live_", "rk_test_", "whsec_"].iter().any(|start| text.starts_with(start));
+    !binding.is_secret() && binding.is_value() && (named.contains(&&binding.name) || binding.text.as_deref().is_some_and(looks))
+}
+
+fn readable(world: &World, script: &str, settings: &Seen<Settings>, binding: &Binding) -> Finding {
+    let name = &binding.name;
+    Finding {
+        code: "readable",
+        severity: Severity::Failure,
+        message: format!("{name} is a plain variable on {script}: everybody with access to the account, and the Wrangler file, can read it."),
+        expected: "secret_text".to_owned(),
+        actual: binding.kind.clone(),
+        evidence: vec![settings.answer.evidence(format!("result.bindings[{name}].type"), binding.kind.clone())],
+        fix: Fix::new(format!("Remove {name} from the variables, roll the key, and set the new one as a secret."))
+            .command(world.secret_put(name)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::CHECK;
+    use crate::check::testing::scenario;
+
+    #[tokio::test]
+    async fn finds_what_is_not_as_it_should_be_on_the_script() {
+        for (name, code) in [
+            ("secret-not-set", "missing"),
+            ("script-missing", "no-such-script"),
+            ("secret-other-environment", "other-environment"),
+            ("secret-as-plain-text", "readable"),
+        ] {
+            scenario(name).await.finds(CHECK, code);
+        }
+    }
+}

@@ -1,0 +1,104 @@
+//! Which checks run: `--only` and `--skip`.
+
+use globset::{Glob, GlobMatcher};
+
+use crate::checks;
+
+/// Which checks run.
+#[derive(Debug, Clone, Default)]
+pub struct Selection {
+    only: Vec<GlobMatcher>,
+    skip: Vec<GlobMatcher>,
+}
+
+/// A name that is no check, no group and no pattern that matches one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UnknownName {
+    /// What was given.
+    pub name: String,
+    /// The name that is nearest.
+    pub nearest: Option<String>,
+}
+
+impl Selection {
+    /// Checks by id, by group and by glob; none in `only` is all.
+    ///
+    /// # Errors
+    /// The first name that matches no check.
+    pub fn new(only: &[String], skip: &[String]) -> Result<Self, UnknownName> {
+        let matchers = |names: &[String]| names.iter().map(|name| matcher(name)).collect::<Result<_, _>>();
+        Ok(Self { only: matchers(only)?, skip: matchers(skip)? })
+    }
+
+    /// Whether the check runs.
+    #[must_use]
+    pub fn includes(&self, id: &str) -> bool {
+        (self.only.is_empty() || matches(&self.only, id)) && !matches(&self.skip, id)
+    }
+
+    /// The flag that leaves a check out which does not run.
+    #[must_use]
+    pub fn flag(&self) -> &'static str {
+        match (self.only.is_empty(), self.skip.is_empty()) {
+            (true, _) => "--skip",
+            (false, true) => "--only",
+            (false, false) => "--only and --skip",
+        }
+    }
+}
+
+fn matches(matchers: &[GlobMatcher], id: &str) -> bool {
+    let group = id.split('/').next().unwrap_or_default();
+    matchers.iter().any(|matcher| matcher.is_match(id) || matcher.is_match(group))
+}
+
+fn matcher(name: &str) -> Result<GlobMatcher, UnknownName> {
+    let unknown = || UnknownName { name: name.to_owned(), nearest: nearest(name) };
+    let matcher = Glob::new(name).map_err(|_| unknown())?.compile_matcher();
+    let known = checks::ALL.iter().any(|check| matches(std::slice::from_ref(&matcher), check.id));
+    if known { Ok(matcher) } else { Err(unknown()) }
+}
+
+/// The check or the group whose name is nearest, where one is near.
+#[must_use]
+pub(super) fn nearest(name: &str) -> Option<String> {
+    let ids = checks::ALL.iter().map(|check| check.id);
+    let groups = checks::ALL.iter().filter_map(|check| check.id.split('/').next());
+    let distance = |known: &str| {
+        // The half that is after the slash is often typed alone.
+        let last = known.rsplit('/').next().unwrap_or(known);
+        strsim::damerau_levenshtein(name, known).min(strsim::damerau_levenshtein(name, last))
+    };
+    let near = ids.chain(groups).map(|known| (distance(known), known)).min()?;
+    (near.0 <= name.len() / 3 + 1).then(|| near.1.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Selection;
+
+    fn selection(only: &[&str], skip: &[&str]) -> Selection {
+        let owned = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
+        Selection::new(&owned(only), &owned(skip)).unwrap()
+    }
+
+    #[test]
+    fn everything_runs_unless_it_is_left_out() {
+        assert!(selection(&[], &[]).includes("stripe/price-mode"));
+        assert!(!selection(&[], &["stripe"]).includes("stripe/price-mode"));
+    }
+
+    #[test]
+    fn a_group_an_id_and_a_glob_choose() {
+        for name in ["stripe", "stripe/price-mode", "stripe/price-*", "*/price-mode"] {
+            assert!(selection(&[name], &[]).includes("stripe/price-mode"), "{name}");
+            assert!(!selection(&[name], &[]).includes("webhook/endpoint"), "{name}");
+        }
+    }
+
+    #[test]
+    fn an_unknown_name_is_answered_with_the_nearest() {
+        let unknown = Selection::new(&["price-mod".to_owned()], &[]).unwrap_err();
+        assert_eq!(unknown.nearest.as_deref(), Some("stripe/price-mode"));
+    }
+}

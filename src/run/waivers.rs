@@ -1,0 +1,67 @@
+//! Known exceptions, for a while.
+
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+
+use super::selection::nearest;
+use super::{CheckReport, Status, UnknownName, WaiverEffect, WaiverReport};
+use crate::check::Severity;
+use crate::checks;
+use crate::config::Waiver;
+
+/// Lets every waiver cover what it names, and says what became of each.
+pub(super) fn apply(waivers: &[Waiver], checks: &mut [CheckReport], now: Timestamp) -> Vec<WaiverReport> {
+    // A waiver holds to the end of its day, wherever on Earth that is later.
+    let today = now.to_zoned(TimeZone::UTC).date();
+    let apply = |(index, waiver): (usize, &Waiver)| {
+        let effect = if waiver.expires < today {
+            WaiverEffect::Expired
+        } else if checks.iter_mut().filter(|check| check.id.as_str() == waiver.check).any(|check| cover(check, waiver, index)) {
+            WaiverEffect::Used
+        } else {
+            WaiverEffect::Unused
+        };
+        WaiverReport { waiver: waiver.clone(), effect }
+    };
+    let reports = waivers.iter().enumerate().map(apply).collect();
+    checks.iter_mut().for_each(settle);
+    reports
+}
+
+/// Whether there was anything to cover.
+fn cover(check: &mut CheckReport, waiver: &Waiver, index: usize) -> bool {
+    let names = |code: &str| waiver.finding.as_deref().is_none_or(|finding| finding == code);
+    let mut covered = false;
+    for reported in check.findings.iter_mut().filter(|reported| names(reported.finding.code)) {
+        reported.waived_by = Some(index);
+        covered = true;
+    }
+    // What nobody could look at has no code: only a waiver for the whole check covers it.
+    if waiver.finding.is_none() && matches!(check.status, Status::Unknown | Status::Skipped) {
+        check.status = Status::Waived;
+        check.reasons.push(format!("waived by {} until {}: {}", waiver.owner, waiver.expires, waiver.reason));
+        covered = true;
+    }
+    covered
+}
+
+/// A check whose every failure is covered does not fail.
+fn settle(check: &mut CheckReport) {
+    let mut open = check.findings.iter().filter(|reported| reported.waived_by.is_none());
+    let is_covered = match check.status {
+        Status::Fail => !open.any(|reported| reported.finding.severity == Severity::Failure),
+        Status::Warn => open.next().is_none(),
+        _ => false,
+    };
+    if is_covered {
+        check.status = Status::Waived;
+    }
+}
+
+/// The waivers that name a check which does not exist, each with its line in `preflight.toml`.
+#[must_use]
+pub fn unknown_checks(waivers: &[Waiver]) -> Vec<(usize, UnknownName)> {
+    let known = |waiver: &&Waiver| !checks::ALL.iter().any(|check| check.id == waiver.check);
+    let unknown = |waiver: &Waiver| UnknownName { name: waiver.check.clone(), nearest: nearest(&waiver.check) };
+    waivers.iter().filter(known).map(|waiver| (waiver.line, unknown(waiver))).collect()
+}

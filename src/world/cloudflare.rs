@@ -1,0 +1,186 @@
+//! Cloudflare: what is on the deployed script.
+
+use std::sync::Arc;
+
+use reqwest::header::HeaderMap;
+use serde::Deserialize;
+use url::Url;
+
+use super::stripe::Seen;
+use super::transport::{Answer, Credential, Party};
+use super::{NoAnswer, World, sound};
+use crate::config;
+
+/// Cloudflare's API for the configured account.
+#[derive(Debug, Clone, Copy)]
+pub struct Cloudflare<'w> {
+    world: &'w World,
+    config: &'w config::Cloudflare,
+}
+
+/// A script's settings (facts.md, C1).
+#[derive(Debug, Clone, Deserialize)]
+pub struct Settings {
+    /// What the script can use.
+    #[serde(default)]
+    pub bindings: Vec<Binding>,
+}
+
+/// Something that a script can use by name.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Binding {
+    /// `secret_text`, `plain_text`, `kv_namespace`, …
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// The name that the script uses.
+    pub name: String,
+    /// The value of a `plain_text`, which everybody with access to the account can read.
+    pub text: Option<String>,
+}
+
+impl Binding {
+    /// Whether its value is a secret that nobody can read back.
+    #[must_use]
+    pub fn is_secret(&self) -> bool {
+        matches!(self.kind.as_str(), "secret_text" | "secret_key" | "secrets_store_secret")
+    }
+
+    /// Whether it gives the script a text: a secret or a readable variable.
+    #[must_use]
+    pub fn is_value(&self) -> bool {
+        self.is_secret() || matches!(self.kind.as_str(), "plain_text" | "json")
+    }
+}
+
+impl Settings {
+    /// The binding of that name.
+    #[must_use]
+    pub fn binding(&self, name: &str) -> Option<&Binding> {
+        self.bindings.iter().find(|binding| binding.name == name)
+    }
+
+    /// Whether the script gets a value under that name.
+    #[must_use]
+    pub fn has_value(&self, name: &str) -> bool {
+        self.binding(name).is_some_and(Binding::is_value)
+    }
+}
+
+#[derive(Debug, Deserialize)]
+struct Domain {
+    hostname: String,
+    service: String,
+}
+
+#[derive(Debug, Deserialize)]
+struct Subdomain {
+    subdomain: String,
+}
+
+#[derive(Deserialize)]
+struct Envelope<T> {
+    success: bool,
+    #[serde(default)]
+    errors: Vec<ApiError>,
+    result: Option<T>,
+}
+
+#[derive(Deserialize)]
+struct ApiError {
+    code: i64,
+    message: String,
+}
+
+/// "Worker not found" (facts.md, C1).
+const NO_SUCH_SCRIPT: i64 = 10007;
+
+impl World {
+    /// Cloudflare, where it is configured.
+    #[must_use]
+    pub fn cloudflare(&self) -> Option<Cloudflare<'_>> {
+        self.config.cloudflare.as_ref().map(|config| Cloudflare { world: self, config })
+    }
+}
+
+impl World {
+    /// Every host name that is known to lead to the Worker.
+    pub async fn webhook_hosts(&self) -> Vec<String> {
+        let mut hosts = match self.cloudflare() {
+            Some(cloudflare) => cloudflare.hosts().await,
+            None => Vec::new(),
+        };
+        hosts.extend(self.config.webhook.hosts.iter().cloned());
+        hosts.extend([&self.config.webhook.url, &self.config.worker.url].into_iter().filter_map(Url::host_str).map(str::to_owned));
+        hosts
+    }
+}
+
+impl Cloudflare<'_> {
+    /// The settings of a script; `None` where there is no such script.
+    ///
+    /// # Errors
+    /// Where nobody can tell.
+    pub async fn settings(self, script: &str) -> Result<Option<Seen<Settings>>, NoAnswer> {
+        self.get(&format!("/workers/scripts/{}/settings", segment(script)), "Workers Scripts Read").await
+    }
+
+    /// The names that the deployed script needs and does not have; `None` where there is no such script.
+    ///
+    /// # Errors
+    /// Where nobody can tell.
+    pub async fn missing_names(self) -> Result<Option<Seen<Vec<String>>>, NoAnswer> {
+        let settings = self.settings(&self.config.deployed_script()).await?;
+        Ok(settings.map(|Seen { value, answer }| {
+            let missing = self.config.secrets.iter().filter(|name| !value.has_value(name)).cloned().collect();
+            Seen { value: missing, answer }
+        }))
+    }
+
+    /// The host names that lead to the deployed script: its custom domains and its name below `workers.dev`. What cannot be
+    /// read is left out.
+    async fn hosts(self) -> Vec<String> {
+        const PERMISSION: &str = "Workers Scripts Read";
+        let script = self.config.deployed_script();
+        let (domains, subdomain) = futures::join!(
+            self.get::<Vec<Domain>>("/workers/domains", PERMISSION),
+            self.get::<Subdomain>("/workers/subdomain", PERMISSION)
+        );
+        let domains = domains.ok().flatten().map(|seen| seen.value).unwrap_or_default();
+        let mut hosts: Vec<String> =
+            domains.into_iter().filter(|domain| domain.service == script).map(|domain| domain.hostname).collect();
+        hosts.extend(subdomain.ok().flatten().map(|seen| format!("{script}.{}.workers.dev", seen.value.subdomain)));
+        hosts
+    }
+
+    async fn get<T: for<'de> Deserialize<'de>>(self, path: &str, permission: &str) -> Result<Option<Seen<T>>, NoAnswer> {
+        let token = sound(&self.config.api_token)?;
+        let account = sound(&self.config.account_id)?;
+        let base = &self.config.api_base;
+        let text = format!("{}/accounts/{}{path}", base.as_str().trim_end_matches('/'), segment(account));
+        let url = Url::parse(&text).map_err(|error| NoAnswer::Unknown(format!("{text} is no URL: {error}")))?;
+        let credential = Some(Credential::new(token, base));
+        let asked = self.world.reads().get(Party::Cloudflare, url, HeaderMap::new(), credential).await;
+        let answer = asked.map_err(|failure| NoAnswer::Unknown(failure.to_string()))?;
+        let Envelope { success, errors, result } = answer.json::<Envelope<T>>()?;
+        match result.filter(|_| success && answer.is_success()) {
+            Some(value) => Ok(Some(Seen { value, answer })),
+            None if errors.iter().any(|error| error.code == NO_SUCH_SCRIPT) => Ok(None),
+            None => Err(refused(&answer, &errors, permission)),
+        }
+    }
+}
+
+fn refused(answer: &Arc<Answer>, errors: &[ApiError], permission: &str) -> NoAnswer {
+    let said: Vec<String> = errors.iter().map(|error| format!("{} ({})", error.message, error.code)).collect();
+    let said = if said.is_empty() { "no reason".to_owned() } else { said.join("; ") };
+    let hint = match answer.status {
+        400 | 401 | 403 => format!(". Is the token right, and does it have the permission \"{permission}\" for this account?"),
+        _ => String::new(),
+    };
+    NoAnswer::Unknown(format!("Cloudflare answered {} to {}: {said}{hint}", answer.status, answer.request))
+}
+
+/// A name as a segment of a path.
+fn segment(name: &str) -> String {
+    url::form_urlencoded::byte_serialize(name.as_bytes()).collect::<String>().replace('+', "%20")
+}

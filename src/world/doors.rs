@@ -1,0 +1,164 @@
+//! What may leave the machine, as types. Who holds no door cannot send.
+
+use std::sync::Arc;
+
+use reqwest::Method;
+use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
+use url::Url;
+
+use super::journal::Journal;
+use super::transport::{Again, Ask, Asked, Credential, Failure, Party, Transport, Trouble};
+use super::{NoAnswer, World};
+
+/// The read door: GET, and each GET once in a run.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Reads<'w>(&'w Transport);
+
+impl<'w> Reads<'w> {
+    pub const fn new(transport: &'w Transport) -> Self {
+        Self(transport)
+    }
+
+    /// Asks once in a run.
+    pub async fn get(self, party: Party, url: Url, headers: HeaderMap, credential: Option<Credential>) -> Asked {
+        // A provider shapes its answer by the version header, so that belongs to the question.
+        let versions: Vec<&str> = ["stripe-version", "clerk-api-version"]
+            .iter()
+            .filter_map(|name| headers.get(*name)?.to_str().ok())
+            .collect();
+        let key = versions.join(" ");
+        self.0.ask_once(&key, Ask { headers, credential, ..Ask::get(party, url) }).await
+    }
+
+    /// Asks past the memo: for long lists that one check alone reads, so that their pages are not kept.
+    pub async fn get_unremembered(self, party: Party, url: Url, headers: HeaderMap, credential: Option<Credential>) -> Asked {
+        self.0.ask(Ask { headers, credential, ..Ask::get(party, url) }).await
+    }
+
+    /// The certificate that a host shows, in DER.
+    pub async fn certificate(self, url: &Url) -> Option<Vec<u8>> {
+        self.0.certificate(url).await
+    }
+}
+
+/// The probe door: POST to the Worker and to nobody else.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Probes<'w>(&'w Transport);
+
+impl<'w> Probes<'w> {
+    /// Sends `body` to the Worker, once in a run for each `key`.
+    pub async fn post(self, key: &str, url: Url, headers: &[(&'static str, String)], body: Vec<u8>) -> Asked {
+        let mut ask = Ask::get(Party::Worker, url);
+        ask.method = Method::POST;
+        ask.again = Again::Connection;
+        ask.headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json; charset=utf-8"));
+        for (name, value) in headers {
+            let Ok(value) = HeaderValue::from_str(value) else {
+                return Err(refused(&ask, Trouble::NotForThisHost));
+            };
+            ask.headers.insert(HeaderName::from_static(name), value);
+        }
+        ask.body = Some(body);
+        self.0.ask_once(key, ask).await
+    }
+}
+
+/// The leave-no-trace door: the canary's sign-in and sign-out, each in the journal before it happens.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct LeaveNoTrace<'w> {
+    transport: &'w Transport,
+    journal: &'w Journal,
+}
+
+/// What the leave-no-trace door lets through.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Step {
+    /// A ticket for the canary that ends by itself within a minute.
+    SignInToken,
+    /// The ticket becomes a session.
+    SignIn,
+    /// A development instance makes a session without a ticket.
+    Session,
+    /// The session gives a token.
+    Token,
+    /// The session ends.
+    SignOut,
+}
+
+impl Step {
+    const fn word(self) -> &'static str {
+        match self {
+            Self::SignInToken => "clerk.sign_in_token.create",
+            Self::SignIn => "clerk.session.sign_in",
+            Self::Session => "clerk.session.create",
+            Self::Token => "clerk.token.create",
+            Self::SignOut => "clerk.session.revoke",
+        }
+    }
+}
+
+impl LeaveNoTrace<'_> {
+    /// Takes `step` for the canary; `object` says on what, for the journal.
+    pub async fn post(
+        self,
+        step: Step,
+        object: &str,
+        party: Party,
+        url: Url,
+        mut headers: HeaderMap,
+        credential: Option<Credential>,
+        body: Body,
+    ) -> Result<Asked, NoAnswer> {
+        self.journal.note(step.word(), object).map_err(|error| {
+            NoAnswer::Unknown(format!(
+                "{} could not be written to, and nothing is changed that is not noted first ({error})",
+                self.journal.path().display()
+            ))
+        })?;
+        let mut ask = Ask::get(party, url);
+        ask.method = Method::POST;
+        // A session cannot be asked for twice without making two.
+        ask.again = if step == Step::SignOut { Again::Always } else { Again::Never };
+        let (kind, body) = match body {
+            Body::Json(body) => ("application/json", body.to_string().into_bytes()),
+            Body::Form(pairs) => {
+                let mut form = url::form_urlencoded::Serializer::new(String::new());
+                form.extend_pairs(pairs);
+                ("application/x-www-form-urlencoded", form.finish().into_bytes())
+            }
+        };
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static(kind));
+        ask.headers = headers;
+        ask.credential = credential;
+        ask.body = Some(body);
+        Ok(self.transport.ask(ask).await)
+    }
+}
+
+/// The body of a request through the leave-no-trace door.
+#[derive(Debug)]
+pub(super) enum Body {
+    Json(serde_json::Value),
+    Form(Vec<(&'static str, String)>),
+}
+
+fn refused(ask: &Ask, trouble: Trouble) -> Arc<Failure> {
+    Arc::new(Failure { party: ask.party, request: ask.line(), trouble, attempts: 0 })
+}
+
+impl World {
+    /// The probe door, unless it was closed by hand.
+    pub(super) fn probes(&self) -> Result<Probes<'_>, NoAnswer> {
+        if self.probe { Ok(Probes(&self.transport)) } else { Err(closed()) }
+    }
+
+    /// The leave-no-trace door, unless it was closed by hand.
+    pub(super) fn leave_no_trace(&self) -> Result<LeaveNoTrace<'_>, NoAnswer> {
+        let open = LeaveNoTrace { transport: &self.transport, journal: &self.journal };
+        if self.probe { Ok(open) } else { Err(closed()) }
+    }
+}
+
+fn closed() -> NoAnswer {
+    NoAnswer::LeftOut("--no-probe".to_owned())
+}

@@ -1,0 +1,55 @@
+//! What is about to be changed, on disk before it is.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+
+use jiff::Timestamp;
+
+/// One line of JSON for each step, flushed to disk before the step is taken: killed at any moment, nothing is left that
+/// nobody knows of.
+#[derive(Debug)]
+pub(super) struct Journal {
+    path: PathBuf,
+    file: Mutex<Option<File>>,
+}
+
+impl Journal {
+    pub fn new(path: PathBuf) -> Self {
+        Self { path, file: Mutex::default() }
+    }
+
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Notes that `step` is about to be taken on `object`.
+    pub fn note(&self, step: &str, object: &str) -> io::Result<()> {
+        let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
+        if file.is_none() {
+            if let Some(folder) = self.path.parent() {
+                fs::create_dir_all(folder)?;
+            }
+            *file = Some(OpenOptions::new().create(true).append(true).open(&self.path)?);
+        }
+        let Some(file) = file.as_mut() else { return Ok(()) };
+        let line = serde_json::json!({ "at": Timestamp::now().to_string(), "step": step, "object": object });
+        writeln!(file, "{line}")?;
+        file.sync_data()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Journal;
+
+    #[test]
+    fn a_step_is_on_disk_when_it_has_been_noted() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("reports/journal.jsonl");
+        Journal::new(path.clone()).note("clerk.session.revoke", "sess_1").unwrap();
+        let line: serde_json::Value = serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
+        assert_eq!((&line["step"], &line["object"]), (&"clerk.session.revoke".into(), &"sess_1".into()));
+    }
+}

@@ -1,0 +1,173 @@
+//! Stripe: async-stripe's request builders, sent through the one transport and read into narrow types of our own, which
+//! hold what a check looks at and nothing else.
+
+mod account;
+mod catalogue;
+mod endpoints;
+mod portal;
+mod refusal;
+
+use std::sync::Arc;
+
+use async_stripe_client_core::{RequestBuilder, StripeMethod};
+use reqwest::header::{HeaderMap, HeaderValue};
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+
+use super::transport::{Answer, Credential, Party};
+use super::{NoAnswer, World, key_of_mode};
+use crate::config::{Mode, Secret, Variable};
+
+pub use account::{Account, Acceptance};
+pub use catalogue::{Price, PriceOf, Product, Recurring};
+pub use endpoints::{Endpoint, EndpointKind};
+pub use portal::{PortalConfiguration, PortalFeatures};
+pub use refusal::Refusal;
+
+/// Stripe, asked with the key of one mode.
+#[derive(Debug, Clone, Copy)]
+pub struct Stripe<'w> {
+    world: &'w World,
+    key: &'w Variable<Secret>,
+    mode: Mode,
+}
+
+/// A value and the answer that it was read from.
+#[derive(Debug, Clone)]
+pub struct Seen<T> {
+    /// The value.
+    pub value: T,
+    /// The answer.
+    pub answer: Arc<Answer>,
+}
+
+/// An object that was asked for by its ID.
+#[derive(Debug, Clone)]
+pub enum Found<T> {
+    /// It is there.
+    Here(Seen<T>),
+    /// Stripe knows no such object for this key.
+    Missing(Refusal),
+}
+
+/// A list, read to its last page.
+#[derive(Debug, Clone)]
+pub struct Listed<T> {
+    /// Every item.
+    pub items: Vec<T>,
+    /// The answer that held the first page.
+    pub answer: Arc<Answer>,
+}
+
+#[derive(Deserialize)]
+struct Page<T> {
+    data: Vec<T>,
+    has_more: bool,
+}
+
+/// No list of an account that preflight is made for has more pages of a hundred.
+const MOST_PAGES: usize = 200;
+
+impl World {
+    /// Stripe in the mode wanted.
+    #[must_use]
+    pub fn stripe(&self) -> Stripe<'_> {
+        Stripe { world: self, key: &self.config.stripe.secret_key, mode: self.config.project.mode }
+    }
+
+    /// Stripe's test mode, where a key for it is configured beside a live one.
+    #[must_use]
+    pub fn stripe_test(&self) -> Option<Stripe<'_>> {
+        let key = &self.config.stripe.test_secret_key;
+        let is_twin = key.is_set() && self.config.project.mode == Mode::Live;
+        is_twin.then_some(Stripe { world: self, key, mode: Mode::Test })
+    }
+}
+
+impl<'w> Stripe<'w> {
+    /// Whether Stripe answers at all, whatever it answers.
+    pub(super) async fn reachable(self) -> bool {
+        let Ok(key) = key_of_mode(self.key, self.mode) else { return false };
+        self.send(key, &account::balance()).await.is_ok()
+    }
+
+    /// A page of the dashboard, in the mode of the key.
+    #[must_use]
+    pub fn dashboard(self, path: &str) -> String {
+        match self.mode {
+            Mode::Live => format!("https://dashboard.stripe.com/{path}"),
+            Mode::Test => format!("https://dashboard.stripe.com/test/{path}"),
+        }
+    }
+
+    async fn send(self, key: &Secret, request: &RequestBuilder) -> Result<Arc<Answer>, NoAnswer> {
+        let base = &self.world.config.stripe.api_base;
+        let mut url = base.clone();
+        // `/v2` stands beside `/v1`, which the builders leave out.
+        let version = if request.path.starts_with("/v2/") { "" } else { "/v1" };
+        url.set_path(&format!("{}{version}{}", base.path().trim_end_matches('/'), request.path));
+        url.set_query(request.query.as_deref().filter(|query| !query.is_empty()));
+        debug_assert!(matches!(request.method, StripeMethod::Get), "the read door");
+        let mut headers = HeaderMap::new();
+        let pinned = stripe_shared::version::VERSION.as_str();
+        headers.insert("stripe-version", HeaderValue::from_str(pinned).unwrap_or(HeaderValue::from_static("")));
+        let asked = self.world.reads().get(Party::Stripe, url, headers, Some(Credential::new(key, base))).await;
+        asked.map_err(|failure| NoAnswer::Unknown(failure.to_string()))
+    }
+
+    /// Asks with a key that nothing local speaks against, and tells an answer from a refusal.
+    async fn raw(self, request: &RequestBuilder) -> Result<Result<Arc<Answer>, Refusal>, NoAnswer> {
+        let key = key_of_mode(self.key, self.mode)?;
+        let answer = self.send(key, request).await?;
+        if answer.is_success() {
+            return Ok(Ok(answer));
+        }
+        let refusal = Refusal::read(&answer)?;
+        if refusal.is_passing() { Err(refusal.unknown()) } else { Ok(Err(refusal)) }
+    }
+
+    /// Asks as every check but `stripe/secret-key` and `stripe/account` does: a key that Stripe rejects, and a key of
+    /// another account, are those checks' findings.
+    async fn ask<T: DeserializeOwned>(self, request: &RequestBuilder) -> Result<Found<T>, NoAnswer> {
+        let (right_account, asked) = futures::join!(self.is_right_account(), self.raw(request));
+        right_account?;
+        match asked? {
+            Ok(answer) => Ok(Found::Here(Seen { value: answer.json()?, answer })),
+            Err(refusal) if refusal.status == 401 => Err(NoAnswer::blocked("stripe/secret-key")),
+            Err(refusal) if refusal.is_missing() => Ok(Found::Missing(refusal)),
+            Err(refusal) => Err(refusal.unknown()),
+        }
+    }
+
+    /// Reads a list to its last page.
+    async fn list<T: DeserializeOwned>(
+        self,
+        page: impl Fn(Option<String>) -> RequestBuilder,
+        id: impl Fn(&T) -> &str,
+    ) -> Result<Listed<T>, NoAnswer> {
+        let mut items: Vec<T> = Vec::new();
+        let mut first = None;
+        for _ in 0..MOST_PAGES {
+            let cursor = items.last().map(|item| id(item).to_owned());
+            let found = self.ask::<Page<T>>(&page(cursor)).await?;
+            let Found::Here(Seen { value: Page { data, has_more }, answer }) = found else {
+                return Err(NoAnswer::unknown("Stripe said that a list does not exist"));
+            };
+            let is_empty = data.is_empty();
+            items.extend(data);
+            let first = first.get_or_insert(answer);
+            if !has_more {
+                return Ok(Listed { items, answer: Arc::clone(first) });
+            }
+            if is_empty {
+                return Err(NoAnswer::unknown(format!("Stripe said that {} has more, and gave nothing", first.request)));
+            }
+        }
+        Err(NoAnswer::unknown(format!("a list of Stripe's has more than {MOST_PAGES} pages")))
+    }
+}
+
+/// An ID as a segment of a path: the builders do not encode it, and an old plan's ID can be any text.
+fn segment(id: &str) -> String {
+    url::form_urlencoded::byte_serialize(id.as_bytes()).collect::<String>().replace('+', "%20")
+}

@@ -1,0 +1,110 @@
+//! What Stripe says when it says no.
+
+use regex::Regex;
+use serde::Deserialize;
+
+use super::super::transport::{Answer, Party};
+use crate::check::{Evidence, NoAnswer};
+use crate::config::Mode;
+
+/// An error of Stripe's, with what support asks for.
+#[derive(Debug, Clone)]
+pub struct Refusal {
+    /// The HTTP status.
+    pub status: u16,
+    /// `resource_missing`, `api_key_expired`, …
+    pub code: Option<String>,
+    /// Stripe's sentence.
+    pub message: String,
+    /// The parameter that it is about.
+    pub param: Option<String>,
+    /// Stripe's name for the request.
+    pub request_id: Option<String>,
+    /// The request in a line.
+    pub request: String,
+}
+
+#[derive(Deserialize)]
+struct Envelope {
+    error: Body,
+}
+
+#[derive(Deserialize)]
+struct Body {
+    code: Option<String>,
+    message: Option<String>,
+    param: Option<String>,
+}
+
+impl Refusal {
+    /// Reads the error from an answer that is none of success.
+    pub(super) fn read(answer: &Answer) -> Result<Self, NoAnswer> {
+        debug_assert_eq!(answer.party, Party::Stripe);
+        let body = serde_json::from_slice::<Envelope>(&answer.body).map(|envelope| envelope.error);
+        let Ok(Body { code, message, param }) = body else {
+            let (status, request) = (answer.status, &answer.request);
+            return Err(NoAnswer::Unknown(format!(
+                "Stripe answered {status} to {request} with something that is no error of its API: {}",
+                answer.excerpt()
+            )));
+        };
+        Ok(Self {
+            status: answer.status,
+            code,
+            message: message.unwrap_or_else(|| "no message".to_owned()),
+            param,
+            request_id: answer.request_id.clone(),
+            request: answer.request.clone(),
+        })
+    }
+
+    /// Whether the same request may succeed a moment later.
+    pub(super) fn is_passing(&self) -> bool {
+        self.status >= 500 || self.status == 429 || self.is("rate_limit") || self.is("lock_timeout")
+    }
+
+    fn is(&self, code: &str) -> bool {
+        self.code.as_deref() == Some(code)
+    }
+
+    /// Whether Stripe knows no such object for this key. The status differs from call to call (facts.md, A3).
+    pub(super) fn is_missing(&self) -> bool {
+        matches!(self.status, 400 | 404) && self.is("resource_missing")
+    }
+
+    /// The mode in which a similar object exists, where Stripe says so.
+    #[must_use]
+    pub fn other_mode(&self) -> Option<Mode> {
+        let modes = [("test", Mode::Test), ("live", Mode::Live)];
+        let found = modes.iter().find(|(word, _)| self.message.contains(&format!("similar object exists in {word} mode")));
+        found.map(|(_, mode)| *mode)
+    }
+
+    /// The permission that a restricted key lacks, where Stripe names it.
+    #[must_use]
+    pub fn permission(&self) -> Option<String> {
+        let named = Regex::new("Having the '([^']+)' permission").ok()?;
+        (self.status == 403).then(|| named.captures(&self.message).map(|found| found[1].to_owned()))?
+    }
+
+    /// That it could not be looked, and why.
+    pub(super) fn unknown(&self) -> NoAnswer {
+        let Self { status, message, request, .. } = self;
+        NoAnswer::Unknown(match self.permission() {
+            Some(permission) => format!("the restricted Stripe key lacks the permission {permission}, which {request} needs"),
+            None => format!("Stripe answered {status} to {request}: {message}"),
+        })
+    }
+
+    /// The refusal as evidence.
+    #[must_use]
+    pub fn evidence(&self) -> Evidence {
+        Evidence {
+            request: self.request.clone(),
+            status: Some(self.status),
+            request_id: self.request_id.clone(),
+            field: self.code.as_ref().map_or_else(|| "error.message".to_owned(), |code| format!("error ({code})")),
+            seen: self.message.clone(),
+        }
+    }
+}

@@ -1,0 +1,58 @@
+//! What checks judge, one by one.
+
+use crate::check::Subject;
+use crate::config::{Tier, TierPrice};
+
+use super::World;
+
+/// One price at which a tier is sold.
+#[derive(Debug, Clone, Copy)]
+pub struct Offer<'w> {
+    /// The tier.
+    pub tier: &'w Tier,
+    /// The price.
+    pub price: &'w TierPrice,
+}
+
+impl Subject for Offer<'_> {
+    fn label(&self) -> String {
+        if self.tier.prices.len() == 1 {
+            format!("tier {}", self.tier.name)
+        } else {
+            format!("tier {}, each {}", self.tier.name, self.term())
+        }
+    }
+}
+
+impl Offer<'_> {
+    /// The price ID as the environment has it; empty where it has none.
+    #[must_use]
+    pub fn id(&self) -> &str {
+        self.price.price_id.value.as_deref().unwrap_or_default()
+    }
+
+    /// Whether `other` is this very line of the configuration.
+    #[must_use]
+    pub fn is(&self, other: &Self) -> bool {
+        std::ptr::eq(self.price, other.price)
+    }
+
+    /// How often it is paid: `month`, `3 months`.
+    #[must_use]
+    pub fn term(&self) -> String {
+        term(self.price.interval.word(), self.price.interval_count)
+    }
+}
+
+/// A billing term in words: `month`, `3 months`.
+#[must_use]
+pub fn term(interval: &str, count: u64) -> String {
+    if count == 1 { interval.to_owned() } else { format!("{count} {interval}s") }
+}
+
+/// Every price of every paid tier, in the order of the file.
+#[must_use]
+pub fn offers(world: &World) -> Vec<Offer<'_>> {
+    let tiers = world.config().tiers.iter();
+    tiers.flat_map(|tier| tier.prices.iter().map(move |price| Offer { tier, price })).collect()
+}

@@ -1,0 +1,153 @@
+//! What came back.
+
+use std::borrow::Cow;
+use std::time::{Duration, Instant};
+
+use reqwest::header::{DATE, HeaderMap, RETRY_AFTER};
+use reqwest::tls::TlsInfo;
+use reqwest::{RequestBuilder, Response};
+use serde::de::DeserializeOwned;
+
+use super::{Ask, Party, Trouble};
+use crate::check::{Evidence, NoAnswer};
+
+/// No answer that a check looks at is larger.
+const LARGEST: usize = 8 << 20;
+
+/// An answer, whatever its status.
+#[derive(Debug, Clone)]
+pub struct Answer {
+    /// Who answered.
+    pub party: Party,
+    /// The request in a line: `GET /v1/prices/price_1…`.
+    pub request: String,
+    /// The HTTP status.
+    pub status: u16,
+    /// The headers.
+    pub headers: HeaderMap,
+    /// The whole body.
+    pub body: Vec<u8>,
+    /// From the first byte sent to the last received.
+    pub elapsed: Duration,
+    /// How often it was tried.
+    pub attempts: u32,
+    /// The provider's name for the request.
+    pub request_id: Option<String>,
+    /// The certificate of the other side, in DER.
+    pub certificate: Option<Vec<u8>>,
+}
+
+impl Answer {
+    /// Sends `request` and reads its answer to the end.
+    pub(super) async fn read(ask: &Ask, request: RequestBuilder, started: Instant) -> Result<Self, Trouble> {
+        let mut response = request.send().await.map_err(|error| Trouble::of(&error))?;
+        let certificate = certificate_of(&response);
+        let mut body = Vec::new();
+        while let Some(chunk) = response.chunk().await.map_err(|error| Trouble::of(&error))? {
+            if body.len() + chunk.len() > LARGEST {
+                return Err(Trouble::TooLarge);
+            }
+            body.extend_from_slice(&chunk);
+        }
+        let headers = response.headers().clone();
+        // Stripe's, then what Clerk's and Cloudflare's support ask for (facts.md, A3 and B1).
+        let request_id = ["request-id", "x-clerk-trace-id", "cf-ray"].into_iter().find_map(|name| text_of(&headers, name));
+        Ok(Self {
+            party: ask.party,
+            request: ask.line(),
+            status: response.status().as_u16(),
+            headers,
+            body,
+            elapsed: started.elapsed(),
+            attempts: 1,
+            request_id,
+            certificate,
+        })
+    }
+
+    /// A header, where it is there and is text.
+    #[must_use]
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name)?.to_str().ok()
+    }
+
+    /// The body as text.
+    #[must_use]
+    pub fn text(&self) -> Cow<'_, str> {
+        String::from_utf8_lossy(&self.body)
+    }
+
+    /// The body's beginning, for a report.
+    #[must_use]
+    pub fn excerpt(&self) -> String {
+        let text = self.text();
+        let mut words: String = text.split_whitespace().collect::<Vec<_>>().join(" ");
+        if words.chars().count() > 200 {
+            words = words.chars().take(200).chain(['…']).collect();
+        }
+        if words.is_empty() { "an empty body".to_owned() } else { words }
+    }
+
+    /// Whether the status is 2xx.
+    #[must_use]
+    pub const fn is_success(&self) -> bool {
+        self.status >= 200 && self.status < 300
+    }
+
+    /// Reads the body as JSON.
+    ///
+    /// # Errors
+    /// An answer that makes no sense is *could not tell*.
+    pub fn json<T: DeserializeOwned>(&self) -> Result<T, NoAnswer> {
+        serde_json::from_slice(&self.body).map_err(|error| {
+            NoAnswer::Unknown(format!(
+                "{} answered {} to {} with something that cannot be read ({error}): {}",
+                self.party.name(),
+                self.status,
+                self.request,
+                self.excerpt()
+            ))
+        })
+    }
+
+    /// The server's clock, where it tells it.
+    #[must_use]
+    pub fn date(&self) -> Option<jiff::Timestamp> {
+        let text = self.header(DATE.as_str())?;
+        Some(jiff::fmt::rfc2822::parse(text).ok()?.timestamp())
+    }
+
+    /// That `field` of this answer was looked at, and what stood there.
+    #[must_use]
+    pub fn evidence(&self, field: impl Into<String>, seen: impl Into<String>) -> Evidence {
+        Evidence {
+            request: self.request.clone(),
+            status: Some(self.status),
+            request_id: self.request_id.clone(),
+            field: field.into(),
+            seen: seen.into(),
+        }
+    }
+
+    /// Whether the same question may get another answer a moment later.
+    pub(super) fn is_passing(&self) -> bool {
+        match self.header("stripe-should-retry") {
+            Some("true") => true,
+            Some("false") => false,
+            _ => matches!(self.status, 409 | 429) || self.status >= 500,
+        }
+    }
+
+    pub(super) fn retry_after(&self) -> Option<Duration> {
+        text_of(&self.headers, RETRY_AFTER.as_str())?.parse().ok().map(Duration::from_secs)
+    }
+}
+
+fn text_of(headers: &HeaderMap, name: &str) -> Option<String> {
+    headers.get(name)?.to_str().ok().map(str::to_owned)
+}
+
+/// The certificate that the other side showed, in DER.
+pub(super) fn certificate_of(response: &Response) -> Option<Vec<u8>> {
+    response.extensions().get::<TlsInfo>()?.peer_certificate().map(<[u8]>::to_vec)
+}

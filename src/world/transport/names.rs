@@ -1,0 +1,55 @@
+//! What a host name leads to.
+
+use std::collections::{BTreeMap, HashMap};
+use std::net::{IpAddr, SocketAddr};
+
+use reqwest::dns::{Addrs, Name, Resolve, Resolving};
+
+use super::Options;
+
+/// The machine's resolver with overrides, or a closed world.
+#[derive(Debug)]
+pub(super) enum Names {
+    /// As the machine resolves, but for these.
+    Open(HashMap<String, IpAddr>),
+    /// These names and no others.
+    Closed(BTreeMap<String, SocketAddr>),
+}
+
+/// A name that leads nowhere. A type of its own, so that it can be told from every other trouble.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub(super) struct NoSuchName(pub String);
+
+impl Names {
+    pub fn new(options: &Options) -> Self {
+        match &options.names {
+            Some(names) => Self::Closed(names.clone()),
+            None => Self::Open(options.resolve.iter().map(|entry| (entry.host.to_lowercase(), entry.address)).collect()),
+        }
+    }
+}
+
+impl Resolve for Names {
+    fn resolve(&self, name: Name) -> Resolving {
+        let host = name.as_str().to_lowercase();
+        let known = match self {
+            Self::Closed(names) => Some(names.get(&host).copied()),
+            Self::Open(overrides) => overrides.get(&host).map(|address| Some(SocketAddr::new(*address, 0))),
+        };
+        Box::pin(async move {
+            let addresses: Vec<SocketAddr> = match known {
+                Some(known) => known.into_iter().collect(),
+                // Port 0 lets the port of the URL stand.
+                None => tokio::net::lookup_host((host.as_str(), 0))
+                    .await
+                    .map_err(|error| NoSuchName(format!("{host} does not resolve ({error})")))?
+                    .collect(),
+            };
+            if addresses.is_empty() {
+                return Err(NoSuchName(format!("{host} does not resolve")).into());
+            }
+            Ok(Box::new(addresses.into_iter()) as Addrs)
+        })
+    }
+}

@@ -1,0 +1,27 @@
+//! The Worker's webhook route, and its registration at Stripe.
+
+mod acceptance;
+mod delivery;
+mod reach;
+mod registration;
+
+use super::{NoAnswer, World};
+
+pub use acceptance::{Received, Reception};
+pub use delivery::{Delivered, Delivery};
+pub use reach::{Obstacle, Reach, Validity};
+pub use registration::Registration;
+
+/// The webhook route.
+#[derive(Debug, Clone, Copy)]
+pub struct Webhook<'w> {
+    world: &'w World,
+}
+
+impl World {
+    /// The Worker's webhook route.
+    #[must_use]
+    pub const fn webhook(&self) -> Webhook<'_> {
+        Webhook { world: self }
+    }
+}

@@ -1,0 +1,121 @@
+//! Where Stripe delivers this Worker's events to.
+
+use url::Url;
+
+use super::super::stripe::{Endpoint, Listed, Seen};
+use super::{NoAnswer, Webhook};
+
+/// How the webhook URL is registered at Stripe.
+#[derive(Debug, Clone)]
+pub enum Registration {
+    /// Exactly, and enabled.
+    Here(Endpoint),
+    /// Exactly, but switched off.
+    Disabled(Endpoint),
+    /// Exactly, but its payloads hold IDs only.
+    Thin(Endpoint),
+    /// With a trailing slash more or less.
+    TrailingSlash(Endpoint),
+    /// With another scheme.
+    NotHttps(Endpoint),
+    /// With another path.
+    Path(Endpoint),
+    /// With another host.
+    Host(Endpoint),
+    /// Not, but in the other mode.
+    OtherMode(Endpoint),
+    /// Not at all.
+    NotFound,
+}
+
+impl Webhook<'_> {
+    /// How the webhook URL is registered; asked by `webhook/endpoint`.
+    ///
+    /// # Errors
+    /// Where nobody can tell.
+    pub async fn registration(self) -> Result<Seen<Registration>, NoAnswer> {
+        let (Listed { items, answer }, complete) = self.world.stripe().endpoints().await?;
+        let found = self.among(&items);
+        if matches!(found, Registration::Here(_)) {
+            return Ok(Seen { value: found, answer });
+        }
+        // What could not be read might be just what is missing.
+        complete?;
+        if let (Registration::NotFound, Some(test)) = (&found, self.world.stripe_test())
+            && let Ok((Listed { items, .. }, _)) = test.endpoints().await
+            && let Some(twin) = items.into_iter().find(|endpoint| self.is_ours(endpoint))
+        {
+            return Ok(Seen { value: Registration::OtherMode(twin), answer });
+        }
+        Ok(Seen { value: found, answer })
+    }
+
+    /// The endpoint that delivers to the Worker.
+    ///
+    /// # Errors
+    /// Blocked by `webhook/endpoint` where there is none.
+    pub async fn endpoint(self) -> Result<Seen<Endpoint>, NoAnswer> {
+        let Seen { value, answer } = self.registration().await?;
+        match value {
+            Registration::Here(endpoint) => Ok(Seen { value: endpoint, answer }),
+            _ => Err(NoAnswer::blocked("webhook/endpoint")),
+        }
+    }
+
+    fn among(self, endpoints: &[Endpoint]) -> Registration {
+        let ours = || endpoints.iter().filter(|endpoint| self.is_ours(endpoint));
+        if let Some(endpoint) = ours().find(|endpoint| endpoint.enabled && endpoint.whole_objects) {
+            return Registration::Here(endpoint.clone());
+        }
+        if let Some(endpoint) = ours().next() {
+            let endpoint = endpoint.clone();
+            return if endpoint.enabled { Registration::Thin(endpoint) } else { Registration::Disabled(endpoint) };
+        }
+        let wanted = &self.world.config.webhook.url;
+        let near: &[(fn(&Url, &Url) -> bool, fn(Endpoint) -> Registration)] = &[
+            (differs_in_slash, Registration::TrailingSlash),
+            (differs_in_scheme, Registration::NotHttps),
+            (differs_in_path, Registration::Path),
+            (differs_in_host, Registration::Host),
+        ];
+        let find = |differs: fn(&Url, &Url) -> bool| {
+            endpoints.iter().find(|endpoint| endpoint.url.as_ref().is_some_and(|url| differs(url, wanted)))
+        };
+        let nearest = near.iter().find_map(|(differs, registration)| Some(registration(find(*differs)?.clone())));
+        nearest.unwrap_or(Registration::NotFound)
+    }
+
+    /// Whether an endpoint is at the webhook URL, or at the same path of another host of this Worker.
+    #[must_use]
+    pub fn is_ours(self, endpoint: &Endpoint) -> bool {
+        let config = &self.world.config.webhook;
+        let Some(url) = &endpoint.url else { return false };
+        let at_other_host = |host: &String| {
+            let mut other = config.url.clone();
+            other.set_host(Some(host)).is_ok() && other == *url
+        };
+        *url == config.url || config.hosts.iter().any(at_other_host)
+    }
+}
+
+/// Everything but the host and the path, which are what is compared.
+fn alike(found: &Url, wanted: &Url) -> bool {
+    found.scheme() == wanted.scheme() && found.query() == wanted.query()
+}
+
+fn differs_in_slash(found: &Url, wanted: &Url) -> bool {
+    let bare = |url: &Url| url.path().trim_end_matches('/').to_owned();
+    alike(found, wanted) && found.host() == wanted.host() && bare(found) == bare(wanted)
+}
+
+fn differs_in_scheme(found: &Url, wanted: &Url) -> bool {
+    found.scheme() == "http" && found.host() == wanted.host() && found.path() == wanted.path()
+}
+
+fn differs_in_path(found: &Url, wanted: &Url) -> bool {
+    found.host() == wanted.host()
+}
+
+fn differs_in_host(found: &Url, wanted: &Url) -> bool {
+    found.path() == wanted.path()
+}

@@ -1,0 +1,256 @@
+// Proves that every defect shows, and that those beside it do not show with it.
+
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+
+import { bundle } from "../bundle.mjs";
+import { FRONTEND, signatureOf, tokens, USER } from "./fake-providers.mjs";
+import { check, event, orderOf, server, subscription, tiersOf, WEBHOOK } from "./harness.mjs";
+
+describe("a defect", () => {
+  const forged = { secret: "whsec_other" };
+  const usage = async (worker, token) => (await worker.ask("GET", "/api/usage", { token })).status;
+  const allowed = async (worker, origin) =>
+    (await worker.ask("GET", "/health", { headers: { origin } })).headers.get(
+      "access-control-allow-origin",
+    );
+  /** What answers for the webhook's address and for one that nobody knows. */
+  const inFront = async (worker) => {
+    const [webhook, nothing, health] = [
+      await worker.deliver({ signature: null }),
+      await worker.ask("POST", "/nothing"),
+      await worker.ask("GET", "/health"),
+    ];
+    assert.equal(health.body.status, "ok");
+    return { webhook, nothing };
+  };
+
+  /** For each defect the requests that tell it from a sound Worker, and from its neighbours. */
+  const proofs = {
+    "accepts-unsigned": async (worker) => {
+      assert.equal((await worker.deliver({ signature: null })).status, 200);
+      assert.equal((await worker.deliver(forged)).status, 400);
+    },
+    "accepts-wrong": async (worker) => {
+      assert.equal((await worker.deliver({ signature: null })).status, 400);
+      assert.equal((await worker.deliver(forged)).status, 200);
+    },
+    "accepts-stale": async (worker) => {
+      assert.equal((await worker.deliver({ age: 3600 })).status, 200);
+      assert.equal((await worker.deliver({ ...forged, age: 3600 })).status, 400);
+    },
+    "accepts-tampered": async (worker) => {
+      const body = event("preflight.probe");
+      const signature = signatureOf(body);
+      assert.equal((await worker.deliver({ body, signature })).status, 200);
+      const other = await worker.deliver({ body: event("preflight.probe"), signature });
+      assert.deepEqual([other.status, other.body], [200, { received: true }]);
+      assert.equal((await worker.deliver(forged)).status, 400);
+    },
+    swallows: async (worker) => {
+      const answer = await worker.deliver(forged);
+      assert.equal(answer.status, 200);
+      assert.match(answer.body.error, /^Webhook Error: No signatures found/);
+      assert.equal((await worker.deliver({ signature: null })).status, 400);
+    },
+    reserialises: async (worker) => {
+      assert.equal((await worker.deliver()).status, 200);
+      assert.equal(
+        (await worker.deliver({ body: '{ "id": "evt_1", "type": "preflight.probe" }' })).status,
+        400,
+      );
+      assert.equal((await worker.deliver(forged)).status, 400);
+    },
+    "sync-crypto": async (worker) => {
+      const answer = await worker.deliver();
+      assert.equal(answer.status, 400);
+      assert.match(
+        answer.body.error,
+        /SubtleCryptoProvider cannot be used in a synchronous context/,
+      );
+    },
+    "unhandled-type-refused": async (worker) => {
+      const answer = await worker.deliver();
+      assert.deepEqual(
+        [answer.status, answer.body.error],
+        [400, "Unhandled event type: preflight.probe"],
+      );
+      const body = subscription("deleted", { metadata: { userId: USER } });
+      assert.equal((await worker.deliver({ body })).status, 200);
+    },
+    "not-idempotent": async (worker) => {
+      const body = event("preflight.probe");
+      assert.equal((await worker.deliver({ body })).status, 200);
+      assert.equal((await worker.deliver({ body })).status, 500);
+    },
+    redirects: async (worker) => {
+      for (const answer of Object.values(await inFront(worker))) {
+        assert.equal(answer.status, 308);
+        assert.match(answer.headers.get("location"), /^https:\/\/www\.example\.com\//);
+      }
+    },
+    "login-wall": async (worker) => {
+      for (const answer of Object.values(await inFront(worker))) {
+        assert.equal(answer.status, 307);
+        assert.match(answer.headers.get("location"), /\/sign-in\?redirect_url=/);
+      }
+    },
+    "login-wall-401": async (worker) => {
+      for (const answer of Object.values(await inFront(worker))) {
+        assert.equal(answer.status, 401);
+        assert.equal(answer.headers.get("x-clerk-auth-status"), "signed-out");
+      }
+    },
+    challenge: async (worker) => {
+      for (const answer of Object.values(await inFront(worker))) {
+        assert.equal(answer.status, 403);
+        assert.equal(answer.headers.get("cf-mitigated"), "challenge");
+        assert.match(answer.text, /Just a moment\.\.\./);
+      }
+    },
+    spa: async (worker) => {
+      for (const answer of Object.values(await inFront(worker))) {
+        assert.equal(answer.status, 200);
+        assert.match(answer.text, /<div id="root">/);
+      }
+    },
+    "not-found": async (worker) => {
+      for (const answer of Object.values(await inFront(worker))) {
+        assert.equal(answer.status, 404);
+      }
+    },
+    method: async (worker) => {
+      const { webhook, nothing } = await inFront(worker);
+      assert.deepEqual([webhook.status, nothing.status], [405, 401]);
+    },
+    "server-error": async (worker) => {
+      const { webhook, nothing } = await inFront(worker);
+      assert.deepEqual([webhook.status, nothing.status], [500, 401]);
+      assert.deepEqual(webhook.body.missing, ["CLERK_SECRET_KEY"]);
+    },
+    slow: async (worker) => {
+      const start = performance.now();
+      assert.equal((await worker.deliver()).status, 200);
+      assert.ok(performance.now() - start >= 3000);
+    },
+    hangs: async (worker) => {
+      const signal = AbortSignal.timeout(1000);
+      await assert.rejects(worker.ask("POST", WEBHOOK, { signal }), { name: "TimeoutError" });
+    },
+    everywhere: async (worker) => {
+      assert.equal((await worker.ask("GET", "/health")).body.status, "ok", "nothing by itself");
+    },
+    "auth-none-alg": async (worker) => {
+      assert.equal(await usage(worker, tokens.unsigned()), 200);
+      assert.equal(await usage(worker, tokens.keyedWithPublicKey()), 401);
+      assert.equal(await usage(worker, tokens.foreign()), 401);
+    },
+    "auth-hs256": async (worker) => {
+      assert.equal(await usage(worker, tokens.keyedWithPublicKey()), 200);
+      assert.equal(await usage(worker, tokens.unsigned()), 401);
+      assert.equal(await usage(worker, tokens.foreign()), 401);
+    },
+    "auth-foreign": async (worker) => {
+      assert.equal(await usage(worker, tokens.foreign()), 200);
+      assert.equal(await usage(worker, tokens.unsigned()), 401);
+      assert.equal(await usage(worker, tokens.keyedWithPublicKey()), 401);
+    },
+    "auth-open": async (worker) => {
+      for (const token of [undefined, "garbage", ...Object.values(tokens).map((make) => make())]) {
+        assert.equal(await usage(worker, token), 200);
+      }
+    },
+    "usage-plan": async (worker) => {
+      const { body } = await worker.ask("GET", "/api/usage", {
+        token: tokens.good({ plan: "pro" }),
+      });
+      assert.deepEqual([body.plan, body.limit], ["free", 10]);
+    },
+    "usage-limit": async (worker) => {
+      const { body } = await worker.ask("GET", "/api/usage", {
+        token: tokens.good({ plan: "pro" }),
+      });
+      assert.deepEqual([body.plan, body.limit], ["pro", 30]);
+    },
+    "tiers-amount": async (worker) => {
+      assert.equal((await tiersOf(worker)).pro.price, 19);
+    },
+    "tiers-limit": async (worker) => {
+      assert.equal((await tiersOf(worker)).pro.limit, 30);
+    },
+    "tiers-missing": async (worker) => {
+      assert.deepEqual(Object.keys(await tiersOf(worker)), ["free", "pro"]);
+    },
+    "checkout-wrong-price": async (worker, providers) => {
+      const order = await orderOf(worker, providers, "pro");
+      assert.equal(order["line_items[0][price]"], "price_enterprise");
+    },
+    "checkout-localhost": async (worker, providers) => {
+      const order = await orderOf(worker, providers, "pro", FRONTEND);
+      assert.match(order.success_url, /^http:\/\/localhost:5173\//);
+    },
+    "checkout-open-redirect": async (worker, providers) => {
+      const order = await orderOf(worker, providers, "pro", "https://evil.example");
+      assert.match(order.success_url, /^https:\/\/evil\.example\//);
+      assert.match(
+        (await orderOf(worker, providers, "pro")).success_url,
+        /^https:\/\/app\.acme\.com\//,
+      );
+    },
+    "checkout-no-user": async (worker, providers) => {
+      const order = await orderOf(worker, providers, "pro");
+      assert.deepEqual(Object.keys(order), [
+        "mode",
+        "line_items[0][price]",
+        "line_items[0][quantity]",
+        "success_url",
+        "cancel_url",
+      ]);
+    },
+    "checkout-no-tier": async (worker, providers) => {
+      const order = await orderOf(worker, providers, "pro");
+      assert.equal(order["metadata[userId]"], USER);
+      assert.ok(!Object.keys(order).some((key) => key.includes("tier")));
+    },
+    "cors-wildcard": async (worker) => {
+      assert.equal(await allowed(worker, "https://evil.example"), "*");
+    },
+    "cors-wildcard-credentials": async (worker) => {
+      assert.equal(await allowed(worker, "https://evil.example"), "*");
+      const { headers } = await worker.ask("OPTIONS", "/health");
+      assert.equal(headers.get("access-control-allow-credentials"), "true");
+    },
+    "cors-reflects": async (worker) => {
+      assert.equal(await allowed(worker, "https://evil.example"), "https://evil.example");
+    },
+    "cors-frontend-blocked": async (worker) => {
+      assert.notEqual(await allowed(worker, FRONTEND), FRONTEND);
+    },
+  };
+  for (const [name, proof] of Object.entries(proofs)) {
+    check(`called ${name} shows`, { BREAK: name }, proof);
+  }
+
+  check("may stand in front of everything", { BREAK: "spa,everywhere" }, async (worker) => {
+    assert.match((await worker.ask("GET", "/health")).text, /<div id="root">/);
+  });
+
+  check("comes along with others", { BREAK: "tiers-amount, cors-wildcard" }, async (worker) => {
+    assert.equal((await tiersOf(worker)).pro.price, 19);
+    assert.equal(await allowed(worker, FRONTEND), "*");
+  });
+
+  test("that does not exist cannot be started", async () => {
+    await assert.rejects(server.start({ BREAK: "accept-unsigned" }), /No such defect/);
+  });
+
+  test("is never without a proof", async () => {
+    assert.deepEqual(Object.keys(await defects()).sort(), Object.keys(proofs).sort());
+  });
+});
+
+/** The Worker's own table, which only a bundle can be imported from. */
+async function defects() {
+  const source = Buffer.from(await bundle("src/defects.ts")).toString("base64");
+  return (await import(`data:text/javascript;base64,${source}`)).defects;
+}
