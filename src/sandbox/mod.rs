@@ -97,12 +97,16 @@ impl Sandbox {
     /// # Errors
     ///
     /// Where a scenario is unknown, where scenarios do not go together, or where no port can be opened.
+    #[expect(
+        clippy::unused_async,
+        reason = "ports are opened in a runtime, and only an async function is sure to be in one"
+    )]
     pub async fn start(scenarios: &[&str], options: Options) -> Result<Self, Error> {
         let world = World::read(scenario::document(scenarios)?)?;
         let effects = Arc::new(Effects::default());
         let mut routers = world.routers(&effects)?;
         if let Some(elsewhere) = &options.worker {
-            let name = world.network.worker.names.first().cloned().unwrap_or_default();
+            let name = world.network.worker.names.first().map_or("", String::as_str);
             routers.insert(Provider::Worker.word(), relay::router(elsewhere.clone(), name)?);
         }
         let authority = Authority::new()?;

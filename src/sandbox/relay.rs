@@ -21,7 +21,7 @@ struct Relay {
 }
 
 /// Passes every request on to `elsewhere`, as one for `name`.
-pub(super) fn router(elsewhere: Url, name: String) -> Result<Router, Error> {
+pub(super) fn router(elsewhere: Url, name: &str) -> Result<Router, Error> {
     // Without redirects, since they are the Worker's answer; without idle connections, since workerd may close one
     // after answering.
     let client = reqwest::Client::builder()
@@ -30,7 +30,7 @@ pub(super) fn router(elsewhere: Url, name: String) -> Result<Router, Error> {
         .pool_max_idle_per_host(0)
         .build()
         .map_err(|error| Error::Document(format!("the Worker elsewhere: {error}")))?;
-    let name = HeaderValue::from_str(&name).map_err(|error| Error::Document(format!("the Worker's name: {error}")))?;
+    let name = HeaderValue::from_str(name).map_err(|error| Error::Document(format!("the Worker's name: {error}")))?;
     Ok(Router::new().fallback(pass).with_state(Arc::new(Relay { client, elsewhere, name })))
 }
 

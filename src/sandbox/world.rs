@@ -52,7 +52,7 @@ impl World {
 
     /// A server for each.
     pub(super) fn routers(&self, effects: &Arc<Effects>) -> Result<Each<Router>, Error> {
-        let stripe = stripe::router(stripe::Stripe::new(&self.stripe, Arc::clone(effects))?);
+        let stripe = stripe::router(&stripe::Stripe::new(&self.stripe, Arc::clone(effects))?);
         let clerk = clerk::Clerk::new(self.clerk.clone(), Arc::clone(effects));
         // The Worker's own calls do not come through our doors: trouble on the way from here is no trouble of its own.
         let outside = Outside { stripe: stripe.clone(), clerk: clerk::backend(Arc::clone(&clerk)) };

@@ -49,12 +49,12 @@ fn routes() -> impl Iterator<Item = &'static Route> {
 }
 
 /// Stripe's API.
-pub fn router(stripe: Arc<Stripe>) -> Router {
-    let nobody = Arc::clone(&stripe);
+pub fn router(stripe: &Arc<Stripe>) -> Router {
+    let nobody = Arc::clone(stripe);
     let unrecognised = async move |method: Method, uri: Uri| gate::unrecognised(&nobody, &method, uri.path());
     let mut router = Router::new().fallback(unrecognised.clone()).method_not_allowed_fallback(unrecognised);
     for route in routes() {
-        let stripe = Arc::clone(&stripe);
+        let stripe = Arc::clone(stripe);
         let answer =
             async move |uri: Uri, path: RawPathParams, RawQuery(query): RawQuery, headers: HeaderMap, body: Bytes| {
                 let id = path.iter().next().map(|(_, id)| id).unwrap_or_default();

@@ -17,8 +17,8 @@ impl Parameters {
     pub(super) fn allow(&self, known: &[&str], paged: bool) -> Result<(), Refusal> {
         for (name, _) in &self.0 {
             let base = name.split('[').next().unwrap_or_default();
-            let pages = paged && ["limit", "starting_after", "ending_before"].contains(&base);
-            if base != "expand" && !pages && !known.contains(&base) {
+            let turns = paged && ["limit", "starting_after", "ending_before"].contains(&base);
+            if base != "expand" && !turns && !known.contains(&base) {
                 return Err(Refusal::unknown_parameter(name));
             }
         }

@@ -27,9 +27,6 @@ pub(super) const ROUTES: &[Route] = &[
     ]),
 ];
 
-/// Where the products stand that are only shown when asked for.
-const PRODUCTS: &str = "/features/subscription_update/products";
-
 /// Puts the document's configurations on their shelf.
 pub(super) fn stock(state: &State, now: Timestamp, shelves: &mut Shelves) -> Result<(), Error> {
     for configuration in state.portal_configurations.values() {
@@ -122,7 +119,6 @@ fn one(asked: &Asked) -> Answer {
     let shelves = asked.stripe.shelves();
     let found = shelves.find(Kind::PortalConfiguration, asked.id, &asked.caller);
     let configuration = found.map_err(|refusal| refusal.about("configuration"))?.body.clone();
-    debug_assert!(configuration.pointer(PRODUCTS).is_some());
     Ok(if asked.parameters.all("expand").is_empty() { without_products(configuration) } else { configuration })
 }
 
@@ -131,15 +127,12 @@ fn open(asked: &Asked) -> Answer {
     let customer = parameters.required("customer")?;
     let shelves = asked.stripe.shelves();
     shelves.find(Kind::Customer, customer, &asked.caller).map_err(|refusal| refusal.in_parameter("customer"))?;
-    let configuration = match parameters.get("configuration") {
-        Some(id) => {
-            let found = shelves.find(Kind::PortalConfiguration, id, &asked.caller);
-            found.map_err(|refusal| refusal.about("configuration"))?
-        }
-        None => {
-            let mut all = shelves.of(Kind::PortalConfiguration, &asked.caller);
-            all.find(|configuration| configuration.body["is_default"] == true).ok_or_else(|| no_default(asked))?
-        }
+    let configuration = if let Some(id) = parameters.get("configuration") {
+        let found = shelves.find(Kind::PortalConfiguration, id, &asked.caller);
+        found.map_err(|refusal| refusal.about("configuration"))?
+    } else {
+        let mut all = shelves.of(Kind::PortalConfiguration, &asked.caller);
+        all.find(|configuration| configuration.body["is_default"] == true).ok_or_else(|| no_default(asked))?
     };
     asked.stripe.effects.record("stripe.portal_session.created");
     let serial = asked.stripe.next_serial();

@@ -62,9 +62,9 @@ pub(super) struct Shelves(BTreeMap<Kind, Vec<Thing>>);
 impl Shelves {
     /// Puts a thing where it belongs by its age.
     pub(super) fn put(&mut self, kind: Kind, thing: Thing) {
-        let shelf = self.0.entry(kind).or_default();
-        let place = shelf.partition_point(|other| other.created > thing.created);
-        shelf.insert(place, thing);
+        let things = self.0.entry(kind).or_default();
+        let place = things.partition_point(|other| other.created > thing.created);
+        things.insert(place, thing);
     }
 
     /// Everything of a kind that a key may see.
@@ -89,8 +89,8 @@ impl Shelves {
 
     pub(super) fn find_mut(&mut self, kind: Kind, id: &str, caller: &Caller) -> Result<&mut Thing, Refusal> {
         self.find(kind, id, caller)?;
-        let shelf = self.0.get_mut(&kind).into_iter().flatten();
-        let found = shelf.into_iter().find(|thing| thing.id == id && thing.is_for(caller));
+        let mut things = self.0.get_mut(&kind).into_iter().flatten();
+        let found = things.find(|thing| thing.id == id && thing.is_for(caller));
         found.ok_or_else(|| Refusal::missing(kind.noun(), id, None))
     }
 }

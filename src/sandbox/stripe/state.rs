@@ -180,6 +180,7 @@ pub(super) struct EventDestination {
 
 #[derive(Debug, Clone, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch of its own in the Dashboard")]
 pub(super) struct PortalConfiguration {
     pub(super) id: String,
     #[serde(default = "yes")]
