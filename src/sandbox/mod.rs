@@ -1,1 +1,269 @@
-//! sandbox.
+//! A small complete world over real HTTP on loopback: Stripe, Clerk, Cloudflare's API, the Worker and the frontend.
+//!
+//! What is in it is one document, `healthy/*.toml`, which a [`Scenario`] changes in a line or two. Each of the servers
+//! can be reached by its name over TLS, through [`Sandbox::names`] and [`Sandbox::certificate_authority`], and plainly,
+//! through [`Sandbox::plain`].
+
+mod age;
+mod authority;
+mod clerk;
+mod cloudflare;
+mod document;
+mod door;
+mod effects;
+mod error;
+mod frontend;
+mod lobby;
+mod network;
+mod relay;
+mod scenario;
+mod stripe;
+mod worker;
+mod world;
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use url::Url;
+
+pub use effects::Effects;
+pub use error::Error;
+pub use scenario::{Expected, Scenario, scenarios};
+
+use authority::Authority;
+use door::Door;
+use lobby::{Lobby, Log};
+use network::{Each, Provider, Trouble, Way};
+use world::World;
+
+/// How a sandbox is to be run.
+#[derive(Debug, Clone, Default)]
+pub struct Options {
+    /// What is added to every answer.
+    pub latency: Duration,
+    /// A Worker elsewhere, in workerd for one, that takes the place of the embedded one: what comes to the Worker's
+    /// name or port is passed on to it.
+    pub worker: Option<Url>,
+    /// Which ports are taken.
+    pub ports: Ports,
+}
+
+/// Which ports a sandbox takes on loopback.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Ports {
+    /// Whichever are free.
+    #[default]
+    Any,
+    /// This one and those after it: six plain ones in the order of [`Plain`], then six for TLS in the same order.
+    From(u16),
+}
+
+/// Where other people's clients find each of the servers without TLS.
+#[derive(Debug, Clone)]
+pub struct Plain {
+    /// Stripe's API.
+    pub stripe: Url,
+    /// Clerk's backend API.
+    pub clerk: Url,
+    /// Clerk's frontend API.
+    pub clerk_frontend: Url,
+    /// Cloudflare's API, with `/client/v4`.
+    pub cloudflare: Url,
+    /// The Worker.
+    pub worker: Url,
+    /// The frontend.
+    pub frontend: Url,
+}
+
+/// A running world. Dropping it stops its servers.
+pub struct Sandbox {
+    configuration: String,
+    environment: BTreeMap<String, String>,
+    names: BTreeMap<String, SocketAddr>,
+    certificate_authority: String,
+    plain: Plain,
+    effects: Arc<Effects>,
+    log: Arc<Log>,
+    // Held for their ports only.
+    _doors: Vec<Door>,
+}
+
+impl Sandbox {
+    /// Starts a healthy world with the named scenarios applied to it, one after the other.
+    ///
+    /// # Errors
+    ///
+    /// Where a scenario is unknown, where scenarios do not go together, or where no port can be opened.
+    #[expect(
+        clippy::unused_async,
+        reason = "ports are opened in a runtime, and only an async function is sure to be in one"
+    )]
+    pub async fn start(scenarios: &[&str], options: Options) -> Result<Self, Error> {
+        let world = World::read(scenario::document(scenarios)?)?;
+        let effects = Arc::new(Effects::default());
+        let mut routers = world.routers(&effects)?;
+        if let Some(elsewhere) = &options.worker {
+            let name = world.network.worker.names.first().map_or("", String::as_str);
+            routers.insert(Provider::Worker.word(), relay::router(elsewhere.clone(), name)?);
+        }
+        let authority = Authority::new()?;
+        let log = Arc::new(Log::default());
+        let mut ports = match options.ports {
+            Ports::Any => [0; 12],
+            Ports::From(first) => {
+                std::array::from_fn(|index| first.saturating_add(u16::try_from(index).unwrap_or(u16::MAX)))
+            }
+        }
+        .into_iter();
+        let mut doors = Vec::new();
+        let (mut names, mut plain) = (BTreeMap::new(), Each::new());
+        let ways = world.network.ways();
+        let lobbied: Vec<(Provider, &Way, Router)> = ways
+            .into_iter()
+            .map(|(provider, way)| {
+                let lobby = Lobby::new(provider, way, options.latency, Arc::clone(&log));
+                (provider, way, lobby.before(routers.remove(provider.word()).unwrap_or_default()))
+            })
+            .collect();
+        for (provider, way, router) in &lobbied {
+            let door = open(way, ports.next().unwrap_or_default(), |port| Door::open(port, None, router.clone()))?;
+            plain.insert(provider.word(), door.address());
+            doors.push(door);
+        }
+        for (_, way, router) in lobbied {
+            let tls = authority.server(&way.names, way.certificate)?;
+            let door = open(way, ports.next().unwrap_or_default(), |port| Door::open(port, Some(tls), router))?;
+            if way.resolves {
+                names.extend(way.names.iter().map(|name| (name.clone(), door.address())));
+            }
+            doors.push(door);
+        }
+        Ok(Self {
+            configuration: world.configuration()?,
+            environment: world.environment,
+            names,
+            certificate_authority: authority.pem().to_owned(),
+            plain: Plain::of(&plain)?,
+            effects,
+            log,
+            _doors: doors,
+        })
+    }
+
+    /// The text of a `preflight.toml` that uses the providers' own hosts.
+    #[must_use]
+    pub fn configuration(&self) -> &str {
+        &self.configuration
+    }
+
+    /// The operator's variables for it.
+    #[must_use]
+    pub const fn environment(&self) -> &BTreeMap<String, String> {
+        &self.environment
+    }
+
+    /// Where each host name leads to, over TLS. A name that is not in here does not resolve.
+    #[must_use]
+    pub const fn names(&self) -> &BTreeMap<String, SocketAddr> {
+        &self.names
+    }
+
+    /// The authority that signed the certificates behind these names, in PEM.
+    #[must_use]
+    pub fn certificate_authority(&self) -> &str {
+        &self.certificate_authority
+    }
+
+    /// Where each of the servers is without TLS.
+    #[must_use]
+    pub const fn plain(&self) -> &Plain {
+        &self.plain
+    }
+
+    /// What was changed, counted: `stripe.checkout_session.created`.
+    #[must_use]
+    pub fn effects(&self) -> BTreeMap<String, u64> {
+        self.effects.counts()
+    }
+
+    /// Every request that was received, in order: whose it was, and `METHOD path?query`.
+    #[must_use]
+    pub fn requests(&self) -> Vec<(String, String)> {
+        self.log.lines()
+    }
+}
+
+impl Plain {
+    fn of(addresses: &Each<SocketAddr>) -> Result<Self, Error> {
+        let url = |provider: Provider, path: &str| {
+            let address = addresses.get(provider.word()).map(ToString::to_string).unwrap_or_default();
+            Url::parse(&format!("http://{address}{path}")).map_err(|error| Error::Document(error.to_string()))
+        };
+        Ok(Self {
+            stripe: url(Provider::Stripe, "")?,
+            clerk: url(Provider::Clerk, "")?,
+            clerk_frontend: url(Provider::ClerkFrontend, "")?,
+            cloudflare: url(Provider::Cloudflare, "/client/v4")?,
+            worker: url(Provider::Worker, "")?,
+            frontend: url(Provider::Frontend, "")?,
+        })
+    }
+}
+
+/// Opens a door in the state that the way to it is in.
+fn open(way: &Way, port: u16, sound: impl FnOnce(u16) -> std::io::Result<Door>) -> std::io::Result<Door> {
+    match way.trouble {
+        _ if !way.listens => Door::closed(port),
+        Some(Trouble::Reset) => Door::resetting(port),
+        _ => sound(port),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A client that knows the sandbox's names and trusts its authority, and nothing else.
+    fn client(sandbox: &Sandbox) -> reqwest::Client {
+        let authority = reqwest::Certificate::from_pem(sandbox.certificate_authority().as_bytes()).unwrap();
+        let mut builder = reqwest::Client::builder().no_proxy().tls_certs_only([authority]);
+        for (name, address) in sandbox.names() {
+            builder = builder.resolve(name, *address);
+        }
+        builder.build().unwrap()
+    }
+
+    async fn start(scenarios: &[&str]) -> Sandbox {
+        Sandbox::start(scenarios, Options::default()).await.unwrap()
+    }
+
+    /// Asks Stripe for the account, by name.
+    async fn ask(sandbox: &Sandbox) -> Result<reqwest::Response, reqwest::Error> {
+        let key = &sandbox.environment()["STRIPE_SECRET_KEY"];
+        client(sandbox).get("https://api.stripe.com/v1/account").bearer_auth(key).send().await
+    }
+
+    #[tokio::test]
+    async fn a_provider_answers_under_its_name_over_http_2() {
+        let answer = ask(&start(&["healthy"]).await).await.unwrap();
+        assert_eq!((answer.version(), answer.status()), (reqwest::Version::HTTP_2, reqwest::StatusCode::OK));
+    }
+
+    #[tokio::test]
+    async fn every_scenario_of_the_catalogue_can_be_started() {
+        for scenario in scenarios() {
+            let started = Sandbox::start(&[&scenario.name], Options::default()).await;
+            assert!(started.is_ok(), "{}: {:?}", scenario.name, started.err());
+        }
+    }
+
+    #[tokio::test]
+    async fn requests_are_written_down_in_order() {
+        let sandbox = start(&[]).await;
+        ask(&sandbox).await.unwrap();
+        assert_eq!(sandbox.requests(), [("stripe".to_owned(), "GET /v1/account".to_owned())]);
+    }
+}

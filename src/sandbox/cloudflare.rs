@@ -1,0 +1,333 @@
+//! Cloudflare's API: what it tells of the scripts on the account.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::{Path, Request, State as Shared};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use axum::middleware::{Next, from_fn_with_state};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use super::age::Age;
+
+/// The document's part `cloudflare`.
+#[derive(Debug, Clone, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct State {
+    account_id: String,
+    /// The account's name under `workers.dev`.
+    subdomain: String,
+    /// The script that answers under the Worker's name.
+    serves: String,
+    tokens: BTreeMap<String, Token>,
+    scripts: BTreeMap<String, Script>,
+    /// Custom domains: host name to script.
+    #[serde(default)]
+    domains: BTreeMap<String, String>,
+}
+
+#[derive(Debug, Clone, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+struct Token {
+    value: String,
+    #[serde(default)]
+    permissions: BTreeSet<String>,
+    #[serde(default = "active")]
+    status: String,
+    /// Whether the account owns it, and not a user.
+    #[serde(default)]
+    owned_by_account: bool,
+}
+
+fn active() -> String {
+    "active".to_owned()
+}
+
+#[derive(Debug, Clone, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+struct Script {
+    age: Age,
+    #[serde(default)]
+    secrets: BTreeMap<String, String>,
+    #[serde(default)]
+    vars: BTreeMap<String, String>,
+    /// Binding to namespace.
+    #[serde(default)]
+    kv: BTreeMap<String, String>,
+    versions: BTreeMap<String, Version>,
+    /// Whether it answers under `workers.dev`.
+    #[serde(default = "yes")]
+    workers_dev: bool,
+}
+
+const fn yes() -> bool {
+    true
+}
+
+#[derive(Debug, Clone, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+struct Version {
+    id: String,
+    number: u64,
+    age: Age,
+    /// Its share of the traffic.
+    percentage: u8,
+}
+
+impl State {
+    /// What the serving script has of all that was put somewhere: the Worker's environment.
+    pub(super) fn deployed(&self, bindings: &BTreeMap<String, String>) -> BTreeMap<String, String> {
+        let Some(script) = self.scripts.get(&self.serves) else { return BTreeMap::new() };
+        let is_there = |name: &String| script.secrets.contains_key(name) || script.vars.contains_key(name);
+        bindings.iter().filter(|(name, _)| is_there(name)).map(|(name, value)| (name.clone(), value.clone())).collect()
+    }
+}
+
+struct Cloudflare {
+    state: State,
+    bindings: BTreeMap<String, String>,
+    now: Timestamp,
+}
+
+/// Cloudflare's API, with the values of what was put on scripts.
+pub(super) fn router(state: State, bindings: BTreeMap<String, String>) -> Router {
+    let cloudflare = Arc::new(Cloudflare { state, bindings, now: Timestamp::now() });
+    let account = Router::new()
+        .route("/tokens/verify", get(verify_account_token))
+        .route("/workers/scripts", get(scripts))
+        .route("/workers/scripts/{script}/secrets", get(secrets))
+        .route("/workers/scripts/{script}/settings", get(settings))
+        .route("/workers/scripts/{script}/deployments", get(deployments))
+        .route("/workers/scripts/{script}/versions", get(versions))
+        .route("/workers/scripts/{script}/subdomain", get(script_subdomain))
+        .route("/workers/subdomain", get(subdomain))
+        .route("/workers/domains", get(domains));
+    Router::new()
+        .route("/client/v4/user/tokens/verify", get(verify_user_token))
+        .nest("/client/v4/accounts/{account}", account)
+        .fallback(|| async {
+            Refusal::new(
+                StatusCode::NOT_FOUND,
+                7003,
+                "Could not route to the path, perhaps your object identifier is invalid?",
+            )
+        })
+        .layer(from_fn_with_state(Arc::clone(&cloudflare), gate))
+        .with_state(cloudflare)
+}
+
+/// An answer that is none.
+struct Refusal {
+    status: StatusCode,
+    code: u32,
+    message: String,
+}
+
+impl Refusal {
+    fn new(status: StatusCode, code: u32, message: impl Into<String>) -> Self {
+        Self { status, code, message: message.into() }
+    }
+
+    fn authentication() -> Self {
+        Self::new(StatusCode::FORBIDDEN, 10000, "Authentication error")
+    }
+}
+
+impl IntoResponse for Refusal {
+    fn into_response(self) -> Response {
+        let errors = json!([{ "code": self.code, "message": self.message }]);
+        let body = json!({ "success": false, "errors": errors, "messages": [], "result": null });
+        (self.status, [(header::CONTENT_TYPE, "application/json")], body.to_string()).into_response()
+    }
+}
+
+type Answer = Result<Response, Refusal>;
+
+#[expect(clippy::unnecessary_wraps, reason = "the last word of handlers, all of which may refuse")]
+fn success(result: &Value) -> Answer {
+    let body = json!({ "success": true, "errors": [], "messages": [], "result": result });
+    Ok(([(header::CONTENT_TYPE, "application/json")], body.to_string()).into_response())
+}
+
+/// Who may enter, and the headers that are on every answer.
+async fn gate(Shared(cloudflare): Shared<Arc<Cloudflare>>, mut request: Request, next: Next) -> Response {
+    let mut response = match cloudflare.token(request.headers(), request.uri().path()) {
+        Ok(token) => {
+            request.extensions_mut().insert(token);
+            next.run(request).await
+        }
+        Err(refusal) => refusal.into_response(),
+    };
+    for (name, value) in [("ratelimit", r#""default";r=1199;t=300"#), ("ratelimit-policy", r#""default";q=1200;w=300"#)]
+    {
+        response.headers_mut().insert(HeaderName::from_static(name), HeaderValue::from_static(value));
+    }
+    response
+}
+
+impl Cloudflare {
+    /// The token of a request, if it opens the path that is asked for.
+    fn token(&self, headers: &HeaderMap, path: &str) -> Result<Token, Refusal> {
+        let value = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok()).unwrap_or_default();
+        let Some(value) = value.strip_prefix("Bearer ") else {
+            return Err(Refusal::new(StatusCode::BAD_REQUEST, 10001, "Unable to authenticate request"));
+        };
+        let verifies = path.ends_with("/tokens/verify");
+        let known = self.state.tokens.values().find(|token| token.value == value);
+        let Some(token) = known else {
+            let (status, code, message) = if verifies {
+                (StatusCode::UNAUTHORIZED, 1000, "Invalid API Token")
+            } else {
+                (StatusCode::FORBIDDEN, 10000, "Authentication error")
+            };
+            return Err(Refusal::new(status, code, message));
+        };
+        if verifies {
+            return Ok(token.clone());
+        }
+        let account = path.strip_prefix("/client/v4/accounts/").and_then(|rest| rest.split('/').next());
+        let may_read =
+            token.permissions.contains("Workers Scripts Read") || token.permissions.contains("Workers Scripts Write");
+        if token.status == "active" && may_read && account == Some(self.state.account_id.as_str()) {
+            Ok(token.clone())
+        } else {
+            Err(Refusal::authentication())
+        }
+    }
+
+    fn script(&self, name: &str) -> Result<&Script, Refusal> {
+        let missing = || Refusal::new(StatusCode::NOT_FOUND, 10007, "This Worker does not exist on your account.");
+        self.state.scripts.get(name).ok_or_else(missing)
+    }
+
+    /// The value of a variable, as far as anything was put there.
+    fn value(&self, name: &str) -> &str {
+        self.bindings.get(name).map_or("", String::as_str)
+    }
+}
+
+impl Script {
+    fn newest_first(&self) -> Vec<&Version> {
+        let mut versions: Vec<&Version> = self.versions.values().collect();
+        versions.sort_by_key(|version| std::cmp::Reverse(version.number));
+        versions
+    }
+}
+
+fn verified(request: &Request, by_account: bool) -> Answer {
+    let Some(token) = request.extensions().get::<Token>().filter(|token| token.owned_by_account == by_account) else {
+        return Err(Refusal::new(StatusCode::UNAUTHORIZED, 1000, "Invalid API Token"));
+    };
+    success(&json!({ "id": "f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0", "status": token.status }))
+}
+
+async fn verify_user_token(request: Request) -> Answer {
+    verified(&request, false)
+}
+
+async fn verify_account_token(request: Request) -> Answer {
+    verified(&request, true)
+}
+
+async fn scripts(Shared(cloudflare): Shared<Arc<Cloudflare>>) -> Answer {
+    let scripts = cloudflare.state.scripts.iter().map(|(name, script)| {
+        json!({ "id": name, "created_on": script.age.date_before(cloudflare.now), "usage_model": "standard", "handlers": ["fetch"] })
+    });
+    success(&scripts.collect())
+}
+
+async fn secrets(Shared(cloudflare): Shared<Arc<Cloudflare>>, Path((_, script)): Path<(String, String)>) -> Answer {
+    let script = cloudflare.script(&script)?;
+    success(&script.secrets.iter().map(|(name, kind)| json!({ "name": name, "type": kind })).collect())
+}
+
+async fn settings(Shared(cloudflare): Shared<Arc<Cloudflare>>, Path((_, script)): Path<(String, String)>) -> Answer {
+    let script = cloudflare.script(&script)?;
+    let secrets = script.secrets.iter().map(|(name, kind)| json!({ "name": name, "type": kind }));
+    let vars = script.vars.iter().map(|(name, kind)| {
+        let field = if kind == "json" { "json" } else { "text" };
+        json!({ "name": name, "type": kind, field: cloudflare.value(name) })
+    });
+    let kv = script
+        .kv
+        .iter()
+        .map(|(name, namespace)| json!({ "name": name, "type": "kv_namespace", "namespace_id": namespace }));
+    success(&json!({
+        "bindings": secrets.chain(vars).chain(kv).collect::<Value>(),
+        "compatibility_date": "2026-07-01",
+        "compatibility_flags": ["nodejs_compat"],
+        "logpush": false,
+        "observability": { "enabled": true, "head_sampling_rate": 1 },
+        "placement": {},
+        "tags": [],
+        "tail_consumers": null,
+        "usage_model": "standard",
+    }))
+}
+
+async fn deployments(Shared(cloudflare): Shared<Arc<Cloudflare>>, Path((_, script)): Path<(String, String)>) -> Answer {
+    let script = cloudflare.script(&script)?;
+    let newest_first = script.newest_first();
+    let serving = newest_first.iter().filter(|version| version.percentage > 0);
+    let created_on = serving.clone().map(|version| version.age.date_before(cloudflare.now)).next();
+    let versions = serving.map(|version| json!({ "version_id": version.id, "percentage": version.percentage }));
+    success(&json!({ "deployments": [{
+        "id": "dddddddd-0000-4000-8000-000000000001",
+        "source": "wrangler",
+        "strategy": "percentage",
+        "author_email": "deploy@acme.com",
+        "annotations": { "workers/triggered_by": "deployment" },
+        "created_on": created_on,
+        "versions": versions.collect::<Value>(),
+    }]}))
+}
+
+async fn versions(Shared(cloudflare): Shared<Arc<Cloudflare>>, Path((_, script)): Path<(String, String)>) -> Answer {
+    let items = cloudflare.script(&script)?.newest_first().into_iter().map(|version| {
+        let created_on = version.age.date_before(cloudflare.now);
+        json!({
+            "id": version.id,
+            "number": version.number,
+            "metadata": {
+                "created_on": created_on,
+                "modified_on": created_on,
+                "source": "wrangler",
+                "author_email": "deploy@acme.com",
+                "hasPreview": true,
+            },
+            "annotations": { "workers/triggered_by": "version_upload" },
+        })
+    });
+    success(&json!({ "items": items.collect::<Value>() }))
+}
+
+async fn script_subdomain(
+    Shared(cloudflare): Shared<Arc<Cloudflare>>,
+    Path((_, script)): Path<(String, String)>,
+) -> Answer {
+    let script = cloudflare.script(&script)?;
+    success(&json!({ "enabled": script.workers_dev, "previews_enabled": false }))
+}
+
+async fn subdomain(Shared(cloudflare): Shared<Arc<Cloudflare>>) -> Answer {
+    success(&json!({ "subdomain": cloudflare.state.subdomain }))
+}
+
+async fn domains(Shared(cloudflare): Shared<Arc<Cloudflare>>) -> Answer {
+    let domains = cloudflare.state.domains.iter().enumerate().map(|(index, (host, script))| {
+        json!({
+            "id": format!("{index:032x}"),
+            "hostname": host,
+            "service": script,
+            "environment": "production",
+            "zone_id": "20202020202020202020202020202020",
+            "zone_name": host.split_once('.').map_or(host.as_str(), |(_, zone)| zone),
+        })
+    });
+    success(&domains.collect())
+}

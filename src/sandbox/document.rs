@@ -1,0 +1,178 @@
+//! The one document that a world is built of, and the patches that scenarios apply to it.
+
+use toml::{Table, Value};
+
+use super::Error;
+use super::scenario::Scenario;
+
+/// The parts of the document: a name at its top level, and the healthy text.
+const PARTS: [(&str, &str); 8] = [
+    ("environment", include_str!("healthy/environment.toml")),
+    ("configuration", include_str!("healthy/configuration.toml")),
+    ("network", include_str!("healthy/network.toml")),
+    ("stripe", include_str!("healthy/stripe.toml")),
+    ("clerk", include_str!("healthy/clerk.toml")),
+    ("cloudflare", include_str!("healthy/cloudflare.toml")),
+    ("worker", include_str!("healthy/worker.toml")),
+    ("frontend", include_str!("healthy/frontend.toml")),
+];
+
+/// What keys are filled up with. A whole key in a file would stop every scanner for leaked secrets, so the document
+/// writes `sk_live_51Acme…` and means a key of the usual length.
+const FILLER: &str = "Fake";
+
+/// The document: one table for each part.
+#[derive(Debug, Clone)]
+pub(super) struct Document(Table);
+
+impl Document {
+    /// The document of the healthy world.
+    pub(super) fn healthy() -> Result<Self, Error> {
+        let mut document = Table::new();
+        for (name, text) in PARTS {
+            let part: Table = toml::from_str(text).map_err(|error| Error::Document(format!("{name}: {error}")))?;
+            document.insert(name.to_owned(), Value::Table(part));
+        }
+        Ok(Self(document))
+    }
+
+    /// Changes the document as a scenario says: what it copies, then what it removes, then what it sets.
+    pub(super) fn apply(&mut self, scenario: &Scenario) -> Result<(), Error> {
+        let because = |path: &str| {
+            let (scenario, path) = (scenario.name.clone(), path.to_owned());
+            move |reason| Error::Patch { scenario, path, reason }
+        };
+        for (to, from) in &scenario.copy {
+            let value = find(&mut self.0, from).map_err(because(from))?.clone();
+            set(&mut self.0, to, value).map_err(because(to))?;
+        }
+        for path in &scenario.remove {
+            remove(&mut self.0, path).map_err(because(path))?;
+        }
+        for (path, value) in &scenario.set {
+            set(&mut self.0, path, value.clone()).map_err(because(path))?;
+        }
+        Ok(())
+    }
+
+    /// The document with every shortened key at its full length.
+    pub(super) fn finish(self) -> Value {
+        let mut whole = Value::Table(self.0);
+        lengthen(&mut whole);
+        whole
+    }
+}
+
+/// The keys that a dotted path is made of; one that contains a dot stands in double quotes.
+fn keys(path: &str) -> Vec<String> {
+    let mut keys = vec![String::new()];
+    let mut quoted = false;
+    for character in path.chars() {
+        match character {
+            '"' => quoted = !quoted,
+            '.' if !quoted => keys.push(String::new()),
+            other => keys.last_mut().into_iter().for_each(|key| key.push(other)),
+        }
+    }
+    keys
+}
+
+/// The table that the last key of a path is in, and that key.
+fn parent<'a>(document: &'a mut Table, path: &str) -> Result<(&'a mut Table, String), &'static str> {
+    let mut keys = keys(path);
+    let last = keys.pop().unwrap_or_default();
+    let mut table = document;
+    for key in keys {
+        table = match table.get_mut(&key) {
+            Some(Value::Table(inner)) => inner,
+            Some(_) => return Err("leads through something that is no table"),
+            None => return Err("leads through something that is not there"),
+        };
+    }
+    Ok((table, last))
+}
+
+fn find<'a>(document: &'a mut Table, path: &str) -> Result<&'a mut Value, &'static str> {
+    let (table, key) = parent(document, path)?;
+    table.get_mut(&key).ok_or("is not there")
+}
+
+fn set(document: &mut Table, path: &str, value: Value) -> Result<(), &'static str> {
+    let (table, key) = parent(document, path)?;
+    table.insert(key, value);
+    Ok(())
+}
+
+fn remove(document: &mut Table, path: &str) -> Result<(), &'static str> {
+    let (table, key) = parent(document, path)?;
+    table.remove(&key).map(drop).ok_or("is not there")
+}
+
+/// Brings every text that is a shortened key to the key's usual length.
+fn lengthen(value: &mut Value) {
+    match value {
+        Value::String(text) => {
+            if let Some(whole) = whole_key(text) {
+                *text = whole;
+            }
+        }
+        Value::Array(values) => values.iter_mut().for_each(lengthen),
+        Value::Table(table) => table.iter_mut().for_each(|(_, value)| lengthen(value)),
+        _ => {}
+    }
+}
+
+/// The whole of a key that is written as its beginning and an ellipsis. What follows the ellipsis is kept.
+fn whole_key(text: &str) -> Option<String> {
+    let (beginning, end) = text.split_once('…')?;
+    let length = if beginning.starts_with("whsec_") {
+        "whsec_".len() + 32
+    } else if ["sk_", "rk_", "pk_"].iter().any(|kind| beginning.starts_with(kind)) {
+        let body = beginning.splitn(3, '_').nth(2)?;
+        // Stripe's keys begin with `51` and the account; Clerk's do not, and are shorter.
+        if body.starts_with("51") { 107 } else { "sk_live_".len() + 42 }
+    } else {
+        return None;
+    };
+    let filler = FILLER.chars().cycle().take(length.saturating_sub(beginning.len()));
+    Some(beginning.chars().chain(filler).chain(end.chars()).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_shortened_key_gets_the_usual_length() {
+        assert_eq!(whole_key("sk_live_51QpanAcme7Launch…").map(|key| key.len()), Some(107));
+        assert_eq!(whole_key("sk_live_clerk…").map(|key| key.len()), Some(50));
+        assert_eq!(whole_key("whsec_Acme…").map(|key| key.len()), Some(38));
+    }
+
+    #[test]
+    fn what_follows_the_ellipsis_is_kept() {
+        assert!(whole_key("sk_live_51QpanAcme7Launch…\n").is_some_and(|key| key.ends_with("\n")));
+    }
+
+    #[test]
+    fn a_text_that_is_no_key_keeps_its_ellipsis() {
+        assert_eq!(whole_key("and so on…"), None);
+    }
+
+    #[test]
+    fn a_key_with_dots_in_it_is_quoted() {
+        assert_eq!(keys(r#"network."api.acme.com".resolves"#), ["network", "api.acme.com", "resolves"]);
+    }
+
+    #[test]
+    fn a_patch_through_something_that_is_not_there_is_an_error() {
+        let scenario: Scenario =
+            toml::from_str("name = 'x'\ngroup = ''\nabout = ''\nset = { 'stripe.prizes.pro.livemode' = false }")
+                .unwrap();
+        let error = Document::healthy().unwrap().apply(&scenario).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "scenario `x`: `stripe.prizes.pro.livemode`: leads through something that is not there"
+        );
+    }
+}

@@ -1,0 +1,364 @@
+//! Checkout Sessions: what the Worker makes, what can be read of one, and its end.
+
+use axum::http::StatusCode;
+use jiff::Timestamp;
+use serde_json::{Value, json};
+
+use super::catalogue::{created_in, expand_product, put};
+use super::gate::{Answer, Asked, Route};
+use super::refusal::Refusal;
+use super::shelf::{Kind, Shelves, Thing, page};
+use super::state::{State, Subscription};
+use super::{Error, joined, named};
+
+pub(super) const ROUTES: &[Route] = &[
+    Route::post("/v1/checkout/sessions", "rak_checkout_session_write", create).takes(TAKEN).expands(&["line_items"]),
+    Route::list("/v1/checkout/sessions", "rak_checkout_session_read", list).takes(&[
+        "created",
+        "customer",
+        "customer_details",
+        "payment_intent",
+        "payment_link",
+        "status",
+        "subscription",
+    ]),
+    Route::get("/v1/checkout/sessions/{id}", "rak_checkout_session_read", one).expands(&[
+        "customer",
+        "line_items",
+        "line_items.data.price.product",
+        "subscription",
+    ]),
+    Route::list("/v1/checkout/sessions/{id}/line_items", "rak_checkout_session_read", list_line_items)
+        .expands(&["data.price.product"]),
+    Route::post("/v1/checkout/sessions/{id}/expire", "rak_checkout_session_write", expire).expands(&["line_items"]),
+];
+
+/// What a session can be made with.
+const TAKEN: &[&str] = &[
+    "allow_promotion_codes",
+    "allowed_payment_method_types",
+    "automatic_tax",
+    "billing_address_collection",
+    "cancel_url",
+    "client_reference_id",
+    "consent_collection",
+    "currency",
+    "custom_fields",
+    "custom_text",
+    "customer",
+    "customer_email",
+    "customer_update",
+    "discounts",
+    "expires_at",
+    "line_items",
+    "locale",
+    "metadata",
+    "mode",
+    "payment_method_collection",
+    "payment_method_options",
+    "payment_method_types",
+    "phone_number_collection",
+    "return_url",
+    "saved_payment_method_options",
+    "submit_type",
+    "subscription_data",
+    "success_url",
+    "tax_id_collection",
+    "ui_mode",
+];
+
+/// A session lives for a day, in seconds.
+const LIFETIME: i64 = 24 * 3600;
+
+fn create(asked: &Asked) -> Answer {
+    let parameters = &asked.parameters;
+    // Replaced in this version.
+    if parameters.any_under("payment_method_types") && asked.version >= "2026-09-30" {
+        return Err(Refusal::unknown_parameter("payment_method_types"));
+    }
+    let mode = parameters.required("mode")?;
+    let success_url = parameters.required("success_url")?;
+    for name in ["success_url", "cancel_url"] {
+        if parameters.get(name).is_some_and(|url| url::Url::parse(url).is_err()) {
+            return Err(Refusal::bad("Not a valid URL").coded("url_invalid").about(name));
+        }
+    }
+    let account = asked.account()?;
+    if asked.caller.livemode && !account.charges_enabled {
+        return Err(Refusal::bad("Your account cannot currently make live charges."));
+    }
+    let taxed = parameters.get("automatic_tax[enabled]") == Some("true");
+    if taxed && account.tax_status != "active" {
+        return Err(no_head_office(asked));
+    }
+    if parameters.any_under("allow_promotion_codes") && parameters.any_under("discounts") {
+        let message = "You may only specify one of these parameters: allow_promotion_codes, discounts.";
+        return Err(Refusal::bad(message).about("allow_promotion_codes"));
+    }
+    let mut shelves = asked.stripe.shelves();
+    if let Some(customer) = parameters.get("customer") {
+        shelves.find(Kind::Customer, customer, &asked.caller).map_err(|refusal| refusal.in_parameter("customer"))?;
+    }
+    let items = line_items(asked, &shelves, mode)?;
+    let serial = asked.stripe.next_serial();
+    let now = Timestamp::now().as_second();
+    let id = format!("cs_{}_a1Sandbox{serial:049}", asked.mode());
+    let total: i64 = items.iter().filter_map(|item| item["amount_total"].as_i64()).sum();
+    let mut body = session_body(&id, mode, asked.caller.livemode, now);
+    let tax_status = taxed.then_some("requires_location_inputs");
+    for (field, value) in [
+        ("allow_promotion_codes", json!(parameters.boolean("allow_promotion_codes")?)),
+        ("amount_subtotal", json!(total)),
+        ("amount_total", json!(total)),
+        ("automatic_tax", json!({ "enabled": taxed, "liability": null, "provider": null, "status": tax_status })),
+        ("cancel_url", json!(parameters.get("cancel_url"))),
+        ("client_reference_id", json!(parameters.get("client_reference_id"))),
+        ("currency", items.first().map_or(Value::Null, |item| item["currency"].clone())),
+        ("customer", json!(parameters.get("customer"))),
+        ("customer_email", json!(parameters.get("customer_email"))),
+        ("expires_at", json!(parameters.integer("expires_at")?.unwrap_or(now + LIFETIME))),
+        ("line_items", items.into_iter().collect()),
+        ("metadata", Value::Object(parameters.map("metadata"))),
+        ("success_url", json!(success_url)),
+        ("url", json!(format!("https://checkout.stripe.com/c/pay/{id}"))),
+    ] {
+        body[field] = value;
+    }
+    put(&mut shelves, Kind::CheckoutSession, &asked.caller.account, asked.caller.livemode, body.clone());
+    asked.stripe.effects.record("stripe.checkout_session.created");
+    Ok(shown(body, asked, &shelves))
+}
+
+fn no_head_office(asked: &Asked) -> Refusal {
+    let (mode, path) = if asked.caller.livemode { ("live", "") } else { ("test", "test/") };
+    Refusal::bad(format!(
+        "You must have a valid head office address to enable automatic tax calculation in {mode} mode. Visit \
+         https://dashboard.stripe.com/{path}settings/tax to update it."
+    ))
+}
+
+/// The items that are to be bought, each checked as Stripe checks it.
+fn line_items(asked: &Asked, shelves: &Shelves, mode: &str) -> Result<Vec<Value>, Refusal> {
+    let mut items = Vec::new();
+    for index in 0.. {
+        let name = format!("line_items[{index}][price]");
+        let Some(id) = asked.parameters.get(&name) else { break };
+        let price = shelves.find(Kind::Price, id, &asked.caller).map_err(|refusal| refusal.in_parameter(&name))?;
+        if price.body["active"] != true {
+            return Err(
+                Refusal::bad("The price specified is inactive. This field only accepts active prices.").about(&name)
+            );
+        }
+        let quantity = asked.parameters.integer(&format!("line_items[{index}][quantity]"))?;
+        items.push(item_body(&price.body, quantity.unwrap_or(1), index));
+    }
+    if items.is_empty() {
+        return Err(Refusal::missing_parameter("line_items"));
+    }
+    let recurring = items.iter().any(|item| item["price"]["type"] == "recurring");
+    match mode {
+        "subscription" if !recurring => {
+            Err(Refusal::bad("You must provide at least one recurring price in `subscription` mode when using prices."))
+        }
+        "payment" if recurring => Err(Refusal::bad(
+            "You specified `payment` mode but passed a recurring price. Either switch to `subscription` mode or use only \
+             one-time prices.",
+        )),
+        "subscription" | "payment" => Ok(items),
+        other => {
+            Err(Refusal::bad(format!("Invalid mode: must be one of payment, setup, or subscription, not {other}"))
+                .about("mode"))
+        }
+    }
+}
+
+fn item_body(price: &Value, quantity: i64, index: usize) -> Value {
+    let amount = price["unit_amount"].as_i64().unwrap_or_default() * quantity;
+    json!({
+        "id": format!("li_1Rlivecme7Launch{index:08}"),
+        "object": "item",
+        "adjustable_quantity": null,
+        "amount_discount": 0,
+        "amount_subtotal": amount,
+        "amount_tax": 0,
+        "amount_total": amount,
+        "currency": price["currency"],
+        "description": "acme",
+        "metadata": {},
+        "price": price,
+        "quantity": quantity,
+    })
+}
+
+/// A session of which nothing is known but this.
+fn session_body(id: &str, mode: &str, livemode: bool, created: i64) -> Value {
+    let first = json!({
+        "id": id,
+        "object": "checkout.session",
+        "adaptive_pricing": null,
+        "after_expiration": null,
+        "allow_promotion_codes": null,
+        "allowed_payment_method_types": null,
+        "amount_subtotal": null,
+        "amount_total": null,
+        "automatic_tax": { "enabled": false, "liability": null, "provider": null, "status": null },
+        "billing_address_collection": null,
+        "cancel_url": null,
+        "client_reference_id": null,
+        "client_secret": null,
+        "collected_information": null,
+        "consent": null,
+        "consent_collection": null,
+        "created": created,
+        "currency": null,
+        "currency_conversion": null,
+        "custom_fields": [],
+        "custom_text": {
+            "after_submit": null, "shipping_address": null, "submit": null, "terms_of_service_acceptance": null,
+        },
+        "customer": null,
+        "customer_account": null,
+        "customer_creation": if mode == "subscription" { Value::Null } else { json!("if_required") },
+        "customer_details": null,
+        "customer_email": null,
+        "discounts": null,
+        "expires_at": created + LIFETIME,
+        "integration_identifier": null,
+        "invoice": null,
+        "invoice_creation": null,
+        "livemode": livemode,
+        "locale": null,
+        "managed_payments": null,
+    });
+    let rest = json!({
+        "metadata": {},
+        "mode": mode,
+        "origin_context": null,
+        "payment_intent": null,
+        "payment_link": null,
+        "payment_method_collection": "always",
+        "payment_method_configuration_details": null,
+        "payment_method_options": { "card": { "request_three_d_secure": "automatic" } },
+        "payment_method_types": ["card"],
+        "payment_status": "unpaid",
+        "permissions": null,
+        "phone_number_collection": { "enabled": false },
+        "recovered_from": null,
+        "saved_payment_method_options": null,
+        "setup_intent": null,
+        "shipping_address_collection": null,
+        "shipping_cost": null,
+        "shipping_options": [],
+        "status": "open",
+        "submit_type": null,
+        "subscription": null,
+        "success_url": null,
+        "total_details": { "amount_discount": 0, "amount_shipping": 0, "amount_tax": 0 },
+        "ui_mode": "hosted_page",
+        "url": null,
+        "wallet_options": null,
+    });
+    joined(first, rest)
+}
+
+/// The session that a subscription came of, as `checkout.session.completed` carries it.
+pub(super) fn completed_body(state: &State, subscription: &Subscription, created: i64) -> Result<Value, Error> {
+    let customer = named(&state.customers, "customer", &subscription.customer)?;
+    let mode = if subscription.livemode { "live" } else { "test" };
+    let end: String = subscription.id.chars().filter(char::is_ascii_alphanumeric).collect();
+    let mut body = session_body(&format!("cs_{mode}_a1{end}"), "subscription", subscription.livemode, created);
+    let amount = named(&state.prices, "price", &subscription.price)?.unit_amount;
+    for (field, value) in [
+        ("amount_subtotal", json!(amount)),
+        ("amount_total", json!(amount)),
+        ("client_reference_id", json!(subscription.metadata.get("userId"))),
+        ("customer", json!(customer.id)),
+        (
+            "customer_details",
+            json!({ "address": null, "email": customer.email, "name": customer.name, "phone": null, "tax_exempt": "none", "tax_ids": [] }),
+        ),
+        ("metadata", json!(subscription.metadata)),
+        ("payment_status", json!("paid")),
+        ("status", json!("complete")),
+        ("subscription", json!(subscription.id)),
+        ("success_url", json!("https://app.acme.com/success")),
+    ] {
+        body[field] = value;
+    }
+    Ok(body)
+}
+
+/// A session as it is answered: the items only where they were asked for.
+fn shown(mut body: Value, asked: &Asked, shelves: &Shelves) -> Value {
+    let id = body["id"].as_str().unwrap_or_default().to_owned();
+    let mut items = body.as_object_mut().and_then(|body| body.remove("line_items")).unwrap_or_default();
+    let expand = asked.parameters.all("expand");
+    if expand.contains(&"line_items.data.price.product") {
+        for item in items.as_array_mut().into_iter().flatten() {
+            expand_product(shelves, asked, &mut item["price"]);
+        }
+    }
+    if expand.iter().any(|expand| expand.starts_with("line_items")) {
+        let url = format!("/v1/checkout/sessions/{id}/line_items");
+        body["line_items"] = json!({ "object": "list", "data": items, "has_more": false, "url": url });
+    }
+    for (name, kind) in [("customer", Kind::Customer), ("subscription", Kind::Subscription)] {
+        let found = body[name].as_str().and_then(|id| shelves.find(kind, id, &asked.caller).ok());
+        if let Some(found) = found.filter(|_| expand.contains(&name)) {
+            body[name] = found.body.clone();
+        }
+    }
+    body
+}
+
+fn list(asked: &Asked) -> Answer {
+    let created = created_in(&asked.parameters)?;
+    let is = |session: &Thing, name: &str| {
+        asked.parameters.get(name).is_none_or(|wanted| session.body[name].as_str() == Some(wanted))
+    };
+    let shelves = asked.stripe.shelves();
+    let wanted = shelves.of(Kind::CheckoutSession, &asked.caller).filter(|session| {
+        created(session) && is(session, "customer") && is(session, "status") && is(session, "subscription")
+    });
+    let mut list = page(wanted, "/v1/checkout/sessions", "checkout.session", &asked.parameters)?;
+    for session in list["data"].as_array_mut().into_iter().flatten() {
+        *session = shown(session.take(), asked, &shelves);
+    }
+    Ok(list)
+}
+
+fn one(asked: &Asked) -> Answer {
+    let shelves = asked.stripe.shelves();
+    let session = shelves.find(Kind::CheckoutSession, asked.id, &asked.caller)?.body.clone();
+    Ok(shown(session, asked, &shelves))
+}
+
+fn list_line_items(asked: &Asked) -> Answer {
+    let shelves = asked.stripe.shelves();
+    let mut items = shelves.find(Kind::CheckoutSession, asked.id, &asked.caller)?.body["line_items"].clone();
+    if !asked.parameters.all("expand").is_empty() {
+        for item in items.as_array_mut().into_iter().flatten() {
+            expand_product(&shelves, asked, &mut item["price"]);
+        }
+    }
+    Ok(json!({ "object": "list", "data": items, "has_more": false, "url": asked.path }))
+}
+
+fn expire(asked: &Asked) -> Answer {
+    let mut shelves = asked.stripe.shelves();
+    let session = shelves.find_mut(Kind::CheckoutSession, asked.id, &asked.caller)?;
+    if session.body["status"] != "open" {
+        let status = session.body["status"].as_str().unwrap_or_default();
+        return Err(Refusal::invalid(
+            StatusCode::BAD_REQUEST,
+            format!(
+                "Only Checkout Sessions with a status in [\"open\"] can be expired. This Checkout Session has a status of `{status}`."
+            ),
+        ));
+    }
+    session.body["status"] = "expired".into();
+    session.body["url"] = Value::Null;
+    let body = session.body.clone();
+    asked.stripe.effects.record("stripe.checkout_session.expired");
+    Ok(shown(body, asked, &shelves))
+}

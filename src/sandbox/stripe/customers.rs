@@ -1,0 +1,294 @@
+//! Customers and their subscriptions.
+
+use jiff::Timestamp;
+use serde_json::{Value, json};
+
+use super::catalogue::{created_in, price_body, put};
+use super::gate::{Answer, Asked, Route};
+use super::refusal::Refusal;
+use super::shelf::{Kind, Shelves, page};
+use super::state::{Customer, State, Subscription};
+use super::{Error, decimal, joined, named};
+
+pub(super) const ROUTES: &[Route] = &[
+    Route::list("/v1/customers", "rak_customer_read", list_customers).takes(&["created", "email"]),
+    Route::post("/v1/customers", "rak_customer_write", create_customer).takes(&[
+        "description",
+        "email",
+        "metadata",
+        "name",
+    ]),
+    Route::get("/v1/customers/{id}", "rak_customer_read", one_customer),
+    Route::list("/v1/subscriptions", "rak_subscription_read", list_subscriptions)
+        .takes(&["collection_method", "created", "current_period_end", "customer", "plan", "price", "status"])
+        .expands(&["data.customer"]),
+    Route::get("/v1/subscriptions/{id}", "rak_subscription_read", one_subscription).expands(&["customer"]),
+];
+
+/// A month, as far as periods go here.
+const PERIOD: i64 = 30 * 24 * 3600;
+
+/// Puts the document's customers and subscriptions on their shelves.
+pub(super) fn stock(state: &State, now: Timestamp, shelves: &mut Shelves) -> Result<(), Error> {
+    for customer in state.customers.values() {
+        let body = customer_body(customer, customer.age.before(now));
+        put(shelves, Kind::Customer, &customer.account, customer.livemode, body);
+    }
+    for subscription in state.subscriptions.values() {
+        let body = subscription_body(state, subscription, now)?;
+        put(shelves, Kind::Subscription, &subscription.account, subscription.livemode, body);
+    }
+    Ok(())
+}
+
+fn customer_body(customer: &Customer, created: i64) -> Value {
+    if customer.deleted {
+        return json!({ "id": customer.id, "object": "customer", "deleted": true });
+    }
+    json!({
+        "id": customer.id,
+        "object": "customer",
+        "address": null,
+        "balance": 0,
+        "created": created,
+        "currency": "usd",
+        "default_source": null,
+        "delinquent": false,
+        "description": null,
+        "discount": null,
+        "email": customer.email,
+        "invoice_prefix": "5A2DB0F1",
+        "invoice_settings": {
+            "custom_fields": null, "default_payment_method": null, "footer": null, "rendering_options": null,
+        },
+        "livemode": customer.livemode,
+        "metadata": customer.metadata,
+        "name": customer.name,
+        "next_invoice_sequence": 2,
+        "phone": null,
+        "preferred_locales": [],
+        "shipping": null,
+        "tax_exempt": "none",
+        "test_clock": null,
+    })
+}
+
+/// A subscription, as it is answered and as an event carries it.
+pub(super) fn subscription_body(state: &State, subscription: &Subscription, now: Timestamp) -> Result<Value, Error> {
+    let created = subscription.age.before(now);
+    let price_of = named(&state.prices, "price", &subscription.price)?;
+    let price = price_body(state, price_of, now)?;
+    let ended = subscription.ended.map(|ended| ended.before(now));
+    // The period that now, or the end, is in.
+    let periods = (ended.unwrap_or_else(|| now.as_second()) - created).max(0) / PERIOD;
+    let period_start = created + periods * PERIOD;
+    let item = json!({
+        "id": format!("si_{}", subscription.id.trim_start_matches("sub_1")),
+        "object": "subscription_item",
+        "billing_thresholds": null,
+        "created": created,
+        "current_period_end": period_start + PERIOD,
+        "current_period_start": period_start,
+        "current_trial": null,
+        "discounts": [],
+        "metadata": {},
+        "plan": plan_body(&price),
+        "price": price,
+        "quantity": 1,
+        "subscription": subscription.id,
+        "tax_rates": [],
+    });
+    let cancels = subscription.cancel_at_period_end;
+    let reason = (ended.is_some() || cancels).then_some("cancellation_requested");
+    let first = json!({
+        "id": subscription.id,
+        "object": "subscription",
+        "application": null,
+        "application_fee_percent": null,
+        "automatic_tax": { "disabled_reason": null, "enabled": false, "liability": null },
+        "billing_cycle_anchor": created,
+        "billing_cycle_anchor_config": null,
+        "billing_mode": { "flexible": null, "type": "classic" },
+        "billing_schedules": [],
+        "billing_thresholds": null,
+        "cancel_at": cancels.then_some(period_start + PERIOD),
+        "cancel_at_period_end": cancels,
+        "canceled_at": ended,
+        "cancellation_details": { "comment": null, "feedback": null, "reason": reason },
+        "collection_method": "charge_automatically",
+        "created": created,
+        "currency": price_of.currency,
+        "customer": named(&state.customers, "customer", &subscription.customer)?.id,
+        "customer_account": null,
+        "days_until_due": null,
+        "default_payment_method": null,
+        "default_source": null,
+        "default_tax_rates": [],
+        "description": null,
+        "discounts": [],
+        "ended_at": ended,
+        "invoice_settings": {
+            "account_tax_ids": null, "custom_fields": null, "description": null, "footer": null, "issuer": { "type": "self" },
+        },
+        "items": {
+            "object": "list",
+            "data": [item],
+            "has_more": false,
+            "url": format!("/v1/subscription_items?subscription={}", subscription.id),
+        },
+    });
+    let rest = json!({
+        "latest_invoice": subscription.id.replacen("sub_", "in_", 1),
+        "livemode": subscription.livemode,
+        "managed_payments": null,
+        "metadata": subscription.metadata,
+        "next_pending_invoice_item_invoice": null,
+        "on_behalf_of": null,
+        "pause_collection": null,
+        "payment_settings": {
+            "payment_method_options": null, "payment_method_types": null, "save_default_payment_method": "off",
+        },
+        "pending_invoice_item_interval": null,
+        "pending_setup_intent": null,
+        "pending_update": null,
+        "schedule": null,
+        "start_date": created,
+        "status": subscription.status,
+        "test_clock": null,
+        "transfer_data": null,
+        "trial_end": null,
+        "trial_settings": { "end_behavior": { "missing_payment_method": "create_invoice" } },
+        "trial_start": null,
+    });
+    Ok(joined(first, rest))
+}
+
+/// The price's older twin, which items still carry.
+fn plan_body(price: &Value) -> Value {
+    let amount = price["unit_amount"].as_i64().unwrap_or_default();
+    json!({
+        "id": price["id"],
+        "object": "plan",
+        "active": price["active"],
+        "amount": amount,
+        "amount_decimal": decimal(amount),
+        "billing_scheme": "per_unit",
+        "created": price["created"],
+        "currency": price["currency"],
+        "interval": price["recurring"]["interval"],
+        "interval_count": price["recurring"]["interval_count"],
+        "livemode": price["livemode"],
+        "metadata": {},
+        "meter": null,
+        "nickname": null,
+        "product": price["product"],
+        "tiers_mode": null,
+        "transform_usage": null,
+        "trial_period_days": null,
+        "usage_type": price["recurring"]["usage_type"],
+    })
+}
+
+fn list_customers(asked: &Asked) -> Answer {
+    let created = created_in(&asked.parameters)?;
+    let email = asked.parameters.get("email");
+    let shelves = asked.stripe.shelves();
+    let wanted = shelves.of(Kind::Customer, &asked.caller).filter(|customer| {
+        created(customer)
+            && customer.body["deleted"] != true
+            && email.is_none_or(|email| customer.body["email"].as_str() == Some(email))
+    });
+    page(wanted, "/v1/customers", "customer", &asked.parameters)
+}
+
+fn one_customer(asked: &Asked) -> Answer {
+    Ok(asked.stripe.shelves().find(Kind::Customer, asked.id, &asked.caller)?.body.clone())
+}
+
+#[expect(clippy::unnecessary_wraps, reason = "a route's answer may be a refusal, though not this one's")]
+fn create_customer(asked: &Asked) -> Answer {
+    let parameters = &asked.parameters;
+    let customer = Customer {
+        id: format!("cus_QpanSandbox{:04}", asked.stripe.next_serial()),
+        email: parameters.get("email").unwrap_or_default().to_owned(),
+        livemode: asked.caller.livemode,
+        account: asked.caller.account.clone(),
+        age: super::super::age::Age::default(),
+        name: parameters.get("name").map(str::to_owned),
+        deleted: false,
+        metadata: std::collections::BTreeMap::new(),
+    };
+    let mut body = customer_body(&customer, Timestamp::now().as_second());
+    body["metadata"] = Value::Object(parameters.map("metadata"));
+    put(&mut asked.stripe.shelves(), Kind::Customer, &customer.account, customer.livemode, body.clone());
+    asked.stripe.effects.record("stripe.customer.created");
+    Ok(body)
+}
+
+const STATUSES: [&str; 10] = [
+    "active",
+    "all",
+    "canceled",
+    "ended",
+    "incomplete",
+    "incomplete_expired",
+    "past_due",
+    "paused",
+    "trialing",
+    "unpaid",
+];
+
+fn list_subscriptions(asked: &Asked) -> Answer {
+    let parameters = &asked.parameters;
+    let created = created_in(parameters)?;
+    let status = parameters.get("status");
+    if let Some(status) = status.filter(|status| !STATUSES.contains(status)) {
+        let known = STATUSES.join(", ");
+        return Err(Refusal::bad(format!("Invalid status: must be one of {known}, and not {status}")).about("status"));
+    }
+    let shelves = asked.stripe.shelves();
+    for (parameter, kind) in [("customer", Kind::Customer), ("price", Kind::Price)] {
+        if let Some(id) = parameters.get(parameter) {
+            shelves.find(kind, id, &asked.caller).map_err(|refusal| refusal.in_parameter(parameter))?;
+        }
+    }
+    let is = |value: &Value, wanted: Option<&str>| wanted.is_none_or(|wanted| value.as_str() == Some(wanted));
+    let wanted = shelves.of(Kind::Subscription, &asked.caller).filter(|subscription| {
+        let body = &subscription.body;
+        let has_status = match status {
+            // All that are not canceled.
+            None => body["status"] != "canceled" && body["status"] != "incomplete_expired",
+            Some("all") => true,
+            Some("ended") => body["status"] == "canceled" || body["status"] == "incomplete_expired",
+            Some(status) => body["status"] == status,
+        };
+        has_status
+            && created(subscription)
+            && is(&body["customer"], parameters.get("customer"))
+            && is(&body["collection_method"], parameters.get("collection_method"))
+            && is(&body["items"]["data"][0]["price"]["id"], parameters.get("price").or(parameters.get("plan")))
+    });
+    let mut list = page(wanted, "/v1/subscriptions", "subscription", parameters)?;
+    if parameters.all("expand").contains(&"data.customer") {
+        for subscription in list["data"].as_array_mut().into_iter().flatten() {
+            expand_customer(&shelves, asked, subscription);
+        }
+    }
+    Ok(list)
+}
+
+fn one_subscription(asked: &Asked) -> Answer {
+    let shelves = asked.stripe.shelves();
+    let mut subscription = shelves.find(Kind::Subscription, asked.id, &asked.caller)?.body.clone();
+    if asked.parameters.all("expand").contains(&"customer") {
+        expand_customer(&shelves, asked, &mut subscription);
+    }
+    Ok(subscription)
+}
+
+fn expand_customer(shelves: &Shelves, asked: &Asked, subscription: &mut Value) {
+    let id = subscription["customer"].as_str().unwrap_or_default();
+    if let Ok(customer) = shelves.find(Kind::Customer, id, &asked.caller) {
+        subscription["customer"] = customer.body.clone();
+    }
+}

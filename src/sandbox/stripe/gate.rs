@@ -1,0 +1,281 @@
+//! What every request to Stripe goes through: whose key it is, what it may do, whether it makes sense, and whether it
+//! was made before.
+
+use axum::body::Bytes;
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde_json::Value;
+
+use super::Stripe;
+use super::parameters::Parameters;
+use super::refusal::Refusal;
+use super::state::Key;
+
+/// Who asks.
+#[derive(Debug, Clone)]
+pub(super) struct Caller {
+    /// The account's short name.
+    pub(super) account: String,
+    pub(super) livemode: bool,
+}
+
+/// A request that passed the gate.
+pub(super) struct Asked<'a> {
+    pub(super) stripe: &'a Stripe,
+    pub(super) caller: Caller,
+    pub(super) parameters: Parameters,
+    /// The API version that shapes the answer.
+    pub(super) version: &'a str,
+    /// The path that was asked for.
+    pub(super) path: &'a str,
+    /// What stands in the path's place for an ID; empty where there is none.
+    pub(super) id: &'a str,
+}
+
+impl Asked<'_> {
+    /// The mode that the key is of: `live` or `test`.
+    pub(super) const fn mode(&self) -> &'static str {
+        if self.caller.livemode { "live" } else { "test" }
+    }
+}
+
+/// What comes of it.
+pub(super) type Answer = Result<Value, Refusal>;
+
+/// How it is asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Verb {
+    Get,
+    Post,
+}
+
+/// One thing that can be asked of Stripe.
+pub(super) struct Route {
+    pub(super) verb: Verb,
+    pub(super) path: &'static str,
+    /// What a restricted key needs for it.
+    permission: &'static str,
+    parameters: &'static [&'static str],
+    expands: &'static [&'static str],
+    paged: bool,
+    answer: fn(&Asked) -> Answer,
+}
+
+impl Route {
+    pub(super) const fn get(path: &'static str, permission: &'static str, answer: fn(&Asked) -> Answer) -> Self {
+        Self { verb: Verb::Get, path, permission, parameters: &[], expands: &[], paged: false, answer }
+    }
+
+    /// A GET that answers in pages.
+    pub(super) const fn list(path: &'static str, permission: &'static str, answer: fn(&Asked) -> Answer) -> Self {
+        Self { paged: true, ..Self::get(path, permission, answer) }
+    }
+
+    pub(super) const fn post(path: &'static str, permission: &'static str, answer: fn(&Asked) -> Answer) -> Self {
+        Self { verb: Verb::Post, ..Self::get(path, permission, answer) }
+    }
+
+    pub(super) const fn takes(mut self, parameters: &'static [&'static str]) -> Self {
+        self.parameters = parameters;
+        self
+    }
+
+    pub(super) const fn expands(mut self, expands: &'static [&'static str]) -> Self {
+        self.expands = expands;
+        self
+    }
+}
+
+/// A request as it came.
+pub(super) struct Request<'a> {
+    pub(super) path: &'a str,
+    pub(super) id: &'a str,
+    pub(super) query: &'a str,
+    pub(super) headers: &'a HeaderMap,
+    pub(super) body: &'a Bytes,
+}
+
+impl Request<'_> {
+    fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name)?.to_str().ok()
+    }
+}
+
+/// What was answered to the first request with an idempotency key.
+pub(super) struct Replay {
+    request: String,
+    status: StatusCode,
+    body: Value,
+}
+
+/// The answer to a request that a route is there for.
+pub(super) fn pass(stripe: &Stripe, route: &Route, request: &Request) -> Response {
+    let request_id = stripe.next_request_id();
+    let default_version = stripe.default_version(request.headers);
+    let version = request.header("stripe-version").unwrap_or(&default_version).to_owned();
+    let (status, body, replayed) = once(stripe, route, request, &version, &request_id);
+    let mut response = answer(status, &body, &request_id, &version);
+    if let Some(key) = request.header("idempotency-key").and_then(|key| HeaderValue::from_str(key).ok()) {
+        response.headers_mut().insert("idempotency-key", key);
+    }
+    if replayed {
+        response.headers_mut().insert("idempotent-replayed", HeaderValue::from_static("true"));
+    }
+    response
+}
+
+/// The answer to a request that no route is there for.
+pub(super) fn unrecognised(stripe: &Stripe, method: &Method, path: &str) -> Response {
+    let message = format!(
+        "Unrecognized request URL ({method}: {path}). Please see https://stripe.com/docs or we can help at \
+         https://support.stripe.com/."
+    );
+    let request_id = stripe.next_request_id();
+    let refusal = Refusal::invalid(StatusCode::NOT_FOUND, message);
+    answer(refusal.status, &refusal.body(&request_id), &request_id, "2026-09-30.endive")
+}
+
+fn answer(status: StatusCode, body: &Value, request_id: &str, version: &str) -> Response {
+    let mut response = (status, [(header::CONTENT_TYPE, "application/json")], body.to_string()).into_response();
+    for (name, value) in [("request-id", request_id), ("stripe-version", version)] {
+        if let Ok(value) = HeaderValue::from_str(value) {
+            response.headers_mut().insert(name, value);
+        }
+    }
+    response
+}
+
+/// The answer, or the one that was given to the same request before.
+fn once(
+    stripe: &Stripe,
+    route: &Route,
+    request: &Request,
+    version: &str,
+    request_id: &str,
+) -> (StatusCode, Value, bool) {
+    let fresh = || match ask(stripe, route, request, version) {
+        Ok(body) => (StatusCode::OK, body, false),
+        Err(refusal) => (refusal.status, refusal.body(request_id), false),
+    };
+    let Some(key) = request.header("idempotency-key").filter(|_| route.verb == Verb::Post) else { return fresh() };
+    let authorization = request.header("authorization").unwrap_or_default();
+    let name = format!("{authorization} {key}");
+    let this = format!("{} {}", request.path, String::from_utf8_lossy(request.body));
+    // Held until the answer is there: two of the same at once are one.
+    let mut replays = stripe.replays();
+    match replays.get(&name) {
+        Some(replay) if replay.request == this => (replay.status, replay.body.clone(), true),
+        Some(_) => {
+            let refusal = Refusal::idempotency(key);
+            (refusal.status, refusal.body(request_id), false)
+        }
+        None => {
+            let (status, body, _) = fresh();
+            // A key that was not accepted is not remembered.
+            if status != StatusCode::UNAUTHORIZED {
+                replays.insert(name, Replay { request: this, status, body: body.clone() });
+            }
+            (status, body, false)
+        }
+    }
+}
+
+fn ask(stripe: &Stripe, route: &Route, request: &Request, version: &str) -> Answer {
+    let key = stripe.key(request.headers)?;
+    check_version(request)?;
+    let encoded = if route.verb == Verb::Get { request.query.as_bytes() } else { &request.body[..] };
+    let parameters = Parameters::read(encoded);
+    may(stripe, key, route)?;
+    parameters.allow(route.parameters, route.paged)?;
+    for expand in parameters.all("expand") {
+        check_expand(expand, route)?;
+    }
+    let caller = Caller { account: key.account.clone(), livemode: key.value.contains("_live_") };
+    (route.answer)(&Asked { stripe, caller, parameters, version, path: request.path, id: request.id })
+}
+
+fn check_version(request: &Request) -> Result<(), Refusal> {
+    match request.header("stripe-version") {
+        None if request.path.starts_with("/v2/") => Err(Refusal::bad(
+            "Stripe-Version header is required. Please provide a Stripe-Version header with your request.",
+        )),
+        Some(version) if version.get(..10).is_none_or(|date| date.parse::<jiff::civil::Date>().is_err()) => {
+            Err(Refusal::bad(format!("Invalid Stripe API version: {version}")))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn check_expand(expand: &str, route: &Route) -> Result<(), Refusal> {
+    if expand.split('.').count() > 4 {
+        return Err(Refusal::bad("You cannot expand more than 4 levels of a property.").about("expand"));
+    }
+    if route.expands.contains(&expand) {
+        return Ok(());
+    }
+    Err(Refusal::bad(format!("This property cannot be expanded ({expand}).")).about("expand"))
+}
+
+fn may(stripe: &Stripe, key: &Key, route: &Route) -> Result<(), Refusal> {
+    let Some(permissions) = &key.permissions else { return Ok(()) };
+    // Who may write may read.
+    let written = route.permission.replace("_read", "_write");
+    if permissions.contains(route.permission) || permissions.contains(&written) {
+        return Ok(());
+    }
+    let account = stripe.account(&key.account).map_or_else(String::new, |account| account.id.clone());
+    let message = format!(
+        "The provided key '{}' does not have the required permissions for this endpoint on account '{account}'. Having \
+         the '{}' permission would allow this request to continue.",
+        masked(&key.value),
+        route.permission,
+    );
+    Err(Refusal::invalid(StatusCode::FORBIDDEN, message))
+}
+
+impl Stripe {
+    /// The key of a request, if Stripe accepts it.
+    pub(super) fn key(&self, headers: &HeaderMap) -> Result<&Key, Refusal> {
+        let refuse = |message: String| Refusal::invalid(StatusCode::UNAUTHORIZED, message);
+        let header = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok()).unwrap_or_default();
+        let Some(value) = header.strip_prefix("Bearer ").filter(|value| !value.is_empty()) else {
+            return Err(refuse(
+                "You did not provide an API key. You need to provide your API key in the Authorization header, using Bearer \
+                 auth (e.g. 'Authorization: Bearer YOUR_SECRET_KEY'). See https://stripe.com/docs/api#authentication for \
+                 details, or we can help at https://support.stripe.com/."
+                    .to_owned(),
+            ));
+        };
+        if value.starts_with("pk_") {
+            let message = "This API call cannot be made with a publishable API key. Please use a secret API key. You can find \
+                           a list of your API keys at https://dashboard.stripe.com/account/apikeys.";
+            return Err(refuse(message.to_owned()).coded("secret_key_required"));
+        }
+        let known = self.keys().find(|key| key.value == value);
+        let key = known.ok_or_else(|| refuse(format!("Invalid API Key provided: {}", masked(value))))?;
+        if key.expired {
+            return Err(refuse(format!("Expired API Key provided: {}", masked(value))).coded("api_key_expired"));
+        }
+        Ok(key)
+    }
+}
+
+/// A key as Stripe repeats it: its prefix and its last four characters.
+fn masked(key: &str) -> String {
+    let prefix = key.match_indices('_').nth(1).map_or(0, |(place, _)| place + 1);
+    let (prefix, body) = key.split_at(prefix);
+    let shown: String = body.chars().skip(body.chars().count().saturating_sub(4)).collect();
+    let hidden = body.chars().count().saturating_sub(4);
+    format!("{prefix}{}{shown}", "*".repeat(hidden))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_masked_key_keeps_its_prefix_and_its_end() {
+        assert_eq!(masked("sk_live_abcdefgh"), "sk_live_****efgh");
+        assert_eq!(masked("abc"), "abc");
+    }
+}

@@ -1,0 +1,139 @@
+//! Where Stripe keeps things, and how it hands them out: one at a time, or in pages.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+
+use super::gate::Caller;
+use super::parameters::Parameters;
+use super::refusal::Refusal;
+
+/// A kind of thing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Kind {
+    Product,
+    Price,
+    WebhookEndpoint,
+    EventDestination,
+    PortalConfiguration,
+    Customer,
+    Subscription,
+    Event,
+    CheckoutSession,
+}
+
+impl Kind {
+    /// What an error calls it.
+    pub(super) const fn noun(self) -> &'static str {
+        match self {
+            Self::Product => "product",
+            Self::Price => "price",
+            Self::WebhookEndpoint => "webhook endpoint",
+            Self::EventDestination => "event destination",
+            Self::PortalConfiguration => "configuration",
+            Self::Customer => "customer",
+            Self::Subscription => "subscription",
+            Self::Event => "event",
+            Self::CheckoutSession => "checkout.session",
+        }
+    }
+}
+
+/// One thing in one mode of one account, as it is answered.
+#[derive(Debug, Clone)]
+pub(super) struct Thing {
+    pub(super) account: String,
+    pub(super) livemode: bool,
+    pub(super) created: i64,
+    pub(super) id: String,
+    pub(super) body: Value,
+}
+
+impl Thing {
+    pub(super) fn is_for(&self, caller: &Caller) -> bool {
+        self.account == caller.account && self.livemode == caller.livemode
+    }
+}
+
+/// All things, each kind newest first.
+#[derive(Debug, Default)]
+pub(super) struct Shelves(BTreeMap<Kind, Vec<Thing>>);
+
+impl Shelves {
+    /// Puts a thing where it belongs by its age.
+    pub(super) fn put(&mut self, kind: Kind, thing: Thing) {
+        let things = self.0.entry(kind).or_default();
+        let place = things.partition_point(|other| other.created > thing.created);
+        things.insert(place, thing);
+    }
+
+    /// Everything of a kind that a key may see.
+    pub(super) fn of<'a, 'b>(
+        &'a self,
+        kind: Kind,
+        caller: &'b Caller,
+    ) -> impl Iterator<Item = &'a Thing> + use<'a, 'b> {
+        self.0.get(&kind).into_iter().flatten().filter(move |thing| thing.is_for(caller))
+    }
+
+    /// The thing with this ID, or the refusal that says whether the other mode has it.
+    pub(super) fn find(&self, kind: Kind, id: &str, caller: &Caller) -> Result<&Thing, Refusal> {
+        if let Some(thing) = self.of(kind, caller).find(|thing| thing.id == id) {
+            return Ok(thing);
+        }
+        let (here, there) = if caller.livemode { ("live", "test") } else { ("test", "live") };
+        let similar = self.0.get(&kind).into_iter().flatten();
+        let similar = similar.filter(|thing| thing.id == id && thing.account == caller.account).count() > 0;
+        Err(Refusal::missing(kind.noun(), id, similar.then_some((there, here))))
+    }
+
+    pub(super) fn find_mut(&mut self, kind: Kind, id: &str, caller: &Caller) -> Result<&mut Thing, Refusal> {
+        self.find(kind, id, caller)?;
+        let mut things = self.0.get_mut(&kind).into_iter().flatten();
+        let found = things.find(|thing| thing.id == id && thing.is_for(caller));
+        found.ok_or_else(|| Refusal::missing(kind.noun(), id, None))
+    }
+}
+
+/// A page of a list, as `limit`, `starting_after` and `ending_before` ask for it.
+pub(super) fn page<'a>(
+    things: impl Iterator<Item = &'a Thing>,
+    url: &str,
+    noun: &str,
+    parameters: &Parameters,
+) -> Result<Value, Refusal> {
+    let limit = limit(parameters)?;
+    let all: Vec<&Thing> = things.collect();
+    let place = |name: &str| -> Result<Option<usize>, Refusal> {
+        let Some(id) = parameters.get(name) else { return Ok(None) };
+        let place = all.iter().position(|thing| thing.id == id);
+        place.map(Some).ok_or_else(|| Refusal::missing(noun, id, None).in_parameter(name))
+    };
+    let (first, last) = match (place("starting_after")?, place("ending_before")?) {
+        (Some(_), Some(_)) => {
+            return Err(
+                Refusal::bad("You may not specify both `starting_after` and `ending_before`.").about("ending_before")
+            );
+        }
+        (Some(after), None) => (after + 1, (after + 1 + limit).min(all.len())),
+        (None, Some(before)) => (before.saturating_sub(limit), before),
+        (None, None) => (0, limit.min(all.len())),
+    };
+    // Backwards there is more where something stands before the page.
+    let has_more = if parameters.get("ending_before").is_some() { first > 0 } else { last < all.len() };
+    let data: Value = all[first..last].iter().map(|thing| thing.body.clone()).collect();
+    Ok(json!({ "object": "list", "data": data, "has_more": has_more, "url": url }))
+}
+
+/// How many things a page holds: 1 to 100, 10 unless said otherwise.
+pub(super) fn limit(parameters: &Parameters) -> Result<usize, Refusal> {
+    match parameters.integer("limit")? {
+        None => Ok(10),
+        Some(limit) if limit > 100 => {
+            let message = format!("This value must be less than or equal to 100 (it currently is '{limit}').");
+            Err(Refusal::bad(message).about("limit"))
+        }
+        Some(limit) if limit < 1 => Err(Refusal::bad("This value must be greater than or equal to 1.").about("limit")),
+        Some(limit) => Ok(usize::try_from(limit).unwrap_or(10)),
+    }
+}

@@ -1,0 +1,83 @@
+//! The document, read into types, and the servers that come of it.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use axum::Router;
+use serde::Deserialize;
+use toml::{Table, Value};
+
+use super::document::Document;
+use super::network::{Each, Network, Provider};
+use super::worker::Outside;
+use super::{Effects, Error, clerk, cloudflare, frontend, stripe, worker};
+
+/// A world, read and not yet running.
+pub(super) struct World {
+    pub(super) environment: BTreeMap<String, String>,
+    pub(super) network: Network,
+    configuration: Table,
+    stripe: stripe::State,
+    clerk: clerk::State,
+    cloudflare: cloudflare::State,
+    worker: worker::State,
+    bindings: BTreeMap<String, String>,
+    frontend: frontend::State,
+}
+
+impl World {
+    /// Reads every part of the document.
+    pub(super) fn read(document: Document) -> Result<Self, Error> {
+        let mut parts = Parts(document.finish());
+        let mut worker: Table = parts.take("worker")?;
+        // What is on the script is the Worker's surroundings, and no part of what it is.
+        let bindings = worker.remove("bindings").unwrap_or_else(|| Value::Table(Table::new()));
+        Ok(Self {
+            environment: parts.take("environment")?,
+            network: parts.take("network")?,
+            configuration: parts.take("configuration")?,
+            stripe: parts.take("stripe")?,
+            clerk: parts.take("clerk")?,
+            cloudflare: parts.take("cloudflare")?,
+            worker: read("worker", Value::Table(worker))?,
+            bindings: read("worker.bindings", bindings)?,
+            frontend: parts.take("frontend")?,
+        })
+    }
+
+    /// The configuration as the text of a `preflight.toml`.
+    pub(super) fn configuration(&self) -> Result<String, Error> {
+        toml::to_string(&self.configuration).map_err(|error| Error::Document(format!("configuration: {error}")))
+    }
+
+    /// A server for each.
+    pub(super) fn routers(&self, effects: &Arc<Effects>) -> Result<Each<Router>, Error> {
+        let stripe = stripe::router(&stripe::Stripe::new(&self.stripe, Arc::clone(effects))?);
+        let clerk = clerk::Clerk::new(self.clerk.clone(), Arc::clone(effects));
+        // The Worker's own calls do not come through our doors: trouble on the way from here is no trouble of its own.
+        let outside = Outside { stripe: stripe.clone(), clerk: clerk::backend(Arc::clone(&clerk)) };
+        let bindings = self.cloudflare.deployed(&self.bindings);
+        Ok(Each::from([
+            (Provider::Stripe.word(), stripe),
+            (Provider::Clerk.word(), clerk::backend(Arc::clone(&clerk))),
+            (Provider::ClerkFrontend.word(), clerk::frontend_api(clerk)),
+            (Provider::Cloudflare.word(), cloudflare::router(self.cloudflare.clone(), self.bindings.clone())),
+            (Provider::Worker.word(), worker::router(self.worker.clone(), bindings, outside)),
+            (Provider::Frontend.word(), frontend::router(self.frontend.clone())),
+        ]))
+    }
+}
+
+/// The parts of the document that were not read yet.
+struct Parts(Value);
+
+impl Parts {
+    fn take<T: for<'de> Deserialize<'de>>(&mut self, part: &str) -> Result<T, Error> {
+        let value = self.0.as_table_mut().and_then(|parts| parts.remove(part));
+        read(part, value.ok_or_else(|| Error::Document(format!("{part} is not there")))?)
+    }
+}
+
+fn read<T: for<'de> Deserialize<'de>>(part: &str, value: Value) -> Result<T, Error> {
+    value.try_into().map_err(|error| Error::Document(format!("{part}: {}", error.to_string().trim_end())))
+}
