@@ -1,0 +1,220 @@
+//! The Backend API, `https://api.clerk.com/v1`.
+
+use std::sync::Arc;
+
+use axum::body::Bytes;
+use axum::extract::{self, Path, Query, Request};
+use axum::http::{HeaderMap, header};
+use axum::middleware::{self, Next};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, patch};
+use axum::{Json, Router};
+use serde_json::{Map, Value, json};
+
+use super::answer::{Answer, Refusal};
+use super::listing::Listing;
+use super::people::{Part, merge};
+use super::state::{CnameTarget, Domain, JwtTemplate, KeyName};
+use super::{Clerk, keys, now, sign_ins};
+
+/// The versions that this API knows.
+const VERSIONS: [&str; 5] = ["2021-02-05", "2024-10-01", "2025-04-10", "2025-11-10", "2026-05-12"];
+
+/// The Clerk that a handler answers for.
+pub(super) type Shared = extract::State<Arc<Clerk>>;
+/// A query string, in which a name may come more than once.
+pub(super) type Parameters = Query<Vec<(String, String)>>;
+
+/// The Backend API over a Clerk.
+pub fn backend(clerk: Arc<Clerk>) -> Router {
+    Router::new()
+        .route("/v1/instance", get(instance))
+        .route("/v1/jwks", get(key_set))
+        .route("/v1/jwt_templates", get(jwt_templates))
+        .route("/v1/jwt_templates/{id}", get(jwt_template))
+        .route("/v1/domains", get(domains))
+        .route("/v1/redirect_urls", get(redirect_urls))
+        .route("/v1/users", get(users))
+        .route("/v1/users/count", get(users_count))
+        .route("/v1/users/{id}", get(user).patch(update_user))
+        .route("/v1/users/{id}/metadata", patch(merge_metadata).put(replace_metadata))
+        .merge(sign_ins::routes())
+        .fallback(|| async { Refusal::not_found("There is nothing at this path.") })
+        .method_not_allowed_fallback(|| async { Refusal::not_found("This path has no such method.") })
+        .layer(middleware::from_fn_with_state(Arc::clone(&clerk), authenticate))
+        .with_state(clerk)
+}
+
+/// Lets in who shows a secret key and names a version once, or not at all.
+async fn authenticate(extract::State(clerk): Shared, request: Request, next: Next) -> Response {
+    let checked = check_version(&request).and_then(|()| instance_of_key(&clerk, request.headers()));
+    match checked {
+        Ok(None) => next.run(request).await,
+        Ok(Some(instance)) => another_instance(&clerk, &instance, request.uri().path()).into_response(),
+        Err(refusal) => refusal.into_response(),
+    }
+}
+
+/// What a key of another instance gets to see: keys of its own, and nobody.
+fn another_instance(clerk: &Clerk, id: &str, path: &str) -> Answer {
+    match path {
+        "/v1/instance" => Ok(Json(show_instance(clerk, id))),
+        "/v1/jwks" => Ok(Json(json!({ "keys": [keys::public_key(KeyName::Other, id)] }))),
+        "/v1/users" | "/v1/jwt_templates" => Ok(Json(json!([]))),
+        "/v1/users/count" => Ok(Json(json!({ "object": "total_count", "total_count": 0 }))),
+        "/v1/domains" => Ok(Json(json!({ "data": [], "total_count": 0 }))),
+        _ => Err(Refusal::not_found("This instance has no such thing.")),
+    }
+}
+
+fn check_version(request: &Request) -> Result<(), Refusal> {
+    let in_header = request.headers().get("clerk-api-version").map(|value| value.to_str().unwrap_or_default());
+    let query = request.uri().query().unwrap_or_default();
+    let in_query = query.split('&').find_map(|pair| pair.strip_prefix("__clerk_api_version="));
+    if in_header.is_some() && in_query.is_some() {
+        let reason = "The API version must be given in the header or in the query string, and not in both.";
+        return Err(Refusal::bad_request("api_version_invalid", "Invalid API version", reason));
+    }
+    match in_header.or(in_query) {
+        Some(version) if !VERSIONS.contains(&version) => {
+            let reason = format!("{version} is not a version of this API.");
+            Err(Refusal::bad_request("api_version_invalid", "Invalid API version", &reason))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn instance_of_key(clerk: &Clerk, headers: &HeaderMap) -> Result<Option<String>, Refusal> {
+    let value = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
+    let shown = value.and_then(|value| value.strip_prefix("Bearer ")).ok_or_else(Refusal::authorization_header)?;
+    let known = clerk.state.secret_keys.values().find(|key| key.value == shown && !key.revoked);
+    Ok(known.ok_or_else(Refusal::secret_key)?.instance.clone())
+}
+
+async fn instance(extract::State(clerk): Shared) -> Json<Value> {
+    Json(show_instance(&clerk, &clerk.state.instance.id))
+}
+
+fn show_instance(clerk: &Clerk, id: &str) -> Value {
+    let here = &clerk.state.instance;
+    json!({
+        "object": "instance", "id": id, "environment_type": here.environment,
+        "allowed_origins": (!here.allowed_origins.is_empty()).then_some(&here.allowed_origins),
+        "workspace_id": "org_2acmeWorkspace000000000000",
+    })
+}
+
+async fn key_set(extract::State(clerk): Shared) -> Json<Value> {
+    if clerk.is_one_instance() {
+        return Json(clerk.key_set());
+    }
+    // The secret key's instance has keys of its own, whoever answers on the customer's domain.
+    Json(json!({ "keys": [keys::public_key(KeyName::Other, &clerk.state.instance.id)] }))
+}
+
+async fn jwt_templates(extract::State(clerk): Shared) -> Json<Value> {
+    Json(clerk.state.jwt_templates.values().map(show_template).collect())
+}
+
+async fn jwt_template(extract::State(clerk): Shared, Path(id): Path<String>) -> Answer {
+    let template = clerk.state.jwt_templates.values().find(|template| template.id == id);
+    template.map(|template| Json(show_template(template))).ok_or_else(|| no_such("JWT template", &id))
+}
+
+fn show_template(template: &JwtTemplate) -> Value {
+    json!({
+        "object": "jwt_template", "id": template.id, "name": template.name, "claims": template.claims,
+        "lifetime": template.lifetime, "allowed_clock_skew": template.allowed_clock_skew,
+        "custom_signing_key": template.custom_signing_key, "signing_algorithm": template.signing_algorithm,
+        "created_at": 1_740_816_000_000_i64, "updated_at": 1_740_816_000_000_i64,
+    })
+}
+
+async fn domains(extract::State(clerk): Shared) -> Json<Value> {
+    let show = |domain: &Domain| {
+        let targets: Vec<&CnameTarget> = domain.cname_targets.values().collect();
+        json!({
+            "object": "domain", "id": domain.id, "name": domain.name, "is_satellite": domain.is_satellite,
+            "frontend_api_url": domain.frontend_api_url, "accounts_portal_url": domain.accounts_portal_url,
+            "proxy_url": null, "development_origin": "",
+            "cname_targets": (!targets.is_empty()).then_some(targets),
+        })
+    };
+    let data: Vec<Value> = clerk.state.domains.values().map(show).collect();
+    Json(json!({ "data": data, "total_count": data.len() }))
+}
+
+async fn redirect_urls() -> Json<Value> {
+    Json(json!([]))
+}
+
+async fn users(extract::State(clerk): Shared, Query(parameters): Parameters) -> Answer {
+    let listing = Listing::read(&parameters)?;
+    let people = clerk.people();
+    let page = listing.page(&people)?;
+    Ok(Json(page.iter().map(|user| people.show(user)).collect()))
+}
+
+async fn users_count(extract::State(clerk): Shared, Query(parameters): Parameters) -> Answer {
+    let count = Listing::read(&parameters)?.count(&clerk.people());
+    Ok(Json(json!({ "object": "total_count", "total_count": count })))
+}
+
+async fn user(extract::State(clerk): Shared, Path(id): Path<String>) -> Answer {
+    let people = clerk.people();
+    let user = people.find(&id).ok_or_else(|| no_such("user", &id))?;
+    Ok(Json(people.show(&user)))
+}
+
+/// Since version 2026-05-12 metadata cannot be changed here, and nothing else of a user matters to the sandbox.
+async fn update_user(extract::State(clerk): Shared, Path(id): Path<String>, body: Bytes) -> Answer {
+    if let Some(name) = fields(&body, &[])?.keys().next() {
+        return Err(Refusal::unknown_parameter(name));
+    }
+    user(extract::State(clerk), Path(id)).await
+}
+
+async fn merge_metadata(extract::State(clerk): Shared, Path(id): Path<String>, body: Bytes) -> Answer {
+    change_metadata(&clerk, &id, &body, merge)
+}
+
+async fn replace_metadata(extract::State(clerk): Shared, Path(id): Path<String>, body: Bytes) -> Answer {
+    change_metadata(&clerk, &id, &body, |target, change| change.clone_into(target))
+}
+
+fn change_metadata(
+    clerk: &Clerk,
+    id: &str,
+    body: &[u8],
+    change: fn(&mut Map<String, Value>, &Map<String, Value>),
+) -> Answer {
+    let fields = fields(body, &["public_metadata", "private_metadata", "unsafe_metadata"])?;
+    let mut people = clerk.people();
+    let mut user = people.find(id).ok_or_else(|| no_such("user", id))?;
+    for (name, value) in &fields {
+        let part = Part::named(name).ok_or_else(|| Refusal::unknown_parameter(name))?;
+        let wrong = || Refusal::parameter("form_param_format_invalid", name, "must be an object");
+        change(part.of(&mut user), value.as_object().ok_or_else(wrong)?);
+    }
+    people.store(user.clone(), now());
+    clerk.effects.record("clerk.user.metadata_changed");
+    Ok(Json(people.show(&user)))
+}
+
+/// The fields of a JSON body, which may be left out altogether; any but the known ones is refused.
+pub(super) fn fields(body: &[u8], known: &[&str]) -> Result<Map<String, Value>, Refusal> {
+    if body.is_empty() {
+        return Ok(Map::new());
+    }
+    let malformed = |_| Refusal::bad_request("request_body_invalid", "Request body invalid", "The body is not a JSON object.");
+    let fields: Map<String, Value> = serde_json::from_slice(body).map_err(malformed)?;
+    match fields.keys().find(|name| !known.contains(&name.as_str())) {
+        Some(name) => Err(Refusal::unknown_parameter(name)),
+        None => Ok(fields),
+    }
+}
+
+/// A 404 for a thing of that kind.
+pub(super) fn no_such(kind: &str, id: &str) -> Refusal {
+    Refusal::not_found(format!("No {kind} was found with id {id}."))
+}

@@ -1,0 +1,166 @@
+//! Tickets, the clients that use them up, and the sessions that come of it.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+
+/// Milliseconds that a session lives at the most: seven days.
+const SESSION_LIFETIME: i64 = 7 * 24 * 60 * 60 * 1000;
+/// Milliseconds after which an unused session counts as abandoned: thirty days.
+const SESSION_ABANDONED: i64 = 30 * 24 * 60 * 60 * 1000;
+
+/// What came of a sign-in token.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum TicketStatus {
+    /// Not used yet.
+    Pending,
+    /// Used, once and for all.
+    Accepted,
+    /// Taken back.
+    Revoked,
+}
+
+impl TicketStatus {
+    fn word(self) -> &'static str {
+        match self {
+            Self::Pending => "pending",
+            Self::Accepted => "accepted",
+            Self::Revoked => "revoked",
+        }
+    }
+}
+
+/// A sign-in token, which the Frontend API calls a ticket.
+#[derive(Debug, Clone)]
+pub(super) struct Ticket {
+    /// `sit_…`.
+    pub id: String,
+    /// Whom it signs in.
+    pub user: String,
+    /// The secret itself.
+    pub token: String,
+    /// What came of it.
+    pub status: TicketStatus,
+    /// When it was made, in milliseconds.
+    pub created: i64,
+    /// Until when it is good, in milliseconds.
+    pub expires: i64,
+}
+
+impl Ticket {
+    /// The sign-in token as the Backend API shows it; the secret only to whoever made it.
+    pub(super) fn show(&self, host: &str, with_secret: bool) -> Value {
+        let mut shown = json!({
+            "object": "sign_in_token", "id": self.id, "user_id": self.user, "status": self.status.word(),
+            "url": null, "created_at": self.created, "updated_at": self.created,
+        });
+        if with_secret {
+            shown["token"] = json!(self.token);
+            shown["url"] = json!(format!("https://{host}/v1/tickets/accept?ticket={}", self.token));
+        }
+        shown
+    }
+}
+
+/// A session of one user on one client.
+#[derive(Debug, Clone)]
+pub(super) struct Session {
+    /// `sess_…`.
+    pub id: String,
+    /// Whose it is.
+    pub user: String,
+    /// The client that it lives on.
+    pub client: String,
+    /// `active`, `ended`, `removed` or `revoked`.
+    pub status: &'static str,
+    /// When it began, in milliseconds.
+    pub created: i64,
+    /// When its status last changed, in milliseconds.
+    pub updated: i64,
+}
+
+impl Session {
+    /// Whether tokens can be had from it.
+    pub(super) fn is_active(&self) -> bool {
+        self.status == "active"
+    }
+
+    /// The session as the Backend API shows it.
+    pub(super) fn show(&self) -> Value {
+        json!({
+            "object": "session", "id": self.id, "user_id": self.user, "client_id": self.client, "actor": null,
+            "status": self.status, "last_active_organization_id": null, "last_active_at": self.created,
+            "latest_activity": null, "expire_at": self.created + SESSION_LIFETIME,
+            "abandon_at": self.created + SESSION_ABANDONED, "updated_at": self.updated, "created_at": self.created,
+        })
+    }
+
+    /// The session as the Frontend API shows it, with a token where there is one.
+    pub(super) fn show_to_client(&self, user: &Value, token: Option<&str>) -> Value {
+        json!({
+            "object": "session", "id": self.id, "status": self.status,
+            "expire_at": self.created + SESSION_LIFETIME, "abandon_at": self.created + SESSION_ABANDONED,
+            "last_active_at": self.created,
+            "last_active_token": token.map(|jwt| json!({ "object": "token", "jwt": jwt })),
+            "actor": null, "tasks": null, "last_active_organization_id": null, "user": user,
+            "public_user_data": {
+                "first_name": null, "last_name": null, "image_url": "https://img.clerk.com/default",
+                "has_image": false, "identifier": user["email_addresses"][0]["email_address"],
+                "profile_image_url": "https://img.clerk.com/default", "user_id": self.user,
+            },
+            "factor_verification_age": [0, -1], "created_at": self.created, "updated_at": self.updated,
+        })
+    }
+}
+
+/// Everything that sign-ins leave behind.
+#[derive(Debug, Default)]
+pub(super) struct Sessions {
+    serial: u64,
+    /// Tickets by id.
+    pub tickets: BTreeMap<String, Ticket>,
+    /// Sessions by id.
+    pub sessions: BTreeMap<String, Session>,
+    /// The ids of clients, by the token that each shows.
+    pub clients: BTreeMap<String, String>,
+}
+
+impl Sessions {
+    /// The next number, from which ids are made.
+    pub(super) fn next(&mut self) -> u64 {
+        self.serial += 1;
+        self.serial
+    }
+
+    /// Begins a session.
+    pub(super) fn begin(&mut self, user: &str, client: &str, now: i64) -> Session {
+        let session = Session {
+            id: format!("sess_2{:026}", self.next()),
+            user: user.to_owned(),
+            client: client.to_owned(),
+            status: "active",
+            created: now,
+            updated: now,
+        };
+        self.sessions.insert(session.id.clone(), session.clone());
+        session
+    }
+
+    /// Ends a session that is active, in the way named; `None` where there is no such session on that client.
+    pub(super) fn end(&mut self, id: &str, client: Option<&str>, status: &'static str, now: i64) -> Option<Session> {
+        let session = self.sessions.get_mut(id)?;
+        if client.is_some_and(|client| client != session.client) {
+            return None;
+        }
+        if session.is_active() {
+            session.status = status;
+            session.updated = now;
+        }
+        Some(session.clone())
+    }
+
+    /// The active sessions of a client, oldest first.
+    pub(super) fn of_client(&self, client: &str) -> Vec<Session> {
+        self.sessions.values().filter(|session| session.client == client && session.is_active()).cloned().collect()
+    }
+}

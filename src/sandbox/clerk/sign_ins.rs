@@ -1,0 +1,153 @@
+//! The part of the Backend API that signs users in and out: sign-in tokens, sessions and their tokens.
+
+use std::ops::RangeInclusive;
+use std::sync::Arc;
+
+use axum::body::Bytes;
+use axum::extract::{self, Path, Query};
+use axum::routing::{get, post};
+use axum::{Json, Router};
+use serde_json::{Map, Value, json};
+
+use super::answer::{Answer, Refusal};
+use super::backend::{Parameters, Shared, fields, no_such};
+use super::listing::limit;
+use super::sessions::{Session, Ticket, TicketStatus};
+use super::state::Environment;
+use super::{Clerk, now, tokens};
+
+/// Seconds that a sign-in token is good for when the caller does not say: thirty days.
+const TICKET_LIFETIME: i64 = 2_592_000;
+/// Seconds that a caller may ask a token to be good for.
+const LIFETIMES: RangeInclusive<u64> = 30..=315_360_000;
+
+/// The routes, for the Backend API to take in.
+pub(super) fn routes() -> Router<Arc<Clerk>> {
+    Router::new()
+        .route("/v1/sign_in_tokens", post(create_sign_in_token))
+        .route("/v1/sign_in_tokens/{id}/revoke", post(revoke_sign_in_token))
+        .route("/v1/sessions", get(list_sessions).post(create_session))
+        .route("/v1/sessions/{id}", get(session))
+        .route("/v1/sessions/{id}/revoke", post(revoke_session))
+        .route("/v1/sessions/{id}/tokens", post(session_token))
+        .route("/v1/sessions/{id}/tokens/{template}", post(template_token))
+        .route("/v1/testing_tokens", post(testing_token))
+}
+
+async fn create_sign_in_token(extract::State(clerk): Shared, body: Bytes) -> Answer {
+    let fields = fields(&body, &["user_id", "org_id", "expires_in_seconds"])?;
+    let user = user_of(&clerk, &fields)?;
+    let lifetime = match fields.get("expires_in_seconds") {
+        None | Some(Value::Null) => TICKET_LIFETIME,
+        Some(value) => value.as_i64().filter(|seconds| *seconds >= 1).ok_or_else(|| {
+            Refusal::parameter("form_param_value_invalid", "expires_in_seconds", "must be a positive whole number")
+        })?,
+    };
+    let created = now();
+    let id = format!("sit_2{:026}", clerk.serial());
+    let contents = json!({
+        "iid": clerk.state.instance.id, "sid": id, "st": "sign_in_token", "exp": created / 1000 + lifetime,
+    });
+    let token = tokens::sealed(&clerk.state, &contents)?;
+    let expires = created.saturating_add(lifetime.saturating_mul(1000));
+    let ticket = Ticket { id: id.clone(), user, token, status: TicketStatus::Pending, created, expires };
+    clerk.sessions().tickets.insert(id, ticket.clone());
+    clerk.effects.record("clerk.sign_in_token.created");
+    Ok(Json(ticket.show(&clerk.state.frontend_api.host, true)))
+}
+
+async fn revoke_sign_in_token(extract::State(clerk): Shared, Path(id): Path<String>) -> Answer {
+    let mut sessions = clerk.sessions();
+    let ticket = sessions.tickets.get_mut(&id).ok_or_else(|| no_such("sign-in token", &id))?;
+    if ticket.status != TicketStatus::Pending {
+        let reason = "Only pending sign-in tokens can be revoked.";
+        return Err(Refusal::bad_request("sign_in_token_cannot_be_revoked_code", "sign in token cannot be revoked", reason));
+    }
+    ticket.status = TicketStatus::Revoked;
+    clerk.effects.record("clerk.sign_in_token.revoked");
+    Ok(Json(ticket.show(&clerk.state.frontend_api.host, false)))
+}
+
+async fn list_sessions(extract::State(clerk): Shared, Query(parameters): Parameters) -> Answer {
+    let value = |wanted: &str| parameters.iter().find(|(name, _)| name == wanted).map(|(_, value)| value.as_str());
+    let known = ["client_id", "user_id", "status", "limit", "offset", "__clerk_api_version"];
+    if let Some((name, _)) = parameters.iter().find(|(name, _)| !known.contains(&name.as_str())) {
+        return Err(Refusal::unknown_parameter(name));
+    }
+    if value("client_id").is_none() && value("user_id").is_none() {
+        return Err(Refusal::parameter("form_param_missing", "user_id", "or client_id must be given"));
+    }
+    let length = value("limit").map_or(Ok(10), limit)?;
+    let offset = value("offset").and_then(|offset| offset.parse().ok()).unwrap_or(0);
+    let wanted = |session: &&Session| {
+        value("client_id").is_none_or(|client| client == session.client)
+            && value("user_id").is_none_or(|user| user == session.user)
+            && value("status").is_none_or(|status| status == session.status)
+    };
+    let sessions = clerk.sessions();
+    // Ids are made from a counter, so that the last id is the newest session.
+    let newest_first = sessions.sessions.values().rev().filter(wanted);
+    Ok(Json(newest_first.skip(offset).take(length).map(Session::show).collect()))
+}
+
+async fn create_session(extract::State(clerk): Shared, body: Bytes) -> Answer {
+    if clerk.state.instance.environment == Environment::Production {
+        let reason = "Request only valid for development instances.";
+        return Err(Refusal::bad_request("request_invalid_for_environment", "Invalid request for environment", reason));
+    }
+    let user = user_of(&clerk, &fields(&body, &["user_id", "active_organization_id"])?)?;
+    let client = format!("client_2{:026}", clerk.serial());
+    let session = clerk.sessions().begin(&user, &client, now());
+    clerk.effects.record("clerk.session.created");
+    Ok(Json(session.show()))
+}
+
+async fn session(extract::State(clerk): Shared, Path(id): Path<String>) -> Answer {
+    clerk.sessions().sessions.get(&id).map(|session| Json(session.show())).ok_or_else(|| no_such("session", &id))
+}
+
+async fn revoke_session(extract::State(clerk): Shared, Path(id): Path<String>) -> Answer {
+    let session = clerk.sessions().end(&id, None, "revoked", now()).ok_or_else(|| no_such("session", &id))?;
+    clerk.effects.record("clerk.session.ended");
+    Ok(Json(session.show()))
+}
+
+async fn session_token(extract::State(clerk): Shared, Path(id): Path<String>, body: Bytes) -> Answer {
+    mint(&clerk, &id, None, &body)
+}
+
+async fn template_token(
+    extract::State(clerk): Shared,
+    Path((id, template)): Path<(String, String)>,
+    body: Bytes,
+) -> Answer {
+    mint(&clerk, &id, Some(&template), &body)
+}
+
+/// A token without `azp`: no browser asked for it.
+fn mint(clerk: &Clerk, id: &str, template: Option<&str>, body: &[u8]) -> Answer {
+    let lifetime = match fields(body, &["expires_in_seconds"])?.get("expires_in_seconds") {
+        None | Some(Value::Null) => None,
+        Some(value) => Some(value.as_u64().filter(|seconds| LIFETIMES.contains(seconds)).ok_or_else(|| {
+            Refusal::parameter("form_param_value_invalid", "expires_in_seconds", "must be between 30 and 315360000")
+        })?),
+    };
+    let session = clerk.sessions().sessions.get(id).filter(|session| session.is_active()).cloned();
+    let session = session.ok_or_else(|| no_such("session", id))?;
+    let jwt = clerk.mint(&session, template, None, lifetime)?;
+    Ok(Json(json!({ "object": "token", "jwt": jwt })))
+}
+
+async fn testing_token(extract::State(clerk): Shared) -> Json<Value> {
+    let seconds = now() / 1000;
+    let token = format!("{seconds}-c_2{:026}", clerk.serial());
+    clerk.effects.record("clerk.testing_token.created");
+    Json(json!({ "object": "testing_token", "token": token, "expires_at": seconds + 3600 }))
+}
+
+/// The id of the user that a body names.
+fn user_of(clerk: &Clerk, fields: &Map<String, Value>) -> Result<String, Refusal> {
+    let missing = || Refusal::parameter("form_param_missing", "user_id", "must be given");
+    let id = fields.get("user_id").and_then(Value::as_str).ok_or_else(missing)?;
+    clerk.people().find(id).map(|user| user.id).ok_or_else(|| no_such("user", id))
+}
