@@ -1,0 +1,167 @@
+//! The routes for people: tiers, usage, checkout and the customer portal.
+
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::Response;
+use jiff::Timestamp;
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
+use serde_json::{Value, json};
+
+use super::Worker;
+use super::account::Account;
+use super::state::{Defect, Limit};
+
+/// `GET /api/tiers`: what can be bought, the cheapest first.
+pub(super) fn tiers(worker: &Worker) -> Response {
+    let mut tiers: Vec<_> = worker.state.tiers.iter().collect();
+    tiers.sort_by(|(_, one), (_, other)| one.price.total_cmp(&other.price));
+    let shown = tiers.into_iter().map(|(id, tier)| {
+        // JavaScript knows no difference between 29 and 29.0, and writes the former.
+        let price = serde_json::from_str(&tier.price.to_string()).unwrap_or(Value::Null);
+        let limit = tier.announced_limit.unwrap_or(tier.limit);
+        json!({ "id": id, "name": tier.name, "price": price, "limit": limit, "hasPriceId": tier.price_id.is_some() })
+    });
+    worker.json(StatusCode::OK, &json!({ "tiers": shown.collect::<Vec<Value>>() }))
+}
+
+/// The routes that want a token.
+pub(super) async fn serve(
+    worker: &Worker,
+    method: &str,
+    path: &str,
+    account: &Account,
+    headers: &HeaderMap,
+    body: &[u8],
+) -> Response {
+    match (method, path) {
+        ("GET", "/api/usage") => usage(worker, account),
+        ("POST", "/api/data") => data(worker, account),
+        ("POST", "/api/create-checkout") => respond(worker, checkout(worker, account, headers, body).await),
+        ("POST", "/api/customer-portal") => respond(worker, portal(worker, account, headers).await),
+        _ => worker.json(StatusCode::NOT_FOUND, &json!({ "error": "Not found" })),
+    }
+}
+
+fn respond(worker: &Worker, answer: Result<Value, (StatusCode, String)>) -> Response {
+    match answer {
+        Ok(body) => worker.json(StatusCode::OK, &body),
+        Err((status, reason)) => worker.json(status, &json!({ "error": reason })),
+    }
+}
+
+/// A plan that is no tier may do nothing.
+fn limit(worker: &Worker, plan: &str) -> Limit {
+    worker.state.tiers.get(plan).map_or(Limit::Of(0), |tier| tier.limit)
+}
+
+fn usage(worker: &Worker, account: &Account) -> Response {
+    let plan = worker.state.usage_plan.as_deref().unwrap_or(&account.plan);
+    let limit = limit(worker, plan);
+    let used = worker.storage().uses.get(&account.user).copied().unwrap_or_default();
+    let (start, end) = this_month();
+    let body = json!({
+        "userId": account.user, "plan": plan, "usageCount": used, "limit": limit, "remaining": limit.remaining(used),
+        "periodStart": start, "periodEnd": end,
+    });
+    worker.json(StatusCode::OK, &body)
+}
+
+fn this_month() -> (String, String) {
+    let today = TimeZone::UTC.to_datetime(Timestamp::now()).date();
+    let written = |date: Date| date.to_string();
+    (written(today.first_of_month()), written(today.last_of_month()))
+}
+
+/// `POST /api/data`: one call is one use.
+fn data(worker: &Worker, account: &Account) -> Response {
+    let limit = limit(worker, &account.plan);
+    let mut storage = worker.storage();
+    let used = storage.uses.entry(account.user.clone()).or_default();
+    if !limit.admits(*used) {
+        let body = json!({ "error": "Tier limit reached", "usageCount": *used, "limit": limit });
+        return worker.json(StatusCode::FORBIDDEN, &body);
+    }
+    *used += 1;
+    let body = json!({
+        "success": true, "data": { "message": "Request processed successfully" },
+        "usage": { "count": *used, "limit": limit, "plan": account.plan },
+    });
+    worker.json(StatusCode::OK, &body)
+}
+
+/// Where to return to: the caller's origin where that is one of ours.
+fn return_to<'a>(worker: &'a Worker, headers: &'a HeaderMap) -> &'a str {
+    let origin = headers.get(header::ORIGIN).and_then(|origin| origin.to_str().ok());
+    let trusted = |origin: &&str| worker.state.has(Defect::TrustsOrigin) || worker.state.allowed_origins.iter().any(|one| one == origin);
+    origin.filter(trusted).filter(|origin| *origin != worker.state.allowed_origins[0]).unwrap_or(&worker.state.return_to)
+}
+
+async fn checkout(
+    worker: &Worker,
+    account: &Account,
+    headers: &HeaderMap,
+    body: &[u8],
+) -> Result<Value, (StatusCode, String)> {
+    let asked: Value = serde_json::from_slice(body).unwrap_or_default();
+    let invalid = || (StatusCode::BAD_REQUEST, "Invalid tier".to_owned());
+    let tier = asked["tier"].as_str().ok_or_else(invalid)?;
+    let price = worker.state.tiers.get(tier).and_then(|tier| tier.price_id.as_deref()).ok_or_else(invalid)?;
+    let price = worker.binding(price);
+    let metadata = metadata(worker, account).await?;
+    let base = return_to(worker, headers);
+    if let (Some(subscription), Some(_)) = (metadata["subscriptionId"].as_str(), metadata["stripeCustomerId"].as_str()) {
+        change(worker, subscription, price, tier).await.map_err(failed)?;
+        return Ok(json!({ "url": format!("{base}/dashboard?success=true") }));
+    }
+    let (success, cancel) = (format!("{base}/dashboard?success=true"), format!("{base}/dashboard?canceled=true"));
+    let mut form = vec![
+        ("mode", "subscription"),
+        ("line_items[0][price]", price),
+        ("line_items[0][quantity]", "1"),
+        ("success_url", success.as_str()),
+        ("cancel_url", cancel.as_str()),
+    ];
+    if !worker.state.has(Defect::CheckoutWithoutUser) {
+        let user = account.user.as_str();
+        form.extend([("client_reference_id", user), ("metadata[userId]", user), ("subscription_data[metadata][userId]", user)]);
+        form.extend(metadata["stripeCustomerId"].as_str().map(|customer| ("customer", customer)));
+    }
+    if !worker.state.has(Defect::CheckoutWithoutTier) {
+        form.extend([("metadata[tier]", tier), ("subscription_data[metadata][tier]", tier)]);
+    }
+    let session = worker.stripe("POST", "/v1/checkout/sessions", &form).await.map_err(failed)?;
+    Ok(json!({ "url": session["url"] }))
+}
+
+/// Changes a subscription at once, which is what this Worker does for a user who has one.
+async fn change(worker: &Worker, subscription: &str, price: &str, tier: &str) -> Result<Value, String> {
+    let path = format!("/v1/subscriptions/{subscription}");
+    let current = worker.stripe("GET", &path, &[]).await?;
+    let item = current["items"]["data"][0]["id"].as_str().unwrap_or_default();
+    let form = [("items[0][id]", item), ("items[0][price]", price), ("metadata[tier]", tier)];
+    worker.stripe("POST", &path, &form).await
+}
+
+async fn portal(worker: &Worker, account: &Account, headers: &HeaderMap) -> Result<Value, (StatusCode, String)> {
+    let metadata = metadata(worker, account).await?;
+    let none = || (StatusCode::BAD_REQUEST, "No active subscription found".to_owned());
+    let customer = metadata["stripeCustomerId"].as_str().ok_or_else(none)?;
+    let back = format!("{}/dashboard", return_to(worker, headers));
+    let mut form = vec![("customer", customer), ("return_url", back.as_str())];
+    let configuration = worker.binding("STRIPE_PORTAL_CONFIG_ID");
+    if !configuration.is_empty() {
+        form.push(("configuration", configuration));
+    }
+    let session = worker.stripe("POST", "/v1/billing_portal/sessions", &form).await.map_err(failed)?;
+    Ok(json!({ "url": session["url"] }))
+}
+
+/// The user's public metadata as Clerk has it now, which may be newer than the token.
+async fn metadata(worker: &Worker, account: &Account) -> Result<Value, (StatusCode, String)> {
+    let user = worker.clerk("GET", &format!("/v1/users/{}", account.user), None).await.map_err(failed)?;
+    Ok(user["public_metadata"].clone())
+}
+
+fn failed(reason: String) -> (StatusCode, String) {
+    (StatusCode::INTERNAL_SERVER_ERROR, reason)
+}

@@ -1,0 +1,137 @@
+//! The Worker of the reference stack: it takes Stripe's webhooks, writes tiers into Clerk, and grants what a tier may.
+
+mod account;
+mod api;
+mod front;
+mod outside;
+mod rewriting;
+mod signature;
+mod state;
+#[cfg(test)]
+mod tests;
+mod webhook;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use axum::Router;
+use axum::body::{Body, to_bytes};
+use axum::extract::{self, Request};
+use axum::http::{HeaderValue, Method, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde_json::{Value, json};
+
+pub use outside::Outside;
+pub use state::{CrossOrigin, Defect, Entitlement, Limit, State, Tier, Unlimited};
+
+/// The variables without which no route of it works.
+const REQUIRED: [&str; 3] = ["CLERK_PUBLISHABLE_KEY", "CLERK_SECRET_KEY", "STRIPE_SECRET_KEY"];
+
+/// A deployed Worker.
+#[derive(Debug)]
+struct Worker {
+    state: State,
+    bindings: BTreeMap<String, String>,
+    outside: Outside,
+    storage: Mutex<Storage>,
+}
+
+/// What it keeps from one request to the next.
+#[derive(Debug, Default)]
+struct Storage {
+    events: BTreeSet<String>,
+    signatures: BTreeSet<String>,
+    uses: BTreeMap<String, u64>,
+}
+
+/// The Worker with the secrets and variables that are deployed on it.
+pub fn router(state: State, bindings: BTreeMap<String, String>, outside: Outside) -> Router {
+    let worker = Arc::new(Worker { state, bindings, outside, storage: Mutex::default() });
+    Router::new().fallback(serve).with_state(worker)
+}
+
+async fn serve(extract::State(worker): extract::State<Arc<Worker>>, request: Request) -> Response {
+    let origin = request.headers().get(header::ORIGIN).and_then(|origin| origin.to_str().ok()).map(str::to_owned);
+    let response = match front::intercept(&worker.state, &request) {
+        Some(response) => response,
+        None => worker.answer(request).await,
+    };
+    front::allow_origin(&worker.state, origin.as_deref(), response)
+}
+
+impl Worker {
+    async fn answer(&self, request: Request) -> Response {
+        let (parts, body) = request.into_parts();
+        if parts.method == Method::OPTIONS {
+            return StatusCode::NO_CONTENT.into_response();
+        }
+        let missing = self.missing();
+        if !missing.is_empty() {
+            let body = json!({ "error": "Missing required environment variables", "missing": missing });
+            return self.json(StatusCode::INTERNAL_SERVER_ERROR, &body);
+        }
+        let Ok(body) = to_bytes(body, usize::MAX).await else {
+            return StatusCode::BAD_REQUEST.into_response();
+        };
+        match (parts.method.as_str(), parts.uri.path()) {
+            ("POST", "/webhook/stripe") => webhook::receive(self, &parts.headers, &body).await,
+            ("GET", "/health") => self.json(StatusCode::OK, &json!({ "status": "ok" })),
+            ("GET", "/api/tiers") => api::tiers(self),
+            (method, path) => match account::authenticate(self, &parts.headers).await {
+                Ok(account) => api::serve(self, method, path, &account, &parts.headers, &body).await,
+                Err(refusal) => self.plain(StatusCode::UNAUTHORIZED, &self.state.content_type, refusal.to_owned()),
+            },
+        }
+    }
+
+    /// The required variables that are not set.
+    fn missing(&self) -> Vec<&str> {
+        let prices = self.state.tiers.values().filter_map(|tier| tier.price_id.as_deref());
+        REQUIRED.into_iter().chain(prices).filter(|name| self.binding(name).is_empty()).collect()
+    }
+
+    /// A variable's value, empty where it is not set.
+    fn binding(&self, name: &str) -> &str {
+        self.bindings.get(name).map_or("", String::as_str)
+    }
+
+    async fn clerk(&self, method: &str, path: &str, body: Option<&Value>) -> Result<Value, String> {
+        self.outside.clerk(self.binding("CLERK_SECRET_KEY"), method, path, body).await
+    }
+
+    async fn stripe(&self, method: &str, path: &str, form: &[(&str, &str)]) -> Result<Value, String> {
+        self.outside.stripe(self.binding("STRIPE_SECRET_KEY"), &self.state.stripe_version, method, path, form).await
+    }
+
+    fn json(&self, status: StatusCode, body: &Value) -> Response {
+        self.plain(status, &self.state.content_type, body.to_string())
+    }
+
+    fn plain(&self, status: StatusCode, content_type: &str, text: String) -> Response {
+        let mut response = (status, Body::from(text)).into_response();
+        if let Ok(value) = HeaderValue::from_str(content_type) {
+            response.headers_mut().insert(header::CONTENT_TYPE, value);
+        }
+        response
+    }
+
+    fn storage(&self) -> MutexGuard<'_, Storage> {
+        self.storage.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn was_handled(&self, event: &str) -> bool {
+        self.storage().events.contains(event)
+    }
+
+    fn remember(&self, event: &str) {
+        self.storage().events.insert(event.to_owned());
+    }
+
+    fn was_verified(&self, signature: &str) -> bool {
+        self.storage().signatures.contains(signature)
+    }
+
+    fn remember_signature(&self, signature: &str) {
+        self.storage().signatures.insert(signature.to_owned());
+    }
+}

@@ -1,0 +1,180 @@
+//! `POST /webhook/stripe`: verify, deal with each event once, and write the tier into Clerk.
+
+use axum::body::Bytes;
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::Response;
+use jsonwebtoken::get_current_timestamp;
+use serde_json::{Value, json};
+
+use super::Worker;
+use super::rewriting::rewritten;
+use super::signature::{TOLERANCE, is_well_formed, verify};
+use super::state::{Defect, Entitlement};
+
+/// What the library says where its synchronous function is called in a Worker.
+const SYNCHRONOUS: &str = "SubtleCryptoProvider cannot be used in a synchronous context.\nUse `await \
+                           constructEventAsync(...)` instead of `constructEvent(...)`";
+
+/// Why an event was not dealt with.
+struct Refusal {
+    status: StatusCode,
+    text: String,
+}
+
+impl Refusal {
+    fn new(status: StatusCode, text: impl Into<String>) -> Self {
+        Self { status, text: text.into() }
+    }
+}
+
+/// Answers one delivery.
+pub(super) async fn receive(worker: &Worker, headers: &HeaderMap, body: &Bytes) -> Response {
+    let header = headers.get("stripe-signature").and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let (status, text) = match handle(worker, header, body).await {
+        Ok(answer) => (StatusCode::OK, answer.to_string()),
+        Err(refusal) => (refusal.status, refusal.text),
+    };
+    worker.plain(status, &worker.state.webhook_content_type, text)
+}
+
+async fn handle(worker: &Worker, header: &str, body: &[u8]) -> Result<Value, Refusal> {
+    admit(worker, header, body)?;
+    linger(worker).await;
+    let event: Value = serde_json::from_slice(body)
+        .map_err(|error| Refusal::new(StatusCode::BAD_REQUEST, format!("Webhook Error: Unexpected token, {error}")))?;
+    let id = event["id"].as_str().unwrap_or_default();
+    if worker.was_handled(id) {
+        if worker.state.has(Defect::NotIdempotent) {
+            return Err(Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, "UNIQUE constraint failed: events.id"));
+        }
+        return Ok(json!({ "received": true, "idempotent": true }));
+    }
+    dispatch(worker, &event).await?;
+    worker.remember(id);
+    Ok(json!({ "received": true }))
+}
+
+/// Refuses what Stripe did not sign.
+fn admit(worker: &Worker, header: &str, body: &[u8]) -> Result<(), Refusal> {
+    let defects = &worker.state;
+    if header.is_empty() {
+        if defects.has(Defect::AcceptsUnsigned) {
+            return Ok(());
+        }
+        return Err(Refusal::new(StatusCode::BAD_REQUEST, json!({ "error": "No signature" }).to_string()));
+    }
+    let current = worker.binding("STRIPE_WEBHOOK_SECRET");
+    if current.is_empty() {
+        let text = json!({ "error": "Webhook secret not configured" }).to_string();
+        return Err(Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, text));
+    }
+    let secrets: Vec<&str> = [Some(current), defects.previous_webhook_secret.as_deref()].into_iter().flatten().collect();
+    let now = get_current_timestamp();
+    let tolerance = (!defects.has(Defect::AcceptsStale)).then_some(TOLERANCE);
+    let verified = if defects.has(Defect::SynchronousCrypto) {
+        Err(SYNCHRONOUS)
+    } else if defects.has(Defect::AcceptsWrongSignature) {
+        is_well_formed(header, now)
+    } else if defects.has(Defect::ReSerialises) {
+        verify(rewritten(body).as_bytes(), header, &secrets, now, tolerance)
+    } else if defects.has(Defect::AcceptsTampered) && worker.was_verified(header) {
+        Ok(())
+    } else {
+        verify(body, header, &secrets, now, tolerance)
+    };
+    match verified {
+        Ok(()) => {
+            worker.remember_signature(header);
+            Ok(())
+        }
+        Err(reason) => {
+            let status = if defects.has(Defect::SwallowsBadSignatures) { StatusCode::OK } else { StatusCode::BAD_REQUEST };
+            Err(Refusal::new(status, format!("Webhook Error: {reason}")))
+        }
+    }
+}
+
+async fn linger(worker: &Worker) {
+    if worker.state.has(Defect::Slow) {
+        tokio::time::sleep(std::time::Duration::from_millis(worker.state.delay_ms)).await;
+    }
+    if worker.state.has(Defect::Hangs) {
+        std::future::pending::<()>().await;
+    }
+}
+
+/// Does what the event asks for.
+async fn dispatch(worker: &Worker, event: &Value) -> Result<(), Refusal> {
+    let object = &event["data"]["object"];
+    match event["type"].as_str().unwrap_or_default() {
+        "checkout.session.completed" => {
+            let user = text(&object["client_reference_id"]).or_else(|| text(&object["metadata"]["userId"]));
+            grant(worker, user, object, &object["customer"], &object["subscription"]).await
+        }
+        "customer.subscription.created" | "customer.subscription.updated" => {
+            let user = text(&object["metadata"]["userId"]);
+            grant(worker, user, object, &object["customer"], &object["id"]).await
+        }
+        "customer.subscription.deleted" => {
+            let user = text(&object["metadata"]["userId"]).ok_or_else(no_user)?;
+            write(worker, user, &json!({ "plan": "free" })).await
+        }
+        other if worker.state.has(Defect::RefusesUnhandled) => {
+            Err(Refusal::new(StatusCode::BAD_REQUEST, format!("Unhandled event type: {other}")))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Gives the user the tier that was bought, and keeps Stripe's ids beside it.
+async fn grant(
+    worker: &Worker,
+    user: Option<&str>,
+    object: &Value,
+    customer: &Value,
+    subscription: &Value,
+) -> Result<(), Refusal> {
+    let user = user.ok_or_else(no_user)?;
+    let missing = || Refusal::new(StatusCode::BAD_REQUEST, "Missing tier metadata");
+    let tier = tier(worker, object).await.ok_or_else(missing)?;
+    write(worker, user, &json!({ "plan": tier, "stripeCustomerId": customer, "subscriptionId": subscription })).await
+}
+
+/// The tier that was bought.
+async fn tier(worker: &Worker, object: &Value) -> Option<String> {
+    let of_product = match worker.state.entitlement {
+        Entitlement::SubscriptionMetadata => None,
+        Entitlement::ProductMetadata => product(worker, object).await,
+    };
+    let of_event = || text(&object["metadata"]["tier"]).map(str::to_owned);
+    of_product.and_then(|product| text(&product["metadata"]["plan"]).map(str::to_owned)).or_else(of_event)
+}
+
+/// The product that was bought: an event holds no more of it than its id.
+async fn product(worker: &Worker, object: &Value) -> Option<Value> {
+    let id = text(&object["items"]["data"][0]["price"]["product"]);
+    let bought = match (id, text(&object["subscription"])) {
+        (Some(id), _) => id.to_owned(),
+        (None, Some(subscription)) => {
+            let subscription = worker.stripe("GET", &format!("/v1/subscriptions/{subscription}"), &[]).await.ok()?;
+            text(&subscription["items"]["data"][0]["price"]["product"])?.to_owned()
+        }
+        (None, None) => return None,
+    };
+    worker.stripe("GET", &format!("/v1/products/{bought}"), &[]).await.ok()
+}
+
+/// Replaces the user's public metadata, as the library's `updateUser` does.
+async fn write(worker: &Worker, user: &str, metadata: &Value) -> Result<(), Refusal> {
+    let body = json!({ "public_metadata": metadata });
+    let failed = |_| Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, "Failed to update user metadata");
+    worker.clerk("PUT", &format!("/v1/users/{user}/metadata"), Some(&body)).await.map(drop).map_err(failed)
+}
+
+fn no_user() -> Refusal {
+    Refusal::new(StatusCode::BAD_REQUEST, "No userId")
+}
+
+fn text(value: &Value) -> Option<&str> {
+    value.as_str().filter(|text| !text.is_empty())
+}
