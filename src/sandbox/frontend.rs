@@ -1,13 +1,225 @@
-//! The frontend. A placeholder that the merge replaces.
+//! The frontend: a page as a bundler leaves it, with a chunk that is loaded late, a library and a source map.
+
+use std::sync::Arc;
 
 use axum::Router;
+use axum::extract::{self, Request};
+use axum::http::{Method, StatusCode, header};
+use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 
-/// What the document says of the frontend.
-#[derive(Deserialize, Serialize, Clone, Debug)]
-pub struct State {}
+/// The main script's path.
+const SCRIPT: &str = "/assets/index-DkT4cmeQ.js";
+/// The path of the chunk that only the billing page loads.
+const CHUNK: &str = "/assets/Billing-B7xAcme2.js";
+/// The path of the libraries.
+const LIBRARY: &str = "/assets/vendor-C0ffee01.js";
+/// The path of the style sheet.
+const STYLE: &str = "/assets/index-Ca11ab1e.css";
 
-/// The frontend.
-pub fn router(_state: State) -> Router {
-    Router::new()
+/// What was built into the page.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct State {
+    /// The application's name.
+    pub title: String,
+    /// Clerk's publishable key, in the main script.
+    pub clerk_publishable_key: String,
+    /// Stripe's publishable key, in the main script.
+    pub stripe_publishable_key: String,
+    /// Where the scripts find the Worker.
+    pub worker_url: String,
+    /// An address that a library mentions and never asks.
+    pub library_url: String,
+    /// Environment variables that were built in and should not have been.
+    #[serde(default)]
+    pub leaks: Leaks,
+}
+
+/// Values that were built in by mistake.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Leaks {
+    /// In the main script.
+    #[serde(default)]
+    pub script: String,
+    /// In the chunk that is loaded late.
+    #[serde(default)]
+    pub chunk: String,
+    /// In the source map only, where a build step took them out of the script.
+    #[serde(default)]
+    pub source_map: String,
+}
+
+/// The frontend's web server. A path that is not a file gets the page, as single-page applications want it.
+pub fn router(state: State) -> Router {
+    Router::new().fallback(serve).with_state(Arc::new(state))
+}
+
+async fn serve(extract::State(state): extract::State<Arc<State>>, request: Request) -> Response {
+    if !matches!(*request.method(), Method::GET | Method::HEAD) {
+        return StatusCode::METHOD_NOT_ALLOWED.into_response();
+    }
+    let map = format!("{SCRIPT}.map");
+    let (content_type, text) = match request.uri().path() {
+        SCRIPT => ("text/javascript", script(&state)),
+        CHUNK => ("text/javascript", chunk(&state)),
+        LIBRARY => ("text/javascript", library(&state)),
+        STYLE => ("text/css", ":root{color-scheme:light dark}body{margin:0;font-family:system-ui}".to_owned()),
+        path if path == map => ("application/json", source_map(&state)),
+        _ => ("text/html; charset=utf-8", page(&state)),
+    };
+    ([(header::CONTENT_TYPE, content_type)], text).into_response()
+}
+
+fn page(state: &State) -> String {
+    format!(
+        r#"<!doctype html>
+<html lang="en">
+  <head>
+    <meta charset="UTF-8" />
+    <meta name="viewport" content="width=device-width, initial-scale=1.0" />
+    <title>{}</title>
+    <script type="module" crossorigin src="{SCRIPT}"></script>
+    <link rel="modulepreload" crossorigin href="{LIBRARY}">
+    <link rel="stylesheet" crossorigin href="{STYLE}">
+  </head>
+  <body>
+    <div id="root"></div>
+  </body>
+</html>
+"#,
+        state.title
+    )
+}
+
+fn script(state: &State) -> String {
+    format!(
+        concat!(
+            r#"import{{c as n,j as e,S as t,l as r}}from"./vendor-C0ffee01.js";"#,
+            r#"const o="{api}",i="{clerk}",s=r("{stripe}"){leak};"#,
+            r#"const a=n(()=>import("./Billing-B7xAcme2.js"));"#,
+            r#"async function u(c,l){{const d=await fetch(`${{o}}/api${{c}}`,"#,
+            r#"{{headers:{{Authorization:`Bearer ${{await l({{template:"pan-api"}})}}`}}}});return d.json()}}"#,
+            r#"t(document.getElementById("root"),e(a,{{publishableKey:i,stripe:s,call:u}}));"#,
+            "\n//# sourceMappingURL=index-DkT4cmeQ.js.map\n",
+        ),
+        api = state.worker_url,
+        clerk = state.clerk_publishable_key,
+        stripe = state.stripe_publishable_key,
+        leak = assignment(&state.leaks.script),
+    )
+}
+
+fn chunk(state: &State) -> String {
+    format!(
+        concat!(
+            r#"import{{j as e}}from"./vendor-C0ffee01.js";const f={{plans:["free","pro","enterprise"]}}{leak};"#,
+            r#"function b({{call:n}}){{return e("button",{{onClick:()=>n("/create-checkout")}},"Upgrade")}}"#,
+            "export{{b as default}};\n",
+        ),
+        leak = assignment(&state.leaks.chunk),
+    )
+}
+
+/// A library's development server is mentioned in a warning, which nobody is ever led to.
+fn library(state: &State) -> String {
+    format!(
+        concat!(
+            r#"const w={{dev:"{url}"}};function c(n){{return n}}function j(n,o){{return{{type:n,props:o}}}}"#,
+            r#"function S(n,o){{if(!n)throw Error("No root. Is the page served from "+w.dev+"?");n.append(String(o.type))}}"#,
+            r#"function l(n){{return{{key:n}}}}export{{c,j,S,l}};"#,
+            "\n",
+        ),
+        url = state.library_url,
+    )
+}
+
+fn source_map(state: &State) -> String {
+    let source = format!(
+        "const api = import.meta.env.VITE_API_URL;\nconst key = import.meta.env.VITE_CLERK_PUBLISHABLE_KEY;\n{}",
+        if state.leaks.source_map.is_empty() {
+            String::new()
+        } else {
+            format!("const stripeForTests = \"{}\";\n", state.leaks.source_map)
+        }
+    );
+    let map = json!({
+        "version": 3, "file": "index-DkT4cmeQ.js", "names": [], "sources": ["../../src/main.tsx"],
+        "sourcesContent": [source], "mappings": "AAAA",
+    });
+    map.to_string()
+}
+
+/// What a bundler writes for a variable that holds a value.
+fn assignment(value: &str) -> String {
+    if value.is_empty() { String::new() } else { format!(r#",_env={{VITE_SECRET:"{value}"}}"#) }
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::body::{Body, to_bytes};
+    use tower::ServiceExt;
+
+    use super::*;
+
+    async fn fetch(state: State, path: &str) -> (StatusCode, String) {
+        let request = Request::builder().uri(path).body(Body::empty()).unwrap();
+        let response = router(state).oneshot(request).await.unwrap();
+        let status = response.status();
+        let bytes = to_bytes(response.into_body(), usize::MAX).await.unwrap();
+        (status, String::from_utf8(bytes.to_vec()).unwrap())
+    }
+
+    fn healthy() -> State {
+        toml::from_str(include_str!("healthy/frontend.toml")).unwrap()
+    }
+
+    #[tokio::test]
+    async fn every_path_that_is_no_file_gets_the_page() {
+        let (status, page) = fetch(healthy(), "/account/billing").await;
+        assert_eq!(status, StatusCode::OK);
+        assert!(page.contains(SCRIPT) && page.contains(LIBRARY));
+    }
+
+    #[tokio::test]
+    async fn the_main_script_carries_both_keys_and_the_workers_host() {
+        let state = healthy();
+        let (_, script) = fetch(state.clone(), SCRIPT).await;
+        for text in [&state.clerk_publishable_key, &state.stripe_publishable_key, &state.worker_url] {
+            assert!(script.contains(text.as_str()), "{text}");
+        }
+    }
+
+    #[tokio::test]
+    async fn the_main_script_names_the_late_chunk_and_the_source_map() {
+        let (_, script) = fetch(healthy(), SCRIPT).await;
+        assert!(script.contains(r#"import("./Billing-B7xAcme2.js")"#));
+        assert!(script.contains("sourceMappingURL=index-DkT4cmeQ.js.map"));
+    }
+
+    #[tokio::test]
+    async fn a_library_mentions_localhost_and_the_application_does_not() {
+        assert!(fetch(healthy(), LIBRARY).await.1.contains("http://localhost"));
+        for path in ["/", SCRIPT, CHUNK] {
+            assert!(!fetch(healthy(), path).await.1.contains("localhost"), "{path}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_leak_is_where_the_document_puts_it_and_nowhere_else() {
+        let mut state = healthy();
+        state.leaks.source_map = "whsec_leaked".to_owned();
+        assert!(fetch(state.clone(), "/assets/index-DkT4cmeQ.js.map").await.1.contains("whsec_leaked"));
+        for path in ["/", SCRIPT, CHUNK, LIBRARY] {
+            assert!(!fetch(state.clone(), path).await.1.contains("whsec_leaked"), "{path}");
+        }
+    }
+
+    #[tokio::test]
+    async fn the_source_map_is_json() {
+        let (_, map) = fetch(healthy(), "/assets/index-DkT4cmeQ.js.map").await;
+        assert_eq!(serde_json::from_str::<serde_json::Value>(&map).unwrap()["version"], 3);
+    }
 }

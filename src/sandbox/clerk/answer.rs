@@ -68,7 +68,12 @@ impl Refusal {
 
     /// A 500: the sandbox itself could not do it.
     pub(super) fn internal(reason: &str) -> Self {
-        Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal_clerk_error", "Oops, an unexpected error occurred", reason)
+        Self::new(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "internal_clerk_error",
+            "Oops, an unexpected error occurred",
+            reason,
+        )
     }
 }
 

@@ -206,7 +206,8 @@ pub(super) fn fields(body: &[u8], known: &[&str]) -> Result<Map<String, Value>, 
     if body.is_empty() {
         return Ok(Map::new());
     }
-    let malformed = |_| Refusal::bad_request("request_body_invalid", "Request body invalid", "The body is not a JSON object.");
+    let malformed =
+        |_| Refusal::bad_request("request_body_invalid", "Request body invalid", "The body is not a JSON object.");
     let fields: Map<String, Value> = serde_json::from_slice(body).map_err(malformed)?;
     match fields.keys().find(|name| !known.contains(&name.as_str())) {
         Some(name) => Err(Refusal::unknown_parameter(name)),

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::joined;
-use super::state::{Environment, State};
+use super::state::{Condition, Environment, State};
 
 /// The whole answer.
 pub(super) fn environment(state: &State) -> Value {
@@ -26,7 +26,7 @@ pub(super) fn environment(state: &State) -> Value {
         "protect_config": { "loaders": [] },
         "client_debug_mode": false,
         "partitioned_cookies": true,
-        "maintenance_mode": state.frontend_api.maintenance,
+        "maintenance_mode": state.frontend_api.condition == Condition::Maintenance,
     })
 }
 

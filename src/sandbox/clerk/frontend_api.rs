@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use super::answer::{Answer, Refusal};
 use super::environment::environment;
 use super::sessions::{Session, TicketStatus};
-use super::state::{Environment, State, User};
+use super::state::{Condition, Environment, State, User};
 use super::{Clerk, now, tokens};
 
 type Shared = extract::State<Arc<Clerk>>;
@@ -126,7 +126,7 @@ async fn show_environment(extract::State(clerk): Shared) -> Json<Value> {
 }
 
 async fn health(extract::State(clerk): Shared) -> Response {
-    if clerk.state.frontend_api.maintenance {
+    if clerk.state.frontend_api.condition == Condition::Maintenance {
         let body = json!({ "status": "unhealthy", "message": "maintenance" });
         return (StatusCode::SERVICE_UNAVAILABLE, Json(body)).into_response();
     }
@@ -155,11 +155,7 @@ async fn openid_configuration(extract::State(clerk): Shared) -> Json<Value> {
     }))
 }
 
-async fn sign_in(
-    extract::State(clerk): Shared,
-    caller: Caller,
-    Form(fields): Fields,
-) -> Result<Response, Refusal> {
+async fn sign_in(extract::State(clerk): Shared, caller: Caller, Form(fields): Fields) -> Result<Response, Refusal> {
     let field = |wanted: &str| fields.iter().find(|(name, _)| name == wanted).map(|(_, value)| value.as_str());
     if let Some((name, _)) = fields.iter().find(|(name, _)| !matches!(name.as_str(), "strategy" | "ticket")) {
         return Err(Refusal::unknown_parameter(name));
@@ -298,7 +294,7 @@ async fn end_all(extract::State(clerk): Shared, caller: Caller) -> Answer {
 
 fn session_of(clerk: &Clerk, caller: &Caller, id: &str) -> Result<Session, Refusal> {
     let client = client(clerk, caller)?;
-    let session = clerk.sessions().sessions.get(id).filter(|session| session.client == client).cloned();
+    let session = clerk.sessions().all.get(id).filter(|session| session.client == client).cloned();
     session.ok_or_else(|| Refusal::not_found(format!("No session was found with id {id}.")))
 }
 

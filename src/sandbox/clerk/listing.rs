@@ -116,7 +116,8 @@ impl Listing {
     fn admits(&self, user: &User) -> bool {
         let (excluded, included): (Vec<&String>, Vec<&String>) = self.ids.iter().partition(|id| id.starts_with('-'));
         let is = |id: &&String| id.trim_start_matches(['+', '-', ' ']) == user.id;
-        let matches = |query: &String| user.email.contains(query.as_str()) || user.id.to_lowercase().contains(query.as_str());
+        let matches =
+            |query: &String| user.email.contains(query.as_str()) || user.id.to_lowercase().contains(query.as_str());
         (self.emails.is_empty() || self.emails.contains(&user.email.to_lowercase()))
             && (included.is_empty() || included.iter().any(is))
             && !excluded.iter().any(is)

@@ -22,8 +22,8 @@ use serde_json::{Value, json};
 pub use backend::backend;
 pub use frontend_api::frontend_api;
 pub use state::{
-    CnameTarget, Domain, Environment, FrontendApi, Instance, JwtTemplate, KeyName, SecretKey, SignUp, Signing, State,
-    User,
+    CnameTarget, Condition, Domain, Environment, FrontendApi, Instance, JwtTemplate, KeyName, SecretKey, SignUp,
+    Signing, State, User,
 };
 
 use self::answer::Refusal;

@@ -175,7 +175,8 @@ impl People {
 fn extra(serial: u64) -> User {
     let after = i64::try_from(serial).unwrap_or(i64::MAX).saturating_mul(EXTRA_INTERVAL);
     let created = Timestamp::from_millisecond(EXTRA_EPOCH.saturating_add(after)).unwrap_or(Timestamp::MAX);
-    let public_metadata = if serial % 7 == 0 { Map::from_iter([("plan".to_owned(), json!("free"))]) } else { Map::new() };
+    let public_metadata =
+        if serial.is_multiple_of(7) { Map::from_iter([("plan".to_owned(), json!("free"))]) } else { Map::new() };
     User {
         id: format!("{EXTRA_PREFIX}{serial:021}"),
         email: format!("user{serial}@example.com"),

@@ -120,7 +120,7 @@ pub(super) struct Sessions {
     /// Tickets by id.
     pub tickets: BTreeMap<String, Ticket>,
     /// Sessions by id.
-    pub sessions: BTreeMap<String, Session>,
+    pub all: BTreeMap<String, Session>,
     /// The ids of clients, by the token that each shows.
     pub clients: BTreeMap<String, String>,
 }
@@ -142,13 +142,13 @@ impl Sessions {
             created: now,
             updated: now,
         };
-        self.sessions.insert(session.id.clone(), session.clone());
+        self.all.insert(session.id.clone(), session.clone());
         session
     }
 
     /// Ends a session that is active, in the way named; `None` where there is no such session on that client.
     pub(super) fn end(&mut self, id: &str, client: Option<&str>, status: &'static str, now: i64) -> Option<Session> {
-        let session = self.sessions.get_mut(id)?;
+        let session = self.all.get_mut(id)?;
         if client.is_some_and(|client| client != session.client) {
             return None;
         }
@@ -161,6 +161,6 @@ impl Sessions {
 
     /// The active sessions of a client, oldest first.
     pub(super) fn of_client(&self, client: &str) -> Vec<Session> {
-        self.sessions.values().filter(|session| session.client == client && session.is_active()).cloned().collect()
+        self.all.values().filter(|session| session.client == client && session.is_active()).cloned().collect()
     }
 }

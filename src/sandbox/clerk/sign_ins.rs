@@ -61,7 +61,11 @@ async fn revoke_sign_in_token(extract::State(clerk): Shared, Path(id): Path<Stri
     let ticket = sessions.tickets.get_mut(&id).ok_or_else(|| no_such("sign-in token", &id))?;
     if ticket.status != TicketStatus::Pending {
         let reason = "Only pending sign-in tokens can be revoked.";
-        return Err(Refusal::bad_request("sign_in_token_cannot_be_revoked_code", "sign in token cannot be revoked", reason));
+        return Err(Refusal::bad_request(
+            "sign_in_token_cannot_be_revoked_code",
+            "sign in token cannot be revoked",
+            reason,
+        ));
     }
     ticket.status = TicketStatus::Revoked;
     clerk.effects.record("clerk.sign_in_token.revoked");
@@ -86,7 +90,7 @@ async fn list_sessions(extract::State(clerk): Shared, Query(parameters): Paramet
     };
     let sessions = clerk.sessions();
     // Ids are made from a counter, so that the last id is the newest session.
-    let newest_first = sessions.sessions.values().rev().filter(wanted);
+    let newest_first = sessions.all.values().rev().filter(wanted);
     Ok(Json(newest_first.skip(offset).take(length).map(Session::show).collect()))
 }
 
@@ -103,7 +107,7 @@ async fn create_session(extract::State(clerk): Shared, body: Bytes) -> Answer {
 }
 
 async fn session(extract::State(clerk): Shared, Path(id): Path<String>) -> Answer {
-    clerk.sessions().sessions.get(&id).map(|session| Json(session.show())).ok_or_else(|| no_such("session", &id))
+    clerk.sessions().all.get(&id).map(|session| Json(session.show())).ok_or_else(|| no_such("session", &id))
 }
 
 async fn revoke_session(extract::State(clerk): Shared, Path(id): Path<String>) -> Answer {
@@ -132,7 +136,7 @@ fn mint(clerk: &Clerk, id: &str, template: Option<&str>, body: &[u8]) -> Answer 
             Refusal::parameter("form_param_value_invalid", "expires_in_seconds", "must be between 30 and 315360000")
         })?),
     };
-    let session = clerk.sessions().sessions.get(id).filter(|session| session.is_active()).cloned();
+    let session = clerk.sessions().all.get(id).filter(|session| session.is_active()).cloned();
     let session = session.ok_or_else(|| no_such("session", id))?;
     let jwt = clerk.mint(&session, template, None, lifetime)?;
     Ok(Json(json!({ "object": "token", "jwt": jwt })))

@@ -103,9 +103,20 @@ pub struct FrontendApi {
     /// A development instance asks for a development browser first.
     #[serde(default)]
     pub development_browser: bool,
-    /// Clerk is being maintained.
+    /// Whether Clerk serves it at the moment.
     #[serde(default)]
-    pub maintenance: bool,
+    pub condition: Condition,
+}
+
+/// Whether an instance is being served.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Condition {
+    /// It is.
+    #[default]
+    Serving,
+    /// Clerk is being maintained.
+    Maintenance,
 }
 
 /// Who may sign up.

@@ -45,7 +45,8 @@ pub(super) fn template_token(state: &State, template: &JwtTemplate, subject: &Su
     claims.extend(standard_claims(state, subject, lifetime, template.allowed_clock_skew));
     if template.custom_signing_key {
         let key = EncodingKey::from_secret(CUSTOM_KEY);
-        return encode(&Header::new(Algorithm::HS256), &claims, &key).map_err(|error| Refusal::internal(&error.to_string()));
+        return encode(&Header::new(Algorithm::HS256), &claims, &key)
+            .map_err(|error| Refusal::internal(&error.to_string()));
     }
     sign(state, &claims, "cl_B7d4PD222AAA")
 }

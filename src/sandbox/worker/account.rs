@@ -98,7 +98,8 @@ fn shapes(key: &Jwk) -> Vec<Vec<u8>> {
     let der: Result<PublicKeyX509Der<'_>, _> = RsaPublicKeyComponents { n, e }.as_der();
     if let Ok(der) = der {
         let encoded = STANDARD.encode(der.as_ref());
-        let lines: Vec<String> = encoded.as_bytes().chunks(64).map(|line| String::from_utf8_lossy(line).into()).collect();
+        let lines: Vec<String> =
+            encoded.as_bytes().chunks(64).map(|line| String::from_utf8_lossy(line).into()).collect();
         let pem = format!("-----BEGIN PUBLIC KEY-----\n{}\n-----END PUBLIC KEY-----", lines.join("\n"));
         shapes.push(format!("{pem}\n").into_bytes());
         shapes.push(pem.into_bytes());

@@ -92,8 +92,13 @@ fn data(worker: &Worker, account: &Account) -> Response {
 /// Where to return to: the caller's origin where that is one of ours.
 fn return_to<'a>(worker: &'a Worker, headers: &'a HeaderMap) -> &'a str {
     let origin = headers.get(header::ORIGIN).and_then(|origin| origin.to_str().ok());
-    let trusted = |origin: &&str| worker.state.has(Defect::TrustsOrigin) || worker.state.allowed_origins.iter().any(|one| one == origin);
-    origin.filter(trusted).filter(|origin| *origin != worker.state.allowed_origins[0]).unwrap_or(&worker.state.return_to)
+    let trusted = |origin: &&str| {
+        worker.state.has(Defect::TrustsOrigin) || worker.state.allowed_origins.iter().any(|one| one == origin)
+    };
+    origin
+        .filter(trusted)
+        .filter(|origin| *origin != worker.state.allowed_origins[0])
+        .unwrap_or(&worker.state.return_to)
 }
 
 async fn checkout(
@@ -109,7 +114,8 @@ async fn checkout(
     let price = worker.binding(price);
     let metadata = metadata(worker, account).await?;
     let base = return_to(worker, headers);
-    if let (Some(subscription), Some(_)) = (metadata["subscriptionId"].as_str(), metadata["stripeCustomerId"].as_str()) {
+    if let (Some(subscription), Some(_)) = (metadata["subscriptionId"].as_str(), metadata["stripeCustomerId"].as_str())
+    {
         change(worker, subscription, price, tier).await.map_err(failed)?;
         return Ok(json!({ "url": format!("{base}/dashboard?success=true") }));
     }
@@ -123,7 +129,11 @@ async fn checkout(
     ];
     if !worker.state.has(Defect::CheckoutWithoutUser) {
         let user = account.user.as_str();
-        form.extend([("client_reference_id", user), ("metadata[userId]", user), ("subscription_data[metadata][userId]", user)]);
+        form.extend([
+            ("client_reference_id", user),
+            ("metadata[userId]", user),
+            ("subscription_data[metadata][userId]", user),
+        ]);
         form.extend(metadata["stripeCustomerId"].as_str().map(|customer| ("customer", customer)));
     }
     if !worker.state.has(Defect::CheckoutWithoutTier) {

@@ -54,13 +54,13 @@ async fn serve(extract::State(worker): extract::State<Arc<Worker>>, request: Req
     let origin = request.headers().get(header::ORIGIN).and_then(|origin| origin.to_str().ok()).map(str::to_owned);
     let response = match front::intercept(&worker.state, &request) {
         Some(response) => response,
-        None => worker.answer(request).await,
+        None => worker.route(request).await,
     };
     front::allow_origin(&worker.state, origin.as_deref(), response)
 }
 
 impl Worker {
-    async fn answer(&self, request: Request) -> Response {
+    async fn route(&self, request: Request) -> Response {
         let (parts, body) = request.into_parts();
         if parts.method == Method::OPTIONS {
             return StatusCode::NO_CONTENT.into_response();
@@ -79,7 +79,7 @@ impl Worker {
             ("GET", "/api/tiers") => api::tiers(self),
             (method, path) => match account::authenticate(self, &parts.headers).await {
                 Ok(account) => api::serve(self, method, path, &account, &parts.headers, &body).await,
-                Err(refusal) => self.plain(StatusCode::UNAUTHORIZED, &self.state.content_type, refusal.to_owned()),
+                Err(refusal) => answer(StatusCode::UNAUTHORIZED, &self.state.content_type, refusal.to_owned()),
             },
         }
     }
@@ -104,15 +104,7 @@ impl Worker {
     }
 
     fn json(&self, status: StatusCode, body: &Value) -> Response {
-        self.plain(status, &self.state.content_type, body.to_string())
-    }
-
-    fn plain(&self, status: StatusCode, content_type: &str, text: String) -> Response {
-        let mut response = (status, Body::from(text)).into_response();
-        if let Ok(value) = HeaderValue::from_str(content_type) {
-            response.headers_mut().insert(header::CONTENT_TYPE, value);
-        }
-        response
+        answer(status, &self.state.content_type, body.to_string())
     }
 
     fn storage(&self) -> MutexGuard<'_, Storage> {
@@ -134,4 +126,12 @@ impl Worker {
     fn remember_signature(&self, signature: &str) {
         self.storage().signatures.insert(signature.to_owned());
     }
+}
+
+fn answer(status: StatusCode, content_type: &str, text: String) -> Response {
+    let mut response = (status, Body::from(text)).into_response();
+    if let Ok(value) = HeaderValue::from_str(content_type) {
+        response.headers_mut().insert(header::CONTENT_TYPE, value);
+    }
+    response
 }

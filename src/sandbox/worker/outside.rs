@@ -21,7 +21,13 @@ const CLERK_VERSION: &str = "2026-05-12";
 
 impl Outside {
     /// Asks Clerk; the error is what a log would show.
-    pub(super) async fn clerk(&self, key: &str, method: &str, path: &str, body: Option<&Value>) -> Result<Value, String> {
+    pub(super) async fn clerk(
+        &self,
+        key: &str,
+        method: &str,
+        path: &str,
+        body: Option<&Value>,
+    ) -> Result<Value, String> {
         let request = Request::builder().method(method).uri(format!("https://api.clerk.com{path}"));
         let request = request.header("authorization", format!("Bearer {key}"));
         let request = request.header("clerk-api-version", CLERK_VERSION).header("content-type", "application/json");

@@ -8,7 +8,9 @@ pub(super) fn rewritten(body: &[u8]) -> String {
     while let Some(first) = rest.chars().next() {
         let length = match first {
             '"' => string_length(rest),
-            '-' | '0'..='9' => rest.find(|other| !matches!(other, '-' | '+' | '.' | 'e' | 'E' | '0'..='9')).unwrap_or(rest.len()),
+            '-' | '0'..='9' => {
+                rest.find(|other| !matches!(other, '-' | '+' | '.' | 'e' | 'E' | '0'..='9')).unwrap_or(rest.len())
+            }
             _ => first.len_utf8(),
         };
         let (token, remainder) = rest.split_at(length);
@@ -55,7 +57,8 @@ mod tests {
 
     #[test]
     fn a_compact_body_stays_as_it_is() {
-        let body = r#"{"id":"evt_1","object":"event","created":1790000000,"livemode":true,"data":{"object":{"a":null}}}"#;
+        let body =
+            r#"{"id":"evt_1","object":"event","created":1790000000,"livemode":true,"data":{"object":{"a":null}}}"#;
         assert_eq!(rewritten(body.as_bytes()), body);
     }
 

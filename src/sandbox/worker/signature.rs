@@ -24,8 +24,10 @@ pub(super) fn verify(
         keys.into_iter().any(|key| hmac::verify(&key, &signed, signature).is_ok())
     };
     if !signatures.iter().any(fits) {
-        return Err("No signatures found matching the expected signature for payload. Are you passing the raw request \
-                    body you received from Stripe?");
+        return Err(
+            "No signatures found matching the expected signature for payload. Are you passing the raw request \
+                    body you received from Stripe?",
+        );
     }
     match tolerance {
         Some(tolerance) if now.saturating_sub(timestamp) > tolerance => Err("Timestamp outside the tolerance zone"),
@@ -56,7 +58,7 @@ fn read(header: &str) -> Result<(u64, Vec<Vec<u8>>), &'static str> {
 
 fn bytes(hexadecimal: &str) -> Option<Vec<u8>> {
     let digits: Vec<u8> = hexadecimal.chars().map(|digit| digit.to_digit(16)).map(nibble).collect::<Option<_>>()?;
-    (digits.len() % 2 == 0).then(|| digits.chunks_exact(2).map(|pair| pair[0] * 16 + pair[1]).collect())
+    digits.len().is_multiple_of(2).then(|| digits.chunks_exact(2).map(|pair| pair[0] * 16 + pair[1]).collect())
 }
 
 fn nibble(digit: Option<u32>) -> Option<u8> {

@@ -6,10 +6,10 @@ use axum::response::Response;
 use jsonwebtoken::get_current_timestamp;
 use serde_json::{Value, json};
 
-use super::Worker;
 use super::rewriting::rewritten;
 use super::signature::{TOLERANCE, is_well_formed, verify};
 use super::state::{Defect, Entitlement};
+use super::{Worker, answer};
 
 /// What the library says where its synchronous function is called in a Worker.
 const SYNCHRONOUS: &str = "SubtleCryptoProvider cannot be used in a synchronous context.\nUse `await \
@@ -31,13 +31,13 @@ impl Refusal {
 pub(super) async fn receive(worker: &Worker, headers: &HeaderMap, body: &Bytes) -> Response {
     let header = headers.get("stripe-signature").and_then(|value| value.to_str().ok()).unwrap_or_default();
     let (status, text) = match handle(worker, header, body).await {
-        Ok(answer) => (StatusCode::OK, answer.to_string()),
+        Ok(text) => (StatusCode::OK, text.to_owned()),
         Err(refusal) => (refusal.status, refusal.text),
     };
-    worker.plain(status, &worker.state.webhook_content_type, text)
+    answer(status, &worker.state.webhook_content_type, text)
 }
 
-async fn handle(worker: &Worker, header: &str, body: &[u8]) -> Result<Value, Refusal> {
+async fn handle(worker: &Worker, header: &str, body: &[u8]) -> Result<&'static str, Refusal> {
     admit(worker, header, body)?;
     linger(worker).await;
     let event: Value = serde_json::from_slice(body)
@@ -47,11 +47,11 @@ async fn handle(worker: &Worker, header: &str, body: &[u8]) -> Result<Value, Ref
         if worker.state.has(Defect::NotIdempotent) {
             return Err(Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, "UNIQUE constraint failed: events.id"));
         }
-        return Ok(json!({ "received": true, "idempotent": true }));
+        return Ok(r#"{"received":true,"idempotent":true}"#);
     }
     dispatch(worker, &event).await?;
     worker.remember(id);
-    Ok(json!({ "received": true }))
+    Ok(r#"{"received":true}"#)
 }
 
 /// Refuses what Stripe did not sign.
@@ -68,7 +68,8 @@ fn admit(worker: &Worker, header: &str, body: &[u8]) -> Result<(), Refusal> {
         let text = json!({ "error": "Webhook secret not configured" }).to_string();
         return Err(Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, text));
     }
-    let secrets: Vec<&str> = [Some(current), defects.previous_webhook_secret.as_deref()].into_iter().flatten().collect();
+    let secrets: Vec<&str> =
+        [Some(current), defects.previous_webhook_secret.as_deref()].into_iter().flatten().collect();
     let now = get_current_timestamp();
     let tolerance = (!defects.has(Defect::AcceptsStale)).then_some(TOLERANCE);
     let verified = if defects.has(Defect::SynchronousCrypto) {
@@ -88,7 +89,8 @@ fn admit(worker: &Worker, header: &str, body: &[u8]) -> Result<(), Refusal> {
             Ok(())
         }
         Err(reason) => {
-            let status = if defects.has(Defect::SwallowsBadSignatures) { StatusCode::OK } else { StatusCode::BAD_REQUEST };
+            let status =
+                if defects.has(Defect::SwallowsBadSignatures) { StatusCode::OK } else { StatusCode::BAD_REQUEST };
             Err(Refusal::new(status, format!("Webhook Error: {reason}")))
         }
     }

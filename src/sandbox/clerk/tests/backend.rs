@@ -1,0 +1,142 @@
+//! What the Backend API answers, one fact each.
+
+use axum::body::Body;
+use axum::http::{Request, StatusCode};
+use serde_json::{Value, json};
+
+use super::super::Environment;
+use super::{CANARY, KEY, acme, changed, code, send};
+
+#[tokio::test]
+async fn an_unknown_secret_key_is_refused_in_clerks_words() {
+    let (status, answer) = acme().ask("sk_live_nobody", "GET", "/v1/instance", Value::Null).await;
+    assert_eq!((status, code(&answer)), (StatusCode::UNAUTHORIZED, "clerk_key_invalid"));
+    assert!(answer["clerk_trace_id"].is_string());
+}
+
+#[tokio::test]
+async fn a_revoked_secret_key_is_refused() {
+    let acme = changed(|state| state.secret_keys.get_mut("live").unwrap().revoked = true);
+    assert_eq!(acme.get("/v1/instance").await.0, StatusCode::UNAUTHORIZED);
+}
+
+#[tokio::test]
+async fn a_request_without_a_key_is_told_the_format() {
+    let request = Request::builder().uri("/v1/instance").body(Body::empty()).unwrap();
+    let (status, _, answer) = send(&acme().backend, request).await;
+    assert_eq!((status, code(&answer)), (StatusCode::UNAUTHORIZED, "authorization_header_format_invalid"));
+}
+
+#[tokio::test]
+async fn an_unknown_version_is_refused() {
+    let (status, _) = acme().get("/v1/instance?__clerk_api_version=2030-01-01").await;
+    assert_eq!(status, StatusCode::BAD_REQUEST);
+}
+
+#[tokio::test]
+async fn a_version_in_the_header_and_in_the_query_is_refused() {
+    let request = Request::builder().uri("/v1/instance?__clerk_api_version=2026-05-12");
+    let request = request.header("authorization", format!("Bearer {KEY}")).header("clerk-api-version", "2026-05-12");
+    let (status, _, _) = send(&acme().backend, request.body(Body::empty()).unwrap()).await;
+    assert_eq!(status, StatusCode::BAD_REQUEST);
+}
+
+#[tokio::test]
+async fn another_instances_key_opens_another_instance() {
+    let acme = acme();
+    let (_, answer) = acme.ask("sk_live_ElsewhereClerk", "GET", "/v1/instance", Value::Null).await;
+    assert_eq!(answer["id"], "ins_2someoneElse00000000000000");
+    let (_, users) = acme.ask("sk_live_ElsewhereClerk", "GET", "/v1/users", Value::Null).await;
+    assert_eq!(users, json!([]));
+}
+
+#[tokio::test]
+async fn templates_show_their_claims_unevaluated() {
+    let (_, answer) = acme().get("/v1/jwt_templates").await;
+    assert_eq!(answer[0]["claims"], json!({ "plan": "{{user.public_metadata.plan}}" }));
+}
+
+#[tokio::test]
+async fn domains_show_the_records_that_they_want() {
+    let (_, answer) = acme().get("/v1/domains").await;
+    assert_eq!(answer["total_count"], 1);
+    assert_eq!(answer["data"][0]["cname_targets"].as_array().unwrap().len(), 5);
+}
+
+#[tokio::test]
+async fn users_come_newest_first_as_a_bare_array() {
+    let (_, answer) = acme().get("/v1/users").await;
+    let created: Vec<i64> =
+        answer.as_array().unwrap().iter().map(|user| user["created_at"].as_i64().unwrap()).collect();
+    assert!(created.len() > 3 && created.is_sorted_by(|newer, older| newer > older));
+}
+
+#[tokio::test]
+async fn a_page_of_more_than_500_is_refused() {
+    let (status, _) = acme().get("/v1/users?limit=501").await;
+    assert_eq!(status, StatusCode::UNPROCESSABLE_ENTITY);
+}
+
+#[tokio::test]
+async fn a_repeated_filter_finds_each_of_its_values() {
+    let (_, answer) = acme().get(&format!("/v1/users?user_id={CANARY}&user_id=user_2adaAcme0000000000000000000")).await;
+    assert_eq!(answer.as_array().unwrap().len(), 2);
+}
+
+#[tokio::test]
+async fn users_are_found_by_address() {
+    let (_, answer) = acme().get("/v1/users?email_address=canary%40acme.com").await;
+    assert_eq!(answer[0]["id"], CANARY);
+}
+
+#[tokio::test]
+async fn a_cursor_goes_through_a_hundred_thousand_users_to_the_named_ones() {
+    let acme = changed(|state| state.extra_users = 100_000);
+    let (_, count) = acme.get("/v1/users/count").await;
+    assert_eq!(count["total_count"], 100_006);
+    let last = format!("user_2extra{:021}", 0);
+    let (_, answer) = acme.get(&format!("/v1/users?limit=500&starting_after={last}")).await;
+    assert_eq!(answer.as_array().unwrap().len(), 6);
+}
+
+#[tokio::test]
+async fn a_cursor_wants_the_order_of_creation() {
+    let (status, _) = acme().get(&format!("/v1/users?starting_after={CANARY}&order_by=email_address")).await;
+    assert_eq!(status, StatusCode::UNPROCESSABLE_ENTITY);
+}
+
+#[tokio::test]
+async fn a_merge_keeps_other_keys_and_a_null_removes_one() {
+    let acme = acme();
+    let path = "/v1/users/user_2adaAcme0000000000000000000/metadata";
+    let change = json!({ "public_metadata": { "subscriptionId": null, "a": { "b": 1 } } });
+    let (_, user) = acme.ask(KEY, "PATCH", path, change).await;
+    assert_eq!(
+        user["public_metadata"],
+        json!({ "plan": "pro", "stripeCustomerId": "cus_QpanAda0000001", "a": { "b": 1 } })
+    );
+    assert_eq!(acme.effects.counts()["clerk.user.metadata_changed"], 1);
+}
+
+#[tokio::test]
+async fn a_replacement_keeps_only_the_parts_that_it_does_not_name() {
+    let path = "/v1/users/user_2adaAcme0000000000000000000/metadata";
+    let (_, user) = acme().ask(KEY, "PUT", path, json!({ "public_metadata": { "plan": "free" } })).await;
+    assert_eq!(user["public_metadata"], json!({ "plan": "free" }));
+}
+
+#[tokio::test]
+async fn metadata_is_no_field_of_a_user_any_more() {
+    let change = json!({ "public_metadata": {} });
+    let (status, answer) = acme().ask(KEY, "PATCH", &format!("/v1/users/{CANARY}"), change).await;
+    assert_eq!((status, code(&answer)), (StatusCode::UNPROCESSABLE_ENTITY, "form_param_unknown"));
+}
+
+#[tokio::test]
+async fn sessions_are_made_by_hand_in_development_only() {
+    let body = json!({ "user_id": CANARY });
+    let (status, answer) = acme().post("/v1/sessions", body.clone()).await;
+    assert_eq!((status, code(&answer)), (StatusCode::BAD_REQUEST, "request_invalid_for_environment"));
+    let development = changed(|state| state.instance.environment = Environment::Development);
+    assert_eq!(development.post("/v1/sessions", body).await.0, StatusCode::OK);
+}

@@ -1,0 +1,150 @@
+//! What the Worker answers.
+
+mod api;
+mod defects;
+mod webhook;
+
+use axum::Router;
+use axum::body::{Body, Bytes, to_bytes};
+use axum::extract::Path;
+use axum::http::{HeaderMap, Method, Request, StatusCode, Uri};
+use axum::routing::get;
+use jsonwebtoken::get_current_timestamp;
+use tower::ServiceExt;
+
+use super::signature::sign;
+use super::*;
+use crate::sandbox::clerk::{self, Clerk};
+use crate::sandbox::effects::Effects;
+
+const CANARY: &str = "user_2canaryAcme0000000000000000";
+const ADA: &str = "user_2adaAcme0000000000000000000";
+const APP: &str = "https://app.acme.com";
+const SECRET: &str = "whsec_Acme";
+const CLERK_KEY: &str = "sk_live_AcmeClerk";
+/// Another Clerk instance's.
+const ELSEWHERE_KEY: &str = "sk_live_ElsewhereClerk";
+
+/// What Stripe was asked: method and path, and the form.
+type Asked = (String, BTreeMap<String, String>);
+
+/// A Worker between a Clerk and a Stripe that only remembers what it was asked.
+struct Acme {
+    worker: Router,
+    clerk: Router,
+    frontend_api: Router,
+    asked: Arc<Mutex<Vec<Asked>>>,
+}
+
+/// An answer: its status, its headers and its text.
+struct Answer {
+    status: StatusCode,
+    headers: HeaderMap,
+    text: String,
+}
+
+impl Answer {
+    fn json(&self) -> Value {
+        serde_json::from_str(&self.text).unwrap()
+    }
+
+    fn header(&self, name: &str) -> &str {
+        self.headers.get(name).map_or("", |value| value.to_str().unwrap())
+    }
+}
+
+fn acme() -> Acme {
+    changed(|_, _| {})
+}
+
+fn with(defect: Defect) -> Acme {
+    changed(|state, _| {
+        state.defects.insert(defect);
+    })
+}
+
+fn changed(change: impl FnOnce(&mut State, &mut BTreeMap<String, String>)) -> Acme {
+    let clerk = toml::from_str(&include_str!("../../healthy/clerk.toml").replace('…', "")).unwrap();
+    let clerk = Clerk::new(clerk, Arc::new(Effects::default()));
+    let mut document: toml::Table =
+        toml::from_str(&include_str!("../../healthy/worker.toml").replace('…', "")).unwrap();
+    let mut bindings = document.remove("bindings").unwrap().try_into().unwrap();
+    let mut state: State = document.try_into().unwrap();
+    change(&mut state, &mut bindings);
+    let asked = Arc::new(Mutex::new(Vec::new()));
+    let backend = clerk::backend(Arc::clone(&clerk));
+    let outside = Outside { stripe: stripe(Arc::clone(&asked)), clerk: backend.clone() };
+    Acme { worker: router(state, bindings, outside), clerk: backend, frontend_api: clerk::frontend_api(clerk), asked }
+}
+
+/// A Stripe on which every product is the enterprise one, and every session can be had.
+fn stripe(asked: Arc<Mutex<Vec<Asked>>>) -> Router {
+    let record = move |method: Method, uri: Uri, body: Bytes| async move {
+        let form = url::form_urlencoded::parse(&body).into_owned().collect();
+        asked.lock().unwrap().push((format!("{method} {}", uri.path()), form));
+        axum::Json(json!({ "url": "https://stripe.example/session", "items": { "data": [{ "id": "si_1" }] } }))
+    };
+    let product =
+        |Path(id): Path<String>| async move { axum::Json(json!({ "id": id, "metadata": { "plan": "enterprise" } })) };
+    Router::new().route("/v1/products/{id}", get(product)).fallback(record)
+}
+
+async fn send(router: &Router, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> Answer {
+    let request = Request::builder().method(method).uri(path);
+    let request = headers.iter().fold(request, |request, (name, value)| request.header(*name, *value));
+    let response = router.clone().oneshot(request.body(Body::from(body.to_owned())).unwrap()).await.unwrap();
+    let (parts, body) = response.into_parts();
+    let bytes = to_bytes(body, usize::MAX).await.unwrap();
+    Answer { status: parts.status, headers: parts.headers, text: String::from_utf8(bytes.to_vec()).unwrap() }
+}
+
+impl Acme {
+    async fn ask(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> Answer {
+        send(&self.worker, method, path, headers, body).await
+    }
+
+    async fn post_event(&self, headers: &[(&str, &str)], body: &str) -> Answer {
+        self.ask("POST", "/webhook/stripe", headers, body).await
+    }
+
+    /// Delivers an event as Stripe would.
+    async fn deliver(&self, body: &str) -> Answer {
+        let signature = sign(body, SECRET, get_current_timestamp());
+        self.post_event(&[("stripe-signature", &signature)], body).await
+    }
+
+    async fn metadata(&self, user: &str) -> Value {
+        let bearer = format!("Bearer {CLERK_KEY}");
+        let path = format!("/v1/users/{user}");
+        send(&self.clerk, "GET", &path, &[("authorization", &bearer)], "").await.json()["public_metadata"].clone()
+    }
+
+    /// A token for a user, as the frontend would have it.
+    async fn token(&self, user: &str) -> String {
+        let bearer = format!("Bearer {CLERK_KEY}");
+        let body = json!({ "user_id": user }).to_string();
+        let made = send(&self.clerk, "POST", "/v1/sign_in_tokens", &[("authorization", &bearer)], &body).await.json();
+        let form = format!("strategy=ticket&ticket={}", made["token"].as_str().unwrap());
+        let headers = [("origin", APP), ("content-type", "application/x-www-form-urlencoded")];
+        let signed_in = send(&self.frontend_api, "POST", "/v1/client/sign_ins", &headers, &form).await;
+        let cookie = signed_in.header("set-cookie").split(';').next().unwrap().to_owned();
+        let session = signed_in.json()["response"]["created_session_id"].as_str().unwrap().to_owned();
+        let path = format!("/v1/client/sessions/{session}/tokens/pan-api");
+        let minted = send(&self.frontend_api, "POST", &path, &[("origin", APP), ("cookie", &cookie)], "").await.json();
+        minted["jwt"].as_str().unwrap().to_owned()
+    }
+
+    /// Asks as a user who is signed in.
+    async fn ask_as(&self, user: &str, method: &str, path: &str, origin: &str, body: &str) -> Answer {
+        let bearer = format!("Bearer {}", self.token(user).await);
+        self.ask(method, path, &[("authorization", &bearer), ("origin", origin)], body).await
+    }
+
+    fn asked(&self) -> Asked {
+        self.asked.lock().unwrap().last().cloned().unwrap()
+    }
+}
+
+fn event(id: &str, kind: &str, object: &Value) -> String {
+    json!({ "id": id, "object": "event", "type": kind, "livemode": true, "data": { "object": object } }).to_string()
+}
