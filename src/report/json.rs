@@ -1,0 +1,255 @@
+//! For programs: one JSON document, of the shape that `preflight schema report` publishes.
+
+mod wire;
+
+use std::time::Duration;
+
+use wire::{Check, Coverage, Document, Finding, Fix, Request, Seen, Summary, Tool, Verdict, Weight, Word};
+
+use super::outline;
+use super::text::clean;
+use crate::check::{Evidence, Severity};
+use crate::run::{CheckReport, Decision, Report, Reported, Status};
+use crate::world::Logged;
+
+/// The version of the shape. It changes when a field goes or changes its meaning, and not when one is added.
+const SCHEMA_VERSION: u32 = 1;
+
+/// The whole report as one JSON document, with a line end behind it.
+#[must_use]
+pub fn render(report: &Report) -> String {
+    // Serialising strings and numbers into a string cannot fail; an empty document would be noticed by every reader.
+    let mut document = serde_json::to_string_pretty(&Document::from(report)).unwrap_or_default();
+    document.push('\n');
+    // What a CI would take for a command to itself, written otherwise: the same text to every JSON parser.
+    document.replace("##[", "#\\u0023[")
+}
+
+/// The JSON Schema of what [`render`] writes.
+#[must_use]
+pub fn schema() -> schemars::Schema {
+    schemars::schema_for!(Document)
+}
+
+impl From<&Report> for Document {
+    fn from(report: &Report) -> Self {
+        Self {
+            schema_version: SCHEMA_VERSION,
+            tool: Tool { name: env!("CARGO_PKG_NAME"), version: env!("CARGO_PKG_VERSION") },
+            project: clean(&report.project),
+            mode: report.mode,
+            started_at: report.started_at.to_string(),
+            duration_ms: milliseconds(report.duration),
+            verdict: match report.decision {
+                Decision::Go => Verdict::Go,
+                Decision::NoGo => Verdict::NoGo,
+                Decision::NotProven | Decision::NothingRan => Verdict::NotProven,
+            },
+            exit_code: report.exit_code(),
+            coverage: Coverage { required: report.coverage.required, verified: report.coverage.verified },
+            summary: Summary {
+                pass: report.count(Status::Pass),
+                warn: report.count(Status::Warn),
+                fail: report.count(Status::Fail),
+                unknown: report.count(Status::Unknown),
+                skipped: report.count(Status::Skipped),
+                na: report.count(Status::NotApplicable),
+                waived: report.count(Status::Waived),
+                flaky: report.count(Status::Flaky),
+            },
+            checks: report.checks.iter().map(Check::from).collect(),
+            requests: report.requests.iter().map(Request::from).collect(),
+            next_action: clean(&report.next_action()),
+        }
+    }
+}
+
+impl From<&CheckReport> for Check {
+    fn from(check: &CheckReport) -> Self {
+        Self {
+            id: clean(check.id.as_str()),
+            group: clean(check.id.group()),
+            title: clean(&check.title),
+            status: match check.status {
+                Status::Pass => Word::Pass,
+                Status::Warn => Word::Warn,
+                Status::Fail => Word::Fail,
+                Status::Unknown => Word::Unknown,
+                Status::Skipped => Word::Skipped,
+                Status::NotApplicable => Word::Na,
+                Status::Waived => Word::Waived,
+                Status::Flaky => Word::Flaky,
+            },
+            required: check.required,
+            duration_ms: milliseconds(check.duration),
+            blocked_by: check.blocked_by.iter().map(|id| clean(id.as_str())).collect(),
+            reason: Some(clean(&outline::why(check))).filter(|reason| !reason.is_empty()),
+            findings: check.findings.iter().map(Finding::from).collect(),
+        }
+    }
+}
+
+impl From<&Reported> for Finding {
+    fn from(reported: &Reported) -> Self {
+        let finding = &reported.finding;
+        Self {
+            code: finding.code.to_owned(),
+            severity: match finding.severity {
+                Severity::Warning => Weight::Warning,
+                Severity::Failure => Weight::Failure,
+            },
+            message: clean(&finding.message),
+            expected: clean(&finding.expected),
+            actual: clean(&finding.actual),
+            evidence: finding.evidence.iter().map(Seen::from).collect(),
+            fix: Fix {
+                summary: clean(&finding.fix.summary),
+                commands: finding.fix.commands.iter().map(|command| clean(command)).collect(),
+                links: finding.fix.links.iter().map(|link| clean(link)).collect(),
+                verify: clean(&reported.verify),
+            },
+        }
+    }
+}
+
+impl From<&Evidence> for Seen {
+    fn from(evidence: &Evidence) -> Self {
+        Self {
+            request: clean(&evidence.request),
+            status: evidence.status,
+            request_id: evidence.request_id.as_deref().map(clean),
+            field: clean(&evidence.field),
+            seen: clean(&evidence.seen),
+        }
+    }
+}
+
+impl From<&Logged> for Request {
+    fn from(request: &Logged) -> Self {
+        Self {
+            provider: request.provider.to_owned(),
+            method: clean(&request.method),
+            path: clean(&request.path),
+            status: request.status,
+            ms: milliseconds(request.duration),
+            attempts: request.attempts,
+            request_id: request.request_id.as_deref().map(clean),
+        }
+    }
+}
+
+fn milliseconds(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::Value;
+
+    use super::*;
+    use crate::report::sample;
+    use crate::run::Interruption;
+
+    fn parsed(report: &Report) -> Value {
+        serde_json::from_str(&render(report)).unwrap()
+    }
+
+    #[test]
+    fn the_document_has_the_published_fields_and_no_others() {
+        let document = parsed(&sample::no_go());
+        let names =
+            |value: &Value| value.as_object().unwrap().keys().map(String::clone).collect::<Vec<String>>().join(" ");
+        let failed = &document["checks"][2];
+        let finding = &failed["findings"][0];
+        assert_eq!(
+            [&document, failed, finding, &finding["evidence"][0], &finding["fix"], &document["requests"][0]].map(names),
+            [
+                "checks coverage duration_ms exit_code mode next_action project requests schema_version started_at summary \
+                 tool verdict",
+                "blocked_by duration_ms findings group id reason required status title",
+                "actual code evidence expected fix message severity",
+                "field request request_id seen status",
+                "commands links summary verify",
+                "attempts method ms path provider request_id status",
+            ]
+        );
+    }
+
+    #[test]
+    fn the_verdict_comes_before_the_checks_for_who_reads_with_their_eyes() {
+        let document = render(&sample::no_go());
+        assert!(document.find("\"verdict\"") < document.find("\"checks\""));
+    }
+
+    #[test]
+    fn each_verdict_has_its_word() {
+        let word = |decision| {
+            let mut report = sample::go();
+            report.decision = decision;
+            parsed(&report)["verdict"].as_str().unwrap().to_owned()
+        };
+        assert_eq!(
+            [Decision::Go, Decision::NoGo, Decision::NotProven, Decision::NothingRan].map(word),
+            ["go", "no-go", "not-proven", "not-proven"]
+        );
+    }
+
+    #[test]
+    fn each_status_has_the_word_of_the_other_formats() {
+        for status in Status::ALL {
+            let mut report = sample::go();
+            report.checks[0].status = status;
+            let document = parsed(&report);
+            assert_eq!(document["checks"][0]["status"], status.word());
+            assert!(document["summary"][status.word()].as_u64().unwrap() > 0);
+        }
+    }
+
+    #[test]
+    fn the_exit_code_of_a_stopped_run_is_the_signals() {
+        let mut report = sample::go();
+        report.interruption = Some(Interruption::Interrupt);
+        assert_eq!(parsed(&report)["exit_code"], 130);
+    }
+
+    #[test]
+    fn the_beginning_is_in_utc_and_can_be_parsed() {
+        assert_eq!(parsed(&sample::go())["started_at"], "2026-11-20T10:12:03.456Z");
+    }
+
+    #[test]
+    fn a_check_that_passed_has_no_reason() {
+        assert_eq!(parsed(&sample::go())["checks"][0]["reason"], Value::Null);
+    }
+
+    #[test]
+    fn hostile_text_leaves_no_control_character_in_any_value() {
+        fn look(value: &Value) {
+            match value {
+                Value::String(text) => assert!(!text.chars().any(char::is_control), "{text:?}"),
+                Value::Array(values) => values.iter().for_each(look),
+                Value::Object(fields) => fields.values().for_each(look),
+                _ => {}
+            }
+        }
+        for text in sample::HOSTILE {
+            look(&parsed(&sample::hostile(text)));
+        }
+    }
+
+    #[test]
+    fn a_command_to_a_ci_is_written_otherwise_and_means_the_same() {
+        let report = sample::hostile("##[add-mask]x");
+        assert!(!render(&report).contains("##["));
+        assert_eq!(parsed(&report)["project"], "##[add-mask]x");
+    }
+
+    #[test]
+    fn the_schema_requires_what_the_document_always_has() {
+        let schema = schema().to_value();
+        let required: Vec<&str> = schema["required"].as_array().unwrap().iter().filter_map(Value::as_str).collect();
+        let document = parsed(&sample::no_go());
+        assert!(document.as_object().unwrap().keys().all(|name| required.contains(&name.as_str())), "{required:?}");
+        assert_eq!(required.len(), document.as_object().unwrap().len());
+    }
+}

@@ -1,0 +1,219 @@
+//! For people who read later or elsewhere: a page with the verdict, each failure with its mend, and the launch checklist.
+
+use super::checklist::{self, Answer};
+use super::outline::{self, Found};
+use super::text::{code, code_block, code_cell, disarm, link, markdown, shown};
+use crate::check::CheckId;
+use crate::run::{Report, WaiverReport};
+
+/// The whole report as GitHub-flavoured markdown.
+#[must_use]
+pub fn render(report: &Report) -> String {
+    let mut page = Page(String::new());
+    page.head(report);
+    page.waivers(&report.waivers);
+    page.findings("Failures", &outline::failures(report));
+    page.findings("Warnings", &outline::warnings(report));
+    page.unverified(report);
+    page.checklist(&checklist::answers(report));
+    page.checks(report);
+    page.requests(report);
+    disarm(&page.0)
+}
+
+struct Page(String);
+
+impl Page {
+    fn line(&mut self, line: &str) {
+        self.0.push_str(line);
+        self.0.push('\n');
+    }
+
+    fn paragraph(&mut self, text: &str) {
+        self.line(text);
+        self.0.push('\n');
+    }
+
+    fn heading(&mut self, level: usize, text: &str) {
+        self.paragraph(&format!("{} {text}", "#".repeat(level)));
+    }
+
+    fn row(&mut self, cells: &[String]) {
+        self.line(&format!("| {} |", cells.join(" | ")));
+    }
+
+    fn columns(&mut self, names: &[&str]) {
+        self.line(&format!("| {} |", names.join(" | ")));
+        self.line(&format!("|{}", " --- |".repeat(names.len())));
+    }
+
+    fn head(&mut self, report: &Report) {
+        self.heading(1, &format!("{}: {}", markdown(&report.project), outline::verdict(report.decision)));
+        self.paragraph(&format!("**{}** ({})", outline::coverage(report), outline::summary(report)));
+        if let Some(interruption) = report.interruption {
+            self.paragraph(&format!("**{}**", markdown(outline::interruption(interruption))));
+        }
+        self.paragraph(&format!("Next: {}", markdown(&report.next_action())));
+        let (mode, began, took) = (report.mode.word(), outline::began(report), outline::took(report.duration));
+        self.paragraph(&format!(
+            "Checked in {mode} mode, {began}, in {took}, by preflight {}.",
+            env!("CARGO_PKG_VERSION")
+        ));
+    }
+
+    fn waivers(&mut self, waivers: &[WaiverReport]) {
+        if waivers.is_empty() {
+            return;
+        }
+        self.heading(2, "Waivers");
+        self.columns(&["what", "effect", "owner", "reason"]);
+        for waiver in waivers {
+            self.row(&[
+                code_cell(&outline::waived(waiver)),
+                markdown(&outline::effect(waiver)),
+                markdown(&waiver.waiver.owner),
+                markdown(&waiver.waiver.reason),
+            ]);
+        }
+        self.0.push('\n');
+    }
+
+    fn findings(&mut self, heading: &str, findings: &[Found<'_>]) {
+        if findings.is_empty() {
+            return;
+        }
+        self.heading(2, heading);
+        for (at, found) in findings.iter().enumerate() {
+            self.finding(found);
+            let is_last_of_check = findings.get(at + 1).is_none_or(|next| next.check.id != found.check.id);
+            if is_last_of_check && !found.check.reasons.is_empty() {
+                self.paragraph(&format!("Besides: {}", markdown(&found.check.reasons.join(" "))));
+            }
+        }
+    }
+
+    fn finding(&mut self, found: &Found<'_>) {
+        let finding = &found.reported.finding;
+        let subject = match found.reported.subject.as_str() {
+            "" => String::new(),
+            subject => format!(" ({})", markdown(subject)),
+        };
+        self.heading(3, &format!("{}{subject}", markdown(&found.name())));
+        self.paragraph(&markdown(&finding.message));
+        self.line(&format!("- expected: {}", markdown(&finding.expected)));
+        self.line(&format!("- seen: {}", markdown(&finding.actual)));
+        for evidence in &finding.evidence {
+            let mut line = format!("- evidence: {}", code(&evidence.request));
+            if let Some(status) = evidence.status {
+                line.push_str(&format!(" answered {status}"));
+            }
+            if let Some(id) = &evidence.request_id {
+                line.push_str(&format!(" (request id {})", code(id)));
+            }
+            let field = if evidence.field.is_empty() { String::new() } else { format!("{}: ", code(&evidence.field)) };
+            if !(field.is_empty() && evidence.seen.is_empty()) {
+                line.push_str(&format!("; {field}{}", code(&evidence.seen)));
+            }
+            self.line(&line);
+        }
+        self.0.push('\n');
+        self.paragraph(&format!("**Mend:** {}", markdown(&finding.fix.summary)));
+        if !finding.fix.commands.is_empty() {
+            self.line(&code_block(&finding.fix.commands));
+        }
+        for page in &finding.fix.links {
+            self.line(&format!("- {}", link(page)));
+        }
+        if !finding.fix.links.is_empty() {
+            self.0.push('\n');
+        }
+        self.paragraph(&format!("**Verify:** {}", code(&found.reported.verify)));
+    }
+
+    fn unverified(&mut self, report: &Report) {
+        let groups = outline::unverified(report);
+        if groups.is_empty() {
+            return;
+        }
+        self.heading(2, "Not verified");
+        for group in groups {
+            let checks: Vec<String> = group.checks.iter().map(|id| code(id.as_str())).collect();
+            let needed = if group.required { "" } else { " (not required)" };
+            let reason = markdown(&group.reason);
+            self.line(&format!("- **{}**: {}{needed}. {reason}", group.status.word(), checks.join(", ")));
+        }
+        self.0.push('\n');
+    }
+
+    fn checklist(&mut self, answers: &[Answer<'_>]) {
+        self.heading(2, "Launch checklist");
+        self.columns(&["", "line", "", "answered by"]);
+        let mut part = "";
+        for answer in answers {
+            let named = if answer.line.part == part { String::new() } else { format!("**{}**", answer.line.part) };
+            part = answer.line.part;
+            let text = markdown(answer.line.text);
+            self.row(&[named, text, format!("**{}**", answer.word), answered_by(answer)]);
+        }
+        self.0.push('\n');
+    }
+
+    fn checks(&mut self, report: &Report) {
+        self.heading(2, "All checks");
+        self.columns(&["check", "status", "what was seen", "time"]);
+        for check in &report.checks {
+            let needed = if check.required { "" } else { " (not required)" };
+            self.row(&[
+                format!("{}{needed}", code_cell(check.id.as_str())),
+                check.status.word().to_owned(),
+                markdown(&outline::seen(check)),
+                outline::took(check.duration),
+            ]);
+        }
+        self.0.push('\n');
+    }
+
+    fn requests(&mut self, report: &Report) {
+        self.heading(2, "Requests");
+        if report.requests.is_empty() {
+            self.paragraph("None was made.");
+            return;
+        }
+        self.columns(&["to", "request", "status", "time", "attempts", "request id"]);
+        for request in &report.requests {
+            let status = match (request.status, &request.trouble) {
+                (Some(status), _) => status.to_string(),
+                (None, Some(trouble)) => markdown(trouble),
+                (None, None) => "no answer".to_owned(),
+            };
+            self.row(&[
+                markdown(request.provider),
+                code_cell(&format!("{} {}", shown(&request.method), shown(&request.path))),
+                status,
+                outline::took(request.duration),
+                request.attempts.to_string(),
+                request.request_id.as_deref().map(code_cell).unwrap_or_default(),
+            ]);
+        }
+    }
+}
+
+/// Who answered a line of the checklist, and what is left to somebody else.
+fn answered_by(answer: &Answer<'_>) -> String {
+    let mut parts = Vec::new();
+    if !answer.answered_by.is_empty() {
+        let ids: Vec<&CheckId> = answer.answered_by.iter().map(|check| &check.id).collect();
+        parts.push(ids.into_iter().map(|id| code_cell(id.as_str())).collect::<Vec<String>>().join(", "));
+    }
+    if !answer.absent.is_empty() {
+        let absent: Vec<String> = answer.absent.iter().map(|id| code_cell(id)).collect();
+        parts.push(format!("this version has no {}", absent.join(", ")));
+    }
+    if !answer.line.by_hand.is_empty() {
+        parts.push(format!("by hand: {}", answer.line.by_hand));
+    }
+    parts.join("; ")
+}
+
+#[cfg(test)]
+mod tests;

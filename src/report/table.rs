@@ -1,0 +1,300 @@
+//! For a terminal: the verdict, what is wrong and how to mend it, every check, and the verdict again where the eye rests.
+
+use tabled::builder::Builder;
+use tabled::settings::object::Columns;
+use tabled::settings::{Alignment, Modify, Padding, Style as Border, Width};
+
+use super::Style;
+use super::ink::Ink;
+use super::outline::{self, Found};
+use super::paragraph::{wrap, wrap_command};
+use super::text::{clip, disarm, shown};
+use crate::check::Evidence;
+use crate::run::{CheckReport, Decision, Report, Status, WaiverEffect, WaiverReport};
+use crate::world::Logged;
+
+/// Prose is hard to read on longer lines, however wide the terminal is.
+const PROSE: usize = 100;
+/// On longer lines the eye does not find from the name to the time.
+const GRID: usize = 140;
+/// Where the text behind a label begins.
+const LABEL: usize = 12;
+
+/// The whole report for a terminal.
+#[must_use]
+pub fn render(report: &Report, style: Style) -> String {
+    let mut page = Page { style, width: style.width.clamp(20, PROSE), text: String::new() };
+    page.head(report);
+    page.findings("FAILED", Status::Fail, &outline::failures(report));
+    if !style.quiet {
+        page.findings("WARNINGS", Status::Warn, &outline::warnings(report));
+        page.stale_waivers(&report.waivers);
+        page.unverified(report);
+        page.grid(report);
+        if style.verbose > 0 {
+            page.passed(&report.checks);
+            page.requests(&report.requests);
+        }
+        page.end(report);
+    }
+    disarm(&page.text)
+}
+
+struct Page {
+    style: Style,
+    width: usize,
+    text: String,
+}
+
+impl Page {
+    fn head(&mut self, report: &Report) {
+        self.verdict(report, &outline::coverage(report));
+        let (project, mode) = (shown(&report.project), report.mode.word());
+        let began = outline::began(report);
+        self.line(&format!("{project}, {mode} mode, {began}, {}", outline::took(report.duration)), Ink::Faint);
+        if let Some(interruption) = report.interruption {
+            self.line(outline::interruption(interruption), Ink::Doubtful);
+        }
+        for waiver in report.waivers.iter().filter(|waiver| waiver.effect == WaiverEffect::Used) {
+            self.waiver(waiver, Status::Waived.word());
+        }
+    }
+
+    fn verdict(&mut self, report: &Report, then: &str) {
+        let word = outline::verdict(report.decision);
+        let lines = wrap(&format!("{word}: {then}"), "", "", self.width);
+        let rest = lines.strip_prefix(word).unwrap_or_default();
+        self.text.push_str(&self.style.ink(word, Ink::of_decision(report.decision)));
+        self.text.push_str(rest);
+    }
+
+    /// A paragraph, coloured line by line, so that no colour runs over a line's end.
+    fn line(&mut self, text: &str, ink: Ink) {
+        for line in wrap(text, "", "", self.width).lines() {
+            self.text.push_str(&self.style.ink(line, ink));
+            self.text.push('\n');
+        }
+    }
+
+    fn heading(&mut self, heading: &str) {
+        self.text.push('\n');
+        self.text.push_str(&self.style.ink(heading, Ink::Strong));
+        self.text.push('\n');
+    }
+
+    /// A status, then a text that continues under itself.
+    fn item(&mut self, word: &str, ink: Ink, text: &str) {
+        let lines = wrap(text, &format!("{word:<9}"), &" ".repeat(9), self.width);
+        let rest = lines.strip_prefix(word).unwrap_or_default();
+        self.text.push_str(&self.style.ink(word, ink));
+        self.text.push_str(rest);
+    }
+
+    /// A label, then a text that continues under itself.
+    fn labelled(&mut self, label: &str, text: &str) {
+        let first = format!("  {label:<10}");
+        self.text.push_str(&wrap(text, &first, &" ".repeat(LABEL), self.width));
+    }
+
+    fn findings(&mut self, heading: &str, status: Status, found: &[Found<'_>]) {
+        if found.is_empty() {
+            return;
+        }
+        self.heading(heading);
+        for (at, finding) in found.iter().enumerate() {
+            if at > 0 {
+                self.text.push('\n');
+            }
+            self.finding(status, finding);
+            let is_last_of_check = found.get(at + 1).is_none_or(|next| next.check.id != finding.check.id);
+            if is_last_of_check && !finding.check.reasons.is_empty() {
+                self.labelled("besides", &shown(&finding.check.reasons.join(" ")));
+            }
+        }
+    }
+
+    fn finding(&mut self, status: Status, found: &Found<'_>) {
+        let finding = &found.reported.finding;
+        let name = match found.reported.subject.as_str() {
+            "" => found.name(),
+            subject => format!("{} ({})", found.name(), shown(subject)),
+        };
+        self.item(status.word(), Ink::of_status(status), &name);
+        self.text.push_str(&wrap(&shown(&finding.message), "  ", "  ", self.width));
+        self.labelled("expected", &shown(&finding.expected));
+        self.labelled("seen", &shown(&finding.actual));
+        for (at, evidence) in finding.evidence.iter().enumerate() {
+            self.evidence(if at == 0 { "evidence" } else { "" }, evidence);
+        }
+        self.labelled("mend", &shown(&finding.fix.summary));
+        for command in &finding.fix.commands {
+            self.command("", command);
+        }
+        for link in &finding.fix.links {
+            // Never broken, even where it is wider than the line: half an address leads nowhere.
+            self.text.push_str(&format!("{}{}\n", " ".repeat(LABEL), shown(link)));
+        }
+        self.command("verify", &found.reported.verify);
+    }
+
+    fn command(&mut self, label: &str, command: &str) {
+        let first = format!("  {label:<10}$ ");
+        self.text.push_str(&wrap_command(&shown(command), &first, &" ".repeat(LABEL), self.width));
+    }
+
+    fn evidence(&mut self, label: &str, evidence: &Evidence) {
+        let mut looked_at = shown(&evidence.request);
+        if let Some(status) = evidence.status {
+            looked_at.push_str(&format!(" answered {status}"));
+        }
+        if let Some(id) = &evidence.request_id {
+            looked_at.push_str(&format!(" ({})", shown(id)));
+        }
+        self.labelled(label, &looked_at);
+        let seen = match (shown(&evidence.field), shown(&evidence.seen)) {
+            (field, seen) if field.is_empty() => seen,
+            (field, seen) if seen.is_empty() => field,
+            (field, seen) => format!("{field}: {seen}"),
+        };
+        if !seen.is_empty() {
+            self.labelled("", &seen);
+        }
+    }
+
+    fn waiver(&mut self, waiver: &WaiverReport, word: &str) {
+        let (name, effect) = (shown(&outline::waived(waiver)), outline::effect(waiver));
+        let (owner, reason) = (shown(&waiver.waiver.owner), shown(&waiver.waiver.reason));
+        self.item(word, Ink::Doubtful, &format!("{name}, {effect}, by {owner}: {reason}"));
+    }
+
+    fn stale_waivers(&mut self, waivers: &[WaiverReport]) {
+        let stale: Vec<&WaiverReport> = waivers.iter().filter(|waiver| waiver.effect != WaiverEffect::Used).collect();
+        if stale.is_empty() {
+            return;
+        }
+        self.heading("WAIVERS");
+        for waiver in stale {
+            self.waiver(waiver, Status::Warn.word());
+        }
+    }
+
+    fn unverified(&mut self, report: &Report) {
+        let groups = outline::unverified(report);
+        if groups.is_empty() {
+            return;
+        }
+        self.heading("NOT VERIFIED");
+        for group in groups {
+            let names: Vec<&str> = group.checks.iter().map(|id| id.as_str()).collect();
+            let needed = if group.required { "" } else { " (not required)" };
+            self.item(group.status.word(), Ink::of_status(group.status), &format!("{}{needed}", names.join(", ")));
+            if !group.reason.is_empty() {
+                self.text.push_str(&wrap(&shown(&group.reason), &" ".repeat(9), &" ".repeat(9), self.width));
+            }
+        }
+    }
+
+    fn grid(&mut self, report: &Report) {
+        if report.checks.is_empty() {
+            return;
+        }
+        self.heading("ALL CHECKS");
+        let name =
+            |check: &CheckReport| shown(check.id.as_str().split_once('/').map_or(check.id.as_str(), |(_, name)| name));
+        let names = report.checks.iter().map(|check| name(check).chars().count()).max().unwrap_or(0).min(24);
+        let times = report.checks.iter().map(|check| outline::took(check.duration).len()).max().unwrap_or(0);
+        // Two blanks are before each column, and the longest word for a status has seven letters.
+        let seen = self.style.width.min(GRID).saturating_sub(2 + 7 + 2 + names + 2 + 2 + times).max(12);
+        let longest = if self.style.verbose > 0 { usize::MAX } else { seen * 4 };
+        for group in report.checks.chunk_by(|left, right| left.id.group() == right.id.group()) {
+            let heading = group.first().map(|check| shown(check.id.group())).unwrap_or_default();
+            self.text.push_str(&self.style.ink(&heading, Ink::Faint));
+            self.text.push('\n');
+            let mut rows = Builder::default();
+            for check in group {
+                let seen = clip(&shown(&outline::seen(check)), longest);
+                rows.push_record([check.status.word().to_owned(), name(check), seen, outline::took(check.duration)]);
+            }
+            let mut table = rows.build();
+            table.with(Border::empty()).with(Padding::new(0, 2, 0, 0));
+            for (column, width) in [7, names, seen].into_iter().enumerate() {
+                table.with(Modify::new(Columns::one(column)).with(Width::wrap(width).keep_words(true)));
+                table.with(Modify::new(Columns::one(column)).with(Width::increase(width)));
+            }
+            table.with(Modify::new(Columns::one(3)).with(Alignment::right()).with(Padding::zero()));
+            table.with(Modify::new(Columns::one(3)).with(Width::increase(times)));
+            self.rows(&table.to_string(), group);
+        }
+    }
+
+    /// The lines of a table, each status in its colour. A row begins with its status and goes on behind blanks.
+    fn rows(&mut self, table: &str, checks: &[CheckReport]) {
+        let mut statuses = checks.iter().map(|check| check.status);
+        for line in table.lines() {
+            let line = line.trim_end();
+            match (line.starts_with(' '), line.split_once(' ')) {
+                (false, Some((word, rest))) => {
+                    let ink = statuses.next().map_or(Ink::Faint, Ink::of_status);
+                    self.text.push_str(&format!("  {} {rest}\n", self.style.ink(word, ink)));
+                }
+                _ => self.text.push_str(&format!("  {line}\n")),
+            }
+        }
+    }
+
+    fn passed(&mut self, checks: &[CheckReport]) {
+        let verified: Vec<&CheckReport> = checks.iter().filter(|check| check.status.is_verified()).collect();
+        if verified.is_empty() {
+            return;
+        }
+        self.heading("VERIFIED");
+        for check in verified {
+            self.item(
+                check.status.word(),
+                Ink::of_status(check.status),
+                &format!("{}: {}", check.id, shown(&check.title)),
+            );
+            for seen in &check.seen {
+                self.text.push_str(&wrap(&shown(seen), &" ".repeat(9), &" ".repeat(9), self.width));
+            }
+        }
+    }
+
+    fn requests(&mut self, requests: &[Logged]) {
+        if requests.is_empty() {
+            return;
+        }
+        self.heading("REQUESTS");
+        for request in requests {
+            let status = request.status.map_or_else(|| "none".to_owned(), |status| status.to_string());
+            let took = outline::took(request.duration);
+            let mut words =
+                format!("{took:>7} {}: {} {}", request.provider, shown(&request.method), shown(&request.path));
+            if let Some(id) = &request.request_id {
+                words.push_str(&format!(" ({})", shown(id)));
+            }
+            if request.attempts > 1 {
+                words.push_str(&format!(", {} attempts", request.attempts));
+            }
+            if let Some(trouble) = &request.trouble {
+                words.push_str(&format!(": {}", shown(trouble)));
+            }
+            self.text.push_str(&wrap(&words, &format!("{status:<6}"), &" ".repeat(6), self.width));
+        }
+    }
+
+    fn end(&mut self, report: &Report) {
+        self.text.push('\n');
+        let summary = outline::summary(report);
+        let then = match (report.decision, summary.is_empty()) {
+            (Decision::NothingRan, _) | (_, true) => outline::coverage(report),
+            _ => format!("{} ({summary})", outline::coverage(report)),
+        };
+        self.verdict(report, &then);
+        let next = wrap(&shown(&report.next_action()), "Next: ", "      ", self.width);
+        self.text.push_str(&next);
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,194 @@
+//! What a terminal shows.
+
+use console::measure_text_width;
+
+use super::*;
+use crate::report::sample;
+use crate::run::Interruption;
+
+fn plain(report: &Report, width: usize) -> String {
+    render(report, Style { width, ..Style::plain() })
+}
+
+fn lines_wider_than(width: usize, text: &str) -> Vec<&str> {
+    text.lines().filter(|line| measure_text_width(line) > width).collect()
+}
+
+#[test]
+fn the_verdict_stands_first_and_again_before_what_to_do_next() {
+    let text = plain(&sample::no_go(), 80);
+    assert!(text.starts_with("NO-GO: "), "{text}");
+    let last: Vec<&str> = text.lines().rev().take_while(|line| !line.is_empty()).collect();
+    assert!(
+        last.last().unwrap().starts_with("NO-GO: ") && last.iter().any(|line| line.starts_with("Next: ")),
+        "{text}"
+    );
+}
+
+#[test]
+fn the_coverage_stands_beside_the_verdict() {
+    assert!(plain(&sample::no_go(), 80).starts_with("NO-GO: 3 of 7 required checks verified\n"));
+}
+
+#[test]
+fn a_used_waiver_stands_beside_the_verdict() {
+    let text = plain(&sample::no_go(), 200);
+    let head: Vec<&str> = text.lines().take_while(|line| !line.is_empty()).collect();
+    assert!(head.join(" ").contains("stripe/account: cannot-charge, waived until 2027-03-01, by ana"), "{text}");
+}
+
+#[test]
+fn an_expired_and_an_unused_waiver_are_warnings() {
+    let text = plain(&sample::no_go(), 100).split_whitespace().collect::<Vec<&str>>().join(" ");
+    assert!(text.contains("expired on 2027-03-01: it counts again (line 14 of the configuration)"), "{text}");
+    assert!(text.contains("nothing to waive: take it out (line 14 of the configuration)"), "{text}");
+}
+
+#[test]
+fn a_failure_says_what_was_expected_what_was_seen_and_how_to_mend_it() {
+    let text = plain(&sample::no_go(), 100);
+    let expected = "\
+fail     stripe/price-mode: other-mode (tier pro)
+  STRIPE_PRICE_ID_PRO is a test-mode price and the key is live.
+  expected  a live price of the product Pro Plan
+  seen      price_1Qtest000000000, which exists in test mode only
+  evidence  GET /v1/prices/price_1Qtest000000000 answered 404 (req_8fA2kd91)
+            error.message: a similar object exists in test mode, but a live mode key was used
+  mend      Set the live ID price_1Qlive000000000 (on product Pro Plan).
+            $ wrangler secret put STRIPE_PRICE_ID_PRO
+            https://dashboard.stripe.com/products/prod_live00000000
+  verify    $ preflight run --only stripe/price-mode
+";
+    assert!(text.contains(expected), "{text}");
+}
+
+#[test]
+fn what_is_not_verified_says_why() {
+    let text = plain(&sample::no_go(), 100);
+    assert!(text.contains("unknown  webhook/endpoint\n         Stripe refused: the key lacks"), "{text}");
+}
+
+#[test]
+fn no_line_overflows_sixty_columns() {
+    let mut report = sample::no_go();
+    report.checks.iter_mut().flat_map(|check| &mut check.findings).for_each(|found| found.finding.fix.links.clear());
+    let text = render(&report, Style { width: 60, verbose: 1, ..Style::plain() });
+    assert_eq!(lines_wider_than(60, &text), [""; 0], "{text}");
+}
+
+#[test]
+fn a_name_of_ten_thousand_characters_overflows_no_line() {
+    let mut report = sample::hostile(&"x".repeat(10_000));
+    // An address and a command are the exception: they are of no use in pieces.
+    for found in report.checks.iter_mut().flat_map(|check| &mut check.findings) {
+        found.finding.fix.links.clear();
+        found.finding.fix.commands.clear();
+    }
+    let text = plain(&report, 60);
+    assert_eq!(lines_wider_than(60, &text), [""; 0], "{text}");
+}
+
+#[test]
+fn an_address_is_never_broken() {
+    let text = plain(&sample::no_go(), 40);
+    assert!(text.contains("https://dashboard.stripe.com/products/prod_live00000000\n"), "{text}");
+}
+
+#[test]
+fn prose_stays_readable_on_two_hundred_columns() {
+    let mut report = sample::no_go();
+    report.checks[2].findings[0].finding.message = "word ".repeat(100);
+    let text = plain(&report, 200);
+    let message: Vec<&str> = text.lines().filter(|line| line.trim_start().starts_with("word word")).collect();
+    assert!(message.len() > 1 && lines_wider_than(100, &message.join("\n")).is_empty(), "{text}");
+}
+
+#[test]
+fn without_colour_there_is_no_escape() {
+    for width in [20, 60, 80, 200] {
+        let text = render(&sample::no_go(), Style { width, verbose: 2, ..Style::plain() });
+        assert!(!text.contains('\u{1b}'), "{text:?}");
+    }
+}
+
+#[test]
+fn colour_changes_no_word() {
+    let coloured = render(&sample::no_go(), Style { color: true, verbose: 1, ..Style::plain() });
+    assert!(coloured.contains('\u{1b}'));
+    let plain = render(&sample::no_go(), Style { verbose: 1, ..Style::plain() });
+    assert_eq!(console::strip_ansi_codes(&coloured), plain);
+}
+
+#[test]
+fn every_colour_ends_on_its_own_line() {
+    let text = render(&sample::no_go(), Style { color: true, verbose: 1, ..Style::plain() });
+    for line in text.lines() {
+        assert_eq!(line.matches("\u{1b}[0m").count() * 2, line.matches('\u{1b}').count(), "{line:?}");
+    }
+}
+
+#[test]
+fn hostile_text_brings_no_escape_and_no_line_of_its_own() {
+    for hostile in sample::HOSTILE {
+        let text = plain(&sample::hostile(hostile), 80);
+        assert!(!text.chars().any(|character| character.is_control() && character != '\n'), "{text:?}");
+        assert!(!text.lines().any(|line| line.starts_with("# GO") || line.trim_start().starts_with("::")), "{text}");
+    }
+}
+
+#[test]
+fn every_check_is_in_the_table_with_its_word() {
+    let report = sample::no_go();
+    let text = plain(&report, 100);
+    let table = text.split("ALL CHECKS").nth(1).unwrap();
+    for check in &report.checks {
+        let name = check.id.as_str().split_once('/').unwrap().1;
+        let row = table.lines().find(|line| line.split_whitespace().nth(1) == Some(name)).unwrap_or_default();
+        assert!(row.trim_start().starts_with(check.status.word()), "{name}: {table}");
+    }
+}
+
+#[test]
+fn quiet_tells_the_verdict_and_what_failed() {
+    let text = render(&sample::no_go(), Style { quiet: true, ..Style::plain() });
+    assert!(text.contains("NO-GO") && text.contains("other-mode"), "{text}");
+    assert!(!text.contains("ALL CHECKS") && !text.contains("surplus") && !text.contains("Next:"), "{text}");
+}
+
+#[test]
+fn quiet_and_all_well_is_a_few_words() {
+    let text = render(&sample::go(), Style { quiet: true, ..Style::plain() });
+    assert_eq!(text.lines().count(), 2, "{text}");
+}
+
+#[test]
+fn verbose_shows_what_passed_and_every_request() {
+    let text = render(&sample::no_go(), Style { verbose: 1, ..Style::plain() });
+    assert!(text.contains("what clerk/secret-key saw"), "{text}");
+    let text = text.split_whitespace().collect::<Vec<&str>>().join(" ");
+    assert!(text.contains("404 98 ms stripe: GET /v1/prices/price_1Qtest000000000?expand[]=product"), "{text}");
+    assert!(text.contains("3 attempts: timed out after 10 s"), "{text}");
+}
+
+#[test]
+fn a_stopped_run_says_so_at_the_top() {
+    let mut report = sample::go();
+    report.interruption = Some(Interruption::Interrupt);
+    let text = plain(&report, 80);
+    assert!(text.lines().take(4).any(|line| line.starts_with("Stopped by Ctrl-C")), "{text}");
+}
+
+#[test]
+fn a_failing_check_that_could_not_judge_all_says_so() {
+    let mut report = sample::no_go();
+    report.checks[2].reasons.push("Tier enterprise could not be judged.".to_owned());
+    assert!(plain(&report, 80).contains("  besides   Tier enterprise could not be judged.\n"));
+}
+
+#[test]
+fn a_report_without_checks_is_a_report() {
+    let mut report = sample::go();
+    report.checks.clear();
+    report.decision = Decision::NothingRan;
+    assert!(plain(&report, 80).starts_with("NOT PROVEN: no check ran\n"));
+}
