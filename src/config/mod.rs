@@ -4,10 +4,25 @@
 //! [`Problems`]: every error at once, each at its place. A value that is absent or damaged is no error here: it is what
 //! `config/hygiene` judges (see [`Variable`]).
 
+mod build;
+mod dotenv;
 mod file;
+mod form;
+mod hygiene;
+mod literal;
 mod money;
+mod nearest;
+mod placeholder;
 mod problem;
+mod publishable;
+mod raw;
+#[cfg(test)]
+mod sample;
+mod schema;
 mod secret;
+mod shape;
+mod source;
+mod swap;
 mod values;
 mod variable;
 mod wrangler;
@@ -17,13 +32,16 @@ use std::path::PathBuf;
 use jiff::civil::Date;
 use url::Url;
 
-pub use file::load;
+pub use file::{Options, load};
 pub use money::Money;
 pub use problem::{Problem, Problems};
+pub use publishable::frontend_api_of;
+pub use schema::schema;
 pub use secret::Secret;
+pub use source::Text;
 pub use values::{Origin, Values};
-pub use variable::{Kind, Slip, Variable};
-pub use wrangler::Wrangler;
+pub use variable::{Described, Kind, Slip, Variable};
+pub use wrangler::{Declared, KvNamespace, Wrangler};
 
 /// Whether money is real. Stripe's and Clerk's keys are each of one mode.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
@@ -81,6 +99,9 @@ pub struct Config {
     pub tiers: Vec<Tier>,
     /// Known exceptions.
     pub waivers: Vec<Waiver>,
+    /// Secrets that stand where none belongs: in a variable for something else, or in the Wrangler file. Kept so that
+    /// they are not printed either.
+    pub misplaced: Vec<Secret>,
 }
 
 /// `[project]`.
@@ -146,7 +167,7 @@ pub struct Entitlement {
 }
 
 /// `entitlement.source`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Deserialize, schemars::JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Source {
     /// The product's metadata.
@@ -184,6 +205,14 @@ pub struct Clerk {
     pub frontend_api: Option<Url>,
 }
 
+impl Clerk {
+    /// Where the frontend API is: as configured, else as the publishable key says.
+    #[must_use]
+    pub fn frontend_api(&self) -> Option<Url> {
+        self.frontend_api.clone().or_else(|| frontend_api_of(self.publishable_key.value.as_deref()?))
+    }
+}
+
 /// `[cloudflare]`.
 #[derive(Debug, Clone)]
 pub struct Cloudflare {
@@ -212,6 +241,12 @@ impl Cloudflare {
         let named = self.wrangler.as_ref().and_then(|wrangler| wrangler.environment_name(environment));
         named.map_or_else(|| format!("{}-{environment}", self.script), str::to_owned)
     }
+
+    /// What the Wrangler file declares for the environment that serves.
+    #[must_use]
+    pub fn declared(&self) -> Option<&Declared> {
+        self.wrangler.as_ref()?.declared(self.environment.as_deref())
+    }
 }
 
 /// `[worker]`: its address and its routes; `None` is a route that this Worker does not offer.
@@ -229,6 +264,8 @@ pub struct Worker {
     pub checkout: Option<String>,
     /// Opens the customer portal.
     pub portal: Option<String>,
+    /// One call is one use; only a rehearsal calls it.
+    pub metered: Option<String>,
 }
 
 /// `[frontend]`.
@@ -253,6 +290,15 @@ pub struct Probe {
     pub expect: Expectation,
     /// Where it stands in the file: a line, counted from 1.
     pub line: usize,
+}
+
+impl Probe {
+    /// Its part of the check's id: letters and digits in lower case, everything between them one hyphen.
+    #[must_use]
+    pub fn slug(&self) -> String {
+        let words = self.name.split(|letter: char| !letter.is_alphanumeric()).filter(|word| !word.is_empty());
+        words.map(str::to_lowercase).collect::<Vec<_>>().join("-")
+    }
 }
 
 /// What a [`Probe`] must be answered with.

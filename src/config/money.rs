@@ -17,8 +17,8 @@ impl Money {
     #[must_use]
     pub fn decimals(currency: &str) -> u32 {
         match currency {
-            "bif" | "clp" | "djf" | "gnf" | "jpy" | "kmf" | "krw" | "mga" | "pyg" | "rwf" | "ugx" | "vnd" | "vuv" | "xaf"
-            | "xof" | "xpf" => 0,
+            "bif" | "clp" | "djf" | "gnf" | "jpy" | "kmf" | "krw" | "mga" | "pyg" | "rwf" | "ugx" | "vnd" | "vuv"
+            | "xaf" | "xof" | "xpf" => 0,
             "bhd" | "jod" | "kwd" | "omr" | "tnd" => 3,
             _ => 2,
         }
@@ -38,7 +38,7 @@ impl Money {
         if fraction.len() > decimals {
             return Err(match decimals {
                 0 => format!("a whole number: {currency} has no minor unit"),
-                _ => format!("at most {decimals} decimals: so many has {currency}"),
+                _ => format!("at most {decimals} decimals: {currency} has no more"),
             });
         }
         let minor = format!("{whole}{fraction:0<decimals$}").parse().map_err(|_| "a smaller amount".to_owned())?;

@@ -6,6 +6,7 @@ use aws_lc_rs::hmac;
 use secrecy::{ExposeSecret, SecretString};
 
 use super::Mode;
+use super::form::{bare, is_invisible, is_quote};
 
 /// A secret. It cannot be serialised, and what is printed of it is its kind, its mode and its last four characters.
 #[derive(Clone)]
@@ -15,6 +16,11 @@ impl Secret {
     /// Takes a value out of sight.
     pub fn new(value: impl Into<String>) -> Self {
         Self(SecretString::from(value.into()))
+    }
+
+    /// The value itself, for what has to look at it before it may be used.
+    pub(super) fn expose(&self) -> &str {
+        self.0.expose_secret()
     }
 
     /// The mode that the prefix names: `sk_live_…` is live.
@@ -60,11 +66,6 @@ impl Secret {
         })
     }
 
-    /// Lends the value to an operation that lives elsewhere and keeps no copy: a token is verified, a ticket is handed in.
-    pub(crate) fn lend<R>(&self, operation: impl FnOnce(&str) -> R) -> R {
-        operation(self.0.expose_secret())
-    }
-
     /// A number that tells two secrets apart within a run, and tells nothing else.
     #[must_use]
     pub fn fingerprint(&self) -> u64 {
@@ -77,7 +78,9 @@ impl Secret {
     /// `text` with every occurrence of the secret replaced by what may be shown of it.
     #[must_use]
     pub fn redact(&self, text: &str) -> String {
-        let value = self.0.expose_secret().trim();
+        // Without the quotes and line ends that a value is wrapped in by mistake: what is seen of it may have lost them.
+        let stray = |letter: char| is_invisible(letter) || is_quote(letter);
+        let value = self.0.expose_secret().trim_matches(stray);
         // A placeholder such as "x" would tear every word apart, and is no secret.
         if value.len() < 8 { text.to_owned() } else { text.replace(value, &self.to_string()) }
     }
@@ -85,8 +88,10 @@ impl Secret {
 
 impl fmt::Display for Secret {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let value = self.0.expose_secret().trim();
-        let prefix = ["sk_live_", "sk_test_", "rk_live_", "rk_test_", "whsec_"].into_iter().find(|prefix| value.starts_with(prefix));
+        let value = bare(self.0.expose_secret());
+        let prefix = ["sk_live_", "sk_test_", "rk_live_", "rk_test_", "whsec_"]
+            .into_iter()
+            .find(|prefix| value.starts_with(prefix));
         let prefix = prefix.unwrap_or_default();
         let body: Vec<char> = value[prefix.len()..].chars().collect();
         // Four characters of a short value would be most of it.
@@ -115,4 +120,27 @@ pub(crate) fn account_of(key: &str) -> Option<String> {
     let body = key.splitn(3, '_').nth(2)?.strip_prefix("51")?;
     let account = body.get(..15)?;
     account.bytes().all(|byte| byte.is_ascii_alphanumeric()).then(|| format!("acct_1{account}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Secret;
+
+    #[test]
+    fn a_secret_is_shown_as_kind_mode_and_last_four() {
+        assert_eq!(Secret::new("sk_live_51HqABCdefGhIjKlMa1b2").to_string(), "sk_live_…a1b2");
+        assert_eq!(Secret::new("\"sk_live_51HqABCdefGhIjKlMa1b2\"\n").to_string(), "sk_live_…a1b2");
+        assert_eq!(format!("{:?}", Secret::new("sk_live_short")), "Secret(sk_live_…)");
+    }
+
+    #[test]
+    fn a_secret_is_redacted_without_the_quotes_that_it_is_wrapped_in() {
+        let secret = Secret::new("'whsec_0123456789abcdefXYZ'\n");
+        assert_eq!(secret.redact("it said whsec_0123456789abcdefXYZ."), "it said whsec_…fXYZ.");
+    }
+
+    #[test]
+    fn a_word_is_no_secret() {
+        assert_eq!(Secret::new("x").redact("exact"), "exact");
+    }
 }

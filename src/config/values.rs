@@ -1,7 +1,13 @@
 //! Where the values behind the variables come from.
 
+use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::fmt;
 use std::path::PathBuf;
+
+use super::dotenv;
+use super::problem::Problems;
+use super::source::Text;
 
 /// Where a value was read.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,5 +27,115 @@ impl fmt::Display for Origin {
             Self::File(path, line) => write!(formatter, "{}:{line}", path.display()),
             Self::Unset => formatter.write_str("nowhere"),
         }
+    }
+}
+
+/// The operator's values: the process environment, which overrides each env file, of which a later one overrides an
+/// earlier one. A variable that is set and empty counts as set here, so that an override can take a value away.
+#[derive(Clone, Default)]
+pub struct Values(BTreeMap<String, (String, Origin)>);
+
+impl Values {
+    /// Reads the env files, in the order of the command line, and takes over the process environment.
+    ///
+    /// # Errors
+    /// Every file that cannot be read and every line that cannot be understood.
+    pub fn read(
+        files: &[PathBuf],
+        environment: impl IntoIterator<Item = (OsString, OsString)>,
+    ) -> Result<Self, Problems> {
+        let mut texts = Vec::new();
+        let mut problems: Option<Problems> = None;
+        for file in files {
+            match Text::read(file) {
+                Ok(text) => texts.push(text),
+                Err(more) => add(&mut problems, more),
+            }
+        }
+        // What is not Unicode cannot be any of our values; its replacement characters will say so.
+        let lossy = |text: OsString| text.to_string_lossy().into_owned();
+        match Self::of(&texts, environment.into_iter().map(|(name, value)| (lossy(name), lossy(value)))) {
+            Ok(values) if problems.is_none() => return Ok(values),
+            Ok(_) => {}
+            Err(more) => add(&mut problems, more),
+        }
+        problems.map_or_else(|| Ok(Self::default()), Err)
+    }
+
+    /// The same from texts that are at hand.
+    ///
+    /// # Errors
+    /// Every line that cannot be understood.
+    pub fn of(files: &[Text], environment: impl IntoIterator<Item = (String, String)>) -> Result<Self, Problems> {
+        let mut values = BTreeMap::new();
+        let mut problems = None;
+        for file in files {
+            match dotenv::parse(file) {
+                Ok(entries) => {
+                    let located =
+                        |entry: dotenv::Entry| (entry.name, (entry.value, Origin::File(file.path.clone(), entry.line)));
+                    values.extend(entries.into_iter().map(located));
+                }
+                Err(more) => add(&mut problems, more),
+            }
+        }
+        values.extend(environment.into_iter().map(|(name, value)| (name, (value, Origin::Environment))));
+        problems.map_or(Ok(Self(values)), Err)
+    }
+
+    /// What is set under a name, and where.
+    pub(super) fn get(&self, name: &str) -> Option<(&str, &Origin)> {
+        self.0.get(name).map(|(value, origin)| (value.as_str(), origin))
+    }
+}
+
+impl fmt::Debug for Values {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_set().entries(self.0.keys()).finish()
+    }
+}
+
+fn add(problems: &mut Option<Problems>, more: Problems) {
+    match problems {
+        Some(problems) => problems.extend(more),
+        None => *problems = Some(more),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Origin, Text, Values};
+
+    fn values(files: &[(&str, &str)], environment: &[(&str, &str)]) -> Values {
+        let files: Vec<Text> = files.iter().map(|(path, text)| Text::new(path, *text)).collect();
+        let environment = environment.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        Values::of(&files, environment).unwrap()
+    }
+
+    #[test]
+    fn the_environment_overrides_every_file() {
+        let values = values(&[(".env", "A=file\n")], &[("A", "environment")]);
+        assert_eq!(values.get("A"), Some(("environment", &Origin::Environment)));
+    }
+
+    #[test]
+    fn a_later_file_overrides_an_earlier_one() {
+        let values = values(&[(".env", "A=1\nB=1\n"), (".dev.vars", "\nA=2\n")], &[]);
+        assert_eq!(values.get("A"), Some(("2", &Origin::File(".dev.vars".into(), 2))));
+        assert_eq!(values.get("B"), Some(("1", &Origin::File(".env".into(), 2))));
+    }
+
+    #[test]
+    fn an_env_file_that_does_not_exist_is_an_error_that_names_it() {
+        let problems = Values::read(&["no/such/.env".into(), "nor/this/.env".into()], []).unwrap_err();
+        let rendered = problems.render(false, 80);
+        assert!(rendered.contains("cannot read no/such/.env: there is no such file"), "{rendered}");
+        assert!(rendered.contains("nor/this/.env"), "{rendered}");
+    }
+
+    #[test]
+    fn no_value_is_printed() {
+        let values = values(&[(".env", "A=hunter2\n")], &[("B", "hunter3")]);
+        assert!(!format!("{values:?}").contains("hunter"));
     }
 }

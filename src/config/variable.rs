@@ -1,6 +1,8 @@
 //! A value that the operator's environment holds, and what is wrong with it before anybody is asked.
 
-use super::{Origin, Secret};
+use std::fmt;
+
+use super::{Config, Origin, Secret, form};
 
 /// What ought to be in a variable.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,10 +29,30 @@ pub enum Kind {
     CloudflareApiToken,
 }
 
+impl Kind {
+    /// What is expected, as a phrase: `a price ID, price_…`.
+    #[must_use]
+    pub const fn expected(self) -> &'static str {
+        match self {
+            Self::StripeSecretKey => "a secret key of Stripe, sk_live_… or rk_live_…",
+            Self::StripePublishableKey => "a publishable key of Stripe, pk_live_…",
+            Self::StripeWebhookSecret => "a signing secret of Stripe, whsec_…",
+            Self::StripePriceId => "a price ID, price_…",
+            Self::StripePortalConfigurationId => "the ID of a portal configuration, bpc_…",
+            Self::ClerkSecretKey => "a secret key of Clerk, sk_live_…",
+            Self::ClerkPublishableKey => "a publishable key of Clerk, pk_live_…",
+            Self::ClerkUserId => "a user ID of Clerk, user_…",
+            Self::CloudflareAccountId => "an account ID of Cloudflare, 32 hexadecimal digits",
+            Self::CloudflareApiToken => "an API token of Cloudflare",
+        }
+    }
+}
+
 /// A value that `preflight.toml` names by the environment variable which holds it.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Variable<T> {
-    /// The environment variable's name, `STRIPE_SECRET_KEY`.
+    /// The environment variable's name, `STRIPE_SECRET_KEY`. Of a value that stands in `preflight.toml` itself: the name
+    /// that the variable would have by default.
     pub name: String,
     /// The key in `preflight.toml`, `stripe.secret_key`.
     pub setting: String,
@@ -42,7 +64,8 @@ pub struct Variable<T> {
     pub required: bool,
     /// Where the value was read.
     pub origin: Origin,
-    /// What is wrong with the value; a [`Slip`] that is not a warning means that nothing may be asked with it.
+    /// What is wrong with the value: nothing, or the one gravest [`Slip`]. One that is not a warning means that nothing
+    /// may be asked with it.
     pub slips: Vec<Slip>,
     /// The value as it was read, stray characters included.
     pub value: Option<T>,
@@ -74,15 +97,15 @@ pub struct Described<'a> {
 pub enum Slip {
     /// It is not set, or empty.
     Missing,
-    /// White space or a line end that does not belong; in words, `a line end after it`.
+    /// White space or a line end that does not belong; in words for "there is …": `a line end after it`.
     Whitespace(String),
     /// It is wrapped in quotes.
     Quotes,
     /// It is an example's text, never filled in.
     Placeholder,
-    /// It is something else; in words, `a product ID`.
+    /// It is something else; in words for "it is …": `a product ID`.
     WrongKind(String),
-    /// It may be something else: a warning, since only its use can prove it.
+    /// It may be something else: a warning, since only its use can prove it. In words for "it may be …".
     Doubtful(String),
 }
 
@@ -105,5 +128,98 @@ impl<T> Variable<T> {
     #[must_use]
     pub fn is_sound(&self) -> bool {
         self.slips.iter().all(Slip::is_warning)
+    }
+}
+
+impl fmt::Debug for Variable<Secret> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.described().fmt(formatter)
+    }
+}
+
+impl fmt::Debug for Variable<String> {
+    // A secret may stand here by mistake.
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.described().fmt(formatter)
+    }
+}
+
+impl Variable<Secret> {
+    /// Without the value.
+    #[must_use]
+    pub fn described(&self) -> Described<'_> {
+        self.describe(self.value.as_ref().map(Secret::to_string))
+    }
+}
+
+impl Variable<String> {
+    /// Without what must not be shown of the value.
+    #[must_use]
+    pub fn described(&self) -> Described<'_> {
+        self.describe(self.value.as_deref().map(|value| {
+            let hidden = form::is_hidden(self.kind, value);
+            if hidden { Secret::new(value).to_string() } else { printable(value) }
+        }))
+    }
+}
+
+impl<T> Variable<T> {
+    fn describe(&self, shown: Option<String>) -> Described<'_> {
+        Described {
+            name: &self.name,
+            setting: &self.setting,
+            line: self.line,
+            kind: self.kind,
+            required: self.required,
+            origin: &self.origin,
+            slips: &self.slips,
+            shown,
+        }
+    }
+}
+
+/// Control characters and what has no width as escapes, all else as it is.
+fn printable(value: &str) -> String {
+    let escaped = |letter: char| letter != ' ' && form::is_invisible(letter);
+    value
+        .chars()
+        .map(|letter| if escaped(letter) { letter.escape_default().to_string() } else { letter.into() })
+        .collect()
+}
+
+impl Config {
+    /// Every variable, in the order of the file's documentation: Stripe, Clerk, Cloudflare, the tiers.
+    #[must_use]
+    pub fn variables(&self) -> Vec<Described<'_>> {
+        let (stripe, clerk) = (&self.stripe, &self.clerk);
+        let mut variables = vec![
+            stripe.secret_key.described(),
+            stripe.publishable_key.described(),
+            stripe.webhook_secret.described(),
+            stripe.portal_configuration.described(),
+            stripe.test_secret_key.described(),
+            clerk.secret_key.described(),
+            clerk.publishable_key.described(),
+            clerk.canary_user.described(),
+        ];
+        let cloudflare = self.cloudflare.iter();
+        variables.extend(
+            cloudflare.flat_map(|cloudflare| [cloudflare.account_id.described(), cloudflare.api_token.described()]),
+        );
+        variables.extend(self.tiers.iter().flat_map(|tier| &tier.prices).map(|price| price.price_id.described()));
+        variables
+    }
+
+    /// Every secret, wherever it stands: none of them may be in what is printed.
+    #[must_use]
+    pub fn secrets(&self) -> Vec<&Secret> {
+        let mut keys = vec![
+            &self.stripe.secret_key,
+            &self.stripe.webhook_secret,
+            &self.stripe.test_secret_key,
+            &self.clerk.secret_key,
+        ];
+        keys.extend(self.cloudflare.iter().map(|cloudflare| &cloudflare.api_token));
+        keys.into_iter().filter_map(|key| key.value.as_ref()).chain(&self.misplaced).collect()
     }
 }

@@ -1,0 +1,347 @@
+//! What the file says, checked value by value and against each other, with the defaults that depend on other values.
+
+mod address;
+mod extras;
+mod tiers;
+
+use super::raw::{self, At, PublicVariable, Route, SecretVariable, Template, Word};
+use super::source::{Fault, Faults};
+use super::wrangler::Wrangler;
+use super::{
+    Clerk, Cloudflare, Config, Entitlement, Frontend, Kind, Options, Origin, Project, Secret, Stripe, Tier, Values,
+    Variable, Webhook, Worker, form, frontend_api_of, hygiene, literal, shape, swap,
+};
+
+/// The places at which the parts of a configuration are made.
+pub(super) struct Build<'b, 't> {
+    faults: &'b mut Faults<'t>,
+    values: &'b Values,
+    options: &'b Options<'b>,
+    misplaced: Vec<Secret>,
+}
+
+impl<'b, 't> Build<'b, 't> {
+    pub fn new(faults: &'b mut Faults<'t>, values: &'b Values, options: &'b Options<'b>) -> Self {
+        Self { faults, values, options, misplaced: Vec::new() }
+    }
+
+    /// The whole. `None` where a part could not be made; the fault is told then.
+    pub fn config(mut self, file: raw::File, wrangler: Option<Wrangler>) -> Option<Config> {
+        let project = file.project.and_then(|project| self.project(project));
+        let stripe = self.stripe(&file.stripe.unwrap_or_default());
+        let clerk = self.clerk(&file.clerk.unwrap_or_default());
+        let worker = file.worker.and_then(|worker| self.worker(worker));
+        let webhook = self.webhook(file.webhook.unwrap_or_default(), worker.as_ref());
+        let frontend = file.frontend.map(|frontend| self.frontend(&frontend));
+        let tiers = file.tiers.and_then(|tiers| self.tiers(tiers));
+        let needed = Needed { stripe: stripe.as_ref(), clerk: clerk.as_ref(), tiers: tiers.as_deref() };
+        let cloudflare = file.cloudflare.map(|cloudflare| self.cloudflare(cloudflare, wrangler, &needed));
+        let probes = self.probes(file.probe);
+        let manual = self.manual(file.manual);
+        let waivers = self.waivers(file.waive);
+        let mut config = Config {
+            path: self.faults.text.path.clone(),
+            project: project?,
+            stripe: stripe?,
+            webhook: webhook?,
+            entitlement: entitlement(file.entitlement.unwrap_or_default()),
+            clerk: clerk?,
+            cloudflare: flattened(cloudflare)?,
+            worker: worker?,
+            frontend: flattened(frontend)?,
+            probes: probes?,
+            manual: manual?,
+            tiers: tiers?,
+            waivers: waivers?,
+            misplaced: self.misplaced,
+        };
+        swap::tell(&mut config.stripe, &mut config.clerk);
+        Some(config)
+    }
+
+    fn project(&self, project: raw::Project) -> Option<Project> {
+        Some(Project { name: project.name?.value.0, mode: self.options.mode.unwrap_or(project.mode) })
+    }
+
+    fn stripe(&mut self, stripe: &raw::Stripe) -> Option<Stripe> {
+        let api_base = self.api_base("stripe.api_base", &stripe.api_base, "api.stripe.com");
+        Some(Stripe {
+            secret_key: self.secret("stripe.secret_key", &stripe.secret_key, Kind::StripeSecretKey, Need::Required),
+            publishable_key: self.public(
+                "stripe.publishable_key",
+                &stripe.publishable_key,
+                "STRIPE_PUBLISHABLE_KEY",
+                Kind::StripePublishableKey,
+                Need::Optional,
+            ),
+            webhook_secret: self.secret(
+                "stripe.webhook_secret",
+                &stripe.webhook_secret,
+                Kind::StripeWebhookSecret,
+                Need::Required,
+            ),
+            portal_configuration: self.public(
+                "stripe.portal_configuration",
+                &stripe.portal_configuration,
+                "STRIPE_PORTAL_CONFIG_ID",
+                Kind::StripePortalConfigurationId,
+                Need::Optional,
+            ),
+            test_secret_key: self.secret(
+                "stripe.test_secret_key",
+                &stripe.test_secret_key,
+                Kind::StripeSecretKey,
+                Need::Optional,
+            ),
+            account: stripe.account.as_ref().map(|account| account.value.0.clone()),
+            api_base: api_base?,
+        })
+    }
+
+    fn clerk(&mut self, clerk: &raw::Clerk) -> Option<Clerk> {
+        let api_base = self.api_base("clerk.api_base", &clerk.api_base, "api.clerk.com");
+        let publishable_key = self.public(
+            "clerk.publishable_key",
+            &clerk.publishable_key,
+            "CLERK_PUBLISHABLE_KEY",
+            Kind::ClerkPublishableKey,
+            Need::Required,
+        );
+        let named = publishable_key.value.as_deref().and_then(frontend_api_of);
+        let own = named.as_ref().and_then(url::Url::host_str).unwrap_or_default();
+        let frontend_api = clerk.frontend_api.as_ref().map(|api| self.api_base("clerk.frontend_api", api, own));
+        Some(Clerk {
+            secret_key: self.secret("clerk.secret_key", &clerk.secret_key, Kind::ClerkSecretKey, Need::Required),
+            publishable_key,
+            jwt_template: match &clerk.jwt_template {
+                Template::Name(name) => Some(name.0.clone()),
+                Template::Not(_) => None,
+            },
+            plan_claim: clerk.plan_claim.0.clone(),
+            metadata_key: clerk.metadata_key.0.clone(),
+            customer_key: clerk.customer_key.0.clone(),
+            subscription_key: clerk.subscription_key.0.clone(),
+            canary_user: self.public(
+                "clerk.canary_user",
+                &clerk.canary_user,
+                "PREFLIGHT_CANARY_USER",
+                Kind::ClerkUserId,
+                Need::Required,
+            ),
+            api_base: api_base?,
+            frontend_api: flattened(frontend_api)?,
+        })
+    }
+
+    fn worker(&mut self, worker: raw::Worker) -> Option<Worker> {
+        let path = |route: Route| match route {
+            Route::Path(path) => Some(path),
+            Route::Not(_) => None,
+        };
+        Some(Worker {
+            url: self.origin("worker.url", &worker.url?)?,
+            health: path(worker.health),
+            tiers: path(worker.tiers),
+            usage: path(worker.usage),
+            checkout: path(worker.checkout),
+            portal: path(worker.portal),
+            metered: path(worker.metered),
+        })
+    }
+
+    fn webhook(&mut self, webhook: raw::Webhook, worker: Option<&Worker>) -> Option<Webhook> {
+        let url = match &webhook.url {
+            Some(url) => self.secure_url("webhook.url", url),
+            None => worker.and_then(|worker| worker.url.join("/webhook/stripe").ok()),
+        };
+        let hosts: Vec<Option<String>> = webhook.hosts.iter().map(|host| self.host("webhook.hosts", host)).collect();
+        Some(Webhook {
+            url: url?,
+            hosts: hosts.into_iter().collect::<Option<_>>()?,
+            events: webhook.events.into_iter().map(|event| event.value.0).collect(),
+            api_version: webhook.api_version.map(|version| version.value.0),
+            expect: webhook.expect,
+            max_response_ms: webhook.max_response_ms,
+        })
+    }
+
+    fn frontend(&mut self, frontend: &raw::Frontend) -> Option<Frontend> {
+        Some(Frontend { url: self.secure_url("frontend.url", frontend.url.as_ref()?)? })
+    }
+
+    fn cloudflare(
+        &mut self,
+        cloudflare: raw::Cloudflare,
+        wrangler: Option<Wrangler>,
+        needed: &Needed<'_>,
+    ) -> Option<Cloudflare> {
+        let api_base = self.api_base("cloudflare.api_base", &cloudflare.api_base, "api.cloudflare.com");
+        let environment = cloudflare.environment.as_ref().map(|environment| environment.value.0.clone());
+        let declared = wrangler.as_ref().and_then(|wrangler| wrangler.declared(environment.as_deref()));
+        if let (Some(wrangler), Some(at), None) = (&wrangler, &cloudflare.environment, declared) {
+            let environments: Vec<&str> = wrangler.environments().collect();
+            let message = format!("{} has no environment `{}`", wrangler.path.display(), at.value.0);
+            let known = if environments.is_empty() { "none".to_owned() } else { environments.join(", ") };
+            self.faults.add(Fault::at(at.span.clone(), message).label(format!("its environments: {known}")));
+        }
+        let required = declared.map(|declared| declared.required_secrets.clone()).unwrap_or_default();
+        let secrets = match cloudflare.secrets {
+            Some(secrets) => secrets.into_iter().map(|name| name.0).collect(),
+            None => needed.secrets(required),
+        };
+        let script = cloudflare.script.map(|script| script.0);
+        let script = script.or_else(|| wrangler.as_ref().and_then(|wrangler| wrangler.name().map(str::to_owned)));
+        if let Some(wrangler) = &wrangler {
+            let values = wrangler.every_value().filter(|value| form::is_secret(value));
+            self.misplaced.extend(values.map(Secret::new));
+        }
+        Some(Cloudflare {
+            account_id: self.public(
+                "cloudflare.account_id",
+                &cloudflare.account_id,
+                "CLOUDFLARE_ACCOUNT_ID",
+                Kind::CloudflareAccountId,
+                Need::Required,
+            ),
+            api_token: self.secret(
+                "cloudflare.api_token",
+                &cloudflare.api_token,
+                Kind::CloudflareApiToken,
+                Need::Required,
+            ),
+            script: script.unwrap_or_else(|| "pan-api".to_owned()),
+            environment,
+            wrangler,
+            secrets,
+            api_base: api_base?,
+        })
+    }
+
+    /// A variable that holds a secret.
+    fn secret(&mut self, setting: &str, named: &At<SecretVariable>, kind: Kind, need: Need) -> Variable<Secret> {
+        let name = &named.value.env.0;
+        if literal::is_token(name) {
+            self.faults.secret(named.span.clone());
+        }
+        let (value, origin) = self.value_of(name);
+        Variable {
+            name: name.clone(),
+            setting: setting.to_owned(),
+            line: named.span.as_ref().map(|span| self.faults.line(span.start)),
+            kind,
+            required: need.is_required(),
+            origin,
+            slips: hygiene::slips(kind, need.is_required(), value.as_deref()),
+            value: value.map(Secret::new),
+        }
+    }
+
+    /// A variable that holds no secret; a literal value stands for one that is called by its default.
+    fn public(
+        &mut self,
+        setting: &str,
+        given: &At<PublicVariable>,
+        default: &str,
+        kind: Kind,
+        need: Need,
+    ) -> Variable<String> {
+        let line = given.span.as_ref().map(|span| self.faults.line(span.start));
+        let (name, value, origin) = match &given.value {
+            PublicVariable::Named(SecretVariable { env }) => {
+                let (value, origin) = self.value_of(&env.0);
+                (env.0.as_str(), value, origin)
+            }
+            PublicVariable::Literal(Word(text)) => {
+                self.literal(setting, text, given, default, kind);
+                let origin = Origin::File(self.faults.text.path.clone(), line.unwrap_or(1));
+                (default, Some(text.clone()), origin)
+            }
+        };
+        self.misplaced.extend(value.as_deref().filter(|value| form::is_hidden(kind, value)).map(Secret::new));
+        Variable {
+            name: name.to_owned(),
+            setting: setting.to_owned(),
+            line,
+            kind,
+            required: need.is_required(),
+            origin,
+            slips: hygiene::slips(kind, need.is_required(), value.as_deref()),
+            value,
+        }
+    }
+
+    /// Refuses a literal that is a secret, or the name of the variable instead of what it holds.
+    fn literal(&mut self, setting: &str, text: &str, given: &At<PublicVariable>, default: &str, kind: Kind) {
+        let ours = ["STRIPE_", "CLERK_", "CLOUDFLARE_", "PREFLIGHT_"].iter().any(|prefix| text.starts_with(prefix));
+        let names = text == default || ours || self.values.get(text).is_some();
+        if form::is_hidden(kind, text) {
+            self.faults.secret(given.span.clone().map(|span| span.start + 1..span.end.saturating_sub(1)));
+        } else if names && shape::is_variable_name(text) {
+            let message = format!("`{setting}` is the name of a variable, not its value");
+            let fault = Fault::at(given.span.clone(), message);
+            self.faults.add(fault.label(format!("to name the variable, write {{ env = \"{text}\" }}")));
+        }
+    }
+
+    /// What is set under a name, and where. What is empty is not set, but has a place.
+    fn value_of(&self, name: &str) -> (Option<String>, Origin) {
+        self.values.get(name).map_or((None, Origin::Unset), |(value, origin)| {
+            ((!hygiene::is_empty(value)).then(|| value.to_owned()), origin.clone())
+        })
+    }
+}
+
+/// Whether the absence of a value is a fault.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Need {
+    Required,
+    Optional,
+}
+
+impl Need {
+    fn is_required(self) -> bool {
+        self == Self::Required
+    }
+}
+
+/// What the deployed Worker needs to be set.
+struct Needed<'a> {
+    stripe: Option<&'a Stripe>,
+    clerk: Option<&'a Clerk>,
+    tiers: Option<&'a [Tier]>,
+}
+
+impl Needed<'_> {
+    fn secrets(&self, required: Vec<String>) -> Vec<String> {
+        let stripe = self.stripe.into_iter().flat_map(|stripe| [&stripe.secret_key.name, &stripe.webhook_secret.name]);
+        let clerk = self.clerk.into_iter().map(|clerk| &clerk.secret_key.name);
+        let prices = self.tiers.into_iter().flatten().flat_map(|tier| &tier.prices).map(|price| &price.price_id.name);
+        let mut names: Vec<String> = Vec::new();
+        for name in stripe.chain(clerk).chain(prices).cloned().chain(required) {
+            if !names.contains(&name) {
+                names.push(name);
+            }
+        }
+        names
+    }
+}
+
+fn entitlement(entitlement: raw::Entitlement) -> Entitlement {
+    Entitlement {
+        source: entitlement.source,
+        key: entitlement.key.0,
+        user_key: entitlement.user_key.0,
+        tier_key: entitlement.tier_key.0,
+        entitling_statuses: entitlement.entitling_statuses.into_iter().map(|status| status.word().to_owned()).collect(),
+        comped: entitlement.comped.into_iter().map(|user| user.0).collect(),
+    }
+}
+
+/// What was left out is no fault; what was given and could not be made is.
+#[expect(clippy::option_option, reason = "the outer one is a fault, the inner one a choice")]
+fn flattened<T>(given: Option<Option<T>>) -> Option<Option<T>> {
+    match given {
+        None => Some(None),
+        Some(made) => made.map(Some),
+    }
+}

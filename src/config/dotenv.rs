@@ -1,0 +1,171 @@
+//! An env file, `.env` or `.dev.vars`, into entries with their lines.
+
+use std::cell::Cell;
+use std::io::{self, Read};
+use std::ops::Range;
+use std::sync::LazyLock;
+
+use regex::Regex;
+
+use super::problem::Problems;
+use super::source::{Fault, Faults, Text};
+
+/// `NAME=value`, and the line on which it begins, counted from 1.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Entry {
+    pub name: String,
+    pub value: String,
+    pub line: usize,
+}
+
+/// What stands before the value.
+static BEFORE_VALUE: LazyLock<Option<Regex>> =
+    LazyLock::new(|| Regex::new(r"^\s*(?:export\s+)?[A-Za-z_][A-Za-z0-9_.]*\s*=[ \t]*").ok());
+
+/// Every entry of a file, or every line that is none. References such as `${OTHER}` are replaced, as dotenv does;
+/// single quotes prevent it.
+pub(super) fn parse(text: &Text) -> Result<Vec<Entry>, Problems> {
+    let lines: Vec<Range<usize>> = lines(&text.contents).collect();
+    let mut faults = Faults::hiding(text, lines.iter().map(|line| value(&text.contents, line)).collect());
+    let mut entries = Vec::new();
+    // The parser wants a line end after trailing white space.
+    let contents = format!("{}\n", text.contents.trim_start_matches('\u{feff}'));
+    let given = Cell::new(0);
+    let mut consumed = 0;
+    for entry in dotenvy::Iter::new(LineByLine { rest: contents.as_bytes(), given: &given }) {
+        let until = given.get().min(lines.len());
+        let Some(first) = (consumed..until).find(|line| says_something(&text.contents[lines[*line].clone()])) else {
+            break;
+        };
+        consumed = until;
+        match entry {
+            Ok((name, value)) => entries.push(Entry { name, value, line: first + 1 }),
+            Err(error) => faults.add(fault(&text.contents, &lines[first], &error)),
+        }
+    }
+    faults.finish(Some(entries))
+}
+
+/// Gives the parser, which knows no line numbers, one line at a time, and counts.
+struct LineByLine<'t> {
+    rest: &'t [u8],
+    given: &'t Cell<usize>,
+}
+
+impl Read for LineByLine<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let line = self.rest.iter().position(|byte| *byte == b'\n').map_or(self.rest.len(), |at| at + 1);
+        let (now, rest) = self.rest.split_at(line.min(buffer.len()));
+        buffer[..now.len()].copy_from_slice(now);
+        self.rest = rest;
+        if now.ends_with(b"\n") {
+            self.given.set(self.given.get() + 1);
+        }
+        Ok(now.len())
+    }
+}
+
+/// Each line without its end.
+fn lines(text: &str) -> impl Iterator<Item = Range<usize>> {
+    text.split_inclusive('\n').scan(0, |from, line| {
+        let at = *from..*from + line.trim_end_matches(['\n', '\r']).len();
+        *from += line.len();
+        Some(at)
+    })
+}
+
+fn says_something(line: &str) -> bool {
+    let line = line.trim_start_matches('\u{feff}').trim();
+    !line.is_empty() && !line.starts_with('#')
+}
+
+/// What of a line must not be shown: the value, or all of what is no entry.
+fn value(text: &str, line: &Range<usize>) -> Range<usize> {
+    let before = BEFORE_VALUE.as_ref().and_then(|pattern| pattern.find(&text[line.clone()]));
+    line.start + before.map_or(0, |before| before.end())..line.end
+}
+
+fn fault(text: &str, line: &Range<usize>, error: &dotenvy::Error) -> Fault {
+    let hidden = value(text, line);
+    let dotenvy::Error::LineParse(rejected, index) = error else {
+        return Fault::at(line.clone(), "cannot read this line");
+    };
+    if hidden.start == line.start {
+        return Fault::at(line.clone(), "this line sets no variable").label("expected NAME=value");
+    }
+    if *index >= rejected.len() {
+        return Fault::at(hidden, "a quote is opened and never closed").label("the value begins here");
+    }
+    if index.checked_sub(1).and_then(|before| rejected.chars().nth(before)) == Some('\\') {
+        let escape = rejected.chars().nth(*index).unwrap_or_default();
+        return Fault::at(hidden, format!("`\\{escape}` means nothing in an env file"))
+            .label("in this value")
+            .help("single quotes keep every `\\` as it is");
+    }
+    Fault::at(hidden, "something stands behind the value")
+        .label("expected the end of the line")
+        .help("a value with a space in it needs quotes")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Entry, Text, parse};
+
+    fn entries(text: &str) -> Vec<(String, String, usize)> {
+        let entries = parse(&Text::new(".env", text)).unwrap();
+        entries.into_iter().map(|Entry { name, value, line }| (name, value, line)).collect()
+    }
+
+    fn one(text: &str) -> String {
+        entries(text).remove(0).1
+    }
+
+    fn rendered(text: &str) -> String {
+        parse(&Text::new(".env", text)).unwrap_err().render(false, 80)
+    }
+
+    #[test]
+    fn each_value_has_the_line_on_which_it_begins() {
+        let text = "\u{feff}# keys\nA=1\n\nexport B='2'\r\nC=\"three\nlines\nlong\" # done\n  # more\nD=4";
+        let lines: Vec<(String, usize)> = entries(text).into_iter().map(|(name, _, line)| (name, line)).collect();
+        assert_eq!(lines, [("A".into(), 2), ("B".into(), 4), ("C".into(), 5), ("D".into(), 9)]);
+    }
+
+    #[test]
+    fn an_escaped_line_end_in_quotes_reaches_the_value() {
+        assert_eq!(one("KEY=\"sk_live_x\\n\"\n"), "sk_live_x\n");
+        assert_eq!(one("KEY=\" sk_live_x \"\n"), " sk_live_x ");
+    }
+
+    #[test]
+    fn white_space_around_a_bare_value_is_no_part_of_it() {
+        assert_eq!(one("KEY =  sk_live_x  "), "sk_live_x");
+    }
+
+    #[test]
+    fn single_quotes_keep_everything() {
+        assert_eq!(one("KEY='a$b\\n'"), "a$b\\n");
+    }
+
+    #[test]
+    fn a_line_without_a_variable_is_shown_by_its_number_only() {
+        let rendered = rendered("A=1\nsk_live_planted123456\nB=2\n");
+        assert!(rendered.contains("this line sets no variable"), "{rendered}");
+        assert!(rendered.contains(".env:2:1") && !rendered.contains("planted"), "{rendered}");
+    }
+
+    #[test]
+    fn an_unclosed_quote_is_told_at_its_beginning() {
+        let rendered = rendered("A=1\nKEY=\"sk_live_planted123456\nB=2\n");
+        assert!(rendered.contains("never closed") && rendered.contains(".env:2:5"), "{rendered}");
+        assert!(!rendered.contains("planted"), "{rendered}");
+    }
+
+    #[test]
+    fn every_bad_line_is_told() {
+        let rendered = rendered("A=planted one\nB=ok\nC=\"plan\\ted\"\n");
+        assert!(rendered.contains("needs quotes") && rendered.contains("`\\t` means nothing"), "{rendered}");
+        assert!(rendered.contains(".env:1:3") && rendered.contains(".env:3:3"), "{rendered}");
+        assert!(!rendered.contains("planted") && !rendered.contains("plan\\"), "{rendered}");
+    }
+}

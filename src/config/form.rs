@@ -1,0 +1,169 @@
+//! What a value is, by its look.
+
+use super::Kind;
+use super::literal::is_token;
+use super::publishable::frontend_api_of;
+
+/// What the beginnings of values mean, the longer before the shorter. `true`: it is a secret.
+const BEGINNINGS: [(&str, &str, bool); 28] = [
+    ("sk_org_", "an organisation's key, which preflight does not support: use a key of the account itself", true),
+    ("rkcs_", "a key of a sandbox that the Stripe CLI made for a while", true),
+    ("oak_", "an access key of the Stripe CLI's sign-in", true),
+    ("sk_live_", "a secret key", true),
+    ("sk_test_", "a secret key", true),
+    ("rk_live_", "a restricted key of Stripe", true),
+    ("rk_test_", "a restricted key of Stripe", true),
+    ("pk_live_", "a publishable key", false),
+    ("pk_test_", "a publishable key", false),
+    ("whsec_", "a webhook's signing secret", true),
+    ("price_", "a price ID", false),
+    ("prod_", "a product ID", false),
+    ("plan_", "a plan ID", false),
+    ("bpc_", "the ID of a portal configuration", false),
+    ("bps_", "the ID of a portal session", false),
+    ("acct_", "an account ID of Stripe", false),
+    ("we_", "the ID of a webhook endpoint", false),
+    ("ed_", "the ID of an event destination", false),
+    ("evt_", "the ID of an event", false),
+    ("cus_", "the ID of a Stripe customer", false),
+    ("sub_", "the ID of a subscription", false),
+    ("cs_live_", "the ID of a Checkout Session", false),
+    ("cs_test_", "the ID of a Checkout Session", false),
+    ("user_", "the ID of a Clerk user", false),
+    ("ins_", "the ID of a Clerk instance", false),
+    ("org_", "the ID of a Clerk organisation", false),
+    ("sess_", "the ID of a Clerk session", false),
+    ("https://", "a URL", false),
+];
+
+/// What a value evidently is.
+fn evident(value: &str) -> Option<&'static str> {
+    let begins = BEGINNINGS.iter().find(|(beginning, ..)| value.starts_with(beginning));
+    let words = begins.map(|(_, words, _)| *words);
+    words.or_else(|| is_email(value).then_some("an e-mail address"))
+}
+
+/// Whether a value is a secret by its beginning.
+pub(super) fn is_secret(value: &str) -> bool {
+    let begins = BEGINNINGS.iter().find(|(beginning, ..)| bare(value).starts_with(beginning));
+    begins.is_some_and(|(_, _, secret)| *secret)
+}
+
+/// Whether a value that stands where no secret belongs must be hidden all the same.
+pub(super) fn is_hidden(kind: Kind, value: &str) -> bool {
+    let value = bare(value);
+    is_secret(&value) || (is_token(&value) && evident(&value).is_none() && wrong(kind, &value).is_some())
+}
+
+/// A value without what surrounds it by mistake: white space, quotes, invisible characters.
+pub(super) fn bare(value: &str) -> String {
+    value.chars().filter(|letter| !is_invisible(*letter) && !is_quote(*letter)).collect()
+}
+
+/// White space, control characters and what has no width.
+pub(super) fn is_invisible(letter: char) -> bool {
+    let no_width = ['\u{ad}', '\u{200b}', '\u{200c}', '\u{200d}', '\u{200e}', '\u{200f}', '\u{2060}', '\u{feff}'];
+    letter.is_whitespace() || letter.is_control() || no_width.contains(&letter)
+}
+
+/// Straight and typographic quotes.
+pub(super) const fn is_quote(letter: char) -> bool {
+    matches!(letter, '"' | '\'' | '`' | '“' | '”' | '„' | '‘' | '’' | '‚' | '«' | '»')
+}
+
+/// What a bare value is instead of what it ought to be, as a phrase for "it is …".
+pub(super) fn wrong(kind: Kind, value: &str) -> Option<String> {
+    if let Some((name, _)) = value.split_once('=').filter(|(name, rest)| is_name(name) && !rest.is_empty()) {
+        return Some(format!("a whole line of an env file; only what follows `{name}=` belongs here"));
+    }
+    if value.strip_prefix("Bearer").is_some_and(|rest| rest.len() > 8) && kind != Kind::StripePriceId {
+        return Some("a whole Authorization header; only what follows `Bearer` belongs here".to_owned());
+    }
+    let stars = value.contains('•') || value.contains('*') || value.contains('…') || value.contains("...");
+    if stars && kind != Kind::StripePriceId && evident(value).is_some() {
+        return Some("an abbreviation, as a dashboard shows it; copy the whole".to_owned());
+    }
+    let fits = match kind {
+        Kind::StripeSecretKey => starts(value, &["sk_live_", "sk_test_", "rk_live_", "rk_test_"]),
+        Kind::StripePublishableKey if frontend_api_of(value).is_some() => {
+            return Some("Clerk's publishable key".to_owned());
+        }
+        Kind::StripePublishableKey => starts(value, &["pk_live_", "pk_test_"]),
+        Kind::StripeWebhookSecret if value.starts_with("whsec_") && value.contains(['+', '/', '=']) => {
+            return Some("a signing secret of Svix, which Clerk's webhooks have, not Stripe's".to_owned());
+        }
+        Kind::StripeWebhookSecret => value.starts_with("whsec_"),
+        // An old plan's ID can be any text.
+        Kind::StripePriceId => evident(value).is_none() || starts(value, &["price_", "plan_"]),
+        Kind::StripePortalConfigurationId => value.starts_with("bpc_"),
+        Kind::ClerkSecretKey => return wrong_clerk_secret(value),
+        Kind::ClerkPublishableKey => return wrong_clerk_publishable(value),
+        Kind::ClerkUserId => value.starts_with("user_"),
+        Kind::CloudflareAccountId => is_hexadecimal(value, 32),
+        Kind::CloudflareApiToken if is_hexadecimal(value, 32) => {
+            return Some("32 hexadecimal digits, as an account or a zone has for an ID".to_owned());
+        }
+        Kind::CloudflareApiToken => evident(value).is_none(),
+    };
+    (!fits).then(|| instead(kind, value))
+}
+
+fn wrong_clerk_secret(value: &str) -> Option<String> {
+    if is_modern_stripe(value) {
+        return Some("Stripe's secret key".to_owned());
+    }
+    (!starts(value, &["sk_live_", "sk_test_", "live_", "test_"])).then(|| instead(Kind::ClerkSecretKey, value))
+}
+
+fn wrong_clerk_publishable(value: &str) -> Option<String> {
+    if frontend_api_of(value).is_some() {
+        return None;
+    }
+    let body = value.strip_prefix("pk_live_").or_else(|| value.strip_prefix("pk_test_"));
+    Some(match body {
+        Some(body) if body.starts_with("51") => "Stripe's publishable key".to_owned(),
+        Some(_) => "a publishable key that names no host, as Clerk's do; it may be cut short".to_owned(),
+        None => instead(Kind::ClerkPublishableKey, value),
+    })
+}
+
+/// Stripe's secret keys of today: `51`, the account, and so many random letters as no key of Clerk's has.
+pub(super) fn is_modern_stripe(value: &str) -> bool {
+    let body = value.strip_prefix("sk_live_").or_else(|| value.strip_prefix("sk_test_"));
+    body.is_some_and(|body| body.starts_with("51") && body.len() >= 60)
+}
+
+/// Stripe's secret keys of old: 24 letters and digits.
+pub(super) fn is_legacy_stripe(value: &str) -> bool {
+    let body = value.strip_prefix("sk_live_").or_else(|| value.strip_prefix("sk_test_"));
+    body.is_some_and(|body| body.len() == 24 && body.bytes().all(|byte| byte.is_ascii_alphanumeric()))
+}
+
+/// Whether it may be something else, of which only the use is proof; a phrase for "it may be …".
+pub(super) fn doubtful(kind: Kind, value: &str) -> Option<String> {
+    let body = value.strip_prefix("whsec_")?;
+    let hexadecimal = is_hexadecimal(body, 64) && body == body.to_lowercase();
+    (kind == Kind::StripeWebhookSecret && hexadecimal)
+        .then(|| "the signing secret of `stripe listen`, which has 64 hexadecimal digits as this one has".to_owned())
+}
+
+fn instead(kind: Kind, value: &str) -> String {
+    evident(value).map_or_else(|| format!("not {}", kind.expected()), str::to_owned)
+}
+
+fn starts(value: &str, beginnings: &[&str]) -> bool {
+    beginnings.iter().any(|beginning| value.starts_with(beginning))
+}
+
+fn is_hexadecimal(value: &str, length: usize) -> bool {
+    value.len() == length && value.bytes().all(|byte| byte.is_ascii_hexdigit())
+}
+
+fn is_email(value: &str) -> bool {
+    value.split_once('@').is_some_and(|(name, host)| !name.is_empty() && host.contains('.'))
+}
+
+fn is_name(text: &str) -> bool {
+    let allowed = |byte: u8| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'_';
+    text.contains('_') && text.bytes().all(allowed)
+}

@@ -1,0 +1,126 @@
+//! Secrets written into a file that must hold none.
+
+use std::ops::Range;
+use std::sync::LazyLock;
+
+use regex::Regex;
+
+use super::placeholder;
+use super::source::{Fault, line_of, merged};
+
+/// Secrets that can be told by their look, wherever they stand: in a value, a header, a comment, a line that does not
+/// parse. The first group is what must be hidden.
+static BY_LOOK: LazyLock<Vec<Regex>> = LazyLock::new(|| {
+    [
+        // Stripe's and Clerk's keys, and Stripe's signing secrets. A letter before them makes another word: `task_live_`.
+        r"(?:^|[^A-Za-z0-9])((?:[sr]k_(?:org_)?(?:live|test)_|rkcs_|oak_)[A-Za-z0-9_]{8,})",
+        r"(?:^|[^A-Za-z0-9])(whsec_[A-Za-z0-9+/_-]{8,}=*)",
+        // What authorises a request, whoever issued it.
+        r"(?i:\bbearer)\s+([A-Za-z0-9._~+/-]{20,}=*)",
+        r"(?i:\bbasic)\s+([A-Za-z0-9+/]{8,}=*)",
+        r"(eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}(?:\.[A-Za-z0-9_-]*)?)",
+        r#"://[^\s/:@"']*:([^\s/@"']+)@"#,
+        // A token without a prefix, where a secret is asked for: seen even where the line does not parse.
+        r#"(?:secret_key|webhook_secret|api_token)["']?\s*=\s*["']?([A-Za-z0-9._~+/=-]{20,})"#,
+    ]
+    .into_iter()
+    .filter_map(|pattern| Regex::new(pattern).ok())
+    .collect()
+});
+
+/// Where in a text a secret stands.
+pub(super) fn find(text: &str) -> Vec<Range<usize>> {
+    let groups = BY_LOOK.iter().flat_map(|pattern| pattern.captures_iter(text)).filter_map(|found| found.get(1));
+    let ranges = groups.map(|group| group.range());
+    merged(ranges.filter(|range| !(in_comment(text, range.start) && is_prose(&text[range.clone()]))).collect())
+}
+
+/// Whether a `#` outside quotes stands before it on its line.
+fn in_comment(text: &str, offset: usize) -> bool {
+    let line = &text[text[..offset].rfind('\n').map_or(0, |at| at + 1)..offset];
+    let (mut quoted, mut comment) = (false, false);
+    for letter in line.chars() {
+        match letter {
+            '"' | '\'' => quoted = !quoted,
+            '#' if !quoted => comment = true,
+            _ => {}
+        }
+    }
+    comment
+}
+
+/// Words about a secret: `sk_live_of_the_account`, `whsec_YOUR_SECRET`.
+fn is_prose(text: &str) -> bool {
+    let one_case = text.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_');
+    placeholder::is(text) || (one_case && text.matches('_').count() > 2)
+}
+
+/// Whether it is long and mixed enough to have been made by a machine. The name of an environment variable is not.
+pub(super) fn is_token(text: &str) -> bool {
+    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"-_+/=.~".contains(&byte);
+    let any = |is: fn(&u8) -> bool| text.as_bytes().iter().any(is);
+    let mixed = any(u8::is_ascii_lowercase) && any(u8::is_ascii_uppercase) && any(u8::is_ascii_digit);
+    let hexadecimal = text.len() > 32 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+    text.len() >= 20 && text.bytes().all(allowed) && (mixed || hexadecimal)
+}
+
+/// The refusal of a literal secret. It names the kind, which is no secret, and nothing else.
+pub(super) fn fault(text: &str, at: Range<usize>) -> Fault {
+    let secret = &text[at.clone()];
+    let prefixes = ["sk_live_", "sk_test_", "rk_live_", "rk_test_", "sk_org_", "whsec_", "rkcs_", "oak_"];
+    let kind = prefixes.into_iter().find(|prefix| secret.starts_with(prefix));
+    let message = kind.map_or_else(
+        || format!("a secret is written into line {}", line_of(text, at.start)),
+        |kind| format!("a secret, {kind}…, is written into line {}", line_of(text, at.start)),
+    );
+    Fault::at(at, message)
+        .label("it is hidden here; take it out of the file")
+        .help("a secret is kept in the environment or an env file, and this file names its variable: { env = \"NAME\" }")
+        .help("if this file was ever committed or sent, replace the secret at its provider")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{find, is_token};
+
+    fn hidden(text: &str) -> String {
+        let mut shown = text.to_owned();
+        for range in find(text).into_iter().rev() {
+            shown.replace_range(range, "…");
+        }
+        shown
+    }
+
+    #[test]
+    fn every_kind_of_secret_is_found_wherever_it_stands() {
+        assert_eq!(hidden("secret_key = \"sk_live_51Hq8TzAbCdEf\""), "secret_key = \"…\"");
+        assert_eq!(hidden("# the old one: rk_test_51Hq8TzAbCdEf, revoked"), "# the old one: …, revoked");
+        assert_eq!(hidden("x = [\"whsec_abc+defgh/ijk=\"]"), "x = [\"…\"]");
+        assert_eq!(hidden("Authorization = \"Bearer 8aX9p2QmZt4LkWv7RbNc\""), "Authorization = \"Bearer …\"");
+        assert_eq!(hidden("url = \"https://me:hunter2@acme.com\""), "url = \"https://me:…@acme.com\"");
+    }
+
+    #[test]
+    fn a_token_is_found_in_a_line_that_does_not_parse() {
+        assert_eq!(hidden("api_token = 8aX9p2QmZt4LkWv7RbNc"), "api_token = …");
+    }
+
+    #[test]
+    fn words_about_a_secret_are_none() {
+        for text in [
+            "# sk_live_… or rk_live_…",
+            "# starts with sk_live_YOUR_KEY_HERE",
+            "# the whsec_of_the_endpoint",
+            "name = \"task_live_runner_2026\"",
+            "secret_key = { env = \"STRIPE_SECRET_KEY_OF_ACME\" }",
+        ] {
+            assert_eq!(hidden(text), text);
+        }
+    }
+
+    #[test]
+    fn the_name_of_a_variable_is_no_token() {
+        assert!(!is_token("STRIPE_SECRET_KEY_OF_ACME_2026"));
+        assert!(is_token("8aX9p2QmZt4LkWv7RbNcYd3f"));
+    }
+}

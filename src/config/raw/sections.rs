@@ -1,0 +1,380 @@
+//! The tables of `preflight.toml`, with the defaults of the reference stack.
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+use serde_json::{Map, Value};
+
+use super::{
+    Amount, ApiVersion, At, Currency, Day, EventType, HttpMethod, Id, Limit, PublicVariable, Route, SecretVariable,
+    Status, StripeAccount, Template, UserId, Word,
+};
+use crate::config::{Interval, Mode, Source};
+
+/// `[project]`.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+#[schemars(extend("required" = ["name"]))]
+pub struct Project {
+    /// What the report is titled.
+    pub name: Option<At<Word>>,
+    /// The mode that the deployment ought to be in. "test" makes the same checks before switching over.
+    pub mode: Mode,
+}
+
+impl Default for Project {
+    fn default() -> Self {
+        Self { name: None, mode: Mode::Live }
+    }
+}
+
+/// `[stripe]`.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Stripe {
+    /// The secret key, or a restricted one that may read what the checks read.
+    pub secret_key: At<SecretVariable>,
+    /// The publishable key; optional.
+    pub publishable_key: At<PublicVariable>,
+    /// The signing secret of the live endpoint.
+    pub webhook_secret: At<SecretVariable>,
+    /// The customer portal's configuration, bpc_…; optional: without it the account's default is judged.
+    pub portal_configuration: At<PublicVariable>,
+    /// A test-mode key; optional: with it the test-mode catalogue is compared.
+    pub test_secret_key: At<SecretVariable>,
+    /// The account that it must be, acct_…
+    pub account: Option<At<StripeAccount>>,
+    /// Where Stripe's API is asked; for tests and proxies.
+    pub api_base: At<Word>,
+}
+
+impl Default for Stripe {
+    fn default() -> Self {
+        Self {
+            secret_key: At::unwritten("STRIPE_SECRET_KEY"),
+            publishable_key: At::unwritten("STRIPE_PUBLISHABLE_KEY"),
+            webhook_secret: At::unwritten("STRIPE_WEBHOOK_SECRET"),
+            portal_configuration: At::unwritten("STRIPE_PORTAL_CONFIG_ID"),
+            test_secret_key: At::unwritten("STRIPE_TEST_SECRET_KEY"),
+            account: None,
+            api_base: At::unwritten("https://api.stripe.com"),
+        }
+    }
+}
+
+/// `[webhook]`.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Webhook {
+    /// The one URL that Stripe must deliver to. Default: `/webhook/stripe` on the Worker.
+    pub url: Option<At<Word>>,
+    /// Other hosts that lead to the same Worker, such as a custom domain beside workers.dev.
+    pub hosts: Vec<At<Word>>,
+    /// The event types that the Worker handles.
+    #[schemars(length(min = 1))]
+    pub events: Vec<At<EventType>>,
+    /// The API version that the Worker's SDK is pinned to.
+    pub api_version: Option<At<ApiVersion>>,
+    /// What must be part of the answer to a signed event.
+    pub expect: Map<String, Value>,
+    /// An answer that takes longer is a warning. Milliseconds.
+    #[schemars(range(min = 1))]
+    pub max_response_ms: u64,
+}
+
+impl Default for Webhook {
+    fn default() -> Self {
+        let events = [
+            "checkout.session.completed",
+            "customer.subscription.created",
+            "customer.subscription.updated",
+            "customer.subscription.deleted",
+        ];
+        Self {
+            url: None,
+            hosts: Vec::new(),
+            events: events.into_iter().map(|event| At::unwritten(EventType(event.to_owned()))).collect(),
+            api_version: None,
+            expect: Map::from_iter([("received".to_owned(), Value::Bool(true))]),
+            max_response_ms: 1000,
+        }
+    }
+}
+
+/// `[entitlement]`.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Entitlement {
+    /// Where the Worker finds the tier that was bought.
+    pub source: Source,
+    /// The metadata key at Stripe.
+    pub key: Word,
+    /// The metadata key under which the Worker finds the Clerk user.
+    pub user_key: Word,
+    /// The metadata key under which it finds the tier, with source "subscription-metadata".
+    pub tier_key: Word,
+    /// The subscription statuses that grant the tier; add "past_due" where the business gives grace.
+    #[schemars(length(min = 1))]
+    pub entitling_statuses: Vec<Status>,
+    /// Clerk users that have a tier without paying, user_…
+    pub comped: Vec<UserId>,
+}
+
+impl Default for Entitlement {
+    fn default() -> Self {
+        Self {
+            source: Source::ProductMetadata,
+            key: "plan".into(),
+            user_key: "userId".into(),
+            tier_key: "tier".into(),
+            entitling_statuses: vec![Status::Active, Status::Trialing],
+            comped: Vec::new(),
+        }
+    }
+}
+
+/// `[clerk]`.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Clerk {
+    /// The secret key.
+    pub secret_key: At<SecretVariable>,
+    /// The publishable key, which also names the frontend API.
+    pub publishable_key: At<PublicVariable>,
+    /// The JWT template, or false: the session token itself carries the claim.
+    pub jwt_template: Template,
+    /// The claim that the Worker reads.
+    pub plan_claim: Word,
+    /// The key of the tier in a user's public metadata.
+    pub metadata_key: Word,
+    /// Where the Worker keeps the Stripe customer's ID in public metadata.
+    pub customer_key: Word,
+    /// Where it keeps the subscription's ID.
+    pub subscription_key: Word,
+    /// A user kept for checks: a tier, no subscription.
+    pub canary_user: At<PublicVariable>,
+    /// Where Clerk's backend API is asked; for tests and proxies.
+    pub api_base: At<Word>,
+    /// Where Clerk's frontend API is asked. Default: what the publishable key names.
+    pub frontend_api: Option<At<Word>>,
+}
+
+impl Default for Clerk {
+    fn default() -> Self {
+        Self {
+            secret_key: At::unwritten("CLERK_SECRET_KEY"),
+            publishable_key: At::unwritten("CLERK_PUBLISHABLE_KEY"),
+            jwt_template: Template::Name("pan-api".into()),
+            plan_claim: "plan".into(),
+            metadata_key: "plan".into(),
+            customer_key: "stripeCustomerId".into(),
+            subscription_key: "subscriptionId".into(),
+            canary_user: At::unwritten("PREFLIGHT_CANARY_USER"),
+            api_base: At::unwritten("https://api.clerk.com"),
+            frontend_api: None,
+        }
+    }
+}
+
+/// `[cloudflare]`.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Cloudflare {
+    /// The account's ID.
+    pub account_id: At<PublicVariable>,
+    /// A token that may read Workers scripts.
+    pub api_token: At<SecretVariable>,
+    /// The Worker's name without the environment. Default: the Wrangler file's, or "pan-api".
+    pub script: Option<Word>,
+    /// A named Wrangler environment.
+    pub environment: Option<At<Word>>,
+    /// The Wrangler file: .toml, .json or .jsonc. Default: api/wrangler.toml, where there is one.
+    pub wrangler: Option<At<Word>>,
+    /// The names that must be set on the deployed script. Default: Stripe's and Clerk's secret keys, the webhook secret,
+    /// the price IDs, and secrets.required of the Wrangler file.
+    pub secrets: Option<Vec<Word>>,
+    /// Where Cloudflare's API is asked; for tests and proxies.
+    pub api_base: At<Word>,
+}
+
+impl Default for Cloudflare {
+    fn default() -> Self {
+        Self {
+            account_id: At::unwritten("CLOUDFLARE_ACCOUNT_ID"),
+            api_token: At::unwritten("CLOUDFLARE_API_TOKEN"),
+            script: None,
+            environment: None,
+            wrangler: None,
+            secrets: None,
+            api_base: At::unwritten("https://api.cloudflare.com/client/v4"),
+        }
+    }
+}
+
+/// `[worker]`.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+#[schemars(extend("required" = ["url"]))]
+pub struct Worker {
+    /// Its address, without a path.
+    pub url: Option<At<Word>>,
+    /// Answers 200 while the Worker is up.
+    pub health: Route,
+    /// Announces the tiers.
+    pub tiers: Route,
+    /// Tells a user's plan and use.
+    pub usage: Route,
+    /// Makes a Checkout Session.
+    pub checkout: Route,
+    /// Opens the customer portal.
+    pub portal: Route,
+    /// One call is one use; only `rehearse` calls it.
+    pub metered: Route,
+}
+
+impl Default for Worker {
+    fn default() -> Self {
+        Self {
+            url: None,
+            health: "/health".into(),
+            tiers: "/api/tiers".into(),
+            usage: "/api/usage".into(),
+            checkout: "/api/create-checkout".into(),
+            portal: "/api/customer-portal".into(),
+            metered: "/api/data".into(),
+        }
+    }
+}
+
+/// `[frontend]`.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Frontend {
+    /// The page that a customer opens.
+    #[schemars(required)]
+    pub url: Option<At<Word>>,
+}
+
+/// `[tiers.NAME]`.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Tier {
+    /// What is charged each time. Left out: a free tier.
+    pub price: Option<At<Amount>>,
+    /// Three letters. Default: "usd".
+    pub currency: Option<At<Currency>>,
+    /// How often is charged. Default: "month".
+    pub interval: Option<At<Interval>>,
+    /// Every how many intervals. Default: 1.
+    #[schemars(range(min = 1))]
+    pub interval_count: Option<At<u64>>,
+    /// The price at Stripe. Default: the variable STRIPE_PRICE_ID_ and the tier's name.
+    pub price_id: Option<At<PublicVariable>>,
+    /// How many uses it includes.
+    #[schemars(required)]
+    pub limit: Option<Limit>,
+    /// The value that metadata and the plan claim must have. Default: the tier's name.
+    pub metadata: Option<At<Word>>,
+    /// Several prices, instead of one.
+    #[schemars(length(min = 1))]
+    pub prices: Option<Vec<At<Price>>>,
+}
+
+/// `[[tiers.NAME.prices]]`.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Price {
+    /// What is charged each time.
+    #[schemars(required)]
+    pub price: Option<At<Amount>>,
+    /// Three letters. Default: "usd".
+    pub currency: Option<At<Currency>>,
+    /// How often is charged. Default: "month".
+    pub interval: Option<At<Interval>>,
+    /// Every how many intervals. Default: 1.
+    #[schemars(range(min = 1))]
+    pub interval_count: Option<At<u64>>,
+    /// The price at Stripe. Default: the tier's variable and what tells this price from the others, as in
+    /// STRIPE_PRICE_ID_PRO_YEAR.
+    pub price_id: Option<At<PublicVariable>>,
+}
+
+/// `[[probe]]`.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Probe {
+    /// What the report calls it.
+    #[schemars(required)]
+    pub name: Option<At<Word>>,
+    /// What is asked.
+    #[schemars(required)]
+    pub url: Option<At<Word>>,
+    /// The method. Default: "GET".
+    pub method: Option<HttpMethod>,
+    /// Headers to send. A secret does not belong here.
+    #[serde(default)]
+    pub headers: BTreeMap<At<String>, At<String>>,
+    /// What must come back.
+    #[serde(default)]
+    pub expect: Expectation,
+}
+
+/// What a probe must be answered with.
+#[derive(Debug, Deserialize, serde::Serialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Expectation {
+    /// The HTTP status.
+    #[schemars(range(min = 100, max = 599))]
+    pub status: u16,
+    /// JSON pointers into the answer, such as "/status", and the values that must stand there.
+    pub json: BTreeMap<At<String>, Value>,
+    /// An answer that takes longer fails. Milliseconds.
+    #[schemars(range(min = 1))]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_ms: Option<u64>,
+}
+
+impl Default for Expectation {
+    fn default() -> Self {
+        Self { status: 200, json: BTreeMap::new(), max_ms: None }
+    }
+}
+
+/// `[[manual]]`.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Manual {
+    /// Its name in the report.
+    #[schemars(required)]
+    pub id: Option<At<Id>>,
+    /// What has to be so.
+    #[schemars(required)]
+    pub title: Option<Word>,
+    /// Who says that it is so.
+    pub signed_off_by: Option<At<Word>>,
+    /// When it was said.
+    pub on: Option<At<Day>>,
+    /// The last day on which the word holds.
+    pub expires: Option<At<Day>>,
+}
+
+/// `[[waive]]`.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Waiver {
+    /// The check, such as "stripe/catalogue".
+    #[schemars(required)]
+    pub check: Option<Word>,
+    /// One finding of it. Left out: all.
+    pub finding: Option<Word>,
+    /// Why it may stand.
+    #[schemars(required)]
+    pub reason: Option<Word>,
+    /// Who answers for it.
+    #[schemars(required)]
+    pub owner: Option<Word>,
+    /// The last day on which it holds.
+    #[schemars(required)]
+    pub expires: Option<Day>,
+}

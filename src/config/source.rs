@@ -1,0 +1,262 @@
+//! A text that is read, what is wrong with it, and what of it may be shown.
+
+use std::fmt;
+use std::io;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::literal;
+use super::problem::{Problem, Problems};
+
+/// A file's contents under its name.
+#[derive(Clone)]
+pub struct Text {
+    /// What errors call it; for `preflight.toml` also what the paths in it are relative to.
+    pub path: PathBuf,
+    /// All of it.
+    pub contents: String,
+}
+
+impl Text {
+    /// A text that is at hand already.
+    pub fn new(path: impl Into<PathBuf>, contents: impl Into<String>) -> Self {
+        Self { path: path.into(), contents: contents.into() }
+    }
+
+    /// Reads a file.
+    ///
+    /// # Errors
+    /// The one problem that it cannot be read, with what to do about it.
+    pub fn read(path: &Path) -> Result<Self, Problems> {
+        match std::fs::read_to_string(path) {
+            Ok(contents) => Ok(Self::new(path, contents)),
+            Err(error) => Err(Problem::unreadable(path, &error).into()),
+        }
+    }
+}
+
+impl fmt::Debug for Text {
+    // An env file is nothing but secrets.
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Text").field("path", &self.path).finish_non_exhaustive()
+    }
+}
+
+/// Why a file could not be read, in a user's words.
+pub(super) fn why_unreadable(error: &io::Error) -> String {
+    match error.kind() {
+        io::ErrorKind::NotFound => "there is no such file".to_owned(),
+        io::ErrorKind::PermissionDenied => "you may not read it".to_owned(),
+        io::ErrorKind::InvalidData => "it is not UTF-8 text".to_owned(),
+        io::ErrorKind::IsADirectory => "it is a folder".to_owned(),
+        _ => error.to_string(),
+    }
+}
+
+/// Something wrong, at a place in a text.
+#[derive(Debug)]
+pub(super) struct Fault {
+    at: Range<usize>,
+    message: String,
+    label: String,
+    help: Vec<String>,
+    related: Option<(Range<usize>, String)>,
+}
+
+impl Fault {
+    /// A fault at a place; a value that has none, because it is a default, is shown at the file's beginning.
+    pub fn at(at: impl Into<Option<Range<usize>>>, message: impl Into<String>) -> Self {
+        let at = at.into().unwrap_or(0..0);
+        Self { at, message: message.into(), label: String::new(), help: Vec::new(), related: None }
+    }
+
+    /// What stands beside the caret.
+    pub fn label(mut self, label: impl Into<String>) -> Self {
+        self.label = label.into();
+        self
+    }
+
+    /// What to do.
+    pub fn help(mut self, help: impl Into<String>) -> Self {
+        self.help.push(help.into());
+        self
+    }
+
+    /// Another place that has to do with it.
+    pub fn related(mut self, at: impl Into<Option<Range<usize>>>, label: impl Into<String>) -> Self {
+        self.related = at.into().map(|at| (at, label.into()));
+        self
+    }
+}
+
+/// All that is wrong with one text, collected before anything is shown: a secret that is found last must be hidden in
+/// the fault that was found first.
+#[derive(Debug)]
+pub(super) struct Faults<'t> {
+    pub text: &'t Text,
+    secrets: Vec<Range<usize>>,
+    faults: Vec<Fault>,
+    rejected: Vec<String>,
+    may_hold_secrets: bool,
+}
+
+impl<'t> Faults<'t> {
+    /// For a text that must hold no secret: each that can be told by its look is a fault.
+    pub fn new(text: &'t Text) -> Self {
+        Self { may_hold_secrets: false, ..Self::hiding(text, literal::find(&text.contents)) }
+    }
+
+    /// For a text in which secrets belong; what is named is hidden, and no fault.
+    pub const fn hiding(text: &'t Text, secrets: Vec<Range<usize>>) -> Self {
+        Self { text, secrets, faults: Vec::new(), rejected: Vec::new(), may_hold_secrets: true }
+    }
+
+    pub fn add(&mut self, fault: Fault) {
+        self.faults.push(fault);
+    }
+
+    pub fn are_none(&self) -> bool {
+        self.faults.is_empty()
+    }
+
+    /// Notes that what was given for a key could not be used: that it is absent now is no fault of its own.
+    pub fn reject(&mut self, path: String) {
+        self.rejected.push(path);
+    }
+
+    /// Whether what was given for a key could not be used.
+    pub fn is_rejected(&self, path: &str) -> bool {
+        self.rejected.iter().any(|rejected| rejected == path)
+    }
+
+    /// A secret that is known by where it stands.
+    pub fn secret(&mut self, at: impl Into<Option<Range<usize>>>) {
+        self.secrets.extend(at.into());
+    }
+
+    /// The line of a place, counted from 1.
+    pub fn line(&self, offset: usize) -> usize {
+        line_of(&self.text.contents, offset)
+    }
+
+    /// What was made of the text, if nothing is wrong with it; else the problems, as they may be shown.
+    pub fn finish<T>(mut self, made: Option<T>) -> Result<T, Problems> {
+        let secrets = merged(std::mem::take(&mut self.secrets));
+        if !self.may_hold_secrets {
+            // What else is wrong with a secret does not matter where it may not be at all.
+            self.faults.retain(|fault| !secrets.iter().any(|secret| touches(secret, &fault.at)));
+            self.faults.extend(secrets.iter().map(|at| literal::fault(&self.text.contents, at.clone())));
+        }
+        if let (Some(made), true) = (made, self.faults.is_empty()) {
+            return Ok(made);
+        }
+        if self.faults.is_empty() {
+            self.add(Fault::at(None, "this file cannot be used, and preflight cannot say why: please report it"));
+        }
+        self.faults.sort_by_key(|fault| fault.at.start);
+        let masked = Masked::new(&self.text.contents, secrets);
+        Err(Problems::new(self.faults.into_iter().map(|fault| masked.problem(&self.text.path, fault)).collect()))
+    }
+}
+
+/// The line of an offset, counted from 1.
+pub(super) fn line_of(text: &str, offset: usize) -> usize {
+    text.bytes().take(offset).filter(|byte| *byte == b'\n').count() + 1
+}
+
+fn touches(one: &Range<usize>, other: &Range<usize>) -> bool {
+    one.start < other.end && other.start < one.end
+}
+
+/// Sorted, and what overlaps made one.
+pub(super) fn merged(mut ranges: Vec<Range<usize>>) -> Vec<Range<usize>> {
+    ranges.sort_by_key(|range| range.start);
+    let mut merged: Vec<Range<usize>> = Vec::new();
+    for range in ranges {
+        match merged.last_mut() {
+            Some(last) if range.start < last.end => last.end = last.end.max(range.end),
+            _ => merged.push(range),
+        }
+    }
+    merged
+}
+
+/// A text in which each secret is a `…`.
+struct Masked<'t> {
+    original: &'t str,
+    secrets: Vec<Range<usize>>,
+    shown: Arc<str>,
+}
+
+impl<'t> Masked<'t> {
+    fn new(original: &'t str, secrets: Vec<Range<usize>>) -> Self {
+        let mut shown = String::with_capacity(original.len());
+        let mut from = 0;
+        for secret in &secrets {
+            shown.push_str(&original[from..secret.start]);
+            shown.push('…');
+            from = secret.end;
+        }
+        shown.push_str(&original[from..]);
+        Self { original, secrets, shown: shown.into() }
+    }
+
+    /// Where an offset of the original is in the masked text. One within a secret is at its beginning, or at its end.
+    fn place(&self, offset: usize, end: bool) -> usize {
+        let mut place = offset;
+        for secret in self.secrets.iter().filter(|secret| secret.start < offset) {
+            let hidden = secret.end.min(offset) - secret.start;
+            let inside = offset < secret.end;
+            place = place - hidden + if inside && !end { 0 } else { '…'.len_utf8() };
+        }
+        place
+    }
+
+    fn span(&self, at: &Range<usize>) -> Range<usize> {
+        self.place(at.start, false)..self.place(at.end, true)
+    }
+
+    /// No message of ours quotes a value on purpose; a library's may.
+    fn text(&self, text: &str) -> String {
+        let mut text = text.to_owned();
+        for secret in self.secrets.iter().map(|at| &self.original[at.clone()]).filter(|secret| secret.len() >= 8) {
+            text = text.replace(secret, "…");
+        }
+        text
+    }
+
+    fn problem(&self, path: &Path, fault: Fault) -> Problem {
+        let span = self.span(&fault.at);
+        let line_start = self.shown[..span.start].rfind('\n').map_or(0, |at| at + 1);
+        Problem {
+            path: path.to_owned(),
+            line: line_of(&self.shown, span.start),
+            column: self.shown[line_start..span.start].chars().count() + 1,
+            message: self.text(&fault.message),
+            label: self.text(&fault.label),
+            help: fault.help.iter().map(|help| self.text(help)).collect(),
+            related: fault.related.map(|(at, label)| (self.span(&at), self.text(&label))),
+            source: Some((Arc::clone(&self.shown), span)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Masked;
+
+    #[test]
+    fn a_place_behind_a_secret_moves_with_the_text() {
+        let masked = Masked::new("a = 'secret', b = 1", vec![5..11]);
+        assert_eq!(&*masked.shown, "a = '…', b = 1");
+        assert_eq!(&masked.shown[masked.span(&(14..15))], "b");
+    }
+
+    #[test]
+    fn a_place_within_a_secret_covers_what_stands_for_it() {
+        let masked = Masked::new("a = 'secret'", vec![5..11]);
+        assert_eq!(&masked.shown[masked.span(&(7..9))], "…");
+        assert_eq!(&masked.shown[masked.span(&(4..12))], "'…'");
+    }
+}
