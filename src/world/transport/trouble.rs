@@ -78,7 +78,7 @@ impl Trouble {
 
     /// Reads the chain of causes behind a client's error.
     pub(super) fn of(error: &reqwest::Error) -> Self {
-        let causes = || std::iter::successors(error.source(), |cause| cause.source());
+        let causes = || causes(error);
         if let Some(unknown) = causes().find_map(|cause| cause.downcast_ref::<NoSuchName>()) {
             return Self::Name(unknown.to_string());
         }
@@ -98,6 +98,16 @@ impl Trouble {
         let last = causes().last().map_or_else(|| error.to_string(), ToString::to_string);
         Self::Broken(last)
     }
+}
+
+/// Everything behind an error, from the nearest cause to the last.
+fn causes(error: &reqwest::Error) -> impl Iterator<Item = &(dyn StdError + 'static)> {
+    let mut next = error.source();
+    std::iter::from_fn(move || {
+        let cause = next?;
+        next = cause.source();
+        Some(cause)
+    })
 }
 
 /// A TLS error, also where an I/O error carries it.
