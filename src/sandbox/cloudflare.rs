@@ -12,6 +12,7 @@ use axum::routing::get;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
+use toml::Table;
 
 use super::age::Age;
 
@@ -26,6 +27,8 @@ pub struct State {
     serves: String,
     tokens: BTreeMap<String, Token>,
     scripts: BTreeMap<String, Script>,
+    /// The project's Wrangler file: what is meant to be on the script.
+    wrangler: Table,
     /// Custom domains: host name to script.
     #[serde(default)]
     domains: BTreeMap<String, String>,
@@ -80,6 +83,10 @@ struct Version {
 }
 
 impl State {
+    pub(super) const fn wrangler(&self) -> &Table {
+        &self.wrangler
+    }
+
     /// What the serving script has of all that was put somewhere: the Worker's environment.
     pub(super) fn deployed(&self, bindings: &BTreeMap<String, String>) -> BTreeMap<String, String> {
         let Some(script) = self.scripts.get(&self.serves) else { return BTreeMap::new() };

@@ -103,9 +103,22 @@ fn set(document: &mut Table, path: &str, value: Value) -> Result<(), &'static st
     Ok(())
 }
 
+/// Takes a key out of a table, or a text out of a list of texts.
 fn remove(document: &mut Table, path: &str) -> Result<(), &'static str> {
-    let (table, key) = parent(document, path)?;
-    table.remove(&key).map(drop).ok_or("is not there")
+    let mut keys = keys(path);
+    let key = keys.pop().unwrap_or_default();
+    let mut place = document.get_mut(&keys.first().cloned().unwrap_or_default()).ok_or("is not there")?;
+    for key in keys.iter().skip(1) {
+        place = place.get_mut(key.as_str()).ok_or("leads through something that is not there")?;
+    }
+    let removed = match place {
+        Value::Table(table) => table.remove(&key).is_some(),
+        Value::Array(list) => {
+            list.iter().position(|text| text.as_str() == Some(&key)).map(|index| list.remove(index)).is_some()
+        }
+        _ => return Err("leads through something that is neither a table nor a list"),
+    };
+    if removed { Ok(()) } else { Err("is not there") }
 }
 
 /// Brings every text that is a shortened key to the key's usual length.
@@ -125,16 +138,18 @@ fn lengthen(value: &mut Value) {
 /// The whole of a key that is written as its beginning and an ellipsis. What follows the ellipsis is kept.
 fn whole_key(text: &str) -> Option<String> {
     let (beginning, end) = text.split_once('…')?;
-    let length = if beginning.starts_with("whsec_") {
+    // A key that is spoilt by a quote or a space before it has the length of its own all the same.
+    let key = beginning.trim_start_matches(['"', '\'', ' ']);
+    let length = if key.starts_with("whsec_") {
         "whsec_".len() + 32
-    } else if ["sk_", "rk_", "pk_"].iter().any(|kind| beginning.starts_with(kind)) {
-        let body = beginning.splitn(3, '_').nth(2)?;
+    } else if ["sk_", "rk_", "pk_"].iter().any(|kind| key.starts_with(kind)) {
+        let body = key.splitn(3, '_').nth(2)?;
         // Stripe's keys begin with `51` and the account; Clerk's do not, and are shorter.
         if body.starts_with("51") { 107 } else { "sk_live_".len() + 42 }
     } else {
         return None;
     };
-    let filler = FILLER.chars().cycle().take(length.saturating_sub(beginning.len()));
+    let filler = FILLER.chars().cycle().take(length.saturating_sub(key.len()));
     Some(beginning.chars().chain(filler).chain(end.chars()).collect())
 }
 
@@ -152,6 +167,18 @@ mod tests {
     #[test]
     fn what_follows_the_ellipsis_is_kept() {
         assert!(whole_key("sk_live_51QpanAcme7Launch…\n").is_some_and(|key| key.ends_with("\n")));
+    }
+
+    #[test]
+    fn a_quoted_key_is_as_long_within_its_quotes() {
+        assert_eq!(whole_key("\"sk_live_51QpanAcme7Launch…\"").map(|key| key.len()), Some(109));
+    }
+
+    #[test]
+    fn a_text_can_be_taken_out_of_a_list() {
+        let mut document: Table = toml::from_str("a = { list = ['one.two', 'three'] }").unwrap();
+        remove(&mut document, r#"a.list."one.two""#).unwrap();
+        assert_eq!(document["a"]["list"], Value::from(vec!["three"]));
     }
 
     #[test]

@@ -24,6 +24,7 @@ mod world;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -39,6 +40,9 @@ use door::Door;
 use lobby::{Lobby, Log};
 use network::{Each, Provider, Trouble, Way};
 use world::World;
+
+/// Where the project has its Wrangler file.
+const WRANGLER: &str = "api/wrangler.toml";
 
 /// How a sandbox is to be run.
 #[derive(Debug, Clone, Default)]
@@ -82,6 +86,7 @@ pub struct Plain {
 /// A running world. Dropping it stops its servers.
 pub struct Sandbox {
     configuration: String,
+    wrangler: String,
     environment: BTreeMap<String, String>,
     names: BTreeMap<String, SocketAddr>,
     certificate_authority: String,
@@ -122,10 +127,11 @@ impl Sandbox {
         let mut doors = Vec::new();
         let (mut names, mut plain) = (BTreeMap::new(), Each::new());
         let ways = world.network.ways();
+        let latency = options.latency + Duration::from_millis(world.network.latency_ms);
         let lobbied: Vec<(Provider, &Way, Router)> = ways
             .into_iter()
             .map(|(provider, way)| {
-                let lobby = Lobby::new(provider, way, options.latency, Arc::clone(&log));
+                let lobby = Lobby::new(provider, way, latency, Arc::clone(&log));
                 (provider, way, lobby.before(routers.remove(provider.word()).unwrap_or_default()))
             })
             .collect();
@@ -144,6 +150,7 @@ impl Sandbox {
         }
         Ok(Self {
             configuration: world.configuration()?,
+            wrangler: world.wrangler()?,
             environment: world.environment,
             names,
             certificate_authority: authority.pem().to_owned(),
@@ -158,6 +165,15 @@ impl Sandbox {
     #[must_use]
     pub fn configuration(&self) -> &str {
         &self.configuration
+    }
+
+    /// Reads a file of the project that the configuration belongs to, by its path from there: the Wrangler file.
+    ///
+    /// # Errors
+    ///
+    /// Where there is no such file.
+    pub fn read(&self, path: &Path) -> std::io::Result<String> {
+        if path == Path::new(WRANGLER) { Ok(self.wrangler.clone()) } else { Err(std::io::ErrorKind::NotFound.into()) }
     }
 
     /// The operator's variables for it.

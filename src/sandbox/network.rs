@@ -8,6 +8,9 @@ use serde::Deserialize;
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Network {
+    /// What the link adds to every answer, in milliseconds.
+    #[serde(default)]
+    pub(super) latency_ms: u64,
     pub(super) stripe: Way,
     pub(super) clerk: Way,
     pub(super) clerk_frontend: Way,

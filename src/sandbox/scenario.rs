@@ -24,7 +24,7 @@ pub struct Scenario {
     /// The checks that cannot tell, by id or glob, where a provider is in trouble.
     #[serde(default)]
     pub unknown: Vec<String>,
-    /// Scenarios that are applied before this one.
+    /// Scenarios that are applied before this one; it is found as the first of them is, unless it says otherwise.
     #[serde(default)]
     extends: Vec<String>,
     /// What is copied, by path: to where, from where.
@@ -69,8 +69,19 @@ struct Catalogue {
 }
 
 static CATALOGUE: LazyLock<Result<Vec<Scenario>, String>> = LazyLock::new(|| {
-    let catalogue: Result<Catalogue, _> = toml::from_str(include_str!("scenarios.toml"));
-    catalogue.map(|catalogue| catalogue.scenario).map_err(|error| error.to_string())
+    let catalogue: Catalogue = toml::from_str(include_str!("scenarios.toml")).map_err(|error| error.to_string())?;
+    let mut scenarios = catalogue.scenario;
+    for index in 0..scenarios.len() {
+        // A variant is found as its base is, unless it says otherwise.
+        let variant = &scenarios[index];
+        let base = variant.extends.first().filter(|_| variant.finds.is_empty() && variant.unknown.is_empty());
+        if let Some(base) = scenarios[..index].iter().find(|scenario| Some(&scenario.name) == base) {
+            let (finds, unknown) = (base.finds.clone(), base.unknown.clone());
+            scenarios[index].finds = finds;
+            scenarios[index].unknown = unknown;
+        }
+    }
+    Ok(scenarios)
 });
 
 /// Every scenario, in the order of the catalogue.

@@ -50,6 +50,12 @@ impl World {
         toml::to_string(&self.configuration).map_err(|error| Error::Document(format!("configuration: {error}")))
     }
 
+    /// The Wrangler file of the project.
+    pub(super) fn wrangler(&self) -> Result<String, Error> {
+        toml::to_string(self.cloudflare.wrangler())
+            .map_err(|error| Error::Document(format!("cloudflare.wrangler: {error}")))
+    }
+
     /// A server for each.
     pub(super) fn routers(&self, effects: &Arc<Effects>) -> Result<Each<Router>, Error> {
         let stripe = stripe::router(&stripe::Stripe::new(&self.stripe, Arc::clone(effects))?);
