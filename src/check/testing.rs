@@ -74,11 +74,13 @@ impl TestRun {
         assert_eq!(self.line(check).status, Status::NotApplicable, "{}", self.told());
     }
 
-    /// Every failure, as `check: code`.
+    /// Every kind of failure, as `check: code`.
     pub fn failures(&self) -> Vec<String> {
         let findings = self.report.checks.iter().flat_map(|check| check.findings.iter().map(move |found| (check, found)));
         let failures = findings.filter(|(_, found)| found.finding.severity == Severity::Failure);
-        failures.map(|(check, found)| format!("{}: {}", check.id, found.finding.code)).collect()
+        let mut kinds: Vec<String> = failures.map(|(check, found)| format!("{}: {}", check.id, found.finding.code)).collect();
+        kinds.dedup();
+        kinds
     }
 
     /// The first finding of a check.
