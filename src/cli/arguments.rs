@@ -41,15 +41,15 @@ pub enum Command {
 
 const FIRST_STEPS: &str = "\
 First steps:
-  preflight run --sandbox                     see it work: no account, no network, no configuration
-  preflight run --sandbox=price-test-mode     see what a slip looks like
-  preflight run --env-file .env               judge your own deployment, by preflight.toml";
+  preflight run --sandbox                   see it work, without any account
+  preflight run --sandbox=price-test-mode   see what a slip looks like
+  preflight run --env-file .env             judge your own deployment";
 
 const ENDS: &str = "\
 First steps:
-  preflight run --sandbox                     see it work: no account, no network, no configuration
-  preflight run --sandbox=price-test-mode     see what a slip looks like
-  preflight run --env-file .env               judge your own deployment, by preflight.toml
+  preflight run --sandbox                   see it work, without any account
+  preflight run --sandbox=price-test-mode   see what a slip looks like
+  preflight run --env-file .env             judge your own deployment
 
 Exit status of `run`:
     0  GO: every required check was seen to pass
@@ -57,9 +57,10 @@ Exit status of `run`:
     2  NOT PROVEN: nothing failed, but a required check could not be verified
     4  no check ran
    64  the command line could not be understood
-   70  preflight itself failed: a defect, or a report that could not be written though all is well
+   70  preflight itself failed: it has a defect, or it could not write a GO down
    78  the configuration is not sound
-  130  interrupted by Ctrl-C; 143 by SIGTERM";
+  130  stopped by Ctrl-C
+  143  stopped by SIGTERM";
 
 #[cfg(test)]
 mod tests {

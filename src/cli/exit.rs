@@ -42,7 +42,7 @@ impl Failure {
     pub fn message(&self, terminal: Terminal) -> String {
         match self {
             Self::Usage(message) => {
-                format!("{}\n\nFor more, try `preflight --help`.\n", terminal.error(message))
+                format!("{}\n\nFor more information, try '--help'.\n", terminal.error(message))
             }
             Self::Configuration(problems) => {
                 let (noun, count) = (if problems.len() == 1 { "error" } else { "errors" }, problems.len());

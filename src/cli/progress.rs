@@ -23,7 +23,7 @@ impl Progress {
     /// Begins; what the run tells goes to the sender. Has to be called within the runtime.
     pub fn start() -> (Self, UnboundedSender<Event>) {
         let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
-        if let Ok(style) = ProgressStyle::with_template("{spinner} {wide_msg}") {
+        if let Ok(style) = ProgressStyle::with_template("{wide_msg}") {
             bar.set_style(style);
         }
         let (sender, receiver) = unbounded_channel();
@@ -47,10 +47,7 @@ async fn follow(bar: ProgressBar, mut events: UnboundedReceiver<Event>) {
                 Some(event) => flight.note(event, Instant::now()),
                 None => return,
             },
-            _ = beat.tick() => {
-                bar.set_message(flight.line(Instant::now()));
-                bar.tick();
-            }
+            _ = beat.tick() => bar.set_message(flight.line(Instant::now())),
         }
     }
 }

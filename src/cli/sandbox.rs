@@ -57,7 +57,7 @@ async fn serve(command: &Command) -> Result<u8, Failure> {
     let scenarios: Vec<&str> = names.iter().map(String::as_str).collect();
     let options = sandbox::Options { latency: command.latency(), worker: command.worker.clone(), ..Default::default() };
     let sandbox = Sandbox::start(&scenarios, options).await?;
-    terminal::print(&directions(&sandbox, &names)?)?;
+    terminal::print(&directions(&sandbox, &names))?;
     Ok(match signals::first().await {
         // This is how it is meant to end.
         Interruption::Interrupt => exit::GO,
@@ -72,19 +72,20 @@ impl Command {
 }
 
 /// What somebody needs to know to use the sandbox.
-fn directions(sandbox: &Sandbox, scenarios: &[String]) -> Result<String, Failure> {
+fn directions(sandbox: &Sandbox, scenarios: &[String]) -> String {
     let what = if scenarios.is_empty() { "A sound deployment".to_owned() } else { scenarios.join(", ") };
     let mut text = format!("# {what}, served on loopback until Ctrl-C.\n\n# preflight.toml\n");
-    let _ = writeln!(text, "{}", pointed_at(sandbox.configuration(), sandbox.plain())?.trim_end());
+    let _ = writeln!(text, "{}", pointed_at(sandbox.configuration(), sandbox.plain()));
     text.push_str("\n# The environment for it. These keys open nothing but the sandbox.\n");
     for (name, value) in sandbox.environment() {
         let _ = writeln!(text, "export {name}={}", quoted(value));
     }
-    text.push_str("\n# The servers, without TLS, for other programs:\n");
+    text.push_str("\n# The servers, without TLS, for other programs. The Worker and the frontend are known to the others by their names
+# alone; preflight itself reaches all of it with `preflight run --sandbox`.\n");
     for (name, url) in servers(sandbox.plain()) {
-        let _ = writeln!(text, "#   {name:<15} {url}");
+        let _ = writeln!(text, "#   {name:<17} {url}");
     }
-    Ok(text)
+    text
 }
 
 fn servers(plain: &Plain) -> [(&'static str, &Url); 6] {
@@ -98,28 +99,26 @@ fn servers(plain: &Plain) -> [(&'static str, &Url); 6] {
     ]
 }
 
-/// The configuration with the sandbox's own addresses in the place of the providers'.
-fn pointed_at(configuration: &str, plain: &Plain) -> Result<String, Failure> {
-    let unsound = |error: &dyn std::fmt::Display| Failure::Defect(format!("the sandbox's configuration: {error}"));
-    let mut document: toml::Table = configuration.parse().map_err(|error: toml::de::Error| unsound(&error))?;
-    let addresses = [
-        ("stripe", "api_base", &plain.stripe),
-        ("clerk", "api_base", &plain.clerk),
-        ("clerk", "frontend_api", &plain.clerk_frontend),
-        ("cloudflare", "api_base", &plain.cloudflare),
-    ];
-    for (table, key, url) in addresses {
+/// The configuration with the sandbox's own addresses in the place of the providers', and otherwise as it stands. The
+/// Worker and the frontend keep their names, since it is the names that are registered at Stripe and Clerk.
+fn pointed_at(configuration: &str, plain: &Plain) -> String {
+    let address = |key: &str, url: &Url| format!("{key} = \"{}\"", url.as_str().trim_end_matches('/'));
+    let clerk = [address("api_base", &plain.clerk), address("frontend_api", &plain.clerk_frontend)].join("\n");
+    let additions = [
+        ("[stripe]", address("api_base", &plain.stripe), true),
+        ("[clerk]", clerk, true),
         // Without its table Cloudflare is not configured, and stays so.
-        let is_optional = table == "cloudflare" && !document.contains_key(table);
-        let entry = document.entry(table).or_insert_with(|| toml::Value::Table(toml::Table::new()));
-        match entry.as_table_mut() {
-            Some(entry) if !is_optional => {
-                entry.insert(key.to_owned(), toml::Value::String(url.as_str().trim_end_matches('/').to_owned()));
-            }
-            _ => drop(document.remove(table)),
+        ("[cloudflare]", address("api_base", &plain.cloudflare), false),
+    ];
+    let mut lines: Vec<String> = configuration.trim_end().lines().map(str::to_owned).collect();
+    for (table, addition, is_needed) in additions {
+        match lines.iter().position(|line| line.trim_end() == table) {
+            Some(at) => lines.insert(at + 1, addition),
+            None if is_needed => lines.push(format!("\n{table}\n{addition}")),
+            None => {}
         }
     }
-    toml::to_string(&document).map_err(|error| unsound(&error))
+    lines.join("\n")
 }
 
 /// A value as a shell reads it back, whatever is in it.
@@ -168,7 +167,7 @@ mod tests {
 
     #[test]
     fn the_configuration_points_at_the_sandbox() {
-        let text = pointed_at("[project]\nname = \"acme\"\n[cloudflare]\nscript = \"a\"\n", &plain()).unwrap();
+        let text = pointed_at("[project]\nname = \"acme\"\n[cloudflare]\nscript = \"a\"\n", &plain());
         let document: toml::Table = text.parse().unwrap();
         assert_eq!(document["stripe"]["api_base"].as_str(), Some("http://127.0.0.1:1"));
         assert_eq!(document["clerk"]["frontend_api"].as_str(), Some("http://127.0.0.1:3"));
@@ -178,7 +177,7 @@ mod tests {
 
     #[test]
     fn what_is_not_configured_stays_so() {
-        let text = pointed_at("[project]\nname = \"acme\"\n", &plain()).unwrap();
+        let text = pointed_at("[project]\nname = \"acme\"\n", &plain());
         assert!(!text.contains("cloudflare"), "{text}");
     }
 

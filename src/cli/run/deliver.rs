@@ -26,11 +26,15 @@ pub fn deliver(report: &Report, targets: &[Target], format: Format, style: Style
     if let Err(failure) = &printed {
         note(&format!("error: {failure}"));
     }
-    let is_delivered = printed.is_ok() && written.iter().all(Result::is_ok);
-    match report.exit_code() {
-        exit::GO if !is_delivered => exit::DEFECT,
-        status => status,
+    if written.iter().any(Result::is_err) {
+        note("Reports are written elsewhere with --report-dir DIR, and not at all with --no-report.");
     }
+    let is_delivered = printed.is_ok() && written.iter().all(Result::is_ok);
+    if report.exit_code() == exit::GO && !is_delivered {
+        note("The verdict is GO, but there is no record of it; so the exit status is 70.");
+        return exit::DEFECT;
+    }
+    report.exit_code()
 }
 
 /// Lets warnings count as failures: those of checks, and waivers that cover nothing.
