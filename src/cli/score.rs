@@ -49,7 +49,7 @@ async fn play(scenario: &Scenario, latency: Duration) -> Result<Report, Failure>
     let journal = std::env::temp_dir().join(file);
     let options = world::Options {
         // A provider that never answers is given up soon: it is on this machine.
-        timeout: Duration::from_secs(2) + 4 * latency,
+        timeout: Duration::from_secs(4) + 4 * latency,
         journal: journal.clone(),
         ..Default::default()
     };
