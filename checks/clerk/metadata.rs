@@ -39,7 +39,10 @@ async fn run(world: &World, _: Deployment) -> Outcome {
     });
     let plans: Vec<String> = survey.plans.iter().map(|(plan, users)| format!("{users} {plan}")).collect();
     let plans = if plans.is_empty() { "none has a plan".to_owned() } else { format!("{} by plan", plans.join(", ")) };
-    Ok(Verdict::of(findings.collect(), format!("of {} users, the newest {} were read: {plans}", survey.total, survey.read)))
+    Ok(Verdict::of(
+        findings.collect(),
+        format!("of {} users, the newest {} were read: {plans}", survey.total, survey.read),
+    ))
 }
 
 fn code_of(holder: &PlanHolder) -> &'static str {
@@ -55,13 +58,15 @@ fn code_of(holder: &PlanHolder) -> &'static str {
 fn finding(world: &World, code: &'static str, holders: &[&PlanHolder], survey: &Survey, is_read: bool) -> Finding {
     let key = &world.config().clerk.metadata_key;
     let place = if code == "user-writable" { "unsafe_metadata" } else { "public_metadata" };
-    let shown: Vec<String> = holders.iter().take(5).map(|holder| format!("{} has \"{}\"", holder.user, holder.plan)).collect();
-    let more = if holders.len() > shown.len() { format!(" and {} more", holders.len() - shown.len()) } else { String::new() };
+    let shown: Vec<String> =
+        holders.iter().take(5).map(|holder| format!("{} has \"{}\"", holder.user, holder.plan)).collect();
+    let more =
+        if holders.len() > shown.len() { format!(" and {} more", holders.len() - shown.len()) } else { String::new() };
     let shown = format!("{}{more}", shown.join(", "));
-    let what = holders[0].slip.as_ref().map_or_else(
-        || "stands in unsafe metadata, which users write themselves".to_owned(),
-        PlanSlip::words,
-    );
+    let what = holders[0]
+        .slip
+        .as_ref()
+        .map_or_else(|| "stands in unsafe metadata, which users write themselves".to_owned(), PlanSlip::words);
     let tiers: Vec<&str> = world.config().tiers.iter().map(|tier| tier.metadata.as_str()).collect();
     let summary = if code == "user-writable" {
         format!("Remove {key} from the unsafe metadata of {}, and see what wrote it.", holders[0].user)

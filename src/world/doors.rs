@@ -31,7 +31,13 @@ impl<'w> Reads<'w> {
     }
 
     /// Asks past the memo: for long lists that one check alone reads, so that their pages are not kept.
-    pub async fn get_unremembered(self, party: Party, url: Url, headers: HeaderMap, credential: Option<Credential>) -> Asked {
+    pub async fn get_unremembered(
+        self,
+        party: Party,
+        url: Url,
+        headers: HeaderMap,
+        credential: Option<Credential>,
+    ) -> Asked {
         self.0.ask(Ask { headers, credential, ..Ask::get(party, url) }).await
     }
 

@@ -77,7 +77,11 @@ impl ClerkRefusal {
     /// That it could not be looked, and why.
     fn unknown(&self) -> NoAnswer {
         let Self { status, code, message, answer } = self;
-        NoAnswer::Unknown(format!("{} answered {status} to {} ({code}): {message}", answer.party.name(), answer.request))
+        NoAnswer::Unknown(format!(
+            "{} answered {status} to {} ({code}): {message}",
+            answer.party.name(),
+            answer.request
+        ))
     }
 }
 
@@ -162,7 +166,10 @@ impl<'w> Clerk<'w> {
 }
 
 fn version() -> HeaderMap {
-    HeaderMap::from_iter([(reqwest::header::HeaderName::from_static("clerk-api-version"), HeaderValue::from_static(VERSION))])
+    HeaderMap::from_iter([(
+        reqwest::header::HeaderName::from_static("clerk-api-version"),
+        HeaderValue::from_static(VERSION),
+    )])
 }
 
 /// `base` with a path below it.
