@@ -56,19 +56,23 @@ impl World {
             .map_err(|error| Error::Document(format!("cloudflare.wrangler: {error}")))
     }
 
+    /// What is on the script that answers under the Worker's name.
+    pub(super) fn deployed(&self) -> BTreeMap<String, String> {
+        self.cloudflare.deployed(&self.bindings)
+    }
+
     /// A server for each.
     pub(super) fn routers(&self, effects: &Arc<Effects>) -> Result<Each<Router>, Error> {
         let stripe = stripe::router(&stripe::Stripe::new(&self.stripe, Arc::clone(effects))?);
         let clerk = clerk::Clerk::new(self.clerk.clone(), Arc::clone(effects));
         // The Worker's own calls do not come through our doors: trouble on the way from here is no trouble of its own.
         let outside = Outside { stripe: stripe.clone(), clerk: clerk::backend(Arc::clone(&clerk)) };
-        let bindings = self.cloudflare.deployed(&self.bindings);
         Ok(Each::from([
             (Provider::Stripe.word(), stripe),
             (Provider::Clerk.word(), clerk::backend(Arc::clone(&clerk))),
             (Provider::ClerkFrontend.word(), clerk::frontend_api(clerk)),
             (Provider::Cloudflare.word(), cloudflare::router(self.cloudflare.clone(), self.bindings.clone())),
-            (Provider::Worker.word(), worker::router(self.worker.clone(), bindings, outside)),
+            (Provider::Worker.word(), worker::router(self.worker.clone(), self.deployed(), outside)),
             (Provider::Frontend.word(), frontend::router(self.frontend.clone())),
         ]))
     }
