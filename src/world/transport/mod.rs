@@ -63,7 +63,7 @@ impl Default for Options {
     fn default() -> Self {
         Self {
             timeout: Duration::from_secs(10),
-            deadline: Some(Duration::from_secs(120)),
+            deadline: Some(Duration::from_mins(2)),
             retries: 2,
             concurrency: 16,
             resolve: Vec::new(),
@@ -253,14 +253,14 @@ impl Transport {
     pub async fn ask_once(&self, key: &str, ask: Ask) -> Asked {
         let credential = ask.credential.as_ref().map_or(0, |credential| credential.secret.fingerprint());
         let cell = self.memo.cell((credential, format!("{key} {} {}", ask.method, ask.url)));
-        let asked = cell.get_or_init(|| self.send(ask)).await.clone();
+        let asked = cell.get_or_init(|| Box::pin(self.send(ask))).await.clone();
         note_attempts(&asked);
         asked
     }
 
     /// Asks, whatever was asked before.
     pub async fn ask(&self, ask: Ask) -> Asked {
-        let asked = self.send(ask).await;
+        let asked = Box::pin(self.send(ask)).await;
         note_attempts(&asked);
         asked
     }
@@ -321,10 +321,9 @@ impl Transport {
     async fn attempt(&self, ask: &Ask) -> Attempted {
         let result = self.exchange(ask).await;
         let (again, wait) = match (&result, ask.again) {
-            (_, Again::Never) => (false, None),
-            (Err(trouble), _) => (trouble.is_passing(), None),
-            (Ok(_), Again::Connection) => (false, None),
+            (Err(trouble), Again::Always | Again::Connection) => (trouble.is_passing(), None),
             (Ok(answer), Again::Always) => (answer.is_passing(), answer.retry_after()),
+            _ => (false, None),
         };
         Attempted { result, again, wait }
     }
