@@ -57,6 +57,8 @@ pub(super) enum Certificate {
     Expiring,
     /// The same, run out yesterday.
     Expired,
+    /// The same, in force from the day after tomorrow.
+    NotYetValid,
     /// Signed by itself.
     SelfSigned,
     /// For another name.

@@ -23,6 +23,9 @@ pub(super) const ROUTES: &[Route] = &[
         .takes(&["collection_method", "created", "current_period_end", "customer", "plan", "price", "status"])
         .expands(&["data.customer"]),
     Route::get("/v1/subscriptions/{id}", "rak_subscription_read", one_subscription).expands(&["customer"]),
+    Route::post("/v1/subscriptions/{id}", "rak_subscription_write", update_subscription).takes(&[
+        "cancel_at_period_end", "items", "metadata", "payment_behavior", "proration_behavior",
+    ]),
 ];
 
 /// A month, as far as periods go here.
@@ -284,6 +287,41 @@ fn one_subscription(asked: &Asked) -> Answer {
         expand_customer(&shelves, asked, &mut subscription);
     }
     Ok(subscription)
+}
+
+fn update_subscription(asked: &Asked) -> Answer {
+    let parameters = &asked.parameters;
+    let cancels = parameters.boolean("cancel_at_period_end")?;
+    let mut shelves = asked.stripe.shelves();
+    let price = match parameters.get("items[0][price]") {
+        None => None,
+        Some(id) => {
+            let found = shelves.find(Kind::Price, id, &asked.caller);
+            Some(found.map_err(|refusal| refusal.in_parameter("items[0][price]"))?.body.clone())
+        }
+    };
+    let subscription = &mut shelves.find_mut(Kind::Subscription, asked.id, &asked.caller)?.body;
+    if subscription["status"] == "canceled" {
+        let message = "A canceled subscription can only update its cancellation_details and metadata.";
+        return Err(Refusal::bad(message));
+    }
+    if let Some(price) = price {
+        subscription["items"]["data"][0]["plan"] = plan_body(&price);
+        subscription["items"]["data"][0]["price"] = price;
+    }
+    if let Some(cancels) = cancels {
+        subscription["cancel_at_period_end"] = cancels.into();
+    }
+    // An empty value takes a key away.
+    for (key, value) in parameters.map("metadata") {
+        match subscription["metadata"].as_object_mut() {
+            Some(metadata) if value == "" => drop(metadata.remove(&key)),
+            Some(metadata) => drop(metadata.insert(key, value)),
+            None => {}
+        }
+    }
+    asked.stripe.effects.record("stripe.subscription.updated");
+    Ok(subscription.clone())
 }
 
 fn expand_customer(shelves: &Shelves, asked: &Asked, subscription: &mut Value) {
