@@ -148,3 +148,28 @@ fn tax_settings(asked: &Asked) -> Answer {
         },
     }))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::desk::Desk;
+
+    #[tokio::test]
+    async fn the_account_may_charge_and_pay_out() {
+        let account = Desk::of(&[]).get("/v1/account").await.body;
+        assert_eq!((&account["charges_enabled"], &account["payouts_enabled"]), (&true.into(), &true.into()));
+    }
+
+    #[tokio::test]
+    async fn the_balance_tells_the_mode_of_the_key() {
+        let desk = Desk::of(&[]);
+        assert_eq!(desk.get("/v1/balance").await.body["livemode"], true);
+        assert_eq!(desk.get_in_test_mode("/v1/balance").await.body["livemode"], false);
+    }
+
+    #[tokio::test]
+    async fn a_deadline_is_in_the_future() {
+        let account = Desk::of(&["stripe-account-due-soon"]).get("/v1/account").await.body;
+        let deadline = account["requirements"]["current_deadline"].as_i64().unwrap();
+        assert!(deadline > jiff::Timestamp::now().as_second());
+    }
+}
