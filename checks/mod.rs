@@ -32,3 +32,6 @@ pub const ALL: &[Check] = &[
     clerk::metadata::CHECK,
     portal::configuration::CHECK,
 ];
+
+#[cfg(test)]
+mod laws;

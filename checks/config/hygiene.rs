@@ -41,11 +41,11 @@ fn finding(world: &World, variable: &Described<'_>, slip: &Slip) -> Finding {
     let Described { name, origin, kind, .. } = variable;
     let (code, what) = match slip {
         Slip::Missing => ("missing", "is not set".to_owned()),
-        Slip::Whitespace(words) => ("whitespace", format!("has {words}")),
+        Slip::Whitespace(words) => ("whitespace", format!("is damaged: there is {words}")),
         Slip::Quotes => ("quotes", "is wrapped in quotes, which are part of the value".to_owned()),
         Slip::Placeholder => ("placeholder", "is an example's text that was never filled in".to_owned()),
-        Slip::WrongKind(words) => ("wrong-kind", format!("holds {words}")),
-        Slip::Doubtful(words) => ("wrong-kind", format!("looks like {words}")),
+        Slip::WrongKind(words) => ("wrong-kind", format!("is something else: it is {words}")),
+        Slip::Doubtful(words) => ("wrong-kind", format!("may be something else: {words}")),
     };
     let shown = variable.shown.clone().unwrap_or_else(|| "nothing".to_owned());
     let place = match variable.line {

@@ -16,6 +16,7 @@ mod placeholder;
 mod problem;
 mod publishable;
 mod raw;
+mod redactor;
 #[cfg(test)]
 mod sample;
 mod schema;
@@ -36,8 +37,10 @@ pub use file::{Options, load};
 pub use money::Money;
 pub use problem::{Problem, Problems};
 pub use publishable::frontend_api_of;
+pub use redactor::Redactor;
 pub use schema::schema;
 pub use secret::Secret;
+pub(crate) use secret::mode_of;
 pub use source::Text;
 pub use values::{Origin, Values};
 pub use variable::{Described, Kind, Slip, Variable};
@@ -246,6 +249,17 @@ impl Cloudflare {
     #[must_use]
     pub fn declared(&self) -> Option<&Declared> {
         self.wrangler.as_ref()?.declared(self.environment.as_deref())
+    }
+
+    /// The scripts of this Worker's other environments: of the Wrangler file's, and the one without an environment.
+    #[must_use]
+    pub fn other_scripts(&self) -> Vec<String> {
+        let declared = self.wrangler.iter().flat_map(Wrangler::environments);
+        let named = declared.map(|name| Self { environment: Some(name.to_owned()), ..self.clone() }.deployed_script());
+        let mut scripts: Vec<String> = std::iter::once(self.script.clone()).chain(named).collect();
+        scripts.retain(|script| *script != self.deployed_script());
+        scripts.dedup();
+        scripts
     }
 }
 

@@ -66,6 +66,11 @@ impl Secret {
         })
     }
 
+    /// Lends the value to an operation that lives elsewhere and keeps no copy: a token is verified, a ticket is handed in.
+    pub(crate) fn lend<R>(&self, operation: impl FnOnce(&str) -> R) -> R {
+        operation(self.0.expose_secret())
+    }
+
     /// A number that tells two secrets apart within a run, and tells nothing else.
     #[must_use]
     pub fn fingerprint(&self) -> u64 {

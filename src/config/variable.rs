@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{Config, Origin, Secret, form};
+use super::{Config, Mode, Origin, Secret, form, mode_of};
 
 /// What ought to be in a variable.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,6 +44,21 @@ impl Kind {
             Self::ClerkUserId => "a user ID of Clerk, user_…",
             Self::CloudflareAccountId => "an account ID of Cloudflare, 32 hexadecimal digits",
             Self::CloudflareApiToken => "an API token of Cloudflare",
+        }
+    }
+
+    /// The page at which it can be copied.
+    #[must_use]
+    pub const fn page(self) -> &'static str {
+        match self {
+            Self::StripeSecretKey | Self::StripePublishableKey => "https://dashboard.stripe.com/apikeys",
+            Self::StripeWebhookSecret => "https://dashboard.stripe.com/webhooks",
+            Self::StripePriceId => "https://dashboard.stripe.com/products",
+            Self::StripePortalConfigurationId => "https://dashboard.stripe.com/settings/billing/portal",
+            Self::ClerkSecretKey | Self::ClerkPublishableKey => "https://dashboard.clerk.com/last-active?path=api-keys",
+            Self::ClerkUserId => "https://dashboard.clerk.com/last-active?path=users",
+            Self::CloudflareAccountId => "https://dash.cloudflare.com/?to=/:account/workers",
+            Self::CloudflareApiToken => "https://dash.cloudflare.com/profile/api-tokens",
         }
     }
 }
@@ -90,6 +105,16 @@ pub struct Described<'a> {
     pub slips: &'a [Slip],
     /// What may be shown of the value.
     pub shown: Option<String>,
+    /// The mode that the value names, where it names one.
+    pub mode: Option<Mode>,
+}
+
+impl Described<'_> {
+    /// Whether nothing speaks against asking with the value.
+    #[must_use]
+    pub fn is_sound(&self) -> bool {
+        self.slips.iter().all(Slip::is_warning)
+    }
 }
 
 /// Something that is wrong with a value, seen without asking anybody.
@@ -148,7 +173,7 @@ impl Variable<Secret> {
     /// Without the value.
     #[must_use]
     pub fn described(&self) -> Described<'_> {
-        self.describe(self.value.as_ref().map(Secret::to_string))
+        self.describe(self.value.as_ref().map(Secret::to_string), self.value.as_ref().and_then(Secret::mode))
     }
 }
 
@@ -156,15 +181,15 @@ impl Variable<String> {
     /// Without what must not be shown of the value.
     #[must_use]
     pub fn described(&self) -> Described<'_> {
-        self.describe(self.value.as_deref().map(|value| {
-            let hidden = form::is_hidden(self.kind, value);
-            if hidden { Secret::new(value).to_string() } else { printable(value) }
-        }))
+        let shown = |value| {
+            if form::is_hidden(self.kind, value) { Secret::new(value).to_string() } else { printable(value) }
+        };
+        self.describe(self.value.as_deref().map(shown), self.value.as_deref().and_then(mode_of))
     }
 }
 
 impl<T> Variable<T> {
-    fn describe(&self, shown: Option<String>) -> Described<'_> {
+    fn describe(&self, shown: Option<String>, mode: Option<Mode>) -> Described<'_> {
         Described {
             name: &self.name,
             setting: &self.setting,
@@ -174,6 +199,7 @@ impl<T> Variable<T> {
             origin: &self.origin,
             slips: &self.slips,
             shown,
+            mode,
         }
     }
 }

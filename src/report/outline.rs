@@ -137,7 +137,7 @@ pub const fn interruption(interruption: Interruption) -> &'static str {
     match interruption {
         Interruption::Interrupt => "Stopped by Ctrl-C: what had not finished is unknown.",
         Interruption::Terminate => "Stopped by SIGTERM: what had not finished is unknown.",
-        Interruption::Deadline => "Stopped by --deadline: what had not finished is unknown.",
+        Interruption::Defect => "A check broke down, which is a defect of preflight: please report it.",
     }
 }
 

@@ -97,6 +97,7 @@ fn report(decision: Decision, checks: Vec<CheckReport>) -> Report {
         coverage: Coverage { required, verified },
         checks,
         waivers: Vec::new(),
+        left_open: None,
         requests: requests(),
     }
 }

@@ -4,8 +4,7 @@ use std::time::Duration;
 
 use super::{CheckReport, Finished, Report, Reported, Status};
 use crate::check::{Check, CheckId, Finding, Judgement, Need, NoAnswer, Severity, Verdict};
-use crate::config::Secret;
-use crate::report::clean_text;
+use crate::config::{Redactor, Secret};
 
 /// The report of a check that was judged.
 pub(super) fn report(check: &Check, finished: Finished) -> CheckReport {
@@ -104,43 +103,29 @@ impl Judged {
     }
 }
 
-/// Takes everything out of the report that could break it or must not be in it: control characters, and every secret that
-/// the configuration knows, wherever it came from. Done once, at the end, so that no check and no renderer can forget it.
-pub(super) fn clean(report: &mut Report, secrets: &[&Secret]) {
-    let clean = |text: &mut String| {
-        for secret in secrets {
-            *text = secret.redact(text);
-        }
-        *text = clean_text(text);
-    };
-    clean(&mut report.project);
-    report.left_open.iter_mut().for_each(clean);
+/// Takes every secret out of the report, wherever it came from: an error text of a provider, or the answer of a Worker that
+/// quotes its own. Done once, at the end, so that no check and no renderer can forget it.
+pub(super) fn redact(report: &mut Report, secrets: &[&Secret]) {
+    let redactor = Redactor::new(secrets);
+    let redact = |text: &mut String| *text = redactor.redact(text);
+    report.left_open.iter_mut().for_each(redact);
     for check in &mut report.checks {
-        check.reasons.iter_mut().chain(&mut check.seen).for_each(clean);
+        check.reasons.iter_mut().chain(&mut check.seen).for_each(redact);
         for reported in &mut check.findings {
-            clean(&mut reported.subject);
-            clean_finding(&mut reported.finding, clean);
+            redact_finding(&mut reported.finding, redact);
         }
-    }
-    for waiver in &mut report.waivers {
-        clean(&mut waiver.waiver.reason);
-        clean(&mut waiver.waiver.owner);
     }
     for request in &mut report.requests {
-        clean(&mut request.path);
-        request.trouble.iter_mut().chain(&mut request.request_id).for_each(clean);
+        redact(&mut request.path);
+        request.trouble.iter_mut().for_each(redact);
     }
 }
 
-fn clean_finding(finding: &mut Finding, clean: impl Fn(&mut String)) {
+fn redact_finding(finding: &mut Finding, redact: impl Fn(&mut String)) {
     let Finding { message, expected, actual, evidence, fix, .. } = finding;
-    [message, expected, actual].into_iter().for_each(&clean);
+    [message, expected, actual, &mut fix.summary].into_iter().for_each(&redact);
     for evidence in evidence {
-        clean(&mut evidence.request);
-        clean(&mut evidence.field);
-        clean(&mut evidence.seen);
-        evidence.request_id.iter_mut().for_each(&clean);
+        [&mut evidence.request, &mut evidence.field, &mut evidence.seen].into_iter().for_each(&redact);
     }
-    clean(&mut fix.summary);
-    fix.commands.iter_mut().chain(&mut fix.links).for_each(&clean);
+    fix.commands.iter_mut().chain(&mut fix.links).for_each(&redact);
 }

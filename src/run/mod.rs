@@ -314,7 +314,7 @@ pub async fn run(
         left_open,
         requests: world.requests(),
     };
-    judged::clean(&mut report, &world.config().secrets());
+    judged::redact(&mut report, &world.config().secrets());
     report
 }
 

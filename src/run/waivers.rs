@@ -12,7 +12,7 @@ use crate::config::Waiver;
 /// Lets every waiver cover what it names, and says what became of each.
 pub(super) fn apply(waivers: &[Waiver], checks: &mut [CheckReport], now: Timestamp) -> Vec<WaiverReport> {
     // A waiver holds to the end of its day, wherever on Earth that is later.
-    let today = now.to_zoned(TimeZone::UTC).date();
+    let today = TimeZone::UTC.to_datetime(now).date();
     let apply = |(index, waiver): (usize, &Waiver)| {
         let effect = if waiver.expires < today {
             WaiverEffect::Expired

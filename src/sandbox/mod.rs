@@ -18,6 +18,7 @@ mod network;
 mod relay;
 mod scenario;
 mod stripe;
+mod visit;
 mod worker;
 mod world;
 

@@ -14,7 +14,7 @@ use serde_json::{Map, Value, json};
 use super::answer::{Answer, Refusal};
 use super::listing::Listing;
 use super::people::{Part, merge};
-use super::state::{CnameTarget, Domain, JwtTemplate, KeyName};
+use super::state::{CnameTarget, Domain, Environment, Instance, JwtTemplate, KeyName};
 use super::{Clerk, keys, now, sign_ins};
 
 /// The versions that this API knows.
@@ -50,15 +50,16 @@ async fn authenticate(extract::State(clerk): Shared, request: Request, next: Nex
     let checked = check_version(&request).and_then(|()| instance_of_key(&clerk, request.headers()));
     match checked {
         Ok(None) => next.run(request).await,
-        Ok(Some(instance)) => another_instance(&clerk, &instance, request.uri().path()).into_response(),
+        Ok(Some(other)) => another_instance(&other, request.uri().path()).into_response(),
         Err(refusal) => refusal.into_response(),
     }
 }
 
 /// What a key of another instance gets to see: keys of its own, and nobody.
-fn another_instance(clerk: &Clerk, id: &str, path: &str) -> Answer {
+fn another_instance(other: &Instance, path: &str) -> Answer {
+    let id = &other.id;
     match path {
-        "/v1/instance" => Ok(Json(show_instance(clerk, id))),
+        "/v1/instance" => Ok(Json(show_instance(other))),
         "/v1/jwks" => Ok(Json(json!({ "keys": [keys::public_key(KeyName::Other, id)] }))),
         "/v1/users" | "/v1/jwt_templates" => Ok(Json(json!([]))),
         "/v1/users/count" => Ok(Json(json!({ "object": "total_count", "total_count": 0 }))),
@@ -84,22 +85,24 @@ fn check_version(request: &Request) -> Result<(), Refusal> {
     }
 }
 
-fn instance_of_key(clerk: &Clerk, headers: &HeaderMap) -> Result<Option<String>, Refusal> {
+fn instance_of_key(clerk: &Clerk, headers: &HeaderMap) -> Result<Option<Instance>, Refusal> {
     let value = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
     let shown = value.and_then(|value| value.strip_prefix("Bearer ")).ok_or_else(Refusal::authorization_header)?;
     let known = clerk.state.secret_keys.values().find(|key| key.value == shown && !key.revoked);
-    Ok(known.ok_or_else(Refusal::secret_key)?.instance.clone())
+    let known = known.ok_or_else(Refusal::secret_key)?;
+    let test = known.value.starts_with("sk_test_");
+    let environment = if test { Environment::Development } else { Environment::Production };
+    Ok(known.instance.clone().map(|id| Instance { id, environment, allowed_origins: Vec::new() }))
 }
 
 async fn instance(extract::State(clerk): Shared) -> Json<Value> {
-    Json(show_instance(&clerk, &clerk.state.instance.id))
+    Json(show_instance(&clerk.state.instance))
 }
 
-fn show_instance(clerk: &Clerk, id: &str) -> Value {
-    let here = &clerk.state.instance;
+fn show_instance(instance: &Instance) -> Value {
     json!({
-        "object": "instance", "id": id, "environment_type": here.environment,
-        "allowed_origins": (!here.allowed_origins.is_empty()).then_some(&here.allowed_origins),
+        "object": "instance", "id": instance.id, "environment_type": instance.environment,
+        "allowed_origins": (!instance.allowed_origins.is_empty()).then_some(&instance.allowed_origins),
         "workspace_id": "org_2acmeWorkspace000000000000",
     })
 }

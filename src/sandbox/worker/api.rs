@@ -13,7 +13,7 @@ use super::state::{Defect, Limit};
 
 /// `GET /api/tiers`: what can be bought, the cheapest first.
 pub(super) fn tiers(worker: &Worker) -> Response {
-    let mut tiers: Vec<_> = worker.state.tiers.iter().collect();
+    let mut tiers: Vec<_> = worker.state.tiers.iter().filter(|(_, tier)| tier.announced).collect();
     tiers.sort_by(|(_, one), (_, other)| one.price.total_cmp(&other.price));
     let shown = tiers.into_iter().map(|(id, tier)| {
         // JavaScript knows no difference between 29 and 29.0, and writes the former.
@@ -89,16 +89,15 @@ fn data(worker: &Worker, account: &Account) -> Response {
     worker.json(StatusCode::OK, &body)
 }
 
-/// Where to return to: the caller's origin where that is one of ours.
+/// Where to return to: the caller's origin where that is one of ours and not the usual one.
 fn return_to<'a>(worker: &'a Worker, headers: &'a HeaderMap) -> &'a str {
-    let origin = headers.get(header::ORIGIN).and_then(|origin| origin.to_str().ok());
+    let state = &worker.state;
     let trusted = |origin: &&str| {
-        worker.state.has(Defect::TrustsOrigin) || worker.state.allowed_origins.iter().any(|one| one == origin)
+        let ours = state.allowed_origins.iter().skip(1).any(|allowed| allowed == origin);
+        ours || state.has(Defect::TrustsOrigin)
     };
-    origin
-        .filter(trusted)
-        .filter(|origin| *origin != worker.state.allowed_origins[0])
-        .unwrap_or(&worker.state.return_to)
+    let origin = headers.get(header::ORIGIN).and_then(|origin| origin.to_str().ok());
+    origin.filter(trusted).unwrap_or(&state.return_to)
 }
 
 async fn checkout(

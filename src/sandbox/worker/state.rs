@@ -1,6 +1,6 @@
 //! What the Worker's own code says, as a document, and what can be wrong with it.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -38,15 +38,15 @@ pub struct State {
     /// What `/api/usage` says the plan is, whatever the token says.
     #[serde(default)]
     pub usage_plan: Option<String>,
-    /// What is wrong with it.
+    /// What is wrong with it: the defects that it has are true.
     #[serde(default)]
-    pub defects: BTreeSet<Defect>,
+    pub defects: BTreeMap<Defect, bool>,
 }
 
 impl State {
     /// Whether it has that defect.
     pub(super) fn has(&self, defect: Defect) -> bool {
-        self.defects.contains(&defect)
+        self.defects.get(&defect).copied().unwrap_or_default()
     }
 }
 
@@ -63,9 +63,16 @@ pub struct Tier {
     /// What `/api/tiers` says the limit is, where that is something else.
     #[serde(default)]
     pub announced_limit: Option<Limit>,
+    /// Whether `/api/tiers` shows it.
+    #[serde(default = "yes")]
+    pub announced: bool,
     /// The variable that holds its price ID; a free tier has none.
     #[serde(default)]
     pub price_id: Option<String>,
+}
+
+const fn yes() -> bool {
+    true
 }
 
 /// How often something may be used.

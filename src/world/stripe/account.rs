@@ -1,6 +1,6 @@
 //! Whose key it is.
 
-use async_stripe_client_core::{RequestBuilder, StripeMethod, StripeRequest};
+use stripe_client_core::{RequestBuilder, StripeMethod, StripeRequest};
 use serde::Deserialize;
 use stripe_core::balance::RetrieveForMyAccountBalance;
 

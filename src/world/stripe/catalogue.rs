@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use async_stripe_client_core::{RequestBuilder, StripeRequest};
+use stripe_client_core::{RequestBuilder, StripeRequest};
 use serde::Deserialize;
 use stripe_product::price::{ListPrice, RetrievePrice};
 use stripe_product::product::ListProduct;

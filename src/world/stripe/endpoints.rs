@@ -1,6 +1,6 @@
 //! Where Stripe delivers events: classic webhook endpoints and event destinations, seen as one.
 
-use async_stripe_client_core::{RequestBuilder, StripeMethod, StripeRequest};
+use stripe_client_core::{RequestBuilder, StripeMethod, StripeRequest};
 use jiff::Timestamp;
 use serde::Deserialize;
 use stripe_misc::webhook_endpoint::ListWebhookEndpoint;

@@ -9,7 +9,7 @@ mod refusal;
 
 use std::sync::Arc;
 
-use async_stripe_client_core::{RequestBuilder, StripeMethod};
+use stripe_client_core::{RequestBuilder, StripeMethod};
 use reqwest::header::{HeaderMap, HeaderValue};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;

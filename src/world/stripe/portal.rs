@@ -1,6 +1,6 @@
 //! The customer portal's configurations.
 
-use async_stripe_client_core::{RequestBuilder, StripeRequest};
+use stripe_client_core::{RequestBuilder, StripeRequest};
 use serde::Deserialize;
 use stripe_billing::billing_portal_configuration::{
     ListBillingPortalConfiguration, RetrieveBillingPortalConfiguration,

@@ -16,6 +16,7 @@ pub(super) struct Limits {
     clerk_domain: DefaultDirectRateLimiter,
     cloudflare: DefaultDirectRateLimiter,
     worker: DefaultDirectRateLimiter,
+    frontend: DefaultDirectRateLimiter,
     under_way: Semaphore,
 }
 
@@ -38,6 +39,7 @@ impl Limits {
             clerk_domain: limiter(5, 10),
             cloudflare: limiter(2, 20),
             worker: limiter(10, 20),
+            frontend: limiter(20, 40),
             under_way: Semaphore::new(concurrency.max(1)),
         }
     }
@@ -50,6 +52,7 @@ impl Limits {
             Party::ClerkDomain => &self.clerk_domain,
             Party::Cloudflare => &self.cloudflare,
             Party::Worker => &self.worker,
+            Party::Frontend => &self.frontend,
         };
         limiter.until_ready().await;
         self.under_way.acquire().await.ok()

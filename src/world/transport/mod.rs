@@ -101,6 +101,8 @@ pub enum Party {
     Cloudflare,
     /// The Worker: it is judged.
     Worker,
+    /// The frontend: it is judged.
+    Frontend,
 }
 
 impl Party {
@@ -113,6 +115,7 @@ impl Party {
             Self::ClerkDomain => "clerk-domain",
             Self::Cloudflare => "cloudflare",
             Self::Worker => "worker",
+            Self::Frontend => "frontend",
         }
     }
 
@@ -125,6 +128,7 @@ impl Party {
             Self::ClerkDomain => "Clerk's frontend API",
             Self::Cloudflare => "Cloudflare",
             Self::Worker => "the Worker",
+            Self::Frontend => "the frontend",
         }
     }
 }

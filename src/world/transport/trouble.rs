@@ -78,11 +78,11 @@ impl Trouble {
 
     /// Reads the chain of causes behind a client's error.
     pub(super) fn of(error: &reqwest::Error) -> Self {
-        let causes = || std::iter::successors(error.source(), |cause| cause.source());
+        let causes = || causes(error);
         if let Some(unknown) = causes().find_map(|cause| cause.downcast_ref::<NoSuchName>()) {
             return Self::Name(unknown.to_string());
         }
-        if let Some(tls) = causes().find_map(tls_error) {
+        if let Some(tls) = causes().find_map(|cause| cause.downcast_ref::<rustls::Error>()) {
             return match tls {
                 rustls::Error::InvalidCertificate(certificate) => Self::Certificate(CertificateTrouble::of(certificate)),
                 other => Self::Handshake(other.to_string()),
@@ -100,10 +100,19 @@ impl Trouble {
     }
 }
 
-/// A TLS error, also where an I/O error carries it.
-fn tls_error<'e>(cause: &'e (dyn StdError + 'static)) -> Option<&'e rustls::Error> {
-    let carried = || cause.downcast_ref::<std::io::Error>()?.get_ref()?.downcast_ref::<rustls::Error>();
-    cause.downcast_ref::<rustls::Error>().or_else(carried)
+/// Everything behind an error, from the nearest cause to the last. An I/O error that carries another one does not name it
+/// as its source, so it is asked for what it carries.
+fn causes(error: &reqwest::Error) -> impl Iterator<Item = &(dyn StdError + 'static)> {
+    let mut next = error.source();
+    std::iter::from_fn(move || {
+        let cause = next?;
+        let carried = cause.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
+        next = match carried {
+            Some(carried) => Some(carried),
+            None => cause.source(),
+        };
+        Some(cause)
+    })
 }
 
 impl CertificateTrouble {

@@ -42,6 +42,12 @@ async fn a_version_in_the_header_and_in_the_query_is_refused() {
 }
 
 #[tokio::test]
+async fn a_test_key_opens_a_development_instance() {
+    let (_, answer) = acme().ask("sk_test_AcmeClerk", "GET", "/v1/instance", Value::Null).await;
+    assert_eq!(answer["environment_type"], "development");
+}
+
+#[tokio::test]
 async fn another_instances_key_opens_another_instance() {
     let acme = acme();
     let (_, answer) = acme.ask("sk_live_ElsewhereClerk", "GET", "/v1/instance", Value::Null).await;

@@ -145,7 +145,7 @@ async fn a_worker_that_hangs_still_refuses_what_is_forged() {
 #[tokio::test]
 async fn a_slow_worker_answers_in_the_end() {
     let acme = super::changed(|state, _| {
-        state.defects.insert(Defect::Slow);
+        state.defects.insert(Defect::Slow, true);
         state.delay_ms = 1;
     });
     assert_eq!(acme.deliver(&probe()).await.status, StatusCode::OK);

@@ -59,7 +59,7 @@ fn acme() -> Acme {
 
 fn with(defect: Defect) -> Acme {
     changed(|state, _| {
-        state.defects.insert(defect);
+        state.defects.insert(defect, true);
     })
 }
 

@@ -1,5 +1,9 @@
 //! What a check is, and everything that it can say.
 
+#[cfg(test)]
+#[expect(clippy::expect_used, reason = "a test that cannot begin has failed")]
+pub mod testing;
+
 use std::fmt;
 use std::future::Future;
 

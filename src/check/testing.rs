@@ -1,0 +1,136 @@
+//! What a check's tests say: one scenario of the sandbox, every check run against it, and what came of one of them.
+
+use std::collections::BTreeMap;
+use std::future::pending;
+use std::time::Duration;
+
+use crate::check::{Check, Finding, Fix, Severity};
+use crate::run::{CheckReport, Report, Selection, Status, run};
+use crate::sandbox::{Options, Sandbox};
+use crate::world::{self, World};
+
+/// A run against a scenario, or several joined by commas.
+pub async fn scenario(names: &str) -> TestRun {
+    let names: Vec<&str> = names.split(',').collect();
+    let sandbox = Sandbox::start(&names, Options::default()).await.expect("a scenario of the catalogue");
+    let report = report(&sandbox).await;
+    TestRun { sandbox, report, name: names.join(",") }
+}
+
+/// A run against a sandbox that is up.
+pub async fn report(sandbox: &Sandbox) -> Report {
+    let journal = tempfile::tempdir().expect("a temporary folder");
+    let options = world::Options {
+        // Only where something hangs does anybody wait so long.
+        timeout: Duration::from_secs(2),
+        backoff: Duration::from_millis(1),
+        journal: journal.path().join("journal.jsonl"),
+        ..world::Options::default()
+    };
+    let config = sandbox.config(None).unwrap_or_else(|problems| panic!("{}", problems.render(false, 100)));
+    let world = World::new(config, sandbox.options(options)).expect("a world");
+    run(&world, &Selection::default(), None, pending()).await
+}
+
+/// What came of a run.
+pub struct TestRun {
+    sandbox: Sandbox,
+    report: Report,
+    name: String,
+}
+
+impl TestRun {
+    /// The whole report.
+    pub fn report(&self) -> &Report {
+        &self.report
+    }
+
+    /// The line of one check.
+    pub fn line(&self, check: Check) -> &CheckReport {
+        self.report.checks.iter().find(|report| report.id == check.id()).expect("a registered check")
+    }
+
+    /// `check` fails with `code` and nothing else fails.
+    pub fn finds(&self, check: Check, code: &str) {
+        assert_eq!(self.failures(), [format!("{}: {code}", check.id)], "{}", self.told());
+    }
+
+    /// `check` warns of `code`, and nothing fails.
+    pub fn warns(&self, check: Check, code: &str) {
+        assert_eq!(self.failures(), Vec::<String>::new(), "{}", self.told());
+        let codes: Vec<&str> = self.line(check).findings.iter().map(|reported| reported.finding.code).collect();
+        assert!(codes.contains(&code), "{} has {codes:?}\n{}", check.id, self.told());
+    }
+
+    /// `check` passes, and nothing fails.
+    pub fn passes(&self, check: Check) {
+        assert_eq!(self.failures(), Vec::<String>::new(), "{}", self.told());
+        assert!(self.line(check).status.is_verified(), "{}", self.told());
+    }
+
+    /// `check` does not apply, and nothing fails.
+    pub fn does_not_apply(&self, check: Check) {
+        assert_eq!(self.failures(), Vec::<String>::new(), "{}", self.told());
+        assert_eq!(self.line(check).status, Status::NotApplicable, "{}", self.told());
+    }
+
+    /// Every kind of failure, as `check: code`.
+    pub fn failures(&self) -> Vec<String> {
+        let findings = self.report.checks.iter().flat_map(|check| check.findings.iter().map(move |found| (check, found)));
+        let failures = findings.filter(|(_, found)| found.finding.severity == Severity::Failure);
+        let mut kinds: Vec<String> = failures.map(|(check, found)| format!("{}: {}", check.id, found.finding.code)).collect();
+        kinds.dedup();
+        kinds
+    }
+
+    /// The first finding of a check.
+    pub fn finding(&self, check: Check) -> &Finding {
+        &self.line(check).findings.first().unwrap_or_else(|| panic!("{}", self.told())).finding
+    }
+
+    /// The sentence of its first finding.
+    pub fn message(&self, check: Check) -> &str {
+        &self.finding(check).message
+    }
+
+    /// The mend of its first finding.
+    pub fn fix(&self, check: Check) -> &Fix {
+        &self.finding(check).fix
+    }
+
+    /// Why a check is unknown or skipped.
+    pub fn reasons(&self, check: Check) -> String {
+        self.line(check).reasons.join("\n")
+    }
+
+    /// What a check saw.
+    pub fn seen(&self, check: Check) -> String {
+        self.line(check).seen.join("\n")
+    }
+
+    /// How many requests a provider of the sandbox got.
+    pub fn requests_to(&self, provider: &str) -> usize {
+        self.sandbox.requests().iter().filter(|(name, _)| name == provider).count()
+    }
+
+    /// What was changed in the sandbox.
+    pub fn effects(&self) -> BTreeMap<String, u64> {
+        self.sandbox.effects()
+    }
+
+    /// How often one thing was changed in it.
+    pub fn effect(&self, what: &str) -> u64 {
+        self.effects().get(what).copied().unwrap_or_default()
+    }
+
+    /// The run in a few lines, for a test that failed.
+    pub fn told(&self) -> String {
+        let mut told = format!("{}: {:?}\n", self.name, self.report.decision);
+        for check in &self.report.checks {
+            let codes: Vec<String> =
+                check.findings.iter().map(|found| format!("{}: {}", found.finding.code, found.finding.message)).collect();
+            told += &format!("  {:8} {} {} {}\n", check.status.word(), check.id, codes.join(" | "), check.reasons.join(" | "));
+        }
+        told
+    }
+}
