@@ -36,6 +36,9 @@ pub(super) struct Way {
     pub(super) certificate: Certificate,
     /// What comes instead of an answer.
     pub(super) trouble: Option<Trouble>,
+    /// The methods that meet it; all of them, where none is given.
+    #[serde(default)]
+    pub(super) methods: Vec<String>,
     /// How many requests meet it; all of them, where neither number is given.
     pub(super) times: Option<usize>,
     /// How many requests of each path meet it.
