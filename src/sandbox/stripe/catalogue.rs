@@ -314,7 +314,7 @@ mod tests {
         let mut pages = Vec::new();
         loop {
             let page = desk.get(&path).await;
-            pages.push(page.ids().iter().any(|id| *id == "prod_QpanAcmePro001"));
+            pages.push(page.ids().contains(&"prod_QpanAcmePro001"));
             if page.body["has_more"] == false {
                 break;
             }
