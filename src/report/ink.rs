@@ -7,7 +7,7 @@ use crate::run::{Decision, Status};
 
 /// What a colour means.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Ink {
+pub enum Ink {
     /// As it should be.
     Good,
     /// Not as it should be.
@@ -22,7 +22,8 @@ pub(super) enum Ink {
 
 impl Ink {
     /// The colour of a status.
-    pub(super) const fn of_status(status: Status) -> Self {
+    #[must_use]
+    pub const fn of_status(status: Status) -> Self {
         match status {
             Status::Pass | Status::Flaky => Self::Good,
             Status::Fail => Self::Bad,
@@ -32,7 +33,8 @@ impl Ink {
     }
 
     /// The colour of a verdict.
-    pub(super) const fn of_decision(decision: Decision) -> Self {
+    #[must_use]
+    pub const fn of_decision(decision: Decision) -> Self {
         match decision {
             Decision::Go => Self::Good,
             Decision::NoGo => Self::Bad,
@@ -54,13 +56,15 @@ impl Ink {
 }
 
 impl Style {
-    /// `text` in a colour, where there is colour. It goes by [`Style::color`] alone: `colored` would ask the environment,
-    /// and a report must be the same wherever it is made.
+    /// `text` in a colour, where there is colour.
     pub(super) fn ink(self, text: &str, ink: Ink) -> String {
-        if self.color && !text.is_empty() {
-            format!("\u{1b}[{}m{text}\u{1b}[0m", ink.parameters())
-        } else {
-            text.to_owned()
-        }
+        paint(text, ink, self.color)
     }
+}
+
+/// `text` in a colour if `color` says so. Nothing else is asked, as `colored` by itself would ask the environment: what a
+/// report looks like is for its caller to say.
+#[must_use]
+pub fn paint(text: &str, ink: Ink, color: bool) -> String {
+    if color && !text.is_empty() { format!("\u{1b}[{}m{text}\u{1b}[0m", ink.parameters()) } else { text.to_owned() }
 }

@@ -2,7 +2,7 @@
 
 pub mod checklist;
 pub mod file;
-mod ink;
+pub mod ink;
 pub mod json;
 pub mod markdown;
 pub mod outline;
@@ -12,6 +12,8 @@ pub mod text;
 
 #[cfg(test)]
 mod sample;
+
+pub use text::clean as clean_text;
 
 /// How text for a terminal is to look.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

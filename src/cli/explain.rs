@@ -1,0 +1,155 @@
+//! `preflight explain`.
+
+use std::fmt::Write;
+
+use clap::Args;
+use preflight::check::{Check, Need};
+use preflight::checks;
+
+use super::documentation;
+use super::exit::{self, Failure};
+use super::terminal::{self, Terminal};
+
+/// Tell why a check matters, how it is verified, and how to mend what it finds.
+#[derive(Debug, Args)]
+pub struct Command {
+    /// A check (`stripe/price-mode`), a group (`stripe`), or a finding (`stripe/price-mode: other-mode`)
+    #[arg(value_name = "CHECK", required = true, num_args = 1..)]
+    name: Vec<String>,
+}
+
+/// Prints the documentation.
+pub fn execute(command: &Command, terminal: Terminal) -> Result<u8, Failure> {
+    // `stripe/price-mode: other-mode` is copied from a report, and a shell makes two words of it.
+    let name = command.name.join(" ");
+    terminal::print(&text(checks::ALL, &name, terminal)?)?;
+    Ok(exit::GO)
+}
+
+fn text(checks: &[Check], name: &str, terminal: Terminal) -> Result<String, Failure> {
+    let (name, code) = match name.split_once(':') {
+        Some((name, code)) => (name.trim(), Some(code.trim()).filter(|code| !code.is_empty())),
+        None => (name.trim(), None),
+    };
+    let found: Vec<&Check> = checks.iter().filter(|check| check.id == name || check.id().group() == name).collect();
+    match (found.as_slice(), code) {
+        ([], _) => Err(unknown(checks, name)),
+        ([check], Some(code)) if check.id == name => finding(check, code, terminal),
+        (_, Some(_)) => Err(Failure::Usage(format!("`{name}` is a group; a finding belongs to a check"))),
+        (found, None) => Ok(found.iter().map(|check| whole(check, terminal)).collect::<Vec<String>>().join("\n\n")),
+    }
+}
+
+/// All that there is to say about a check.
+fn whole(check: &Check, terminal: Terminal) -> String {
+    let mut text = head(check, terminal);
+    let body = check.documentation.trim_start().split_once('\n').map_or("", |(_, body)| body);
+    text.push_str(&documentation::render(body, terminal));
+    text
+}
+
+/// What there is to say about one finding of a check.
+fn finding(check: &Check, code: &str, terminal: Terminal) -> Result<String, Failure> {
+    let codes = check.codes();
+    if !codes.iter().any(|known| known == code) {
+        let known = codes.join(", ");
+        return Err(Failure::Usage(format!("{} has no finding `{code}`; it has {known}", check.id)));
+    }
+    let mut text = head(check, terminal);
+    let mentions = |line: &str| line.starts_with(&format!("- `{code}`"));
+    let findings = check.section("Findings").unwrap_or_default();
+    let mut lines = findings.lines().skip_while(|line| !mentions(line));
+    let mut described: Vec<&str> = lines.next().into_iter().collect();
+    described.extend(lines.take_while(|line| !line.starts_with("- ")));
+    text.push('\n');
+    text.push_str(&documentation::render(&described.join("\n"), terminal));
+    if let Some(mend) = check.section("How to mend it") {
+        text.push('\n');
+        text.push_str(&documentation::render(&format!("## How to mend it\n{mend}"), terminal));
+    }
+    Ok(text)
+}
+
+fn head(check: &Check, terminal: Terminal) -> String {
+    let mut text = format!("{}\n", terminal.strong(check.id));
+    text.push_str(&documentation::render(&format!("{}.", check.title()), terminal));
+    let need = match check.need {
+        Need::Required => "Required: unless it is seen to pass, the verdict is not GO.".to_owned(),
+        Need::Configured(what) => format!("Applies where the configuration has: {what}."),
+    };
+    text.push_str(&documentation::render(&need, terminal));
+    if !check.sends.is_empty() {
+        let _ = write!(text, "{}", documentation::render(&format!("Sends, beyond reads: {}.", check.sends), terminal));
+    }
+    text
+}
+
+fn unknown(checks: &[Check], name: &str) -> Failure {
+    let ids = checks.iter().map(|check| check.id.to_owned());
+    let groups = checks.iter().map(|check| check.id().group().to_owned());
+    let likeness = |known: &str| {
+        let short = known.rsplit('/').next().unwrap_or(known);
+        strsim::jaro_winkler(name, known).max(strsim::jaro_winkler(name, short))
+    };
+    let near = ids.chain(groups).map(|known| (likeness(&known), known)).filter(|(likeness, _)| *likeness > 0.75);
+    let nearest = near.max_by(|(left, _), (right, _)| left.total_cmp(right));
+    let hint = nearest.map_or_else(
+        || "`preflight list` names them all".to_owned(),
+        |(_, nearest)| format!("did you mean `{nearest}`?"),
+    );
+    Failure::Usage(format!("there is no check or group `{name}`; {hint}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TERMINAL: Terminal = Terminal { stdout_color: false, stderr_color: false, live: false, width: 80 };
+
+    fn checks() -> Vec<Check> {
+        let mut check = checks::ALL[0];
+        check.id = "stripe/price-mode";
+        check.need = Need::Required;
+        check.sends = "";
+        check.documentation = " Every price exists.\n\n ## Why it matters\n No price, no money.\n\n ## How it is verified\n \
+             It is asked for.\n\n ## Findings\n - `other-mode`: the price\n   is of the other mode.\n - `not-found`: there is \
+             none.\n\n ## How to mend it\n Copy the ID.\n";
+        vec![check]
+    }
+
+    fn explained(name: &str) -> String {
+        text(&checks(), name, TERMINAL).unwrap_or_else(|failure| failure.message(TERMINAL))
+    }
+
+    #[test]
+    fn a_check_is_explained_whole() {
+        let text = explained("stripe/price-mode");
+        for part in ["Every price exists.", "WHY IT MATTERS", "HOW IT IS VERIFIED", "other-mode", "HOW TO MEND IT"] {
+            assert!(text.contains(part), "{part}: {text}");
+        }
+    }
+
+    #[test]
+    fn a_group_is_explained_check_by_check() {
+        assert!(explained("stripe").contains("Copy the ID."));
+    }
+
+    #[test]
+    fn a_finding_is_explained_alone_with_its_mend() {
+        let text = explained("stripe/price-mode: other-mode");
+        assert!(text.contains("is of the other mode") && text.contains("Copy the ID."), "{text}");
+        assert!(!text.contains("not-found") && !text.contains("No price, no money"), "{text}");
+    }
+
+    #[test]
+    fn an_unknown_name_brings_the_nearest_known_one() {
+        assert!(explained("price-mod").contains("did you mean `stripe/price-mode`?"));
+        assert!(explained("stripes").contains("did you mean `stripe`?"));
+        assert!(explained("qqq").contains("`preflight list` names them all"));
+    }
+
+    #[test]
+    fn an_unknown_finding_brings_those_that_there_are() {
+        assert!(explained("stripe/price-mode: x").contains("has no finding `x`; it has other-mode, not-found"));
+    }
+}

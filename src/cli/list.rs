@@ -1,0 +1,55 @@
+//! `preflight list`.
+
+use preflight::check::{Check, Need};
+use preflight::checks;
+use preflight::report::paragraph::wrap;
+
+use super::exit::{self, Failure};
+use super::terminal::{self, Terminal};
+
+/// Prints every check.
+pub fn execute(terminal: Terminal) -> Result<u8, Failure> {
+    terminal::print(&text(checks::ALL, terminal))?;
+    Ok(exit::GO)
+}
+
+fn text(checks: &[Check], terminal: Terminal) -> String {
+    let mut text = String::new();
+    for group in checks.chunk_by(|left, right| left.id().group() == right.id().group()) {
+        if !text.is_empty() {
+            text.push('\n');
+        }
+        for check in group {
+            text.push_str(&entry(check, terminal));
+        }
+    }
+    text
+}
+
+fn entry(check: &Check, terminal: Terminal) -> String {
+    let need = match check.need {
+        Need::Required => "required".to_owned(),
+        Need::Configured(what) => format!("needs: {what}"),
+    };
+    let width = terminal.width.min(100);
+    let mut text = format!("{} ({need})\n", terminal.strong(check.id));
+    text.push_str(&wrap(check.title(), "    ", "    ", width));
+    if !check.sends.is_empty() {
+        text.push_str(&wrap(&format!("sends: {}", check.sends), "    ", "    ", width));
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_check_is_listed_with_what_it_needs_and_sends() {
+        let terminal = Terminal { stdout_color: false, stderr_color: false, live: false, width: 80 };
+        let mut check = checks::ALL[0];
+        (check.id, check.need, check.sends) = ("group/name", Need::Configured("frontend"), "1 event");
+        check.documentation = " The title.\n";
+        assert_eq!(entry(&check, terminal), "group/name (needs: frontend)\n    The title\n    sends: 1 event\n");
+    }
+}
