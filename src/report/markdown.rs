@@ -53,6 +53,9 @@ impl Page {
         if let Some(interruption) = report.interruption {
             self.paragraph(&format!("**{}**", markdown(outline::interruption(interruption))));
         }
+        if let Some(left_open) = &report.left_open {
+            self.paragraph(&format!("**{}**", markdown(left_open)));
+        }
         self.paragraph(&format!("Next: {}", markdown(&report.next_action())));
         let (mode, began, took) = (report.mode.word(), outline::began(report), outline::took(report.duration));
         self.paragraph(&format!(
@@ -105,14 +108,14 @@ impl Page {
         for evidence in &finding.evidence {
             let mut line = format!("- evidence: {}", code(&evidence.request));
             if let Some(status) = evidence.status {
-                line.push_str(&format!(" answered {status}"));
+                line.extend([" answered ", &status.to_string()]);
             }
             if let Some(id) = &evidence.request_id {
-                line.push_str(&format!(" (request id {})", code(id)));
+                line.extend([" (request id ", &code(id), ")"]);
             }
             let field = if evidence.field.is_empty() { String::new() } else { format!("{}: ", code(&evidence.field)) };
             if !(field.is_empty() && evidence.seen.is_empty()) {
-                line.push_str(&format!("; {field}{}", code(&evidence.seen)));
+                line.extend(["; ", &field, &code(&evidence.seen)]);
             }
             self.line(&line);
         }
