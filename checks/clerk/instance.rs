@@ -67,7 +67,8 @@ async fn run(world: &World, _: Deployment) -> Outcome {
             format!("{secret} and {publishable} are of different instances."),
             &format!("keys of the instance {}", instance.value.id),
             published.answer.evidence("keys[].kid", names.join(", ")),
-            Fix::new(format!("Copy {secret} and {publishable} from one instance.")).link(format!("{dashboard}api-keys")),
+            Fix::new(format!("Copy {secret} and {publishable} from one instance."))
+                .link(format!("{dashboard}api-keys")),
         )
         .into());
     }

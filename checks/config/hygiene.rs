@@ -31,8 +31,10 @@ check! {
 
 async fn run(world: &World, _: Deployment) -> Outcome {
     let variables = world.config().variables();
-    let findings: Vec<Finding> =
-        variables.iter().flat_map(|variable| variable.slips.iter().map(|slip| finding(world, variable, slip))).collect();
+    let findings: Vec<Finding> = variables
+        .iter()
+        .flat_map(|variable| variable.slips.iter().map(|slip| finding(world, variable, slip)))
+        .collect();
     let set = variables.iter().filter(|variable| variable.shown.is_some()).count();
     Ok(Verdict::of(findings, format!("{set} values are set, and each is whole and of its kind")))
 }
@@ -62,7 +64,13 @@ fn finding(world: &World, variable: &Described<'_>, slip: &Slip) -> Finding {
         message: format!("{name} {what}."),
         expected: kind.expected().to_owned(),
         actual: shown.clone(),
-        evidence: vec![Evidence { request: origin.to_string(), status: None, request_id: None, field: place, seen: shown }],
+        evidence: vec![Evidence {
+            request: origin.to_string(),
+            status: None,
+            request_id: None,
+            field: place,
+            seen: shown,
+        }],
         fix: Fix::new(fix).link(kind.page()),
     }
 }

@@ -43,7 +43,8 @@ async fn run(world: &World, offer: Offer<'_>) -> Outcome {
     if let Some(twin) = twin {
         return Ok(shared(world, &offer, &twin, &seen).into());
     }
-    let findings = slips(&offer, &seen.value).into_iter().map(|slip| finding(world, &offer, &seen.answer, slip)).collect();
+    let findings =
+        slips(&offer, &seen.value).into_iter().map(|slip| finding(world, &offer, &seen.answer, slip)).collect();
     let seen = format!("{} is {} a {}, on sale", seen.value.id, offer.price.money, offer.term());
     Ok(Verdict::of(findings, seen))
 }
@@ -70,7 +71,12 @@ async fn mistaken(world: &World, offer: &Offer<'_>, seen: &Seen<Price>) -> Resul
 
 fn shared(world: &World, offer: &Offer<'_>, other: &Offer<'_>, seen: &Seen<Price>) -> Finding {
     let name = &offer.price.price_id.name;
-    let message = format!("{} and {} use one price: {name} and {} are the same.", offer.label(), other.label(), other.price.price_id.name);
+    let message = format!(
+        "{} and {} use one price: {name} and {} are the same.",
+        offer.label(),
+        other.label(),
+        other.price.price_id.name
+    );
     Finding {
         code: "shared",
         severity: Severity::Failure,
@@ -78,7 +84,11 @@ fn shared(world: &World, offer: &Offer<'_>, other: &Offer<'_>, seen: &Seen<Price
         expected: "a price of its own for every tier".to_owned(),
         actual: seen.value.id.clone(),
         evidence: vec![seen.answer.evidence("id", seen.value.id.clone())],
-        fix: fix(world, offer, format!("Set {name} to the ID of the price of {} a {}.", offer.price.money, offer.term())),
+        fix: fix(
+            world,
+            offer,
+            format!("Set {name} to the ID of the price of {} a {}.", offer.price.money, offer.term()),
+        ),
     }
 }
 
@@ -107,10 +117,18 @@ struct Slip {
 
 fn slips(offer: &Offer<'_>, price: &Price) -> Vec<Slip> {
     let mut slips = Vec::new();
-    let mut slip = |code, field, expected: String, actual: String, more: String| slips.push(Slip { code, field, expected, actual, more });
+    let mut slip = |code, field, expected: String, actual: String, more: String| {
+        slips.push(Slip { code, field, expected, actual, more })
+    };
     match &price.product {
         PriceOf::Deleted { id, .. } => {
-            slip("product-archived", "product.deleted", "a product on sale".to_owned(), format!("{id} was deleted"), String::new());
+            slip(
+                "product-archived",
+                "product.deleted",
+                "a product on sale".to_owned(),
+                format!("{id} was deleted"),
+                String::new(),
+            );
         }
         PriceOf::Product(product) if !product.active => {
             let actual = format!("\"{}\" ({}) is archived", product.name, product.id);
@@ -119,13 +137,27 @@ fn slips(offer: &Offer<'_>, price: &Price) -> Vec<Slip> {
         PriceOf::Product(_) | PriceOf::Id(_) => {}
     }
     if !price.active {
-        slip("price-archived", "active", "a price on sale".to_owned(), format!("{} is archived", price.id), String::new());
+        slip(
+            "price-archived",
+            "active",
+            "a price on sale".to_owned(),
+            format!("{} is archived", price.id),
+            String::new(),
+        );
     }
     match &price.recurring {
-        None => slip("not-recurring", "type", format!("paid each {}", offer.term()), "paid once".to_owned(), String::new()),
+        None => {
+            slip("not-recurring", "type", format!("paid each {}", offer.term()), "paid once".to_owned(), String::new())
+        }
         Some(recurring) => {
             if recurring.usage_type != "licensed" {
-                slip("metered", "recurring.usage_type", "licensed".to_owned(), recurring.usage_type.clone(), String::new());
+                slip(
+                    "metered",
+                    "recurring.usage_type",
+                    "licensed".to_owned(),
+                    recurring.usage_type.clone(),
+                    String::new(),
+                );
             }
             let found = crate::world::subjects::term(&recurring.interval, recurring.interval_count);
             if found != offer.term() {
@@ -146,7 +178,9 @@ fn slips(offer: &Offer<'_>, price: &Price) -> Vec<Slip> {
 /// The commonest slip with an amount: cents taken for dollars, or the reverse.
 fn hundredfold(found: Option<i64>, wanted: i64) -> String {
     match found {
-        Some(found) if found == wanted * 100 => ", 100 times as much: was the amount entered in cents twice over?".to_owned(),
+        Some(found) if found == wanted * 100 => {
+            ", 100 times as much: was the amount entered in cents twice over?".to_owned()
+        }
         Some(found) if found * 100 == wanted => ", a hundredth of it: were cents entered for whole units?".to_owned(),
         _ => String::new(),
     }
@@ -173,7 +207,11 @@ fn finding(world: &World, offer: &Offer<'_>, answer: &Answer, slip: Slip) -> Fin
         "product-archived" | "price-archived" => {
             format!("Restore it on its page, or set {name} to a price that is on sale.")
         }
-        _ => format!("Add a price of {} a {} to the product, set {name} to its ID, and archive this one.", offer.price.money, offer.term()),
+        _ => format!(
+            "Add a price of {} a {} to the product, set {name} to its ID, and archive this one.",
+            offer.price.money,
+            offer.term()
+        ),
     };
     Finding {
         code,

@@ -54,22 +54,36 @@ async fn run(world: &World, _: Deployment) -> Outcome {
             Fix::new("Acknowledge first and work afterwards (ctx.waitUntil)."),
         ),
         Reception::Received { .. } => {
-            let seen = delivered.as_ref().map_or_else(|failure| failure.to_string(), |answer| format!("{} {}", answer.status, answer.excerpt()));
+            let seen = delivered
+                .as_ref()
+                .map_or_else(|failure| failure.to_string(), |answer| format!("{} {}", answer.status, answer.excerpt()));
             return Ok(Verdict::Pass(format!("a signed event is answered {seen}")));
         }
         Reception::TypeRefused => {
             let severity = if selects_more(world).await { Severity::Failure } else { Severity::Warning };
-            let message = "The Worker takes the signature and refuses an event type that it does not handle.".to_owned();
-            ("unhandled-type-refused", severity, message, Fix::new("Answer 200 to event types that are not handled: Stripe repeats what is refused for days."))
+            let message =
+                "The Worker takes the signature and refuses an event type that it does not handle.".to_owned();
+            (
+                "unhandled-type-refused",
+                severity,
+                message,
+                Fix::new("Answer 200 to event types that are not handled: Stripe repeats what is refused for days."),
+            )
         }
         Reception::SecretMismatch { white_space } => {
             let why = if *white_space { ": its copy holds white space" } else { "" };
-            let message = format!("The Worker refuses an event that is signed with {name}, as it refuses a forged one{why}.");
+            let message =
+                format!("The Worker refuses an event that is signed with {name}, as it refuses a forged one{why}.");
             let summary = format!(
                 "Reveal the signing secret of the endpoint for {} and set it both as {name} on the Worker and in the environment.",
                 world.config().webhook.url
             );
-            ("secret-mismatch", Severity::Failure, message, Fix::new(summary).command(put).link(world.stripe().dashboard("webhooks")))
+            (
+                "secret-mismatch",
+                Severity::Failure,
+                message,
+                Fix::new(summary).command(put).link(world.stripe().dashboard("webhooks")),
+            )
         }
         Reception::SecretMissing => (
             "secret-missing",
@@ -81,11 +95,18 @@ async fn run(world: &World, _: Deployment) -> Outcome {
             "sync-crypto",
             Severity::Failure,
             "The Worker verifies signatures synchronously, which Workers cannot do.".to_owned(),
-            Fix::new("Use `await stripe.webhooks.constructEventAsync(…)` with `Stripe.createSubtleCryptoProvider()`, and deploy."),
+            Fix::new(
+                "Use `await stripe.webhooks.constructEventAsync(…)` with `Stripe.createSubtleCryptoProvider()`, and deploy.",
+            ),
         ),
         Reception::ServerError => {
             let message = "The Worker breaks down on a correctly signed event.".to_owned();
-            ("server-error", Severity::Failure, message, Fix::new("See the exception in the Worker's log; its answer is quoted above.").command(logs))
+            (
+                "server-error",
+                Severity::Failure,
+                message,
+                Fix::new("See the exception in the Worker's log; its answer is quoted above.").command(logs),
+            )
         }
         Reception::TimedOut(after) => (
             "timeout",
@@ -101,7 +122,10 @@ async fn run(world: &World, _: Deployment) -> Outcome {
             "not-the-handler",
             Severity::Failure,
             "Something other than the webhook handler answers, with success, whatever is sent.".to_owned(),
-            Fix::new(format!("Route POST {} to the handler, ahead of the site's catch-all.", world.config().webhook.url.path())),
+            Fix::new(format!(
+                "Route POST {} to the handler, ahead of the site's catch-all.",
+                world.config().webhook.url.path()
+            )),
         ),
         Reception::UnexpectedAnswer => (
             "unexpected-answer",

@@ -58,22 +58,32 @@ async fn run(world: &World, _: Deployment) -> Outcome {
     };
     let (code, message, summary) = match obstacle {
         Obstacle::Hangs => return Err(NoAnswer::blocked("webhook/accepts-signed")),
-        Obstacle::Name(_) => {
-            ("dns", format!("{host} does not resolve."), format!("Add the DNS record or the custom domain for {host}, or mend worker.url."))
-        }
-        Obstacle::Refused => {
-            ("refused", format!("Nothing listens at {host}."), format!("Deploy the Worker to {host}, or mend worker.url."))
-        }
-        Obstacle::Unreachable(words) => {
-            ("unreachable", format!("No connection to {host} comes about: {words}."), format!("See why {host} does not answer."))
-        }
+        Obstacle::Name(_) => (
+            "dns",
+            format!("{host} does not resolve."),
+            format!("Add the DNS record or the custom domain for {host}, or mend worker.url."),
+        ),
+        Obstacle::Refused => (
+            "refused",
+            format!("Nothing listens at {host}."),
+            format!("Deploy the Worker to {host}, or mend worker.url."),
+        ),
+        Obstacle::Unreachable(words) => (
+            "unreachable",
+            format!("No connection to {host} comes about: {words}."),
+            format!("See why {host} does not answer."),
+        ),
         Obstacle::Certificate(trouble) => {
             let code = match trouble {
                 CertificateTrouble::Expired | CertificateTrouble::NotYetValid => "tls-expired",
                 CertificateTrouble::Host => "tls-host",
                 CertificateTrouble::Untrusted | CertificateTrouble::Other(_) => "tls-untrusted",
             };
-            (code, format!("The certificate of {host} {trouble}."), format!("Give {host} a certificate of a public authority, for that name."))
+            (
+                code,
+                format!("The certificate of {host} {trouble}."),
+                format!("Give {host} a certificate of a public authority, for that name."),
+            )
         }
         Obstacle::Redirect(to) => (
             "redirect",
@@ -88,18 +98,19 @@ async fn run(world: &World, _: Deployment) -> Outcome {
         Obstacle::BotChallenge => (
             "bot-challenge",
             format!("A bot challenge stands in front of {url}."),
-            format!("Skip the challenge for {} in the zone's security rules; Bot Fight Mode has to be off for it.", url.path()),
+            format!(
+                "Skip the challenge for {} in the zone's security rules; Bot Fight Mode has to be off for it.",
+                url.path()
+            ),
         ),
         Obstacle::NotFound => (
             "not-found",
             format!("{url} answers like a path that does not exist."),
             format!("Deploy the Worker with a route for POST {}, or mend webhook.url.", url.path()),
         ),
-        Obstacle::Method => (
-            "method",
-            format!("{url} does not allow POST."),
-            format!("Let the route {} handle POST.", url.path()),
-        ),
+        Obstacle::Method => {
+            ("method", format!("{url} does not allow POST."), format!("Let the route {} handle POST.", url.path()))
+        }
     };
     Ok(finding(&reach, code, Severity::Failure, message, summary).into())
 }
@@ -138,7 +149,9 @@ mod tests {
 
     #[tokio::test]
     async fn finds_what_is_wrong_with_a_certificate() {
-        for (name, code) in [("tls-expired", "tls-expired"), ("tls-self-signed", "tls-untrusted"), ("tls-wrong-host", "tls-host")] {
+        for (name, code) in
+            [("tls-expired", "tls-expired"), ("tls-self-signed", "tls-untrusted"), ("tls-wrong-host", "tls-host")]
+        {
             scenario(name).await.finds(CHECK, code);
         }
     }

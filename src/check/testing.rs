@@ -22,7 +22,7 @@ pub async fn report(sandbox: &Sandbox) -> Report {
     let journal = tempfile::tempdir().expect("a temporary folder");
     let options = world::Options {
         // Only where something hangs does anybody wait so long.
-        timeout: Duration::from_secs(2),
+        timeout: Duration::from_secs(4),
         backoff: Duration::from_millis(1),
         journal: journal.path().join("journal.jsonl"),
         ..world::Options::default()
@@ -76,9 +76,11 @@ impl TestRun {
 
     /// Every kind of failure, as `check: code`.
     pub fn failures(&self) -> Vec<String> {
-        let findings = self.report.checks.iter().flat_map(|check| check.findings.iter().map(move |found| (check, found)));
+        let findings =
+            self.report.checks.iter().flat_map(|check| check.findings.iter().map(move |found| (check, found)));
         let failures = findings.filter(|(_, found)| found.finding.severity == Severity::Failure);
-        let mut kinds: Vec<String> = failures.map(|(check, found)| format!("{}: {}", check.id, found.finding.code)).collect();
+        let mut kinds: Vec<String> =
+            failures.map(|(check, found)| format!("{}: {}", check.id, found.finding.code)).collect();
         kinds.dedup();
         kinds
     }
@@ -127,9 +129,18 @@ impl TestRun {
     pub fn told(&self) -> String {
         let mut told = format!("{}: {:?}\n", self.name, self.report.decision);
         for check in &self.report.checks {
-            let codes: Vec<String> =
-                check.findings.iter().map(|found| format!("{}: {}", found.finding.code, found.finding.message)).collect();
-            told += &format!("  {:8} {} {} {}\n", check.status.word(), check.id, codes.join(" | "), check.reasons.join(" | "));
+            let codes: Vec<String> = check
+                .findings
+                .iter()
+                .map(|found| format!("{}: {}", found.finding.code, found.finding.message))
+                .collect();
+            told += &format!(
+                "  {:8} {} {} {}\n",
+                check.status.word(),
+                check.id,
+                codes.join(" | "),
+                check.reasons.join(" | ")
+            );
         }
         told
     }

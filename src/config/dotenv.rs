@@ -102,8 +102,11 @@ fn fault(text: &str, line: &Range<usize>, error: &dotenvy::Error) -> Fault {
             .label("in this value")
             .help("single quotes keep every `\\` as it is");
     }
-    Fault::at(hidden, "something stands behind the value")
-        .label("expected the end of the line")
+    if rejected.rfind("${").is_some_and(|open| !rejected[open..].contains('}')) {
+        return Fault::at(hidden, "a `${` is opened and never closed").label("in this value");
+    }
+    Fault::at(hidden, "the line goes on behind its value")
+        .label("in this line")
         .help("a value with a space in it needs quotes")
 }
 
@@ -163,9 +166,10 @@ mod tests {
 
     #[test]
     fn every_bad_line_is_told() {
-        let rendered = rendered("A=planted one\nB=ok\nC=\"plan\\ted\"\n");
+        let rendered = rendered("A=planted one\nB=ok\nC=\"plan\\ted\"\nD=${planted\n");
         assert!(rendered.contains("needs quotes") && rendered.contains("`\\t` means nothing"), "{rendered}");
         assert!(rendered.contains(".env:1:3") && rendered.contains(".env:3:3"), "{rendered}");
+        assert!(rendered.contains("`${` is opened and never closed"), "{rendered}");
         assert!(!rendered.contains("planted") && !rendered.contains("plan\\"), "{rendered}");
     }
 }

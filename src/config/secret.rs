@@ -113,7 +113,7 @@ impl fmt::Debug for Secret {
 
 /// The mode that the prefix of a key names.
 pub(crate) fn mode_of(key: &str) -> Option<Mode> {
-    match key.splitn(3, '_').nth(1)? {
+    match key.split('_').nth(1)? {
         "live" => Some(Mode::Live),
         "test" => Some(Mode::Test),
         _ => None,

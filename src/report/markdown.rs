@@ -143,14 +143,14 @@ impl Page {
             let checks: Vec<String> = group.checks.iter().map(|id| code(id.as_str())).collect();
             let needed = if group.required { "" } else { " (not required)" };
             let reason = markdown(&group.reason);
-            self.line(&format!("- **{}**: {}{needed}. {reason}", group.status.word(), checks.join(", ")));
+            self.line(&format!("- **{}** {}{needed}: {reason}", group.status.word(), checks.join(", ")));
         }
         self.0.push('\n');
     }
 
     fn checklist(&mut self, answers: &[Answer<'_>]) {
         self.heading(2, "Launch checklist");
-        self.columns(&["", "line", "", "answered by"]);
+        self.columns(&["part", "line", "result", "answered by"]);
         let mut part = "";
         for answer in answers {
             let named = if answer.line.part == part { String::new() } else { format!("**{}**", answer.line.part) };
@@ -210,7 +210,7 @@ fn answered_by(answer: &Answer<'_>) -> String {
     }
     if !answer.absent.is_empty() {
         let absent: Vec<String> = answer.absent.iter().map(|id| code_cell(id)).collect();
-        parts.push(format!("this version has no {}", absent.join(", ")));
+        parts.push(format!("not in this version yet: {}", absent.join(", ")));
     }
     if !answer.line.by_hand.is_empty() {
         parts.push(format!("by hand: {}", answer.line.by_hand));

@@ -280,7 +280,7 @@ impl Page {
             if let Some(trouble) = &request.trouble {
                 words.extend([": ", &shown(trouble)]);
             }
-            self.text.push_str(&wrap(&words, &format!("{status:<6}"), &" ".repeat(6), self.width));
+            self.text.push_str(&wrap(&words, &format!("{status:<4} {took:>7}  "), &" ".repeat(14), self.width));
         }
     }
 

@@ -217,11 +217,15 @@ impl Report {
     /// What to do next, in one sentence.
     #[must_use]
     pub fn next_action(&self) -> String {
-        let failing = || self.checks.iter().filter(|check| check.status == Status::Fail).flat_map(|check| &check.findings);
+        let failing =
+            || self.checks.iter().filter(|check| check.status == Status::Fail).flat_map(|check| &check.findings);
         if let Some(first) = failing().find(|reported| reported.waived_by.is_none()) {
             return format!("{} Then: {}", first.finding.fix.summary, first.verify);
         }
-        let open = self.checks.iter().find(|check| check.required && matches!(check.status, Status::Unknown | Status::Skipped));
+        let open = self
+            .checks
+            .iter()
+            .find(|check| check.required && matches!(check.status, Status::Unknown | Status::Skipped));
         match (self.decision, open) {
             (Decision::Go, _) => "Nothing: every required check was seen to pass.".to_owned(),
             (_, Some(check)) => format!("See why {} could not be verified: {}", check.id, check.reasons.join(" ")),

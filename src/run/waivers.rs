@@ -16,7 +16,11 @@ pub(super) fn apply(waivers: &[Waiver], checks: &mut [CheckReport], now: Timesta
     let apply = |(index, waiver): (usize, &Waiver)| {
         let effect = if waiver.expires < today {
             WaiverEffect::Expired
-        } else if checks.iter_mut().filter(|check| check.id.as_str() == waiver.check).any(|check| cover(check, waiver, index)) {
+        } else if checks
+            .iter_mut()
+            .filter(|check| check.id.as_str() == waiver.check)
+            .any(|check| cover(check, waiver, index))
+        {
             WaiverEffect::Used
         } else {
             WaiverEffect::Unused

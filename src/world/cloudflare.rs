@@ -110,7 +110,12 @@ impl World {
             None => Vec::new(),
         };
         hosts.extend(self.config.webhook.hosts.iter().cloned());
-        hosts.extend([&self.config.webhook.url, &self.config.worker.url].into_iter().filter_map(Url::host_str).map(str::to_owned));
+        hosts.extend(
+            [&self.config.webhook.url, &self.config.worker.url]
+                .into_iter()
+                .filter_map(Url::host_str)
+                .map(str::to_owned),
+        );
         hosts
     }
 }
@@ -152,7 +157,11 @@ impl Cloudflare<'_> {
         hosts
     }
 
-    async fn get<T: for<'de> Deserialize<'de>>(self, path: &str, permission: &str) -> Result<Option<Seen<T>>, NoAnswer> {
+    async fn get<T: for<'de> Deserialize<'de>>(
+        self,
+        path: &str,
+        permission: &str,
+    ) -> Result<Option<Seen<T>>, NoAnswer> {
         let token = sound(&self.config.api_token)?;
         let account = sound(&self.config.account_id)?;
         let base = &self.config.api_base;
@@ -174,7 +183,9 @@ fn refused(answer: &Arc<Answer>, errors: &[ApiError], permission: &str) -> NoAns
     let said: Vec<String> = errors.iter().map(|error| format!("{} ({})", error.message, error.code)).collect();
     let said = if said.is_empty() { "no reason".to_owned() } else { said.join("; ") };
     let hint = match answer.status {
-        400 | 401 | 403 => format!(". Is the token right, and does it have the permission \"{permission}\" for this account?"),
+        400 | 401 | 403 => {
+            format!(". Is the token right, and does it have the permission \"{permission}\" for this account?")
+        }
         _ => String::new(),
     };
     NoAnswer::Unknown(format!("Cloudflare answered {} to {}: {said}{hint}", answer.status, answer.request))

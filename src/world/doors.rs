@@ -31,7 +31,13 @@ impl<'w> Reads<'w> {
     }
 
     /// Asks past the memo: for long lists that one check alone reads, so that their pages are not kept.
-    pub async fn get_unremembered(self, party: Party, url: Url, headers: HeaderMap, credential: Option<Credential>) -> Asked {
+    pub async fn get_unremembered(
+        self,
+        party: Party,
+        url: Url,
+        headers: HeaderMap,
+        credential: Option<Credential>,
+    ) -> Asked {
         self.0.ask(Ask { headers, credential, ..Ask::get(party, url) }).await
     }
 
@@ -117,8 +123,9 @@ impl LeaveNoTrace<'_> {
         })?;
         let mut ask = Ask::get(party, url);
         ask.method = Method::POST;
-        // A session cannot be asked for twice without making two.
-        ask.again = if step == Step::SignOut { Again::Always } else { Again::Never };
+        // A session cannot be asked for twice without making two. A ticket ends by itself, and buys one session however
+        // often it is handed in.
+        ask.again = if step == Step::Session { Again::Never } else { Again::Always };
         let (kind, body) = match body {
             Body::Json(body) => ("application/json", body.to_string().into_bytes()),
             Body::Form(pairs) => {

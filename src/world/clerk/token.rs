@@ -64,7 +64,8 @@ fn verified(token: &str, keys: &JwkSet, issuer: &str) -> Result<Claims, TokenSli
     let signature = |error: &dyn std::fmt::Display| TokenSlip::Signature(error.to_string());
     let header = decode_header(token).map_err(|error| signature(&error))?;
     let named = header.kid.unwrap_or_default();
-    let key = keys.find(&named).ok_or_else(|| TokenSlip::Signature(format!("no published key is called \"{named}\"")))?;
+    let key =
+        keys.find(&named).ok_or_else(|| TokenSlip::Signature(format!("no published key is called \"{named}\"")))?;
     let key = DecodingKey::from_jwk(key).map_err(|error| signature(&error))?;
     let mut validation = Validation::new(Algorithm::RS256);
     validation.validate_nbf = true;

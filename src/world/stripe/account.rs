@@ -1,7 +1,7 @@
 //! Whose key it is.
 
-use stripe_client_core::{RequestBuilder, StripeMethod, StripeRequest};
 use serde::Deserialize;
+use stripe_client_core::{RequestBuilder, StripeMethod, StripeRequest};
 use stripe_core::balance::RetrieveForMyAccountBalance;
 
 use super::super::subjects;
@@ -137,8 +137,11 @@ impl Stripe<'_> {
         let offer = subjects::offers(self.world).into_iter().next();
         needed.extend(offer.map(|offer| catalogue::retrieve_price(offer.id())));
         let asked = futures::future::join_all(needed.iter().map(|request| self.raw(request))).await;
-        let mut missing: Vec<String> =
-            asked.into_iter().filter_map(|asked| asked.ok()?.err()).filter_map(|refusal| refusal.permission()).collect();
+        let mut missing: Vec<String> = asked
+            .into_iter()
+            .filter_map(|asked| asked.ok()?.err())
+            .filter_map(|refusal| refusal.permission())
+            .collect();
         missing.sort();
         missing.dedup();
         missing

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use stripe_client_core::{RequestBuilder, StripeRequest};
 use serde::Deserialize;
+use stripe_client_core::{RequestBuilder, StripeRequest};
 use stripe_product::price::{ListPrice, RetrievePrice};
 use stripe_product::product::ListProduct;
 use stripe_shared::PriceType;

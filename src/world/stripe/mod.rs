@@ -9,16 +9,16 @@ mod refusal;
 
 use std::sync::Arc;
 
-use stripe_client_core::{RequestBuilder, StripeMethod};
 use reqwest::header::{HeaderMap, HeaderValue};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
+use stripe_client_core::{RequestBuilder, StripeMethod};
 
 use super::transport::{Answer, Credential, Party};
 use super::{NoAnswer, World, key_of_mode};
 use crate::config::{Mode, Secret, Variable};
 
-pub use account::{Account, Acceptance};
+pub use account::{Acceptance, Account};
 pub use catalogue::{Price, PriceOf, Product, Recurring};
 pub use endpoints::{Endpoint, EndpointKind};
 pub use portal::{PortalConfiguration, PortalFeatures};
@@ -160,7 +160,10 @@ impl<'w> Stripe<'w> {
                 return Ok(Listed { items, answer: Arc::clone(first) });
             }
             if is_empty {
-                return Err(NoAnswer::unknown(format!("Stripe said that {} has more, and gave nothing", first.request)));
+                return Err(NoAnswer::unknown(format!(
+                    "Stripe said that {} has more, and gave nothing",
+                    first.request
+                )));
             }
         }
         Err(NoAnswer::unknown(format!("a list of Stripe's has more than {MOST_PAGES} pages")))

@@ -1,10 +1,10 @@
 //! The customer portal's configurations.
 
-use stripe_client_core::{RequestBuilder, StripeRequest};
 use serde::Deserialize;
 use stripe_billing::billing_portal_configuration::{
     ListBillingPortalConfiguration, RetrieveBillingPortalConfiguration,
 };
+use stripe_client_core::{RequestBuilder, StripeRequest};
 
 use super::super::sound;
 use super::{Found, Listed, NoAnswer, Seen, Stripe, segment};

@@ -76,7 +76,8 @@ impl Refusal {
     #[must_use]
     pub fn other_mode(&self) -> Option<Mode> {
         let modes = [("test", Mode::Test), ("live", Mode::Live)];
-        let found = modes.iter().find(|(word, _)| self.message.contains(&format!("similar object exists in {word} mode")));
+        let found =
+            modes.iter().find(|(word, _)| self.message.contains(&format!("similar object exists in {word} mode")));
         found.map(|(_, mode)| *mode)
     }
 
@@ -91,7 +92,9 @@ impl Refusal {
     pub(super) fn unknown(&self) -> NoAnswer {
         let Self { status, message, request, .. } = self;
         NoAnswer::Unknown(match self.permission() {
-            Some(permission) => format!("the restricted Stripe key lacks the permission {permission}, which {request} needs"),
+            Some(permission) => {
+                format!("the restricted Stripe key lacks the permission {permission}, which {request} needs")
+            }
             None => format!("Stripe answered {status} to {request}: {message}"),
         })
     }

@@ -114,13 +114,18 @@ impl Webhook<'_> {
         if text.contains("Timestamp outside the tolerance zone") {
             return Err(self.clocks_differ(answer));
         }
-        let (wrong, unsigned) = futures::join!(self.deliver(Delivery::WrongSignature), self.deliver(Delivery::Unsigned));
+        let (wrong, unsigned) =
+            futures::join!(self.deliver(Delivery::WrongSignature), self.deliver(Delivery::Unsigned));
         let (wrong, unsigned) = (wrong?.ok(), unsigned?.ok());
         let breaks = |other: &Option<Arc<Answer>>| other.as_ref().is_some_and(|other| other.status >= 500);
         if answer.status >= 500 {
             // Without a signature it refuses, with any signature it breaks: it has nothing to compare it with.
             let only_with_signature = breaks(&wrong) && !breaks(&unsigned);
-            return Ok(if only_with_signature || names_missing_secret(&text) { Reception::SecretMissing } else { Reception::ServerError });
+            return Ok(if only_with_signature || names_missing_secret(&text) {
+                Reception::SecretMissing
+            } else {
+                Reception::ServerError
+            });
         }
         let like_forged = wrong.is_some_and(|wrong| wrong.status == answer.status && words(&wrong) == words(answer));
         Ok(if like_forged { mismatch(answer) } else { Reception::TypeRefused })
@@ -170,5 +175,6 @@ fn names_missing_secret(text: &str) -> bool {
 /// The words of an answer without what differs from one event to the next.
 fn words(answer: &Answer) -> String {
     let changing = Regex::new(r"evt_\w+|\b[0-9a-f]{8,}\b|\d+");
-    changing.map_or_else(|_| answer.text().into_owned(), |changing| changing.replace_all(&answer.text(), "#").into_owned())
+    changing
+        .map_or_else(|_| answer.text().into_owned(), |changing| changing.replace_all(&answer.text(), "#").into_owned())
 }

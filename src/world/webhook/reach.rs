@@ -117,7 +117,9 @@ impl Webhook<'_> {
             }
         };
         if !self.world.is_online().await {
-            return Err(NoAnswer::Unknown(format!("{failure}; and no provider could be reached from this machine either")));
+            return Err(NoAnswer::Unknown(format!(
+                "{failure}; and no provider could be reached from this machine either"
+            )));
         }
         let shown = match &obstacle {
             Obstacle::Certificate(_) => self.world.reads().certificate(url).await,
@@ -141,7 +143,8 @@ impl Webhook<'_> {
 }
 
 fn obstacle(answer: &Answer) -> Option<Obstacle> {
-    let clerk = ["x-clerk-auth-reason", "x-clerk-auth-status"].into_iter().find_map(|name| Some((name, answer.header(name)?)));
+    let clerk =
+        ["x-clerk-auth-reason", "x-clerk-auth-status"].into_iter().find_map(|name| Some((name, answer.header(name)?)));
     if let (Some((name, value)), 300..=399 | 401 | 403 | 404) = (clerk, answer.status) {
         return Some(Obstacle::LoginWall(format!("{name}: {value}")));
     }
@@ -151,7 +154,11 @@ fn obstacle(answer: &Answer) -> Option<Obstacle> {
     match answer.status {
         300..=399 => {
             let location = answer.header("location").unwrap_or("nowhere").to_owned();
-            Some(if is_sign_in(&location) { Obstacle::LoginWall(format!("Location: {location}")) } else { Obstacle::Redirect(location) })
+            Some(if is_sign_in(&location) {
+                Obstacle::LoginWall(format!("Location: {location}"))
+            } else {
+                Obstacle::Redirect(location)
+            })
         }
         401 if answer.header("www-authenticate").is_some_and(|asked| asked.starts_with("Basic")) => {
             Some(Obstacle::LoginWall("WWW-Authenticate: Basic".to_owned()))
@@ -163,7 +170,11 @@ fn obstacle(answer: &Answer) -> Option<Obstacle> {
 }
 
 /// A catch-all that refuses everybody: it answers here as it answers where nothing is, with and without a signature.
-fn same_as_nowhere(answer: &Answer, nowhere: &Result<Delivered, NoAnswer>, signed: Option<&Answer>) -> Option<Obstacle> {
+fn same_as_nowhere(
+    answer: &Answer,
+    nowhere: &Result<Delivered, NoAnswer>,
+    signed: Option<&Answer>,
+) -> Option<Obstacle> {
     let Ok(Ok(nowhere)) = nowhere else { return None };
     let alike = |other: &Answer| other.status == answer.status && other.body == answer.body;
     let refuses = matches!(answer.status, 401 | 403) && !answer.text().to_lowercase().contains("signature");
@@ -194,7 +205,8 @@ fn is_sign_in(location: &str) -> bool {
 /// Whether an answer is a page for people.
 pub(super) fn is_page(answer: &Answer) -> bool {
     let kind = answer.header("content-type").unwrap_or_default();
-    kind.starts_with("text/html") || answer.text().trim_start().get(..9).is_some_and(|start| start.eq_ignore_ascii_case("<!doctype"))
+    kind.starts_with("text/html")
+        || answer.text().trim_start().get(..9).is_some_and(|start| start.eq_ignore_ascii_case("<!doctype"))
 }
 
 fn validity(der: &[u8], now: jiff::Timestamp) -> Option<Validity> {
@@ -208,9 +220,14 @@ fn validity(der: &[u8], now: jiff::Timestamp) -> Option<Validity> {
 fn describe(der: &[u8]) -> Option<String> {
     let (_, certificate) = x509_parser::parse_x509_certificate(der).ok()?;
     let names = certificate.subject_alternative_name().ok().flatten();
-    let names: Vec<String> = names.iter().flat_map(|names| &names.value.general_names).map(ToString::to_string).collect();
+    let names: Vec<String> =
+        names.iter().flat_map(|names| &names.value.general_names).map(ToString::to_string).collect();
     let names = if names.is_empty() { certificate.subject().to_string() } else { names.join(", ") };
-    Some(format!("it names {names}, is signed by {} and ends on {}", certificate.issuer(), certificate.validity().not_after))
+    Some(format!(
+        "it names {names}, is signed by {} and ends on {}",
+        certificate.issuer(),
+        certificate.validity().not_after
+    ))
 }
 
 impl Reception {
