@@ -93,10 +93,9 @@ pub fn seen(check: &CheckReport) -> String {
         codes.collect::<Vec<String>>().join(", ")
     };
     match check.status {
-        Status::Fail | Status::Warn => codes(),
-        Status::Unknown | Status::Skipped | Status::NotApplicable => why(check),
         Status::Waived if check.findings.is_empty() => why(check),
-        Status::Waived => codes(),
+        Status::Fail | Status::Warn | Status::Waived => codes(),
+        Status::Unknown | Status::Skipped | Status::NotApplicable => why(check),
         Status::Pass | Status::Flaky => check.seen.join("; "),
     }
 }
