@@ -119,7 +119,7 @@ fn slips(offer: &Offer<'_>, price: &Price) -> Vec<Slip> {
     let on_sale = || "on sale".to_owned();
     match &price.product {
         PriceOf::Deleted { id, .. } => {
-            slip("product-archived", "product.deleted", on_sale(), format!("{id} was deleted"))
+            slip("product-archived", "product.deleted", on_sale(), format!("{id} was deleted"));
         }
         PriceOf::Product(product) if !product.active => {
             let actual = format!("\"{}\" ({}) is archived", product.name, product.id);
