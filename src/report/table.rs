@@ -269,8 +269,7 @@ impl Page {
         for request in requests {
             let status = request.status.map_or_else(|| "none".to_owned(), |status| status.to_string());
             let took = outline::took(request.duration);
-            let mut words =
-                format!("{took:>7} {}: {} {}", request.provider, shown(&request.method), shown(&request.path));
+            let mut words = format!("{}: {} {}", request.provider, shown(&request.method), shown(&request.path));
             if let Some(id) = &request.request_id {
                 words.extend([" (", &shown(id), ")"]);
             }
