@@ -90,7 +90,7 @@ impl Page {
             self.finding(found);
             let is_last_of_check = findings.get(at + 1).is_none_or(|next| next.check.id != found.check.id);
             if is_last_of_check && !found.check.reasons.is_empty() {
-                self.paragraph(&format!("Besides: {}", markdown(&found.check.reasons.join(" "))));
+                self.paragraph(&format!("Besides: {}", markdown(&outline::sentences(&found.check.reasons))));
             }
         }
     }

@@ -111,7 +111,7 @@ impl Page {
             self.finding(status, finding);
             let is_last_of_check = found.get(at + 1).is_none_or(|next| next.check.id != finding.check.id);
             if is_last_of_check && !finding.check.reasons.is_empty() {
-                self.labelled("besides", &shown(&finding.check.reasons.join(" ")));
+                self.labelled("besides", &shown(&outline::sentences(&finding.check.reasons)));
             }
         }
     }
@@ -208,14 +208,20 @@ impl Page {
         let times = report.checks.iter().map(|check| outline::took(check.duration).len()).max().unwrap_or(0);
         // Two blanks are before each column, and the longest word for a status has seven letters.
         let seen = self.style.width.min(GRID).saturating_sub(2 + 7 + 2 + names + 2 + 2 + times).max(12);
-        let longest = if self.style.verbose > 0 { usize::MAX } else { seen * 4 };
+        let verbose = self.style.verbose;
+        let longest = |check: &CheckReport| match check.status {
+            // It stands above in full.
+            Status::Unknown | Status::Skipped => seen,
+            _ if verbose > 0 => usize::MAX,
+            _ => seen * 4,
+        };
         for group in report.checks.chunk_by(|left, right| left.id.group() == right.id.group()) {
             let heading = group.first().map(|check| shown(check.id.group())).unwrap_or_default();
             self.text.push_str(&self.style.ink(&heading, Ink::Faint));
             self.text.push('\n');
             let mut rows = Builder::default();
             for check in group {
-                let text = cut(&shown(&outline::seen(check)), longest);
+                let text = cut(&shown(&outline::seen(check)), longest(check) - 1);
                 let (text, time) = (wrap(&text, "", "", seen), format!("{:>times$}", outline::took(check.duration)));
                 rows.push_record([check.status.word().to_owned(), name(check), text.trim_end().to_owned(), time]);
             }
@@ -269,8 +275,7 @@ impl Page {
         for request in requests {
             let status = request.status.map_or_else(|| "none".to_owned(), |status| status.to_string());
             let took = outline::took(request.duration);
-            let mut words =
-                format!("{took:>7} {}: {} {}", request.provider, shown(&request.method), shown(&request.path));
+            let mut words = format!("{}: {} {}", request.provider, shown(&request.method), shown(&request.path));
             if let Some(id) = &request.request_id {
                 words.extend([" (", &shown(id), ")"]);
             }

@@ -217,6 +217,7 @@ pub(super) struct Transport {
     ends: Option<Instant>,
     retries: u32,
     backoff: Duration,
+    offline: bool,
 }
 
 /// Longer than this nobody waits for a provider to calm down.
@@ -240,6 +241,7 @@ impl Transport {
             ends: options.deadline.map(|deadline| Instant::now() + deadline),
             retries: options.retries,
             backoff: options.backoff,
+            offline: options.offline,
         })
     }
 
@@ -267,11 +269,19 @@ impl Transport {
 
     /// The certificate that `host` shows, in DER, whether it can be trusted or not. Sends nothing of worth.
     pub async fn certificate(&self, url: &Url) -> Option<Vec<u8>> {
+        if self.offline {
+            return None;
+        }
         let request = self.clients.trusting.head(url.clone()).timeout(self.timeout).send();
         answer::certificate_of(&request.await.ok()?)
     }
 
     async fn send(&self, ask: Ask) -> Asked {
+        if self.offline {
+            // Not in the log, which is of requests that were made.
+            let failure = Failure { party: ask.party, request: ask.line(), trouble: Trouble::Offline, attempts: 0 };
+            return Err(Arc::new(failure));
+        }
         let attempts = AtomicU32::new(0);
         let attempt = || async {
             attempts.fetch_add(1, Ordering::Relaxed);
