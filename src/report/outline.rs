@@ -79,7 +79,20 @@ pub fn why(check: &CheckReport) -> String {
         let blockers: Vec<&str> = check.blocked_by.iter().map(CheckId::as_str).collect();
         return format!("blocked by {}", blockers.join(", "));
     }
-    check.reasons.join(" ")
+    sentences(&check.reasons)
+}
+
+/// Several reasons as one text. Some are sentences, some are fragments that would run into each other.
+#[must_use]
+pub fn sentences(reasons: &[String]) -> String {
+    let mut text = String::new();
+    for reason in reasons {
+        if !text.is_empty() {
+            text.push_str(if text.ends_with(['.', '!', '?']) { " " } else { "; " });
+        }
+        text.push_str(reason);
+    }
+    text
 }
 
 /// What was seen, for a line of a list: the codes of what is wrong, else the reason, else what a pass looked at.
@@ -93,10 +106,9 @@ pub fn seen(check: &CheckReport) -> String {
         codes.collect::<Vec<String>>().join(", ")
     };
     match check.status {
-        Status::Fail | Status::Warn => codes(),
-        Status::Unknown | Status::Skipped | Status::NotApplicable => why(check),
         Status::Waived if check.findings.is_empty() => why(check),
-        Status::Waived => codes(),
+        Status::Fail | Status::Warn | Status::Waived => codes(),
+        Status::Unknown | Status::Skipped | Status::NotApplicable => why(check),
         Status::Pass | Status::Flaky => check.seen.join("; "),
     }
 }
@@ -225,6 +237,13 @@ mod tests {
         let mut check = sample::check("worker/checkout", Status::Skipped);
         check.blocked_by = vec![CheckId::new("stripe/price-mode")];
         assert_eq!(why(&check), "blocked by stripe/price-mode");
+    }
+
+    #[test]
+    fn fragments_do_not_run_into_each_other() {
+        let text = |reasons: &[&str]| sentences(&reasons.iter().map(|reason| (*reason).to_owned()).collect::<Vec<_>>());
+        assert_eq!(text(&["tier a: no answer", "tier b: no answer"]), "tier a: no answer; tier b: no answer");
+        assert_eq!(text(&["No answer.", "No right."]), "No answer. No right.");
     }
 
     #[test]

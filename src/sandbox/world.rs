@@ -56,7 +56,7 @@ impl World {
             .map_err(|error| Error::Document(format!("cloudflare.wrangler: {error}")))
     }
 
-    /// What is on the script that answers under the Worker's name.
+    /// What the Worker has of all that was put somewhere.
     pub(super) fn deployed(&self) -> BTreeMap<String, String> {
         self.cloudflare.deployed(&self.bindings)
     }
@@ -67,12 +67,13 @@ impl World {
         let clerk = clerk::Clerk::new(self.clerk.clone(), Arc::clone(effects));
         // The Worker's own calls do not come through our doors: trouble on the way from here is no trouble of its own.
         let outside = Outside { stripe: stripe.clone(), clerk: clerk::backend(Arc::clone(&clerk)) };
+        let bindings = self.deployed();
         Ok(Each::from([
             (Provider::Stripe.word(), stripe),
             (Provider::Clerk.word(), clerk::backend(Arc::clone(&clerk))),
             (Provider::ClerkFrontend.word(), clerk::frontend_api(clerk)),
             (Provider::Cloudflare.word(), cloudflare::router(self.cloudflare.clone(), self.bindings.clone())),
-            (Provider::Worker.word(), worker::router(self.worker.clone(), self.deployed(), outside)),
+            (Provider::Worker.word(), worker::router(self.worker.clone(), bindings, outside)),
             (Provider::Frontend.word(), frontend::router(self.frontend.clone())),
         ]))
     }

@@ -51,7 +51,7 @@ impl<'w> Reads<'w> {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Probes<'w>(&'w Transport);
 
-impl<'w> Probes<'w> {
+impl Probes<'_> {
     /// Sends `body` to the Worker, once in a run for each `key`.
     pub async fn post(self, key: &str, url: Url, headers: &[(&'static str, String)], body: Vec<u8>) -> Asked {
         let mut ask = Ask::get(Party::Worker, url);

@@ -179,6 +179,25 @@ fn a_stopped_run_says_so_at_the_top() {
 }
 
 #[test]
+fn what_could_not_be_ended_stands_at_the_top() {
+    let mut report = sample::go();
+    report.left_open = Some("The canary is still signed in.".to_owned());
+    let text = plain(&report, 80);
+    assert!(text.lines().take(4).any(|line| line == "The canary is still signed in."), "{text}");
+}
+
+#[test]
+fn a_time_stands_at_the_right_edge_in_every_group() {
+    let mut report = sample::go();
+    report.checks[0].duration = std::time::Duration::from_secs(72);
+    let text = plain(&report, 80);
+    let table = text.split("ALL CHECKS").nth(1).unwrap();
+    let ends: Vec<usize> =
+        table.lines().filter(|line| line.contains(" ms") || line.contains(" min")).map(str::len).collect();
+    assert_eq!(ends, [80; 4], "{text}");
+}
+
+#[test]
 fn a_failing_check_that_could_not_judge_all_says_so() {
     let mut report = sample::no_go();
     report.checks[2].reasons.push("Tier enterprise could not be judged.".to_owned());

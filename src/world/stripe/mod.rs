@@ -84,7 +84,7 @@ impl World {
     }
 }
 
-impl<'w> Stripe<'w> {
+impl Stripe<'_> {
     /// Whether Stripe answers at all, whatever it answers.
     pub(super) async fn reachable(self) -> bool {
         let Ok(key) = key_of_mode(self.key, self.mode) else { return false };

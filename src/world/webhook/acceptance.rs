@@ -112,7 +112,7 @@ impl Webhook<'_> {
             return Ok(Reception::SyncCrypto);
         }
         if text.contains("Timestamp outside the tolerance zone") {
-            return Err(self.clocks_differ(answer));
+            return Err(clocks_differ(answer));
         }
         let (wrong, unsigned) =
             futures::join!(self.deliver(Delivery::WrongSignature), self.deliver(Delivery::Unsigned));
@@ -141,15 +141,6 @@ impl Webhook<'_> {
         }
     }
 
-    fn clocks_differ(self, answer: &Answer) -> NoAnswer {
-        let here = jiff::Timestamp::now();
-        let apart = answer.date().map(|there| (here.as_second() - there.as_second()).abs());
-        NoAnswer::Unknown(format!(
-            "the Worker says that an event signed a moment ago is too old: this machine's clock and the Worker's are {} s apart",
-            apart.map_or_else(|| "some".to_owned(), |seconds| seconds.to_string())
-        ))
-    }
-
     /// Whether an answer holds what `webhook.expect` says, whatever its content type: Workers of this stack send JSON as
     /// `text/plain` (facts.md, part F).
     pub(super) fn is_expected(self, answer: &Answer) -> bool {
@@ -160,6 +151,15 @@ impl Webhook<'_> {
         let Ok(Value::Object(found)) = serde_json::from_slice(&answer.body) else { return false };
         expected.iter().all(|(key, value)| found.get(key) == Some(value))
     }
+}
+
+fn clocks_differ(answer: &Answer) -> NoAnswer {
+    let here = jiff::Timestamp::now();
+    let apart = answer.date().map(|there| (here.as_second() - there.as_second()).abs());
+    NoAnswer::Unknown(format!(
+        "the Worker says that an event signed a moment ago is too old: this machine's clock and the Worker's are {} s apart",
+        apart.map_or_else(|| "some".to_owned(), |seconds| seconds.to_string())
+    ))
 }
 
 fn mismatch(answer: &Answer) -> Reception {
