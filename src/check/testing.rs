@@ -47,7 +47,7 @@ impl TestRun {
 
     /// The line of one check.
     pub fn line(&self, check: Check) -> &CheckReport {
-        self.report.checks.iter().find(|report| report.id == check.id()).expect("a registered check")
+        self.report.checks.iter().find(|report| report.id == check.id).expect("a registered check")
     }
 
     /// `check` fails with `code` and nothing else fails.
@@ -58,7 +58,7 @@ impl TestRun {
     /// `check` warns of `code`, and nothing fails.
     pub fn warns(&self, check: Check, code: &str) {
         assert_eq!(self.failures(), Vec::<String>::new(), "{}", self.told());
-        let codes: Vec<&str> = self.line(check).findings.iter().map(|reported| reported.finding.code).collect();
+        let codes: Vec<&str> = self.line(check.clone()).findings.iter().map(|reported| reported.finding.code).collect();
         assert!(codes.contains(&code), "{} has {codes:?}\n{}", check.id, self.told());
     }
 
@@ -76,9 +76,11 @@ impl TestRun {
 
     /// Every kind of failure, as `check: code`.
     pub fn failures(&self) -> Vec<String> {
-        let findings = self.report.checks.iter().flat_map(|check| check.findings.iter().map(move |found| (check, found)));
+        let findings =
+            self.report.checks.iter().flat_map(|check| check.findings.iter().map(move |found| (check, found)));
         let failures = findings.filter(|(_, found)| found.finding.severity == Severity::Failure);
-        let mut kinds: Vec<String> = failures.map(|(check, found)| format!("{}: {}", check.id, found.finding.code)).collect();
+        let mut kinds: Vec<String> =
+            failures.map(|(check, found)| format!("{}: {}", check.id, found.finding.code)).collect();
         kinds.dedup();
         kinds
     }
@@ -127,9 +129,18 @@ impl TestRun {
     pub fn told(&self) -> String {
         let mut told = format!("{}: {:?}\n", self.name, self.report.decision);
         for check in &self.report.checks {
-            let codes: Vec<String> =
-                check.findings.iter().map(|found| format!("{}: {}", found.finding.code, found.finding.message)).collect();
-            told += &format!("  {:8} {} {} {}\n", check.status.word(), check.id, codes.join(" | "), check.reasons.join(" | "));
+            let codes: Vec<String> = check
+                .findings
+                .iter()
+                .map(|found| format!("{}: {}", found.finding.code, found.finding.message))
+                .collect();
+            told += &format!(
+                "  {:8} {} {} {}\n",
+                check.status.word(),
+                check.id,
+                codes.join(" | "),
+                check.reasons.join(" | ")
+            );
         }
         told
     }

@@ -6,6 +6,7 @@
 
 mod clerk;
 mod cloudflare;
+mod configured;
 mod doors;
 mod journal;
 mod plan_value;
@@ -182,7 +183,10 @@ pub(crate) fn sound<T>(variable: &Variable<T>) -> Result<&T, NoAnswer> {
 ///
 /// # Errors
 /// Blocked by `config/hygiene` or `config/modes` where it is not.
-pub(crate) fn key_of_mode<'v>(variable: &'v Variable<Secret>, mode: crate::config::Mode) -> Result<&'v Secret, NoAnswer> {
+pub(crate) fn key_of_mode<'v>(
+    variable: &'v Variable<Secret>,
+    mode: crate::config::Mode,
+) -> Result<&'v Secret, NoAnswer> {
     let key = sound(variable)?;
     if key.mode().is_some_and(|found| found != mode) {
         return Err(NoAnswer::blocked("config/modes"));

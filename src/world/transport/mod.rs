@@ -103,6 +103,8 @@ pub enum Party {
     Worker,
     /// The frontend: it is judged.
     Frontend,
+    /// Whom a `[[probe]]` of the configuration asks: it is judged.
+    Elsewhere,
 }
 
 impl Party {
@@ -116,6 +118,7 @@ impl Party {
             Self::Cloudflare => "cloudflare",
             Self::Worker => "worker",
             Self::Frontend => "frontend",
+            Self::Elsewhere => "elsewhere",
         }
     }
 
@@ -129,6 +132,7 @@ impl Party {
             Self::Cloudflare => "Cloudflare",
             Self::Worker => "the Worker",
             Self::Frontend => "the frontend",
+            Self::Elsewhere => "the address of a probe",
         }
     }
 }
@@ -174,7 +178,15 @@ pub(super) struct Ask {
 impl Ask {
     /// A GET, which may be made again.
     pub fn get(party: Party, url: Url) -> Self {
-        Self { party, method: Method::GET, url, headers: HeaderMap::new(), body: None, credential: None, again: Again::Always }
+        Self {
+            party,
+            method: Method::GET,
+            url,
+            headers: HeaderMap::new(),
+            body: None,
+            credential: None,
+            again: Again::Always,
+        }
     }
 
     /// The request in a line, as reports show it.
@@ -329,7 +341,8 @@ impl Transport {
             headers.insert(AUTHORIZATION, bearer);
         }
         let _permit = self.limits.admit(ask.party).await;
-        let left = self.ends.map_or(self.timeout, |ends| ends.saturating_duration_since(Instant::now()).min(self.timeout));
+        let left =
+            self.ends.map_or(self.timeout, |ends| ends.saturating_duration_since(Instant::now()).min(self.timeout));
         if left.is_zero() {
             return Err(Trouble::Deadline);
         }
