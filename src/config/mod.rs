@@ -277,6 +277,12 @@ impl Probe {
         let words = self.name.split(|letter: char| !letter.is_alphanumeric()).filter(|word| !word.is_empty());
         words.map(str::to_lowercase).collect::<Vec<_>>().join("-")
     }
+
+    /// Whether its request changes nothing, by HTTP's own rules.
+    #[must_use]
+    pub fn is_read(&self) -> bool {
+        matches!(self.method.as_str(), "GET" | "HEAD" | "OPTIONS")
+    }
 }
 
 /// What a [`Probe`] must be answered with.

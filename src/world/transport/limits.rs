@@ -17,6 +17,7 @@ pub(super) struct Limits {
     cloudflare: DefaultDirectRateLimiter,
     worker: DefaultDirectRateLimiter,
     frontend: DefaultDirectRateLimiter,
+    elsewhere: DefaultDirectRateLimiter,
     under_way: Semaphore,
 }
 
@@ -40,6 +41,7 @@ impl Limits {
             cloudflare: limiter(2, 20),
             worker: limiter(10, 20),
             frontend: limiter(20, 40),
+            elsewhere: limiter(5, 10),
             under_way: Semaphore::new(concurrency.max(1)),
         }
     }
@@ -53,6 +55,7 @@ impl Limits {
             Party::Cloudflare => &self.cloudflare,
             Party::Worker => &self.worker,
             Party::Frontend => &self.frontend,
+            Party::Elsewhere => &self.elsewhere,
         };
         limiter.until_ready().await;
         self.under_way.acquire().await.ok()

@@ -103,6 +103,8 @@ pub enum Party {
     Worker,
     /// The frontend: it is judged.
     Frontend,
+    /// Whom a `[[probe]]` of the configuration asks: it is judged.
+    Elsewhere,
 }
 
 impl Party {
@@ -116,6 +118,7 @@ impl Party {
             Self::Cloudflare => "cloudflare",
             Self::Worker => "worker",
             Self::Frontend => "frontend",
+            Self::Elsewhere => "elsewhere",
         }
     }
 
@@ -129,6 +132,7 @@ impl Party {
             Self::Cloudflare => "Cloudflare",
             Self::Worker => "the Worker",
             Self::Frontend => "the frontend",
+            Self::Elsewhere => "the address of a probe",
         }
     }
 }
