@@ -18,9 +18,12 @@ pub const ALL: &[Check] = &[
     config::modes::CHECK,
     stripe::secret_key::CHECK,
     stripe::account::CHECK,
+    stripe::publishable_key::CHECK,
     stripe::price_mode::CHECK,
     stripe::price_terms::CHECK,
     stripe::product_metadata::CHECK,
+    stripe::catalogue::CHECK,
+    stripe::test_parity::CHECK,
     worker::secrets::CHECK,
     webhook::endpoint::CHECK,
     webhook::events::CHECK,
@@ -34,6 +37,8 @@ pub const ALL: &[Check] = &[
     clerk::plan_claim::CHECK,
     clerk::metadata::CHECK,
     portal::configuration::CHECK,
+    portal::features::CHECK,
+    portal::plan_change::CHECK,
     manual::webhook_alerts::CHECK,
 ];
 

@@ -40,7 +40,7 @@ pub use publishable::frontend_api_of;
 pub use redactor::Redactor;
 pub use schema::schema;
 pub use secret::Secret;
-pub(crate) use secret::mode_of;
+pub(crate) use secret::{account_of, mode_of};
 pub use source::Text;
 pub use values::{Origin, Values};
 pub use variable::{Described, Kind, Slip, Variable};

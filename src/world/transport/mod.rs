@@ -93,6 +93,8 @@ pub struct Resolve {
 pub enum Party {
     /// Stripe's API.
     Stripe,
+    /// Stripe's API, asked about the test mode that a live one is compared with: it has limits of its own.
+    StripeTest,
     /// Clerk's backend API.
     Clerk,
     /// Clerk's frontend API on the customer's own domain: it is judged.
@@ -113,6 +115,7 @@ impl Party {
     pub const fn word(self) -> &'static str {
         match self {
             Self::Stripe => "stripe",
+            Self::StripeTest => "stripe-test",
             Self::Clerk => "clerk",
             Self::ClerkDomain => "clerk-domain",
             Self::Cloudflare => "cloudflare",
@@ -126,7 +129,7 @@ impl Party {
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
-            Self::Stripe => "Stripe",
+            Self::Stripe | Self::StripeTest => "Stripe",
             Self::Clerk => "Clerk",
             Self::ClerkDomain => "Clerk's frontend API",
             Self::Cloudflare => "Cloudflare",
