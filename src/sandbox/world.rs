@@ -35,7 +35,7 @@ impl World {
         Ok(Self {
             environment: parts.take("environment")?,
             network: parts.take("network")?,
-            configuration: parts.take("configuration")?,
+            configuration: parts.table("configuration")?,
             stripe: parts.take("stripe")?,
             clerk: parts.take("clerk")?,
             cloudflare: parts.take("cloudflare")?,
@@ -84,8 +84,20 @@ struct Parts(Value);
 
 impl Parts {
     fn take<T: for<'de> Deserialize<'de>>(&mut self, part: &str) -> Result<T, Error> {
+        read(part, self.value(part)?)
+    }
+
+    /// A part as it is written: read into a type, its dates would become texts.
+    fn table(&mut self, part: &str) -> Result<Table, Error> {
+        match self.value(part)? {
+            Value::Table(table) => Ok(table),
+            _ => Err(Error::Document(format!("{part} is no table"))),
+        }
+    }
+
+    fn value(&mut self, part: &str) -> Result<Value, Error> {
         let value = self.0.as_table_mut().and_then(|parts| parts.remove(part));
-        read(part, value.ok_or_else(|| Error::Document(format!("{part} is not there")))?)
+        value.ok_or_else(|| Error::Document(format!("{part} is not there")))
     }
 }
 

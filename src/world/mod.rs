@@ -6,6 +6,7 @@
 
 mod clerk;
 mod cloudflare;
+mod configured;
 mod doors;
 mod journal;
 mod plan_value;

@@ -109,7 +109,7 @@ impl Case {
 
     /// Whether there is a check yet for everything that it must be found by.
     pub fn has_its_checks(self) -> bool {
-        let is_there = |id: &str| checks::ALL.iter().any(|check| check.id == id);
+        let is_there = |id: &str| checks::ALL.iter().any(|check| check.id.as_str() == id);
         self.scenario().is_ok_and(|scenario| scenario.finds.iter().all(|expected| is_there(&expected.check)))
     }
 

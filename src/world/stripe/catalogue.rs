@@ -10,8 +10,8 @@ use stripe_shared::PriceType;
 
 use super::super::sound;
 use super::{Found, Listed, NoAnswer, Seen, Stripe, segment};
-use crate::config::Mode;
-use crate::world::subjects::Offer;
+use crate::config::{Mode, Money};
+use crate::world::subjects::{Offer, term};
 
 /// A price (facts.md, A2).
 #[derive(Debug, Clone, Deserialize)]
@@ -79,6 +79,16 @@ pub struct Product {
     pub metadata: BTreeMap<String, String>,
 }
 
+impl PriceOf {
+    /// `prod_…`.
+    #[must_use]
+    pub fn id(&self) -> &str {
+        match self {
+            Self::Product(Product { id, .. }) | Self::Deleted { id, .. } | Self::Id(id) => id,
+        }
+    }
+}
+
 impl Price {
     /// The whole product, where it still exists.
     #[must_use]
@@ -86,6 +96,19 @@ impl Price {
         match &self.product {
             PriceOf::Product(product) => Some(product),
             PriceOf::Deleted { .. } | PriceOf::Id(_) => None,
+        }
+    }
+
+    /// What is charged and how often, for a sentence: `29.00 USD a month`.
+    #[must_use]
+    pub fn terms(&self) -> String {
+        let amount = match self.unit_amount {
+            Some(minor) => Money { minor, currency: self.currency.clone() }.to_string(),
+            None => format!("an amount in {}", self.currency),
+        };
+        match &self.recurring {
+            Some(recurring) => format!("{amount} a {}", term(&recurring.interval, recurring.interval_count)),
+            None => format!("{amount} once"),
         }
     }
 
@@ -107,6 +130,14 @@ const PAGE: i64 = 100;
 
 pub(super) fn retrieve_price(id: &str) -> RequestBuilder {
     RetrievePrice::new(segment(id)).expand(["product".to_owned()]).build()
+}
+
+pub(super) fn products_page(cursor: Option<String>) -> RequestBuilder {
+    let request = ListProduct::new().active(true).limit(PAGE);
+    match cursor {
+        Some(cursor) => request.starting_after(cursor).build(),
+        None => request.build(),
+    }
 }
 
 impl Stripe<'_> {
@@ -151,13 +182,6 @@ impl Stripe<'_> {
     /// # Errors
     /// Where nobody can tell.
     pub async fn products(self) -> Result<Listed<Product>, NoAnswer> {
-        let page = |cursor: Option<String>| {
-            let request = ListProduct::new().active(true).limit(PAGE);
-            match cursor {
-                Some(cursor) => request.starting_after(cursor).build(),
-                None => request.build(),
-            }
-        };
-        self.list(page, |product: &Product| &product.id).await
+        self.list(products_page, |product: &Product| &product.id).await
     }
 }

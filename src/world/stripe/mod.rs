@@ -2,8 +2,10 @@
 //! hold what a check looks at and nothing else.
 
 mod account;
+mod assortment;
 mod catalogue;
 mod endpoints;
+mod parity;
 mod portal;
 mod refusal;
 
@@ -19,9 +21,11 @@ use super::{NoAnswer, World, key_of_mode};
 use crate::config::{Mode, Secret, Variable};
 
 pub use account::{Acceptance, Account};
+pub use assortment::{Assortment, Rival};
 pub use catalogue::{Price, PriceOf, Product, Recurring};
 pub use endpoints::{Endpoint, EndpointKind};
-pub use portal::{PortalConfiguration, PortalFeatures};
+pub use parity::{Difference, Twin};
+pub use portal::{PlanChange, PortalConfiguration, PortalFeatures, Switchable};
 pub use refusal::Refusal;
 
 /// Stripe, asked with the key of one mode.
@@ -91,6 +95,15 @@ impl Stripe<'_> {
         self.send(key, &account::balance()).await.is_ok()
     }
 
+    /// Whether this is the test mode that a live one is compared with.
+    pub(super) fn is_twin(self) -> bool {
+        self.mode != self.world.config.project.mode
+    }
+
+    fn party(self) -> Party {
+        if self.is_twin() { Party::StripeTest } else { Party::Stripe }
+    }
+
     /// A page of the dashboard, in the mode of the key.
     #[must_use]
     pub fn dashboard(self, path: &str) -> String {
@@ -98,6 +111,13 @@ impl Stripe<'_> {
             Mode::Live => format!("https://dashboard.stripe.com/{path}"),
             Mode::Test => format!("https://dashboard.stripe.com/test/{path}"),
         }
+    }
+
+    /// A command of Stripe's own command line, which works in test mode unless it is told otherwise.
+    #[must_use]
+    pub fn command(self, words: &str) -> String {
+        let live = if self.mode == Mode::Live { " --live" } else { "" };
+        format!("stripe {words}{live}")
     }
 
     async fn send(self, key: &Secret, request: &RequestBuilder) -> Result<Arc<Answer>, NoAnswer> {
@@ -111,7 +131,7 @@ impl Stripe<'_> {
         let mut headers = HeaderMap::new();
         let pinned = stripe_shared::version::VERSION.as_str();
         headers.insert("stripe-version", HeaderValue::from_str(pinned).unwrap_or(HeaderValue::from_static("")));
-        let asked = self.world.reads().get(Party::Stripe, url, headers, Some(Credential::new(key, base))).await;
+        let asked = self.world.reads().get(self.party(), url, headers, Some(Credential::new(key, base))).await;
         asked.map_err(|failure| NoAnswer::Unknown(failure.to_string()))
     }
 
@@ -133,6 +153,11 @@ impl Stripe<'_> {
         right_account?;
         match asked? {
             Ok(answer) => Ok(Found::Here(Seen { value: answer.json()?, answer })),
+            // That of the test-mode twin is nobody's finding: without it there is just nothing to compare with.
+            Err(refusal) if refusal.status == 401 && self.is_twin() => {
+                let name = &self.key.name;
+                Err(NoAnswer::Unknown(format!("Stripe does not accept the key in {name}: {}", refusal.message)))
+            }
             Err(refusal) if refusal.status == 401 => Err(NoAnswer::blocked("stripe/secret-key")),
             Err(refusal) if refusal.is_missing() => Ok(Found::Missing(refusal)),
             Err(refusal) => Err(refusal.unknown()),

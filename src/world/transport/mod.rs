@@ -93,6 +93,8 @@ pub struct Resolve {
 pub enum Party {
     /// Stripe's API.
     Stripe,
+    /// Stripe's API, asked about the test mode that a live one is compared with: it has limits of its own.
+    StripeTest,
     /// Clerk's backend API.
     Clerk,
     /// Clerk's frontend API on the customer's own domain: it is judged.
@@ -103,6 +105,8 @@ pub enum Party {
     Worker,
     /// The frontend: it is judged.
     Frontend,
+    /// Whom a `[[probe]]` of the configuration asks: it is judged.
+    Elsewhere,
 }
 
 impl Party {
@@ -111,11 +115,13 @@ impl Party {
     pub const fn word(self) -> &'static str {
         match self {
             Self::Stripe => "stripe",
+            Self::StripeTest => "stripe-test",
             Self::Clerk => "clerk",
             Self::ClerkDomain => "clerk-domain",
             Self::Cloudflare => "cloudflare",
             Self::Worker => "worker",
             Self::Frontend => "frontend",
+            Self::Elsewhere => "elsewhere",
         }
     }
 
@@ -123,12 +129,13 @@ impl Party {
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
-            Self::Stripe => "Stripe",
+            Self::Stripe | Self::StripeTest => "Stripe",
             Self::Clerk => "Clerk",
             Self::ClerkDomain => "Clerk's frontend API",
             Self::Cloudflare => "Cloudflare",
             Self::Worker => "the Worker",
             Self::Frontend => "the frontend",
+            Self::Elsewhere => "the address of a probe",
         }
     }
 }
