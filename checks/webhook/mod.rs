@@ -1,6 +1,8 @@
 //! The webhook route and its registration.
 
 pub mod accepts_signed;
+pub mod api_version;
+pub mod deliveries;
 pub mod duplicates;
 pub mod endpoint;
 pub mod events;

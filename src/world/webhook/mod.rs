@@ -3,6 +3,7 @@
 mod acceptance;
 mod delivery;
 mod reach;
+mod record;
 mod registration;
 
 use super::{NoAnswer, World};
@@ -10,6 +11,7 @@ use super::{NoAnswer, World};
 pub use acceptance::{Received, Reception};
 pub use delivery::{Delivered, Delivery};
 pub use reach::{Obstacle, Reach, Validity};
+pub use record::Record;
 pub use registration::Registration;
 
 /// The webhook route.
