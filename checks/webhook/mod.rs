@@ -4,5 +4,7 @@ pub mod accepts_signed;
 pub mod duplicates;
 pub mod endpoint;
 pub mod events;
+pub mod idempotent;
+pub mod raw_body;
 pub mod reachable;
 pub mod rejects_forged;
