@@ -6,5 +6,7 @@ pub mod deliveries;
 pub mod duplicates;
 pub mod endpoint;
 pub mod events;
+pub mod idempotent;
+pub mod raw_body;
 pub mod reachable;
 pub mod rejects_forged;

@@ -161,6 +161,16 @@ impl Stripe<'_> {
         }
     }
 
+    /// The price of `offer`, at which its tier can be sold as the configuration says.
+    ///
+    /// # Errors
+    /// Blocked by `stripe/price-mode` or `stripe/price-terms` where it cannot.
+    pub async fn sound_price(self, offer: &Offer<'_>) -> Result<Seen<Price>, NoAnswer> {
+        let price = self.price(offer).await?;
+        let is_on_sale = price.value.active && price.value.product().is_some_and(|product| product.active);
+        if is_on_sale && price.value.suits(offer) { Ok(price) } else { Err(NoAnswer::blocked("stripe/price-terms")) }
+    }
+
     /// Every active recurring price, each with its whole product.
     ///
     /// # Errors

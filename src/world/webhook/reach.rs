@@ -158,7 +158,8 @@ impl Webhook<'_> {
     }
 }
 
-fn obstacle(answer: &Answer) -> Option<Obstacle> {
+/// What an answer shows to stand in the way.
+pub(in crate::world) fn obstacle(answer: &Answer) -> Option<Obstacle> {
     let clerk =
         ["x-clerk-auth-reason", "x-clerk-auth-status"].into_iter().find_map(|name| Some((name, answer.header(name)?)));
     if let (Some((name, value)), 300..=399 | 401 | 403 | 404) = (clerk, answer.status) {
@@ -219,7 +220,7 @@ fn is_sign_in(location: &str) -> bool {
 }
 
 /// Whether an answer is a page for people.
-pub(super) fn is_page(answer: &Answer) -> bool {
+pub(in crate::world) fn is_page(answer: &Answer) -> bool {
     let kind = answer.header("content-type").unwrap_or_default();
     kind.starts_with("text/html")
         || answer.text().trim_start().get(..9).is_some_and(|start| start.eq_ignore_ascii_case("<!doctype"))
