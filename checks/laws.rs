@@ -26,7 +26,7 @@ fn files() -> Vec<(String, String)> {
 }
 
 fn file_of(check: &Check) -> String {
-    let path = check.id.replace('-', "_");
+    let path = check.id.as_str().replace('-', "_");
     files().into_iter().find(|(name, _)| *name == path).unwrap_or_else(|| panic!("{path}")).1
 }
 
@@ -38,7 +38,7 @@ fn code(text: &str) -> String {
 
 #[test]
 fn every_file_is_a_registered_check_under_its_own_path() {
-    let registered: BTreeSet<String> = ALL.iter().map(|check| check.id.replace('-', "_")).collect();
+    let registered: BTreeSet<String> = ALL.iter().map(|check| check.id.as_str().replace('-', "_")).collect();
     let found: BTreeSet<String> = files().into_iter().map(|(name, _)| name).collect();
     assert_eq!(registered, found);
 }
@@ -65,7 +65,8 @@ fn every_documentation_lists_exactly_the_codes_that_its_file_can_produce() {
         for listed in &listed {
             assert!(literals.contains(listed.as_str()), "{} lists {listed}, which its file does not know", check.id);
         }
-        let hyphenated = literals.iter().filter(|literal| literal.contains('-'));
+        let name = check.id.as_str().split_once('/').unwrap().1;
+        let hyphenated = literals.iter().filter(|literal| literal.contains('-') && **literal != name);
         for produced in hyphenated {
             assert!(listed.iter().any(|code| code == produced), "{} knows {produced}, which is not listed", check.id);
         }
@@ -88,7 +89,7 @@ fn a_check_imports_the_prelude_the_configuration_and_the_world_and_nothing_else_
 fn every_finding_that_a_scenario_asks_for_is_one_that_its_check_lists() {
     for scenario in scenarios() {
         for expected in &scenario.finds {
-            let Some(check) = ALL.iter().find(|check| check.id == expected.check) else { continue };
+            let Some(check) = ALL.iter().find(|check| check.id.as_str() == expected.check) else { continue };
             assert!(check.codes().contains(&expected.code), "{}: {} has no {}", scenario.name, check.id, expected.code);
         }
     }

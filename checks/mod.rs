@@ -2,36 +2,69 @@
 
 pub mod clerk;
 pub mod config;
+pub mod manual;
 pub mod portal;
+pub mod probe;
 pub mod stripe;
 pub mod webhook;
 pub mod worker;
 
 use crate::check::Check;
+use crate::config::Config;
 
-/// Every check, in the order of the report.
+/// Every check that is compiled in, in the order of the report.
 pub const ALL: &[Check] = &[
     config::hygiene::CHECK,
     config::modes::CHECK,
     stripe::secret_key::CHECK,
     stripe::account::CHECK,
+    stripe::publishable_key::CHECK,
     stripe::price_mode::CHECK,
     stripe::price_terms::CHECK,
     stripe::product_metadata::CHECK,
+    stripe::catalogue::CHECK,
+    stripe::test_parity::CHECK,
     worker::secrets::CHECK,
+    worker::bindings::CHECK,
+    worker::deployed_version::CHECK,
     webhook::endpoint::CHECK,
     webhook::events::CHECK,
     webhook::duplicates::CHECK,
+    webhook::api_version::CHECK,
     webhook::reachable::CHECK,
     webhook::accepts_signed::CHECK,
     webhook::rejects_forged::CHECK,
+    webhook::raw_body::CHECK,
+    webhook::idempotent::CHECK,
+    webhook::deliveries::CHECK,
     clerk::secret_key::CHECK,
     clerk::instance::CHECK,
     clerk::jwt_template::CHECK,
     clerk::plan_claim::CHECK,
     clerk::metadata::CHECK,
     portal::configuration::CHECK,
+    portal::features::CHECK,
+    portal::plan_change::CHECK,
+    manual::webhook_alerts::CHECK,
 ];
+
+/// Every check for this configuration: those that are compiled in, and those that it makes.
+#[must_use]
+pub fn all(config: &Config) -> Vec<Check> {
+    let compiled_in = ALL.iter().filter(|check| check.id.group() != "manual").cloned();
+    compiled_in.chain(probe::configured(config)).chain(manual::configured(config)).collect()
+}
+
+/// Every check that there is something to say about: those that are compiled in, and the kinds that a configuration can
+/// make.
+#[must_use]
+pub fn documented() -> Vec<Check> {
+    let mut documented = ALL.to_vec();
+    let before_manual = documented.iter().take_while(|check| check.id.group() != "manual").count();
+    documented.insert(before_manual, probe::KIND);
+    documented.push(manual::KIND);
+    documented
+}
 
 #[cfg(test)]
 mod laws;

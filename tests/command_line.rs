@@ -239,7 +239,7 @@ fn stopped_by(signal: &str) -> (Option<i32>, String) {
     let mut child = preflight(&folder, &["run", "-q"]).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
     let (sender, receiver) = mpsc::channel();
     std::thread::spawn(move || sender.send(worker.accept().unwrap()));
-    let held = receiver.recv_timeout(Duration::from_secs(60)).expect("the Worker is asked");
+    let held = receiver.recv_timeout(Duration::from_mins(1)).expect("the Worker is asked");
     assert!(Command::new("kill").args([signal, &child.id().to_string()]).status().unwrap().success());
     let mut shown = String::new();
     child.stdout.take().unwrap().read_to_string(&mut shown).unwrap();

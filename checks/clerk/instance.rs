@@ -54,19 +54,16 @@ async fn run(world: &World, _: Deployment) -> Outcome {
         )
         .into());
     }
-    let (published, own, environment) =
-        futures::join!(clerk.published_keys(), clerk.instance_keys(), clerk.environment());
-    let published = published?;
-    let names: Vec<String> = published.value.keys.iter().filter_map(|key| key.common.key_id.clone()).collect();
-    let own: Vec<String> = own?.value.keys.iter().filter_map(|key| key.common.key_id.clone()).collect();
-    if !names.iter().any(|name| *name == instance.value.id || own.contains(name)) {
+    let (one, environment) = futures::join!(clerk.one_instance(), clerk.environment());
+    let Seen { value: (is_one, names), answer: published } = one?;
+    if !is_one {
         let (secret, publishable) = (&world.config().clerk.secret_key.name, &world.config().clerk.publishable_key.name);
         return Ok(finding(
             "two-instances",
             Severity::Failure,
             format!("{secret} and {publishable} are of different instances."),
             &format!("keys of the instance {}", instance.value.id),
-            published.answer.evidence("keys[].kid", names.join(", ")),
+            published.evidence("keys[].kid", names.join(", ")),
             Fix::new(format!("Copy {secret} and {publishable} from one instance."))
                 .link(format!("{dashboard}api-keys")),
         )

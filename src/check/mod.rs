@@ -1,9 +1,10 @@
 //! What a check is, and everything that it can say.
 
 #[cfg(test)]
-#[expect(clippy::expect_used, reason = "a test that cannot begin has failed")]
-pub mod testing;
+#[expect(clippy::needless_pass_by_value, reason = "CHECK is a constant, and every test would have to borrow it")]
+pub(crate) mod testing;
 
+use std::borrow::Cow;
 use std::fmt;
 use std::future::Future;
 
@@ -14,13 +15,19 @@ use crate::world::World;
 /// The name of a check, `<group>/<name>`: its path below `checks/`. Stable once released.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
 #[serde(transparent)]
-pub struct CheckId(std::borrow::Cow<'static, str>);
+pub struct CheckId(Cow<'static, str>);
 
 impl CheckId {
     /// The id of a check that is compiled in.
     #[must_use]
     pub const fn new(id: &'static str) -> Self {
-        Self(std::borrow::Cow::Borrowed(id))
+        Self(Cow::Borrowed(id))
+    }
+
+    /// The id of a check that the configuration makes.
+    #[must_use]
+    pub fn made(group: &str, name: &str) -> Self {
+        Self(Cow::Owned(format!("{group}/{name}")))
     }
 
     /// The whole id, `stripe/price-mode`.
@@ -43,18 +50,19 @@ impl fmt::Display for CheckId {
 }
 
 /// One line of the launch checklist: data, plus one function of a read-only world.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct Check {
-    /// Its name, made from the path of its file.
-    pub id: &'static str,
+    /// Its name, made from the path of its file or from the configuration.
+    pub id: CheckId,
     /// Its documentation: the first line is the title, then the four sections that `explain` prints.
-    pub documentation: &'static str,
+    pub documentation: Cow<'static, str>,
     /// Whether the verdict needs it.
     pub need: Need,
     /// What leaves the machine beyond reads; empty where nothing does.
-    pub sends: &'static str,
-    /// Judges every subject of the check.
-    pub judge: for<'w> fn(&'w World) -> BoxFuture<'w, Vec<Judgement>>,
+    pub sends: Cow<'static, str>,
+    /// Judges every subject of the check. It is told the check's id, which says what a check that the configuration makes
+    /// is about.
+    pub judge: for<'w> fn(&'w World, &'w CheckId) -> BoxFuture<'w, Vec<Judgement>>,
 }
 
 /// When a check counts towards the verdict.
@@ -67,15 +75,25 @@ pub enum Need {
 }
 
 impl Check {
-    /// The id as a value that reports carry.
+    /// This kind of check, made for one item of the configuration.
     #[must_use]
-    pub const fn id(&self) -> CheckId {
-        CheckId::new(self.id)
+    pub fn made(&self, name: &str, title: &str) -> Self {
+        let id = CheckId::made(self.id.group(), name);
+        let body = self.documentation.trim_start().split_once('\n').map_or("", |(_, body)| body);
+        Self { id, documentation: Cow::Owned(format!(" {}.\n{body}", title.trim_end_matches('.'))), ..self.clone() }
+    }
+
+    /// Whether it is what `name` asks for: its id, or one of the ids that the configuration can make of this kind,
+    /// `probe/<name>`.
+    #[must_use]
+    pub fn is_called(&self, name: &str) -> bool {
+        let kind = self.id.as_str().split_once('<').and_then(|(before, _)| name.strip_prefix(before));
+        self.id.as_str() == name || kind.is_some_and(|rest| !rest.is_empty())
     }
 
     /// The first line of the documentation, without its full stop.
     #[must_use]
-    pub fn title(&self) -> &'static str {
+    pub fn title(&self) -> &str {
         self.documentation.trim_start().lines().next().unwrap_or_default().trim().trim_end_matches('.')
     }
 
@@ -307,7 +325,8 @@ pub const fn id_length(module: &str) -> usize {
     panic!("a check stands at checks::<group>::<name>");
 }
 
-/// Declares the check of a file: its doc comment is its documentation, its path is its id.
+/// Declares the check of a file: its doc comment is its documentation, its path is its id. Or the kind of the checks that the
+/// configuration makes, which have no file of their own.
 #[macro_export]
 macro_rules! check {
     (
@@ -316,17 +335,30 @@ macro_rules! check {
     ) => {
         $(#[doc = $documentation])*
         pub const CHECK: $crate::check::Check = $crate::check::Check {
-            id: {
+            id: $crate::check::CheckId::new({
                 const ID: &[u8] = &$crate::check::id_of::<{ $crate::check::id_length(module_path!()) }>(module_path!());
                 match str::from_utf8(ID) {
                     Ok(id) => id,
                     Err(_) => panic!("a module path is UTF-8"),
                 }
-            },
-            documentation: concat!($($documentation, "\n"),*),
+            }),
+            documentation: ::std::borrow::Cow::Borrowed(concat!($($documentation, "\n"),*)),
             need: $need,
-            sends: $sends,
-            judge: |world| Box::pin($crate::check::judge($subjects(world), move |subject| run(world, subject))),
+            sends: ::std::borrow::Cow::Borrowed($sends),
+            judge: |world, _| Box::pin($crate::check::judge($subjects(world), move |subject| run(world, subject))),
+        };
+    };
+    (
+        $(#[doc = $documentation:literal])*
+        pub const KIND = Check { id: $id:literal, need: $need:expr, sends: $sends:literal, subjects: $subjects:path, run };
+    ) => {
+        $(#[doc = $documentation])*
+        pub const KIND: $crate::check::Check = $crate::check::Check {
+            id: $crate::check::CheckId::new($id),
+            documentation: ::std::borrow::Cow::Borrowed(concat!($($documentation, "\n"),*)),
+            need: $need,
+            sends: ::std::borrow::Cow::Borrowed($sends),
+            judge: |world, id| Box::pin($crate::check::judge($subjects(world, id), move |subject| run(world, subject))),
         };
     };
 }
@@ -334,7 +366,8 @@ macro_rules! check {
 /// All that a check imports.
 pub mod prelude {
     pub use super::{
-        Check, Deployment, Evidence, Finding, Fix, Need, NoAnswer, Outcome, Severity, Subject, Verdict, deployment,
+        Check, CheckId, Deployment, Evidence, Finding, Fix, Need, NoAnswer, Outcome, Severity, Subject, Verdict,
+        deployment,
     };
     pub use crate::check;
     pub use crate::world::World;

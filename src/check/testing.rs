@@ -47,7 +47,7 @@ impl TestRun {
 
     /// The line of one check.
     pub fn line(&self, check: Check) -> &CheckReport {
-        self.report.checks.iter().find(|report| report.id == check.id()).expect("a registered check")
+        self.report.checks.iter().find(|report| report.id == check.id).expect("a registered check")
     }
 
     /// `check` fails with `code` and nothing else fails.
@@ -58,7 +58,7 @@ impl TestRun {
     /// `check` warns of `code`, and nothing fails.
     pub fn warns(&self, check: Check, code: &str) {
         assert_eq!(self.failures(), Vec::<String>::new(), "{}", self.told());
-        let codes: Vec<&str> = self.line(check).findings.iter().map(|reported| reported.finding.code).collect();
+        let codes: Vec<&str> = self.line(check.clone()).findings.iter().map(|reported| reported.finding.code).collect();
         assert!(codes.contains(&code), "{} has {codes:?}\n{}", check.id, self.told());
     }
 

@@ -54,7 +54,7 @@ pub async fn sandboxed(
 
 /// A waiver for a check that does not exist would never be used, and nobody would know why.
 fn waivers_name_checks(config: &Config) -> Result<(), Failure> {
-    let unknown = run::unknown_checks(&config.waivers);
+    let unknown = run::unknown_checks(config);
     if unknown.is_empty() {
         return Ok(());
     }

@@ -22,7 +22,7 @@ pub struct Command {
 pub fn execute(command: &Command, terminal: Terminal) -> Result<u8, Failure> {
     // `stripe/price-mode: other-mode` is copied from a report, and a shell makes two words of it.
     let name = command.name.join(" ");
-    terminal::print(&text(checks::ALL, &name, terminal)?)?;
+    terminal::print(&text(&checks::documented(), &name, terminal)?)?;
     Ok(exit::GO)
 }
 
@@ -31,10 +31,18 @@ fn text(checks: &[Check], name: &str, terminal: Terminal) -> Result<String, Fail
         Some((name, code)) => (name.trim(), Some(code.trim()).filter(|code| !code.is_empty())),
         None => (name.trim(), None),
     };
-    let found: Vec<&Check> = checks.iter().filter(|check| check.id == name || check.id().group() == name).collect();
+    // A check of its own is told before the kind that it is of.
+    let own = checks
+        .iter()
+        .find(|check| check.id.as_str() == name)
+        .or_else(|| checks.iter().find(|check| check.is_called(name)));
+    let found: Vec<&Check> = match own {
+        Some(check) => vec![check],
+        None => checks.iter().filter(|check| check.id.group() == name).collect(),
+    };
     match (found.as_slice(), code) {
         ([], _) => Err(unknown(checks, name)),
-        ([check], Some(code)) if check.id == name => finding(check, code, terminal),
+        ([check], Some(code)) if check.is_called(name) => finding(check, code, terminal),
         (_, Some(_)) => Err(Failure::Usage(format!("`{name}` is a group; a finding belongs to a check"))),
         (found, None) => Ok(found.iter().map(|check| whole(check, terminal)).collect::<Vec<String>>().join("\n\n")),
     }
@@ -71,7 +79,7 @@ fn finding(check: &Check, code: &str, terminal: Terminal) -> Result<String, Fail
 }
 
 fn head(check: &Check, terminal: Terminal) -> String {
-    let mut text = format!("{}\n", terminal.strong(check.id));
+    let mut text = format!("{}\n", terminal.strong(check.id.as_str()));
     text.push_str(&documentation::render(&format!("{}.", check.title()), terminal));
     let need = match check.need {
         Need::Required => "Required: unless it is seen to pass, the verdict is not GO.".to_owned(),
@@ -85,8 +93,8 @@ fn head(check: &Check, terminal: Terminal) -> String {
 }
 
 fn unknown(checks: &[Check], name: &str) -> Failure {
-    let ids = checks.iter().map(|check| check.id.to_owned());
-    let groups = checks.iter().map(|check| check.id().group().to_owned());
+    let ids = checks.iter().map(|check| check.id.as_str().to_owned());
+    let groups = checks.iter().map(|check| check.id.group().to_owned());
     let likeness = |known: &str| {
         let short = known.rsplit('/').next().unwrap_or(known);
         strsim::jaro_winkler(name, known).max(strsim::jaro_winkler(name, short))
@@ -102,18 +110,21 @@ fn unknown(checks: &[Check], name: &str) -> Failure {
 
 #[cfg(test)]
 mod tests {
+    use preflight::check::CheckId;
+
     use super::*;
 
     const TERMINAL: Terminal = Terminal { stdout_color: false, stderr_color: false, live: false, width: 80 };
 
     fn checks() -> Vec<Check> {
-        let mut check = checks::ALL[0];
-        check.id = "stripe/price-mode";
+        let mut check = checks::ALL[0].clone();
+        check.id = CheckId::new("stripe/price-mode");
         check.need = Need::Required;
-        check.sends = "";
+        check.sends = "".into();
         check.documentation = " Every price exists.\n\n ## Why it matters\n No price, no money.\n\n ## How it is verified\n \
              It is asked for.\n\n ## Findings\n - `other-mode`: the price\n   is of the other mode.\n - `not-found`: there is \
-             none.\n\n ## How to mend it\n Copy the ID.\n";
+             none.\n\n ## How to mend it\n Copy the ID.\n"
+            .into();
         vec![check]
     }
 

@@ -9,13 +9,13 @@ use super::terminal::{self, Terminal};
 
 /// Prints every check.
 pub fn execute(terminal: Terminal) -> Result<u8, Failure> {
-    terminal::print(&text(checks::ALL, terminal))?;
+    terminal::print(&text(&checks::documented(), terminal))?;
     Ok(exit::GO)
 }
 
 fn text(checks: &[Check], terminal: Terminal) -> String {
     let mut text = String::new();
-    for group in checks.chunk_by(|left, right| left.id().group() == right.id().group()) {
+    for group in checks.chunk_by(|left, right| left.id.group() == right.id.group()) {
         if !text.is_empty() {
             text.push('\n');
         }
@@ -32,7 +32,7 @@ fn entry(check: &Check, terminal: Terminal) -> String {
         Need::Configured(what) => format!("needs: {what}"),
     };
     let width = terminal.width.min(100);
-    let mut text = format!("{} ({need})\n", terminal.strong(check.id));
+    let mut text = format!("{} ({need})\n", terminal.strong(check.id.as_str()));
     text.push_str(&wrap(check.title(), "    ", "    ", width));
     if !check.sends.is_empty() {
         text.push_str(&wrap(&format!("sends: {}", check.sends), "    ", "    ", width));
@@ -42,14 +42,18 @@ fn entry(check: &Check, terminal: Terminal) -> String {
 
 #[cfg(test)]
 mod tests {
+    use preflight::check::CheckId;
+
     use super::*;
 
     #[test]
     fn a_check_is_listed_with_what_it_needs_and_sends() {
         let terminal = Terminal { stdout_color: false, stderr_color: false, live: false, width: 80 };
-        let mut check = checks::ALL[0];
-        (check.id, check.need, check.sends) = ("group/name", Need::Configured("frontend"), "1 event");
-        check.documentation = " The title.\n";
+        let mut check = checks::ALL[0].clone();
+        check.id = CheckId::new("group/name");
+        check.need = Need::Configured("frontend");
+        check.sends = "1 event".into();
+        check.documentation = " The title.\n".into();
         assert_eq!(entry(&check, terminal), "group/name (needs: frontend)\n    The title\n    sends: 1 event\n");
     }
 }

@@ -10,6 +10,7 @@ use std::time::Duration;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, ValueEnum};
 use futures::FutureExt;
+use preflight::checks;
 use preflight::config::Mode;
 use preflight::report::Style;
 use preflight::run::{self, Report, Selection};
@@ -131,8 +132,9 @@ pub fn runtime() -> Result<Runtime, Failure> {
 
 async fn perform(command: &Command, terminal: Terminal) -> Result<u8, Failure> {
     let signals = Signals::listen()?;
-    let selection = Selection::new(&values::joined(&command.only), &values::joined(&command.skip))?;
     let (world, _sandbox) = command.world().await?;
+    let checks = checks::all(world.config());
+    let selection = Selection::new(&checks, &values::joined(&command.only), &values::joined(&command.skip))?;
     let ran = watched(&world, &selection, signals, terminal).await;
     if command.sandbox.is_some() {
         let _ = fs::remove_file(sandbox_journal());

@@ -40,7 +40,7 @@ pub use publishable::frontend_api_of;
 pub use redactor::Redactor;
 pub use schema::schema;
 pub use secret::Secret;
-pub(crate) use secret::mode_of;
+pub(crate) use secret::{account_of, mode_of};
 pub use source::Text;
 pub use values::{Origin, Values};
 pub use variable::{Described, Kind, Slip, Variable};
@@ -276,6 +276,12 @@ impl Probe {
     pub fn slug(&self) -> String {
         let words = self.name.split(|letter: char| !letter.is_alphanumeric()).filter(|word| !word.is_empty());
         words.map(str::to_lowercase).collect::<Vec<_>>().join("-")
+    }
+
+    /// Whether its request changes nothing, by HTTP's own rules.
+    #[must_use]
+    pub fn is_read(&self) -> bool {
+        matches!(self.method.as_str(), "GET" | "HEAD" | "OPTIONS")
     }
 }
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{CheckReport, Finished, Report, Reported, Status};
-use crate::check::{Check, CheckId, Finding, Judgement, Need, NoAnswer, Severity, Verdict};
+use crate::check::{Check, Finding, Judgement, Need, NoAnswer, Severity, Verdict};
 use crate::config::{Redactor, Secret};
 
 /// The report of a check that was judged.
@@ -61,7 +61,7 @@ pub(super) fn without_looking(check: &Check, why: NoAnswer) -> CheckReport {
 
 fn empty(check: &Check, duration: Duration) -> CheckReport {
     CheckReport {
-        id: CheckId::new(check.id),
+        id: check.id.clone(),
         title: check.title().to_owned(),
         required: check.need == Need::Required,
         status: Status::Unknown,

@@ -38,7 +38,7 @@ pub struct Report {
     pub decision: Decision,
     /// How many of the required checks were seen to pass.
     pub coverage: Coverage,
-    /// Every check, in the order of the registry.
+    /// Every check, in the order of the registry; those that the configuration makes stand last.
     pub checks: Vec<CheckReport>,
     /// What the waivers did.
     pub waivers: Vec<WaiverReport>,
@@ -262,14 +262,15 @@ pub async fn run(
     let (started_at, started) = (world.now(), Instant::now());
     // Nobody may be listening.
     let tell = |event| events.as_ref().map_or((), |events| drop(events.send(event)));
-    let chosen = checks::ALL.iter().enumerate().filter(|(_, check)| selection.includes(check.id));
+    let checks = checks::all(world.config());
+    let chosen = checks.iter().enumerate().filter(|(_, check)| selection.includes(check.id.as_str()));
     let mut under_way: FuturesUnordered<_> = chosen
         .map(|(index, check)| {
-            tell(Event::Started(check.id()));
+            tell(Event::Started(check.id.clone()));
             finish(check, world).map(move |finished| (index, finished))
         })
         .collect();
-    let mut reports: Vec<Option<CheckReport>> = checks::ALL.iter().map(|_| None).collect();
+    let mut reports: Vec<Option<CheckReport>> = checks.iter().map(|_| None).collect();
     let mut interruption = None;
     let mut stop = std::pin::pin!(stop);
     loop {
@@ -284,7 +285,7 @@ pub async fn run(
                 if finished.broke_down {
                     interruption = Some(Interruption::Defect);
                 }
-                let report = judged::report(&checks::ALL[index], finished);
+                let report = judged::report(&checks[index], finished);
                 tell(Event::Finished(report.id.clone(), report.status));
                 reports[index] = Some(report);
             }
@@ -292,9 +293,9 @@ pub async fn run(
     }
     drop(under_way);
     let left_open = world.leave().await.err();
-    let reports = checks::ALL.iter().zip(reports).map(|(check, report)| {
+    let reports = checks.iter().zip(reports).map(|(check, report)| {
         report.unwrap_or_else(|| {
-            let why = if selection.includes(check.id) {
+            let why = if selection.includes(check.id.as_str()) {
                 NoAnswer::unknown("the run was interrupted before it could be looked at")
             } else {
                 NoAnswer::LeftOut(selection.flag().to_owned())
@@ -302,18 +303,18 @@ pub async fn run(
             judged::without_looking(check, why)
         })
     });
-    let mut checks: Vec<CheckReport> = reports.collect();
-    let waivers = waivers::apply(&world.config().waivers, &mut checks, started_at);
-    let ran_none = checks.iter().all(|check| !selection.includes(check.id.as_str()));
+    let mut reports: Vec<CheckReport> = reports.collect();
+    let waivers = waivers::apply(&world.config().waivers, &mut reports, started_at);
+    let ran_none = reports.iter().all(|check| !selection.includes(check.id.as_str()));
     let mut report = Report {
         project: world.config().project.name.clone(),
         mode: world.config().project.mode,
         started_at,
         duration: started.elapsed(),
         interruption,
-        decision: decision(&checks, ran_none),
-        coverage: coverage(&checks),
-        checks,
+        decision: decision(&reports, ran_none),
+        coverage: coverage(&reports),
+        checks: reports,
         waivers,
         left_open,
         requests: world.requests(),
@@ -325,7 +326,7 @@ pub async fn run(
 async fn finish(check: &Check, world: &World) -> Finished {
     let started = Instant::now();
     let judged = ASKED_AGAIN.scope(Cell::new(false), async {
-        let judgements = AssertUnwindSafe((check.judge)(world)).catch_unwind().await;
+        let judgements = AssertUnwindSafe((check.judge)(world, &check.id)).catch_unwind().await;
         (judgements, ASKED_AGAIN.with(Cell::get))
     });
     let (judgements, asked_again) = judged.await;

@@ -2,7 +2,7 @@
 
 use globset::{Glob, GlobMatcher};
 
-use crate::checks;
+use crate::check::Check;
 
 /// Which checks run.
 #[derive(Debug, Clone, Default)]
@@ -21,12 +21,12 @@ pub struct UnknownName {
 }
 
 impl Selection {
-    /// Checks by id, by group and by glob; none in `only` is all.
+    /// Of `checks` those that are named by id, by group and by glob; none in `only` is all.
     ///
     /// # Errors
     /// The first name that matches no check.
-    pub fn new(only: &[String], skip: &[String]) -> Result<Self, UnknownName> {
-        let matchers = |names: &[String]| names.iter().map(|name| matcher(name)).collect::<Result<_, _>>();
+    pub fn new(checks: &[Check], only: &[String], skip: &[String]) -> Result<Self, UnknownName> {
+        let matchers = |names: &[String]| names.iter().map(|name| matcher(checks, name)).collect::<Result<_, _>>();
         Ok(Self { only: matchers(only)?, skip: matchers(skip)? })
     }
 
@@ -52,18 +52,18 @@ fn matches(matchers: &[GlobMatcher], id: &str) -> bool {
     matchers.iter().any(|matcher| matcher.is_match(id) || matcher.is_match(group))
 }
 
-fn matcher(name: &str) -> Result<GlobMatcher, UnknownName> {
-    let unknown = || UnknownName { name: name.to_owned(), nearest: nearest(name) };
+fn matcher(checks: &[Check], name: &str) -> Result<GlobMatcher, UnknownName> {
+    let unknown = || UnknownName { name: name.to_owned(), nearest: nearest(checks, name) };
     let matcher = Glob::new(name).map_err(|_| unknown())?.compile_matcher();
-    let known = checks::ALL.iter().any(|check| matches(std::slice::from_ref(&matcher), check.id));
+    let known = checks.iter().any(|check| matches(std::slice::from_ref(&matcher), check.id.as_str()));
     if known { Ok(matcher) } else { Err(unknown()) }
 }
 
 /// The check or the group whose name is nearest, where one is near.
 #[must_use]
-pub(super) fn nearest(name: &str) -> Option<String> {
-    let ids = checks::ALL.iter().map(|check| check.id);
-    let groups = checks::ALL.iter().filter_map(|check| check.id.split('/').next());
+pub(super) fn nearest(checks: &[Check], name: &str) -> Option<String> {
+    let ids = checks.iter().map(|check| check.id.as_str());
+    let groups = checks.iter().map(|check| check.id.group());
     let distance = |known: &str| {
         // The half that is after the slash is often typed alone.
         let last = known.rsplit('/').next().unwrap_or(known);
@@ -76,10 +76,11 @@ pub(super) fn nearest(name: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::Selection;
+    use crate::checks;
 
     fn selection(only: &[&str], skip: &[&str]) -> Selection {
         let owned = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
-        Selection::new(&owned(only), &owned(skip)).unwrap()
+        Selection::new(checks::ALL, &owned(only), &owned(skip)).unwrap()
     }
 
     #[test]
@@ -98,7 +99,7 @@ mod tests {
 
     #[test]
     fn an_unknown_name_is_answered_with_the_nearest() {
-        let unknown = Selection::new(&["price-mod".to_owned()], &[]).unwrap_err();
+        let unknown = Selection::new(checks::ALL, &["price-mod".to_owned()], &[]).unwrap_err();
         assert_eq!(unknown.nearest.as_deref(), Some("stripe/price-mode"));
     }
 }

@@ -7,7 +7,7 @@ use super::selection::nearest;
 use super::{CheckReport, Status, UnknownName, WaiverEffect, WaiverReport};
 use crate::check::Severity;
 use crate::checks;
-use crate::config::Waiver;
+use crate::config::{Config, Waiver};
 
 /// Lets every waiver cover what it names, and says what became of each.
 pub(super) fn apply(waivers: &[Waiver], checks: &mut [CheckReport], now: Timestamp) -> Vec<WaiverReport> {
@@ -64,8 +64,9 @@ fn settle(check: &mut CheckReport) {
 
 /// The waivers that name a check which does not exist, each with its line in `preflight.toml`.
 #[must_use]
-pub fn unknown_checks(waivers: &[Waiver]) -> Vec<(usize, UnknownName)> {
-    let known = |waiver: &&Waiver| !checks::ALL.iter().any(|check| check.id == waiver.check);
-    let unknown = |waiver: &Waiver| UnknownName { name: waiver.check.clone(), nearest: nearest(&waiver.check) };
-    waivers.iter().filter(known).map(|waiver| (waiver.line, unknown(waiver))).collect()
+pub fn unknown_checks(config: &Config) -> Vec<(usize, UnknownName)> {
+    let checks = checks::all(config);
+    let unknown = |waiver: &&Waiver| !checks.iter().any(|check| check.id.as_str() == waiver.check);
+    let named = |waiver: &Waiver| UnknownName { name: waiver.check.clone(), nearest: nearest(&checks, &waiver.check) };
+    config.waivers.iter().filter(unknown).map(|waiver| (waiver.line, named(waiver))).collect()
 }

@@ -1,5 +1,6 @@
 //! The frontend: a page as a bundler leaves it, with a chunk that is loaded late, a library and a source map.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use axum::Router;
@@ -32,6 +33,9 @@ pub struct State {
     pub worker_url: String,
     /// An address that a library mentions and never asks.
     pub library_url: String,
+    /// Paths that lead elsewhere, each with where to.
+    #[serde(default)]
+    pub redirects: BTreeMap<String, String>,
     /// Environment variables that were built in and should not have been.
     #[serde(default)]
     pub leaks: Leaks,
@@ -60,6 +64,9 @@ pub fn router(state: State) -> Router {
 async fn serve(extract::State(state): extract::State<Arc<State>>, request: Request) -> Response {
     if !matches!(*request.method(), Method::GET | Method::HEAD) {
         return StatusCode::METHOD_NOT_ALLOWED.into_response();
+    }
+    if let Some(to) = state.redirects.get(request.uri().path()) {
+        return (StatusCode::PERMANENT_REDIRECT, [(header::LOCATION, to.clone())]).into_response();
     }
     let map = format!("{SCRIPT}.map");
     let (content_type, text) = match request.uri().path() {

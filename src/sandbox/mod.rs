@@ -240,47 +240,4 @@ fn open(way: &Way, port: u16, sound: impl FnOnce(u16) -> std::io::Result<Door>) 
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// A client that knows the sandbox's names and trusts its authority, and nothing else.
-    fn client(sandbox: &Sandbox) -> reqwest::Client {
-        let authority = reqwest::Certificate::from_pem(sandbox.certificate_authority().as_bytes()).unwrap();
-        let mut builder = reqwest::Client::builder().no_proxy().tls_certs_only([authority]);
-        for (name, address) in sandbox.names() {
-            builder = builder.resolve(name, *address);
-        }
-        builder.build().unwrap()
-    }
-
-    async fn start(scenarios: &[&str]) -> Sandbox {
-        Sandbox::start(scenarios, Options::default()).await.unwrap()
-    }
-
-    /// Asks Stripe for the account, by name.
-    async fn ask(sandbox: &Sandbox) -> Result<reqwest::Response, reqwest::Error> {
-        let key = &sandbox.environment()["STRIPE_SECRET_KEY"];
-        client(sandbox).get("https://api.stripe.com/v1/account").bearer_auth(key).send().await
-    }
-
-    #[tokio::test]
-    async fn a_provider_answers_under_its_name_over_http_2() {
-        let answer = ask(&start(&["healthy"]).await).await.unwrap();
-        assert_eq!((answer.version(), answer.status()), (reqwest::Version::HTTP_2, reqwest::StatusCode::OK));
-    }
-
-    #[tokio::test]
-    async fn every_scenario_of_the_catalogue_can_be_started() {
-        for scenario in scenarios() {
-            let started = Sandbox::start(&[&scenario.name], Options::default()).await;
-            assert!(started.is_ok(), "{}: {:?}", scenario.name, started.err());
-        }
-    }
-
-    #[tokio::test]
-    async fn requests_are_written_down_in_order() {
-        let sandbox = start(&[]).await;
-        ask(&sandbox).await.unwrap();
-        assert_eq!(sandbox.requests(), [("stripe".to_owned(), "GET /v1/account".to_owned())]);
-    }
-}
+mod tests;

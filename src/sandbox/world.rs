@@ -35,7 +35,7 @@ impl World {
         Ok(Self {
             environment: parts.take("environment")?,
             network: parts.take("network")?,
-            configuration: parts.take("configuration")?,
+            configuration: parts.table("configuration")?,
             stripe: parts.take("stripe")?,
             clerk: parts.take("clerk")?,
             cloudflare: parts.take("cloudflare")?,
@@ -56,13 +56,18 @@ impl World {
             .map_err(|error| Error::Document(format!("cloudflare.wrangler: {error}")))
     }
 
+    /// What the Worker has of all that was put somewhere.
+    pub(super) fn deployed(&self) -> BTreeMap<String, String> {
+        self.cloudflare.deployed(&self.bindings)
+    }
+
     /// A server for each.
     pub(super) fn routers(&self, effects: &Arc<Effects>) -> Result<Each<Router>, Error> {
         let stripe = stripe::router(&stripe::Stripe::new(&self.stripe, Arc::clone(effects))?);
         let clerk = clerk::Clerk::new(self.clerk.clone(), Arc::clone(effects));
         // The Worker's own calls do not come through our doors: trouble on the way from here is no trouble of its own.
         let outside = Outside { stripe: stripe.clone(), clerk: clerk::backend(Arc::clone(&clerk)) };
-        let bindings = self.cloudflare.deployed(&self.bindings);
+        let bindings = self.deployed();
         Ok(Each::from([
             (Provider::Stripe.word(), stripe),
             (Provider::Clerk.word(), clerk::backend(Arc::clone(&clerk))),
@@ -79,8 +84,20 @@ struct Parts(Value);
 
 impl Parts {
     fn take<T: for<'de> Deserialize<'de>>(&mut self, part: &str) -> Result<T, Error> {
+        read(part, self.value(part)?)
+    }
+
+    /// A part as it is written: read into a type, its dates would become texts.
+    fn table(&mut self, part: &str) -> Result<Table, Error> {
+        match self.value(part)? {
+            Value::Table(table) => Ok(table),
+            _ => Err(Error::Document(format!("{part} is no table"))),
+        }
+    }
+
+    fn value(&mut self, part: &str) -> Result<Value, Error> {
         let value = self.0.as_table_mut().and_then(|parts| parts.remove(part));
-        read(part, value.ok_or_else(|| Error::Document(format!("{part} is not there")))?)
+        value.ok_or_else(|| Error::Document(format!("{part} is not there")))
     }
 }
 

@@ -9,6 +9,7 @@ use url::Url;
 use super::journal::Journal;
 use super::transport::{Again, Ask, Asked, Credential, Failure, Party, Transport, Trouble};
 use super::{NoAnswer, World};
+use crate::config::Probe;
 
 /// The read door: GET, and each GET once in a run.
 #[derive(Debug, Clone, Copy)]
@@ -51,7 +52,7 @@ impl<'w> Reads<'w> {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Probes<'w>(&'w Transport);
 
-impl<'w> Probes<'w> {
+impl Probes<'_> {
     /// Sends `body` to the Worker, once in a run for each `key`.
     pub async fn post(self, key: &str, url: Url, headers: &[(&'static str, String)], body: Vec<u8>) -> Asked {
         let mut ask = Ask::get(Party::Worker, url);
@@ -66,6 +67,26 @@ impl<'w> Probes<'w> {
         }
         ask.body = Some(body);
         self.0.ask_once(key, ask).await
+    }
+}
+
+/// The door for the user's own requests, `[[probe]]`: whatever the configuration says, and no secret of ours.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct RequestsOfTheUser<'w>(&'w Transport);
+
+impl RequestsOfTheUser<'_> {
+    /// Makes the request of `probe`, once in a run.
+    pub async fn ask(self, probe: &Probe, headers: HeaderMap) -> Asked {
+        let mut ask = Ask { headers, ..Ask::get(Party::Elsewhere, probe.url.clone()) };
+        let Ok(method) = Method::from_bytes(probe.method.as_bytes()) else {
+            return Err(refused(&ask, Trouble::NotForThisHost));
+        };
+        ask.method = method;
+        if !probe.is_read() {
+            ask.again = Again::Never;
+        }
+        // Two probes may ask one address with different headers.
+        self.0.ask_once(&format!("probe {}", probe.slug()), ask).await
     }
 }
 
@@ -157,6 +178,11 @@ impl World {
     /// The probe door, unless it was closed by hand.
     pub(super) fn probes(&self) -> Result<Probes<'_>, NoAnswer> {
         if self.probe { Ok(Probes(&self.transport)) } else { Err(closed()) }
+    }
+
+    /// The door for the user's own requests; only reads pass where it was closed by hand.
+    pub(super) fn requests_of_the_user(&self, probe: &Probe) -> Result<RequestsOfTheUser<'_>, NoAnswer> {
+        if self.probe || probe.is_read() { Ok(RequestsOfTheUser(&self.transport)) } else { Err(closed()) }
     }
 
     /// The leave-no-trace door, unless it was closed by hand.

@@ -1,7 +1,7 @@
 //! What checks judge, one by one.
 
 use crate::check::Subject;
-use crate::config::{Tier, TierPrice};
+use crate::config::{Manual, Probe, Tier, TierPrice};
 
 use super::World;
 
@@ -55,4 +55,18 @@ pub fn term(interval: &str, count: u64) -> String {
 pub fn offers(world: &World) -> Vec<Offer<'_>> {
     let tiers = world.config().tiers.iter();
     tiers.flat_map(|tier| tier.prices.iter().map(move |price| Offer { tier, price })).collect()
+}
+
+/// The one subject of the check that a `[[probe]]` makes.
+impl Subject for &Probe {
+    fn label(&self) -> String {
+        String::new()
+    }
+}
+
+/// The one subject of the check that a `[[manual]]` makes.
+impl Subject for &Manual {
+    fn label(&self) -> String {
+        String::new()
+    }
 }

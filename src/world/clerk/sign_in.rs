@@ -95,13 +95,17 @@ impl Clerk<'_> {
 
     async fn sign_in(self) -> Result<Session, NoAnswer> {
         let user = sound(&self.world.config.clerk.canary_user)?;
-        // Both at once: one of the two answers is needed in either case, and the sign-in is the longest chain of a run.
-        let (instance, environment) = futures::join!(self.instance(), self.environment());
+        // All at once: the sign-in is the longest chain of a run.
+        let (instance, environment, one) = futures::join!(self.instance(), self.environment(), self.one_instance());
         if instance?.value.is_development() {
             let body = Body::Json(json!({ "user_id": user }));
             let answer = self.step(Step::Session, user, "/v1/sessions", body).await?;
             let Created { id } = answer.json()?;
             return Ok(Session { id, means: Means::Backend, first: None, ended: std::sync::Arc::default() });
+        }
+        // The ticket of one instance is worth nothing at another.
+        if !one?.value.0 {
+            return Err(NoAnswer::blocked("clerk/instance"));
         }
         let native = environment?.value.native_api();
         let origin = self.world.config.frontend.as_ref().map(|frontend| frontend.url.origin().ascii_serialization());

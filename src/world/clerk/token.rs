@@ -48,6 +48,19 @@ impl Clerk<'_> {
         self.ask("/v1/jwks").await
     }
 
+    /// The names of the published keys, and whether the secret key is of the same instance: a key's name is its instance's
+    /// ID, and during a rotation another key may stand beside it (facts.md, B1). Asked by `clerk/instance`.
+    ///
+    /// # Errors
+    /// Where nobody can tell.
+    pub async fn one_instance(self) -> Result<Seen<(bool, Vec<String>)>, NoAnswer> {
+        let (published, own, instance) = futures::join!(self.published_keys(), self.instance_keys(), self.instance());
+        let Seen { value: published, answer } = published?;
+        let (published, own, instance) = (names(&published), names(&own?.value), instance?.value.id);
+        let is_one = published.iter().any(|name| *name == instance || own.contains(name));
+        Ok(Seen { value: (is_one, published), answer })
+    }
+
     /// Verifies a token against the published keys.
     ///
     /// # Errors
@@ -57,6 +70,10 @@ impl Clerk<'_> {
         let issuer = self.frontend_api()?.origin().ascii_serialization();
         Ok(token.0.lend(|token| verified(token, &keys, &issuer)))
     }
+}
+
+fn names(keys: &JwkSet) -> Vec<String> {
+    keys.keys.iter().filter_map(|key| key.common.key_id.clone()).collect()
 }
 
 fn verified(token: &str, keys: &JwkSet, issuer: &str) -> Result<Claims, TokenSlip> {

@@ -39,7 +39,7 @@ struct Body {
 impl Refusal {
     /// Reads the error from an answer that is none of success.
     pub(super) fn read(answer: &Answer) -> Result<Self, NoAnswer> {
-        debug_assert_eq!(answer.party, Party::Stripe);
+        debug_assert!(matches!(answer.party, Party::Stripe | Party::StripeTest));
         let body = serde_json::from_slice::<Envelope>(&answer.body).map(|envelope| envelope.error);
         let Ok(Body { code, message, param }) = body else {
             let (status, request) = (answer.status, &answer.request);

@@ -12,11 +12,13 @@ use crate::config::Mode;
 #[derive(Debug)]
 pub(super) struct Limits {
     stripe: DefaultDirectRateLimiter,
+    stripe_test: DefaultDirectRateLimiter,
     clerk: DefaultDirectRateLimiter,
     clerk_domain: DefaultDirectRateLimiter,
     cloudflare: DefaultDirectRateLimiter,
     worker: DefaultDirectRateLimiter,
     frontend: DefaultDirectRateLimiter,
+    elsewhere: DefaultDirectRateLimiter,
     under_way: Semaphore,
 }
 
@@ -35,11 +37,13 @@ impl Limits {
         };
         Self {
             stripe,
+            stripe_test: limiter(12, 10),
             clerk,
             clerk_domain: limiter(5, 10),
             cloudflare: limiter(2, 20),
             worker: limiter(10, 20),
             frontend: limiter(20, 40),
+            elsewhere: limiter(5, 10),
             under_way: Semaphore::new(concurrency.max(1)),
         }
     }
@@ -48,11 +52,13 @@ impl Limits {
     pub async fn admit(&self, party: Party) -> Option<SemaphorePermit<'_>> {
         let limiter = match party {
             Party::Stripe => &self.stripe,
+            Party::StripeTest => &self.stripe_test,
             Party::Clerk => &self.clerk,
             Party::ClerkDomain => &self.clerk_domain,
             Party::Cloudflare => &self.cloudflare,
             Party::Worker => &self.worker,
             Party::Frontend => &self.frontend,
+            Party::Elsewhere => &self.elsewhere,
         };
         limiter.until_ready().await;
         self.under_way.acquire().await.ok()

@@ -63,7 +63,7 @@ impl Default for Options {
     fn default() -> Self {
         Self {
             timeout: Duration::from_secs(10),
-            deadline: Some(Duration::from_secs(120)),
+            deadline: Some(Duration::from_mins(2)),
             retries: 2,
             concurrency: 16,
             resolve: Vec::new(),
@@ -93,6 +93,8 @@ pub struct Resolve {
 pub enum Party {
     /// Stripe's API.
     Stripe,
+    /// Stripe's API, asked about the test mode that a live one is compared with: it has limits of its own.
+    StripeTest,
     /// Clerk's backend API.
     Clerk,
     /// Clerk's frontend API on the customer's own domain: it is judged.
@@ -103,6 +105,8 @@ pub enum Party {
     Worker,
     /// The frontend: it is judged.
     Frontend,
+    /// Whom a `[[probe]]` of the configuration asks: it is judged.
+    Elsewhere,
 }
 
 impl Party {
@@ -111,11 +115,13 @@ impl Party {
     pub const fn word(self) -> &'static str {
         match self {
             Self::Stripe => "stripe",
+            Self::StripeTest => "stripe-test",
             Self::Clerk => "clerk",
             Self::ClerkDomain => "clerk-domain",
             Self::Cloudflare => "cloudflare",
             Self::Worker => "worker",
             Self::Frontend => "frontend",
+            Self::Elsewhere => "elsewhere",
         }
     }
 
@@ -123,12 +129,13 @@ impl Party {
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
-            Self::Stripe => "Stripe",
+            Self::Stripe | Self::StripeTest => "Stripe",
             Self::Clerk => "Clerk",
             Self::ClerkDomain => "Clerk's frontend API",
             Self::Cloudflare => "Cloudflare",
             Self::Worker => "the Worker",
             Self::Frontend => "the frontend",
+            Self::Elsewhere => "the address of a probe",
         }
     }
 }
@@ -255,14 +262,14 @@ impl Transport {
     pub async fn ask_once(&self, key: &str, ask: Ask) -> Asked {
         let credential = ask.credential.as_ref().map_or(0, |credential| credential.secret.fingerprint());
         let cell = self.memo.cell((credential, format!("{key} {} {}", ask.method, ask.url)));
-        let asked = cell.get_or_init(|| self.send(ask)).await.clone();
+        let asked = cell.get_or_init(|| Box::pin(self.send(ask))).await.clone();
         note_attempts(&asked);
         asked
     }
 
     /// Asks, whatever was asked before.
     pub async fn ask(&self, ask: Ask) -> Asked {
-        let asked = self.send(ask).await;
+        let asked = Box::pin(self.send(ask)).await;
         note_attempts(&asked);
         asked
     }
@@ -331,10 +338,9 @@ impl Transport {
     async fn attempt(&self, ask: &Ask) -> Attempted {
         let result = self.exchange(ask).await;
         let (again, wait) = match (&result, ask.again) {
-            (_, Again::Never) => (false, None),
-            (Err(trouble), _) => (trouble.is_passing(), None),
-            (Ok(_), Again::Connection) => (false, None),
+            (Err(trouble), Again::Always | Again::Connection) => (trouble.is_passing(), None),
             (Ok(answer), Again::Always) => (answer.is_passing(), answer.retry_after()),
+            _ => (false, None),
         };
         Attempted { result, again, wait }
     }
