@@ -25,10 +25,14 @@ const LABEL: usize = 12;
 pub fn render(report: &Report, style: Style) -> String {
     let mut page = Page { style, width: style.width.clamp(20, PROSE), text: String::new() };
     page.head(report);
-    page.findings("FAILED", Status::Fail, &outline::failures(report));
-    if !style.quiet {
+    let failures = outline::failures(report);
+    page.findings("FAILED", Status::Fail, &failures);
+    // Where nothing failed and the verdict is NO-GO all the same, warnings are what it is about.
+    if !style.quiet || (report.decision == Decision::NoGo && failures.is_empty()) {
         page.findings("WARNINGS", Status::Warn, &outline::warnings(report));
         page.stale_waivers(&report.waivers);
+    }
+    if !style.quiet {
         page.unverified(report);
         page.grid(report);
         if style.verbose > 0 {

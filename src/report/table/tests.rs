@@ -156,6 +156,23 @@ fn quiet_tells_the_verdict_and_what_failed() {
 }
 
 #[test]
+fn quiet_tells_the_warnings_where_they_are_what_the_verdict_is_about() {
+    let mut report = sample::no_go();
+    report.checks.retain(|check| check.status != Status::Fail);
+    let text = render(&report, Style { quiet: true, ..Style::plain() });
+    assert!(text.contains("surplus") && !text.contains("ALL CHECKS"), "{text}");
+}
+
+#[test]
+fn what_to_do_next_is_about_the_warnings_where_nothing_failed() {
+    let mut report = sample::no_go();
+    report.checks.retain(|check| check.status != Status::Fail);
+    assert!(report.next_action().starts_with("Set the live ID"), "{}", report.next_action());
+    report.checks.clear();
+    assert!(report.next_action().starts_with("Take the waivers"), "{}", report.next_action());
+}
+
+#[test]
 fn quiet_and_all_well_is_a_few_words() {
     let text = render(&sample::go(), Style { quiet: true, ..Style::plain() });
     assert_eq!(text.lines().count(), 2, "{text}");
