@@ -34,7 +34,7 @@ fn the_coverage_stands_beside_the_verdict() {
 fn a_used_waiver_stands_beside_the_verdict() {
     let text = plain(&sample::no_go(), 200);
     let head: Vec<&str> = text.lines().take_while(|line| !line.is_empty()).collect();
-    assert!(head.join(" ").contains("stripe/account: cannot-charge, waived until 2027-03-01, by ana"), "{text}");
+    assert!(head.join(" ").contains("waived   stripe/account: cannot-charge until 2027-03-01, by ana"), "{text}");
 }
 
 #[test]
