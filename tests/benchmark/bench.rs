@@ -35,7 +35,11 @@ fn main() {
     let twice = twice(report);
     println!("  GETs that were made twice: {}", if twice.is_empty() { "none".to_owned() } else { twice.join(", ") });
     let program = program::measure(&runtime);
-    println!("Starting (`--version`, the median of {}): {:.1} ms", program::STARTS, program.start.as_secs_f64() * 1000.0);
+    println!(
+        "Starting (`--version`, the median of {}): {:.1} ms",
+        program::STARTS,
+        program.start.as_secs_f64() * 1000.0
+    );
     println!("Peak memory of a run, in MiB:");
     for (users, peak) in &program.peaks {
         println!("  {users:>7} users, 250 products, 16 endpoints: {:.1}", *peak as f64 / 1024.0);
@@ -61,7 +65,8 @@ fn twice(report: &Report) -> Vec<String> {
     let gets = report.requests.iter().filter(|request| request.method == "GET");
     let mut asked: Vec<String> = gets.map(|request| format!("{} {}", request.provider, request.path)).collect();
     asked.sort();
-    let mut twice: Vec<String> = asked.windows(2).filter(|pair| pair[0] == pair[1]).map(|pair| pair[0].clone()).collect();
+    let mut twice: Vec<String> =
+        asked.windows(2).filter(|pair| pair[0] == pair[1]).map(|pair| pair[0].clone()).collect();
     twice.dedup();
     twice
 }
