@@ -39,6 +39,7 @@ use authority::Authority;
 use door::Door;
 use lobby::{Lobby, Log};
 use network::{Each, Provider, Trouble, Way};
+use relay::Seat;
 use world::World;
 
 /// Where the project has its Wrangler file.
@@ -88,6 +89,9 @@ pub struct Sandbox {
     configuration: String,
     wrangler: String,
     environment: BTreeMap<String, String>,
+    bindings: BTreeMap<String, String>,
+    worker: Seat,
+    worker_name: String,
     names: BTreeMap<String, SocketAddr>,
     certificate_authority: String,
     plain: Plain,
@@ -111,9 +115,11 @@ impl Sandbox {
         let world = World::read(scenario::document(scenarios)?)?;
         let effects = Arc::new(Effects::default());
         let mut routers = world.routers(&effects)?;
-        if let Some(elsewhere) = &options.worker {
-            let name = world.network.worker.names.first().map_or("", String::as_str);
-            routers.insert(Provider::Worker.word(), relay::router(elsewhere.clone(), name)?);
+        let worker = Seat::of(routers.remove(Provider::Worker.word()).unwrap_or_default());
+        routers.insert(Provider::Worker.word(), worker.router());
+        let worker_name = world.network.worker.names.first().cloned().unwrap_or_default();
+        if let Some(elsewhere) = options.worker {
+            worker.give_to(relay::router(elsewhere, &worker_name)?);
         }
         let authority = Authority::new()?;
         let log = Arc::new(Log::default());
@@ -151,7 +157,10 @@ impl Sandbox {
         Ok(Self {
             configuration: world.configuration()?,
             wrangler: world.wrangler()?,
+            bindings: world.deployed(),
             environment: world.environment,
+            worker,
+            worker_name,
             names,
             certificate_authority: authority.pem().to_owned(),
             plain: Plain::of(&plain)?,
@@ -180,6 +189,23 @@ impl Sandbox {
     #[must_use]
     pub const fn environment(&self) -> &BTreeMap<String, String> {
         &self.environment
+    }
+
+    /// What is on the deployed Worker: its secrets and variables.
+    #[must_use]
+    pub const fn bindings(&self) -> &BTreeMap<String, String> {
+        &self.bindings
+    }
+
+    /// Gives the Worker's place to one elsewhere, as [`Options::worker`] does for one that runs already: this one may
+    /// have had to know the sandbox's addresses before it could start.
+    ///
+    /// # Errors
+    ///
+    /// Where no client for it can be made.
+    pub fn give_worker_to(&self, elsewhere: Url) -> Result<(), Error> {
+        self.worker.give_to(relay::router(elsewhere, &self.worker_name)?);
+        Ok(())
     }
 
     /// Where each host name leads to, over TLS. A name that is not in here does not resolve.

@@ -12,8 +12,8 @@ pub(super) use acceptance::alike;
 pub use acceptance::{Exactness, Received, Reception};
 pub use delivery::{Delivered, Delivery};
 pub use reach::{Obstacle, Reach, Validity};
-pub use record::Record;
 pub(super) use reach::{is_page, obstacle};
+pub use record::Record;
 pub use registration::Registration;
 
 /// The webhook route.
