@@ -2,6 +2,7 @@
 
 pub mod clerk;
 pub mod config;
+pub mod entitlements;
 pub mod portal;
 pub mod stripe;
 pub mod webhook;
@@ -38,6 +39,7 @@ pub const ALL: &[Check] = &[
     portal::configuration::CHECK,
     portal::features::CHECK,
     portal::plan_change::CHECK,
+    entitlements::sample::CHECK,
 ];
 
 #[cfg(test)]

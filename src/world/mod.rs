@@ -7,6 +7,7 @@
 mod clerk;
 mod cloudflare;
 mod doors;
+mod entitlement;
 mod journal;
 mod plan_value;
 mod stripe;
@@ -25,6 +26,7 @@ use crate::config::{Config, Secret, Variable};
 
 pub use clerk::*;
 pub use cloudflare::*;
+pub use entitlement::{Case, Mismatch, Sample};
 pub use plan_value::{PlanSlip, judge_plan};
 pub use stripe::*;
 pub use transport::{Answer, CertificateTrouble, Failure, Options, Party, Resolve, Trouble};

@@ -48,6 +48,19 @@ impl Clerk<'_> {
         self.ask("/v1/jwks").await
     }
 
+    /// Whether the secret key and the frontend API are of one instance: whether they have a key in common, or one that is
+    /// named after the instance.
+    ///
+    /// # Errors
+    /// Where nobody can tell.
+    pub async fn is_one_instance(self) -> Result<bool, NoAnswer> {
+        let (instance, published, own) = futures::join!(self.instance(), self.published_keys(), self.instance_keys());
+        let names =
+            |keys: JwkSet| -> Vec<String> { keys.keys.into_iter().filter_map(|key| key.common.key_id).collect() };
+        let (instance, published, own) = (instance?.value.id, names(published?.value), names(own?.value));
+        Ok(published.iter().any(|name| *name == instance || own.contains(name)))
+    }
+
     /// Verifies a token against the published keys.
     ///
     /// # Errors
