@@ -2,6 +2,7 @@
 
 pub mod clerk;
 pub mod config;
+pub mod entitlements;
 pub mod manual;
 pub mod portal;
 pub mod probe;
@@ -45,6 +46,7 @@ pub const ALL: &[Check] = &[
     portal::configuration::CHECK,
     portal::features::CHECK,
     portal::plan_change::CHECK,
+    entitlements::sample::CHECK,
     manual::webhook_alerts::CHECK,
 ];
 

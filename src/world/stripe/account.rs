@@ -5,7 +5,7 @@ use stripe_client_core::{RequestBuilder, StripeMethod, StripeRequest};
 use stripe_core::balance::RetrieveForMyAccountBalance;
 
 use super::super::subjects;
-use super::{NoAnswer, Refusal, Seen, Stripe, catalogue, endpoints, portal};
+use super::{NoAnswer, Refusal, Seen, Stripe, catalogue, endpoints, portal, subscriptions};
 use crate::config::Secret;
 
 /// `GET /v1/account`, as far as a launch depends on it (facts.md, A2).
@@ -148,6 +148,7 @@ impl Stripe<'_> {
             catalogue::products_page(None),
             endpoints::classic_page(None),
             self.events_page(),
+            subscriptions::newest_page(),
             portal,
         ];
         let offer = subjects::offers(self.world).into_iter().next();

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use stripe_client_core::{RequestBuilder, StripeRequest};
 use stripe_product::price::{ListPrice, RetrievePrice};
-use stripe_product::product::ListProduct;
+use stripe_product::product::{ListProduct, RetrieveProduct};
 use stripe_shared::PriceType;
 
 use super::super::sound;
@@ -185,6 +185,14 @@ impl Stripe<'_> {
             }
         };
         self.list(page, |price: &Price| &price.id).await
+    }
+
+    /// One product, on sale or not.
+    ///
+    /// # Errors
+    /// Where nobody can tell.
+    pub async fn product(self, id: &str) -> Result<Found<Product>, NoAnswer> {
+        self.ask(&RetrieveProduct::new(segment(id)).build()).await
     }
 
     /// Every active product.

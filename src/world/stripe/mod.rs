@@ -9,6 +9,7 @@ mod events;
 mod parity;
 mod portal;
 mod refusal;
+mod subscriptions;
 mod version;
 
 use std::sync::Arc;
@@ -30,6 +31,7 @@ pub use events::{DeliveryLog, Event};
 pub use parity::{Difference, Twin};
 pub use portal::{PlanChange, PortalConfiguration, PortalFeatures, Switchable};
 pub use refusal::Refusal;
+pub use subscriptions::{Newest, Subscription};
 pub use version::{ShapeGap, shape_gap};
 
 /// Stripe, asked with the key of one mode.

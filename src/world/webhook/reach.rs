@@ -112,7 +112,7 @@ impl Webhook<'_> {
 
     /// Whether Stripe delivered what happened in the last days: a challenge may be aimed at us alone.
     async fn stripe_gets_through(self) -> bool {
-        let record = self.record().await;
+        let record = Box::pin(self.record()).await;
         record.is_ok_and(|record| {
             record.gets_through() && record.delivered.is_some_and(|event| event.is_within(7, self.world.now))
         })
