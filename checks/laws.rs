@@ -65,7 +65,8 @@ fn every_documentation_lists_exactly_the_codes_that_its_file_can_produce() {
         for listed in &listed {
             assert!(literals.contains(listed.as_str()), "{} lists {listed}, which its file does not know", check.id);
         }
-        let hyphenated = literals.iter().filter(|literal| literal.contains('-'));
+        let name = check.id.as_str().split_once('/').unwrap().1;
+        let hyphenated = literals.iter().filter(|literal| literal.contains('-') && **literal != name);
         for produced in hyphenated {
             assert!(listed.iter().any(|code| code == produced), "{} knows {produced}, which is not listed", check.id);
         }

@@ -2,6 +2,7 @@
 
 pub mod clerk;
 pub mod config;
+pub mod entitlements;
 pub mod manual;
 pub mod portal;
 pub mod probe;
@@ -25,12 +26,18 @@ pub const ALL: &[Check] = &[
     stripe::catalogue::CHECK,
     stripe::test_parity::CHECK,
     worker::secrets::CHECK,
+    worker::bindings::CHECK,
+    worker::deployed_version::CHECK,
     webhook::endpoint::CHECK,
     webhook::events::CHECK,
     webhook::duplicates::CHECK,
+    webhook::api_version::CHECK,
     webhook::reachable::CHECK,
     webhook::accepts_signed::CHECK,
     webhook::rejects_forged::CHECK,
+    webhook::raw_body::CHECK,
+    webhook::idempotent::CHECK,
+    webhook::deliveries::CHECK,
     clerk::secret_key::CHECK,
     clerk::instance::CHECK,
     clerk::jwt_template::CHECK,
@@ -39,6 +46,7 @@ pub const ALL: &[Check] = &[
     portal::configuration::CHECK,
     portal::features::CHECK,
     portal::plan_change::CHECK,
+    entitlements::sample::CHECK,
     manual::webhook_alerts::CHECK,
 ];
 

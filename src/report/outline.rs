@@ -98,19 +98,30 @@ pub fn sentences(reasons: &[String]) -> String {
 /// What was seen, for a line of a list: the codes of what is wrong, else the reason, else what a pass looked at.
 #[must_use]
 pub fn seen(check: &CheckReport) -> String {
-    let codes = || {
-        let codes = check.findings.iter().map(|reported| match reported.subject.as_str() {
-            "" => reported.finding.code.to_owned(),
-            subject => format!("{} ({subject})", reported.finding.code),
-        });
-        codes.collect::<Vec<String>>().join(", ")
-    };
     match check.status {
         Status::Waived if check.findings.is_empty() => why(check),
-        Status::Fail | Status::Warn | Status::Waived => codes(),
+        Status::Fail | Status::Warn | Status::Waived => codes(check),
         Status::Unknown | Status::Skipped | Status::NotApplicable => why(check),
         Status::Pass | Status::Flaky => check.seen.join("; "),
     }
+}
+
+/// The codes of what is wrong, each once, with whose it is or how many there are.
+fn codes(check: &CheckReport) -> String {
+    let mut codes: Vec<(&str, Vec<&str>)> = Vec::new();
+    for reported in &check.findings {
+        let (code, subject) = (reported.finding.code, reported.subject.as_str());
+        match codes.iter_mut().find(|(known, _)| *known == code) {
+            Some((_, subjects)) => subjects.push(subject),
+            None => codes.push((code, vec![subject])),
+        }
+    }
+    let told = codes.into_iter().map(|(code, subjects)| match subjects.as_slice() {
+        [""] => code.to_owned(),
+        ["", ..] => format!("{code} ({} times)", subjects.len()),
+        _ => format!("{code} ({})", subjects.join(", ")),
+    });
+    told.collect::<Vec<String>>().join(", ")
 }
 
 /// The verdict's word. That no check ran proves nothing either; the coverage says that there was none.
@@ -230,6 +241,15 @@ mod tests {
         let before = failures(&report).len();
         report.checks.iter_mut().flat_map(|check| &mut check.findings).for_each(|found| found.waived_by = Some(0));
         assert!(before > 0 && failures(&report).is_empty());
+    }
+
+    #[test]
+    fn a_code_is_said_once_however_often_it_is_found() {
+        let mut check = sample::check("config/hygiene", Status::Fail);
+        check.findings = vec![sample::other_mode(), sample::other_mode(), sample::warning(), sample::warning()];
+        "tier basic".clone_into(&mut check.findings[1].subject);
+        check.findings[2..].iter_mut().for_each(|reported| reported.subject.clear());
+        assert_eq!(seen(&check), "other-mode (tier pro, tier basic), surplus (2 times)");
     }
 
     #[test]

@@ -25,10 +25,14 @@ const LABEL: usize = 12;
 pub fn render(report: &Report, style: Style) -> String {
     let mut page = Page { style, width: style.width.clamp(20, PROSE), text: String::new() };
     page.head(report);
-    page.findings("FAILED", Status::Fail, &outline::failures(report));
-    if !style.quiet {
+    let failures = outline::failures(report);
+    page.findings("FAILED", Status::Fail, &failures);
+    // Where nothing failed and the verdict is NO-GO all the same, warnings are what it is about.
+    if !style.quiet || (report.decision == Decision::NoGo && failures.is_empty()) {
         page.findings("WARNINGS", Status::Warn, &outline::warnings(report));
         page.stale_waivers(&report.waivers);
+    }
+    if !style.quiet {
         page.unverified(report);
         page.grid(report);
         if style.verbose > 0 {
@@ -59,7 +63,7 @@ impl Page {
             self.line(&shown(left_open), Ink::Doubtful);
         }
         for waiver in report.waivers.iter().filter(|waiver| waiver.effect == WaiverEffect::Used) {
-            self.waiver(waiver, Status::Waived.word());
+            self.waiver(waiver);
         }
     }
 
@@ -164,10 +168,16 @@ impl Page {
         }
     }
 
-    fn waiver(&mut self, waiver: &WaiverReport, word: &str) {
-        let (name, effect) = (shown(&outline::waived(waiver)), outline::effect(waiver));
+    fn waiver(&mut self, waiver: &WaiverReport) {
+        let (name, until) = (shown(&outline::waived(waiver)), waiver.waiver.expires);
         let (owner, reason) = (shown(&waiver.waiver.owner), shown(&waiver.waiver.reason));
-        self.item(word, Ink::Doubtful, &format!("{name}, {effect}, by {owner}: {reason}"));
+        if waiver.effect == WaiverEffect::Used {
+            let text = format!("{name} until {until}, by {owner}: {reason}");
+            self.item(Status::Waived.word(), Ink::Doubtful, &text);
+        } else {
+            let text = format!("{name}, {}, by {owner}: {reason}", outline::effect(waiver));
+            self.item(Status::Warn.word(), Ink::Doubtful, &text);
+        }
     }
 
     fn stale_waivers(&mut self, waivers: &[WaiverReport]) {
@@ -177,7 +187,7 @@ impl Page {
         }
         self.heading("WAIVERS");
         for waiver in stale {
-            self.waiver(waiver, Status::Warn.word());
+            self.waiver(waiver);
         }
     }
 

@@ -8,6 +8,7 @@ mod clerk;
 mod cloudflare;
 mod configured;
 mod doors;
+mod entitlement;
 mod journal;
 mod plan_value;
 mod stripe;
@@ -26,6 +27,7 @@ use crate::config::{Config, Mode, Secret, Variable};
 
 pub use clerk::*;
 pub use cloudflare::*;
+pub use entitlement::{Case, Mismatch, Sample};
 pub use plan_value::{PlanSlip, judge_plan};
 pub use stripe::*;
 pub use transport::{Answer, CertificateTrouble, Failure, Options, Party, Resolve, Trouble};

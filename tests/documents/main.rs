@@ -37,13 +37,13 @@ fn is_kept_in_readme(part: &str, text: &str) {
 #[test]
 fn the_readme_lists_every_check() {
     let row = |check: &Check| {
-        let need = match check.need {
+        let need = match &check.need {
             Need::Required => "required".to_owned(),
-            Need::Configured(what) => what.to_owned(),
+            Need::Configured(what) => (*what).to_owned(),
         };
         format!("| `{}` | {} | {need} | {} |\n", check.id, check.title(), check.sends)
     };
-    let rows: String = checks::ALL.iter().map(row).collect();
+    let rows: String = checks::documented().iter().map(row).collect();
     is_kept_in_readme("checks", &format!("| check | passes when | needs | sends |\n|---|---|---|---|\n{rows}"));
 }
 

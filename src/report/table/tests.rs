@@ -34,7 +34,7 @@ fn the_coverage_stands_beside_the_verdict() {
 fn a_used_waiver_stands_beside_the_verdict() {
     let text = plain(&sample::no_go(), 200);
     let head: Vec<&str> = text.lines().take_while(|line| !line.is_empty()).collect();
-    assert!(head.join(" ").contains("stripe/account: cannot-charge, waived until 2027-03-01, by ana"), "{text}");
+    assert!(head.join(" ").contains("waived   stripe/account: cannot-charge until 2027-03-01, by ana"), "{text}");
 }
 
 #[test]
@@ -153,6 +153,23 @@ fn quiet_tells_the_verdict_and_what_failed() {
     let text = render(&sample::no_go(), Style { quiet: true, ..Style::plain() });
     assert!(text.contains("NO-GO") && text.contains("other-mode"), "{text}");
     assert!(!text.contains("ALL CHECKS") && !text.contains("surplus") && !text.contains("Next:"), "{text}");
+}
+
+#[test]
+fn quiet_tells_the_warnings_where_they_are_what_the_verdict_is_about() {
+    let mut report = sample::no_go();
+    report.checks.retain(|check| check.status != Status::Fail);
+    let text = render(&report, Style { quiet: true, ..Style::plain() });
+    assert!(text.contains("surplus") && !text.contains("ALL CHECKS"), "{text}");
+}
+
+#[test]
+fn what_to_do_next_is_about_the_warnings_where_nothing_failed() {
+    let mut report = sample::no_go();
+    report.checks.retain(|check| check.status != Status::Fail);
+    assert!(report.next_action().starts_with("Set the live ID"), "{}", report.next_action());
+    report.checks.clear();
+    assert!(report.next_action().starts_with("Take the waivers"), "{}", report.next_action());
 }
 
 #[test]

@@ -5,7 +5,7 @@ use stripe_client_core::{RequestBuilder, StripeMethod, StripeRequest};
 use stripe_core::balance::RetrieveForMyAccountBalance;
 
 use super::super::subjects;
-use super::{NoAnswer, Refusal, Seen, Stripe, catalogue, endpoints, portal};
+use super::{NoAnswer, Refusal, Seen, Stripe, catalogue, endpoints, portal, subscriptions};
 use crate::config::Secret;
 
 /// `GET /v1/account`, as far as a launch depends on it (facts.md, A2).
@@ -142,8 +142,15 @@ impl Stripe<'_> {
             return Vec::new();
         }
         let portal = portal::first_request(self.world.config.stripe.portal_configuration.value.as_deref());
-        let mut needed =
-            vec![balance(), get("/account"), catalogue::products_page(None), endpoints::classic_page(None), portal];
+        let mut needed = vec![
+            balance(),
+            get("/account"),
+            catalogue::products_page(None),
+            endpoints::classic_page(None),
+            self.events_page(),
+            subscriptions::newest_page(),
+            portal,
+        ];
         let offer = subjects::offers(self.world).into_iter().next();
         needed.extend(offer.map(|offer| catalogue::retrieve_price(offer.id())));
         let asked = futures::future::join_all(needed.iter().map(|request| self.raw(request))).await;

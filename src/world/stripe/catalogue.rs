@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use stripe_client_core::{RequestBuilder, StripeRequest};
 use stripe_product::price::{ListPrice, RetrievePrice};
-use stripe_product::product::ListProduct;
+use stripe_product::product::{ListProduct, RetrieveProduct};
 use stripe_shared::PriceType;
 
 use super::super::sound;
@@ -161,6 +161,16 @@ impl Stripe<'_> {
         }
     }
 
+    /// The price of `offer`, at which its tier can be sold as the configuration says.
+    ///
+    /// # Errors
+    /// Blocked by `stripe/price-mode` or `stripe/price-terms` where it cannot.
+    pub async fn sound_price(self, offer: &Offer<'_>) -> Result<Seen<Price>, NoAnswer> {
+        let price = self.price(offer).await?;
+        let is_on_sale = price.value.active && price.value.product().is_some_and(|product| product.active);
+        if is_on_sale && price.value.suits(offer) { Ok(price) } else { Err(NoAnswer::blocked("stripe/price-terms")) }
+    }
+
     /// Every active recurring price, each with its whole product.
     ///
     /// # Errors
@@ -175,6 +185,14 @@ impl Stripe<'_> {
             }
         };
         self.list(page, |price: &Price| &price.id).await
+    }
+
+    /// One product, on sale or not.
+    ///
+    /// # Errors
+    /// Where nobody can tell.
+    pub async fn product(self, id: &str) -> Result<Found<Product>, NoAnswer> {
+        self.ask(&RetrieveProduct::new(segment(id)).build()).await
     }
 
     /// Every active product.

@@ -5,9 +5,12 @@ mod account;
 mod assortment;
 mod catalogue;
 mod endpoints;
+mod events;
 mod parity;
 mod portal;
 mod refusal;
+mod subscriptions;
+mod version;
 
 use std::sync::Arc;
 
@@ -24,9 +27,12 @@ pub use account::{Acceptance, Account};
 pub use assortment::{Assortment, Rival};
 pub use catalogue::{Price, PriceOf, Product, Recurring};
 pub use endpoints::{Endpoint, EndpointKind};
+pub use events::{DeliveryLog, Event};
 pub use parity::{Difference, Twin};
 pub use portal::{PlanChange, PortalConfiguration, PortalFeatures, Switchable};
 pub use refusal::Refusal;
+pub use subscriptions::{Newest, Subscription};
+pub use version::{ShapeGap, shape_gap};
 
 /// Stripe, asked with the key of one mode.
 #[derive(Debug, Clone, Copy)]

@@ -38,12 +38,11 @@ impl World {
     /// Where nobody can tell, or the live price itself is another check's finding.
     pub async fn test_twin(&self, offer: &Offer<'_>) -> Result<Option<Seen<Twin>>, NoAnswer> {
         let Some(test) = self.stripe_test() else { return Ok(None) };
-        let (live, prices) = futures::join!(self.stripe().price(offer), test.recurring_prices());
-        let live = live?.value;
+        let live = self.stripe().price(offer).await?.value;
         if !live.suits(offer) {
             return Err(NoAnswer::blocked("stripe/price-terms"));
         }
-        let prices = prices?;
+        let prices = test.recurring_prices().await?;
         let on_sale: Vec<&Price> =
             prices.items.iter().filter(|price| price.product().is_some_and(|product| product.active)).collect();
         Ok(Some(Seen { value: test.twin(offer, &live, &on_sale), answer: prices.answer }))

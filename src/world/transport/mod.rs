@@ -65,7 +65,7 @@ impl Default for Options {
             timeout: Duration::from_secs(10),
             deadline: Some(Duration::from_mins(2)),
             retries: 2,
-            concurrency: 16,
+            concurrency: 32,
             resolve: Vec::new(),
             certificates: None,
             names: None,

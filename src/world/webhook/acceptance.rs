@@ -41,6 +41,19 @@ pub enum Reception {
     UnexpectedAnswer,
 }
 
+/// What becomes of the exact bytes of an event, and of several signatures.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Exactness {
+    /// The bytes are verified as they came, against every signature.
+    Exact,
+    /// Of several signatures just one is looked at.
+    OneSignature,
+    /// What is verified is not what came: it is refused as a forged event is.
+    ReSerialised,
+    /// It is refused for another reason.
+    Refused,
+}
+
 /// A signed event's reception, and the answer where there was one.
 pub type Received = (Reception, Result<Arc<Answer>, Arc<Failure>>);
 
@@ -80,6 +93,39 @@ impl Webhook<'_> {
     pub async fn proved_secret(self) -> Result<(), NoAnswer> {
         let (reception, _) = self.reception().await?;
         if reception.proves_secret() { Ok(()) } else { Err(NoAnswer::blocked("webhook/accepts-signed")) }
+    }
+
+    /// Whether an answer says of one signed event what was said of the first: that it is received, or that nobody handles
+    /// its type.
+    ///
+    /// # Errors
+    /// Where nobody can tell what was said of the first.
+    pub async fn is_taken(self, answer: &Answer) -> Result<bool, NoAnswer> {
+        Ok(match self.reception().await? {
+            (Reception::Received { .. }, _) => self.is_reception(answer),
+            (Reception::TypeRefused, Ok(first)) => alike(answer, &first),
+            _ => false,
+        })
+    }
+
+    /// What becomes of the exact bytes of an event, and of several signatures; asked by `webhook/raw-body`.
+    ///
+    /// # Errors
+    /// Blocked by `webhook/accepts-signed` where not even a compact event is taken.
+    pub async fn exactness(self) -> Result<(Exactness, Arc<Answer>), NoAnswer> {
+        self.proved_secret().await?;
+        let silent = |failure: Arc<Failure>| NoAnswer::Unknown(failure.to_string());
+        let answer = self.deliver(Delivery::Reformatted).await?.map_err(silent)?;
+        if self.is_taken(&answer).await? {
+            return Ok((Exactness::Exact, answer));
+        }
+        let alone = self.deliver(Delivery::ReformattedAlone).await?.map_err(silent)?;
+        if self.is_taken(&alone).await? {
+            return Ok((Exactness::OneSignature, answer));
+        }
+        let forged = self.deliver(Delivery::WrongSignature).await?.ok();
+        let like_forged = forged.is_some_and(|forged| alike(&alone, &forged));
+        Ok((if like_forged { Exactness::ReSerialised } else { Exactness::Refused }, alone))
     }
 
     async fn success(self, answer: &Answer) -> Result<Reception, NoAnswer> {
@@ -127,12 +173,15 @@ impl Webhook<'_> {
                 Reception::ServerError
             });
         }
-        let like_forged = wrong.is_some_and(|wrong| wrong.status == answer.status && words(&wrong) == words(answer));
+        let like_forged = wrong.is_some_and(|wrong| alike(&wrong, answer));
         Ok(if like_forged { mismatch(answer) } else { Reception::TypeRefused })
     }
 
     /// What Cloudflare can name exactly is its own check's finding.
-    async fn yields_to_secrets(self) -> Result<(), NoAnswer> {
+    ///
+    /// # Errors
+    /// Blocked by `worker/secrets` where it is.
+    pub(in crate::world) async fn yields_to_secrets(self) -> Result<(), NoAnswer> {
         let Some(cloudflare) = self.world.cloudflare() else { return Ok(()) };
         match cloudflare.missing_names().await {
             Ok(Some(missing)) if missing.value.is_empty() => Ok(()),
@@ -170,6 +219,11 @@ fn names_missing_secret(text: &str) -> bool {
     let text = text.to_lowercase();
     let names = text.contains("webhook secret") || text.contains("webhook_secret");
     names && ["missing", "not configured", "not set", "undefined", "required"].iter().any(|word| text.contains(word))
+}
+
+/// Whether two answers say the same.
+pub(in crate::world) fn alike(one: &Answer, other: &Answer) -> bool {
+    one.status == other.status && words(one) == words(other)
 }
 
 /// The words of an answer without what differs from one event to the next.

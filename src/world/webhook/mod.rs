@@ -3,13 +3,17 @@
 mod acceptance;
 mod delivery;
 mod reach;
+mod record;
 mod registration;
 
 use super::{NoAnswer, World};
 
-pub use acceptance::{Received, Reception};
+pub(super) use acceptance::alike;
+pub use acceptance::{Exactness, Received, Reception};
 pub use delivery::{Delivered, Delivery};
 pub use reach::{Obstacle, Reach, Validity};
+pub(super) use reach::{is_page, obstacle};
+pub use record::Record;
 pub use registration::Registration;
 
 /// The webhook route.

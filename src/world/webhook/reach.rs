@@ -15,6 +15,8 @@ pub struct Reach {
     pub evidence: Evidence,
     /// The certificate, where there is one: for which days it is good.
     pub certificate: Option<Validity>,
+    /// Whether what stands there is in this machine's way alone: Stripe's own deliveries get through.
+    pub is_for_us_alone: bool,
 }
 
 /// For how long a certificate is good.
@@ -86,7 +88,9 @@ impl Webhook<'_> {
                     _ => answer.excerpt(),
                 };
                 let certificate = answer.certificate.as_deref().and_then(|der| validity(der, self.world.now));
-                Ok(Reach { obstacle, evidence: answer.evidence("answer", seen), certificate })
+                let is_for_us_alone = obstacle == Some(Obstacle::BotChallenge) && self.stripe_gets_through().await;
+                let evidence = answer.evidence("answer", seen);
+                Ok(Reach { obstacle, evidence, certificate, is_for_us_alone })
             }
         }
     }
@@ -96,10 +100,22 @@ impl Webhook<'_> {
     /// # Errors
     /// Blocked by `webhook/reachable` where something stands in the way.
     pub(super) async fn reached(self) -> Result<(), NoAnswer> {
-        match self.reach().await?.obstacle {
+        let reach = self.reach().await?;
+        match reach.obstacle {
             None | Some(Obstacle::Hangs) => Ok(()),
+            Some(_) if reach.is_for_us_alone => Err(NoAnswer::unknown(
+                "a bot challenge answers this machine in the handler's place; Stripe's own deliveries get through",
+            )),
             Some(_) => Err(NoAnswer::blocked("webhook/reachable")),
         }
+    }
+
+    /// Whether Stripe delivered what happened in the last days: a challenge may be aimed at us alone.
+    async fn stripe_gets_through(self) -> bool {
+        let record = Box::pin(self.record()).await;
+        record.is_ok_and(|record| {
+            record.gets_through() && record.delivered.is_some_and(|event| event.is_within(7, self.world.now))
+        })
     }
 
     async fn no_answer(self, failure: &Failure) -> Result<Reach, NoAnswer> {
@@ -133,7 +149,7 @@ impl Webhook<'_> {
             field: "connection".to_owned(),
             seen: format!("{}{words}", failure.trouble),
         };
-        Ok(Reach { obstacle: Some(obstacle), evidence, certificate: None })
+        Ok(Reach { obstacle: Some(obstacle), evidence, certificate: None, is_for_us_alone: false })
     }
 
     /// Whether an answer is the handler's to an event that it received.
@@ -142,7 +158,8 @@ impl Webhook<'_> {
     }
 }
 
-fn obstacle(answer: &Answer) -> Option<Obstacle> {
+/// What an answer shows to stand in the way.
+pub(in crate::world) fn obstacle(answer: &Answer) -> Option<Obstacle> {
     let clerk =
         ["x-clerk-auth-reason", "x-clerk-auth-status"].into_iter().find_map(|name| Some((name, answer.header(name)?)));
     if let (Some((name, value)), 300..=399 | 401 | 403 | 404) = (clerk, answer.status) {
@@ -203,7 +220,7 @@ fn is_sign_in(location: &str) -> bool {
 }
 
 /// Whether an answer is a page for people.
-pub(super) fn is_page(answer: &Answer) -> bool {
+pub(in crate::world) fn is_page(answer: &Answer) -> bool {
     let kind = answer.header("content-type").unwrap_or_default();
     kind.starts_with("text/html")
         || answer.text().trim_start().get(..9).is_some_and(|start| start.eq_ignore_ascii_case("<!doctype"))
