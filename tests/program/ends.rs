@@ -1,5 +1,7 @@
 //! How the program ends, and what it says when it cannot begin.
 
+use serde_json::Value;
+
 use crate::program::{Folder, preflight};
 
 /// A deployment of which nobody can be reached: at port 1 of this machine nobody listens.
@@ -43,6 +45,15 @@ fn a_deployment_with_a_fault_is_no_go() {
 }
 
 #[test]
+fn each_fault_of_several_is_found_and_nothing_else() {
+    let ended = preflight(&["run", "--sandbox=price-test-mode,jwt-template-missing", "--format=json"]);
+    let report: Value = serde_json::from_str(&ended.stdout).unwrap();
+    let failing = report["checks"].as_array().unwrap().iter().filter(|check| check["status"] == "fail");
+    let found = failing.map(|check| format!("{}: {}", check["id"], check["findings"][0]["code"]).replace('"', ""));
+    assert_eq!(found.collect::<Vec<String>>(), ["stripe/price-mode: other-mode", "clerk/jwt-template: missing"]);
+}
+
+#[test]
 fn a_key_that_may_not_look_proves_nothing() {
     let ended = preflight(&["run", "--sandbox=stripe-key-restricted"]);
     assert_eq!(ended.status, 2, "{}", ended.all());
@@ -77,8 +88,24 @@ fn an_unknown_scenario_is_a_slip_of_the_command_line() {
 }
 
 #[test]
+fn an_unknown_check_cannot_be_explained() {
+    let ended = preflight(&["explain", "stripe/price-mod"]);
+    assert_eq!((ended.status, ended.stdout.as_str()), (64, ""));
+    assert!(ended.stderr.contains("did you mean `stripe/price-mode`?"), "{}", ended.stderr);
+}
+
+#[test]
+fn a_slip_of_the_command_line_leaves_no_report() {
+    let folder = Folder::new();
+    assert_eq!(folder.run(&["run", "--sandbox", "--only=stripe/price-mod"]).status, 64);
+    assert!(!folder.path("reports").exists());
+}
+
+#[test]
 fn an_unknown_flag_is_a_slip_of_the_command_line() {
-    for arguments in [&["run", "--sandbxo"][..], &["rn"], &["run", "--format=yaml"], &["explain"], &[]] {
+    for arguments in
+        [&["run", "--sandbxo"][..], &["rn"], &["run", "--format=yaml"], &["run", "--timeout=soon"], &["explain"], &[]]
+    {
         let ended = preflight(arguments);
         assert_eq!((ended.status, ended.stdout.as_str()), (64, ""), "{arguments:?}: {}", ended.stderr);
     }
@@ -99,6 +126,24 @@ fn without_a_configuration_it_says_what_one_looks_like() {
     for part in ["there is no preflight.toml", "[tiers.pro]", "--env-file", "--config", "preflight run --sandbox"] {
         assert!(ended.stderr.contains(part), "{part}: {}", ended.stderr);
     }
+}
+
+#[test]
+fn what_it_says_a_configuration_looks_like_is_a_configuration() {
+    let ended = preflight(&["run"]);
+    let shown: Vec<&str> = ended.stderr.lines().filter_map(|line| line.strip_prefix("    ")).collect();
+    // It is read, and what fails is that no value is set.
+    assert_eq!(Folder::with(&shown.join("\n")).run(&["run", "--offline"]).status, 1);
+}
+
+#[test]
+fn a_waiver_for_no_check_is_an_error_of_the_configuration() {
+    let waiver = "[[waive]]\ncheck = \"stripe/acount\"\nreason = \"a\"\nowner = \"b\"\nexpires = 2999-01-01\n";
+    let ended = Folder::with(&format!("{IN_THE_DARK}{waiver}")).run(&["run", "--offline"]);
+    assert_eq!(ended.status, 78);
+    // It is wrapped as the terminal is wide.
+    let told = ended.stderr.split_whitespace().collect::<Vec<&str>>().join(" ");
+    assert!(told.contains("`stripe/acount` does not exist; did you mean `stripe/account`?"), "{told}");
 }
 
 #[test]
@@ -123,7 +168,7 @@ fn where_nobody_can_be_reached_nothing_is_proved_and_nothing_fails() {
     let folder = Folder::with(IN_THE_DARK);
     let ended = folder.command(&["run", "--format=json"]).envs(crate::secrets::PLANTED).output().unwrap();
     assert_eq!(ended.status.code(), Some(2));
-    let report: serde_json::Value = serde_json::from_slice(&ended.stdout).unwrap();
+    let report: Value = serde_json::from_slice(&ended.stdout).unwrap();
     let failed = report["checks"].as_array().unwrap().iter().filter(|check| check["status"] == "fail");
     assert_eq!(failed.count(), 0, "{report:#}");
     assert!(report["summary"]["unknown"].as_u64().unwrap() > 0, "{report:#}");

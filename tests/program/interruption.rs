@@ -2,6 +2,7 @@
 
 #![cfg(unix)]
 
+use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
@@ -9,7 +10,8 @@ use preflight::sandbox::{Options, Sandbox};
 
 use crate::program::{Ended, Folder};
 
-/// The sandbox's `preflight.toml`, with its own addresses in the place of the names.
+/// The sandbox's `preflight.toml`, with its own addresses in the place of the names. The frontend keeps its name: the
+/// canary signs in from there.
 fn pointed_at(sandbox: &Sandbox) -> String {
     let plain = sandbox.plain();
     let mut document: toml::Table = sandbox.configuration().parse().unwrap();
@@ -19,7 +21,6 @@ fn pointed_at(sandbox: &Sandbox) -> String {
         ("clerk", "frontend_api", &plain.clerk_frontend),
         ("cloudflare", "api_base", &plain.cloudflare),
         ("worker", "url", &plain.worker),
-        ("frontend", "url", &plain.frontend),
     ] {
         let table = document.entry(table).or_insert_with(|| toml::Table::new().into()).as_table_mut().unwrap();
         table.insert(key.to_owned(), url.as_str().trim_end_matches('/').into());
@@ -31,7 +32,7 @@ fn pointed_at(sandbox: &Sandbox) -> String {
 async fn stopped_by(signal: &str) -> (Ended, Folder, Sandbox) {
     let sandbox = Sandbox::start(&["worker-hangs"], Options::default()).await.unwrap();
     let folder = Folder::with(&pointed_at(&sandbox));
-    let mut command = folder.command(&["run", "--timeout=10m", "--deadline=10m", "--format=json"]);
+    let mut command = folder.command(&["run", "--timeout=1m", "--format=json"]);
     command.envs(sandbox.environment()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = command.spawn().unwrap();
     let asked = |party: &str, what: &str| {
@@ -79,4 +80,16 @@ async fn kill_leaves_a_report_and_signs_the_canary_out() {
     assert_eq!(ended.status, 143, "{}", ended.stderr);
     assert!(folder.read("reports/preflight.md").contains("Stopped by SIGTERM"));
     assert_eq!(sandbox.effects().get("clerk.session.ended"), Some(&1));
+}
+
+#[test]
+fn the_sandbox_is_served_until_ctrl_c() {
+    let folder = Folder::new();
+    let mut child = folder.command(&["sandbox", "price-test-mode"]).stdout(Stdio::piped()).spawn().unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines().map_while(Result::ok);
+    assert_eq!(lines.next().unwrap(), "# price-test-mode, served on loopback until Ctrl-C.");
+    // The last line that it prints: from here on it only waits.
+    assert!(lines.any(|line| line.contains("the frontend ")));
+    send("INT", &child);
+    assert_eq!(child.wait().unwrap().code(), Some(0));
 }

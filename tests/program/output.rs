@@ -33,7 +33,7 @@ const COMMANDS: &[&[&str]] = &[
     &["run", "--sandbox", "--only=stripe/price-mod"],
     &["run", "--nonsense"],
     &["explain", "stripe/price-mod"],
-    &["run", "--sandbox", "--report-dir=preflight.toml/below/a/file"],
+    &["run", "--sandbox", "--report-dir=/dev/null/below/a/file"],
 ];
 
 /// What is for people to read; the others are for programs, and as wide as they are.
@@ -96,7 +96,8 @@ fn no_escape_stands_in_a_report_even_where_colour_is_forced() {
 #[test]
 fn sixty_columns_are_enough() {
     for command in COMMANDS.iter().filter(|command| is_for_reading(command)) {
-        let told = run_with(command, &[("COLUMNS", "60")]).all();
+        // In no configuration are errors to be shown: these come with the lines of the file, however wide they are.
+        let told = ended(Folder::new().command(command).env("COLUMNS", "60")).all();
         // What cannot be broken without being lost, such as an address, stands alone on its line.
         let is_one_word = |line: &str| line.split_whitespace().count() == 1;
         let too_wide = told.lines().filter(|line| line.chars().count() > 60 && !is_one_word(line));
@@ -107,12 +108,18 @@ fn sixty_columns_are_enough() {
 
 #[test]
 fn a_closed_pipe_ends_quietly() {
-    for command in [&["list"][..], &["explain", "stripe"], &["run", "--sandbox"], &["sandbox", "--list"]] {
+    for (command, status) in [
+        (&["list"][..], 0),
+        (&["explain", "stripe"], 0),
+        (&["sandbox", "--list"], 0),
+        (&["run", "--sandbox", "-v"], 0),
+        (&["run", "--sandbox=price-test-mode", "-v"], 1),
+    ] {
         let folder = Folder::new();
         let mut child = folder.command(command).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         drop(child.stdout.take());
         let ended = Ended::of(child.wait_with_output().unwrap());
-        assert_eq!(ended.status, 0, "{command:?}: {}", ended.stderr);
+        assert_eq!(ended.status, status, "{command:?}: {}", ended.stderr);
         let complaints: Vec<&str> = ended.stderr.lines().filter(|line| !line.starts_with("report: ")).collect();
         assert!(complaints.is_empty(), "{command:?}: {complaints:?}");
     }
@@ -122,6 +129,14 @@ fn a_closed_pipe_ends_quietly() {
 fn nothing_moves_where_nobody_looks() {
     let ended = preflight(&["run", "--sandbox"]);
     assert_eq!(ended.stderr, "report: reports/preflight.md\nreport: reports/preflight.json\n");
+}
+
+#[test]
+fn the_verdict_comes_first() {
+    for (scenario, word) in [("healthy", "GO: "), ("price-test-mode", "NO-GO: "), ("stripe-html", "NOT PROVEN: ")] {
+        let ended = preflight(&["run", &format!("--sandbox={scenario}"), "--retries=0"]);
+        assert!(ended.stdout.starts_with(word), "{}", ended.stdout);
+    }
 }
 
 #[test]

@@ -103,7 +103,6 @@ fn a_secret_on_the_command_line_is_not_repeated() {
     let (_, key) = PLANTED[0];
     for arguments in [
         &["run", "--sandbox", "--only", key][..],
-        &["run", "--sandbox", "--timeout", key],
         &["run", &format!("--sandbox={key}")],
         &["explain", key],
         &["run", "--allow-host", key],
