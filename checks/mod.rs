@@ -2,6 +2,7 @@
 
 pub mod clerk;
 pub mod config;
+pub mod frontend;
 pub mod manual;
 pub mod portal;
 pub mod probe;
@@ -34,6 +35,9 @@ pub const ALL: &[Check] = &[
     clerk::plan_claim::CHECK,
     clerk::metadata::CHECK,
     portal::configuration::CHECK,
+    frontend::keys::CHECK,
+    frontend::secrets::CHECK,
+    frontend::api::CHECK,
     manual::webhook_alerts::CHECK,
 ];
 

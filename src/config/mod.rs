@@ -6,6 +6,7 @@
 
 mod build;
 mod dotenv;
+mod exposed;
 mod file;
 mod form;
 mod hygiene;
@@ -33,6 +34,7 @@ use std::path::PathBuf;
 use jiff::civil::Date;
 use url::Url;
 
+pub use exposed::{Exposed, Issuer, exposed};
 pub use file::{Options, load};
 pub use money::Money;
 pub use problem::{Problem, Problems};
@@ -40,7 +42,8 @@ pub use publishable::frontend_api_of;
 pub use redactor::Redactor;
 pub use schema::schema;
 pub use secret::Secret;
-pub(crate) use secret::mode_of;
+pub(crate) use placeholder::is as is_placeholder;
+pub(crate) use secret::{account_of, mode_of};
 pub use source::Text;
 pub use values::{Origin, Values};
 pub use variable::{Described, Kind, Slip, Variable};

@@ -10,6 +10,7 @@ mod configured;
 mod doors;
 mod journal;
 mod plan_value;
+mod site;
 mod stripe;
 pub mod subjects;
 mod transport;
@@ -27,6 +28,7 @@ use crate::config::{Config, Secret, Variable};
 pub use clerk::*;
 pub use cloudflare::*;
 pub use plan_value::{PlanSlip, judge_plan};
+pub use site::*;
 pub use stripe::*;
 pub use transport::{Answer, CertificateTrouble, Failure, Options, Party, Resolve, Trouble};
 pub use webhook::*;
@@ -73,6 +75,7 @@ pub struct World {
     /// When the probe event was signed, in seconds: a tampered one carries the same header.
     signed_at: OnceLock<i64>,
     sign_in: clerk::SignInCell,
+    served: site::ServedCell,
 }
 
 /// One request that was made, for the report.
@@ -111,6 +114,7 @@ impl World {
             nonce: nonce(),
             signed_at: OnceLock::new(),
             sign_in: clerk::SignInCell::default(),
+            served: site::ServedCell::default(),
             config,
         })
     }

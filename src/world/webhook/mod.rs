@@ -10,6 +10,7 @@ use super::{NoAnswer, World};
 pub use acceptance::{Received, Reception};
 pub use delivery::{Delivered, Delivery};
 pub use reach::{Obstacle, Reach, Validity};
+pub(super) use reach::{is_challenge, is_page, is_sign_in};
 pub use registration::Registration;
 
 /// The webhook route.
