@@ -3,6 +3,7 @@
 pub mod clerk;
 pub mod config;
 pub mod entitlements;
+pub mod frontend;
 pub mod manual;
 pub mod portal;
 pub mod probe;
@@ -46,6 +47,9 @@ pub const ALL: &[Check] = &[
     portal::configuration::CHECK,
     portal::features::CHECK,
     portal::plan_change::CHECK,
+    frontend::keys::CHECK,
+    frontend::secrets::CHECK,
+    frontend::api::CHECK,
     entitlements::sample::CHECK,
     manual::webhook_alerts::CHECK,
 ];

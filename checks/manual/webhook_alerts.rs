@@ -31,6 +31,7 @@ check! {
 /// What the configuration calls it.
 pub(super) const ID: &str = "webhook-alerts";
 
+#[expect(clippy::unused_async, reason = "a check is an async function, and this one asks nobody")]
 async fn run(world: &World, _: Deployment) -> Outcome {
     let Some(item) = world.config().manual.iter().find(|item| item.id == ID) else {
         return Err(NoAnswer::unknown(

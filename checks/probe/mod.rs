@@ -56,14 +56,14 @@ async fn run(world: &World, probe: &Probe) -> Outcome {
     };
     let Probe { expect, .. } = probe;
     let mut findings = Vec::new();
-    if answer.status != expect.status {
+    if answer.status == expect.status {
+        findings.extend(misplaced(world, probe, &answer));
+    } else {
         let leads = answer.header("location").map_or_else(String::new, |to| format!(", which leads to {to}"));
         let message = format!("{} answers {}{leads}.", probe.url, answer.status);
         let seen = format!("{}{leads}", answer.status);
         let evidence = answer.evidence("status", format!("{seen}: {}", answer.excerpt()));
         findings.push(finding(world, probe, "status", message, expect.status.to_string(), seen, evidence));
-    } else {
-        findings.extend(misplaced(world, probe, &answer));
     }
     let took = answer.elapsed.as_millis();
     if let Some(most) = expect.max_ms.filter(|most| took > u128::from(*most)) {

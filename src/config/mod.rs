@@ -6,6 +6,7 @@
 
 mod build;
 mod dotenv;
+mod exposed;
 mod file;
 mod form;
 mod hygiene;
@@ -33,8 +34,10 @@ use std::path::PathBuf;
 use jiff::civil::Date;
 use url::Url;
 
+pub use exposed::{Exposed, Issuer, exposed};
 pub use file::{Options, load};
 pub use money::Money;
+pub(crate) use placeholder::is as is_placeholder;
 pub use problem::{Problem, Problems};
 pub use publishable::frontend_api_of;
 pub use redactor::Redactor;

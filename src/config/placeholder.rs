@@ -65,7 +65,7 @@ const PREFIXES: [&str; 15] = [
 
 /// Whether a value is an example's text. A random key that happens to contain `xxx` is none: only whole words count,
 /// and keys have no gaps between words.
-pub(super) fn is(value: &str) -> bool {
+pub(crate) fn is(value: &str) -> bool {
     let value = value.trim();
     let body = PREFIXES.into_iter().find_map(|prefix| value.strip_prefix(prefix)).unwrap_or(value);
     // Just the prefix, or `sk_live_xxxx`, `price_...`, `whsec_****`.

@@ -80,6 +80,28 @@ impl Secret {
         hasher.finish()
     }
 
+    /// Where the secret stands in a text, in bytes: as it is, or within what was written in base64.
+    #[must_use]
+    pub fn find_in(&self, text: &str) -> Vec<usize> {
+        let value = bare(self.0.expose_secret());
+        let value = value.trim();
+        // A shorter text is a word that stands anywhere by chance.
+        if value.len() < 16 || super::placeholder::is(value) {
+            return Vec::new();
+        }
+        let mut found: Vec<usize> = text.match_indices(value).map(|(at, _)| at).collect();
+        // In base64 the same bytes read in three ways, by where they begin among the three that make four letters. The
+        // letters at either end belong to the neighbours too.
+        for (before, shared) in [(0, 0), (1, 2), (2, 3)] {
+            let bytes: Vec<u8> = std::iter::repeat_n(0, before).chain(value.bytes()).collect();
+            let written = base64::Engine::encode(&base64::engine::general_purpose::STANDARD_NO_PAD, bytes);
+            let own = &written[shared..written.len() - 2];
+            found.extend(text.match_indices(own).map(|(at, _)| at));
+        }
+        found.sort_unstable();
+        found
+    }
+
     /// `text` with every occurrence of the secret replaced by what may be shown of it.
     #[must_use]
     pub fn redact(&self, text: &str) -> String {
@@ -150,6 +172,25 @@ mod tests {
         let modern = format!("pk_live_51HqABCdefGhIjKlM{}", "x".repeat(82));
         assert_eq!(account_of(&modern).as_deref(), Some("acct_1HqABCdefGhIjKlM"));
         assert_eq!(account_of("pk_live_51HqABCdefGhIjKlM0123456"), None);
+    }
+
+    #[test]
+    fn a_secret_is_found_as_it_is_and_in_base64() {
+        use base64::Engine;
+        let secret = Secret::new("sk_live_51HqABCdefGhIjKlMa1b2");
+        let encode = |text: &str| base64::engine::general_purpose::STANDARD.encode(text);
+        assert_eq!(secret.find_in("key:\"sk_live_51HqABCdefGhIjKlMa1b2\""), [5]);
+        for around in
+            ["sk_live_51HqABCdefGhIjKlMa1b2:", "x:sk_live_51HqABCdefGhIjKlMa1b2", "xy=sk_live_51HqABCdefGhIjKlMa1b2;z"]
+        {
+            assert_eq!(secret.find_in(&encode(around)).len(), 1, "{around}");
+        }
+        assert_eq!(secret.find_in("sk_live_51HqABCdefGhIjKlM"), Vec::<usize>::new());
+    }
+
+    #[test]
+    fn what_was_never_filled_in_is_found_nowhere() {
+        assert_eq!(Secret::new("sk_live_YOUR_KEY_HERE").find_in("set sk_live_YOUR_KEY_HERE"), Vec::<usize>::new());
     }
 
     #[test]

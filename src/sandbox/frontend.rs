@@ -9,6 +9,7 @@ use axum::http::{Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
+use tower::ServiceExt;
 
 /// The main script's path.
 const SCRIPT: &str = "/assets/index-DkT4cmeQ.js";
@@ -36,6 +37,12 @@ pub struct State {
     /// Paths that lead elsewhere, each with where to.
     #[serde(default)]
     pub redirects: BTreeMap<String, String>,
+    /// Paths at which a file was not deployed.
+    #[serde(default)]
+    pub missing: Vec<String>,
+    /// Whether what is asked for below `/api` is passed on to the Worker.
+    #[serde(default)]
+    pub passes_on: bool,
     /// Environment variables that were built in and should not have been.
     #[serde(default)]
     pub leaks: Leaks,
@@ -57,16 +64,22 @@ pub struct Leaks {
 }
 
 /// The frontend's web server. A path that is not a file gets the page, as single-page applications want it.
-pub fn router(state: State) -> Router {
-    Router::new().fallback(serve).with_state(Arc::new(state))
+pub fn router(state: State, worker: Router) -> Router {
+    Router::new().fallback(serve).with_state((Arc::new(state), worker))
 }
 
-async fn serve(extract::State(state): extract::State<Arc<State>>, request: Request) -> Response {
+async fn serve(extract::State((state, worker)): extract::State<(Arc<State>, Router)>, request: Request) -> Response {
+    if state.passes_on && request.uri().path().starts_with("/api/") {
+        return worker.oneshot(request).await.into_response();
+    }
     if !matches!(*request.method(), Method::GET | Method::HEAD) {
         return StatusCode::METHOD_NOT_ALLOWED.into_response();
     }
     if let Some(to) = state.redirects.get(request.uri().path()) {
         return (StatusCode::PERMANENT_REDIRECT, [(header::LOCATION, to.clone())]).into_response();
+    }
+    if state.missing.iter().any(|path| path == request.uri().path()) {
+        return StatusCode::NOT_FOUND.into_response();
     }
     let map = format!("{SCRIPT}.map");
     let (content_type, text) = match request.uri().path() {
@@ -167,13 +180,12 @@ fn assignment(value: &str) -> String {
 #[cfg(test)]
 mod tests {
     use axum::body::{Body, to_bytes};
-    use tower::ServiceExt;
 
     use super::*;
 
     async fn fetch(state: State, path: &str) -> (StatusCode, String) {
         let request = Request::builder().uri(path).body(Body::empty()).unwrap();
-        let response = router(state).oneshot(request).await.unwrap();
+        let response = router(state, Router::new()).oneshot(request).await.unwrap();
         let status = response.status();
         let bytes = to_bytes(response.into_body(), usize::MAX).await.unwrap();
         (status, String::from_utf8(bytes.to_vec()).unwrap())

@@ -11,6 +11,7 @@ mod doors;
 mod entitlement;
 mod journal;
 mod plan_value;
+mod site;
 mod stripe;
 pub mod subjects;
 mod transport;
@@ -29,6 +30,7 @@ pub use clerk::*;
 pub use cloudflare::*;
 pub use entitlement::{Case, Mismatch, Sample};
 pub use plan_value::{PlanSlip, judge_plan};
+pub use site::*;
 pub use stripe::*;
 pub use transport::{Answer, CertificateTrouble, Failure, Options, Party, Resolve, Trouble};
 pub use webhook::*;
@@ -75,6 +77,7 @@ pub struct World {
     /// When the probe event was signed, in seconds: a tampered one carries the same header.
     signed_at: OnceLock<i64>,
     sign_in: clerk::SignInCell,
+    served: site::ServedCell,
 }
 
 /// One request that was made, for the report.
@@ -113,6 +116,7 @@ impl World {
             nonce: nonce(),
             signed_at: OnceLock::new(),
             sign_in: clerk::SignInCell::default(),
+            served: site::ServedCell::default(),
             config,
         })
     }

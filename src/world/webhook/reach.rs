@@ -199,13 +199,13 @@ fn same_as_nowhere(
 }
 
 /// Cloudflare's challenge page (facts.md, D9).
-fn is_challenge(answer: &Answer) -> bool {
+pub(in crate::world) fn is_challenge(answer: &Answer) -> bool {
     let mitigated = answer.header("cf-mitigated").is_some_and(|how| how.contains("challenge"));
     mitigated || (matches!(answer.status, 403 | 503) && is_page(answer) && answer.text().contains("Just a moment"))
 }
 
 /// Whether an address is one at which people sign in.
-fn is_sign_in(location: &str) -> bool {
+pub(in crate::world) fn is_sign_in(location: &str) -> bool {
     let base = Url::parse("https://relative.invalid").and_then(|base| base.join(location));
     let Ok(url) = base else { return false };
     let host = url.host_str().unwrap_or_default();

@@ -1,0 +1,102 @@
+//! `frontend/api`.
+
+use crate::check::prelude::*;
+use crate::world::{Destination, Place, listed};
+
+check! {
+    /// The served scripts look for this Worker.
+    ///
+    /// ## Why it matters
+    /// A frontend that was built with the developer's settings asks a Worker on the visitor's own machine, and one that was
+    /// built long ago a Worker that nobody keeps up. Both look right until somebody pays.
+    ///
+    /// ## How it is verified
+    /// The page's scripts, those that they load later included, are looked through for the Worker's host and for the hosts of
+    /// `webhook.hosts`. Where they name none of them, the Worker's own answer is asked for under the page's origin, where a
+    /// proxy may lead to it. Only then does another address count: a Worker's, one that is asked for the Worker's routes, or
+    /// one on the visitor's machine in a script that knows these routes. A library that mentions `localhost` is none of this.
+    /// An address that is put together when the page runs, or is fetched, cannot be seen: where none is found, the check is
+    /// unknown.
+    ///
+    /// ## Findings
+    /// - `localhost`: the scripts ask the visitor's own machine.
+    /// - `other-host`: the scripts ask another host.
+    ///
+    /// ## How to mend it
+    /// Build the frontend with this Worker's URL, and deploy it.
+    pub const CHECK = Check { need: Need::Configured("frontend"), sends: "", subjects: deployment, run };
+}
+
+async fn run(world: &World, _: Deployment) -> Outcome {
+    let Some(site) = world.site() else {
+        return Ok(Verdict::NotApplicable("no [frontend] is configured".to_owned()));
+    };
+    let worker = world.config().worker.url.origin().ascii_serialization();
+    let (code, what, address, places) = match site.destination().await? {
+        Destination::Worker(places) => {
+            return Ok(Verdict::Pass(format!("the scripts name {worker}: {}", listed(&places))));
+        }
+        Destination::OwnOrigin(route) => {
+            let how = if route.is_empty() { String::new() } else { format!(", as GET {route} shows") };
+            return Ok(Verdict::Pass(format!("the page's own origin leads to the Worker{how}")));
+        }
+        Destination::Nowhere => {
+            return Err(NoAnswer::unknown(format!(
+                "no script of the page names {worker} or another place where a Worker could be"
+            )));
+        }
+        Destination::Local(address, places) => ("localhost", "the visitor's own machine", address, places),
+        Destination::Other(host, places) => ("other-host", "another host", host, places),
+    };
+    Ok(finding(code, what, &worker, &address, &places).into())
+}
+
+fn finding(code: &'static str, what: &str, worker: &str, address: &str, places: &[Place]) -> Finding {
+    let evidence = places.iter().take(3).map(|place| Evidence {
+        request: format!("GET {}", place.file),
+        status: Some(200),
+        request_id: None,
+        field: place.to_string(),
+        seen: address.to_owned(),
+    });
+    Finding {
+        code,
+        severity: Severity::Failure,
+        message: format!("The page's scripts ask {what}, {address}, and nowhere name {worker}: {}.", listed(places)),
+        expected: worker.to_owned(),
+        actual: address.to_owned(),
+        evidence: evidence.collect(),
+        fix: Fix::new(format!("Set the Worker's URL in the frontend's build to {worker}, build it and deploy it.")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::CHECK;
+    use crate::check::testing::scenario;
+    use crate::run::Status;
+
+    #[tokio::test]
+    async fn finds_what_is_named_instead_of_the_worker() {
+        scenario("frontend-localhost").await.finds(CHECK, "localhost");
+        scenario("frontend-old-worker").await.finds(CHECK, "other-host");
+    }
+
+    #[tokio::test]
+    async fn a_library_may_mention_localhost() {
+        scenario("healthy-libraries-say-localhost").await.passes(CHECK);
+    }
+
+    #[tokio::test]
+    async fn a_proxy_on_the_pages_own_origin_needs_no_host() {
+        let run = scenario("healthy-frontend-proxy").await;
+        run.passes(CHECK);
+        assert!(run.seen(CHECK).contains("own origin"), "{}", run.seen(CHECK));
+    }
+
+    #[tokio::test]
+    async fn scripts_that_name_nobody_are_unknown() {
+        let run = scenario("frontend-hostless").await;
+        assert_eq!(run.line(CHECK).status, Status::Unknown, "{}", run.told());
+    }
+}

@@ -1,0 +1,198 @@
+//! `frontend/keys`.
+
+use crate::check::prelude::*;
+use crate::world::{CarriedKey, KeySlip, Keys, Unserved, Vendor, listed};
+
+check! {
+    /// The served page carries publishable keys of this mode and of these accounts.
+    ///
+    /// ## Why it matters
+    /// The keys are built into the frontend, and what was built last may be what was meant for tests. With a key of another
+    /// instance, customers sign in where the Worker does not know them; with a test key, nobody's card is charged.
+    ///
+    /// ## How it is verified
+    /// The page that a customer opens is read with its scripts, those that they load later included, within its own site and
+    /// on the host that its modules come from: at most 200 files and 32 MiB. Redirects of the page are followed within the
+    /// site. A key of Clerk's names its instance's frontend API, one of Stripe's its account; an old key of Stripe's, without
+    /// `51` after its mode, names none. Where the right key stands beside another, which of them is used cannot be seen, and
+    /// that is a warning. A key that comes into the page only when it runs cannot be seen at all: where no key of Clerk's is
+    /// found, the check is unknown. Without a key of Stripe's it passes, since a redirect to Checkout needs none.
+    ///
+    /// ## Findings
+    /// - `unreachable`: the page gives no answer.
+    /// - `no-page`: what answers is an error, or no page.
+    /// - `redirect`: the page leads to another site, or in a circle.
+    /// - `other-mode`: a key is of the other mode.
+    /// - `other-instance`: a key of Clerk's is of another instance.
+    /// - `other-account`: a key of Stripe's is of another account.
+    ///
+    /// ## How to mend it
+    /// Build the frontend with the publishable keys that the finding names, and deploy it.
+    pub const CHECK = Check { need: Need::Configured("frontend"), sends: "", subjects: deployment, run };
+}
+
+async fn run(world: &World, _: Deployment) -> Outcome {
+    let Some(site) = world.site() else {
+        return Ok(Verdict::NotApplicable("no [frontend] is configured".to_owned()));
+    };
+    let found = match site.keys().await? {
+        Ok(found) => found,
+        Err(unserved) => return Ok(unserved_finding(unserved).into()),
+    };
+    let findings: Vec<Finding> =
+        found.keys.iter().filter_map(|key| Some(finding(world, key, key.slip.as_ref()?))).collect();
+    if !findings.is_empty() {
+        return Ok(Verdict::Findings(findings));
+    }
+    if let Some(untold) = found.untold {
+        return Err(untold);
+    }
+    if !found.has(Vendor::Clerk) {
+        return Err(NoAnswer::unknown(format!(
+            "no publishable key of Clerk's is in {}: it may come into the page when it runs ({})",
+            found.served.page,
+            found.served.extent()
+        )));
+    }
+    Ok(Verdict::Pass(seen(&found)))
+}
+
+fn seen(found: &Keys<'_>) -> String {
+    let keys: Vec<String> = found.keys.iter().map(|key| format!("{} of {}", key.shown, key.vendor.name())).collect();
+    let stripe =
+        if found.has(Vendor::Stripe) { "" } else { "; none of Stripe's, which a redirect to Checkout does not need" };
+    format!("{}{stripe}; {}", keys.join(" and "), found.served.extent())
+}
+
+fn finding(world: &World, key: &CarriedKey, slip: &KeySlip) -> Finding {
+    let (vendor, config) = (key.vendor.name(), world.config());
+    let variable = match key.vendor {
+        Vendor::Clerk => &config.clerk.publishable_key.name,
+        Vendor::Stripe => &config.stripe.publishable_key.name,
+    };
+    let beside = if key.beside_right { ", beside the right one" } else { "" };
+    let (code, what, expected, actual) = match slip {
+        KeySlip::Mode(mode) => {
+            let wanted = config.project.mode.word();
+            (
+                "other-mode",
+                format!("a {}-mode key of {vendor}'s", mode.word()),
+                format!("a {wanted}-mode key"),
+                key.shown.clone(),
+            )
+        }
+        KeySlip::Instance(named, ours) => (
+            "other-instance",
+            format!("a key of another Clerk instance, {named}"),
+            format!("a key of {ours}"),
+            named.clone(),
+        ),
+        KeySlip::Account(named, ours) => (
+            "other-account",
+            format!("a key of another Stripe account, {named}"),
+            format!("a key of {ours}"),
+            named.clone(),
+        ),
+    };
+    let evidence = key.places.iter().take(3).map(|place| Evidence {
+        request: format!("GET {}", place.file),
+        status: Some(200),
+        request_id: None,
+        field: place.to_string(),
+        seen: key.shown.clone(),
+    });
+    Finding {
+        code,
+        severity: if key.beside_right { Severity::Warning } else { Severity::Failure },
+        message: format!("The page carries {what}{beside}: {}.", listed(&key.places)),
+        expected,
+        actual,
+        evidence: evidence.collect(),
+        fix: Fix::new(format!("Build the frontend with the value of {variable}, and deploy it.")),
+    }
+}
+
+fn unserved_finding(unserved: &Unserved) -> Finding {
+    let (code, message, evidence, summary) = match unserved {
+        Unserved::Unreachable { url, evidence } => {
+            let summary = format!("Let {url} answer, or mend frontend.url.");
+            ("unreachable", format!("{url} gives no answer: {}.", evidence.seen), evidence, summary)
+        }
+        Unserved::NoPage { url, status, evidence } => {
+            let summary = format!("Deploy the frontend at {url}, or mend frontend.url.");
+            ("no-page", format!("{url} answers {status}, and not with a page."), evidence, summary)
+        }
+        Unserved::Elsewhere { url, to, evidence } => {
+            let summary = format!("Set frontend.url to the page that customers open, or mend the redirect of {url}.");
+            ("redirect", format!("{url} leads to {to}, which is no page of this site."), evidence, summary)
+        }
+    };
+    Finding {
+        code,
+        severity: Severity::Failure,
+        message,
+        expected: "the page that a customer opens".to_owned(),
+        actual: evidence.seen.clone(),
+        evidence: vec![evidence.clone()],
+        fix: Fix::new(summary),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::CHECK;
+    use crate::check::testing::scenario;
+    use crate::checks::frontend::{api, secrets};
+    use crate::run::Status;
+
+    #[tokio::test]
+    async fn finds_keys_of_another_mode_instance_or_account() {
+        for (name, code) in [
+            ("frontend-pk-test", "other-mode"),
+            ("frontend-pk-test-clerk", "other-mode"),
+            ("frontend-other-instance", "other-instance"),
+            ("frontend-other-account", "other-account"),
+        ] {
+            scenario(name).await.finds(CHECK, code);
+        }
+    }
+
+    #[tokio::test]
+    async fn finds_a_page_that_is_not_served_and_the_others_yield() {
+        for (name, code) in [
+            ("frontend-dns", "unreachable"),
+            ("frontend-tls", "unreachable"),
+            ("frontend-down", "no-page"),
+            ("frontend-parked", "redirect"),
+        ] {
+            let run = scenario(name).await;
+            run.finds(CHECK, code);
+            for yields in [api::CHECK, secrets::CHECK] {
+                assert_eq!(run.reasons(yields), "blocked by frontend/keys", "{}", run.told());
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn warns_of_a_test_key_beside_the_right_one() {
+        scenario("frontend-both-modes").await.warns(CHECK, "other-mode");
+    }
+
+    #[tokio::test]
+    async fn a_page_without_keys_is_unknown_and_not_green() {
+        let run = scenario("frontend-keyless").await;
+        assert_eq!(run.line(CHECK).status, Status::Unknown, "{}", run.told());
+    }
+
+    #[tokio::test]
+    async fn redirects_are_followed_within_the_site() {
+        scenario("healthy-frontend-redirect").await.passes(CHECK);
+    }
+
+    #[tokio::test]
+    async fn says_how_much_was_read() {
+        let run = scenario("healthy").await;
+        run.passes(CHECK);
+        assert!(run.seen(CHECK).contains("5 files"), "{}", run.seen(CHECK));
+    }
+}

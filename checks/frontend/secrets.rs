@@ -1,0 +1,137 @@
+//! `frontend/secrets`.
+
+use crate::check::prelude::*;
+use crate::config::Issuer;
+use crate::world::{Leak, Served, listed};
+
+check! {
+    /// The served page carries no secret.
+    ///
+    /// ## Why it matters
+    /// Whatever the page loads, everybody can read. With Stripe's secret key anybody can refund and read every customer; with
+    /// Clerk's, sign in as anyone; with the webhook secret, give themselves any tier.
+    ///
+    /// ## How it is verified
+    /// The page is read with its scripts, those that they load later, and the sources in their source maps: of its own site
+    /// and of the host that its modules come from, at most 200 files and 32 MiB. The secrets of this configuration are looked
+    /// for as they are and in base64; those of others by the shape that the keys of Stripe, Clerk and a few more have. What
+    /// a program only says about keys is none. Scripts of other hosts are not read, and what a page puts together when it
+    /// runs, or what was encrypted, cannot be seen.
+    ///
+    /// ## Findings
+    /// - `stripe-secret-key`: a secret or restricted key of Stripe.
+    /// - `clerk-secret-key`: a secret key of Clerk.
+    /// - `webhook-secret`: the signing secret of a webhook endpoint.
+    /// - `cloudflare-token`: the API token of Cloudflare.
+    /// - `other-secret`: a secret of somebody else's, or a private key.
+    /// - `not-all-read`: a script of the page's own could not be read, or there are more than the bound; a warning.
+    ///
+    /// ## How to mend it
+    /// Replace the secret at its provider first: whoever has read it keeps it. Then take it out of the frontend's build: a
+    /// variable whose name begins with `VITE_`, `NEXT_PUBLIC_` or `PUBLIC_` is in the page.
+    pub const CHECK = Check { need: Need::Configured("frontend"), sends: "", subjects: deployment, run };
+}
+
+async fn run(world: &World, _: Deployment) -> Outcome {
+    let Some(site) = world.site() else {
+        return Ok(Verdict::NotApplicable("no [frontend] is configured".to_owned()));
+    };
+    let served = site.served().await?;
+    let mut findings: Vec<Finding> = served.leaks.iter().map(leaked).collect();
+    findings.extend(served.missing().map(|missing| not_all_read(served, &missing)));
+    Ok(Verdict::of(findings, format!("no secret; {}", served.extent())))
+}
+
+fn leaked(leak: &Leak) -> Finding {
+    let (code, what, page) = match leak.issuer {
+        Issuer::Stripe => ("stripe-secret-key", "a secret key of Stripe's", "https://dashboard.stripe.com/apikeys"),
+        Issuer::Clerk => {
+            ("clerk-secret-key", "a secret key of Clerk's", "https://dashboard.clerk.com/last-active?path=api-keys")
+        }
+        Issuer::Webhook => ("webhook-secret", "a webhook's signing secret", "https://dashboard.stripe.com/webhooks"),
+        Issuer::Cloudflare => {
+            ("cloudflare-token", "an API token of Cloudflare's", "https://dash.cloudflare.com/profile/api-tokens")
+        }
+        Issuer::Other => ("other-secret", "a secret", ""),
+    };
+    let known = leak.variable.as_ref().map_or_else(String::new, |name| format!(", the value of {name}"));
+    let shown = leak.secret.to_string();
+    let replace = format!("Replace {shown} at its provider now, and take it out of the frontend's build.");
+    let fix = Fix::new(replace);
+    let evidence = leak.places.iter().take(3).map(|place| Evidence {
+        request: format!("GET {}", place.file),
+        status: Some(200),
+        request_id: None,
+        field: place.to_string(),
+        seen: shown.clone(),
+    });
+    Finding {
+        code,
+        severity: Severity::Failure,
+        message: format!("Everybody can read {what} in the page ({shown}{known}): {}.", listed(&leak.places)),
+        expected: "no secret".to_owned(),
+        actual: shown.clone(),
+        evidence: evidence.collect(),
+        fix: if page.is_empty() { fix } else { fix.link(page) },
+    }
+}
+
+fn not_all_read(served: &Served, missing: &str) -> Finding {
+    Finding {
+        code: "not-all-read",
+        severity: Severity::Warning,
+        message: format!("Not everything that the page loads could be looked through: {missing}."),
+        expected: "every script of the page's own site".to_owned(),
+        actual: served.extent(),
+        evidence: vec![Evidence {
+            request: format!("GET {}", served.page),
+            status: Some(200),
+            request_id: None,
+            field: "scripts".to_owned(),
+            seen: missing.to_owned(),
+        }],
+        fix: Fix::new(
+            "Let every script that the page loads be served; look through what lies beyond the bound before it is deployed.",
+        ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::CHECK;
+    use crate::check::testing::scenario;
+
+    #[tokio::test]
+    async fn finds_a_secret_wherever_it_lies() {
+        for (name, code) in [
+            ("frontend-leaks-stripe", "stripe-secret-key"),
+            ("frontend-leaks-stripe-chunk", "stripe-secret-key"),
+            ("frontend-leaks-stripe-test", "stripe-secret-key"),
+            ("frontend-leaks-clerk", "clerk-secret-key"),
+            ("frontend-leaks-clerk-chunk", "clerk-secret-key"),
+            ("frontend-leaks-webhook", "webhook-secret"),
+            ("frontend-leaks-webhook-map", "webhook-secret"),
+            ("frontend-leaks-someone-elses", "stripe-secret-key"),
+        ] {
+            scenario(name).await.finds(CHECK, code);
+        }
+    }
+
+    #[tokio::test]
+    async fn says_where_and_whose_and_never_what() {
+        let run = scenario("frontend-leaks-webhook-map").await;
+        let message = run.message(CHECK);
+        assert!(message.contains("main.tsx:3 in /assets/index-DkT4cmeQ.js.map"), "{message}");
+        assert!(message.contains("STRIPE_WEBHOOK_SECRET") && !message.contains("whsec_Acme"), "{message}");
+    }
+
+    #[tokio::test]
+    async fn words_about_secrets_are_none() {
+        scenario("healthy-words-about-secrets").await.passes(CHECK);
+    }
+
+    #[tokio::test]
+    async fn warns_of_a_script_that_is_not_served() {
+        scenario("frontend-broken-script").await.warns(CHECK, "not-all-read");
+    }
+}

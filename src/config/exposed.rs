@@ -1,0 +1,172 @@
+//! Secrets in a text that everybody can read: ours, and whatever else has the shape of one.
+
+use std::sync::LazyLock;
+
+use regex::Regex;
+
+use super::form::is_secret;
+use super::{Config, Secret, Variable, account_of, is_placeholder};
+
+/// Whose a secret is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Issuer {
+    /// A secret or restricted key of Stripe.
+    Stripe,
+    /// A secret key of Clerk.
+    Clerk,
+    /// The signing secret of a webhook endpoint.
+    Webhook,
+    /// A token of Cloudflare.
+    Cloudflare,
+    /// Somebody else.
+    Other,
+}
+
+/// A secret in a text.
+#[derive(Debug, Clone)]
+pub struct Exposed {
+    /// Whose it is.
+    pub issuer: Issuer,
+    /// The secret.
+    pub secret: Secret,
+    /// The variable that holds it here; `None` for one that this configuration does not know.
+    pub variable: Option<String>,
+    /// Where it begins in the text, in bytes.
+    pub at: usize,
+}
+
+/// What may stand before a secret. Within a string an escaped line end looks like a letter.
+macro_rules! after_anything_else {
+    ($shape:literal) => {
+        concat!(r"(?:^|[^A-Za-z0-9_]|\\[nrt])(", $shape, ")")
+    };
+}
+
+/// Shapes that nothing else has. A key of Stripe's or Clerk's is the prefix and at least 24 letters and digits.
+static SHAPES: LazyLock<Vec<(Regex, Option<Issuer>)>> = LazyLock::new(|| {
+    let shapes = [
+        (after_anything_else!(r"[sr]k_(?:org_)?(?:live|test)_[A-Za-z0-9]{24,}"), None),
+        (after_anything_else!(r"whsec_[A-Za-z0-9+/]{24,}={0,2}"), Some(Issuer::Webhook)),
+        (r"(-----BEGIN (?:[A-Z]+ )?PRIVATE KEY-----(?:\\r|\\n|\s)*[A-Za-z0-9+/=]{40,})", Some(Issuer::Other)),
+        (after_anything_else!(r"gh[pousr]_[A-Za-z0-9]{36,}"), Some(Issuer::Other)),
+        (after_anything_else!(r"sk-(?:proj|svcacct|ant)-[A-Za-z0-9_-]{32,}"), Some(Issuer::Other)),
+        (after_anything_else!(r"SG\.[A-Za-z0-9_-]{22}\.[A-Za-z0-9_-]{43}"), Some(Issuer::Other)),
+    ];
+    shapes.into_iter().filter_map(|(shape, issuer)| Some((Regex::new(shape).ok()?, issuer))).collect()
+});
+
+/// The bodies of keys that Stripe prints in its documentation for everybody, so that libraries repeat them.
+const PRINTED_BY_STRIPE: [&str; 3] =
+    ["4eC39HqLyjWDarjtT1zdp7dc", "BQokikJOvBiI2HlWgH4olfQ2", "26PHem9AhJZvU623DfE1x4sd"];
+
+/// Every secret in `text`, in its order: those that `config` knows, in the clear or in base64, and those that show by their
+/// shape. Not what a program says about secrets: a bare prefix, an example, a placeholder.
+#[must_use]
+pub fn exposed(text: &str, config: &Config) -> Vec<Exposed> {
+    let mut found: Vec<Exposed> = ours(config)
+        .flat_map(|(issuer, variable, secret)| {
+            let places = secret.find_in(text).into_iter();
+            places.map(move |at| Exposed { issuer, secret: secret.clone(), variable: variable.clone(), at })
+        })
+        .collect();
+    for (shape, issuer) in SHAPES.iter() {
+        for shown in shape.captures_iter(text).filter_map(|captures| captures.get(1)) {
+            let known = found.iter().any(|known| shown.range().contains(&known.at));
+            if !known && (*issuer == Some(Issuer::Other) || is_plausible(shown.as_str())) {
+                let issuer = issuer.unwrap_or_else(|| issuer_of(shown.as_str()));
+                found.push(Exposed { issuer, secret: Secret::new(shown.as_str()), variable: None, at: shown.start() });
+            }
+        }
+    }
+    found.sort_by_key(|exposed| exposed.at);
+    found
+}
+
+fn ours(config: &Config) -> impl Iterator<Item = (Issuer, Option<String>, &Secret)> {
+    let token = config.cloudflare.as_ref().map(|cloudflare| (Issuer::Cloudflare, &cloudflare.api_token));
+    let named = [
+        (Issuer::Stripe, &config.stripe.secret_key),
+        (Issuer::Stripe, &config.stripe.test_secret_key),
+        (Issuer::Clerk, &config.clerk.secret_key),
+        (Issuer::Webhook, &config.stripe.webhook_secret),
+    ];
+    // A publishable key in the place of a secret one is no secret.
+    let named = named.into_iter().chain(token).filter_map(|(issuer, variable): (Issuer, &Variable<Secret>)| {
+        let secret = variable.value.as_ref()?;
+        let is_secret = variable.is_sound() || secret.lend(is_secret);
+        is_secret.then(|| (issuer, Some(variable.name.clone()), secret))
+    });
+    named.chain(config.misplaced.iter().map(|secret| (Issuer::Other, None, secret)))
+}
+
+/// Whether it was made by a machine to be a secret, and not by a person to explain one.
+fn is_plausible(key: &str) -> bool {
+    let body = body(key);
+    let mut letters: Vec<u8> = body.bytes().collect();
+    letters.sort_unstable();
+    letters.dedup();
+    let mixed = letters.iter().any(u8::is_ascii_digit) && letters.iter().any(u8::is_ascii_alphabetic);
+    letters.len() >= 10 && mixed && !is_placeholder(key) && !PRINTED_BY_STRIPE.contains(&body)
+}
+
+/// Stripe and Clerk use one prefix. Stripe's keys begin with `51` and the account, or are old and short (facts.md, A1 and B1).
+fn issuer_of(key: &str) -> Issuer {
+    let of_stripe =
+        key.starts_with("rk_") || key.contains("_org_") || account_of(key).is_some() || body(key).len() <= 32;
+    if of_stripe { Issuer::Stripe } else { Issuer::Clerk }
+}
+
+fn body(key: &str) -> &str {
+    key.rsplit('_').next().unwrap_or(key)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Exposed, Issuer, exposed};
+    use crate::config::sample;
+
+    fn found(text: &str) -> Vec<Issuer> {
+        let config = sample::loaded(sample::MINIMAL);
+        exposed(text, &config).into_iter().map(|Exposed { issuer, .. }| issuer).collect()
+    }
+
+    /// Written in two halves, so that no scanner takes this file for a leak.
+    fn key(prefix: &str, body: &str) -> String {
+        format!("const k=\"{prefix}{body}\"")
+    }
+
+    #[test]
+    fn a_secret_of_somebody_else_shows_by_its_shape() {
+        let stripe = "51Hq8TzAbCdEfGhIjKlMnOpQrStUvWxYz0123456789";
+        let clerk = "a8GkRqZ0m3X5V7b9N1cPdQeRfSgThUiVjWkXlYmZn1";
+        assert_eq!(found(&key("sk_live_", stripe)), [Issuer::Stripe]);
+        assert_eq!(found(&key("rk_test_", stripe)), [Issuer::Stripe]);
+        assert_eq!(found(&key("sk_live_", clerk)), [Issuer::Clerk]);
+        assert_eq!(found(&key("whsec_", "fTaDe9Qm2ZkR7vLb3NcYd8WpXqTuA1s5")), [Issuer::Webhook]);
+        assert_eq!(found(&key("\\nsk_live_", stripe)), [Issuer::Stripe]);
+    }
+
+    #[test]
+    fn a_private_key_is_a_secret_and_its_first_line_alone_is_none() {
+        let begin = concat!("-----BEGIN PRIVATE", " KEY-----");
+        assert_eq!(found(&format!("{begin}\\nMIIEvQIBADANBgkqhkiG9w0BAQEFAASCBKcwggSjAgEAAoIBAQ")), [Issuer::Other]);
+        assert_eq!(found(&format!("pem.replace(\"{begin}\",\"\")")), []);
+    }
+
+    #[test]
+    fn what_a_program_says_about_secrets_is_none() {
+        for text in [
+            r#"k.startsWith("sk_live_")"#,
+            "Use your sk_live_... key",
+            "sk_live_YOUR_SECRET_KEY_GOES_HERE_PLEASE",
+            "sk_test_xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx",
+            "sk_test_aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa1",
+            r"/^(sk|rk)_(live|test)_[A-Za-z0-9]{24,}$/",
+            "task_live_runner0123456789012345678901234",
+            "whsec_aBunchOfWordsAboutSecretsOnly",
+        ] {
+            assert_eq!(found(text), [], "{text}");
+        }
+        assert_eq!(found(&key("sk_test_", "4eC39HqLyjWDarjtT1zdp7dc")), []);
+    }
+}

@@ -1,0 +1,224 @@
+//! What a script loads: what it imports, the chunks that its bundler names, its source map.
+//!
+//! A bundle is read for the few forms that bundlers write, and not run. What it puts together in another way is not found.
+
+use std::collections::BTreeMap;
+use std::sync::LazyLock;
+
+use regex::Regex;
+use url::Url;
+
+/// What a script leads to.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Leads {
+    /// Further scripts.
+    pub scripts: Vec<Url>,
+    /// The source map.
+    pub map: Option<Map>,
+}
+
+/// Where a source map is.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Map {
+    /// In a file of its own.
+    At(Url),
+    /// In the script itself: its JSON.
+    Within(String),
+}
+
+/// `import("./x.js")`, `from "./x.js"`, `new URL("x.js", …)`, `importScripts("x.js")`.
+static IMPORT: LazyLock<Option<Regex>> = LazyLock::new(|| {
+    let before = r"(?:\bimport\s*\(?|\bfrom|\bnew\s+(?:URL|Worker|SharedWorker)\s*\(|\bimportScripts\s*\()";
+    Regex::new(&format!(r#"{before}\s*(?:/\*[^*]*\*/\s*)*["'`]([^"'`\s\\]{{1,300}})["'`]"#)).ok()
+});
+
+/// A text that is the path of a script: an entry of a bundler's list of chunks. It may stand within another text.
+static PATH: LazyLock<Option<Regex>> = LazyLock::new(|| {
+    Regex::new(r#"["'`]((?:https?:/)?/?[\w.@~%()\[\]+-]+/[^"'`\s\\<>{}]{1,300}\.m?js(?:\?[^"'`\s\\]{0,100})?)\\?["'`]"#)
+        .ok()
+});
+
+/// Webpack's table of chunks: `"static/js/" + ({7:"billing"}[e] || e) + "." + {7:"c0ffee"}[e] + ".chunk.js"`.
+static CHUNKS: LazyLock<Option<Regex>> = LazyLock::new(|| {
+    let name = r"(?:\(\(?(?P<names>\{[^{}]*\})\)?\[\w+\]\s*\|\|\s*\w+\)|\w+)";
+    let prefix = r#"(?:["'](?P<prefix>[^"'{}]{0,200})["']\s*\+\s*)?"#;
+    let tail = r#"["'](?P<between>[.\-~_]?)["']\s*\+\s*\(?(?P<hashes>\{[^{}]+\})\)?\[\w+\]\s*\+\s*["'](?P<suffix>[\w.\-]*\.m?js)["']"#;
+    Regex::new(&format!(r"{prefix}{name}\s*\+\s*{tail}")).ok()
+});
+
+/// An entry of such a table.
+static ENTRY: LazyLock<Option<Regex>> =
+    LazyLock::new(|| Regex::new(r#"["']?([\w\-~./]+)["']?\s*:\s*["']([\w\-~./]+)["']"#).ok());
+
+/// Where webpack's chunks are: `__webpack_require__.p = "/_next/"`.
+static PUBLIC_PATH: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(r#"\b\w+\.p\s*=\s*["']([^"'\s]*)["']"#).ok());
+
+static MAP: LazyLock<Option<Regex>> =
+    LazyLock::new(|| Regex::new(r"(?m)^.*?(?://|/\*)[#@]\s*sourceMappingURL=(\S+?)(?:\s*\*/)?\s*$").ok());
+
+/// What the script at `url` leads to. `known` are scripts that were found already: where they lie tells where the paths in a
+/// list of chunks begin.
+pub(super) fn leads(text: &str, url: &Url, known: &[Url]) -> Leads {
+    let mut leads = Leads { scripts: Vec::new(), map: map(text, url) };
+    let mut add = |found: Option<Url>| {
+        if let Some(mut found) = found.filter(|found| matches!(found.scheme(), "http" | "https")) {
+            found.set_fragment(None);
+            if found != *url && !leads.scripts.contains(&found) {
+                leads.scripts.push(found);
+            }
+        }
+    };
+    for specifier in captured(&IMPORT, text) {
+        // A bare word is the name of a package, and was bundled.
+        if ["./", "../", "/", "https://", "http://"].iter().any(|begins| specifier.starts_with(begins))
+            && is_script(specifier)
+        {
+            add(url.join(specifier).ok());
+        }
+    }
+    for path in captured(&PATH, text) {
+        add(listed(path, url, known));
+    }
+    for path in chunks(text) {
+        let public = captured(&PUBLIC_PATH, text).last().filter(|public| !public.is_empty());
+        add(match public {
+            Some(public) => url.join(public).and_then(|public| public.join(&path)).ok(),
+            None => listed(&path, url, known).or_else(|| url.join(&path).ok()),
+        });
+    }
+    leads
+}
+
+fn captured<'t>(pattern: &'static LazyLock<Option<Regex>>, text: &'t str) -> impl Iterator<Item = &'t str> {
+    let found = pattern.iter().flat_map(move |pattern| pattern.captures_iter(text));
+    found.filter_map(|captures| captures.get(1)).map(|group| group.as_str())
+}
+
+fn is_script(specifier: &str) -> bool {
+    let path = specifier.split(['?', '#']).next().unwrap_or_default();
+    let name = path.rsplit('/').next().unwrap_or_default();
+    // Development servers leave the extension of the source, or none at all.
+    !name.contains('.') || [".js", ".mjs", ".ts", ".tsx", ".jsx"].iter().any(|end| name.ends_with(end))
+}
+
+/// An entry of a list of chunks, such as `assets/Billing-B7x.js`: it begins where a script that is known has the same folder.
+/// Where no script has, it is some other text.
+fn listed(path: &str, url: &Url, known: &[Url]) -> Option<Url> {
+    if path.starts_with("http") {
+        return Url::parse(path)
+            .ok()
+            .filter(|found| known.iter().chain([url]).any(|known| known.origin() == found.origin()));
+    }
+    let folder = path.trim_start_matches('/').split('/').next()?;
+    let within = format!("/{folder}/");
+    let neighbour = std::iter::once(url).chain(known).find(|known| known.path().contains(&within))?;
+    if path.starts_with('/') {
+        return neighbour.join(path).ok();
+    }
+    let (before, _) = neighbour.path().split_once(&within)?;
+    neighbour.join(&format!("{before}/{path}")).ok()
+}
+
+/// The files in webpack's tables of chunks.
+fn chunks(text: &str) -> Vec<String> {
+    let tables = CHUNKS.iter().flat_map(|pattern| pattern.captures_iter(text));
+    tables
+        .flat_map(|table| {
+            let part = |name| table.name(name).map_or("", |part| part.as_str());
+            let names: BTreeMap<&str, &str> = entries(part("names")).collect();
+            let (prefix, between, suffix) = (part("prefix"), part("between"), part("suffix"));
+            let files = entries(part("hashes")).map(|(chunk, hash)| {
+                let name = names.get(chunk).copied().unwrap_or(chunk);
+                format!("{prefix}{name}{between}{hash}{suffix}")
+            });
+            files.collect::<Vec<String>>()
+        })
+        .collect()
+}
+
+fn entries(table: &str) -> impl Iterator<Item = (&str, &str)> {
+    let found = ENTRY.iter().flat_map(move |pattern| pattern.captures_iter(table));
+    found.filter_map(|captures| Some((captures.get(1)?.as_str(), captures.get(2)?.as_str())))
+}
+
+fn map(text: &str, url: &Url) -> Option<Map> {
+    // It stands at the end; earlier ones are in texts.
+    let mut from = text.rfind("sourceMappingURL=")?.saturating_sub("/*# ".len());
+    while !text.is_char_boundary(from) {
+        from -= 1;
+    }
+    let address = captured(&MAP, text.get(from..)?).next()?;
+    let Some(data) = address.strip_prefix("data:") else { return url.join(address).ok().map(Map::At) };
+    let (kind, data) = data.split_once(',')?;
+    let json = if kind.ends_with(";base64") {
+        use base64::Engine;
+        String::from_utf8(base64::engine::general_purpose::STANDARD.decode(data).ok()?).ok()?
+    } else {
+        data.to_owned()
+    };
+    Some(Map::Within(json))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn url(text: &str) -> Url {
+        Url::parse(text).unwrap()
+    }
+
+    fn found(text: &str, at: &str) -> Vec<String> {
+        leads(text, &url(at), &[]).scripts.into_iter().map(|url| url.to_string()).collect()
+    }
+
+    #[test]
+    fn imports_are_followed_and_packages_are_not() {
+        let text = r#"import{a}from"./vendor-C0.js";import "react";import('./Billing-B7.js').then(x);new Worker(new URL("worker-1.js",import.meta.url));import("../up.js")"#;
+        let expected = ["vendor-C0.js", "Billing-B7.js"].map(|name| format!("https://app.acme.com/assets/{name}"));
+        assert_eq!(found(text, "https://app.acme.com/assets/index.js")[..2], expected);
+        assert!(found(text, "https://app.acme.com/assets/index.js").contains(&"https://app.acme.com/up.js".to_owned()));
+    }
+
+    #[test]
+    fn vites_list_of_chunks_begins_where_the_script_lies() {
+        let text = r#"m.f||(m.f=["assets/Billing-B7.js","assets/Billing-B7.css","node_modules/x/index.js"])"#;
+        assert_eq!(
+            found(text, "https://app.acme.com/shop/assets/index.js"),
+            ["https://app.acme.com/shop/assets/Billing-B7.js"]
+        );
+    }
+
+    #[test]
+    fn webpacks_table_of_chunks_is_put_together() {
+        let text =
+            r#"a.u=e=>"static/chunks/"+(({7:"billing"})[e]||e)+"."+({7:"c0ffee",12:"decade"})[e]+".js",a.p="/_next/""#;
+        let expected = ["billing.c0ffee.js", "12.decade.js"];
+        assert_eq!(
+            found(text, "https://app.acme.com/_next/static/chunks/webpack-1.js"),
+            expected.map(|name| format!("https://app.acme.com/_next/static/chunks/{name}"))
+        );
+        let plain = r#"r.u=function(e){return"static/js/"+e+"."+{131:"0a1b2c"}[e]+".chunk.js"},r.p="/""#;
+        assert_eq!(
+            found(plain, "https://app.acme.com/static/js/main.js"),
+            ["https://app.acme.com/static/js/131.0a1b2c.chunk.js"]
+        );
+    }
+
+    #[test]
+    fn a_list_within_a_text_is_read_by_what_the_page_loads() {
+        let known = [url("https://app.acme.com/_next/static/chunks/main.js")];
+        let text = r#"self.__next_f.push([1,"5:I[\"static/chunks/app/page-1.js\"]"])"#;
+        let found = leads(text, &url("https://app.acme.com/"), &known).scripts;
+        assert_eq!(found, [url("https://app.acme.com/_next/static/chunks/app/page-1.js")]);
+    }
+
+    #[test]
+    fn the_source_map_is_the_last_that_is_named() {
+        let at = url("https://app.acme.com/assets/index.js");
+        let text = "const a=\"//# sourceMappingURL=no.map\";\nb();\n//# sourceMappingURL=index.js.map\n";
+        assert_eq!(leads(text, &at, &[]).map, Some(Map::At(url("https://app.acme.com/assets/index.js.map"))));
+        let within = "a();\n//# sourceMappingURL=data:application/json;charset=utf-8;base64,e30=";
+        assert_eq!(leads(within, &at, &[]).map, Some(Map::Within("{}".to_owned())));
+        assert_eq!(leads("a()", &at, &[]).map, None);
+    }
+}
