@@ -34,6 +34,13 @@ pub const ALL: &[Check] = &[
     clerk::jwt_template::CHECK,
     clerk::plan_claim::CHECK,
     clerk::metadata::CHECK,
+    worker::health::CHECK,
+    worker::tiers::CHECK,
+    worker::auth::CHECK,
+    worker::usage::CHECK,
+    worker::checkout::CHECK,
+    worker::portal::CHECK,
+    worker::cors::CHECK,
     portal::configuration::CHECK,
 ];
 

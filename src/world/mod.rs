@@ -4,6 +4,7 @@
 //! Where a question's failure is the finding of a check, that check alone asks the raw question; everybody else is told
 //! [`NoAnswer::Blocked`]. So checks need no order, and one cause makes one failure.
 
+mod address;
 mod clerk;
 mod cloudflare;
 mod doors;
@@ -13,6 +14,7 @@ mod stripe;
 pub mod subjects;
 mod transport;
 mod webhook;
+mod worker;
 
 use std::fmt;
 use std::sync::OnceLock;
@@ -23,12 +25,14 @@ use jiff::Timestamp;
 use crate::check::NoAnswer;
 use crate::config::{Config, Secret, Variable};
 
+pub use address::is_out_of_reach;
 pub use clerk::*;
 pub use cloudflare::*;
 pub use plan_value::{PlanSlip, judge_plan};
 pub use stripe::*;
 pub use transport::{Answer, CertificateTrouble, Failure, Options, Party, Resolve, Trouble};
 pub use webhook::*;
+pub use worker::*;
 
 pub(crate) use transport::ASKED_AGAIN;
 
@@ -72,6 +76,7 @@ pub struct World {
     /// When the probe event was signed, in seconds: a tampered one carries the same header.
     signed_at: OnceLock<i64>,
     sign_in: clerk::SignInCell,
+    counter: worker::Counter,
 }
 
 /// One request that was made, for the report.
@@ -110,6 +115,7 @@ impl World {
             nonce: nonce(),
             signed_at: OnceLock::new(),
             sign_in: clerk::SignInCell::default(),
+            counter: worker::Counter::default(),
             config,
         })
     }
@@ -139,12 +145,16 @@ impl World {
         stripe || clerk
     }
 
-    /// Ends what this run began: the canary is signed out.
+    /// Ends what this run began and has not ended: the canary is signed out, and what the Worker made for it expires.
     ///
     /// # Errors
     /// In words, what could not be ended.
     pub async fn leave(&self) -> Result<(), String> {
-        self.clerk().sign_out().await
+        let (signed_out, closed) = futures::join!(self.clerk().sign_out(), self.close_counter());
+        match (signed_out, closed) {
+            (Err(session), Err(sales)) => Err(format!("{session}; {sales}")),
+            (signed_out, closed) => signed_out.and(closed),
+        }
     }
 
     /// The command that sets a value on the deployed script.

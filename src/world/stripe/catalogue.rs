@@ -10,8 +10,8 @@ use stripe_shared::PriceType;
 
 use super::super::sound;
 use super::{Found, Listed, NoAnswer, Seen, Stripe, segment};
-use crate::config::Mode;
-use crate::world::subjects::Offer;
+use crate::config::{Mode, Money};
+use crate::world::subjects::{Offer, term};
 
 /// A price (facts.md, A2).
 #[derive(Debug, Clone, Deserialize)]
@@ -86,6 +86,33 @@ impl Price {
         match &self.product {
             PriceOf::Product(product) => Some(product),
             PriceOf::Deleted { .. } | PriceOf::Id(_) => None,
+        }
+    }
+
+    /// The ID of its product.
+    #[must_use]
+    pub fn product_id(&self) -> &str {
+        match &self.product {
+            PriceOf::Product(product) => &product.id,
+            PriceOf::Deleted { id, .. } | PriceOf::Id(id) => id,
+        }
+    }
+
+    /// What is charged each time; `None` where it is tiered or has fractions of a unit.
+    #[must_use]
+    pub fn money(&self) -> Option<Money> {
+        Some(Money { minor: self.unit_amount?, currency: self.currency.clone() })
+    }
+
+    /// The price in a few words: `price_1… (29.00 USD a month)`.
+    #[must_use]
+    pub fn described(&self) -> String {
+        let amount = self.money().map_or_else(|| "an amount that varies".to_owned(), |money| money.to_string());
+        match &self.recurring {
+            Some(recurring) => {
+                format!("{} ({amount} a {})", self.id, term(&recurring.interval, recurring.interval_count))
+            }
+            None => format!("{} ({amount}, once)", self.id),
         }
     }
 

@@ -38,7 +38,7 @@ impl Limits {
             clerk,
             clerk_domain: limiter(5, 10),
             cloudflare: limiter(2, 20),
-            worker: limiter(10, 20),
+            worker: limiter(20, 40),
             frontend: limiter(20, 40),
             under_way: Semaphore::new(concurrency.max(1)),
         }

@@ -10,8 +10,8 @@ use super::{NoAnswer, World};
 pub(super) use acceptance::alike;
 pub use acceptance::{Exactness, Received, Reception};
 pub use delivery::{Delivered, Delivery};
+pub(super) use reach::obstacle;
 pub use reach::{Obstacle, Reach, Validity};
-pub(super) use reach::{is_page, obstacle};
 pub use registration::Registration;
 
 /// The webhook route.
