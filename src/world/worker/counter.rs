@@ -25,8 +25,8 @@ struct Open {
 
 impl Counter {
     /// The sales, made once.
-    pub(super) async fn sales<F: Future<Output = Sales>>(&self, sell: impl FnOnce() -> F) -> &Sales {
-        self.sales.get_or_init(sell).await
+    pub(super) async fn sales<F: Future<Output = Sales>>(&self, make: impl FnOnce() -> F) -> &Sales {
+        self.sales.get_or_init(make).await
     }
 
     fn open(&self) -> MutexGuard<'_, Open> {
@@ -94,5 +94,77 @@ fn words(why: NoAnswer) -> String {
     match why {
         NoAnswer::Unknown(reason) => reason,
         other => format!("{other:?}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use crate::check::CheckId;
+    use crate::run::{Interruption, Selection, Status, run};
+    use crate::sandbox::{self, Sandbox};
+    use crate::world::{self, World};
+
+    async fn sandbox(latency: u64) -> Sandbox {
+        let latency = Duration::from_millis(latency);
+        let options = sandbox::Options { latency, ..sandbox::Options::default() };
+        Sandbox::start(&["healthy"], options).await.unwrap()
+    }
+
+    fn world(sandbox: &Sandbox, journal: &std::path::Path, probe: bool) -> World {
+        let options = world::Options { probe, journal: journal.to_owned(), ..world::Options::default() };
+        World::new(sandbox.config(None).unwrap(), sandbox.options(options)).unwrap()
+    }
+
+    fn count(sandbox: &Sandbox, effect: &str) -> u64 {
+        sandbox.effects().get(effect).copied().unwrap_or_default()
+    }
+
+    #[tokio::test]
+    async fn whenever_a_run_is_interrupted_no_session_stays_open() {
+        // The Worker's answer takes its time, so that one interruption comes before it and one after.
+        for after in [0, 60, 200] {
+            let (sandbox, folder) = (sandbox(100).await, tempfile::tempdir().unwrap());
+            let journal = folder.path().join("journal.jsonl");
+            let world = world(&sandbox, &journal, true);
+            let stop = async {
+                while count(&sandbox, "stripe.checkout_session.created") == 0 {
+                    tokio::time::sleep(Duration::from_millis(2)).await;
+                }
+                tokio::time::sleep(Duration::from_millis(after)).await;
+                Interruption::Interrupt
+            };
+            let only = Selection::new(&["worker/checkout".to_owned()], &[]).unwrap();
+            let report = run(&world, &only, None, stop).await;
+            let made = count(&sandbox, "stripe.checkout_session.created");
+            assert_eq!(count(&sandbox, "stripe.checkout_session.expired"), made, "{after}: {:?}", sandbox.effects());
+            assert_eq!(report.left_open, None);
+            let journal = std::fs::read_to_string(journal).unwrap();
+            let noted = journal.matches("worker.checkout_session.create").count();
+            assert!(u64::try_from(noted).unwrap() >= made, "{journal}");
+            assert_eq!(journal.matches("stripe.checkout_session.expire").count(), noted, "{journal}");
+        }
+    }
+
+    #[tokio::test]
+    async fn without_the_probe_door_nothing_is_sent_to_the_worker() {
+        let (sandbox, folder) = (sandbox(0).await, tempfile::tempdir().unwrap());
+        let world = world(&sandbox, &folder.path().join("journal.jsonl"), false);
+        let report = run(&world, &Selection::default(), None, std::future::pending()).await;
+        let sent = sandbox.requests();
+        assert!(!sent.iter().any(|(provider, _)| provider == "worker"), "{sent:?}");
+        assert!(sandbox.effects().is_empty(), "{:?}", sandbox.effects());
+        let left_out = |id| {
+            let check = report.checks.iter().find(|check| check.id == CheckId::new(id)).unwrap();
+            assert_eq!(check.status, Status::Skipped, "{id}: {:?}", check.reasons);
+            assert_eq!(check.reasons, ["left out by --no-probe"], "{id}");
+        };
+        for id in ["worker/health", "worker/tiers", "worker/auth", "worker/usage", "worker/checkout", "worker/portal"] {
+            left_out(id);
+        }
+        for id in ["worker/cors", "webhook/raw-body", "webhook/idempotent"] {
+            left_out(id);
+        }
     }
 }

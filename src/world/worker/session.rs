@@ -116,8 +116,8 @@ impl<'w> Worker<'w> {
             }
         };
         if slips.iter().any(|slip| matches!(slip, SaleSlip::Price { .. } | SaleSlip::UnknownPrice(_))) {
-            let names: Vec<&str> = tier.prices.iter().map(|price| price.price_id.name.as_str()).collect();
-            self.yields_to_bindings(&names).await?;
+            let variables: Vec<&str> = tier.prices.iter().map(|price| price.price_id.name.as_str()).collect();
+            self.yields_to_bindings(&variables).await?;
         }
         Ok(JudgedSale { tier, slips, evidence })
     }
