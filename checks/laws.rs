@@ -1,10 +1,169 @@
-//! What holds for every check.
+//! What holds for every check, whoever writes it.
 
-use crate::check::testing::scenario;
-use crate::run::Decision;
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use regex::Regex;
+
+use super::ALL;
+use crate::check::Check;
+use crate::check::testing::{TestRun, scenario};
+use crate::run::{Decision, Status};
+use crate::sandbox::{Scenario, scenarios};
+
+/// Every check's file: its path below `checks/` without the ending, and its text.
+fn files() -> Vec<(String, String)> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("checks");
+    let folders = fs::read_dir(&root).unwrap().map(|entry| entry.unwrap().path()).filter(|path| path.is_dir());
+    let files = folders.flat_map(|folder| fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()));
+    let checks = files.filter(|path: &PathBuf| path.file_name().unwrap() != "mod.rs");
+    let named = |path: PathBuf| {
+        let name = path.strip_prefix(&root).unwrap().with_extension("").display().to_string();
+        (name, fs::read_to_string(path).unwrap())
+    };
+    checks.map(named).collect()
+}
+
+fn file_of(check: &Check) -> String {
+    let path = check.id.as_str().replace('-', "_");
+    files().into_iter().find(|(name, _)| *name == path).unwrap_or_else(|| panic!("{path}")).1
+}
+
+/// The text of a file without comments and tests.
+fn code(text: &str) -> String {
+    let code = text.split("#[cfg(test)]").next().unwrap();
+    code.lines().filter(|line| !line.trim_start().starts_with("//")).collect::<Vec<_>>().join("\n")
+}
+
+#[test]
+fn every_file_is_a_registered_check_under_its_own_path() {
+    let registered: BTreeSet<String> = ALL.iter().map(|check| check.id.as_str().replace('-', "_")).collect();
+    let found: BTreeSet<String> = files().into_iter().map(|(name, _)| name).collect();
+    assert_eq!(registered, found);
+}
+
+#[test]
+fn every_documentation_has_a_title_and_the_four_sections() {
+    for check in ALL {
+        assert!(!check.title().is_empty() && !check.title().ends_with('.'), "{}", check.id);
+        for heading in ["Why it matters", "How it is verified", "Findings", "How to mend it"] {
+            assert!(check.section(heading).is_some_and(|text| text.len() > 20), "{}: {heading}", check.id);
+        }
+    }
+}
+
+#[test]
+fn every_documentation_lists_exactly_the_codes_that_its_file_can_produce() {
+    // A code is a literal of its file, in kebab-case, next to a severity, in a table of codes or as `code:`.
+    let literal = Regex::new(r#""([a-z][a-z0-9]*(?:-[a-z0-9]+)*)""#).unwrap();
+    for check in ALL {
+        let code = code(&file_of(check));
+        let literals: BTreeSet<&str> =
+            literal.captures_iter(&code).map(|found| found.get(1).unwrap().as_str()).collect();
+        let listed = check.codes();
+        for listed in &listed {
+            assert!(literals.contains(listed.as_str()), "{} lists {listed}, which its file does not know", check.id);
+        }
+        let name = check.id.as_str().split_once('/').unwrap().1;
+        let hyphenated = literals.iter().filter(|literal| literal.contains('-') && **literal != name);
+        for produced in hyphenated {
+            assert!(listed.iter().any(|code| code == produced), "{} knows {produced}, which is not listed", check.id);
+        }
+    }
+}
+
+#[test]
+fn a_check_imports_the_prelude_the_configuration_and_the_world_and_nothing_else_of_ours() {
+    let imported = Regex::new(r"crate::(\w+(?:::\w+)?)").unwrap();
+    for check in ALL {
+        for found in imported.captures_iter(&code(&file_of(check))) {
+            let path = &found[1];
+            let allowed = path == "check::prelude" || path.starts_with("config") || path.starts_with("world");
+            assert!(allowed, "{} imports crate::{path}", check.id);
+        }
+    }
+}
+
+#[test]
+fn every_finding_that_a_scenario_asks_for_is_one_that_its_check_lists() {
+    for scenario in scenarios() {
+        for expected in &scenario.finds {
+            let Some(check) = ALL.iter().find(|check| check.id.as_str() == expected.check) else { continue };
+            assert!(check.codes().contains(&expected.code), "{}: {} has no {}", scenario.name, check.id, expected.code);
+        }
+    }
+}
+
+/// The scenarios whose names begin so, but for those that another test takes.
+fn named(start: &str) -> impl Iterator<Item = &'static Scenario> {
+    scenarios().iter().filter(move |scenario| scenario.name.starts_with(start))
+}
 
 #[tokio::test]
-async fn the_healthy_world_is_go() {
+async fn every_healthy_world_is_go() {
+    for healthy in named("healthy") {
+        let run = scenario(&healthy.name).await;
+        assert_eq!(run.report().decision, Decision::Go, "{}", run.told());
+    }
+}
+
+#[tokio::test]
+async fn where_no_provider_answers_nothing_that_asks_passes_or_fails() {
+    let run = scenario("provider-dark").await;
+    for check in &run.report().checks {
+        let asks_nobody = matches!(check.id.group(), "config" | "manual");
+        assert!(asks_nobody || matches!(check.status, Status::Unknown | Status::NotApplicable), "{}", run.told());
+    }
+    assert_eq!(run.report().decision, Decision::NotProven);
+}
+
+#[tokio::test]
+async fn whatever_stands_in_the_way_of_a_check_was_found_by_another() {
+    for scenario_name in [
+        "stripe-key-revoked",
+        "price-test-mode",
+        "worker-404",
+        "jwt-template-missing",
+        "endpoint-none",
+        "clerk-key-revoked",
+    ] {
+        blockers_have_findings(&scenario(scenario_name).await);
+    }
+}
+
+/// A check that is blocked points at one that fails, or that is itself blocked by one that does.
+fn blockers_have_findings(run: &TestRun) {
+    for check in &run.report().checks {
+        for blocker in &check.blocked_by {
+            let line = run.report().checks.iter().find(|line| line.id == *blocker);
+            let line = line.unwrap_or_else(|| panic!("{} is blocked by {blocker}, which is no check", check.id));
+            assert!(matches!(line.status, Status::Fail | Status::Skipped), "{} by {blocker}\n{}", check.id, run.told());
+        }
+    }
+}
+
+#[tokio::test]
+async fn no_get_is_made_twice_in_a_run() {
     let run = scenario("healthy").await;
-    assert_eq!(run.report().decision, Decision::Go, "{}", run.told());
+    let mut asked: Vec<String> = run
+        .report()
+        .requests
+        .iter()
+        .filter(|sent| sent.method == "GET")
+        .map(|sent| format!("{} {}", sent.provider, sent.path))
+        .collect();
+    asked.sort();
+    let (all, twice) = (asked.len(), asked.clone());
+    asked.dedup();
+    assert_eq!(asked.len(), all, "{twice:#?}");
+}
+
+#[tokio::test]
+async fn two_faults_on_different_subjects_are_both_found() {
+    let run = scenario("price-test-mode,metadata-case,endpoint-slash,users-plan-case").await;
+    let mut failures = run.failures();
+    failures.sort();
+    let pro_is_blocked = ["clerk/metadata: case", "stripe/price-mode: other-mode", "webhook/endpoint: trailing-slash"];
+    assert_eq!(failures, pro_is_blocked, "{}", run.told());
 }

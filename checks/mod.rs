@@ -2,6 +2,7 @@
 
 pub mod clerk;
 pub mod config;
+pub mod entitlements;
 pub mod frontend;
 pub mod manual;
 pub mod portal;
@@ -19,25 +20,37 @@ pub const ALL: &[Check] = &[
     config::modes::CHECK,
     stripe::secret_key::CHECK,
     stripe::account::CHECK,
+    stripe::publishable_key::CHECK,
     stripe::price_mode::CHECK,
     stripe::price_terms::CHECK,
     stripe::product_metadata::CHECK,
+    stripe::catalogue::CHECK,
+    stripe::test_parity::CHECK,
     worker::secrets::CHECK,
+    worker::bindings::CHECK,
+    worker::deployed_version::CHECK,
     webhook::endpoint::CHECK,
     webhook::events::CHECK,
     webhook::duplicates::CHECK,
+    webhook::api_version::CHECK,
     webhook::reachable::CHECK,
     webhook::accepts_signed::CHECK,
     webhook::rejects_forged::CHECK,
+    webhook::raw_body::CHECK,
+    webhook::idempotent::CHECK,
+    webhook::deliveries::CHECK,
     clerk::secret_key::CHECK,
     clerk::instance::CHECK,
     clerk::jwt_template::CHECK,
     clerk::plan_claim::CHECK,
     clerk::metadata::CHECK,
     portal::configuration::CHECK,
+    portal::features::CHECK,
+    portal::plan_change::CHECK,
     frontend::keys::CHECK,
     frontend::secrets::CHECK,
     frontend::api::CHECK,
+    entitlements::sample::CHECK,
     manual::webhook_alerts::CHECK,
 ];
 

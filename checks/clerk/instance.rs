@@ -2,7 +2,7 @@
 
 use crate::check::prelude::*;
 use crate::config::Mode;
-use crate::world::{Environment, Seen};
+use crate::world::{Instance, Seen};
 
 check! {
     /// Both Clerk keys are of one production instance that is open to customers.
@@ -54,26 +54,30 @@ async fn run(world: &World, _: Deployment) -> Outcome {
         )
         .into());
     }
-    let (published, own, environment) =
-        futures::join!(clerk.published_keys(), clerk.instance_keys(), clerk.environment());
-    let published = published?;
-    let names: Vec<String> = published.value.keys.iter().filter_map(|key| key.common.key_id.clone()).collect();
-    let own: Vec<String> = own?.value.keys.iter().filter_map(|key| key.common.key_id.clone()).collect();
-    if !names.iter().any(|name| *name == instance.value.id || own.contains(name)) {
+    // A development instance tells of itself only to a browser that it knows, and test mode belongs to it.
+    let environment = async { if is_live { Some(clerk.environment().await) } else { None } };
+    let (one, environment) = futures::join!(clerk.one_instance(), environment);
+    let Seen { value: (is_one, names), answer: published } = one?;
+    if !is_one {
         let (secret, publishable) = (&world.config().clerk.secret_key.name, &world.config().clerk.publishable_key.name);
         return Ok(finding(
             "two-instances",
             Severity::Failure,
             format!("{secret} and {publishable} are of different instances."),
             &format!("keys of the instance {}", instance.value.id),
-            published.answer.evidence("keys[].kid", names.join(", ")),
-            Fix::new(format!("Copy {secret} and {publishable} from one instance.")).link(format!("{dashboard}api-keys")),
+            published.evidence("keys[].kid", names.join(", ")),
+            Fix::new(format!("Copy {secret} and {publishable} from one instance."))
+                .link(format!("{dashboard}api-keys")),
         )
         .into());
     }
+    let Instance { id, environment_type, .. } = &instance.value;
+    let Some(environment) = environment else {
+        return Ok(Verdict::Pass(format!("both keys are of the {environment_type} instance {id}")));
+    };
     let Seen { value: environment, answer } = environment?;
     let mut findings = Vec::new();
-    if is_live && environment.test_mode() {
+    if environment.test_mode() {
         findings.push(finding(
             "test-mode",
             Severity::Failure,
@@ -83,7 +87,7 @@ async fn run(world: &World, _: Deployment) -> Outcome {
             Fix::new("Switch test mode off in the instance's settings.").link(format!("{dashboard}settings")),
         ));
     }
-    if is_live && environment.sign_up_mode() != "public" {
+    if environment.sign_up_mode() != "public" {
         findings.push(finding(
             "sign-up-restricted",
             Severity::Warning,
@@ -94,11 +98,11 @@ async fn run(world: &World, _: Deployment) -> Outcome {
                 .link(format!("{dashboard}user-authentication/restrictions")),
         ));
     }
-    Ok(Verdict::of(findings, passed(&instance.value.id, &instance.value.environment_type, &environment)))
-}
-
-fn passed(id: &str, kind: &str, environment: &Environment) -> String {
-    format!("both keys are of the {kind} instance {id}, and its sign-up is {}", environment.sign_up_mode())
+    let seen = format!(
+        "both keys are of the {environment_type} instance {id}, and its sign-up is {}",
+        environment.sign_up_mode()
+    );
+    Ok(Verdict::of(findings, seen))
 }
 
 #[cfg(test)]

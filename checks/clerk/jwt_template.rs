@@ -36,12 +36,17 @@ check! {
 
 async fn run(world: &World, _: Deployment) -> Outcome {
     let Some(judged) = world.clerk().judged_template().await? else {
-        return Ok(Verdict::NotApplicable("clerk.jwt_template is false: the session token itself carries the claim".to_owned()));
+        return Ok(Verdict::NotApplicable(
+            "clerk.jwt_template is false: the session token itself carries the claim".to_owned(),
+        ));
     };
     let findings = judged.value.iter().map(|slip| finding(world, &judged, slip)).collect();
     let clerk = &world.config().clerk;
     let name = clerk.jwt_template.as_deref().unwrap_or_default();
-    Ok(Verdict::of(findings, format!("\"{name}\" carries user.public_metadata.{} as {}", clerk.metadata_key, clerk.plan_claim)))
+    Ok(Verdict::of(
+        findings,
+        format!("\"{name}\" carries user.public_metadata.{} as {}", clerk.metadata_key, clerk.plan_claim),
+    ))
 }
 
 fn finding(world: &World, judged: &Seen<Vec<TemplateSlip>>, slip: &TemplateSlip) -> Finding {
@@ -52,7 +57,12 @@ fn finding(world: &World, judged: &Seen<Vec<TemplateSlip>>, slip: &TemplateSlip)
     let (code, message, seen, fix) = match slip {
         TemplateSlip::Missing(others) => {
             let others = if others.is_empty() { "no template".to_owned() } else { others.join(", ") };
-            ("missing", format!("There is no JWT template \"{name}\"."), others, format!("Create the template \"{name}\" with the claim {right}."))
+            (
+                "missing",
+                format!("There is no JWT template \"{name}\"."),
+                others,
+                format!("Create the template \"{name}\" with the claim {right}."),
+            )
         }
         TemplateSlip::Name(found) => (
             "name",
@@ -62,13 +72,18 @@ fn finding(world: &World, judged: &Seen<Vec<TemplateSlip>>, slip: &TemplateSlip)
         ),
         TemplateSlip::Algorithm(algorithm) => (
             "algorithm",
-            format!("The template \"{name}\" is signed with a custom key ({algorithm}), which the Worker does not look up."),
+            format!(
+                "The template \"{name}\" is signed with a custom key ({algorithm}), which the Worker does not look up."
+            ),
             algorithm.clone(),
             format!("Switch the custom signing key of \"{name}\" off."),
         ),
-        TemplateSlip::ClaimMissing => {
-            ("claim-missing", format!("The template \"{name}\" has no claim {claim}."), "no such claim".to_owned(), set_claim)
-        }
+        TemplateSlip::ClaimMissing => (
+            "claim-missing",
+            format!("The template \"{name}\" has no claim {claim}."),
+            "no such claim".to_owned(),
+            set_claim,
+        ),
         TemplateSlip::ClaimKey(key) => (
             "claim-key",
             format!("The template \"{name}\" carries the plan as {key}, and the Worker reads {claim}."),
@@ -80,13 +95,18 @@ fn finding(world: &World, judged: &Seen<Vec<TemplateSlip>>, slip: &TemplateSlip)
         }
         TemplateSlip::UserWritable(value) => (
             "user-writable",
-            format!("The claim {claim} reads unsafe metadata, which users write themselves: everybody can choose a tier."),
+            format!(
+                "The claim {claim} reads unsafe metadata, which users write themselves: everybody can choose a tier."
+            ),
             value.clone(),
             set_claim,
         ),
-        TemplateSlip::NotPublic(value) => {
-            ("not-public", format!("The claim {claim} reads private metadata, which the Worker does not write."), value.clone(), set_claim)
-        }
+        TemplateSlip::NotPublic(value) => (
+            "not-public",
+            format!("The claim {claim} reads private metadata, which the Worker does not write."),
+            value.clone(),
+            set_claim,
+        ),
         TemplateSlip::OtherSource(value) => {
             ("other-source", format!("The claim {claim} does not read the plan."), value.clone(), set_claim)
         }
@@ -110,7 +130,11 @@ fn finding(world: &World, judged: &Seen<Vec<TemplateSlip>>, slip: &TemplateSlip)
         code,
         severity: if slip.is_warning() { Severity::Warning } else { Severity::Failure },
         message,
-        expected: if slip.is_warning() { "at most 300 s".to_owned() } else { format!("a template \"{name}\" with {right}") },
+        expected: if slip.is_warning() {
+            "at most 300 s".to_owned()
+        } else {
+            format!("a template \"{name}\" with {right}")
+        },
         actual: seen.clone(),
         evidence: vec![judged.answer.evidence(format!("[name={name}]"), seen)],
         fix: Fix::new(fix).link("https://dashboard.clerk.com/last-active?path=jwt-templates"),

@@ -1,7 +1,7 @@
 //! `clerk/metadata`.
 
 use crate::check::prelude::*;
-use crate::world::{PlanHolder, PlanSlip, Survey};
+use crate::world::{PlanHolder, PlanSlip, Survey, TemplateSlip};
 
 check! {
     /// Every user's plan is absent or exactly a tier's value.
@@ -19,7 +19,7 @@ check! {
     /// - `whitespace`: white space stands around it.
     /// - `lookalike`: a character only looks like the right one.
     /// - `unknown-tier`: it is no tier's value.
-    /// - `user-writable`: a plan stands in unsafe metadata; a warning.
+    /// - `user-writable`: a plan stands in unsafe metadata. A warning, and a failure where the claim reads it.
     ///
     /// ## How to mend it
     /// Correct the user's public metadata in Clerk's dashboard, and what wrote it.
@@ -28,14 +28,21 @@ check! {
 
 async fn run(world: &World, _: Deployment) -> Outcome {
     let survey = world.clerk().survey_plans().await?;
+    let is_read = match world.clerk().judged_template().await {
+        Ok(Some(judged)) => judged.value.iter().any(|slip| matches!(slip, TemplateSlip::UserWritable(_))),
+        _ => false,
+    };
     let codes = ["case", "whitespace", "lookalike", "unknown-tier", "user-writable"];
     let findings = codes.iter().filter_map(|code| {
         let holders: Vec<&PlanHolder> = survey.holders.iter().filter(|holder| code_of(holder) == *code).collect();
-        (!holders.is_empty()).then(|| finding(world, code, &holders, &survey))
+        (!holders.is_empty()).then(|| finding(world, code, &holders, &survey, is_read))
     });
     let plans: Vec<String> = survey.plans.iter().map(|(plan, users)| format!("{users} {plan}")).collect();
     let plans = if plans.is_empty() { "none has a plan".to_owned() } else { format!("{} by plan", plans.join(", ")) };
-    Ok(Verdict::of(findings.collect(), format!("of {} users, the newest {} were read: {plans}", survey.total, survey.read)))
+    Ok(Verdict::of(
+        findings.collect(),
+        format!("of {} users, the newest {} were read: {plans}", survey.total, survey.read),
+    ))
 }
 
 fn code_of(holder: &PlanHolder) -> &'static str {
@@ -48,16 +55,18 @@ fn code_of(holder: &PlanHolder) -> &'static str {
     }
 }
 
-fn finding(world: &World, code: &'static str, holders: &[&PlanHolder], survey: &Survey) -> Finding {
+fn finding(world: &World, code: &'static str, holders: &[&PlanHolder], survey: &Survey, is_read: bool) -> Finding {
     let key = &world.config().clerk.metadata_key;
     let place = if code == "user-writable" { "unsafe_metadata" } else { "public_metadata" };
-    let shown: Vec<String> = holders.iter().take(5).map(|holder| format!("{} has \"{}\"", holder.user, holder.plan)).collect();
-    let more = if holders.len() > shown.len() { format!(" and {} more", holders.len() - shown.len()) } else { String::new() };
+    let shown: Vec<String> =
+        holders.iter().take(5).map(|holder| format!("{} has \"{}\"", holder.user, holder.plan)).collect();
+    let more =
+        if holders.len() > shown.len() { format!(" and {} more", holders.len() - shown.len()) } else { String::new() };
     let shown = format!("{}{more}", shown.join(", "));
-    let what = holders[0].slip.as_ref().map_or_else(
-        || "stands in unsafe metadata, which users write themselves".to_owned(),
-        PlanSlip::words,
-    );
+    let what = holders[0]
+        .slip
+        .as_ref()
+        .map_or_else(|| "stands in unsafe metadata, which users write themselves".to_owned(), PlanSlip::words);
     let tiers: Vec<&str> = world.config().tiers.iter().map(|tier| tier.metadata.as_str()).collect();
     let summary = if code == "user-writable" {
         format!("Remove {key} from the unsafe metadata of {}, and see what wrote it.", holders[0].user)
@@ -66,7 +75,7 @@ fn finding(world: &World, code: &'static str, holders: &[&PlanHolder], survey: &
     };
     Finding {
         code,
-        severity: if code == "user-writable" { Severity::Warning } else { Severity::Failure },
+        severity: if code == "user-writable" && !is_read { Severity::Warning } else { Severity::Failure },
         message: format!("A plan {what}: {shown}."),
         expected: format!("no plan, or one of {}", tiers.join(", ")),
         actual: shown.clone(),

@@ -44,14 +44,28 @@ async fn run(world: &World, _: Deployment) -> Outcome {
     let variable = &world.config().clerk.canary_user;
     let id = variable.value.clone().unwrap_or_default();
     let Some(canary) = canary? else {
-        let fix = format!("Create a user for checks, give it a tier and no subscription, and set {} to its ID.", variable.name);
-        return Ok(finding(world, "canary-missing", format!("There is no user {id} in this instance."), "a user", "none".to_owned(), fix).into());
+        let fix = format!(
+            "Create a user for checks, give it a tier and no subscription, and set {} to its ID.",
+            variable.name
+        );
+        return Ok(finding(
+            world,
+            "canary-missing",
+            format!("There is no user {id} in this instance."),
+            "a user",
+            "none".to_owned(),
+            fix,
+        )
+        .into());
     };
     let Some(plan) = plan(world, &canary.value) else {
         let key = &world.config().clerk.metadata_key;
-        let message = format!("The canary {id} has no tier in its public metadata, so that no claim can be compared with it.");
+        let message =
+            format!("The canary {id} has no tier in its public metadata, so that no claim can be compared with it.");
         let fix = format!("Set {key} in the canary's public metadata to a paid tier's value.");
-        return Ok(finding(world, "canary-without-plan", message, "a tier's value", "no such value".to_owned(), fix).into());
+        return Ok(
+            finding(world, "canary-without-plan", message, "a tier's value", "no such value".to_owned(), fix).into()
+        );
     };
     template?;
     let token = clerk.canary_token().await?;
@@ -63,21 +77,30 @@ async fn run(world: &World, _: Deployment) -> Outcome {
                 TokenSlip::Issuer(words) => ("issuer", words),
                 TokenSlip::Time(words) => ("times", words),
             };
-            let fix = "Use the keys of one instance in the frontend and on the Worker, and no custom signing key.".to_owned();
+            let fix =
+                "Use the keys of one instance in the frontend and on the Worker, and no custom signing key.".to_owned();
             let message = format!("The canary's token would be refused by the Worker: {what}.");
             return Ok(finding(world, code, message, "a token that verifies", what, fix).into());
         }
     };
     let claim = &world.config().clerk.plan_claim;
     let (code, seen) = match claims.get(claim) {
-        Some(found) if *found == plan => return Ok(Verdict::Pass(format!("a token of the canary's has {claim} = {plan}"))),
+        Some(found) if *found == plan => {
+            return Ok(Verdict::Pass(format!("a token of the canary's has {claim} = {plan}")));
+        }
         None => ("missing", "no such claim".to_owned()),
         Some(Value::Null) => ("null", "null".to_owned()),
         Some(other) => ("differs", other.to_string()),
     };
     let fix = match &world.config().clerk.jwt_template {
-        Some(name) => format!("Let the claim {claim} of the template \"{name}\" read user.public_metadata.{}.", world.config().clerk.metadata_key),
-        None => format!("Add the claim {claim} to the session token, reading user.public_metadata.{}.", world.config().clerk.metadata_key),
+        Some(name) => format!(
+            "Let the claim {claim} of the template \"{name}\" read user.public_metadata.{}.",
+            world.config().clerk.metadata_key
+        ),
+        None => format!(
+            "Add the claim {claim} to the session token, reading user.public_metadata.{}.",
+            world.config().clerk.metadata_key
+        ),
     };
     let message = format!("The canary's metadata says {plan}, and its token says {seen}.");
     Ok(finding(world, code, message, &plan.to_string(), seen, fix).into())
@@ -91,7 +114,12 @@ fn plan(world: &World, canary: &User) -> Option<Value> {
 }
 
 fn finding(world: &World, code: &'static str, message: String, expected: &str, actual: String, fix: String) -> Finding {
-    let template = world.config().clerk.jwt_template.as_ref().map_or_else(|| "the session token".to_owned(), |name| format!("the template \"{name}\""));
+    let template = world
+        .config()
+        .clerk
+        .jwt_template
+        .as_ref()
+        .map_or_else(|| "the session token".to_owned(), |name| format!("the template \"{name}\""));
     Finding {
         code,
         severity: Severity::Failure,
@@ -130,6 +158,11 @@ mod tests {
     async fn the_canary_is_signed_in_once_and_out_again() {
         let run = scenario("healthy").await;
         run.passes(CHECK);
-        assert_eq!((run.effect("clerk.session.created"), run.effect("clerk.session.ended")), (1, 1), "{:?}", run.effects());
+        assert_eq!(
+            (run.effect("clerk.session.created"), run.effect("clerk.session.ended")),
+            (1, 1),
+            "{:?}",
+            run.effects()
+        );
     }
 }

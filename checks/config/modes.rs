@@ -28,6 +28,7 @@ check! {
     pub const CHECK = Check { need: Need::Required, sends: "", subjects: deployment, run };
 }
 
+#[expect(clippy::unused_async, reason = "it is asked like every other check, and has nobody to wait for")]
 async fn run(world: &World, _: Deployment) -> Outcome {
     let wanted = world.config().project.mode;
     let keys = [

@@ -39,7 +39,13 @@ async fn run(world: &World, _: Deployment) -> Outcome {
                     expected: format!("a configuration of {mode} mode"),
                     actual: refusal.message.clone(),
                     evidence: vec![refusal.evidence()],
-                    fix: fix(world, &format!("Set {} to the ID of a {mode}-mode configuration, or leave it out for the default one.", variable.name)),
+                    fix: fix(
+                        world,
+                        &format!(
+                            "Set {} to the ID of a {mode}-mode configuration, or leave it out for the default one.",
+                            variable.name
+                        ),
+                    ),
                 }
                 .into()
             }
@@ -90,7 +96,9 @@ mod tests {
 
     #[tokio::test]
     async fn finds_a_portal_that_cannot_be_opened() {
-        for (name, code) in [("portal-none", "none"), ("portal-inactive", "inactive"), ("portal-other-mode", "not-found")] {
+        for (name, code) in
+            [("portal-none", "none"), ("portal-inactive", "inactive"), ("portal-other-mode", "not-found")]
+        {
             scenario(name).await.finds(CHECK, code);
         }
     }

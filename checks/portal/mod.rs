@@ -1,3 +1,5 @@
 //! The customer portal.
 
 pub mod configuration;
+pub mod features;
+pub mod plan_change;

@@ -65,7 +65,9 @@ async fn missing(world: &World, offer: &Offer<'_>, refusal: &Refusal) -> Finding
     let (code, message) = match world.stripe().foreign_account(offer.id()).await {
         Some(account) => (
             "other-account",
-            format!("{name} was made by another Stripe account or sandbox: its ID does not carry the end of {account}."),
+            format!(
+                "{name} was made by another Stripe account or sandbox: its ID does not carry the end of {account}."
+            ),
         ),
         None => ("not-found", format!("{name} names a price that does not exist.")),
     };
@@ -88,7 +90,8 @@ async fn fix(world: &World, offer: &Offer<'_>) -> Fix {
     let page = world.stripe().dashboard("products");
     let fix = match (suitable.next(), suitable.next()) {
         (Some(price), None) => {
-            let product = price.product().map_or_else(String::new, |product| format!(" (on the product \"{}\")", product.name));
+            let product =
+                price.product().map_or_else(String::new, |product| format!(" (on the product \"{}\")", product.name));
             Fix::new(format!("Set {name} to {}{product}, in the environment and on the Worker.", price.id))
         }
         _ => Fix::new(format!(

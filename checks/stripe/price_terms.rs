@@ -2,7 +2,7 @@
 
 use crate::check::prelude::*;
 use crate::config::Money;
-use crate::world::{Answer, Price, PriceOf, Seen};
+use crate::world::{Price, PriceOf, Seen};
 
 check! {
     /// Every price is on sale at the tier's amount, currency and interval.
@@ -43,7 +43,7 @@ async fn run(world: &World, offer: Offer<'_>) -> Outcome {
     if let Some(twin) = twin {
         return Ok(shared(world, &offer, &twin, &seen).into());
     }
-    let findings = slips(&offer, &seen.value).into_iter().map(|slip| finding(world, &offer, &seen.answer, slip)).collect();
+    let findings = slips(&offer, &seen.value).into_iter().map(|slip| finding(world, &offer, &seen, slip)).collect();
     let seen = format!("{} is {} a {}, on sale", seen.value.id, offer.price.money, offer.term());
     Ok(Verdict::of(findings, seen))
 }
@@ -70,7 +70,12 @@ async fn mistaken(world: &World, offer: &Offer<'_>, seen: &Seen<Price>) -> Resul
 
 fn shared(world: &World, offer: &Offer<'_>, other: &Offer<'_>, seen: &Seen<Price>) -> Finding {
     let name = &offer.price.price_id.name;
-    let message = format!("{} and {} use one price: {name} and {} are the same.", offer.label(), other.label(), other.price.price_id.name);
+    let message = format!(
+        "{} and {} use one price: {name} and {} are the same.",
+        offer.label(),
+        other.label(),
+        other.price.price_id.name
+    );
     Finding {
         code: "shared",
         severity: Severity::Failure,
@@ -78,7 +83,11 @@ fn shared(world: &World, offer: &Offer<'_>, other: &Offer<'_>, seen: &Seen<Price
         expected: "a price of its own for every tier".to_owned(),
         actual: seen.value.id.clone(),
         evidence: vec![seen.answer.evidence("id", seen.value.id.clone())],
-        fix: fix(world, offer, format!("Set {name} to the ID of the price of {} a {}.", offer.price.money, offer.term())),
+        fix: fix(
+            world,
+            offer,
+            format!("Set {name} to the ID of the price of {} a {}.", offer.price.money, offer.term()),
+        ),
     }
 }
 
@@ -96,49 +105,53 @@ fn swapped(world: &World, offer: &Offer<'_>, other: &Offer<'_>, seen: &Seen<Pric
     }
 }
 
-/// One way in which a price differs: code, field, what it should be, what it is.
+/// One way in which a price differs: its code, the field, what that should be, and what it is.
 struct Slip {
     code: &'static str,
     field: &'static str,
     expected: String,
     actual: String,
-    more: String,
 }
 
 fn slips(offer: &Offer<'_>, price: &Price) -> Vec<Slip> {
     let mut slips = Vec::new();
-    let mut slip = |code, field, expected: String, actual: String, more: String| slips.push(Slip { code, field, expected, actual, more });
+    let mut slip = |code, field, expected: String, actual| slips.push(Slip { code, field, expected, actual });
+    let on_sale = || "on sale".to_owned();
     match &price.product {
         PriceOf::Deleted { id, .. } => {
-            slip("product-archived", "product.deleted", "a product on sale".to_owned(), format!("{id} was deleted"), String::new());
+            slip("product-archived", "product.deleted", on_sale(), format!("{id} was deleted"));
         }
         PriceOf::Product(product) if !product.active => {
             let actual = format!("\"{}\" ({}) is archived", product.name, product.id);
-            slip("product-archived", "product.active", "a product on sale".to_owned(), actual, String::new());
+            slip("product-archived", "product.active", on_sale(), actual);
         }
         PriceOf::Product(_) | PriceOf::Id(_) => {}
     }
     if !price.active {
-        slip("price-archived", "active", "a price on sale".to_owned(), format!("{} is archived", price.id), String::new());
+        slip("price-archived", "active", on_sale(), format!("{} is archived", price.id));
     }
     match &price.recurring {
-        None => slip("not-recurring", "type", format!("paid each {}", offer.term()), "paid once".to_owned(), String::new()),
+        None => slip("not-recurring", "type", format!("paid each {}", offer.term()), "paid once".to_owned()),
         Some(recurring) => {
             if recurring.usage_type != "licensed" {
-                slip("metered", "recurring.usage_type", "licensed".to_owned(), recurring.usage_type.clone(), String::new());
+                slip("metered", "recurring.usage_type", "licensed".to_owned(), recurring.usage_type.clone());
             }
             let found = crate::world::subjects::term(&recurring.interval, recurring.interval_count);
             if found != offer.term() {
-                slip("interval", "recurring.interval", offer.term(), found, String::new());
+                slip(
+                    "interval",
+                    "recurring.interval",
+                    format!("paid each {}", offer.term()),
+                    format!("paid each {found}"),
+                );
             }
         }
     }
     let wanted = &offer.price.money;
     if price.currency != wanted.currency {
-        slip("currency", "currency", wanted.currency.clone(), price.currency.clone(), String::new());
+        slip("currency", "currency", wanted.currency.to_uppercase(), price.currency.to_uppercase());
     } else if price.unit_amount != Some(wanted.minor) {
-        let times = hundredfold(price.unit_amount, wanted.minor);
-        slip("amount", "unit_amount", wanted.to_string(), amount(price), times);
+        slip("amount", "unit_amount", wanted.to_string(), amount(price));
     }
     slips
 }
@@ -146,8 +159,12 @@ fn slips(offer: &Offer<'_>, price: &Price) -> Vec<Slip> {
 /// The commonest slip with an amount: cents taken for dollars, or the reverse.
 fn hundredfold(found: Option<i64>, wanted: i64) -> String {
     match found {
-        Some(found) if found == wanted * 100 => ", 100 times as much: was the amount entered in cents twice over?".to_owned(),
-        Some(found) if found * 100 == wanted => ", a hundredth of it: were cents entered for whole units?".to_owned(),
+        Some(found) if found == wanted * 100 => {
+            ", which is 100 times as much: cents were taken for whole units".to_owned()
+        }
+        Some(found) if found * 100 == wanted => {
+            ", which is a hundredth of it: whole units were taken for cents".to_owned()
+        }
         _ => String::new(),
     }
 }
@@ -160,28 +177,36 @@ fn amount(price: &Price) -> String {
     }
 }
 
-fn finding(world: &World, offer: &Offer<'_>, answer: &Answer, slip: Slip) -> Finding {
+fn finding(world: &World, offer: &Offer<'_>, seen: &Seen<Price>, slip: Slip) -> Finding {
     let name = &offer.price.price_id.name;
-    let Slip { code, field, expected, actual, more } = slip;
-    let what = match code {
-        "product-archived" => format!("the product of {name} is not on sale: {actual}"),
-        "price-archived" => format!("{name} is not on sale: {actual}"),
-        "amount" => format!("{name} charges {actual} where {} costs {expected}{more}", offer.tier.name),
-        _ => format!("{name} is {actual} where {} is {expected}", offer.tier.name),
+    let tier = &offer.tier.name;
+    let Slip { code, field, expected, actual } = slip;
+    let message = match code {
+        "product-archived" => format!("The product of {name} is not on sale: {actual}."),
+        "price-archived" => format!("{name} is not on sale: {actual}."),
+        "amount" => {
+            let times = hundredfold(seen.value.unit_amount, offer.price.money.minor);
+            format!("{name} charges {actual} where {tier} costs {expected}{times}.")
+        }
+        _ => format!("{name} is {actual} where {tier} is {expected}."),
     };
     let summary = match code {
         "product-archived" | "price-archived" => {
             format!("Restore it on its page, or set {name} to a price that is on sale.")
         }
-        _ => format!("Add a price of {} a {} to the product, set {name} to its ID, and archive this one.", offer.price.money, offer.term()),
+        _ => format!(
+            "Add a price of {} a {} to the product, set {name} to its ID, and archive this one.",
+            offer.price.money,
+            offer.term()
+        ),
     };
     Finding {
         code,
         severity: Severity::Failure,
-        message: format!("{}{}.", what[..1].to_uppercase(), &what[1..].trim_end_matches('?')),
+        message,
         expected,
         actual: actual.clone(),
-        evidence: vec![answer.evidence(field, actual)],
+        evidence: vec![seen.answer.evidence(field, actual)],
         fix: fix(world, offer, summary),
     }
 }

@@ -53,7 +53,11 @@ async fn run(world: &World, offer: Offer<'_>) -> Outcome {
     let slip = match metadata.get(key) {
         Some(value) if *value == offer.tier.metadata => None,
         Some(value) => Some(wrong_value(value, key, offer.tier, tiers)),
-        None if !is_read => return Ok(Verdict::NotApplicable("the Worker does not learn the tier from metadata of the catalogue".to_owned())),
+        None if !is_read => {
+            return Ok(Verdict::NotApplicable(
+                "the Worker does not learn the tier from metadata of the catalogue".to_owned(),
+            ));
+        }
         None => Some(no_value(key, offer.tier, metadata, if on_price { None } else { Some(price) })),
     };
     let Some(slip) = slip else {
@@ -95,7 +99,14 @@ fn no_value(key: &str, tier: &Tier, metadata: &BTreeMap<String, String>, price: 
     Slip { code: "missing", message: format!("it has no {key}"), actual }
 }
 
-fn finding(world: &World, offer: &Offer<'_>, seen: &Seen<Price>, product: &Product, slip: Slip, severity: Severity) -> Finding {
+fn finding(
+    world: &World,
+    offer: &Offer<'_>,
+    seen: &Seen<Price>,
+    product: &Product,
+    slip: Slip,
+    severity: Severity,
+) -> Finding {
     let (key, value) = (&world.config().entitlement.key, &offer.tier.metadata);
     let on_price = world.config().entitlement.source == Source::PriceMetadata;
     let (what, field) = if on_price { ("price", "metadata") } else { ("product", "product.metadata") };
@@ -103,7 +114,12 @@ fn finding(world: &World, offer: &Offer<'_>, seen: &Seen<Price>, product: &Produ
     Finding {
         code: slip.code,
         severity,
-        message: format!("The {what} \"{}\" of {} does not carry the tier: {}.", product.name, offer.label(), slip.message),
+        message: format!(
+            "The {what} \"{}\" of {} does not carry the tier: {}.",
+            product.name,
+            offer.label(),
+            slip.message
+        ),
         expected: format!("{key} = \"{value}\""),
         actual: slip.actual.clone(),
         evidence: vec![seen.answer.evidence(field, slip.actual)],

@@ -40,12 +40,17 @@ async fn run(world: &World, _: Deployment) -> Outcome {
             fix: fix(format!("Copy a key that is in force, and set {name} in the environment and on the Worker.")),
         }
         .into()),
-        Acceptance::Accepted(Some(Seen { value: livemode, answer })) if Mode::of_livemode(livemode) != world.config().project.mode => {
+        Acceptance::Accepted(Some(Seen { value: livemode, answer }))
+            if Mode::of_livemode(livemode) != world.config().project.mode =>
+        {
             let wanted = world.config().project.mode;
             Ok(Finding {
                 code: "other-mode",
                 severity: Severity::Failure,
-                message: format!("Stripe says that the key in {name} is of {} mode.", Mode::of_livemode(livemode).word()),
+                message: format!(
+                    "Stripe says that the key in {name} is of {} mode.",
+                    Mode::of_livemode(livemode).word()
+                ),
                 expected: format!("livemode {}", wanted == Mode::Live),
                 actual: format!("livemode {livemode}"),
                 evidence: vec![answer.evidence("livemode", livemode.to_string())],
@@ -61,7 +66,8 @@ async fn run(world: &World, _: Deployment) -> Outcome {
                     "the restricted key in {name} is accepted, but lacks {missing}; edit its permissions at {page}"
                 )));
             }
-            let mode = if balance.is_some() { "Stripe accepts the key, in the mode wanted" } else { "Stripe accepts the key" };
+            let mode =
+                if balance.is_some() { "Stripe accepts the key, in the mode wanted" } else { "Stripe accepts the key" };
             Ok(Verdict::Pass(mode.to_owned()))
         }
     }

@@ -42,75 +42,8 @@ check! {
 
 async fn run(world: &World, _: Deployment) -> Outcome {
     let (reception, delivered) = world.webhook().reception().await?;
-    let name = &world.config().stripe.webhook_secret.name;
     let limit = Duration::from_millis(world.config().webhook.max_response_ms);
-    let put = world.secret_put(name);
-    let logs = "wrangler tail".to_owned();
-    let (code, severity, message, fix) = match &reception {
-        Reception::Received { took } if *took > limit => (
-            "slow",
-            Severity::Warning,
-            format!("The Worker took {} ms for an event that it only had to acknowledge.", took.as_millis()),
-            Fix::new("Acknowledge first and work afterwards (ctx.waitUntil)."),
-        ),
-        Reception::Received { .. } => {
-            let seen = delivered.as_ref().map_or_else(|failure| failure.to_string(), |answer| format!("{} {}", answer.status, answer.excerpt()));
-            return Ok(Verdict::Pass(format!("a signed event is answered {seen}")));
-        }
-        Reception::TypeRefused => {
-            let severity = if selects_more(world).await { Severity::Failure } else { Severity::Warning };
-            let message = "The Worker takes the signature and refuses an event type that it does not handle.".to_owned();
-            ("unhandled-type-refused", severity, message, Fix::new("Answer 200 to event types that are not handled: Stripe repeats what is refused for days."))
-        }
-        Reception::SecretMismatch { white_space } => {
-            let why = if *white_space { ": its copy holds white space" } else { "" };
-            let message = format!("The Worker refuses an event that is signed with {name}, as it refuses a forged one{why}.");
-            let summary = format!(
-                "Reveal the signing secret of the endpoint for {} and set it both as {name} on the Worker and in the environment.",
-                world.config().webhook.url
-            );
-            ("secret-mismatch", Severity::Failure, message, Fix::new(summary).command(put).link(world.stripe().dashboard("webhooks")))
-        }
-        Reception::SecretMissing => (
-            "secret-missing",
-            Severity::Failure,
-            format!("The Worker breaks down as soon as an event is signed: it has no {name} to verify with."),
-            Fix::new(format!("Set {name} on the Worker.")).command(put),
-        ),
-        Reception::SyncCrypto => (
-            "sync-crypto",
-            Severity::Failure,
-            "The Worker verifies signatures synchronously, which Workers cannot do.".to_owned(),
-            Fix::new("Use `await stripe.webhooks.constructEventAsync(…)` with `Stripe.createSubtleCryptoProvider()`, and deploy."),
-        ),
-        Reception::ServerError => {
-            let message = "The Worker breaks down on a correctly signed event.".to_owned();
-            ("server-error", Severity::Failure, message, Fix::new("See the exception in the Worker's log; its answer is quoted above.").command(logs))
-        }
-        Reception::TimedOut(after) => (
-            "timeout",
-            Severity::Failure,
-            format!("The Worker gave no answer to a signed event within {} s.", after.as_secs_f64()),
-            Fix::new("See what the handler waits for in the Worker's log.").command(logs),
-        ),
-        Reception::Broken(words) => {
-            let message = format!("The connection breaks on a signed event: {words}.");
-            ("no-answer", Severity::Failure, message, Fix::new("See the Worker's log.").command(logs))
-        }
-        Reception::NotTheHandler => (
-            "not-the-handler",
-            Severity::Failure,
-            "Something other than the webhook handler answers, with success, whatever is sent.".to_owned(),
-            Fix::new(format!("Route POST {} to the handler, ahead of the site's catch-all.", world.config().webhook.url.path())),
-        ),
-        Reception::UnexpectedAnswer => (
-            "unexpected-answer",
-            Severity::Failure,
-            "The Worker answers a signed event with success, but not with what webhook.expect says.".to_owned(),
-            Fix::new("If the answer is right, write it as webhook.expect in preflight.toml; else mend the handler."),
-        ),
-    };
-    let evidence = match delivered {
+    let evidence = match &delivered {
         Ok(answer) => answer.evidence("answer", answer.excerpt()),
         Err(failure) => Evidence {
             request: failure.request.clone(),
@@ -121,8 +54,84 @@ async fn run(world: &World, _: Deployment) -> Outcome {
         },
     };
     let actual = evidence.status.map_or_else(|| evidence.seen.clone(), |status| format!("{status} {}", evidence.seen));
+    let (code, message, fix) = match &reception {
+        Reception::Received { took } if *took <= limit => {
+            return Ok(Verdict::Pass(format!("a signed event is answered {actual}")));
+        }
+        reception => told(world, reception),
+    };
+    let severity = match &reception {
+        Reception::Received { .. } => Severity::Warning,
+        Reception::TypeRefused if !selects_more(world).await => Severity::Warning,
+        _ => Severity::Failure,
+    };
     let expected = format!("2xx within {} ms, with {}", limit.as_millis(), expected(world));
     Ok(Finding { code, severity, message, expected, actual, evidence: vec![evidence], fix }.into())
+}
+
+/// The code, the sentence and the mend for a reception that is not as it should be.
+fn told(world: &World, reception: &Reception) -> (&'static str, String, Fix) {
+    let name = &world.config().stripe.webhook_secret.name;
+    let url = &world.config().webhook.url;
+    let logged = |summary: &str| Fix::new(summary).command("wrangler tail");
+    match reception {
+        Reception::Received { took } => (
+            "slow",
+            format!("The Worker took {} ms for an event that it only had to acknowledge.", took.as_millis()),
+            Fix::new("Acknowledge first and work afterwards (ctx.waitUntil)."),
+        ),
+        Reception::TypeRefused => (
+            "unhandled-type-refused",
+            "The Worker takes the signature and refuses an event type that it does not handle.".to_owned(),
+            Fix::new("Answer 200 to event types that are not handled: Stripe repeats what is refused for days."),
+        ),
+        Reception::SecretMismatch { white_space } => {
+            let why = if *white_space { ": its copy holds white space" } else { "" };
+            let summary = format!(
+                "Reveal the signing secret of the endpoint for {url} and set it both as {name} on the Worker and in the environment."
+            );
+            (
+                "secret-mismatch",
+                format!("The Worker refuses an event that is signed with {name}, as it refuses a forged one{why}."),
+                Fix::new(summary).command(world.secret_put(name)).link(world.stripe().dashboard("webhooks")),
+            )
+        }
+        Reception::SecretMissing => (
+            "secret-missing",
+            format!("The Worker breaks down as soon as an event is signed: it has no {name} to verify with."),
+            Fix::new(format!("Set {name} on the Worker.")).command(world.secret_put(name)),
+        ),
+        Reception::SyncCrypto => (
+            "sync-crypto",
+            "The Worker verifies signatures synchronously, which Workers cannot do.".to_owned(),
+            Fix::new(
+                "Use `await stripe.webhooks.constructEventAsync(…)` with `Stripe.createSubtleCryptoProvider()`, and deploy.",
+            ),
+        ),
+        Reception::ServerError => (
+            "server-error",
+            "The Worker breaks down on a correctly signed event.".to_owned(),
+            logged("See the exception in the Worker's log; its answer is quoted above."),
+        ),
+        Reception::TimedOut(after) => (
+            "timeout",
+            format!("The Worker gave no answer to a signed event within {:.0} s.", after.as_secs_f64()),
+            logged("See what the handler waits for in the Worker's log."),
+        ),
+        Reception::Broken(words) => {
+            ("no-answer", format!("The connection breaks on a signed event: {words}."), logged("See the Worker's log."))
+        }
+        Reception::NotTheHandler => (
+            "not-the-handler",
+            "Something other than the webhook handler answers, with success, whatever is sent.".to_owned(),
+            Fix::new(format!("Route POST {} to the handler, ahead of the site's catch-all.", url.path())),
+        ),
+        Reception::UnexpectedAnswer => (
+            "unexpected-answer",
+            "The Worker answers a signed event with success, but not with what webhook.expect says.".to_owned(),
+            Fix::new("If the answer is right, write it as webhook.expect in preflight.toml; else mend the handler."),
+        ),
+    }
 }
 
 fn expected(world: &World) -> String {

@@ -42,18 +42,25 @@ async fn run(world: &World, _: Deployment) -> Outcome {
         expected: format!("one enabled endpoint, {}", ours.url_text),
         actual: format!("{} at {}", other.name(), other.url_text),
         evidence: vec![listed.answer.evidence("data[].url", other.url_text.clone())],
-        fix: Fix::new(format!("Delete {} on its page, unless the Worker has its signing secret; then delete the other.", other.id))
-            .link(world.stripe().dashboard(&format!("webhooks/{}", other.id))),
+        fix: Fix::new(format!(
+            "Delete {} on its page, unless the Worker has its signing secret; then delete the other.",
+            other.id
+        ))
+        .link(world.stripe().dashboard(&format!("webhooks/{}", other.id))),
     };
     for other in others() {
         let Some(url) = &other.url else { continue };
-        let shares_events = ours.events.iter().any(|event| event == "*" || other.selects(event)) || other.events == ["*"];
+        let shares_events =
+            ours.events.iter().any(|event| event == "*" || other.selects(event)) || other.events == ["*"];
         let is_worker = url.path() == ours.url.as_ref().map_or("", Url::path)
             && url.host_str().is_some_and(|host| hosts.iter().any(|known| known == host));
         if other.url == ours.url && shares_events {
             let may_be_one = (other.kind == EndpointKind::Classic) != (ours.kind == EndpointKind::Classic);
             let (severity, what) = if may_be_one {
-                (Severity::Warning, "have the same URL: either Stripe shows one object twice, or every event arrives twice")
+                (
+                    Severity::Warning,
+                    "have the same URL: either Stripe shows one object twice, or every event arrives twice",
+                )
             } else {
                 (Severity::Failure, "have the same URL, so every event arrives twice")
             };
@@ -62,7 +69,10 @@ async fn run(world: &World, _: Deployment) -> Outcome {
             let message = format!("{} and {} lead to one Worker, so every event arrives twice.", ours.id, other.id);
             findings.push(finding("same-worker", Severity::Failure, message, other));
         } else if is_out_of_reach(url) {
-            let message = format!("{} delivers live events to {}, which only a developer's machine answers.", other.id, other.url_text);
+            let message = format!(
+                "{} delivers live events to {}, which only a developer's machine answers.",
+                other.id, other.url_text
+            );
             findings.push(finding("tunnel", Severity::Warning, message, other));
         }
     }
@@ -77,9 +87,28 @@ async fn run(world: &World, _: Deployment) -> Outcome {
 /// Whether a URL is one that only a developer's machine answers.
 fn is_out_of_reach(url: &Url) -> bool {
     const TUNNELS: &[&str] = &[
-        ".ngrok.io", ".ngrok.app", ".ngrok.dev", ".ngrok-free.app", ".ngrok-free.dev", ".trycloudflare.com", ".loca.lt",
-        ".localtunnel.me", ".serveo.net", ".lhr.life", ".localhost.run", ".tunnelmole.net", ".devtunnels.ms", ".pinggy.link",
-        ".pinggy.io", ".zrok.io", ".localhost", ".local", ".test", ".internal", ".webhook.site", ".hookdeck.com",
+        ".ngrok.io",
+        ".ngrok.app",
+        ".ngrok.dev",
+        ".ngrok-free.app",
+        ".ngrok-free.dev",
+        ".trycloudflare.com",
+        ".loca.lt",
+        ".localtunnel.me",
+        ".serveo.net",
+        ".lhr.life",
+        ".localhost.run",
+        ".tunnelmole.net",
+        ".devtunnels.ms",
+        ".pinggy.link",
+        ".pinggy.io",
+        ".zrok.io",
+        ".localhost",
+        ".local",
+        ".test",
+        ".internal",
+        ".webhook.site",
+        ".hookdeck.com",
     ];
     match url.host() {
         Some(url::Host::Domain(host)) => {

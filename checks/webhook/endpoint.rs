@@ -36,16 +36,22 @@ async fn run(world: &World, _: Deployment) -> Outcome {
     let seen = world.webhook().registration().await?;
     let wanted = &world.config().webhook.url;
     let (code, endpoint, what, summary) = match &seen.value {
-        Registration::Here(endpoint) => return Ok(Verdict::Pass(format!("{} delivers to {}", endpoint.name(), endpoint.url_text))),
-        Registration::NotFound => ("not-found", None, "no endpoint is registered for".to_owned(), add(world)),
-        Registration::OtherMode(endpoint) => {
-            ("other-mode", Some(endpoint), format!("{} is of test mode; no live one is registered for", endpoint.id), add(world))
+        Registration::Here(endpoint) => {
+            return Ok(Verdict::Pass(format!("{} delivers to {}", endpoint.name(), endpoint.url_text)));
         }
+        Registration::NotFound => ("not-found", None, "no endpoint is registered for".to_owned(), add(world)),
+        Registration::OtherMode(endpoint) => (
+            "other-mode",
+            Some(endpoint),
+            format!("{} is of test mode; no live one is registered for", endpoint.id),
+            add(world),
+        ),
         Registration::Disabled(endpoint) => (
             "disabled",
             Some(endpoint),
             format!("{} is switched off, so nothing is delivered to", endpoint.id),
-            "Enable it on its page; Stripe switches an endpoint off that failed for days, so mend that first.".to_owned(),
+            "Enable it on its page; Stripe switches an endpoint off that failed for days, so mend that first."
+                .to_owned(),
         ),
         Registration::Thin(endpoint) => (
             "thin-payload",

@@ -26,7 +26,8 @@ async fn run(world: &World, _: Deployment) -> Outcome {
     let seen = world.webhook().endpoint().await?;
     let (endpoint, wanted) = (&seen.value, &world.config().webhook.events);
     let missing: Vec<&str> = wanted.iter().filter(|event| !endpoint.selects(event)).map(String::as_str).collect();
-    let surplus: Vec<&str> = endpoint.events.iter().filter(|event| !wanted.contains(event)).map(String::as_str).collect();
+    let surplus: Vec<&str> =
+        endpoint.events.iter().filter(|event| !wanted.contains(event)).map(String::as_str).collect();
     let page = world.stripe().dashboard(&format!("webhooks/{}", endpoint.id));
     let finding = |code, severity, message: String, summary: String| Finding {
         code,
@@ -41,12 +42,20 @@ async fn run(world: &World, _: Deployment) -> Outcome {
     if !missing.is_empty() {
         let missing = missing.join(", ");
         let message = format!("{} does not select {missing}, so the Worker never hears of it.", endpoint.id);
-        findings.push(finding("missing", Severity::Failure, message, format!("Select {missing} on the endpoint's page.")));
+        findings.push(finding(
+            "missing",
+            Severity::Failure,
+            message,
+            format!("Select {missing} on the endpoint's page."),
+        ));
     }
     if !surplus.is_empty() {
         let what = if surplus == ["*"] { "all events".to_owned() } else { surplus.join(", ") };
         let message = format!("{} selects {what}, which the Worker does not handle.", endpoint.id);
-        let summary = format!("Select just {} on the endpoint's page, or name what else is handled in webhook.events.", wanted.join(", "));
+        let summary = format!(
+            "Select just {} on the endpoint's page, or name what else is handled in webhook.events.",
+            wanted.join(", ")
+        );
         findings.push(finding("surplus", Severity::Warning, message, summary));
     }
     Ok(Verdict::of(findings, format!("{} selects {}", endpoint.id, endpoint.events.join(", "))))
@@ -59,7 +68,9 @@ mod tests {
 
     #[tokio::test]
     async fn finds_each_event_that_is_not_selected() {
-        for name in ["events-missing-checkout", "events-missing-created", "events-missing-updated", "events-missing-deleted"] {
+        for name in
+            ["events-missing-checkout", "events-missing-created", "events-missing-updated", "events-missing-deleted"]
+        {
             scenario(name).await.finds(CHECK, "missing");
         }
     }

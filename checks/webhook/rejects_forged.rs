@@ -36,7 +36,8 @@ check! {
 
 async fn run(world: &World, _: Deployment) -> Outcome {
     let webhook = world.webhook();
-    let (unsigned, wrong) = futures::join!(webhook.deliver(Delivery::Unsigned), webhook.deliver(Delivery::WrongSignature));
+    let (unsigned, wrong) =
+        futures::join!(webhook.deliver(Delivery::Unsigned), webhook.deliver(Delivery::WrongSignature));
     let reception = webhook.reception().await;
     match &reception {
         Ok((Reception::NotTheHandler, _)) => return Err(NoAnswer::blocked("webhook/accepts-signed")),
@@ -63,7 +64,11 @@ async fn run(world: &World, _: Deployment) -> Outcome {
         webhook.deliver(Delivery::Stale),
         webhook.deliver(Delivery::Tampered)
     );
-    let rest = [("tampered", Delivery::Tampered, tampered?), ("old-scheme", Delivery::OldScheme, old_scheme?), ("stale", Delivery::Stale, stale?)];
+    let rest = [
+        ("tampered", Delivery::Tampered, tampered?),
+        ("old-scheme", Delivery::OldScheme, old_scheme?),
+        ("stale", Delivery::Stale, stale?),
+    ];
     let mut findings = Vec::new();
     for (code, delivery, delivered) in rest {
         match &delivered {

@@ -1,3 +1,5 @@
 //! The deployed Worker.
 
+pub mod bindings;
+pub mod deployed_version;
 pub mod secrets;

@@ -48,7 +48,8 @@ async fn run(world: &World, _: Deployment) -> Outcome {
 }
 
 fn no_such_script(config: &Cloudflare, script: &str) -> Finding {
-    let environment = config.environment.as_ref().map_or_else(String::new, |environment| format!(" --env {environment}"));
+    let environment =
+        config.environment.as_ref().map_or_else(String::new, |environment| format!(" --env {environment}"));
     Finding {
         code: "no-such-script",
         severity: Severity::Failure,
@@ -77,13 +78,22 @@ async fn missing_finding(
     let names = missing.join(", ");
     let elsewhere = elsewhere(world, config, missing).await?;
     let (code, message) = match &elsewhere {
-        Some(other) => ("other-environment", format!("{names}: set on {other}, but {script} is the Worker that serves.")),
+        Some(other) => {
+            ("other-environment", format!("{names}: set on {other}, but {script} is the Worker that serves."))
+        }
         None => ("missing", format!("{names}: not set on the Worker {script}.")),
     };
-    let set: Vec<&str> =
-        settings.value.bindings.iter().filter(|binding| binding.is_value()).map(|binding| binding.name.as_str()).collect();
+    let set: Vec<&str> = settings
+        .value
+        .bindings
+        .iter()
+        .filter(|binding| binding.is_value())
+        .map(|binding| binding.name.as_str())
+        .collect();
     let set = if set.is_empty() { "nothing is set".to_owned() } else { format!("set are {}", set.join(", ")) };
-    let fix = missing.iter().fold(Fix::new(format!("Set {names} on {script}.")), |fix, name| fix.command(world.secret_put(name)));
+    let fix = missing
+        .iter()
+        .fold(Fix::new(format!("Set {names} on {script}.")), |fix, name| fix.command(world.secret_put(name)));
     Ok(Finding {
         code,
         severity: Severity::Failure,
@@ -112,8 +122,12 @@ async fn elsewhere(world: &World, config: &Cloudflare, missing: &[&str]) -> Resu
 fn is_readable_secret(world: &World, binding: &Binding) -> bool {
     let config = world.config();
     let named = [&config.stripe.secret_key.name, &config.stripe.webhook_secret.name, &config.clerk.secret_key.name];
-    let looks = |text: &str| ["sk_live_", "sk_test_", "rk_live_", "rk_test_", "whsec_"].iter().any(|start| text.starts_with(start));
-    !binding.is_secret() && binding.is_value() && (named.contains(&&binding.name) || binding.text.as_deref().is_some_and(looks))
+    let looks = |text: &str| {
+        ["sk_live_", "sk_test_", "rk_live_", "rk_test_", "whsec_"].iter().any(|start| text.starts_with(start))
+    };
+    !binding.is_secret()
+        && binding.is_value()
+        && (named.contains(&&binding.name) || binding.text.as_deref().is_some_and(looks))
 }
 
 fn readable(world: &World, script: &str, settings: &Seen<Settings>, binding: &Binding) -> Finding {
@@ -121,7 +135,9 @@ fn readable(world: &World, script: &str, settings: &Seen<Settings>, binding: &Bi
     Finding {
         code: "readable",
         severity: Severity::Failure,
-        message: format!("{name} is a plain variable on {script}: everybody with access to the account, and the Wrangler file, can read it."),
+        message: format!(
+            "{name} is a plain variable on {script}: everybody with access to the account, and the Wrangler file, can read it."
+        ),
         expected: "secret_text".to_owned(),
         actual: binding.kind.clone(),
         evidence: vec![settings.answer.evidence(format!("result.bindings[{name}].type"), binding.kind.clone())],

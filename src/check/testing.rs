@@ -22,7 +22,7 @@ pub async fn report(sandbox: &Sandbox) -> Report {
     let journal = tempfile::tempdir().expect("a temporary folder");
     let options = world::Options {
         // Only where something hangs does anybody wait so long.
-        timeout: Duration::from_secs(2),
+        timeout: Duration::from_secs(4),
         backoff: Duration::from_millis(1),
         journal: journal.path().join("journal.jsonl"),
         ..world::Options::default()

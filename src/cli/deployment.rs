@@ -1,8 +1,6 @@
 //! What is to be judged: the user's own deployment, or the world inside the binary.
 
-use std::io;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use preflight::config::{self, Config, Mode, Text, Values};
 use preflight::run;
@@ -50,20 +48,8 @@ pub async fn sandboxed(
     options: world::Options,
 ) -> Result<(World, Sandbox), Failure> {
     let sandbox = Sandbox::start(scenarios, sandbox).await?;
-    let text = Text::new(CONFIGURATION, sandbox.configuration());
-    let environment = sandbox.environment().iter().map(|(name, value)| (name.clone(), value.clone()));
-    let values = Values::of(&[], environment)?;
-    // What lies in the folder where somebody tries preflight out is no part of this world.
-    let no_files = |_: &Path| Err(io::Error::from(io::ErrorKind::NotFound));
-    let config = config::load(&text, &values, &config::Options { mode, allow_hosts: Vec::new(), read: &no_files })?;
-    let options = world::Options {
-        names: Some(sandbox.names().clone()),
-        certificates: Some(sandbox.certificate_authority().as_bytes().to_vec()),
-        // Nobody has to be spared here.
-        backoff: Duration::from_millis(10),
-        ..options
-    };
-    Ok((World::new(config, options)?, sandbox))
+    let world = World::new(sandbox.config(mode)?, sandbox.options(options))?;
+    Ok((world, sandbox))
 }
 
 /// A waiver for a check that does not exist would never be used, and nobody would know why.

@@ -20,7 +20,7 @@ pub fn render(markdown: &str, terminal: Terminal) -> String {
             block.flush(&mut text, width);
             is_code = !is_code;
         } else if is_code {
-            text.push_str(&format!("    {line}\n"));
+            text.extend(["    ", line, "\n"]);
         } else if let Some(heading) = line.strip_prefix("## ") {
             block.flush(&mut text, width);
             text.push_str(&terminal.strong(&heading.to_uppercase()));

@@ -1,6 +1,7 @@
 //! How the program ends.
 
 use preflight::config::Problems;
+use preflight::report::paragraph::wrap;
 
 use super::terminal::Terminal;
 
@@ -42,17 +43,24 @@ impl Failure {
     pub fn message(&self, terminal: Terminal) -> String {
         match self {
             Self::Usage(message) => {
-                format!("{}\n\nFor more information, try '--help'.\n", terminal.error(message))
+                format!("{}\nFor more information, try '--help'.\n", fitted(&terminal.error(message), terminal.width))
             }
             Self::Configuration(problems) => {
                 let (noun, count) = (if problems.len() == 1 { "error" } else { "errors" }, problems.len());
                 let rendered = problems.render(terminal.stderr_color, terminal.width);
                 format!("{rendered}\n{count} {noun} in the configuration; nothing was checked.\n")
             }
-            Self::Unconfigured(message) | Self::Defect(message) => format!("{}\n", terminal.error(message)),
+            Self::Unconfigured(message) | Self::Defect(message) => fitted(&terminal.error(message), terminal.width),
             Self::Broken => String::new(),
         }
     }
+}
+
+/// A message in lines that fit. What is indented is an example, to be copied as it stands.
+fn fitted(message: &str, width: usize) -> String {
+    let is_example = |line: &str| line.is_empty() || line.starts_with(' ');
+    let fit = |line: &str| if is_example(line) { format!("{line}\n") } else { wrap(line, "", "", width) };
+    message.lines().map(fit).collect()
 }
 
 impl std::fmt::Display for Failure {

@@ -21,7 +21,7 @@ use tokio::runtime::Runtime;
 use super::deployment::{self, Sources};
 use super::exit::Failure;
 use super::progress::Progress;
-use super::signals;
+use super::signals::Signals;
 use super::terminal::Terminal;
 use super::values::{self, Format, Names, Target};
 
@@ -131,10 +131,11 @@ pub fn runtime() -> Result<Runtime, Failure> {
 }
 
 async fn perform(command: &Command, terminal: Terminal) -> Result<u8, Failure> {
+    let signals = Signals::listen()?;
     let (world, _sandbox) = command.world().await?;
     let checks = checks::all(world.config());
     let selection = Selection::new(&checks, &values::joined(&command.only), &values::joined(&command.skip))?;
-    let ran = watched(&world, &selection, terminal).await;
+    let ran = watched(&world, &selection, signals, terminal).await;
     if command.sandbox.is_some() {
         let _ = fs::remove_file(sandbox_journal());
     }
@@ -151,14 +152,19 @@ fn sandbox_journal() -> PathBuf {
 }
 
 /// Runs with progress on the terminal, until all is judged or somebody stops it.
-async fn watched(world: &World, selection: &Selection, terminal: Terminal) -> Result<Report, Failure> {
+async fn watched(
+    world: &World,
+    selection: &Selection,
+    signals: Signals,
+    terminal: Terminal,
+) -> Result<Report, Failure> {
     let (progress, events) = if terminal.live {
         let (progress, events) = Progress::start();
         (Some(progress), Some(events))
     } else {
         (None, None)
     };
-    let ran = AssertUnwindSafe(run::run(world, selection, events, signals::first())).catch_unwind().await;
+    let ran = AssertUnwindSafe(run::run(world, selection, events, signals.first())).catch_unwind().await;
     if let Some(progress) = progress {
         progress.end();
     }

@@ -11,9 +11,10 @@ use url::Url;
 
 use super::exit::{self, Failure};
 use super::run::runtime;
+use super::score;
+use super::signals::{self, Signals};
 use super::terminal::{self, Terminal};
 use super::values::{self, Names};
-use super::{score, signals};
 
 /// Serve a small complete world on loopback, for trying things out.
 #[derive(Debug, Args)]
@@ -57,11 +58,12 @@ async fn serve(command: &Command) -> Result<u8, Failure> {
     let scenarios: Vec<&str> = names.iter().map(String::as_str).collect();
     let options = sandbox::Options { latency: command.latency(), worker: command.worker.clone(), ..Default::default() };
     let sandbox = Sandbox::start(&scenarios, options).await?;
+    let signals = Signals::listen()?;
     terminal::print(&directions(&sandbox, &names))?;
-    Ok(match signals::first().await {
+    Ok(match signals.first().await {
         // This is how it is meant to end.
         Interruption::Interrupt => exit::GO,
-        _ => 143,
+        other => signals::status(other),
     })
 }
 

@@ -5,26 +5,39 @@ use std::process;
 use preflight::run::Interruption;
 use tokio::sync::oneshot;
 
-/// Waits for the first signal, and gives the user what is finished; at the second the program ends at once. Has to be
-/// called within the runtime.
-pub async fn first() -> Interruption {
-    let (sender, receiver) = oneshot::channel();
-    tokio::spawn(async move {
-        let first = signal().await;
-        // Nobody waits any more when the run is over; then this is the signal that ends the program.
-        if sender.send(first).is_ok() {
-            process::exit(status(signal().await));
+use super::exit::Failure;
+
+/// The first signal, from now on: who gets it ends in good order. The second ends the program at once, wherever it is.
+#[derive(Debug)]
+pub struct Signals(oneshot::Receiver<Interruption>);
+
+impl Signals {
+    /// Listens from now on. Has to be called within the runtime.
+    pub fn listen() -> Result<Self, Failure> {
+        let mut listener = Listener::new()
+            .map_err(|error| Failure::Defect(format!("the system lets nobody listen for Ctrl-C: {error}")))?;
+        let (sender, receiver) = oneshot::channel();
+        tokio::spawn(async move {
+            let first = listener.next().await;
+            // Where nobody waits any more this is already the one that ends the program.
+            let last = if sender.send(first).is_ok() { listener.next().await } else { first };
+            process::exit(i32::from(status(last)));
+        });
+        Ok(Self(receiver))
+    }
+
+    /// Waits for the first signal.
+    pub async fn first(self) -> Interruption {
+        match self.0.await {
+            Ok(interruption) => interruption,
+            // The task that listens ends with the program and not before.
+            Err(_) => std::future::pending().await,
         }
-        process::exit(status(first));
-    });
-    match receiver.await {
-        Ok(interruption) => interruption,
-        // The task above is not cancelled before the runtime is.
-        Err(_) => std::future::pending().await,
     }
 }
 
-const fn status(interruption: Interruption) -> i32 {
+/// The exit status of a program that was told to end.
+pub const fn status(interruption: Interruption) -> u8 {
     match interruption {
         Interruption::Terminate => 143,
         _ => 130,
@@ -32,30 +45,38 @@ const fn status(interruption: Interruption) -> i32 {
 }
 
 #[cfg(unix)]
-async fn signal() -> Interruption {
-    use tokio::signal::unix::{SignalKind, signal};
+struct Listener {
+    interrupt: tokio::signal::unix::Signal,
+    terminate: tokio::signal::unix::Signal,
+}
 
-    let terminate = async {
-        match signal(SignalKind::terminate()) {
-            Ok(mut signals) => drop(signals.recv().await),
-            // Where nobody may listen for it, the default action ends the program.
-            Err(_) => std::future::pending().await,
+#[cfg(unix)]
+impl Listener {
+    fn new() -> std::io::Result<Self> {
+        use tokio::signal::unix::{SignalKind, signal};
+
+        Ok(Self { interrupt: signal(SignalKind::interrupt())?, terminate: signal(SignalKind::terminate())? })
+    }
+
+    async fn next(&mut self) -> Interruption {
+        tokio::select! {
+            _ = self.interrupt.recv() => Interruption::Interrupt,
+            _ = self.terminate.recv() => Interruption::Terminate,
         }
-    };
-    tokio::select! {
-        () = interrupt() => Interruption::Interrupt,
-        () = terminate => Interruption::Terminate,
     }
 }
 
-#[cfg(not(unix))]
-async fn signal() -> Interruption {
-    interrupt().await;
-    Interruption::Interrupt
-}
+#[cfg(windows)]
+struct Listener(tokio::signal::windows::CtrlC);
 
-async fn interrupt() {
-    if tokio::signal::ctrl_c().await.is_err() {
-        std::future::pending::<()>().await;
+#[cfg(windows)]
+impl Listener {
+    fn new() -> std::io::Result<Self> {
+        tokio::signal::windows::ctrl_c().map(Self)
+    }
+
+    async fn next(&mut self) -> Interruption {
+        self.0.recv().await;
+        Interruption::Interrupt
     }
 }

@@ -12,7 +12,7 @@ use super::exit::Failure;
 /// `--color`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Color {
-    /// On a terminal, unless NO_COLOR or TERM=dumb say otherwise.
+    /// On a terminal, unless `NO_COLOR` or `TERM=dumb` say otherwise.
     Auto,
     /// Everywhere.
     Always,
@@ -35,6 +35,7 @@ pub struct Terminal {
 
 /// What the environment says about terminals.
 #[derive(Debug, Clone, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a variable of its own")]
 struct Wishes {
     no_color: bool,
     force_color: bool,

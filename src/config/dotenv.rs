@@ -40,7 +40,10 @@ pub(super) fn parse(text: &Text) -> Result<Vec<Entry>, Problems> {
         consumed = until;
         match entry {
             Ok((name, value)) => entries.push(Entry { name, value, line: first + 1 }),
-            Err(error) => faults.add(fault(&text.contents, &lines[first], &error)),
+            Err(error) => match in_plain_words(&text.contents, &lines[first]) {
+                Some((name, value)) => entries.push(Entry { name, value, line: first + 1 }),
+                None => faults.add(fault(&text.contents, &lines[first], &error)),
+            },
         }
     }
     faults.finish(Some(entries))
@@ -85,6 +88,15 @@ fn value(text: &str, line: &Range<usize>) -> Range<usize> {
     line.start + before.map_or(0, |before| before.end())..line.end
 }
 
+/// `APP_NAME=Two words`, which the parser refuses and which JavaScript's dotenv, and so Wrangler, takes as it stands.
+fn in_plain_words(text: &str, line: &Range<usize>) -> Option<(String, String)> {
+    let hidden = value(text, line);
+    let name = text[line.start..hidden.start].trim().strip_suffix('=')?.trim().trim_start_matches("export ").trim();
+    let value = text[hidden].split(" #").next()?.trim();
+    let is_plain = !value.contains(['"', '\'', '`', '\\', '$']);
+    is_plain.then(|| (name.to_owned(), value.to_owned()))
+}
+
 fn fault(text: &str, line: &Range<usize>, error: &dotenvy::Error) -> Fault {
     let hidden = value(text, line);
     let dotenvy::Error::LineParse(rejected, index) = error else {
@@ -102,9 +114,10 @@ fn fault(text: &str, line: &Range<usize>, error: &dotenvy::Error) -> Fault {
             .label("in this value")
             .help("single quotes keep every `\\` as it is");
     }
-    Fault::at(hidden, "something stands behind the value")
-        .label("expected the end of the line")
-        .help("a value with a space in it needs quotes")
+    if rejected.rfind("${").is_some_and(|open| !rejected[open..].contains('}')) {
+        return Fault::at(hidden, "a `${` is opened and never closed").label("in this value");
+    }
+    Fault::at(hidden, "the line goes on behind its value").label("in this line").help("quote the value, whole")
 }
 
 #[cfg(test)]
@@ -162,10 +175,17 @@ mod tests {
     }
 
     #[test]
+    fn words_without_quotes_are_taken_as_they_stand() {
+        let expected = [("NAME".to_owned(), "Two words".to_owned(), 1), ("B".to_owned(), "ok".to_owned(), 2)];
+        assert_eq!(entries("export NAME = Two words # of mine\nB=ok\n"), expected);
+    }
+
+    #[test]
     fn every_bad_line_is_told() {
-        let rendered = rendered("A=planted one\nB=ok\nC=\"plan\\ted\"\n");
-        assert!(rendered.contains("needs quotes") && rendered.contains("`\\t` means nothing"), "{rendered}");
+        let rendered = rendered("A=\"planted\" one\nB=ok\nC=\"plan\\ted\"\nD=${planted\n");
+        assert!(rendered.contains("quote the value, whole") && rendered.contains("`\\t` means nothing"), "{rendered}");
         assert!(rendered.contains(".env:1:3") && rendered.contains(".env:3:3"), "{rendered}");
+        assert!(rendered.contains("`${` is opened and never closed"), "{rendered}");
         assert!(!rendered.contains("planted") && !rendered.contains("plan\\"), "{rendered}");
     }
 }

@@ -6,6 +6,7 @@ use std::sync::LazyLock;
 use regex::Regex;
 
 use super::placeholder;
+use super::shape::is_variable_name;
 use super::source::{Fault, line_of, merged};
 
 /// Secrets that can be told by their look, wherever they stand: in a value, a header, a comment, a line that does not
@@ -16,12 +17,13 @@ static BY_LOOK: LazyLock<Vec<Regex>> = LazyLock::new(|| {
         r"(?:^|[^A-Za-z0-9])((?:[sr]k_(?:org_)?(?:live|test)_|rkcs_|oak_)[A-Za-z0-9_]{8,})",
         r"(?:^|[^A-Za-z0-9])(whsec_[A-Za-z0-9+/_-]{8,}=*)",
         // What authorises a request, whoever issued it.
-        r"(?i:\bbearer)\s+([A-Za-z0-9._~+/-]{20,}=*)",
-        r"(?i:\bbasic)\s+([A-Za-z0-9+/]{8,}=*)",
+        r"[Bb][Ee][Aa][Rr][Ee][Rr][ \t]+([A-Za-z0-9._~+/-]{20,}=*)",
+        r"[Bb][Aa][Ss][Ii][Cc][ \t]+([A-Za-z0-9+/]{8,}=*)",
         r"(eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}(?:\.[A-Za-z0-9_-]*)?)",
-        r#"://[^\s/:@"']*:([^\s/@"']+)@"#,
-        // A token without a prefix, where a secret is asked for: seen even where the line does not parse.
-        r#"(?:secret_key|webhook_secret|api_token)["']?\s*=\s*["']?([A-Za-z0-9._~+/=-]{20,})"#,
+        r#"://[^ \t\n/:@"']*:([^ \t\n/@"']+)@"#,
+        // Anything where a secret is asked for, even in a line that does not parse; in a comment, what is long enough.
+        r#"(?m)^[ \t]*(?:test_)?(?:secret_key|webhook_secret|api_token)[ \t]*=[ \t]*["']?([^ \t\r\n"'{}#,]{6,})"#,
+        r#"(?:secret_key|webhook_secret|api_token)["']?[ \t]*=[ \t]*["']?([A-Za-z0-9._~+/=-]{20,})"#,
     ]
     .into_iter()
     .filter_map(|pattern| Regex::new(pattern).ok())
@@ -32,7 +34,11 @@ static BY_LOOK: LazyLock<Vec<Regex>> = LazyLock::new(|| {
 pub(super) fn find(text: &str) -> Vec<Range<usize>> {
     let groups = BY_LOOK.iter().flat_map(|pattern| pattern.captures_iter(text)).filter_map(|found| found.get(1));
     let ranges = groups.map(|group| group.range());
-    merged(ranges.filter(|range| !(in_comment(text, range.start) && is_prose(&text[range.clone()]))).collect())
+    let secrets = ranges.filter(|range| {
+        let found = &text[range.clone()];
+        !(is_variable_name(found) || in_comment(text, range.start) && is_prose(found))
+    });
+    merged(secrets.collect())
 }
 
 /// Whether a `#` outside quotes stands before it on its line.
@@ -75,7 +81,9 @@ pub(super) fn fault(text: &str, at: Range<usize>) -> Fault {
     );
     Fault::at(at, message)
         .label("it is hidden here; take it out of the file")
-        .help("a secret is kept in the environment or an env file, and this file names its variable: { env = \"NAME\" }")
+        .help(
+            "a secret is kept in the environment or an env file, and this file names its variable: { env = \"NAME\" }",
+        )
         .help("if this file was ever committed or sent, replace the secret at its provider")
 }
 
@@ -103,6 +111,7 @@ mod tests {
     #[test]
     fn a_token_is_found_in_a_line_that_does_not_parse() {
         assert_eq!(hidden("api_token = 8aX9p2QmZt4LkWv7RbNc"), "api_token = …");
+        assert_eq!(hidden("webhook_secret = 'hunter2"), "webhook_secret = '…");
     }
 
     #[test]
@@ -113,6 +122,8 @@ mod tests {
             "# the whsec_of_the_endpoint",
             "name = \"task_live_runner_2026\"",
             "secret_key = { env = \"STRIPE_SECRET_KEY_OF_ACME\" }",
+            "secret_key = \"STRIPE_SECRET_KEY\"",
+            "# secret_key = the live one",
         ] {
             assert_eq!(hidden(text), text);
         }

@@ -211,14 +211,6 @@ pub struct Clerk {
     pub frontend_api: Option<Url>,
 }
 
-impl Clerk {
-    /// Where the frontend API is: as configured, else as the publishable key says.
-    #[must_use]
-    pub fn frontend_api(&self) -> Option<Url> {
-        self.frontend_api.clone().or_else(|| frontend_api_of(self.publishable_key.value.as_deref()?))
-    }
-}
-
 /// `[cloudflare]`.
 #[derive(Debug, Clone)]
 pub struct Cloudflare {
@@ -236,34 +228,6 @@ pub struct Cloudflare {
     pub secrets: Vec<String>,
     /// Without a trailing slash.
     pub api_base: Url,
-}
-
-impl Cloudflare {
-    /// The script that serves: a named environment is a script of its own, `<name>-<environment>`, unless the Wrangler
-    /// file names it otherwise.
-    #[must_use]
-    pub fn deployed_script(&self) -> String {
-        let Some(environment) = &self.environment else { return self.script.clone() };
-        let named = self.wrangler.as_ref().and_then(|wrangler| wrangler.environment_name(environment));
-        named.map_or_else(|| format!("{}-{environment}", self.script), str::to_owned)
-    }
-
-    /// What the Wrangler file declares for the environment that serves.
-    #[must_use]
-    pub fn declared(&self) -> Option<&Declared> {
-        self.wrangler.as_ref()?.declared(self.environment.as_deref())
-    }
-
-    /// The scripts of this Worker's other environments: of the Wrangler file's, and the one without an environment.
-    #[must_use]
-    pub fn other_scripts(&self) -> Vec<String> {
-        let declared = self.wrangler.iter().flat_map(Wrangler::environments);
-        let named = declared.map(|name| Self { environment: Some(name.to_owned()), ..self.clone() }.deployed_script());
-        let mut scripts: Vec<String> = std::iter::once(self.script.clone()).chain(named).collect();
-        scripts.retain(|script| *script != self.deployed_script());
-        scripts.dedup();
-        scripts
-    }
 }
 
 /// `[worker]`: its address and its routes; `None` is a route that this Worker does not offer.

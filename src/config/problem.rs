@@ -103,8 +103,8 @@ impl Problems {
     #[must_use]
     pub fn render(&self, color: bool, width: usize) -> String {
         let renderer = if color { Renderer::styled() } else { Renderer::plain() }.term_width(width);
-        let rendered: Vec<String> = self.0.iter().map(|problem| problem.render(&renderer)).collect();
-        format!("{}\n", rendered.join("\n\n"))
+        let problems: Vec<String> = self.0.iter().map(|problem| problem.render(&renderer)).collect();
+        format!("{}\n", problems.join("\n\n"))
     }
 
     /// Adds the problems of another file.

@@ -13,8 +13,11 @@ pub struct Redactor<'s> {
 
 /// Stripe's and Clerk's secret keys and signing secrets, which Stripe's own command-line tool recognises by the same shapes
 /// (facts.md, A1), and tokens of three parts.
-const SHAPES: [&str; 3] =
-    [r"\b(?:sk|rk)_(?:live|test)_[A-Za-z0-9_]{8,}", r"\bwhsec_[A-Za-z0-9+/]{8,}=*", r"\beyJ[\w-]{8,}\.[\w-]{8,}\.[\w-]+"];
+const SHAPES: [&str; 3] = [
+    r"\b(?:sk|rk)_(?:live|test)_[A-Za-z0-9_]{8,}",
+    r"\bwhsec_[A-Za-z0-9+/]{8,}=*",
+    r"\beyJ[\w-]{8,}\.[\w-]{8,}\.[\w-]+",
+];
 
 impl<'s> Redactor<'s> {
     /// Knows `known`, and the shapes of the others.

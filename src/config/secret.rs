@@ -135,7 +135,7 @@ impl fmt::Debug for Secret {
 
 /// The mode that the prefix of a key names.
 pub(crate) fn mode_of(key: &str) -> Option<Mode> {
-    match key.splitn(3, '_').nth(1)? {
+    match key.split('_').nth(1)? {
         "live" => Some(Mode::Live),
         "test" => Some(Mode::Test),
         _ => None,
@@ -144,14 +144,15 @@ pub(crate) fn mode_of(key: &str) -> Option<Mode> {
 
 /// The account that the body of a Stripe key names.
 pub(crate) fn account_of(key: &str) -> Option<String> {
-    let body = key.splitn(3, '_').nth(2)?.strip_prefix("51")?;
-    let account = body.get(..15)?;
+    let body = key.splitn(3, '_').nth(2)?;
+    // Keys of the older kind are 24 random characters, of which some begin with 51 as well.
+    let account = if body.len() > 24 { body.strip_prefix("51")?.get(..15)? } else { return None };
     account.bytes().all(|byte| byte.is_ascii_alphanumeric()).then(|| format!("acct_1{account}"))
 }
 
 #[cfg(test)]
 mod tests {
-    use super::Secret;
+    use super::{Secret, account_of};
 
     #[test]
     fn a_secret_is_shown_as_kind_mode_and_last_four() {
@@ -181,6 +182,13 @@ mod tests {
     #[test]
     fn what_was_never_filled_in_is_found_nowhere() {
         assert_eq!(Secret::new("sk_live_YOUR_KEY_HERE").find_in("set sk_live_YOUR_KEY_HERE"), Vec::<usize>::new());
+    }
+
+    #[test]
+    fn a_key_of_the_older_kind_names_no_account() {
+        let modern = format!("pk_live_51HqABCdefGhIjKlM{}", "x".repeat(82));
+        assert_eq!(account_of(&modern).as_deref(), Some("acct_1HqABCdefGhIjKlM"));
+        assert_eq!(account_of("pk_live_51HqABCdefGhIjKlM0123456"), None);
     }
 
     #[test]

@@ -96,7 +96,7 @@ impl Fault {
 pub(super) struct Faults<'t> {
     pub text: &'t Text,
     secrets: Vec<Range<usize>>,
-    faults: Vec<Fault>,
+    found: Vec<Fault>,
     rejected: Vec<String>,
     may_hold_secrets: bool,
 }
@@ -109,15 +109,15 @@ impl<'t> Faults<'t> {
 
     /// For a text in which secrets belong; what is named is hidden, and no fault.
     pub const fn hiding(text: &'t Text, secrets: Vec<Range<usize>>) -> Self {
-        Self { text, secrets, faults: Vec::new(), rejected: Vec::new(), may_hold_secrets: true }
+        Self { text, secrets, found: Vec::new(), rejected: Vec::new(), may_hold_secrets: true }
     }
 
     pub fn add(&mut self, fault: Fault) {
-        self.faults.push(fault);
+        self.found.push(fault);
     }
 
     pub fn are_none(&self) -> bool {
-        self.faults.is_empty()
+        self.found.is_empty()
     }
 
     /// Notes that what was given for a key could not be used: that it is absent now is no fault of its own.
@@ -145,18 +145,18 @@ impl<'t> Faults<'t> {
         let secrets = merged(std::mem::take(&mut self.secrets));
         if !self.may_hold_secrets {
             // What else is wrong with a secret does not matter where it may not be at all.
-            self.faults.retain(|fault| !secrets.iter().any(|secret| touches(secret, &fault.at)));
-            self.faults.extend(secrets.iter().map(|at| literal::fault(&self.text.contents, at.clone())));
+            self.found.retain(|fault| !secrets.iter().any(|secret| touches(secret, &fault.at)));
+            self.found.extend(secrets.iter().map(|at| literal::fault(&self.text.contents, at.clone())));
         }
-        if let (Some(made), true) = (made, self.faults.is_empty()) {
+        if let (Some(made), true) = (made, self.found.is_empty()) {
             return Ok(made);
         }
-        if self.faults.is_empty() {
+        if self.found.is_empty() {
             self.add(Fault::at(None, "this file cannot be used, and preflight cannot say why: please report it"));
         }
-        self.faults.sort_by_key(|fault| fault.at.start);
+        self.found.sort_by_key(|fault| fault.at.start);
         let masked = Masked::new(&self.text.contents, secrets);
-        Err(Problems::new(self.faults.into_iter().map(|fault| masked.problem(&self.text.path, fault)).collect()))
+        Err(Problems::new(self.found.into_iter().map(|fault| masked.problem(&self.text.path, fault)).collect()))
     }
 }
 
@@ -246,16 +246,20 @@ impl<'t> Masked<'t> {
 mod tests {
     use super::Masked;
 
+    fn masked(text: &str) -> Masked<'_> {
+        Masked::new(text, std::iter::once(5..11).collect())
+    }
+
     #[test]
     fn a_place_behind_a_secret_moves_with_the_text() {
-        let masked = Masked::new("a = 'secret', b = 1", vec![5..11]);
+        let masked = masked("a = 'secret', b = 1");
         assert_eq!(&*masked.shown, "a = '…', b = 1");
         assert_eq!(&masked.shown[masked.span(&(14..15))], "b");
     }
 
     #[test]
     fn a_place_within_a_secret_covers_what_stands_for_it() {
-        let masked = Masked::new("a = 'secret'", vec![5..11]);
+        let masked = masked("a = 'secret'");
         assert_eq!(&masked.shown[masked.span(&(7..9))], "…");
         assert_eq!(&masked.shown[masked.span(&(4..12))], "'…'");
     }

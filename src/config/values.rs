@@ -6,7 +6,7 @@ use std::fmt;
 use std::path::PathBuf;
 
 use super::dotenv;
-use super::problem::Problems;
+use super::problem::{Problems, both};
 use super::source::Text;
 
 /// Where a value was read.
@@ -45,21 +45,17 @@ impl Values {
         environment: impl IntoIterator<Item = (OsString, OsString)>,
     ) -> Result<Self, Problems> {
         let mut texts = Vec::new();
-        let mut problems: Option<Problems> = None;
+        let mut problems = None;
         for file in files {
             match Text::read(file) {
                 Ok(text) => texts.push(text),
-                Err(more) => add(&mut problems, more),
+                Err(unreadable) => add(&mut problems, unreadable),
             }
         }
         // What is not Unicode cannot be any of our values; its replacement characters will say so.
         let lossy = |text: OsString| text.to_string_lossy().into_owned();
-        match Self::of(&texts, environment.into_iter().map(|(name, value)| (lossy(name), lossy(value)))) {
-            Ok(values) if problems.is_none() => return Ok(values),
-            Ok(_) => {}
-            Err(more) => add(&mut problems, more),
-        }
-        problems.map_or_else(|| Ok(Self::default()), Err)
+        let values = Self::of(&texts, environment.into_iter().map(|(name, value)| (lossy(name), lossy(value))));
+        both(values, problems.map_or(Ok(()), Err)).map(|(values, ())| values)
     }
 
     /// The same from texts that are at hand.

@@ -249,3 +249,95 @@ impl Config {
         keys.into_iter().filter_map(|key| key.value.as_ref()).chain(&self.misplaced).collect()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::config::sample::{CLERK_SECRET, MINIMAL, STRIPE_SECRET, config_with, loaded, minimal_with};
+    use crate::config::{Origin, Slip};
+
+    #[test]
+    fn the_variables_stand_in_the_order_of_the_documentation() {
+        let config = loaded(&format!("{MINIMAL}\n[cloudflare]\n"));
+        let settings: Vec<&str> = config.variables().iter().map(|variable| variable.setting).collect();
+        let expected = [
+            "stripe.secret_key",
+            "stripe.publishable_key",
+            "stripe.webhook_secret",
+            "stripe.portal_configuration",
+            "stripe.test_secret_key",
+            "clerk.secret_key",
+            "clerk.publishable_key",
+            "clerk.canary_user",
+            "cloudflare.account_id",
+            "cloudflare.api_token",
+            "tiers.pro.price_id",
+            "tiers.enterprise.price_id",
+        ];
+        assert_eq!(settings, expected);
+    }
+
+    #[test]
+    fn a_secret_is_shown_by_its_ends_only() {
+        let config = loaded(MINIMAL);
+        assert_eq!(config.variables()[0].shown.as_deref(), Some("sk_live_…c3D4"));
+    }
+
+    #[test]
+    fn a_secret_in_the_wrong_place_is_hidden_and_remembered() {
+        let config = config_with(MINIMAL, &[("STRIPE_PRICE_ID_PRO", STRIPE_SECRET)]);
+        let price = config.variables().into_iter().find(|variable| variable.name == "STRIPE_PRICE_ID_PRO").unwrap();
+        assert_eq!(price.shown.as_deref(), Some("sk_live_…c3D4"));
+        assert!(!format!("{config:?}").contains(STRIPE_SECRET));
+        assert_eq!(config.secrets().last().unwrap().redact(STRIPE_SECRET), "sk_live_…c3D4");
+    }
+
+    #[test]
+    fn a_token_in_the_wrong_place_is_hidden() {
+        let token = "r8Yp2QmZt4LkWv7RbNcYd3fGh5JkMnPqStUvWxYz";
+        let config = config_with(&format!("{MINIMAL}\n[cloudflare]\n"), &[("CLOUDFLARE_ACCOUNT_ID", token)]);
+        assert!(!format!("{:?}", config.variables()).contains(token));
+    }
+
+    #[test]
+    fn control_characters_are_escaped() {
+        let config = config_with(MINIMAL, &[("STRIPE_PRICE_ID_PRO", "price_1Pg\n\u{1b}[31m")]);
+        let price = &config.tiers[1].prices[0].price_id;
+        assert_eq!(price.described().shown.as_deref(), Some("price_1Pg\\n\\u{1b}[31m"));
+        assert_eq!(price.value.as_deref(), Some("price_1Pg\n\u{1b}[31m"));
+    }
+
+    #[test]
+    fn an_empty_value_is_missing_and_keeps_its_origin() {
+        let config = config_with(MINIMAL, &[("CLERK_SECRET_KEY", " \n"), ("STRIPE_PUBLISHABLE_KEY", "")]);
+        assert_eq!(config.clerk.secret_key.slips, [Slip::Missing]);
+        assert_eq!(config.clerk.secret_key.origin, Origin::Environment);
+        assert!(config.stripe.publishable_key.slips.is_empty() && !config.stripe.publishable_key.is_set());
+        assert_eq!(config.stripe.test_secret_key.origin, Origin::Unset);
+    }
+
+    #[test]
+    fn a_value_in_the_file_has_its_line_for_an_origin_and_the_default_name() {
+        let config = loaded(&minimal_with("price = \"29.00\"", "price = \"29.00\"\nprice_id = \"gold\""));
+        let price = &config.tiers[1].prices[0].price_id;
+        assert_eq!((price.name.as_str(), price.value.as_deref()), ("STRIPE_PRICE_ID_PRO", Some("gold")));
+        assert_eq!(price.origin, Origin::File("preflight.toml".into(), 12));
+    }
+
+    #[test]
+    fn two_settings_may_name_one_variable() {
+        let text =
+            minimal_with("[tiers.free]", "[stripe]\ntest_secret_key = { env = \"STRIPE_SECRET_KEY\" }\n[tiers.free]");
+        let config = loaded(&text);
+        assert_eq!(config.stripe.test_secret_key.line, Some(8));
+        assert!(config.stripe.test_secret_key.is_sound() && config.stripe.secret_key.is_sound());
+    }
+
+    #[test]
+    fn every_secret_is_listed() {
+        let config = loaded(&format!("{MINIMAL}\n[cloudflare]\n"));
+        assert_eq!(config.secrets().len(), 4);
+        let text = format!("{STRIPE_SECRET} {CLERK_SECRET}");
+        let redacted = config.secrets().into_iter().fold(text, |text, secret| secret.redact(&text));
+        assert_eq!(redacted, "sk_live_…c3D4 sk_live_…mZn0");
+    }
+}

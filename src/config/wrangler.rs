@@ -2,15 +2,17 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::ops::Range;
 use std::path::PathBuf;
 
 use jsonc_parser::ParseOptions;
+use jsonc_parser::errors::ParseError;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::literal;
 use super::problem::Problems;
 use super::source::{Fault, Faults, Text};
+use super::{Cloudflare, literal};
 
 /// What `wrangler.toml`, `.json` or `.jsonc` says of a script.
 #[derive(Debug, Clone)]
@@ -48,11 +50,11 @@ impl Wrangler {
     pub(super) fn parse(text: &Text) -> Result<Self, Problems> {
         let json = text.path.extension().is_some_and(|extension| extension == "json" || extension == "jsonc");
         let mut faults = Faults::hiding(text, literal::find(&text.contents));
-        let written = if json { written_in_json(&text.contents) } else { written_in_toml(&text.contents) };
-        let written = written.map_err(|fault| faults.add(fault)).ok();
-        let written: Written = faults.finish(written)?;
-        let environments = written.env.into_iter().map(|(name, section)| (name, section.into())).collect();
-        Ok(Self { path: text.path.clone(), top: written.top.into(), environments })
+        let written = if json { written_in_json(&mut faults) } else { written_in_toml(&mut faults) };
+        let mut written: Section = faults.finish(written)?;
+        let environments = std::mem::take(&mut written.env);
+        let environments = environments.into_iter().map(|(name, section)| (name, section.into())).collect();
+        Ok(Self { path: text.path.clone(), top: written.into(), environments })
     }
 
     /// The script's name without an environment.
@@ -86,6 +88,34 @@ impl Wrangler {
     }
 }
 
+impl Cloudflare {
+    /// The script that serves: a named environment is a script of its own, `<name>-<environment>`, unless the Wrangler
+    /// file names it otherwise.
+    #[must_use]
+    pub fn deployed_script(&self) -> String {
+        let Some(environment) = &self.environment else { return self.script.clone() };
+        let named = self.wrangler.as_ref().and_then(|wrangler| wrangler.environment_name(environment));
+        named.map_or_else(|| format!("{}-{environment}", self.script), str::to_owned)
+    }
+
+    /// What the Wrangler file declares for the environment that serves.
+    #[must_use]
+    pub fn declared(&self) -> Option<&Declared> {
+        self.wrangler.as_ref()?.declared(self.environment.as_deref())
+    }
+
+    /// The scripts of this Worker's other environments: of the Wrangler file's, and the one without an environment.
+    #[must_use]
+    pub fn other_scripts(&self) -> Vec<String> {
+        let declared = self.wrangler.iter().flat_map(Wrangler::environments);
+        let named = declared.map(|name| Self { environment: Some(name.to_owned()), ..self.clone() }.deployed_script());
+        let mut scripts: Vec<String> = std::iter::once(self.script.clone()).chain(named).collect();
+        scripts.retain(|script| *script != self.deployed_script());
+        scripts.dedup();
+        scripts
+    }
+}
+
 impl fmt::Debug for Declared {
     // A variable's value may be a secret that was put there by mistake.
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -96,16 +126,9 @@ impl fmt::Debug for Declared {
     }
 }
 
-/// The file as it is written, as far as it matters here.
+/// The file as it is written, as far as it matters here; an environment is written as the whole is.
 #[derive(Debug, Deserialize)]
-struct Written {
-    #[serde(flatten)]
-    top: Section,
-    #[serde(default)]
-    env: BTreeMap<String, Section>,
-}
-
-#[derive(Debug, Deserialize)]
+#[serde(expecting = "a table")]
 struct Section {
     name: Option<String>,
     #[serde(default)]
@@ -114,6 +137,8 @@ struct Section {
     kv_namespaces: Vec<KvNamespace>,
     #[serde(default)]
     secrets: Secrets,
+    #[serde(default)]
+    env: BTreeMap<String, Section>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -134,13 +159,15 @@ impl From<Section> for Declared {
     }
 }
 
-fn written_in_toml(text: &str) -> Result<Written, Fault> {
-    toml::from_str(text)
-        .map_err(|error| Fault::at(error.span(), "Wrangler could not read this file").label(error.message()))
+fn written_in_toml(faults: &mut Faults<'_>) -> Option<Section> {
+    let text = faults.text;
+    let tell = |error: toml::de::Error| faults.add(unreadable(error.span(), error.message()));
+    toml::from_str(&text.contents).map_err(tell).ok()
 }
 
 /// JSON with comments and trailing commas, as Wrangler reads both `.json` and `.jsonc`.
-fn written_in_json(text: &str) -> Result<Written, Fault> {
+fn written_in_json(faults: &mut Faults<'_>) -> Option<Section> {
+    let text = faults.text;
     let options = ParseOptions {
         allow_comments: true,
         allow_trailing_commas: true,
@@ -153,8 +180,157 @@ fn written_in_json(text: &str) -> Result<Written, Fault> {
         allow_non_finite_numbers: false,
         allow_extended_string_escapes: false,
     };
-    jsonc_parser::parse_to_serde_value(text, &options).map_err(|error| {
+    let tell = |error: ParseError| {
         let range = error.range();
-        Fault::at(range.start..range.end, "Wrangler could not read this file").label(error.kind().to_string())
-    })
+        faults.add(unreadable(range.start..range.end, &error.kind().to_string()));
+    };
+    jsonc_parser::parse_to_serde_value(&text.contents, &options).map_err(tell).ok()
+}
+
+fn unreadable(at: impl Into<Option<Range<usize>>>, why: &str) -> Fault {
+    Fault::at(at, "Wrangler could not read this file").label(why)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{KvNamespace, Text, Wrangler};
+    use crate::config::sample::{MINIMAL, values_with};
+    use crate::config::{Cloudflare, Options, Problems, load};
+
+    const WRANGLER: &str = r#"
+name = "acme-api"
+main = "src/index.ts"
+vars = { CLERK_JWT_TEMPLATE = "pan-api", LIMITS = { free = 10 } }
+kv_namespaces = [{ binding = "USAGE", id = "0123" }]
+secrets = { required = ["TOP"] }
+
+[env.production]
+vars = { CLERK_JWT_TEMPLATE = "production" }
+secrets = { required = ["STRIPE_SECRET_KEY", "SENTRY_DSN"] }
+
+[env.staging]
+name = "acme-staging"
+"#;
+
+    /// What `[cloudflare]` is with these keys, beside this file.
+    fn cloudflare(keys: &str, file: &'static str, contents: &'static str) -> Result<Cloudflare, Problems> {
+        let text = format!("{MINIMAL}\n[cloudflare]\n{keys}\n");
+        let read = |path: &std::path::Path| {
+            if path == std::path::Path::new(file) {
+                Ok(contents.to_owned())
+            } else {
+                Err(std::io::ErrorKind::NotFound.into())
+            }
+        };
+        let options = Options { read: &read, ..Options::default() };
+        let config = load(&Text::new("deploy/preflight.toml", text), &values_with(&[]), &options)?;
+        Ok(config.cloudflare.unwrap())
+    }
+
+    fn with(keys: &str) -> Cloudflare {
+        cloudflare(keys, "deploy/api/wrangler.toml", WRANGLER).unwrap()
+    }
+
+    #[test]
+    fn the_script_is_named_by_the_wrangler_file() {
+        assert_eq!(with("").deployed_script(), "acme-api");
+    }
+
+    #[test]
+    fn the_script_that_is_named_here_wins() {
+        assert_eq!(with("script = \"other\"").deployed_script(), "other");
+    }
+
+    #[test]
+    fn without_either_it_is_that_of_the_reference_stack() {
+        assert_eq!(cloudflare("", "", "").unwrap().deployed_script(), "pan-api");
+    }
+
+    #[test]
+    fn a_named_environment_is_a_script_of_its_own() {
+        assert_eq!(with("environment = \"production\"").deployed_script(), "acme-api-production");
+        assert_eq!(with("environment = \"staging\"").deployed_script(), "acme-staging");
+    }
+
+    #[test]
+    fn an_environment_inherits_neither_variables_nor_bindings_nor_secrets() {
+        let staging = with("environment = \"staging\"");
+        let declared = staging.declared().unwrap();
+        assert!(declared.vars.is_empty() && declared.kv_namespaces.is_empty() && declared.required_secrets.is_empty());
+        assert!(!staging.secrets.contains(&"TOP".to_owned()));
+    }
+
+    #[test]
+    fn required_secrets_of_the_environment_are_wanted_once_beside_the_usual_ones() {
+        let wanted = [
+            "STRIPE_SECRET_KEY",
+            "STRIPE_WEBHOOK_SECRET",
+            "CLERK_SECRET_KEY",
+            "STRIPE_PRICE_ID_PRO",
+            "STRIPE_PRICE_ID_ENTERPRISE",
+            "SENTRY_DSN",
+        ];
+        assert_eq!(with("environment = \"production\"").secrets, wanted);
+    }
+
+    #[test]
+    fn a_list_of_secrets_replaces_the_default() {
+        assert_eq!(with("secrets = [\"ONLY\"]").secrets, ["ONLY"]);
+    }
+
+    #[test]
+    fn variables_and_bindings_are_kept() {
+        let cloudflare = with("");
+        let declared = cloudflare.declared().unwrap();
+        let vars = [("CLERK_JWT_TEMPLATE".to_owned(), Some("pan-api".to_owned())), ("LIMITS".to_owned(), None)];
+        assert_eq!(declared.vars, vars);
+        assert_eq!(declared.kv_namespaces, [KvNamespace { binding: "USAGE".into(), id: Some("0123".into()) }]);
+    }
+
+    #[test]
+    fn json_may_have_comments_and_trailing_commas() {
+        let json = r#"{ "name": "acme-json", /* vars */ "env": { "production": { "vars": {"A": "b",}, } }, } // end"#;
+        let cloudflare =
+            cloudflare("wrangler = \"w.jsonc\"\nenvironment = \"production\"", "deploy/w.jsonc", json).unwrap();
+        assert_eq!(cloudflare.deployed_script(), "acme-json-production");
+        assert_eq!(cloudflare.declared().unwrap().vars, [("A".to_owned(), Some("b".to_owned()))]);
+    }
+
+    #[test]
+    fn an_environment_that_the_file_does_not_have_is_told_with_those_that_it_has() {
+        let problems =
+            cloudflare("environment = \"prod\"", "deploy/api/wrangler.toml", WRANGLER).unwrap_err().to_string();
+        assert!(problems.contains("deploy/api/wrangler.toml has no environment `prod`"), "{problems}");
+        assert!(problems.contains("its environments: production, staging"), "{problems}");
+    }
+
+    #[test]
+    fn a_wrangler_file_that_is_named_and_absent_is_told_where_it_is_named() {
+        let problems = cloudflare("wrangler = \"no.toml\"", "", "").unwrap_err();
+        let problem = problems.iter().next().unwrap();
+        assert_eq!((problem.line, problem.column), (19, 12));
+        assert_eq!(problem.message, "cannot read deploy/no.toml: there is no such file");
+    }
+
+    #[test]
+    fn a_wrangler_file_that_does_not_parse_is_told_in_that_file_without_its_secrets() {
+        let broken = "name = \"a\"\nvars = { KEY = \"sk_live_planted1234567890\" oops }\n";
+        let problems = cloudflare("", "deploy/api/wrangler.toml", broken).unwrap_err().to_string();
+        assert!(problems.contains("--> deploy/api/wrangler.toml:2:"), "{problems}");
+        assert!(!problems.contains("planted"), "{problems}");
+        let problems = cloudflare("", "deploy/api/wrangler.toml", "\nname = 5\n").unwrap_err().to_string();
+        assert!(problems.contains("--> deploy/api/wrangler.toml:2:8"), "{problems}");
+        let broken = "{\n  \"name\": 'a'\n}";
+        let problems = cloudflare("wrangler = \"w.json\"", "deploy/w.json", broken).unwrap_err().to_string();
+        assert!(problems.contains("--> deploy/w.json:2:11"), "{problems}");
+    }
+
+    #[test]
+    fn a_secret_among_the_variables_is_not_printed() {
+        let contents = "name = \"a\"\n[vars]\nSTRIPE_SECRET_KEY = \"sk_live_planted1234567890\"\n";
+        let wrangler = Wrangler::parse(&Text::new("wrangler.toml", contents)).unwrap();
+        assert!(!format!("{wrangler:?}").contains("planted"));
+        let misplaced = wrangler.every_value().collect::<Vec<_>>();
+        assert_eq!(misplaced, ["sk_live_planted1234567890"]);
+    }
 }

@@ -53,6 +53,9 @@ impl Page {
         if let Some(interruption) = report.interruption {
             self.paragraph(&format!("**{}**", markdown(outline::interruption(interruption))));
         }
+        if let Some(left_open) = &report.left_open {
+            self.paragraph(&format!("**{}**", markdown(left_open)));
+        }
         self.paragraph(&format!("Next: {}", markdown(&report.next_action())));
         let (mode, began, took) = (report.mode.word(), outline::began(report), outline::took(report.duration));
         self.paragraph(&format!(
@@ -87,7 +90,7 @@ impl Page {
             self.finding(found);
             let is_last_of_check = findings.get(at + 1).is_none_or(|next| next.check.id != found.check.id);
             if is_last_of_check && !found.check.reasons.is_empty() {
-                self.paragraph(&format!("Besides: {}", markdown(&found.check.reasons.join(" "))));
+                self.paragraph(&format!("Besides: {}", markdown(&outline::sentences(&found.check.reasons))));
             }
         }
     }
@@ -105,14 +108,14 @@ impl Page {
         for evidence in &finding.evidence {
             let mut line = format!("- evidence: {}", code(&evidence.request));
             if let Some(status) = evidence.status {
-                line.push_str(&format!(" answered {status}"));
+                line.extend([" answered ", &status.to_string()]);
             }
             if let Some(id) = &evidence.request_id {
-                line.push_str(&format!(" (request id {})", code(id)));
+                line.extend([" (request id ", &code(id), ")"]);
             }
             let field = if evidence.field.is_empty() { String::new() } else { format!("{}: ", code(&evidence.field)) };
             if !(field.is_empty() && evidence.seen.is_empty()) {
-                line.push_str(&format!("; {field}{}", code(&evidence.seen)));
+                line.extend(["; ", &field, &code(&evidence.seen)]);
             }
             self.line(&line);
         }
@@ -140,14 +143,14 @@ impl Page {
             let checks: Vec<String> = group.checks.iter().map(|id| code(id.as_str())).collect();
             let needed = if group.required { "" } else { " (not required)" };
             let reason = markdown(&group.reason);
-            self.line(&format!("- **{}**: {}{needed}. {reason}", group.status.word(), checks.join(", ")));
+            self.line(&format!("- **{}** {}{needed}: {reason}", group.status.word(), checks.join(", ")));
         }
         self.0.push('\n');
     }
 
     fn checklist(&mut self, answers: &[Answer<'_>]) {
         self.heading(2, "Launch checklist");
-        self.columns(&["", "line", "", "answered by"]);
+        self.columns(&["part", "line", "result", "answered by"]);
         let mut part = "";
         for answer in answers {
             let named = if answer.line.part == part { String::new() } else { format!("**{}**", answer.line.part) };
@@ -207,7 +210,7 @@ fn answered_by(answer: &Answer<'_>) -> String {
     }
     if !answer.absent.is_empty() {
         let absent: Vec<String> = answer.absent.iter().map(|id| code_cell(id)).collect();
-        parts.push(format!("this version has no {}", absent.join(", ")));
+        parts.push(format!("not in this version yet: {}", absent.join(", ")));
     }
     if !answer.line.by_hand.is_empty() {
         parts.push(format!("by hand: {}", answer.line.by_hand));

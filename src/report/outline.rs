@@ -79,26 +79,49 @@ pub fn why(check: &CheckReport) -> String {
         let blockers: Vec<&str> = check.blocked_by.iter().map(CheckId::as_str).collect();
         return format!("blocked by {}", blockers.join(", "));
     }
-    check.reasons.join(" ")
+    sentences(&check.reasons)
+}
+
+/// Several reasons as one text. Some are sentences, some are fragments that would run into each other.
+#[must_use]
+pub fn sentences(reasons: &[String]) -> String {
+    let mut text = String::new();
+    for reason in reasons {
+        if !text.is_empty() {
+            text.push_str(if text.ends_with(['.', '!', '?']) { " " } else { "; " });
+        }
+        text.push_str(reason);
+    }
+    text
 }
 
 /// What was seen, for a line of a list: the codes of what is wrong, else the reason, else what a pass looked at.
 #[must_use]
 pub fn seen(check: &CheckReport) -> String {
-    let codes = || {
-        let codes = check.findings.iter().map(|reported| match reported.subject.as_str() {
-            "" => reported.finding.code.to_owned(),
-            subject => format!("{} ({subject})", reported.finding.code),
-        });
-        codes.collect::<Vec<String>>().join(", ")
-    };
     match check.status {
-        Status::Fail | Status::Warn => codes(),
-        Status::Unknown | Status::Skipped | Status::NotApplicable => why(check),
         Status::Waived if check.findings.is_empty() => why(check),
-        Status::Waived => codes(),
+        Status::Fail | Status::Warn | Status::Waived => codes(check),
+        Status::Unknown | Status::Skipped | Status::NotApplicable => why(check),
         Status::Pass | Status::Flaky => check.seen.join("; "),
     }
+}
+
+/// The codes of what is wrong, each once, with whose it is or how many there are.
+fn codes(check: &CheckReport) -> String {
+    let mut codes: Vec<(&str, Vec<&str>)> = Vec::new();
+    for reported in &check.findings {
+        let (code, subject) = (reported.finding.code, reported.subject.as_str());
+        match codes.iter_mut().find(|(known, _)| *known == code) {
+            Some((_, subjects)) => subjects.push(subject),
+            None => codes.push((code, vec![subject])),
+        }
+    }
+    let told = codes.into_iter().map(|(code, subjects)| match subjects.as_slice() {
+        [""] => code.to_owned(),
+        ["", ..] => format!("{code} ({} times)", subjects.len()),
+        _ => format!("{code} ({})", subjects.join(", ")),
+    });
+    told.collect::<Vec<String>>().join(", ")
 }
 
 /// The verdict's word. That no check ran proves nothing either; the coverage says that there was none.
@@ -221,10 +244,26 @@ mod tests {
     }
 
     #[test]
+    fn a_code_is_said_once_however_often_it_is_found() {
+        let mut check = sample::check("config/hygiene", Status::Fail);
+        check.findings = vec![sample::other_mode(), sample::other_mode(), sample::warning(), sample::warning()];
+        "tier basic".clone_into(&mut check.findings[1].subject);
+        check.findings[2..].iter_mut().for_each(|reported| reported.subject.clear());
+        assert_eq!(seen(&check), "other-mode (tier pro, tier basic), surplus (2 times)");
+    }
+
+    #[test]
     fn a_blocked_check_without_words_names_what_blocks_it() {
         let mut check = sample::check("worker/checkout", Status::Skipped);
         check.blocked_by = vec![CheckId::new("stripe/price-mode")];
         assert_eq!(why(&check), "blocked by stripe/price-mode");
+    }
+
+    #[test]
+    fn fragments_do_not_run_into_each_other() {
+        let text = |reasons: &[&str]| sentences(&reasons.iter().map(|reason| (*reason).to_owned()).collect::<Vec<_>>());
+        assert_eq!(text(&["tier a: no answer", "tier b: no answer"]), "tier a: no answer; tier b: no answer");
+        assert_eq!(text(&["No answer.", "No right."]), "No answer. No right.");
     }
 
     #[test]

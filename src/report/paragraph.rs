@@ -42,10 +42,10 @@ pub fn wrap(text: &str, first: &str, indent: &str, width: usize) -> String {
     written
 }
 
-/// The part of `word` that fits into `room` columns, at least one character, and the rest.
+/// The part of `word` that fits into `room` columns, at least one character, and the rest. A path is broken behind a
+/// slash, and other things where they have a joint, unless that would leave most of the line empty.
 fn split(word: &str, room: usize) -> (&str, &str) {
-    let mut taken = 0;
-    let mut used = 0;
+    let (mut taken, mut used, mut joint) = (0, 0, 0);
     for character in word.chars() {
         let width = measure_text_width(character.encode_utf8(&mut [0; 4]));
         if taken > 0 && used + width > room {
@@ -53,8 +53,11 @@ fn split(word: &str, room: usize) -> (&str, &str) {
         }
         used += width;
         taken += character.len_utf8();
+        if matches!(character, '/' | '?' | '&' | '=' | ',') {
+            joint = taken;
+        }
     }
-    word.split_at(taken)
+    word.split_at(if joint > taken / 2 { joint } else { taken })
 }
 
 /// A shell command in lines that are at most `width` columns wide where it can be broken: only between words and outside
@@ -119,6 +122,11 @@ mod tests {
     #[test]
     fn a_word_that_is_wider_than_a_line_is_broken() {
         assert_eq!(wrap("abcdefgh ij", "", "", 3), "abc\ndef\ngh\nij\n");
+    }
+
+    #[test]
+    fn a_path_is_broken_behind_a_slash() {
+        assert_eq!(wrap("/v1/prices/price_1", "", "", 13), "/v1/prices/\nprice_1\n");
     }
 
     #[test]

@@ -2,13 +2,13 @@
 
 use tabled::builder::Builder;
 use tabled::settings::object::Columns;
-use tabled::settings::{Alignment, Modify, Padding, Style as Border, Width};
+use tabled::settings::{Modify, Padding, Style as Border, Width};
 
 use super::Style;
 use super::ink::Ink;
 use super::outline::{self, Found};
 use super::paragraph::{wrap, wrap_command};
-use super::text::{clip, disarm, shown};
+use super::text::{cut, disarm, shown};
 use crate::check::Evidence;
 use crate::run::{CheckReport, Decision, Report, Status, WaiverEffect, WaiverReport};
 use crate::world::Logged;
@@ -25,10 +25,14 @@ const LABEL: usize = 12;
 pub fn render(report: &Report, style: Style) -> String {
     let mut page = Page { style, width: style.width.clamp(20, PROSE), text: String::new() };
     page.head(report);
-    page.findings("FAILED", Status::Fail, &outline::failures(report));
-    if !style.quiet {
+    let failures = outline::failures(report);
+    page.findings("FAILED", Status::Fail, &failures);
+    // Where nothing failed and the verdict is NO-GO all the same, warnings are what it is about.
+    if !style.quiet || (report.decision == Decision::NoGo && failures.is_empty()) {
         page.findings("WARNINGS", Status::Warn, &outline::warnings(report));
         page.stale_waivers(&report.waivers);
+    }
+    if !style.quiet {
         page.unverified(report);
         page.grid(report);
         if style.verbose > 0 {
@@ -55,8 +59,11 @@ impl Page {
         if let Some(interruption) = report.interruption {
             self.line(outline::interruption(interruption), Ink::Doubtful);
         }
+        if let Some(left_open) = &report.left_open {
+            self.line(&shown(left_open), Ink::Doubtful);
+        }
         for waiver in report.waivers.iter().filter(|waiver| waiver.effect == WaiverEffect::Used) {
-            self.waiver(waiver, Status::Waived.word());
+            self.waiver(waiver);
         }
     }
 
@@ -108,7 +115,7 @@ impl Page {
             self.finding(status, finding);
             let is_last_of_check = found.get(at + 1).is_none_or(|next| next.check.id != finding.check.id);
             if is_last_of_check && !finding.check.reasons.is_empty() {
-                self.labelled("besides", &shown(&finding.check.reasons.join(" ")));
+                self.labelled("besides", &shown(&outline::sentences(&finding.check.reasons)));
             }
         }
     }
@@ -132,7 +139,7 @@ impl Page {
         }
         for link in &finding.fix.links {
             // Never broken, even where it is wider than the line: half an address leads nowhere.
-            self.text.push_str(&format!("{}{}\n", " ".repeat(LABEL), shown(link)));
+            self.text.extend([&" ".repeat(LABEL), &shown(link), "\n"]);
         }
         self.command("verify", &found.reported.verify);
     }
@@ -145,10 +152,10 @@ impl Page {
     fn evidence(&mut self, label: &str, evidence: &Evidence) {
         let mut looked_at = shown(&evidence.request);
         if let Some(status) = evidence.status {
-            looked_at.push_str(&format!(" answered {status}"));
+            looked_at.extend([" answered ", &status.to_string()]);
         }
         if let Some(id) = &evidence.request_id {
-            looked_at.push_str(&format!(" ({})", shown(id)));
+            looked_at.extend([" (", &shown(id), ")"]);
         }
         self.labelled(label, &looked_at);
         let seen = match (shown(&evidence.field), shown(&evidence.seen)) {
@@ -161,10 +168,16 @@ impl Page {
         }
     }
 
-    fn waiver(&mut self, waiver: &WaiverReport, word: &str) {
-        let (name, effect) = (shown(&outline::waived(waiver)), outline::effect(waiver));
+    fn waiver(&mut self, waiver: &WaiverReport) {
+        let (name, until) = (shown(&outline::waived(waiver)), waiver.waiver.expires);
         let (owner, reason) = (shown(&waiver.waiver.owner), shown(&waiver.waiver.reason));
-        self.item(word, Ink::Doubtful, &format!("{name}, {effect}, by {owner}: {reason}"));
+        if waiver.effect == WaiverEffect::Used {
+            let text = format!("{name} until {until}, by {owner}: {reason}");
+            self.item(Status::Waived.word(), Ink::Doubtful, &text);
+        } else {
+            let text = format!("{name}, {}, by {owner}: {reason}", outline::effect(waiver));
+            self.item(Status::Warn.word(), Ink::Doubtful, &text);
+        }
     }
 
     fn stale_waivers(&mut self, waivers: &[WaiverReport]) {
@@ -174,7 +187,7 @@ impl Page {
         }
         self.heading("WAIVERS");
         for waiver in stale {
-            self.waiver(waiver, Status::Warn.word());
+            self.waiver(waiver);
         }
     }
 
@@ -205,24 +218,28 @@ impl Page {
         let times = report.checks.iter().map(|check| outline::took(check.duration).len()).max().unwrap_or(0);
         // Two blanks are before each column, and the longest word for a status has seven letters.
         let seen = self.style.width.min(GRID).saturating_sub(2 + 7 + 2 + names + 2 + 2 + times).max(12);
-        let longest = if self.style.verbose > 0 { usize::MAX } else { seen * 4 };
+        let verbose = self.style.verbose;
+        let longest = |check: &CheckReport| match check.status {
+            // It stands above in full.
+            Status::Unknown | Status::Skipped => seen,
+            _ if verbose > 0 => usize::MAX,
+            _ => seen * 4,
+        };
         for group in report.checks.chunk_by(|left, right| left.id.group() == right.id.group()) {
             let heading = group.first().map(|check| shown(check.id.group())).unwrap_or_default();
             self.text.push_str(&self.style.ink(&heading, Ink::Faint));
             self.text.push('\n');
             let mut rows = Builder::default();
             for check in group {
-                let seen = clip(&shown(&outline::seen(check)), longest);
-                rows.push_record([check.status.word().to_owned(), name(check), seen, outline::took(check.duration)]);
+                let text = cut(&shown(&outline::seen(check)), longest(check) - 1);
+                let (text, time) = (wrap(&text, "", "", seen), format!("{:>times$}", outline::took(check.duration)));
+                rows.push_record([check.status.word().to_owned(), name(check), text.trim_end().to_owned(), time]);
             }
             let mut table = rows.build();
             table.with(Border::empty()).with(Padding::new(0, 2, 0, 0));
             for (column, width) in [7, names, seen].into_iter().enumerate() {
-                table.with(Modify::new(Columns::one(column)).with(Width::wrap(width).keep_words(true)));
-                table.with(Modify::new(Columns::one(column)).with(Width::increase(width)));
+                table.with(Modify::new(Columns::one(column)).with(Width::wrap(width)).with(Width::increase(width)));
             }
-            table.with(Modify::new(Columns::one(3)).with(Alignment::right()).with(Padding::zero()));
-            table.with(Modify::new(Columns::one(3)).with(Width::increase(times)));
             self.rows(&table.to_string(), group);
         }
     }
@@ -235,9 +252,9 @@ impl Page {
             match (line.starts_with(' '), line.split_once(' ')) {
                 (false, Some((word, rest))) => {
                     let ink = statuses.next().map_or(Ink::Faint, Ink::of_status);
-                    self.text.push_str(&format!("  {} {rest}\n", self.style.ink(word, ink)));
+                    self.text.extend(["  ", &self.style.ink(word, ink), " ", rest, "\n"]);
                 }
-                _ => self.text.push_str(&format!("  {line}\n")),
+                _ => self.text.extend(["  ", line, "\n"]),
             }
         }
     }
@@ -268,18 +285,17 @@ impl Page {
         for request in requests {
             let status = request.status.map_or_else(|| "none".to_owned(), |status| status.to_string());
             let took = outline::took(request.duration);
-            let mut words =
-                format!("{took:>7} {}: {} {}", request.provider, shown(&request.method), shown(&request.path));
+            let mut words = format!("{}: {} {}", request.provider, shown(&request.method), shown(&request.path));
             if let Some(id) = &request.request_id {
-                words.push_str(&format!(" ({})", shown(id)));
+                words.extend([" (", &shown(id), ")"]);
             }
             if request.attempts > 1 {
-                words.push_str(&format!(", {} attempts", request.attempts));
+                words.extend([", ", &request.attempts.to_string(), " attempts"]);
             }
             if let Some(trouble) = &request.trouble {
-                words.push_str(&format!(": {}", shown(trouble)));
+                words.extend([": ", &shown(trouble)]);
             }
-            self.text.push_str(&wrap(&words, &format!("{status:<6}"), &" ".repeat(6), self.width));
+            self.text.push_str(&wrap(&words, &format!("{status:<4} {took:>7}  "), &" ".repeat(14), self.width));
         }
     }
 

@@ -19,7 +19,7 @@ pub fn clean(text: &str) -> String {
             '\u{90}' | '\u{98}' | '\u{9d}'..='\u{9f}' => skip_control_string(&mut rest),
             '\r' if rest.peek() == Some(&'\n') => {}
             '\n' | '\r' | '\t' | '\u{b}' | '\u{c}' | '\u{85}' | '\u{2028}' | '\u{2029}' => cleaned.push(' '),
-            hidden if is_hidden(hidden) => cleaned.push_str(&format!("[U+{:04X}]", u32::from(hidden))),
+            hidden if is_hidden(hidden) => cleaned.extend(["[U+", &format!("{:04X}", u32::from(hidden)), "]"]),
             control if control.is_control() => {}
             visible => cleaned.push(visible),
         }
@@ -94,6 +94,15 @@ pub fn clip(text: &str, longest: usize) -> String {
             let more = text[end..].chars().count();
             format!("{}… ({more} more characters)", text[..end].trim_end())
         }
+    }
+}
+
+/// The first `longest` characters of `text`, where all of it stands elsewhere too.
+#[must_use]
+pub fn cut(text: &str, longest: usize) -> String {
+    match text.char_indices().nth(longest) {
+        None => text.to_owned(),
+        Some((end, _)) => format!("{}…", text[..end].trim_end()),
     }
 }
 

@@ -13,7 +13,7 @@ use futures::{FutureExt, StreamExt};
 use jiff::Timestamp;
 use tokio::sync::mpsc::UnboundedSender;
 
-use crate::check::{Check, CheckId, Finding, Judgement, NoAnswer};
+use crate::check::{Check, CheckId, Finding, Judgement, NoAnswer, Severity};
 use crate::checks;
 use crate::config::{Mode, Waiver};
 use crate::world::{ASKED_AGAIN, Logged, World};
@@ -217,10 +217,13 @@ impl Report {
     /// What to do next, in one sentence.
     #[must_use]
     pub fn next_action(&self) -> String {
-        let failing =
-            || self.checks.iter().filter(|check| check.status == Status::Fail).flat_map(|check| &check.findings);
-        if let Some(first) = failing().find(|reported| reported.waived_by.is_none()) {
-            return format!("{} Then: {}", first.finding.fix.summary, first.verify);
+        let first = |severity| {
+            let mut findings = self.checks.iter().flat_map(|check| &check.findings);
+            findings.find(|reported| reported.waived_by.is_none() && reported.finding.severity == severity)
+        };
+        let mend = |reported: &Reported| format!("{} Then: {}", reported.finding.fix.summary, reported.verify);
+        if let Some(failure) = first(Severity::Failure) {
+            return mend(failure);
         }
         let open = self
             .checks
@@ -228,11 +231,16 @@ impl Report {
             .find(|check| check.required && matches!(check.status, Status::Unknown | Status::Skipped));
         match (self.decision, open) {
             (Decision::Go, _) => "Nothing: every required check was seen to pass.".to_owned(),
+            // Nothing failed, so it was asked to let warnings count.
+            (Decision::NoGo, _) => first(Severity::Warning).map_or_else(|| WAIVERS_TO_SEE_TO.to_owned(), mend),
             (_, Some(check)) => format!("See why {} could not be verified: {}", check.id, check.reasons.join(" ")),
             _ => "Choose at least one check that applies.".to_owned(),
         }
     }
 }
+
+/// What to do where nothing but waivers is warned of.
+const WAIVERS_TO_SEE_TO: &str = "Take the waivers that cover nothing out of the configuration.";
 
 /// What happens while a run goes on.
 #[derive(Debug, Clone)]

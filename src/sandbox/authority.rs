@@ -44,6 +44,7 @@ impl Authority {
             Certificate::Expired => valid(&mut parameters, -91, -1),
             // It ends when that day begins: five days and some hours are left.
             Certificate::Expiring => valid(&mut parameters, -85, 6),
+            Certificate::NotYetValid => valid(&mut parameters, 2, 90),
             Certificate::Good | Certificate::SelfSigned | Certificate::WrongHost => valid(&mut parameters, -30, 60),
         }
         let key = KeyPair::generate()?;

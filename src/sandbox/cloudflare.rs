@@ -338,3 +338,95 @@ async fn domains(Shared(cloudflare): Shared<Arc<Cloudflare>>) -> Answer {
     });
     success(&domains.collect())
 }
+
+#[cfg(test)]
+mod tests {
+    use axum::body::{Body, to_bytes};
+    use tower::ServiceExt;
+
+    use super::super::{Effects, scenario, world::World};
+    use super::*;
+
+    const SCRIPTS: &str = "/accounts/acacacacacacacacacacacacacacacac/workers/scripts";
+
+    /// Asks with the operator's token in the world of some scenarios.
+    async fn ask(scenarios: &[&str], path: &str) -> (u16, Value) {
+        let world = World::read(scenario::document(scenarios).unwrap()).unwrap();
+        let router = world.routers(&Arc::new(Effects::default())).unwrap().remove("cloudflare").unwrap();
+        let request = Request::get(format!("/client/v4{path}"));
+        let request = request.header("authorization", format!("Bearer {}", world.environment["CLOUDFLARE_API_TOKEN"]));
+        let response = router.oneshot(request.body(Body::empty()).unwrap()).await.unwrap();
+        assert!(response.headers().contains_key("ratelimit"));
+        let status = response.status().as_u16();
+        (status, serde_json::from_slice(&to_bytes(response.into_body(), usize::MAX).await.unwrap()).unwrap())
+    }
+
+    fn names(list: &Value) -> Vec<&str> {
+        list.as_array().unwrap().iter().map(|entry| entry["name"].as_str().unwrap()).collect()
+    }
+
+    #[tokio::test]
+    async fn secrets_have_names_and_no_values() {
+        let (_, answer) = ask(&[], &format!("{SCRIPTS}/pan-api/secrets")).await;
+        assert!(names(&answer["result"]).contains(&"STRIPE_WEBHOOK_SECRET"));
+        assert_eq!(answer["result"][0].as_object().unwrap().len(), 2);
+    }
+
+    #[tokio::test]
+    async fn a_plain_variable_can_be_read() {
+        let (_, answer) = ask(&["secret-as-plain-text"], &format!("{SCRIPTS}/pan-api/settings")).await;
+        let bindings = answer["result"]["bindings"].as_array().unwrap();
+        let key = bindings.iter().find(|binding| binding["name"] == "STRIPE_SECRET_KEY").unwrap();
+        assert_eq!(key["type"], "plain_text");
+        assert!(key["text"].as_str().unwrap().starts_with("sk_live_"));
+    }
+
+    #[tokio::test]
+    async fn what_is_not_on_the_serving_script_is_not_on_the_worker() {
+        for scenario in ["secret-not-set", "secret-other-environment"] {
+            let world = World::read(scenario::document(&[scenario]).unwrap()).unwrap();
+            let deployed = world.deployed();
+            assert!(
+                !deployed.contains_key("STRIPE_WEBHOOK_SECRET") && deployed.contains_key("STRIPE_SECRET_KEY"),
+                "{scenario}"
+            );
+        }
+    }
+
+    #[tokio::test]
+    async fn a_script_that_there_is_not_has_a_code_of_its_own() {
+        let (status, answer) = ask(&[], &format!("{SCRIPTS}/pan-worker/settings")).await;
+        assert_eq!((status, &answer["errors"][0]["code"]), (404, &10007.into()));
+    }
+
+    #[tokio::test]
+    async fn a_token_without_the_permission_is_refused() {
+        let (status, answer) = ask(&["cloudflare-token-narrow"], &format!("{SCRIPTS}/pan-api/secrets")).await;
+        assert_eq!((status, &answer["errors"][0]["code"], &answer["success"]), (403, &10000.into(), &false.into()));
+    }
+
+    #[tokio::test]
+    async fn a_token_for_one_account_opens_no_other() {
+        let (status, _) = ask(&[], "/accounts/bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb/workers/scripts").await;
+        assert_eq!(status, 403);
+    }
+
+    #[tokio::test]
+    async fn a_user_token_is_verified_as_one() {
+        let (_, answer) = ask(&[], "/user/tokens/verify").await;
+        assert_eq!(answer["result"]["status"], "active");
+        let (status, _) = ask(&[], "/accounts/acacacacacacacacacacacacacacacac/tokens/verify").await;
+        assert_eq!(status, 401);
+    }
+
+    #[tokio::test]
+    async fn the_newest_version_is_first_and_need_not_be_deployed() {
+        let (_, versions) =
+            ask(&["version-not-deployed"], &format!("{SCRIPTS}/pan-api/versions?deployable=true")).await;
+        let (_, deployments) = ask(&["version-not-deployed"], &format!("{SCRIPTS}/pan-api/deployments")).await;
+        assert_eq!(versions["result"]["items"][0]["number"], 2);
+        let serving = &deployments["result"]["deployments"][0]["versions"];
+        assert_eq!((serving.as_array().unwrap().len(), &serving[0]["percentage"]), (1, &100.into()));
+        assert_ne!(serving[0]["version_id"], versions["result"]["items"][0]["id"]);
+    }
+}

@@ -166,7 +166,7 @@ mod tests {
 
     #[test]
     fn what_follows_the_ellipsis_is_kept() {
-        assert!(whole_key("sk_live_51QpanAcme7Launch…\n").is_some_and(|key| key.ends_with("\n")));
+        assert!(whole_key("sk_live_51QpanAcme7Launch…\n").is_some_and(|key| key.ends_with('\n')));
     }
 
     #[test]

@@ -37,6 +37,7 @@ pub(super) struct Lobby {
     log: Arc<Log>,
     latency: Duration,
     trouble: Option<Trouble>,
+    methods: Vec<String>,
     times: Option<usize>,
     times_per_path: Option<usize>,
     met: Mutex<HashMap<String, usize>>,
@@ -49,6 +50,7 @@ impl Lobby {
             log,
             latency,
             trouble: way.trouble,
+            methods: way.methods.clone(),
             times: way.times,
             times_per_path: way.times_per_path,
             met: Mutex::default(),
@@ -63,6 +65,9 @@ impl Lobby {
     /// The trouble that this request meets, if any.
     fn trouble_for(&self, request: &Request) -> Option<Trouble> {
         let trouble = self.trouble?;
+        if !self.methods.is_empty() && !self.methods.iter().any(|method| request.method() == method.as_str()) {
+            return None;
+        }
         let (key, limit) = match (self.times, self.times_per_path) {
             (Some(times), _) => (String::new(), times),
             (None, Some(times)) => (format!("{} {}", request.method(), request.uri().path()), times),

@@ -39,6 +39,7 @@ use authority::Authority;
 use door::Door;
 use lobby::{Lobby, Log};
 use network::{Each, Provider, Trouble, Way};
+use relay::Seat;
 use world::World;
 
 /// Where the project has its Wrangler file.
@@ -88,6 +89,9 @@ pub struct Sandbox {
     configuration: String,
     wrangler: String,
     environment: BTreeMap<String, String>,
+    bindings: BTreeMap<String, String>,
+    worker: Seat,
+    worker_name: String,
     names: BTreeMap<String, SocketAddr>,
     certificate_authority: String,
     plain: Plain,
@@ -111,9 +115,11 @@ impl Sandbox {
         let world = World::read(scenario::document(scenarios)?)?;
         let effects = Arc::new(Effects::default());
         let mut routers = world.routers(&effects)?;
-        if let Some(elsewhere) = &options.worker {
-            let name = world.network.worker.names.first().map_or("", String::as_str);
-            routers.insert(Provider::Worker.word(), relay::router(elsewhere.clone(), name)?);
+        let worker = Seat::of(routers.remove(Provider::Worker.word()).unwrap_or_default());
+        routers.insert(Provider::Worker.word(), worker.router());
+        let worker_name = world.network.worker.names.first().cloned().unwrap_or_default();
+        if let Some(elsewhere) = options.worker {
+            worker.give_to(relay::router(elsewhere, &worker_name)?);
         }
         let authority = Authority::new()?;
         let log = Arc::new(Log::default());
@@ -151,7 +157,10 @@ impl Sandbox {
         Ok(Self {
             configuration: world.configuration()?,
             wrangler: world.wrangler()?,
+            bindings: world.deployed(),
             environment: world.environment,
+            worker,
+            worker_name,
             names,
             certificate_authority: authority.pem().to_owned(),
             plain: Plain::of(&plain)?,
@@ -180,6 +189,23 @@ impl Sandbox {
     #[must_use]
     pub const fn environment(&self) -> &BTreeMap<String, String> {
         &self.environment
+    }
+
+    /// What is on the deployed Worker: its secrets and variables.
+    #[must_use]
+    pub const fn bindings(&self) -> &BTreeMap<String, String> {
+        &self.bindings
+    }
+
+    /// Gives the Worker's place to one elsewhere, as [`Options::worker`] does for one that runs already: this one may
+    /// have had to know the sandbox's addresses before it could start.
+    ///
+    /// # Errors
+    ///
+    /// Where no client for it can be made.
+    pub fn give_worker_to(&self, elsewhere: Url) -> Result<(), Error> {
+        self.worker.give_to(relay::router(elsewhere, &self.worker_name)?);
+        Ok(())
     }
 
     /// Where each host name leads to, over TLS. A name that is not in here does not resolve.
@@ -240,47 +266,4 @@ fn open(way: &Way, port: u16, sound: impl FnOnce(u16) -> std::io::Result<Door>) 
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// A client that knows the sandbox's names and trusts its authority, and nothing else.
-    fn client(sandbox: &Sandbox) -> reqwest::Client {
-        let authority = reqwest::Certificate::from_pem(sandbox.certificate_authority().as_bytes()).unwrap();
-        let mut builder = reqwest::Client::builder().no_proxy().tls_certs_only([authority]);
-        for (name, address) in sandbox.names() {
-            builder = builder.resolve(name, *address);
-        }
-        builder.build().unwrap()
-    }
-
-    async fn start(scenarios: &[&str]) -> Sandbox {
-        Sandbox::start(scenarios, Options::default()).await.unwrap()
-    }
-
-    /// Asks Stripe for the account, by name.
-    async fn ask(sandbox: &Sandbox) -> Result<reqwest::Response, reqwest::Error> {
-        let key = &sandbox.environment()["STRIPE_SECRET_KEY"];
-        client(sandbox).get("https://api.stripe.com/v1/account").bearer_auth(key).send().await
-    }
-
-    #[tokio::test]
-    async fn a_provider_answers_under_its_name_over_http_2() {
-        let answer = ask(&start(&["healthy"]).await).await.unwrap();
-        assert_eq!((answer.version(), answer.status()), (reqwest::Version::HTTP_2, reqwest::StatusCode::OK));
-    }
-
-    #[tokio::test]
-    async fn every_scenario_of_the_catalogue_can_be_started() {
-        for scenario in scenarios() {
-            let started = Sandbox::start(&[&scenario.name], Options::default()).await;
-            assert!(started.is_ok(), "{}: {:?}", scenario.name, started.err());
-        }
-    }
-
-    #[tokio::test]
-    async fn requests_are_written_down_in_order() {
-        let sandbox = start(&[]).await;
-        ask(&sandbox).await.unwrap();
-        assert_eq!(sandbox.requests(), [("stripe".to_owned(), "GET /v1/account".to_owned())]);
-    }
-}
+mod tests;

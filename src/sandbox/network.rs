@@ -36,6 +36,9 @@ pub(super) struct Way {
     pub(super) certificate: Certificate,
     /// What comes instead of an answer.
     pub(super) trouble: Option<Trouble>,
+    /// The methods that meet it; all of them, where none is given.
+    #[serde(default)]
+    pub(super) methods: Vec<String>,
     /// How many requests meet it; all of them, where neither number is given.
     pub(super) times: Option<usize>,
     /// How many requests of each path meet it.
@@ -57,6 +60,8 @@ pub(super) enum Certificate {
     Expiring,
     /// The same, run out yesterday.
     Expired,
+    /// The same, in force from the day after tomorrow.
+    NotYetValid,
     /// Signed by itself.
     SelfSigned,
     /// For another name.

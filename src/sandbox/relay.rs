@@ -1,18 +1,46 @@
 //! A Worker elsewhere in the place of the embedded one.
 
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use tower::ServiceExt;
 use url::Url;
 
 use super::Error;
 
 /// Bodies are passed on whole, and a webhook's is far from this.
 const LARGEST_BODY: usize = 32 << 20;
+
+/// The Worker's place, which another can be given while the servers run.
+#[derive(Debug, Clone)]
+pub(super) struct Seat(Arc<RwLock<Router>>);
+
+impl Seat {
+    pub(super) fn of(worker: Router) -> Self {
+        Self(Arc::new(RwLock::new(worker)))
+    }
+
+    pub(super) fn give_to(&self, worker: Router) {
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = worker;
+    }
+
+    /// Whoever has the place answers.
+    pub(super) fn router(&self) -> Router {
+        Router::new().fallback(sit).with_state(self.clone())
+    }
+}
+
+async fn sit(State(seat): State<Seat>, request: Request) -> Response {
+    let worker = seat.0.read().unwrap_or_else(PoisonError::into_inner).clone();
+    match worker.oneshot(request).await {
+        Ok(response) => response,
+        Err(never) => match never {},
+    }
+}
 
 struct Relay {
     client: reqwest::Client,

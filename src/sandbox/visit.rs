@@ -1,6 +1,6 @@
 //! The sandbox as preflight meets it: through its own configuration, its own values and its own names.
 
-use std::io;
+use std::path::Path;
 
 use super::Sandbox;
 use crate::config::{self, Config, Problems, Text, Values};
@@ -14,7 +14,7 @@ impl Sandbox {
     pub fn config(&self, mode: Option<config::Mode>) -> Result<Config, Problems> {
         let source = Text::new("preflight.toml", self.configuration());
         let values = Values::of(&[], self.environment().clone())?;
-        let read = |_: &std::path::Path| Err(io::ErrorKind::NotFound.into());
+        let read = |path: &Path| self.read(path);
         config::load(&source, &values, &config::Options { mode, allow_hosts: Vec::new(), read: &read })
     }
 

@@ -56,13 +56,18 @@ impl World {
             .map_err(|error| Error::Document(format!("cloudflare.wrangler: {error}")))
     }
 
+    /// What the Worker has of all that was put somewhere.
+    pub(super) fn deployed(&self) -> BTreeMap<String, String> {
+        self.cloudflare.deployed(&self.bindings)
+    }
+
     /// A server for each.
     pub(super) fn routers(&self, effects: &Arc<Effects>) -> Result<Each<Router>, Error> {
         let stripe = stripe::router(&stripe::Stripe::new(&self.stripe, Arc::clone(effects))?);
         let clerk = clerk::Clerk::new(self.clerk.clone(), Arc::clone(effects));
         // The Worker's own calls do not come through our doors: trouble on the way from here is no trouble of its own.
         let outside = Outside { stripe: stripe.clone(), clerk: clerk::backend(Arc::clone(&clerk)) };
-        let bindings = self.cloudflare.deployed(&self.bindings);
+        let bindings = self.deployed();
         let worker = worker::router(self.worker.clone(), bindings, outside);
         Ok(Each::from([
             (Provider::Stripe.word(), stripe),

@@ -52,7 +52,7 @@ impl<'w> Reads<'w> {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Probes<'w>(&'w Transport);
 
-impl<'w> Probes<'w> {
+impl Probes<'_> {
     /// Sends `body` to the Worker, once in a run for each `key`.
     pub async fn post(self, key: &str, url: Url, headers: &[(&'static str, String)], body: Vec<u8>) -> Asked {
         let mut ask = Ask::get(Party::Worker, url);
@@ -144,8 +144,9 @@ impl LeaveNoTrace<'_> {
         })?;
         let mut ask = Ask::get(party, url);
         ask.method = Method::POST;
-        // A session cannot be asked for twice without making two.
-        ask.again = if step == Step::SignOut { Again::Always } else { Again::Never };
+        // A session cannot be asked for twice without making two. A ticket ends by itself, and buys one session however
+        // often it is handed in.
+        ask.again = if step == Step::Session { Again::Never } else { Again::Always };
         let (kind, body) = match body {
             Body::Json(body) => ("application/json", body.to_string().into_bytes()),
             Body::Form(pairs) => {

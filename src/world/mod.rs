@@ -8,6 +8,7 @@ mod clerk;
 mod cloudflare;
 mod configured;
 mod doors;
+mod entitlement;
 mod journal;
 mod plan_value;
 mod site;
@@ -23,10 +24,11 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use crate::check::NoAnswer;
-use crate::config::{Config, Secret, Variable};
+use crate::config::{Config, Mode, Secret, Variable};
 
 pub use clerk::*;
 pub use cloudflare::*;
+pub use entitlement::{Case, Mismatch, Sample};
 pub use plan_value::{PlanSlip, judge_plan};
 pub use site::*;
 pub use stripe::*;
@@ -187,10 +189,7 @@ pub(crate) fn sound<T>(variable: &Variable<T>) -> Result<&T, NoAnswer> {
 ///
 /// # Errors
 /// Blocked by `config/hygiene` or `config/modes` where it is not.
-pub(crate) fn key_of_mode<'v>(
-    variable: &'v Variable<Secret>,
-    mode: crate::config::Mode,
-) -> Result<&'v Secret, NoAnswer> {
+pub(crate) fn key_of_mode(variable: &Variable<Secret>, mode: Mode) -> Result<&Secret, NoAnswer> {
     let key = sound(variable)?;
     if key.mode().is_some_and(|found| found != mode) {
         return Err(NoAnswer::blocked("config/modes"));

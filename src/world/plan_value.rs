@@ -58,7 +58,9 @@ pub fn judge_plan(word: &str, tiers: &[Tier]) -> Option<PlanSlip> {
         return None;
     }
     // White space as people see it: also what ASCII does not know, and what has no width.
-    let is_blank = |character: char| character.is_whitespace() || matches!(character, '\u{200b}'..='\u{200d}' | '\u{2060}' | '\u{feff}');
+    let is_blank = |character: char| {
+        character.is_whitespace() || matches!(character, '\u{200b}'..='\u{200d}' | '\u{2060}' | '\u{feff}')
+    };
     let odd = word.chars().find(|character| !character.is_ascii());
     let trimmed = word.trim_matches(is_blank);
     let meant = |wanted: &str| values().find(|value| value.eq_ignore_ascii_case(wanted)).map(str::to_owned);
@@ -79,13 +81,65 @@ pub fn judge_plan(word: &str, tiers: &[Tier]) -> Option<PlanSlip> {
 /// shapes, full-width forms, and the dashes. Every other character stands for itself.
 fn plain_form(character: char) -> char {
     const SHAPES: &[(char, char)] = &[
-        ('а', 'a'), ('в', 'b'), ('е', 'e'), ('ё', 'e'), ('і', 'i'), ('ї', 'i'), ('ј', 'j'), ('к', 'k'), ('м', 'm'),
-        ('н', 'h'), ('о', 'o'), ('р', 'p'), ('с', 'c'), ('ѕ', 's'), ('т', 't'), ('у', 'y'), ('х', 'x'), ('ԁ', 'd'),
-        ('ԛ', 'q'), ('ԝ', 'w'), ('А', 'a'), ('В', 'b'), ('Е', 'e'), ('І', 'i'), ('К', 'k'), ('М', 'm'), ('Н', 'h'),
-        ('О', 'o'), ('Р', 'p'), ('С', 'c'), ('Т', 't'), ('У', 'y'), ('Х', 'x'), ('α', 'a'), ('ε', 'e'), ('ι', 'i'),
-        ('κ', 'k'), ('ν', 'v'), ('ο', 'o'), ('ρ', 'p'), ('τ', 't'), ('υ', 'u'), ('χ', 'x'), ('Ο', 'o'), ('Ρ', 'p'),
-        ('Ε', 'e'), ('Τ', 't'), ('ı', 'i'), ('ⅰ', 'i'), ('ⅼ', 'l'), ('ⅽ', 'c'), ('ⅾ', 'd'), ('ⅿ', 'm'),
-        ('\u{2010}', '-'), ('\u{2011}', '-'), ('\u{2012}', '-'), ('\u{2013}', '-'), ('\u{2014}', '-'), ('\u{2212}', '-'),
+        ('а', 'a'),
+        ('в', 'b'),
+        ('е', 'e'),
+        ('ё', 'e'),
+        ('і', 'i'),
+        ('ї', 'i'),
+        ('ј', 'j'),
+        ('к', 'k'),
+        ('м', 'm'),
+        ('н', 'h'),
+        ('о', 'o'),
+        ('р', 'p'),
+        ('с', 'c'),
+        ('ѕ', 's'),
+        ('т', 't'),
+        ('у', 'y'),
+        ('х', 'x'),
+        ('ԁ', 'd'),
+        ('ԛ', 'q'),
+        ('ԝ', 'w'),
+        ('А', 'a'),
+        ('В', 'b'),
+        ('Е', 'e'),
+        ('І', 'i'),
+        ('К', 'k'),
+        ('М', 'm'),
+        ('Н', 'h'),
+        ('О', 'o'),
+        ('Р', 'p'),
+        ('С', 'c'),
+        ('Т', 't'),
+        ('У', 'y'),
+        ('Х', 'x'),
+        ('α', 'a'),
+        ('ε', 'e'),
+        ('ι', 'i'),
+        ('κ', 'k'),
+        ('ν', 'v'),
+        ('ο', 'o'),
+        ('ρ', 'p'),
+        ('τ', 't'),
+        ('υ', 'u'),
+        ('χ', 'x'),
+        ('Ο', 'o'),
+        ('Ρ', 'p'),
+        ('Ε', 'e'),
+        ('Τ', 't'),
+        ('ı', 'i'),
+        ('ⅰ', 'i'),
+        ('ⅼ', 'l'),
+        ('ⅽ', 'c'),
+        ('ⅾ', 'd'),
+        ('ⅿ', 'm'),
+        ('\u{2010}', '-'),
+        ('\u{2011}', '-'),
+        ('\u{2012}', '-'),
+        ('\u{2013}', '-'),
+        ('\u{2014}', '-'),
+        ('\u{2212}', '-'),
     ];
     if let Some((_, plain)) = SHAPES.iter().find(|(shape, _)| *shape == character) {
         return *plain;

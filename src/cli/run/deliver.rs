@@ -1,6 +1,7 @@
 //! A report goes where it is wanted: to files, to standard output, and into the exit status.
 
 use preflight::report::file::{self, Error};
+use preflight::report::paragraph::wrap;
 use preflight::report::{Style, json, markdown, table};
 use preflight::run::{Decision, Report, Status, WaiverEffect};
 
@@ -27,14 +28,19 @@ pub fn deliver(report: &Report, targets: &[Target], format: Format, style: Style
         note(&format!("error: {failure}"));
     }
     if written.iter().any(Result::is_err) {
-        note("Reports are written elsewhere with --report-dir DIR, and not at all with --no-report.");
+        advise("Reports are written elsewhere with --report-dir DIR, and not at all with --no-report.", style);
     }
     let is_delivered = printed.is_ok() && written.iter().all(Result::is_ok);
     if report.exit_code() == exit::GO && !is_delivered {
-        note("The verdict is GO, but there is no record of it; so the exit status is 70.");
+        advise("The verdict is GO, but there is no record of it; so the exit status is 70.", style);
         return exit::DEFECT;
     }
     report.exit_code()
+}
+
+/// Says a sentence beside the result, in lines that fit.
+fn advise(sentence: &str, style: Style) {
+    note(wrap(sentence, "", "", style.width).trim_end());
 }
 
 /// Lets warnings count as failures: those of checks, and waivers that cover nothing.

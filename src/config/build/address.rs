@@ -111,3 +111,89 @@ pub(super) fn is_loopback(url: &Url) -> bool {
         None => false,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::config::sample::{loaded, minimal_with, nothing, refused, values_with};
+    use crate::config::{Options, Text, load};
+
+    const URL: &str = "https://pan-api.acme.workers.dev";
+
+    fn worker_at(url: &str) -> String {
+        minimal_with(URL, url)
+    }
+
+    fn with(keys: &str) -> String {
+        minimal_with("[tiers.free]", &format!("{keys}\n[tiers.free]"))
+    }
+
+    fn told(text: &str, message: &str, label: &str) {
+        let rendered = refused(text);
+        assert!(rendered.contains(message) && rendered.contains(label), "{rendered}");
+        assert_eq!(rendered.matches("error:").count(), 1, "{rendered}");
+    }
+
+    #[test]
+    fn http_is_for_loopback_only() {
+        for url in ["http://127.0.0.1:8787", "http://localhost:8787", "http://[::1]:1", "http://pan-api.localhost"] {
+            assert_eq!(loaded(&worker_at(url)).worker.url.scheme(), "http", "{url}");
+        }
+        told(&worker_at("http://pan-api.acme.workers.dev"), "must begin with https://", "^ http is for loopback only");
+        told(&worker_at("http://127.0.0.1.acme.com"), "must begin with https://", "^ http is for loopback only");
+    }
+
+    #[test]
+    fn an_origin_has_no_path() {
+        told(&worker_at("https://acme.com/api"), "must be an origin, \"https://acme.com\"", "^ this has a path");
+        told(&worker_at("https://acme.com?x=1"), "must be an origin", "^ this has a query");
+        assert_eq!(loaded(&worker_at("https://acme.com/")).worker.url.as_str(), "https://acme.com/");
+    }
+
+    #[test]
+    fn what_is_no_url_is_told_why() {
+        told(&worker_at("acme.com"), "`worker.url` must be a URL", "^ this has no scheme");
+        told(&worker_at("localhost:8787"), "`worker.url` must be a URL", "^ this has no scheme");
+        told(&worker_at("ftp://acme.com"), "`worker.url` must be a URL", "^ this is no address on the web");
+        told(&worker_at("https://"), "`worker.url` must be a URL", "^ empty host");
+        told(&worker_at("https://me@acme.com"), "`worker.url` must be a URL", "^ a user name or a password");
+    }
+
+    #[test]
+    fn a_secret_goes_to_its_provider_or_to_loopback() {
+        assert_eq!(loaded(&with("[stripe]\napi_base = \"http://127.0.0.1:1\"")).stripe.api_base.port(), Some(1));
+        for (key, host) in
+            [("stripe", "api.stripe.com"), ("clerk", "api.clerk.com"), ("cloudflare", "api.cloudflare.com")]
+        {
+            let told_host = format!("^ not the provider's own host ({host})");
+            let text = with(&format!("[{key}]\napi_base = \"https://{host}.acme.com\""));
+            told(&text, &format!("`{key}.api_base` would send a secret to {host}.acme.com"), &told_host);
+            told(&text, "--allow-host", &told_host);
+        }
+    }
+
+    #[test]
+    fn a_host_that_the_command_line_allows_may_have_it() {
+        let text = with("[stripe]\napi_base = \"https://proxy.acme.com:8443/stripe/\"");
+        for allowed in ["proxy.acme.com", "proxy.acme.com:8443"] {
+            let options = Options { allow_hosts: vec![allowed.to_owned()], read: &nothing, ..Options::default() };
+            let config = load(&Text::new("preflight.toml", text.clone()), &values_with(&[]), &options).unwrap();
+            assert_eq!(config.stripe.api_base.as_str(), "https://proxy.acme.com:8443/stripe");
+        }
+    }
+
+    #[test]
+    fn the_frontend_api_is_where_the_publishable_key_says() {
+        let text = with("[clerk]\nfrontend_api = \"https://clerk.acme.com\"");
+        assert_eq!(loaded(&text).clerk.frontend_api().unwrap().as_str(), "https://clerk.acme.com/");
+        told(&with("[clerk]\nfrontend_api = \"https://clerk.evil.com\""), "would send a secret", "(clerk.acme.com)");
+    }
+
+    #[test]
+    fn a_host_is_no_url() {
+        assert_eq!(
+            loaded(&with("[webhook]\nhosts = [\"API.acme.com\", \"[::1]:80\"]")).webhook.hosts,
+            ["api.acme.com", "[::1]:80"]
+        );
+        told(&with("[webhook]\nhosts = [\"https://acme.com\"]"), "must list hosts", "^ this is more, or less");
+    }
+}

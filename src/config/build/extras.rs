@@ -127,3 +127,81 @@ impl Build<'_, '_> {
         made.collect()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::config::sample::{loaded, minimal_with, refused};
+
+    fn with(keys: &str) -> String {
+        minimal_with("[tiers.free]", &format!("{keys}\n[tiers.free]"))
+    }
+
+    fn told(keys: &str, message: &str) {
+        let rendered = refused(&with(keys));
+        assert!(rendered.contains(message), "{rendered}");
+        assert_eq!(rendered.matches("error:").count(), 1, "{rendered}");
+    }
+
+    #[test]
+    fn a_probe_asks_with_get_and_wants_200() {
+        let config = loaded(&with("[[probe]]\nname = \"Docs: up?\"\nurl = \"http://docs.acme.com\""));
+        let probe = &config.probes[0];
+        assert_eq!((probe.method.as_str(), probe.expect.status, probe.line), ("GET", 200, 7));
+        assert_eq!(probe.slug(), "docs-up");
+    }
+
+    #[test]
+    fn two_probes_have_two_ids() {
+        let one = "[[probe]]\nname = \"a b\"\nurl = \"https://a.b\"\n";
+        told(&format!("{one}{}", one.replace("a b", "A-b")), "two probes are called probe/a-b");
+    }
+
+    #[test]
+    fn a_header_must_be_one() {
+        let probe = "[[probe]]\nname = \"a\"\nurl = \"https://a.b\"\n";
+        told(&format!("{probe}headers = {{ \"a b\" = \"c\" }}"), "cannot be the name of a header");
+        told(&format!("{probe}headers = {{ a = \"b\\nc\" }}"), "cannot be the value of a header");
+    }
+
+    #[test]
+    fn a_place_in_the_answer_is_a_json_pointer() {
+        let probe = "[[probe]]\nname = \"a\"\nurl = \"https://a.b\"\n";
+        told(&format!("{probe}expect = {{ json = {{ \"a.b\" = 1 }} }}"), "did you mean \"/a/b\"?");
+    }
+
+    #[test]
+    fn what_nobody_looked_at_yet_needs_no_sign_off() {
+        let config = loaded(&with("[[manual]]\nid = \"tax\"\ntitle = \"Tax\""));
+        assert_eq!((&config.manual[0].signed_off_by, config.manual[0].line), (&None, 7));
+    }
+
+    #[test]
+    fn a_sign_off_has_a_name_and_a_day() {
+        let item = "[[manual]]\nid = \"tax\"\ntitle = \"Tax\"\n";
+        told(&format!("{item}signed_off_by = \"ana\""), "a sign-off needs its day");
+        told(&format!("{item}on = 2026-01-01"), "a date without a sign-off");
+        told(&format!("{item}signed_off_by = \"ana\"\non = 2026-02-01\nexpires = 2026-01-01"), "ends before it begins");
+    }
+
+    #[test]
+    fn a_date_is_told_once() {
+        let item = "[[manual]]\nid = \"tax\"\ntitle = \"Tax\"\nsigned_off_by = \"ana\"\n";
+        told(&format!("{item}on = \"2026-01-01\""), "a date without quotes");
+        told(&format!("{item}on = 2026-01-01T10:00:00Z"), "this is a date with a time");
+        told(&format!("{item}on = 2026-02-30"), "invalid date");
+    }
+
+    #[test]
+    fn two_items_have_two_ids() {
+        let item = "[[manual]]\nid = \"tax\"\ntitle = \"Tax\"\n";
+        told(&format!("{item}{item}"), "two items are called manual/tax");
+    }
+
+    #[test]
+    fn a_waiver_needs_a_reason_an_owner_and_an_end() {
+        let rendered = refused(&with("[[waive]]\ncheck = \"no/such-check\""));
+        for key in ["reason", "owner", "expires"] {
+            assert!(rendered.contains(&format!("`waive[0].{key}` is missing")), "{rendered}");
+        }
+    }
+}

@@ -34,10 +34,10 @@ impl Build<'_, '_> {
             price_id: tier.price_id,
         };
         let is_rejected = |key: &str| self.faults.is_rejected(&format!("{path}.{key}"));
-        let priced = tier.prices.is_some() || own.price.is_some();
+        let is_free = tier.prices.is_none() && own.price.is_none();
         let prices = match tier.prices {
-            None if !priced && (is_rejected("price") || is_rejected("prices")) => None,
-            None if own.price.is_none() => {
+            None if is_free && (is_rejected("price") || is_rejected("prices")) => None,
+            None if is_free => {
                 self.tell_terms(&own, &format!("`{path}` has no price: it is free"), "a free tier has no such key");
                 Some(Vec::new())
             }
@@ -77,7 +77,7 @@ impl Build<'_, '_> {
             .map(|(at, price)| {
                 let same = variables[..at].iter().zip(prices).find(|(variable, _)| **variable == variables[at]);
                 if let (Some((variable, other)), None) = (same, &price.value.price_id) {
-                    let message = format!("two prices of `{path}` are charged alike, and {variable} can hold one");
+                    let message = format!("two prices of `{path}` are charged alike, and {variable} can hold only one");
                     let fault = Fault::at(price.span.clone(), message).related(other.span.clone(), "the other one");
                     self.faults.add(fault.label("add price_id = { env = \"NAME\" }"));
                 }
@@ -151,8 +151,8 @@ fn default_variables(tier: &str, prices: &[At<raw::Price>]) -> Vec<String> {
     let terms: [fn(&raw::Price) -> String; 2] = [interval_word, |price| currency(price).to_uppercase()];
     let terms: Vec<_> = terms.into_iter().filter(|term| differs(*term)).collect();
     let variable = |price: &At<raw::Price>| {
-        let suffixes: String = terms.iter().map(|term| format!("_{}", term(&price.value))).collect();
-        default_variable(tier) + &suffixes
+        let suffixes = terms.iter().map(|term| term(&price.value));
+        [default_variable(tier)].into_iter().chain(suffixes).collect::<Vec<_>>().join("_")
     };
     prices.iter().map(variable).collect()
 }
@@ -173,4 +173,107 @@ fn interval(price: &raw::Price) -> Interval {
 
 fn count(price: &raw::Price) -> u64 {
     price.interval_count.as_ref().map_or(1, |count| count.value)
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::config::sample::{loaded, minimal_with, refused};
+
+    /// The minimal file with these keys in place of the price of tier pro.
+    fn pro(keys: &str) -> String {
+        minimal_with("price = \"29.00\"", keys)
+    }
+
+    fn variables(text: &str) -> Vec<String> {
+        loaded(text).tiers[1].prices.iter().map(|price| price.price_id.name.clone()).collect()
+    }
+
+    fn told(text: &str, message: &str, place: &str) {
+        let rendered = refused(text);
+        assert!(rendered.contains(message) && rendered.contains(&format!("toml:{place}\n")), "{rendered}");
+        assert_eq!(rendered.matches("error:").count(), 1, "{rendered}");
+    }
+
+    #[test]
+    fn prices_in_several_intervals_have_variables_named_by_the_interval() {
+        let prices = "prices = [{ price = \"29\" }, { price = \"290\", interval = \"year\" }]";
+        assert_eq!(variables(&pro(prices)), ["STRIPE_PRICE_ID_PRO_MONTH", "STRIPE_PRICE_ID_PRO_YEAR"]);
+    }
+
+    #[test]
+    fn prices_in_several_currencies_have_variables_named_by_the_currency() {
+        let prices = "prices = [{ price = \"29\" }, { price = \"27\", currency = \"eur\" }]";
+        assert_eq!(variables(&pro(prices)), ["STRIPE_PRICE_ID_PRO_USD", "STRIPE_PRICE_ID_PRO_EUR"]);
+    }
+
+    #[test]
+    fn a_quarter_is_three_months() {
+        let prices = "prices = [{ price = \"29\" }, { price = \"80\", interval_count = 3 }]";
+        assert_eq!(variables(&pro(prices)), ["STRIPE_PRICE_ID_PRO_MONTH", "STRIPE_PRICE_ID_PRO_3_MONTH"]);
+    }
+
+    #[test]
+    fn one_price_in_a_list_has_the_variable_of_the_tier() {
+        assert_eq!(variables(&pro("prices = [{ price = \"29\" }]")), ["STRIPE_PRICE_ID_PRO"]);
+    }
+
+    #[test]
+    fn a_tiers_name_becomes_a_variables_name() {
+        let config = loaded(&minimal_with("[tiers.pro]", "[tiers.\"pro-plus 2\"]"));
+        assert_eq!(config.tiers[1].prices[0].price_id.name, "STRIPE_PRICE_ID_PRO_PLUS_2");
+    }
+
+    #[test]
+    fn prices_that_nothing_tells_apart_need_names() {
+        told(&pro("prices = [{ price = \"29\" }, { price = \"39\" }]"), "charged alike", "11:29");
+    }
+
+    #[test]
+    fn a_price_and_a_list_of_prices_exclude_each_other() {
+        told(&pro("price = \"29\"\nprices = [{ price = \"29\" }]"), "both a price and a list", "11:9");
+        told(&pro("currency = \"eur\"\nprices = [{ price = \"29\" }]"), "has a list of prices", "11:12");
+    }
+
+    #[test]
+    fn a_free_tier_has_no_terms() {
+        told(&minimal_with("limit = 10", "limit = 10\nprice_id = \"gold\""), "`tiers.free` has no price", "9:12");
+    }
+
+    #[test]
+    fn a_price_that_is_no_text_is_told_once() {
+        told(&pro("price = 29.00\ninterval = \"year\""), "must be an amount in quotes", "11:9");
+        told(&pro("prise = \"29.00\"\ninterval = \"year\""), "unknown key `prise`", "11:1");
+    }
+
+    #[test]
+    fn a_price_of_nothing_is_refused() {
+        told(&pro("price = \"0.00\""), "not an amount in USD", "11:9");
+    }
+
+    #[test]
+    fn an_amount_has_the_decimals_of_its_currency() {
+        told(&pro("price = \"29.00\"\ncurrency = \"JPY\""), "not an amount in JPY", "11:9");
+    }
+
+    #[test]
+    fn a_currency_has_three_letters() {
+        told(&pro("price = \"29.00\"\ncurrency = \"dollar\""), "a currency of three letters", "12:12");
+    }
+
+    #[test]
+    fn two_tiers_cannot_have_one_metadata_value() {
+        told(&pro("price = \"29.00\"\nmetadata = \"free\""), "the metadata value \"free\"", "12:12");
+    }
+
+    #[test]
+    fn something_must_be_sold() {
+        let text = "[project]\nname = \"a\"\n[worker]\nurl = \"https://a.b\"\n[tiers.free]\nlimit = 1\n";
+        told(text, "no tier is sold", "5:8");
+    }
+
+    #[test]
+    fn the_name_of_a_variable_is_no_price_id() {
+        let text = pro("price = \"29.00\"\nprice_id = \"STRIPE_PRICE_ID_PRO\"");
+        told(&text, "is the name of a variable", "12:12");
+    }
 }

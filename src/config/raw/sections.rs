@@ -114,7 +114,7 @@ pub struct Entitlement {
     pub user_key: Word,
     /// The metadata key under which it finds the tier, with source "subscription-metadata".
     pub tier_key: Word,
-    /// The subscription statuses that grant the tier; add "past_due" where the business gives grace.
+    /// The subscription statuses that grant the tier; add `past_due` where the business gives grace.
     #[schemars(length(min = 1))]
     pub entitling_statuses: Vec<Status>,
     /// Clerk users that have a tier without paying, user_…
@@ -269,7 +269,7 @@ pub struct Tier {
     /// Every how many intervals. Default: 1.
     #[schemars(range(min = 1))]
     pub interval_count: Option<At<u64>>,
-    /// The price at Stripe. Default: the variable STRIPE_PRICE_ID_ and the tier's name.
+    /// The price at Stripe. Default: the variable `STRIPE_PRICE_ID_` and the tier's name.
     pub price_id: Option<At<PublicVariable>>,
     /// How many uses it includes.
     #[schemars(required)]
@@ -284,6 +284,7 @@ pub struct Tier {
 /// `[[tiers.NAME.prices]]`.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[expect(clippy::struct_field_names, reason = "the file's keys are what they are")]
 pub struct Price {
     /// What is charged each time.
     #[schemars(required)]
@@ -296,7 +297,7 @@ pub struct Price {
     #[schemars(range(min = 1))]
     pub interval_count: Option<At<u64>>,
     /// The price at Stripe. Default: the tier's variable and what tells this price from the others, as in
-    /// STRIPE_PRICE_ID_PRO_YEAR.
+    /// `STRIPE_PRICE_ID_PRO_YEAR`.
     pub price_id: Option<At<PublicVariable>>,
 }
 

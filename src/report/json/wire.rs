@@ -149,6 +149,7 @@ pub(super) enum Weight {
 
 /// One thing that was looked at.
 #[derive(Debug, Serialize, JsonSchema)]
+#[expect(clippy::struct_field_names, reason = "the names are published")]
 pub(super) struct Seen {
     /// The request, or the place in a file.
     pub(super) request: String,
@@ -177,6 +178,7 @@ pub(super) struct Fix {
 
 /// One request.
 #[derive(Debug, Serialize, JsonSchema)]
+#[expect(clippy::struct_field_names, reason = "the names are published")]
 pub(super) struct Request {
     /// Whom it was sent to.
     pub(super) provider: String,

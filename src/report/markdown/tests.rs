@@ -54,7 +54,7 @@ fn the_checklist_names_no_command_that_does_not_exist() {
 #[test]
 fn the_checklist_says_which_checks_there_are_not() {
     let text = part(&render(&sample::no_go()), "Launch checklist");
-    assert!(text.contains("this version has no `worker/checkout`"), "{text}");
+    assert!(text.contains("not in this version yet: `worker/checkout`"), "{text}");
 }
 
 #[test]

@@ -34,7 +34,7 @@ fn the_coverage_stands_beside_the_verdict() {
 fn a_used_waiver_stands_beside_the_verdict() {
     let text = plain(&sample::no_go(), 200);
     let head: Vec<&str> = text.lines().take_while(|line| !line.is_empty()).collect();
-    assert!(head.join(" ").contains("stripe/account: cannot-charge, waived until 2027-03-01, by ana"), "{text}");
+    assert!(head.join(" ").contains("waived   stripe/account: cannot-charge until 2027-03-01, by ana"), "{text}");
 }
 
 #[test]
@@ -156,6 +156,23 @@ fn quiet_tells_the_verdict_and_what_failed() {
 }
 
 #[test]
+fn quiet_tells_the_warnings_where_they_are_what_the_verdict_is_about() {
+    let mut report = sample::no_go();
+    report.checks.retain(|check| check.status != Status::Fail);
+    let text = render(&report, Style { quiet: true, ..Style::plain() });
+    assert!(text.contains("surplus") && !text.contains("ALL CHECKS"), "{text}");
+}
+
+#[test]
+fn what_to_do_next_is_about_the_warnings_where_nothing_failed() {
+    let mut report = sample::no_go();
+    report.checks.retain(|check| check.status != Status::Fail);
+    assert!(report.next_action().starts_with("Set the live ID"), "{}", report.next_action());
+    report.checks.clear();
+    assert!(report.next_action().starts_with("Take the waivers"), "{}", report.next_action());
+}
+
+#[test]
 fn quiet_and_all_well_is_a_few_words() {
     let text = render(&sample::go(), Style { quiet: true, ..Style::plain() });
     assert_eq!(text.lines().count(), 2, "{text}");
@@ -176,6 +193,25 @@ fn a_stopped_run_says_so_at_the_top() {
     report.interruption = Some(Interruption::Interrupt);
     let text = plain(&report, 80);
     assert!(text.lines().take(4).any(|line| line.starts_with("Stopped by Ctrl-C")), "{text}");
+}
+
+#[test]
+fn what_could_not_be_ended_stands_at_the_top() {
+    let mut report = sample::go();
+    report.left_open = Some("The canary is still signed in.".to_owned());
+    let text = plain(&report, 80);
+    assert!(text.lines().take(4).any(|line| line == "The canary is still signed in."), "{text}");
+}
+
+#[test]
+fn a_time_stands_at_the_right_edge_in_every_group() {
+    let mut report = sample::go();
+    report.checks[0].duration = std::time::Duration::from_secs(72);
+    let text = plain(&report, 80);
+    let table = text.split("ALL CHECKS").nth(1).unwrap();
+    let ends: Vec<usize> =
+        table.lines().filter(|line| line.contains(" ms") || line.contains(" min")).map(str::len).collect();
+    assert_eq!(ends, [80; 4], "{text}");
 }
 
 #[test]

@@ -21,10 +21,7 @@ use serde_json::{Value, json};
 
 pub use backend::backend;
 pub use frontend_api::frontend_api;
-pub use state::{
-    CnameTarget, Condition, Domain, Environment, FrontendApi, Instance, JwtTemplate, KeyName, SecretKey, SignUp,
-    Signing, State, User,
-};
+pub use state::State;
 
 use self::answer::Refusal;
 use self::people::People;

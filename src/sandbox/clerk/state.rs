@@ -141,6 +141,12 @@ pub struct Signing {
     pub published: Vec<KeyName>,
     /// The `kid` of the key that is not named after the instance.
     pub other_kid: String,
+    /// The host that tokens say they are from, where that is not the one that answers.
+    #[serde(default)]
+    pub issuer: Option<String>,
+    /// Seconds by which Clerk's clock is ahead of ours.
+    #[serde(default)]
+    pub clock_ahead: i64,
 }
 
 /// A signing key.

@@ -76,14 +76,15 @@ pub(super) fn kid(state: &State, name: KeyName) -> String {
 }
 
 fn standard_claims(state: &State, subject: &Subject<'_>, lifetime: u64, skew: u64) -> Map<String, Value> {
-    let now = get_current_timestamp();
+    let now = get_current_timestamp().saturating_add_signed(state.signing.clock_ahead);
+    let issuer = state.signing.issuer.as_ref().unwrap_or(&state.frontend_api.host);
     let mut claims = Map::new();
     if let Some(origin) = subject.origin {
         claims.insert("azp".into(), json!(origin));
     }
     claims.insert("exp".into(), json!(now + lifetime));
     claims.insert("iat".into(), json!(now));
-    claims.insert("iss".into(), json!(format!("https://{}", state.frontend_api.host)));
+    claims.insert("iss".into(), json!(format!("https://{issuer}")));
     claims.insert("jti".into(), json!(format!("{:020x}", subject.serial)));
     claims.insert("nbf".into(), json!(now.saturating_sub(skew)));
     claims.insert("sub".into(), json!(subject.user.id));

@@ -1,6 +1,7 @@
 //! The account: what it may do, its balance, its tax settings.
 
 use axum::http::StatusCode;
+use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::gate::{Answer, Asked, Route};
@@ -40,10 +41,15 @@ fn account(asked: &Asked) -> Answer {
         "external_accounts": {
             "object": "list", "data": [], "has_more": false, "url": format!("/v1/accounts/{}/external_accounts", account.id),
         },
-        "future_requirements": requirements(&[], &[], None),
+        "future_requirements": requirements(&[], &[], None, None),
         "metadata": {},
         "payouts_enabled": account.payouts_enabled,
-        "requirements": requirements(&account.currently_due, &account.past_due, account.disabled_reason.as_deref()),
+        "requirements": requirements(
+            &account.currently_due,
+            &account.past_due,
+            account.disabled_reason.as_deref(),
+            account.current_deadline.map(|deadline| deadline.before(Timestamp::now())),
+        ),
         "settings": settings(account),
         "tos_acceptance": { "date": null, "ip": null, "user_agent": null },
         "type": "standard",
@@ -66,10 +72,15 @@ fn business_profile(account: &Account) -> Value {
     })
 }
 
-fn requirements(currently_due: &[String], past_due: &[String], disabled_reason: Option<&str>) -> Value {
+fn requirements(
+    currently_due: &[String],
+    past_due: &[String],
+    disabled_reason: Option<&str>,
+    current_deadline: Option<i64>,
+) -> Value {
     json!({
         "alternatives": [],
-        "current_deadline": null,
+        "current_deadline": current_deadline,
         "currently_due": currently_due,
         "disabled_reason": disabled_reason,
         "errors": [],
@@ -136,4 +147,29 @@ fn tax_settings(asked: &Asked) -> Answer {
             json!({ "pending": { "missing_fields": ["head_office"] } })
         },
     }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::desk::Desk;
+
+    #[tokio::test]
+    async fn the_account_may_charge_and_pay_out() {
+        let account = Desk::of(&[]).get("/v1/account").await.body;
+        assert_eq!((&account["charges_enabled"], &account["payouts_enabled"]), (&true.into(), &true.into()));
+    }
+
+    #[tokio::test]
+    async fn the_balance_tells_the_mode_of_the_key() {
+        let desk = Desk::of(&[]);
+        assert_eq!(desk.get("/v1/balance").await.body["livemode"], true);
+        assert_eq!(desk.get_in_test_mode("/v1/balance").await.body["livemode"], false);
+    }
+
+    #[tokio::test]
+    async fn a_deadline_is_in_the_future() {
+        let account = Desk::of(&["stripe-account-due-soon"]).get("/v1/account").await.body;
+        let deadline = account["requirements"]["current_deadline"].as_i64().unwrap();
+        assert!(deadline > jiff::Timestamp::now().as_second());
+    }
 }

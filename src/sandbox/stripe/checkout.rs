@@ -7,9 +7,8 @@ use serde_json::{Value, json};
 use super::catalogue::{created_in, expand_product, put};
 use super::gate::{Answer, Asked, Route};
 use super::refusal::Refusal;
+use super::session::{LIFETIME, item_body, session_body};
 use super::shelf::{Kind, Shelves, Thing, page};
-use super::state::{State, Subscription};
-use super::{Error, joined, named};
 
 pub(super) const ROUTES: &[Route] = &[
     Route::post("/v1/checkout/sessions", "rak_checkout_session_write", create).takes(TAKEN).expands(&["line_items"]),
@@ -66,9 +65,6 @@ const TAKEN: &[&str] = &[
     "tax_id_collection",
     "ui_mode",
 ];
-
-/// A session lives for a day, in seconds.
-const LIFETIME: i64 = 24 * 3600;
 
 fn create(asked: &Asked) -> Answer {
     let parameters = &asked.parameters;
@@ -172,122 +168,6 @@ fn line_items(asked: &Asked, shelves: &Shelves, mode: &str) -> Result<Vec<Value>
     }
 }
 
-fn item_body(price: &Value, quantity: i64, index: usize) -> Value {
-    let amount = price["unit_amount"].as_i64().unwrap_or_default() * quantity;
-    json!({
-        "id": format!("li_1Rlivecme7Launch{index:08}"),
-        "object": "item",
-        "adjustable_quantity": null,
-        "amount_discount": 0,
-        "amount_subtotal": amount,
-        "amount_tax": 0,
-        "amount_total": amount,
-        "currency": price["currency"],
-        "description": "acme",
-        "metadata": {},
-        "price": price,
-        "quantity": quantity,
-    })
-}
-
-/// A session of which nothing is known but this.
-fn session_body(id: &str, mode: &str, livemode: bool, created: i64) -> Value {
-    let first = json!({
-        "id": id,
-        "object": "checkout.session",
-        "adaptive_pricing": null,
-        "after_expiration": null,
-        "allow_promotion_codes": null,
-        "allowed_payment_method_types": null,
-        "amount_subtotal": null,
-        "amount_total": null,
-        "automatic_tax": { "enabled": false, "liability": null, "provider": null, "status": null },
-        "billing_address_collection": null,
-        "cancel_url": null,
-        "client_reference_id": null,
-        "client_secret": null,
-        "collected_information": null,
-        "consent": null,
-        "consent_collection": null,
-        "created": created,
-        "currency": null,
-        "currency_conversion": null,
-        "custom_fields": [],
-        "custom_text": {
-            "after_submit": null, "shipping_address": null, "submit": null, "terms_of_service_acceptance": null,
-        },
-        "customer": null,
-        "customer_account": null,
-        "customer_creation": if mode == "subscription" { Value::Null } else { json!("if_required") },
-        "customer_details": null,
-        "customer_email": null,
-        "discounts": null,
-        "expires_at": created + LIFETIME,
-        "integration_identifier": null,
-        "invoice": null,
-        "invoice_creation": null,
-        "livemode": livemode,
-        "locale": null,
-        "managed_payments": null,
-    });
-    let rest = json!({
-        "metadata": {},
-        "mode": mode,
-        "origin_context": null,
-        "payment_intent": null,
-        "payment_link": null,
-        "payment_method_collection": "always",
-        "payment_method_configuration_details": null,
-        "payment_method_options": { "card": { "request_three_d_secure": "automatic" } },
-        "payment_method_types": ["card"],
-        "payment_status": "unpaid",
-        "permissions": null,
-        "phone_number_collection": { "enabled": false },
-        "recovered_from": null,
-        "saved_payment_method_options": null,
-        "setup_intent": null,
-        "shipping_address_collection": null,
-        "shipping_cost": null,
-        "shipping_options": [],
-        "status": "open",
-        "submit_type": null,
-        "subscription": null,
-        "success_url": null,
-        "total_details": { "amount_discount": 0, "amount_shipping": 0, "amount_tax": 0 },
-        "ui_mode": "hosted_page",
-        "url": null,
-        "wallet_options": null,
-    });
-    joined(first, rest)
-}
-
-/// The session that a subscription came of, as `checkout.session.completed` carries it.
-pub(super) fn completed_body(state: &State, subscription: &Subscription, created: i64) -> Result<Value, Error> {
-    let customer = named(&state.customers, "customer", &subscription.customer)?;
-    let mode = if subscription.livemode { "live" } else { "test" };
-    let end: String = subscription.id.chars().filter(char::is_ascii_alphanumeric).collect();
-    let mut body = session_body(&format!("cs_{mode}_a1{end}"), "subscription", subscription.livemode, created);
-    let amount = named(&state.prices, "price", &subscription.price)?.unit_amount;
-    for (field, value) in [
-        ("amount_subtotal", json!(amount)),
-        ("amount_total", json!(amount)),
-        ("client_reference_id", json!(subscription.metadata.get("userId"))),
-        ("customer", json!(customer.id)),
-        (
-            "customer_details",
-            json!({ "address": null, "email": customer.email, "name": customer.name, "phone": null, "tax_exempt": "none", "tax_ids": [] }),
-        ),
-        ("metadata", json!(subscription.metadata)),
-        ("payment_status", json!("paid")),
-        ("status", json!("complete")),
-        ("subscription", json!(subscription.id)),
-        ("success_url", json!("https://app.acme.com/success")),
-    ] {
-        body[field] = value;
-    }
-    Ok(body)
-}
-
 /// A session as it is answered: the items only where they were asked for.
 fn shown(mut body: Value, asked: &Asked, shelves: &Shelves) -> Value {
     let id = body["id"].as_str().unwrap_or_default().to_owned();
@@ -361,4 +241,91 @@ fn expire(asked: &Asked) -> Answer {
     let body = session.body.clone();
     asked.stripe.effects.record("stripe.checkout_session.expired");
     Ok(shown(body, asked, &shelves))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::desk::Desk;
+
+    const SESSIONS: &str = "/v1/checkout/sessions";
+    const FORM: &str = "mode=subscription&line_items%5B0%5D%5Bprice%5D=price_1Rlivecme7LaunchProMonth&\
+                        line_items%5B0%5D%5Bquantity%5D=1&success_url=https%3A%2F%2Fapp.acme.com%2Fsuccess&\
+                        client_reference_id=user_1&metadata%5Btier%5D=pro";
+
+    async fn refusal(scenarios: &[&str], form: &str) -> (u16, String) {
+        let answer = Desk::of(scenarios).post(SESSIONS, form).await;
+        (answer.status, answer.message().to_owned())
+    }
+
+    #[tokio::test]
+    async fn a_session_is_of_the_mode_of_the_key() {
+        let desk = Desk::of(&[]);
+        let session = desk.post(SESSIONS, FORM).await.body;
+        assert!(session["id"].as_str().unwrap().starts_with("cs_live_"));
+        assert_eq!((&session["livemode"], &session["status"]), (&true.into(), &"open".into()));
+        assert_eq!(desk.count("stripe.checkout_session.created"), 1);
+    }
+
+    #[tokio::test]
+    async fn the_items_are_shown_to_who_asks_for_them() {
+        let desk = Desk::of(&[]);
+        let id = desk.post(SESSIONS, FORM).await.body["id"].as_str().unwrap().to_owned();
+        assert!(desk.get(&format!("{SESSIONS}/{id}")).await.body["line_items"].is_null());
+        let expanded = desk.get(&format!("{SESSIONS}/{id}?expand%5B%5D=line_items")).await.body;
+        assert_eq!(expanded["line_items"]["data"][0]["price"]["id"], "price_1Rlivecme7LaunchProMonth");
+        assert_eq!(
+            (&expanded["client_reference_id"], &expanded["metadata"]["tier"]),
+            (&"user_1".into(), &"pro".into())
+        );
+    }
+
+    #[tokio::test]
+    async fn a_session_can_be_expired_once() {
+        let desk = Desk::of(&[]);
+        let id = desk.post(SESSIONS, FORM).await.body["id"].as_str().unwrap().to_owned();
+        let expired = desk.post(&format!("{SESSIONS}/{id}/expire"), "").await.body;
+        assert_eq!((&expired["status"], &expired["url"]), (&"expired".into(), &serde_json::Value::Null));
+        assert_eq!(desk.post(&format!("{SESSIONS}/{id}/expire"), "").await.status, 400);
+        assert_eq!(desk.count("stripe.checkout_session.expired"), 1);
+    }
+
+    #[tokio::test]
+    async fn the_other_mode_does_not_find_it() {
+        let desk = Desk::of(&[]);
+        let id = desk.post(SESSIONS, FORM).await.body["id"].as_str().unwrap().to_owned();
+        let answer = desk.get_in_test_mode(&format!("{SESSIONS}/{id}")).await;
+        assert!(answer.message().contains("a similar object exists in live mode"), "{}", answer.message());
+    }
+
+    #[tokio::test]
+    async fn a_price_of_the_other_mode_is_refused_under_its_parameter() {
+        let form = FORM.replace("price_1Rlive", "price_1Rtest");
+        let answer = Desk::of(&[]).post(SESSIONS, &form).await;
+        assert_eq!((answer.status, &answer.body["error"]["param"]), (400, &"line_items[0][price]".into()));
+        assert!(answer.message().contains("a similar object exists in test mode"), "{}", answer.message());
+    }
+
+    #[tokio::test]
+    async fn an_archived_price_is_refused() {
+        let (_, message) = refusal(&["price-archived"], FORM).await;
+        assert_eq!(message, "The price specified is inactive. This field only accepts active prices.");
+    }
+
+    #[tokio::test]
+    async fn a_price_that_is_paid_once_makes_no_subscription() {
+        let (_, message) = refusal(&["price-one-time"], FORM).await;
+        assert_eq!(message, "You must provide at least one recurring price in `subscription` mode when using prices.");
+    }
+
+    #[tokio::test]
+    async fn an_account_that_cannot_charge_sells_nothing() {
+        let (_, message) = refusal(&["stripe-account-inactive"], FORM).await;
+        assert_eq!(message, "Your account cannot currently make live charges.");
+    }
+
+    #[tokio::test]
+    async fn a_parameter_that_the_version_no_longer_has_is_unknown() {
+        let (status, message) = refusal(&[], &format!("{FORM}&payment_method_types%5B0%5D=card")).await;
+        assert_eq!((status, message.as_str()), (400, "Received unknown parameter: payment_method_types"));
+    }
 }

@@ -23,6 +23,13 @@ pub(super) const ROUTES: &[Route] = &[
         .takes(&["collection_method", "created", "current_period_end", "customer", "plan", "price", "status"])
         .expands(&["data.customer"]),
     Route::get("/v1/subscriptions/{id}", "rak_subscription_read", one_subscription).expands(&["customer"]),
+    Route::post("/v1/subscriptions/{id}", "rak_subscription_write", update_subscription).takes(&[
+        "cancel_at_period_end",
+        "items",
+        "metadata",
+        "payment_behavior",
+        "proration_behavior",
+    ]),
 ];
 
 /// A month, as far as periods go here.
@@ -286,9 +293,100 @@ fn one_subscription(asked: &Asked) -> Answer {
     Ok(subscription)
 }
 
+fn update_subscription(asked: &Asked) -> Answer {
+    let parameters = &asked.parameters;
+    let cancels = parameters.boolean("cancel_at_period_end")?;
+    let mut shelves = asked.stripe.shelves();
+    let price = match parameters.get("items[0][price]") {
+        None => None,
+        Some(id) => {
+            let found = shelves.find(Kind::Price, id, &asked.caller);
+            Some(found.map_err(|refusal| refusal.in_parameter("items[0][price]"))?.body.clone())
+        }
+    };
+    let subscription = &mut shelves.find_mut(Kind::Subscription, asked.id, &asked.caller)?.body;
+    if subscription["status"] == "canceled" {
+        let message = "A canceled subscription can only update its cancellation_details and metadata.";
+        return Err(Refusal::bad(message));
+    }
+    if let Some(price) = price {
+        subscription["items"]["data"][0]["plan"] = plan_body(&price);
+        subscription["items"]["data"][0]["price"] = price;
+    }
+    if let Some(cancels) = cancels {
+        subscription["cancel_at_period_end"] = cancels.into();
+    }
+    // An empty value takes a key away.
+    for (key, value) in parameters.map("metadata") {
+        match subscription["metadata"].as_object_mut() {
+            Some(metadata) if value == "" => drop(metadata.remove(&key)),
+            Some(metadata) => drop(metadata.insert(key, value)),
+            None => {}
+        }
+    }
+    asked.stripe.effects.record("stripe.subscription.updated");
+    Ok(subscription.clone())
+}
+
 fn expand_customer(shelves: &Shelves, asked: &Asked, subscription: &mut Value) {
     let id = subscription["customer"].as_str().unwrap_or_default();
     if let Ok(customer) = shelves.find(Kind::Customer, id, &asked.caller) {
         subscription["customer"] = customer.body.clone();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::desk::Desk;
+
+    const ADA: &str = "/v1/subscriptions/sub_1Rlivecme7LaunchAda00001";
+
+    #[tokio::test]
+    async fn the_period_is_in_the_item_and_holds_now() {
+        let body = Desk::of(&[]).get(ADA).await.body;
+        let item = &body["items"]["data"][0];
+        let now = jiff::Timestamp::now().as_second();
+        assert!(item["current_period_start"].as_i64().unwrap() <= now);
+        assert!(item["current_period_end"].as_i64().unwrap() > now);
+        assert!(body["current_period_end"].is_null());
+    }
+
+    #[tokio::test]
+    async fn canceled_subscriptions_are_listed_to_who_asks_for_them() {
+        let desk = Desk::of(&[]);
+        assert_eq!(desk.get("/v1/subscriptions").await.ids().len(), 2);
+        assert_eq!(desk.get("/v1/subscriptions?status=all").await.ids().len(), 3);
+        assert_eq!(desk.get("/v1/subscriptions?status=canceled").await.ids(), ["sub_1Rlivecme7LaunchAlan0001"]);
+    }
+
+    #[tokio::test]
+    async fn subscriptions_are_found_by_customer_and_by_price() {
+        let desk = Desk::of(&[]);
+        let of_ada = desk.get("/v1/subscriptions?customer=cus_QpanAda0000001").await;
+        assert_eq!(of_ada.ids(), ["sub_1Rlivecme7LaunchAda00001"]);
+        let of_enterprise = desk.get("/v1/subscriptions?price=price_1Rlivecme7LaunchEntMonth").await;
+        assert_eq!(of_enterprise.ids(), ["sub_1Rlivecme7LaunchGrace001"]);
+    }
+
+    #[tokio::test]
+    async fn a_status_that_there_is_not_is_refused() {
+        assert_eq!(Desk::of(&[]).get("/v1/subscriptions?status=activ").await.body["error"]["param"], "status");
+    }
+
+    #[tokio::test]
+    async fn a_subscription_can_be_moved_to_another_price() {
+        let desk = Desk::of(&[]);
+        desk.post(ADA, "items%5B0%5D%5Bprice%5D=price_1Rlivecme7LaunchEntMonth&metadata%5Btier%5D=enterprise").await;
+        let body = desk.get(ADA).await.body;
+        assert_eq!(body["items"]["data"][0]["price"]["unit_amount"], 9900);
+        assert_eq!(body["metadata"]["tier"], "enterprise");
+    }
+
+    #[tokio::test]
+    async fn a_customer_that_was_made_can_be_read() {
+        let desk = Desk::of(&[]);
+        let made = desk.post("/v1/customers", "email=a%40b.example&metadata%5BuserId%5D=user_1").await.body;
+        let read = desk.get(&format!("/v1/customers/{}", made["id"].as_str().unwrap())).await.body;
+        assert_eq!((&read["email"], &read["metadata"]["userId"]), (&"a@b.example".into(), &"user_1".into()));
     }
 }

@@ -271,11 +271,100 @@ fn masked(key: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use super::super::desk::{Answer, Desk};
     use super::*;
+
+    async fn with_key(scenarios: &[&str], key: &str, path: &str) -> Answer {
+        Desk::of(scenarios).ask(Method::GET, path, &[("authorization", &format!("Bearer {key}"))], "").await
+    }
 
     #[test]
     fn a_masked_key_keeps_its_prefix_and_its_end() {
         assert_eq!(masked("sk_live_abcdefgh"), "sk_live_****efgh");
         assert_eq!(masked("abc"), "abc");
+    }
+
+    #[tokio::test]
+    async fn no_key_is_no_entry() {
+        let answer = Desk::of(&[]).ask(Method::GET, "/v1/account", &[], "").await;
+        assert_eq!(answer.status, 401);
+        assert!(answer.message().starts_with("You did not provide an API key."), "{}", answer.message());
+    }
+
+    #[tokio::test]
+    async fn a_key_that_nobody_has_is_invalid_and_masked() {
+        let answer = with_key(&[], "sk_live_nobodyhasthiskey", "/v1/account").await;
+        assert_eq!((answer.status, answer.message()), (401, "Invalid API Key provided: sk_live_************skey"));
+    }
+
+    #[tokio::test]
+    async fn an_expired_key_says_so() {
+        let answer = Desk::of(&["stripe-key-revoked"]).get("/v1/account").await;
+        assert_eq!((answer.status, &answer.body["error"]["code"]), (401, &"api_key_expired".into()));
+    }
+
+    #[tokio::test]
+    async fn a_publishable_key_opens_nothing() {
+        let answer = with_key(&[], "pk_live_51QpanAcme7Launch", "/v1/account").await;
+        assert_eq!(answer.body["error"]["code"], "secret_key_required");
+    }
+
+    #[tokio::test]
+    async fn a_restricted_key_is_told_the_permission_that_it_lacks() {
+        let answer = Desk::of(&["stripe-key-restricted"]).get("/v1/webhook_endpoints").await;
+        assert_eq!(answer.status, 403);
+        assert!(answer.message().contains("Having the 'rak_webhook_read' permission"), "{}", answer.message());
+    }
+
+    #[tokio::test]
+    async fn who_may_write_may_read() {
+        let desk = Desk::of(&["healthy-restricted-key"]);
+        assert_eq!(desk.get("/v1/checkout/sessions").await.status, 200);
+    }
+
+    #[tokio::test]
+    async fn every_answer_has_a_request_id_of_its_own_and_the_version() {
+        let desk = Desk::of(&[]);
+        let (one, other) = (desk.get("/v1/account").await, desk.get("/v1/account").await);
+        assert_ne!(one.headers["request-id"], other.headers["request-id"]);
+        assert_eq!(one.headers["stripe-version"], "2026-09-30.endive");
+    }
+
+    #[tokio::test]
+    async fn a_property_that_cannot_be_expanded_is_refused() {
+        let desk = Desk::of(&[]);
+        let path = "/v1/prices/price_1Rlivecme7LaunchProMonth?expand%5B%5D=";
+        assert_eq!(desk.get(&format!("{path}colour")).await.message(), "This property cannot be expanded (colour).");
+        let deep = desk.get(&format!("{path}a.b.c.d.e")).await;
+        assert_eq!(deep.message(), "You cannot expand more than 4 levels of a property.");
+    }
+
+    #[tokio::test]
+    async fn an_address_that_there_is_not_is_not_recognised() {
+        let answer = Desk::of(&[]).get("/v1/colours").await;
+        assert_eq!(answer.status, 404);
+        assert!(answer.message().starts_with("Unrecognized request URL (GET: /v1/colours)."), "{}", answer.message());
+    }
+
+    async fn create(desk: &Desk, form: &str) -> Answer {
+        let key = format!("Bearer {}", desk.live);
+        let headers = [("authorization", key.as_str()), ("idempotency-key", "once")];
+        desk.ask(Method::POST, "/v1/customers", &headers, form).await
+    }
+
+    #[tokio::test]
+    async fn the_same_request_under_the_same_idempotency_key_is_one() {
+        let desk = Desk::of(&[]);
+        let (one, other) = (create(&desk, "name=a").await, create(&desk, "name=a").await);
+        assert_eq!((&one.body["id"], desk.count("stripe.customer.created")), (&other.body["id"], 1));
+        assert_eq!(other.headers["idempotent-replayed"], "true");
+    }
+
+    #[tokio::test]
+    async fn another_request_under_the_same_idempotency_key_is_refused() {
+        let desk = Desk::of(&[]);
+        create(&desk, "name=a").await;
+        let other = create(&desk, "name=b").await;
+        assert_eq!((other.status, &other.body["error"]["type"]), (400, &"idempotency_error".into()));
     }
 }

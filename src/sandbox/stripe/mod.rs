@@ -4,10 +4,13 @@ mod account;
 mod catalogue;
 mod checkout;
 mod customers;
+#[cfg(test)]
+mod desk;
 mod gate;
 mod parameters;
 mod portal;
 mod refusal;
+mod session;
 mod shelf;
 mod state;
 mod webhooks;

@@ -160,3 +160,54 @@ fn no_default(asked: &Asked) -> Refusal {
          https://dashboard.stripe.com/{path}settings/billing/portal."
     ))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::desk::Desk;
+
+    const CONFIGURATIONS: &str = "/v1/billing_portal/configurations";
+
+    #[tokio::test]
+    async fn there_is_one_default() {
+        let list = Desk::of(&[]).get(&format!("{CONFIGURATIONS}?is_default=true&active=true")).await;
+        assert_eq!(list.ids(), ["bpc_1Rlivecme7LaunchPortal00"]);
+    }
+
+    #[tokio::test]
+    async fn the_products_are_shown_to_who_asks_for_them() {
+        let desk = Desk::of(&["portal-plan-change"]);
+        let path = format!("{CONFIGURATIONS}/bpc_1Rlivecme7LaunchPortal00");
+        let update = |body: &serde_json::Value| body["features"]["subscription_update"]["products"].clone();
+        assert!(update(&desk.get(&path).await.body).is_null());
+        let expanded = desk.get(&format!("{path}?expand%5B%5D=features.subscription_update.products")).await.body;
+        assert_eq!(update(&expanded)[0]["prices"][0], "price_1Rlivecme7LaunchProMonth");
+    }
+
+    #[tokio::test]
+    async fn a_configuration_that_nobody_has_is_named_as_such() {
+        let answer = Desk::of(&[]).get(&format!("{CONFIGURATIONS}/bpc_Nobody")).await;
+        assert_eq!(
+            (answer.message(), &answer.body["error"]["param"]),
+            ("No such configuration: 'bpc_Nobody'", &"configuration".into())
+        );
+    }
+
+    #[tokio::test]
+    async fn a_customer_can_be_let_in() {
+        let desk = Desk::of(&[]);
+        let session = desk.post("/v1/billing_portal/sessions", "customer=cus_QpanAda0000001").await.body;
+        assert_eq!(session["configuration"], "bpc_1Rlivecme7LaunchPortal00");
+        assert_eq!(desk.count("stripe.portal_session.created"), 1);
+    }
+
+    #[tokio::test]
+    async fn nobody_can_be_let_in_before_the_portal_was_saved() {
+        let answer =
+            Desk::of(&["portal-none"]).post("/v1/billing_portal/sessions", "customer=cus_QpanAda0000001").await;
+        assert!(
+            answer.message().starts_with("No configuration provided and your live mode default"),
+            "{}",
+            answer.message()
+        );
+    }
+}

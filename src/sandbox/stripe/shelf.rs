@@ -137,3 +137,35 @@ pub(super) fn limit(parameters: &Parameters) -> Result<usize, Refusal> {
         Some(limit) => Ok(usize::try_from(limit).unwrap_or(10)),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::desk::Desk;
+
+    #[tokio::test]
+    async fn a_page_holds_ten_unless_told_otherwise() {
+        let page = Desk::of(&["healthy-many-pages"]).get("/v1/webhook_endpoints").await;
+        assert_eq!((page.ids().len(), &page.body["has_more"]), (10, &true.into()));
+    }
+
+    #[tokio::test]
+    async fn one_can_go_back_as_well_as_forth() {
+        let desk = Desk::of(&["healthy-many-pages"]);
+        let first = desk.get("/v1/products?limit=3").await;
+        let second = desk.get(&format!("/v1/products?limit=3&starting_after={}", first.ids()[2])).await;
+        let back = desk.get(&format!("/v1/products?limit=3&ending_before={}", second.ids()[0])).await;
+        assert_eq!((back.ids(), &back.body["has_more"]), (first.ids(), &false.into()));
+    }
+
+    #[tokio::test]
+    async fn more_than_a_hundred_at_once_is_refused() {
+        let answer = Desk::of(&[]).get("/v1/products?limit=101").await;
+        assert_eq!(answer.message(), "This value must be less than or equal to 100 (it currently is '101').");
+    }
+
+    #[tokio::test]
+    async fn a_cursor_that_nobody_has_is_refused() {
+        let answer = Desk::of(&[]).get("/v1/products?starting_after=prod_Nobody").await;
+        assert_eq!((answer.status, &answer.body["error"]["param"]), (400, &"starting_after".into()));
+    }
+}

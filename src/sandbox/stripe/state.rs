@@ -61,6 +61,8 @@ pub(super) struct Account {
     #[serde(default)]
     pub(super) past_due: Vec<String>,
     pub(super) disabled_reason: Option<String>,
+    /// By when what is due is due; an age below zero is in the future.
+    pub(super) current_deadline: Option<Age>,
     /// Stripe Tax: `active` or `pending`.
     #[serde(default = "active")]
     pub(super) tax_status: String,

@@ -9,7 +9,7 @@ use super::gate::{Answer, Asked, Route};
 use super::refusal::Refusal;
 use super::shelf::{Kind, Shelves, Thing, limit, page};
 use super::state::{Event, EventDestination, State, WebhookEndpoint};
-use super::{Error, checkout, named};
+use super::{Error, named, session};
 
 pub(super) const ROUTES: &[Route] = &[
     Route::list("/v1/webhook_endpoints", "rak_webhook_read", list_endpoints),
@@ -115,7 +115,7 @@ fn event_body(state: &State, name: &str, event: &Event, now: Timestamp) -> Resul
     let created = event.age.before(now);
     let object = match subscription {
         Some(subscription) if event.kind.starts_with("checkout.session.") => {
-            checkout::completed_body(state, subscription, created)?
+            session::completed_body(state, subscription, created)?
         }
         Some(subscription) => subscription_body(state, subscription, now)?,
         None => json!({ "id": "obj_Sandbox", "object": event.kind.rsplit_once('.').map_or("", |(object, _)| object) }),
@@ -223,4 +223,78 @@ fn matches(pattern: &str, kind: &str) -> bool {
 
 fn one_event(asked: &Asked) -> Answer {
     Ok(asked.stripe.shelves().find(Kind::Event, asked.id, &asked.caller)?.body.clone())
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::http::Method;
+
+    use super::super::desk::{Answer, Desk};
+
+    const DESTINATIONS: &str = "/v2/core/event_destinations";
+
+    async fn destinations(query: &str) -> Answer {
+        let desk = Desk::of(&["healthy-event-destination"]);
+        let key = format!("Bearer {}", desk.live);
+        let headers = [("authorization", key.as_str()), ("stripe-version", "2026-09-30.endive")];
+        desk.ask(Method::GET, &format!("{DESTINATIONS}{query}"), &headers, "").await
+    }
+
+    #[tokio::test]
+    async fn the_second_api_wants_a_version() {
+        assert_eq!(Desk::of(&[]).get(DESTINATIONS).await.status, 400);
+        assert_eq!(destinations("").await.status, 200);
+    }
+
+    #[tokio::test]
+    async fn a_destination_hides_its_url_unless_it_is_to_be_included() {
+        let url = |answer: &Answer| answer.body["data"][0]["webhook_endpoint"]["url"].clone();
+        assert!(url(&destinations("").await).is_null());
+        let included = destinations("?include%5B0%5D=webhook_endpoint.url").await;
+        assert_eq!(url(&included), "https://pan-api.acme.workers.dev/webhook/stripe");
+    }
+
+    #[tokio::test]
+    async fn an_endpoint_does_not_tell_its_secret() {
+        let endpoint = Desk::of(&[]).get("/v1/webhook_endpoints").await.body["data"][0].clone();
+        assert!(endpoint["secret"].is_null() && endpoint["url"].is_string());
+    }
+
+    #[tokio::test]
+    async fn an_undelivered_event_is_found() {
+        let desk = Desk::of(&["deliveries-failing"]);
+        let undelivered = desk.get("/v1/events?delivery_success=false").await;
+        assert_eq!(undelivered.body["data"][0]["type"], "customer.subscription.updated");
+        assert_eq!((undelivered.ids().len(), desk.get("/v1/events?delivery_success=true").await.ids().len()), (1, 3));
+    }
+
+    #[tokio::test]
+    async fn events_are_found_by_type_by_several_and_by_pattern() {
+        let desk = Desk::of(&[]);
+        assert_eq!(desk.get("/v1/events?type=checkout.session.completed").await.ids().len(), 1);
+        let query = "types%5B%5D=checkout.session.completed&types%5B%5D=customer.subscription.deleted";
+        assert_eq!(desk.get(&format!("/v1/events?{query}")).await.ids().len(), 2);
+        assert_eq!(desk.get("/v1/events?type=customer.subscription.*").await.ids().len(), 3);
+        assert_eq!(desk.get(&format!("/v1/events?type=x&{query}")).await.status, 400);
+    }
+
+    #[tokio::test]
+    async fn events_are_found_by_age() {
+        let since = jiff::Timestamp::now().as_second() - 3 * 24 * 3600;
+        let recent = Desk::of(&[]).get(&format!("/v1/events?created%5Bgte%5D={since}")).await;
+        assert_eq!(recent.body["data"][0]["type"], "customer.subscription.updated");
+        assert_eq!(recent.ids().len(), 1);
+    }
+
+    #[tokio::test]
+    async fn an_event_carries_what_it_is_about() {
+        let desk = Desk::of(&[]);
+        let completed = desk.get("/v1/events?type=checkout.session.completed").await;
+        let session = &completed.body["data"][0]["data"]["object"];
+        assert_eq!(
+            (&session["object"], &session["subscription"]),
+            (&"checkout.session".into(), &"sub_1Rlivecme7LaunchGrace001".into())
+        );
+        assert!(session["line_items"].is_null());
+    }
 }

@@ -11,11 +11,17 @@ use super::state::{CrossOrigin, Defect, State};
 const PREVIEWS: &str = ".vercel.app";
 
 /// The answer of whatever is in the way of the webhook, if anything is.
+///
+/// What stands before a webhook without knowing it stands before every other path that it does not know.
 pub(super) fn intercept(state: &State, request: &Request) -> Option<Response> {
-    if request.method() != Method::POST || request.uri().path() != "/webhook/stripe" {
+    let path = request.uri().path();
+    let webhook = request.method() == Method::POST && path == "/webhook/stripe";
+    if request.method() == Method::OPTIONS || path == "/health" || path.starts_with("/api/") {
         return None;
     }
-    state.defects.keys().filter(|defect| state.has(**defect)).find_map(|defect| instead(*defect))
+    let handler = |defect: &Defect| matches!(defect, Defect::WrongMethod | Defect::Breaks);
+    let defects = state.defects.keys().filter(|defect| state.has(**defect));
+    defects.filter(|defect| webhook || !handler(defect)).find_map(|defect| instead(*defect))
 }
 
 /// What answers in the handler's place with that defect.

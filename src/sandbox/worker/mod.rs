@@ -22,7 +22,7 @@ use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 
 pub use outside::Outside;
-pub use state::{CrossOrigin, Defect, Entitlement, Limit, State, Tier, Unlimited};
+pub use state::State;
 
 /// The variables without which no route of it works.
 const REQUIRED: [&str; 3] = ["CLERK_PUBLISHABLE_KEY", "CLERK_SECRET_KEY", "STRIPE_SECRET_KEY"];

@@ -152,6 +152,8 @@ pub enum Defect {
     SwallowsBadSignatures,
     /// The body is parsed and written anew before its signature is verified.
     ReSerialises,
+    /// Of several signatures only the first is looked at.
+    ReadsFirstSignature,
     /// The library's synchronous function is called, which Workers cannot run.
     SynchronousCrypto,
     /// The webhook's address moved, and answers with a redirect.

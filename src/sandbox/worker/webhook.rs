@@ -70,6 +70,13 @@ fn admit(worker: &Worker, header: &str, body: &[u8]) -> Result<(), Refusal> {
     }
     let secrets: Vec<&str> =
         [Some(current), defects.previous_webhook_secret.as_deref()].into_iter().flatten().collect();
+    let first;
+    let header = if defects.has(Defect::ReadsFirstSignature) {
+        first = with_first_signature(header);
+        &first
+    } else {
+        header
+    };
     let now = get_current_timestamp();
     let tolerance = (!defects.has(Defect::AcceptsStale)).then_some(TOLERANCE);
     let verified = if defects.has(Defect::SynchronousCrypto) {
@@ -94,6 +101,16 @@ fn admit(worker: &Worker, header: &str, body: &[u8]) -> Result<(), Refusal> {
             Err(Refusal::new(status, format!("Webhook Error: {reason}")))
         }
     }
+}
+
+/// A header without all signatures but the first.
+fn with_first_signature(header: &str) -> String {
+    let mut signatures = 0;
+    let parts = header.split(',').filter(|part| {
+        signatures += usize::from(part.starts_with("v1="));
+        !part.starts_with("v1=") || signatures == 1
+    });
+    parts.collect::<Vec<_>>().join(",")
 }
 
 async fn linger(worker: &Worker) {

@@ -16,7 +16,7 @@ use url::Url;
 use super::stripe::Seen;
 use super::transport::{Answer, Credential, Failure, Party};
 use super::{NoAnswer, World, key_of_mode, sound};
-use crate::config::{Secret, frontend_api_of};
+use crate::config::{Config, Secret, mode_of};
 
 pub use instance::{Environment, Instance};
 pub(super) use sign_in::SignInCell;
@@ -77,7 +77,11 @@ impl ClerkRefusal {
     /// That it could not be looked, and why.
     fn unknown(&self) -> NoAnswer {
         let Self { status, code, message, answer } = self;
-        NoAnswer::Unknown(format!("{} answered {status} to {} ({code}): {message}", answer.party.name(), answer.request))
+        NoAnswer::Unknown(format!(
+            "{} answered {status} to {} ({code}): {message}",
+            answer.party.name(),
+            answer.request
+        ))
     }
 }
 
@@ -133,14 +137,13 @@ impl<'w> Clerk<'w> {
     /// Blocked where the publishable key is another check's finding.
     pub fn frontend_api(self) -> Result<Url, NoAnswer> {
         let Config { clerk, project, .. } = &self.world.config;
-        if let Some(url) = &clerk.frontend_api {
-            return Ok(url.clone());
+        if clerk.frontend_api.is_none() {
+            let key = sound(&clerk.publishable_key)?;
+            if mode_of(key).is_some_and(|mode| mode != project.mode) {
+                return Err(NoAnswer::blocked("config/modes"));
+            }
         }
-        let key = sound(&clerk.publishable_key)?;
-        if crate::config::mode_of(key).is_some_and(|mode| mode != project.mode) {
-            return Err(NoAnswer::blocked("config/modes"));
-        }
-        frontend_api_of(key).ok_or_else(|| NoAnswer::unknown("Clerk's publishable key does not name a frontend API"))
+        clerk.frontend_api().ok_or_else(|| NoAnswer::unknown("Clerk's publishable key does not name a frontend API"))
     }
 
     /// Asks the frontend API. It is on the customer's own domain, so trouble on the way is told from an answer.
@@ -162,10 +165,11 @@ impl<'w> Clerk<'w> {
     }
 }
 
-use crate::config::Config;
-
 fn version() -> HeaderMap {
-    HeaderMap::from_iter([(reqwest::header::HeaderName::from_static("clerk-api-version"), HeaderValue::from_static(VERSION))])
+    HeaderMap::from_iter([(
+        reqwest::header::HeaderName::from_static("clerk-api-version"),
+        HeaderValue::from_static(VERSION),
+    )])
 }
 
 /// `base` with a path below it.

@@ -38,10 +38,7 @@ enum Means {
     /// The client's token, as a mobile app does.
     Native(Secret),
     /// The client's cookie and the frontend's origin, as the browser does: such tokens carry `azp`.
-    Browser {
-        cookie: Secret,
-        origin: String,
-    },
+    Browser { cookie: Secret, origin: String },
 }
 
 #[derive(Deserialize)]
@@ -98,13 +95,19 @@ impl Clerk<'_> {
 
     async fn sign_in(self) -> Result<Session, NoAnswer> {
         let user = sound(&self.world.config.clerk.canary_user)?;
-        if self.instance().await?.value.is_development() {
+        // All at once: the sign-in is the longest chain of a run.
+        let (instance, environment, one) = futures::join!(self.instance(), self.environment(), self.one_instance());
+        if instance?.value.is_development() {
             let body = Body::Json(json!({ "user_id": user }));
             let answer = self.step(Step::Session, user, "/v1/sessions", body).await?;
             let Created { id } = answer.json()?;
             return Ok(Session { id, means: Means::Backend, first: None, ended: std::sync::Arc::default() });
         }
-        let native = self.environment().await?.value.native_api();
+        // The ticket of one instance is worth nothing at another.
+        if !one?.value.0 {
+            return Err(NoAnswer::blocked("clerk/instance"));
+        }
+        let native = environment?.value.native_api();
         let origin = self.world.config.frontend.as_ref().map(|frontend| frontend.url.origin().ascii_serialization());
         if origin.is_none() && !native {
             return Err(NoAnswer::unknown(
@@ -144,12 +147,16 @@ impl Clerk<'_> {
 
     async fn mint(self, session: &Session) -> Result<Token, NoAnswer> {
         let template = self.world.config.clerk.jwt_template.as_ref().map_or_else(String::new, |name| {
-            format!("/{}", url::form_urlencoded::byte_serialize(name.as_bytes()).collect::<String>().replace('+', "%20"))
+            format!(
+                "/{}",
+                url::form_urlencoded::byte_serialize(name.as_bytes()).collect::<String>().replace('+', "%20")
+            )
         });
         let id = &session.id;
         let answer = match &session.means {
             Means::Backend => {
-                self.step(Step::Token, id, &format!("/v1/sessions/{id}/tokens{template}"), Body::Json(json!({}))).await?
+                self.step(Step::Token, id, &format!("/v1/sessions/{id}/tokens{template}"), Body::Json(json!({})))
+                    .await?
             }
             means => {
                 let (query, headers) = match means {

@@ -84,7 +84,9 @@ impl Clerk<'_> {
     /// Blocked by `clerk/jwt-template` where the template is its finding.
     pub async fn sound_template(self) -> Result<(), NoAnswer> {
         match self.judged_template().await? {
-            Some(judged) if !judged.value.iter().all(TemplateSlip::is_warning) => Err(NoAnswer::blocked("clerk/jwt-template")),
+            Some(judged) if !judged.value.iter().all(TemplateSlip::is_warning) => {
+                Err(NoAnswer::blocked("clerk/jwt-template"))
+            }
             _ => Ok(()),
         }
     }
@@ -113,7 +115,9 @@ fn slips(template: &Template, config: &Config) -> Vec<TemplateSlip> {
 fn claim_slip(claims: &Map<String, Value>, config: &Config) -> Option<TemplateSlip> {
     let wanted = format!("user.public_metadata.{}", config.clerk.metadata_key);
     let Some(claim) = claims.get(&config.clerk.plan_claim) else {
-        let carrier = claims.iter().find(|(_, value)| value.as_str().is_some_and(|text| sources(text).contains(&wanted.as_str())));
+        let carrier = claims
+            .iter()
+            .find(|(_, value)| value.as_str().is_some_and(|text| sources(text).contains(&wanted.as_str())));
         return Some(carrier.map_or(TemplateSlip::ClaimMissing, |(key, _)| TemplateSlip::ClaimKey(key.clone())));
     };
     let shown = claim.as_str().map_or_else(|| claim.to_string(), str::to_owned);
@@ -134,7 +138,8 @@ fn claim_slip(claims: &Map<String, Value>, config: &Config) -> Option<TemplateSl
     if !(shown.starts_with("{{") && shown.ends_with("}}") && shown.matches("{{").count() == 1) {
         return Some(TemplateSlip::Interpolated(shown));
     }
-    let fallback = shown.trim_matches(['{', '}']).split("||").skip(1).map(|part| part.trim().trim_matches(['\'', '"']).to_owned());
+    let fallback =
+        shown.trim_matches(['{', '}']).split("||").skip(1).map(|part| part.trim().trim_matches(['\'', '"']).to_owned());
     let is_paid = |value: &String| config.tiers.iter().any(|tier| tier.metadata == *value && !tier.prices.is_empty());
     fallback.into_iter().find(is_paid).map(TemplateSlip::PaidDefault)
 }
@@ -142,5 +147,9 @@ fn claim_slip(claims: &Map<String, Value>, config: &Config) -> Option<TemplateSl
 /// What the `{{…}}` of a claim read, in their order; quoted fallbacks are none.
 fn sources(claim: &str) -> Vec<&str> {
     let codes = claim.split("{{").skip(1).filter_map(|rest| rest.split_once("}}").map(|(code, _)| code));
-    codes.flat_map(|code| code.split("||")).map(str::trim).filter(|part| !part.starts_with(['\'', '"']) && !part.is_empty()).collect()
+    codes
+        .flat_map(|code| code.split("||"))
+        .map(str::trim)
+        .filter(|part| !part.starts_with(['\'', '"']) && !part.is_empty())
+        .collect()
 }

@@ -5,7 +5,7 @@ use jsonwebtoken::{Algorithm, DecodingKey, Validation, decode, decode_header};
 use serde_json::{Map, Value};
 
 use super::{Clerk, NoAnswer, Seen};
-use crate::config::Secret;
+use crate::config::{Secret, frontend_api_of};
 
 /// A token: whoever holds it is the canary for a minute, so it is a secret.
 #[derive(Debug, Clone)]
@@ -48,33 +48,56 @@ impl Clerk<'_> {
         self.ask("/v1/jwks").await
     }
 
+    /// The names of the published keys, and whether the secret key is of the same instance: a key's name is its instance's
+    /// ID, and during a rotation another key may stand beside it (facts.md, B1). Asked by `clerk/instance`.
+    ///
+    /// # Errors
+    /// Where nobody can tell.
+    pub async fn one_instance(self) -> Result<Seen<(bool, Vec<String>)>, NoAnswer> {
+        let (published, own, instance) = futures::join!(self.published_keys(), self.instance_keys(), self.instance());
+        let Seen { value: published, answer } = published?;
+        let (published, own, instance) = (names(&published), names(&own?.value), instance?.value.id);
+        let is_one = published.iter().any(|name| *name == instance || own.contains(name));
+        Ok(Seen { value: (is_one, published), answer })
+    }
+
     /// Verifies a token against the published keys.
     ///
     /// # Errors
     /// Where nobody can tell.
     pub async fn verify(self, token: &Token) -> Result<Result<Claims, TokenSlip>, NoAnswer> {
         let keys = self.published_keys().await?.value;
-        let issuer = self.frontend_api()?.origin().ascii_serialization();
-        Ok(token.0.lend(|token| verified(token, &keys, &issuer)))
+        let clerk = &self.world.config.clerk;
+        // An instance calls itself by the host of its publishable key, and behind a proxy by the proxy's address.
+        let named = clerk.publishable_key.value.as_deref().and_then(frontend_api_of);
+        let origins = named.iter().chain(&clerk.frontend_api).map(|url| url.origin().ascii_serialization());
+        let proxy = clerk.frontend_api.iter().map(|url| url.as_str().trim_end_matches('/').to_owned());
+        let issuers: Vec<String> = origins.chain(proxy).collect();
+        Ok(token.0.lend(|token| verified(token, &keys, &issuers)))
     }
 }
 
-fn verified(token: &str, keys: &JwkSet, issuer: &str) -> Result<Claims, TokenSlip> {
+fn names(keys: &JwkSet) -> Vec<String> {
+    keys.keys.iter().filter_map(|key| key.common.key_id.clone()).collect()
+}
+
+fn verified(token: &str, keys: &JwkSet, issuers: &[String]) -> Result<Claims, TokenSlip> {
     use jsonwebtoken::errors::ErrorKind;
     let signature = |error: &dyn std::fmt::Display| TokenSlip::Signature(error.to_string());
     let header = decode_header(token).map_err(|error| signature(&error))?;
     let named = header.kid.unwrap_or_default();
-    let key = keys.find(&named).ok_or_else(|| TokenSlip::Signature(format!("no published key is called \"{named}\"")))?;
+    let key =
+        keys.find(&named).ok_or_else(|| TokenSlip::Signature(format!("no published key is called \"{named}\"")))?;
     let key = DecodingKey::from_jwk(key).map_err(|error| signature(&error))?;
     let mut validation = Validation::new(Algorithm::RS256);
     validation.validate_nbf = true;
     validation.validate_aud = false;
-    validation.set_issuer(&[issuer]);
+    validation.set_issuer(issuers);
     validation.set_required_spec_claims(&["exp", "iss", "nbf"]);
     match decode::<Claims>(token, &key, &validation) {
         Ok(decoded) => Ok(decoded.claims),
         Err(error) => Err(match error.kind() {
-            ErrorKind::InvalidIssuer => TokenSlip::Issuer(format!("the issuer is not {issuer}")),
+            ErrorKind::InvalidIssuer => TokenSlip::Issuer(format!("the issuer is not {}", issuers.join(" or "))),
             ErrorKind::ExpiredSignature => TokenSlip::Time("it has expired".to_owned()),
             ErrorKind::ImmatureSignature => TokenSlip::Time("it is not valid yet".to_owned()),
             ErrorKind::MissingRequiredClaim(claim) => TokenSlip::Time(format!("it has no claim \"{claim}\"")),

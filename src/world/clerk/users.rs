@@ -21,6 +21,9 @@ pub struct User {
     /// What users can write themselves.
     #[serde(default)]
     pub unsafe_metadata: Option<Map<String, Value>>,
+    /// When it was last written, in milliseconds.
+    #[serde(default)]
+    pub updated_at: i64,
 }
 
 /// A user whose plan is not as it should be.
@@ -63,6 +66,13 @@ const SHOWN: usize = 20;
 /// Pages under way at once: what bounds the memory.
 const AT_ONCE: usize = 4;
 
+/// So many users can be asked for by their IDs at once (facts.md, B1).
+const IDS_AT_ONCE: usize = 100;
+
+fn page(offset: usize) -> String {
+    format!("/v1/users?limit={PAGE}&offset={offset}&order_by=-created_at")
+}
+
 impl Clerk<'_> {
     /// The user kept for checks.
     ///
@@ -77,15 +87,15 @@ impl Clerk<'_> {
         }
     }
 
-    /// Looks at the newest users' plans, page by page, and keeps none of the pages.
+    /// Looks at the newest users' plans, page by page, and keeps none of the pages but the first.
     ///
     /// # Errors
     /// Where nobody can tell.
     pub async fn survey_plans(self) -> Result<Survey, NoAnswer> {
-        let (first, count) = futures::join!(self.page(0), self.ask::<Count>("/v1/users/count"));
+        let (first, count) = futures::join!(self.newest_users(), self.ask::<Count>("/v1/users/count"));
         let total = count?.value.total_count;
         let mut survey = Survey { total, ..Survey::default() };
-        self.look_at(&first?, &mut survey);
+        self.look_at(&first?.value, &mut survey);
         let offsets = (PAGE..total.min(NEWEST)).step_by(PAGE);
         let mut pages = stream::iter(offsets).map(|offset| self.page(offset)).buffered(AT_ONCE);
         while let Some(users) = pages.try_next().await? {
@@ -94,9 +104,35 @@ impl Clerk<'_> {
         Ok(survey)
     }
 
+    /// The newest users: the one page of the list that several checks read, and that is remembered.
+    ///
+    /// # Errors
+    /// Where nobody can tell.
+    pub async fn newest_users(self) -> Result<Seen<Vec<User>>, NoAnswer> {
+        self.ask(&page(0)).await
+    }
+
+    /// The users with these IDs, as far as there are such users.
+    ///
+    /// # Errors
+    /// Where nobody can tell.
+    pub async fn users_by_id(self, mut ids: Vec<String>) -> Result<Vec<User>, NoAnswer> {
+        // To Clerk, a sign before an ID means that user or everybody else; what is no ID is no user either.
+        ids.retain(|id| id.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_'));
+        let asked = ids.chunks(IDS_AT_ONCE).map(|ids| {
+            let query: Vec<String> = ids.iter().map(|id| format!("user_id={id}")).collect();
+            async move { self.ask::<Vec<User>>(&format!("/v1/users?limit={IDS_AT_ONCE}&{}", query.join("&"))).await }
+        });
+        let mut users = Vec::new();
+        for page in futures::future::join_all(asked).await {
+            users.extend(page?.value);
+        }
+        Ok(users)
+    }
+
     async fn page(self, offset: usize) -> Result<Vec<User>, NoAnswer> {
         let key = self.key()?;
-        let url = self.url(&format!("/v1/users?limit={PAGE}&offset={offset}&order_by=-created_at"))?;
+        let url = self.url(&page(offset))?;
         let credential = Some(self.credential(key));
         let asked = self.world.reads().get_unremembered(Party::Clerk, url, version(), credential).await;
         match judged(asked.map_err(|failure| NoAnswer::Unknown(failure.to_string()))?)? {

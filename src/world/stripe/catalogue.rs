@@ -2,16 +2,16 @@
 
 use std::collections::BTreeMap;
 
-use stripe_client_core::{RequestBuilder, StripeRequest};
 use serde::Deserialize;
+use stripe_client_core::{RequestBuilder, StripeRequest};
 use stripe_product::price::{ListPrice, RetrievePrice};
-use stripe_product::product::ListProduct;
+use stripe_product::product::{ListProduct, RetrieveProduct};
 use stripe_shared::PriceType;
 
 use super::super::sound;
 use super::{Found, Listed, NoAnswer, Seen, Stripe, segment};
-use crate::config::Mode;
-use crate::world::subjects::Offer;
+use crate::config::{Mode, Money};
+use crate::world::subjects::{Offer, term};
 
 /// A price (facts.md, A2).
 #[derive(Debug, Clone, Deserialize)]
@@ -79,6 +79,16 @@ pub struct Product {
     pub metadata: BTreeMap<String, String>,
 }
 
+impl PriceOf {
+    /// `prod_…`.
+    #[must_use]
+    pub fn id(&self) -> &str {
+        match self {
+            Self::Product(Product { id, .. }) | Self::Deleted { id, .. } | Self::Id(id) => id,
+        }
+    }
+}
+
 impl Price {
     /// The whole product, where it still exists.
     #[must_use]
@@ -86,6 +96,19 @@ impl Price {
         match &self.product {
             PriceOf::Product(product) => Some(product),
             PriceOf::Deleted { .. } | PriceOf::Id(_) => None,
+        }
+    }
+
+    /// What is charged and how often, for a sentence: `29.00 USD a month`.
+    #[must_use]
+    pub fn terms(&self) -> String {
+        let amount = match self.unit_amount {
+            Some(minor) => Money { minor, currency: self.currency.clone() }.to_string(),
+            None => format!("an amount in {}", self.currency),
+        };
+        match &self.recurring {
+            Some(recurring) => format!("{amount} a {}", term(&recurring.interval, recurring.interval_count)),
+            None => format!("{amount} once"),
         }
     }
 
@@ -109,6 +132,14 @@ pub(super) fn retrieve_price(id: &str) -> RequestBuilder {
     RetrievePrice::new(segment(id)).expand(["product".to_owned()]).build()
 }
 
+pub(super) fn products_page(cursor: Option<String>) -> RequestBuilder {
+    let request = ListProduct::new().active(true).limit(PAGE);
+    match cursor {
+        Some(cursor) => request.starting_after(cursor).build(),
+        None => request.build(),
+    }
+}
+
 impl Stripe<'_> {
     /// The price under the ID that `offer` names, wherever it is; asked by `stripe/price-mode`.
     ///
@@ -130,6 +161,16 @@ impl Stripe<'_> {
         }
     }
 
+    /// The price of `offer`, at which its tier can be sold as the configuration says.
+    ///
+    /// # Errors
+    /// Blocked by `stripe/price-mode` or `stripe/price-terms` where it cannot.
+    pub async fn sound_price(self, offer: &Offer<'_>) -> Result<Seen<Price>, NoAnswer> {
+        let price = self.price(offer).await?;
+        let is_on_sale = price.value.active && price.value.product().is_some_and(|product| product.active);
+        if is_on_sale && price.value.suits(offer) { Ok(price) } else { Err(NoAnswer::blocked("stripe/price-terms")) }
+    }
+
     /// Every active recurring price, each with its whole product.
     ///
     /// # Errors
@@ -146,18 +187,19 @@ impl Stripe<'_> {
         self.list(page, |price: &Price| &price.id).await
     }
 
+    /// One product, on sale or not.
+    ///
+    /// # Errors
+    /// Where nobody can tell.
+    pub async fn product(self, id: &str) -> Result<Found<Product>, NoAnswer> {
+        self.ask(&RetrieveProduct::new(segment(id)).build()).await
+    }
+
     /// Every active product.
     ///
     /// # Errors
     /// Where nobody can tell.
     pub async fn products(self) -> Result<Listed<Product>, NoAnswer> {
-        let page = |cursor: Option<String>| {
-            let request = ListProduct::new().active(true).limit(PAGE);
-            match cursor {
-                Some(cursor) => request.starting_after(cursor).build(),
-                None => request.build(),
-            }
-        };
-        self.list(page, |product: &Product| &product.id).await
+        self.list(products_page, |product: &Product| &product.id).await
     }
 }

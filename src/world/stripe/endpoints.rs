@@ -1,8 +1,8 @@
 //! Where Stripe delivers events: classic webhook endpoints and event destinations, seen as one.
 
-use stripe_client_core::{RequestBuilder, StripeMethod, StripeRequest};
 use jiff::Timestamp;
 use serde::Deserialize;
+use stripe_client_core::{RequestBuilder, StripeMethod, StripeRequest};
 use stripe_misc::webhook_endpoint::ListWebhookEndpoint;
 use url::Url;
 

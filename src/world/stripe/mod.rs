@@ -2,27 +2,37 @@
 //! hold what a check looks at and nothing else.
 
 mod account;
+mod assortment;
 mod catalogue;
 mod endpoints;
+mod events;
+mod parity;
 mod portal;
 mod refusal;
+mod subscriptions;
+mod version;
 
 use std::sync::Arc;
 
-use stripe_client_core::{RequestBuilder, StripeMethod};
 use reqwest::header::{HeaderMap, HeaderValue};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
+use stripe_client_core::{RequestBuilder, StripeMethod};
 
 use super::transport::{Answer, Credential, Party};
 use super::{NoAnswer, World, key_of_mode};
 use crate::config::{Mode, Secret, Variable};
 
-pub use account::{Account, Acceptance};
+pub use account::{Acceptance, Account};
+pub use assortment::{Assortment, Rival};
 pub use catalogue::{Price, PriceOf, Product, Recurring};
 pub use endpoints::{Endpoint, EndpointKind};
-pub use portal::{PortalConfiguration, PortalFeatures};
+pub use events::{DeliveryLog, Event};
+pub use parity::{Difference, Twin};
+pub use portal::{PlanChange, PortalConfiguration, PortalFeatures, Switchable};
 pub use refusal::Refusal;
+pub use subscriptions::{Newest, Subscription};
+pub use version::{ShapeGap, shape_gap};
 
 /// Stripe, asked with the key of one mode.
 #[derive(Debug, Clone, Copy)]
@@ -84,11 +94,20 @@ impl World {
     }
 }
 
-impl<'w> Stripe<'w> {
+impl Stripe<'_> {
     /// Whether Stripe answers at all, whatever it answers.
     pub(super) async fn reachable(self) -> bool {
         let Ok(key) = key_of_mode(self.key, self.mode) else { return false };
         self.send(key, &account::balance()).await.is_ok()
+    }
+
+    /// Whether this is the test mode that a live one is compared with.
+    pub(super) fn is_twin(self) -> bool {
+        self.mode != self.world.config.project.mode
+    }
+
+    fn party(self) -> Party {
+        if self.is_twin() { Party::StripeTest } else { Party::Stripe }
     }
 
     /// A page of the dashboard, in the mode of the key.
@@ -98,6 +117,13 @@ impl<'w> Stripe<'w> {
             Mode::Live => format!("https://dashboard.stripe.com/{path}"),
             Mode::Test => format!("https://dashboard.stripe.com/test/{path}"),
         }
+    }
+
+    /// A command of Stripe's own command line, which works in test mode unless it is told otherwise.
+    #[must_use]
+    pub fn command(self, words: &str) -> String {
+        let live = if self.mode == Mode::Live { " --live" } else { "" };
+        format!("stripe {words}{live}")
     }
 
     async fn send(self, key: &Secret, request: &RequestBuilder) -> Result<Arc<Answer>, NoAnswer> {
@@ -111,7 +137,7 @@ impl<'w> Stripe<'w> {
         let mut headers = HeaderMap::new();
         let pinned = stripe_shared::version::VERSION.as_str();
         headers.insert("stripe-version", HeaderValue::from_str(pinned).unwrap_or(HeaderValue::from_static("")));
-        let asked = self.world.reads().get(Party::Stripe, url, headers, Some(Credential::new(key, base))).await;
+        let asked = self.world.reads().get(self.party(), url, headers, Some(Credential::new(key, base))).await;
         asked.map_err(|failure| NoAnswer::Unknown(failure.to_string()))
     }
 
@@ -133,6 +159,11 @@ impl<'w> Stripe<'w> {
         right_account?;
         match asked? {
             Ok(answer) => Ok(Found::Here(Seen { value: answer.json()?, answer })),
+            // That of the test-mode twin is nobody's finding: without it there is just nothing to compare with.
+            Err(refusal) if refusal.status == 401 && self.is_twin() => {
+                let name = &self.key.name;
+                Err(NoAnswer::Unknown(format!("Stripe does not accept the key in {name}: {}", refusal.message)))
+            }
             Err(refusal) if refusal.status == 401 => Err(NoAnswer::blocked("stripe/secret-key")),
             Err(refusal) if refusal.is_missing() => Ok(Found::Missing(refusal)),
             Err(refusal) => Err(refusal.unknown()),
@@ -160,7 +191,10 @@ impl<'w> Stripe<'w> {
                 return Ok(Listed { items, answer: Arc::clone(first) });
             }
             if is_empty {
-                return Err(NoAnswer::unknown(format!("Stripe said that {} has more, and gave nothing", first.request)));
+                return Err(NoAnswer::unknown(format!(
+                    "Stripe said that {} has more, and gave nothing",
+                    first.request
+                )));
             }
         }
         Err(NoAnswer::unknown(format!("a list of Stripe's has more than {MOST_PAGES} pages")))

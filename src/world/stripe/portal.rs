@@ -1,13 +1,15 @@
 //! The customer portal's configurations.
 
-use stripe_client_core::{RequestBuilder, StripeRequest};
 use serde::Deserialize;
 use stripe_billing::billing_portal_configuration::{
     ListBillingPortalConfiguration, RetrieveBillingPortalConfiguration,
 };
+use stripe_client_core::{RequestBuilder, StripeRequest};
 
 use super::super::sound;
-use super::{Found, Listed, NoAnswer, Seen, Stripe, segment};
+use super::super::subjects::offers;
+use super::assortment::claim;
+use super::{Found, Listed, NoAnswer, Price, Seen, Stripe, segment};
 
 /// A portal configuration (facts.md, A2).
 #[derive(Debug, Clone, Deserialize)]
@@ -32,7 +34,7 @@ pub struct PortalFeatures {
     /// Cancel.
     pub subscription_cancel: Switch,
     /// Change the plan.
-    pub subscription_update: Switch,
+    pub subscription_update: PlanChange,
 }
 
 /// Whether a feature is on.
@@ -42,8 +44,43 @@ pub struct Switch {
     pub enabled: bool,
 }
 
+/// Where a configuration names the products that customers may switch between.
+const PRODUCTS: &str = "features.subscription_update.products";
+
+/// What customers may change of a subscription.
+#[derive(Debug, Clone, Deserialize)]
+pub struct PlanChange {
+    /// Whether it is on.
+    pub enabled: bool,
+    /// `price`, `quantity`, `promotion_code`.
+    #[serde(default)]
+    pub default_allowed_updates: Vec<String>,
+    /// The products that they may switch between, where Stripe names them.
+    #[serde(default)]
+    pub products: Option<Vec<Switchable>>,
+}
+
+/// A product that customers may switch to.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Switchable {
+    /// `prod_…`.
+    pub product: String,
+    /// The prices of it that are offered.
+    pub prices: Vec<String>,
+}
+
+impl PlanChange {
+    /// Whether customers can switch to another price.
+    #[must_use]
+    pub fn allows_switch(&self) -> bool {
+        self.enabled && self.default_allowed_updates.iter().any(|update| update == "price")
+    }
+}
+
 fn default_page(cursor: Option<String>) -> RequestBuilder {
     let request = ListBillingPortalConfiguration::new().is_default(true).limit(100);
+    // Stripe leaves the products out unless they are asked for.
+    let request = request.expand([format!("data.{PRODUCTS}")]);
     match cursor {
         Some(cursor) => request.starting_after(cursor).build(),
         None => request.build(),
@@ -53,7 +90,7 @@ fn default_page(cursor: Option<String>) -> RequestBuilder {
 /// The first request for the portal, with the ID that was named or without.
 pub(super) fn first_request(named: Option<&str>) -> RequestBuilder {
     match named {
-        Some(id) => RetrieveBillingPortalConfiguration::new(segment(id)).build(),
+        Some(id) => RetrieveBillingPortalConfiguration::new(segment(id)).expand([PRODUCTS.to_owned()]).build(),
         None => default_page(None),
     }
 }
@@ -91,5 +128,25 @@ impl Stripe<'_> {
             items.into_iter().next().map(|value| Seen { value, answer })
         };
         found.filter(|portal| portal.value.active).ok_or_else(|| NoAnswer::blocked("portal/configuration"))
+    }
+
+    /// The prices that customers can switch to in the portal and that are no tier's: whoever does loses the tier.
+    ///
+    /// # Errors
+    /// Where nobody can tell.
+    pub async fn switches_without_tier(self, change: &PlanChange) -> Result<Vec<Price>, NoAnswer> {
+        let offered: Vec<&String> = change.products.iter().flatten().flat_map(|product| &product.prices).collect();
+        if offered.is_empty() {
+            return Ok(Vec::new());
+        }
+        let config = &self.world.config;
+        let is_configured = |price: &Price| offers(self.world).iter().any(|offer| offer.id() == price.id);
+        let has_tier = |price: &Price| {
+            let claim = claim(price, price.product(), config);
+            claim.is_some_and(|claim| config.tiers.iter().any(|tier| tier.metadata == claim))
+        };
+        let mut prices = self.recurring_prices().await?.items;
+        prices.retain(|price| offered.contains(&&price.id) && !is_configured(price) && !has_tier(price));
+        Ok(prices)
     }
 }

@@ -39,7 +39,7 @@ struct Body {
 impl Refusal {
     /// Reads the error from an answer that is none of success.
     pub(super) fn read(answer: &Answer) -> Result<Self, NoAnswer> {
-        debug_assert_eq!(answer.party, Party::Stripe);
+        debug_assert!(matches!(answer.party, Party::Stripe | Party::StripeTest));
         let body = serde_json::from_slice::<Envelope>(&answer.body).map(|envelope| envelope.error);
         let Ok(Body { code, message, param }) = body else {
             let (status, request) = (answer.status, &answer.request);
@@ -76,7 +76,8 @@ impl Refusal {
     #[must_use]
     pub fn other_mode(&self) -> Option<Mode> {
         let modes = [("test", Mode::Test), ("live", Mode::Live)];
-        let found = modes.iter().find(|(word, _)| self.message.contains(&format!("similar object exists in {word} mode")));
+        let found =
+            modes.iter().find(|(word, _)| self.message.contains(&format!("similar object exists in {word} mode")));
         found.map(|(_, mode)| *mode)
     }
 
@@ -91,7 +92,9 @@ impl Refusal {
     pub(super) fn unknown(&self) -> NoAnswer {
         let Self { status, message, request, .. } = self;
         NoAnswer::Unknown(match self.permission() {
-            Some(permission) => format!("the restricted Stripe key lacks the permission {permission}, which {request} needs"),
+            Some(permission) => {
+                format!("the restricted Stripe key lacks the permission {permission}, which {request} needs")
+            }
             None => format!("Stripe answered {status} to {request}: {message}"),
         })
     }

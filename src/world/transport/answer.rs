@@ -51,7 +51,8 @@ impl Answer {
         }
         let headers = response.headers().clone();
         // Stripe's, then what Clerk's and Cloudflare's support ask for (facts.md, A3 and B1).
-        let request_id = ["request-id", "x-clerk-trace-id", "cf-ray"].into_iter().find_map(|name| text_of(&headers, name));
+        let request_id =
+            ["request-id", "x-clerk-trace-id", "cf-ray"].into_iter().find_map(|name| text_of(&headers, name));
         Ok(Self {
             party: ask.party,
             request: ask.line(),

@@ -29,7 +29,10 @@ impl Clients {
             trusted = trusted.tls_certs_only(certificates);
         }
         let trusting = builder(options).tls_danger_accept_invalid_certs(true);
-        Ok(Self { trusted: trusted.build().map_err(Error::Client)?, trusting: trusting.build().map_err(Error::Client)? })
+        Ok(Self {
+            trusted: trusted.build().map_err(Error::Client)?,
+            trusting: trusting.build().map_err(Error::Client)?,
+        })
     }
 }
 

@@ -12,6 +12,7 @@ use crate::config::Mode;
 #[derive(Debug)]
 pub(super) struct Limits {
     stripe: DefaultDirectRateLimiter,
+    stripe_test: DefaultDirectRateLimiter,
     clerk: DefaultDirectRateLimiter,
     clerk_domain: DefaultDirectRateLimiter,
     cloudflare: DefaultDirectRateLimiter,
@@ -36,10 +37,11 @@ impl Limits {
         };
         Self {
             stripe,
+            stripe_test: limiter(12, 10),
             clerk,
             clerk_domain: limiter(5, 10),
             cloudflare: limiter(2, 20),
-            worker: limiter(10, 20),
+            worker: limiter(20, 40),
             frontend: limiter(20, 40),
             elsewhere: limiter(5, 10),
             under_way: Semaphore::new(concurrency.max(1)),
@@ -50,6 +52,7 @@ impl Limits {
     pub async fn admit(&self, party: Party) -> Option<SemaphorePermit<'_>> {
         let limiter = match party {
             Party::Stripe => &self.stripe,
+            Party::StripeTest => &self.stripe_test,
             Party::Clerk => &self.clerk,
             Party::ClerkDomain => &self.clerk_domain,
             Party::Cloudflare => &self.cloudflare,

@@ -63,9 +63,9 @@ impl Default for Options {
     fn default() -> Self {
         Self {
             timeout: Duration::from_secs(10),
-            deadline: Some(Duration::from_secs(120)),
+            deadline: Some(Duration::from_mins(2)),
             retries: 2,
-            concurrency: 16,
+            concurrency: 32,
             resolve: Vec::new(),
             certificates: None,
             names: None,
@@ -93,6 +93,8 @@ pub struct Resolve {
 pub enum Party {
     /// Stripe's API.
     Stripe,
+    /// Stripe's API, asked about the test mode that a live one is compared with: it has limits of its own.
+    StripeTest,
     /// Clerk's backend API.
     Clerk,
     /// Clerk's frontend API on the customer's own domain: it is judged.
@@ -113,6 +115,7 @@ impl Party {
     pub const fn word(self) -> &'static str {
         match self {
             Self::Stripe => "stripe",
+            Self::StripeTest => "stripe-test",
             Self::Clerk => "clerk",
             Self::ClerkDomain => "clerk-domain",
             Self::Cloudflare => "cloudflare",
@@ -126,7 +129,7 @@ impl Party {
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
-            Self::Stripe => "Stripe",
+            Self::Stripe | Self::StripeTest => "Stripe",
             Self::Clerk => "Clerk",
             Self::ClerkDomain => "Clerk's frontend API",
             Self::Cloudflare => "Cloudflare",
@@ -221,6 +224,7 @@ pub(super) struct Transport {
     ends: Option<Instant>,
     retries: u32,
     backoff: Duration,
+    offline: bool,
 }
 
 /// Longer than this nobody waits for a provider to calm down.
@@ -244,6 +248,7 @@ impl Transport {
             ends: options.deadline.map(|deadline| Instant::now() + deadline),
             retries: options.retries,
             backoff: options.backoff,
+            offline: options.offline,
         })
     }
 
@@ -257,25 +262,33 @@ impl Transport {
     pub async fn ask_once(&self, key: &str, ask: Ask) -> Asked {
         let credential = ask.credential.as_ref().map_or(0, |credential| credential.secret.fingerprint());
         let cell = self.memo.cell((credential, format!("{key} {} {}", ask.method, ask.url)));
-        let asked = cell.get_or_init(|| self.send(ask)).await.clone();
+        let asked = cell.get_or_init(|| Box::pin(self.send(ask))).await.clone();
         note_attempts(&asked);
         asked
     }
 
     /// Asks, whatever was asked before.
     pub async fn ask(&self, ask: Ask) -> Asked {
-        let asked = self.send(ask).await;
+        let asked = Box::pin(self.send(ask)).await;
         note_attempts(&asked);
         asked
     }
 
     /// The certificate that `host` shows, in DER, whether it can be trusted or not. Sends nothing of worth.
     pub async fn certificate(&self, url: &Url) -> Option<Vec<u8>> {
+        if self.offline {
+            return None;
+        }
         let request = self.clients.trusting.head(url.clone()).timeout(self.timeout).send();
         answer::certificate_of(&request.await.ok()?)
     }
 
     async fn send(&self, ask: Ask) -> Asked {
+        if self.offline {
+            // Not in the log, which is of requests that were made.
+            let failure = Failure { party: ask.party, request: ask.line(), trouble: Trouble::Offline, attempts: 0 };
+            return Err(Arc::new(failure));
+        }
         let attempts = AtomicU32::new(0);
         let attempt = || async {
             attempts.fetch_add(1, Ordering::Relaxed);
@@ -325,10 +338,9 @@ impl Transport {
     async fn attempt(&self, ask: &Ask) -> Attempted {
         let result = self.exchange(ask).await;
         let (again, wait) = match (&result, ask.again) {
-            (_, Again::Never) => (false, None),
-            (Err(trouble), _) => (trouble.is_passing(), None),
-            (Ok(_), Again::Connection) => (false, None),
+            (Err(trouble), Again::Always | Again::Connection) => (trouble.is_passing(), None),
             (Ok(answer), Again::Always) => (answer.is_passing(), answer.retry_after()),
+            _ => (false, None),
         };
         Attempted { result, again, wait }
     }

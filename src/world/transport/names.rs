@@ -25,7 +25,9 @@ impl Names {
     pub fn new(options: &Options) -> Self {
         match &options.names {
             Some(names) => Self::Closed(names.clone()),
-            None => Self::Open(options.resolve.iter().map(|entry| (entry.host.to_lowercase(), entry.address)).collect()),
+            None => {
+                Self::Open(options.resolve.iter().map(|entry| (entry.host.to_lowercase(), entry.address)).collect())
+            }
         }
     }
 }

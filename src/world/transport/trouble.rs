@@ -84,7 +84,9 @@ impl Trouble {
         }
         if let Some(tls) = causes().find_map(|cause| cause.downcast_ref::<rustls::Error>()) {
             return match tls {
-                rustls::Error::InvalidCertificate(certificate) => Self::Certificate(CertificateTrouble::of(certificate)),
+                rustls::Error::InvalidCertificate(certificate) => {
+                    Self::Certificate(CertificateTrouble::of(certificate))
+                }
                 other => Self::Handshake(other.to_string()),
             };
         }

@@ -41,6 +41,19 @@ pub enum Reception {
     UnexpectedAnswer,
 }
 
+/// What becomes of the exact bytes of an event, and of several signatures.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Exactness {
+    /// The bytes are verified as they came, against every signature.
+    Exact,
+    /// Of several signatures just one is looked at.
+    OneSignature,
+    /// What is verified is not what came: it is refused as a forged event is.
+    ReSerialised,
+    /// It is refused for another reason.
+    Refused,
+}
+
 /// A signed event's reception, and the answer where there was one.
 pub type Received = (Reception, Result<Arc<Answer>, Arc<Failure>>);
 
@@ -82,6 +95,39 @@ impl Webhook<'_> {
         if reception.proves_secret() { Ok(()) } else { Err(NoAnswer::blocked("webhook/accepts-signed")) }
     }
 
+    /// Whether an answer says of one signed event what was said of the first: that it is received, or that nobody handles
+    /// its type.
+    ///
+    /// # Errors
+    /// Where nobody can tell what was said of the first.
+    pub async fn is_taken(self, answer: &Answer) -> Result<bool, NoAnswer> {
+        Ok(match self.reception().await? {
+            (Reception::Received { .. }, _) => self.is_reception(answer),
+            (Reception::TypeRefused, Ok(first)) => alike(answer, &first),
+            _ => false,
+        })
+    }
+
+    /// What becomes of the exact bytes of an event, and of several signatures; asked by `webhook/raw-body`.
+    ///
+    /// # Errors
+    /// Blocked by `webhook/accepts-signed` where not even a compact event is taken.
+    pub async fn exactness(self) -> Result<(Exactness, Arc<Answer>), NoAnswer> {
+        self.proved_secret().await?;
+        let silent = |failure: Arc<Failure>| NoAnswer::Unknown(failure.to_string());
+        let answer = self.deliver(Delivery::Reformatted).await?.map_err(silent)?;
+        if self.is_taken(&answer).await? {
+            return Ok((Exactness::Exact, answer));
+        }
+        let alone = self.deliver(Delivery::ReformattedAlone).await?.map_err(silent)?;
+        if self.is_taken(&alone).await? {
+            return Ok((Exactness::OneSignature, answer));
+        }
+        let forged = self.deliver(Delivery::WrongSignature).await?.ok();
+        let like_forged = forged.is_some_and(|forged| alike(&alone, &forged));
+        Ok((if like_forged { Exactness::ReSerialised } else { Exactness::Refused }, alone))
+    }
+
     async fn success(self, answer: &Answer) -> Result<Reception, NoAnswer> {
         if self.answers_everything(answer).await? {
             return Ok(Reception::NotTheHandler);
@@ -112,37 +158,36 @@ impl Webhook<'_> {
             return Ok(Reception::SyncCrypto);
         }
         if text.contains("Timestamp outside the tolerance zone") {
-            return Err(self.clocks_differ(answer));
+            return Err(clocks_differ(answer));
         }
-        let (wrong, unsigned) = futures::join!(self.deliver(Delivery::WrongSignature), self.deliver(Delivery::Unsigned));
+        let (wrong, unsigned) =
+            futures::join!(self.deliver(Delivery::WrongSignature), self.deliver(Delivery::Unsigned));
         let (wrong, unsigned) = (wrong?.ok(), unsigned?.ok());
         let breaks = |other: &Option<Arc<Answer>>| other.as_ref().is_some_and(|other| other.status >= 500);
         if answer.status >= 500 {
             // Without a signature it refuses, with any signature it breaks: it has nothing to compare it with.
             let only_with_signature = breaks(&wrong) && !breaks(&unsigned);
-            return Ok(if only_with_signature || names_missing_secret(&text) { Reception::SecretMissing } else { Reception::ServerError });
+            return Ok(if only_with_signature || names_missing_secret(&text) {
+                Reception::SecretMissing
+            } else {
+                Reception::ServerError
+            });
         }
-        let like_forged = wrong.is_some_and(|wrong| wrong.status == answer.status && words(&wrong) == words(answer));
+        let like_forged = wrong.is_some_and(|wrong| alike(&wrong, answer));
         Ok(if like_forged { mismatch(answer) } else { Reception::TypeRefused })
     }
 
     /// What Cloudflare can name exactly is its own check's finding.
-    async fn yields_to_secrets(self) -> Result<(), NoAnswer> {
+    ///
+    /// # Errors
+    /// Blocked by `worker/secrets` where it is.
+    pub(in crate::world) async fn yields_to_secrets(self) -> Result<(), NoAnswer> {
         let Some(cloudflare) = self.world.cloudflare() else { return Ok(()) };
         match cloudflare.missing_names().await {
             Ok(Some(missing)) if missing.value.is_empty() => Ok(()),
             Ok(_) => Err(NoAnswer::blocked("worker/secrets")),
             Err(_) => Ok(()),
         }
-    }
-
-    fn clocks_differ(self, answer: &Answer) -> NoAnswer {
-        let here = jiff::Timestamp::now();
-        let apart = answer.date().map(|there| (here.as_second() - there.as_second()).abs());
-        NoAnswer::Unknown(format!(
-            "the Worker says that an event signed a moment ago is too old: this machine's clock and the Worker's are {} s apart",
-            apart.map_or_else(|| "some".to_owned(), |seconds| seconds.to_string())
-        ))
     }
 
     /// Whether an answer holds what `webhook.expect` says, whatever its content type: Workers of this stack send JSON as
@@ -157,6 +202,15 @@ impl Webhook<'_> {
     }
 }
 
+fn clocks_differ(answer: &Answer) -> NoAnswer {
+    let here = jiff::Timestamp::now();
+    let apart = answer.date().map(|there| (here.as_second() - there.as_second()).abs());
+    NoAnswer::Unknown(format!(
+        "the Worker says that an event signed a moment ago is too old: this machine's clock and the Worker's are {} s apart",
+        apart.map_or_else(|| "some".to_owned(), |seconds| seconds.to_string())
+    ))
+}
+
 fn mismatch(answer: &Answer) -> Reception {
     Reception::SecretMismatch { white_space: answer.text().contains("contains whitespace") }
 }
@@ -167,8 +221,14 @@ fn names_missing_secret(text: &str) -> bool {
     names && ["missing", "not configured", "not set", "undefined", "required"].iter().any(|word| text.contains(word))
 }
 
+/// Whether two answers say the same.
+pub(in crate::world) fn alike(one: &Answer, other: &Answer) -> bool {
+    one.status == other.status && words(one) == words(other)
+}
+
 /// The words of an answer without what differs from one event to the next.
 fn words(answer: &Answer) -> String {
     let changing = Regex::new(r"evt_\w+|\b[0-9a-f]{8,}\b|\d+");
-    changing.map_or_else(|_| answer.text().into_owned(), |changing| changing.replace_all(&answer.text(), "#").into_owned())
+    changing
+        .map_or_else(|_| answer.text().into_owned(), |changing| changing.replace_all(&answer.text(), "#").into_owned())
 }

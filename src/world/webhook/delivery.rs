@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::super::sound;
 use super::super::transport::{Answer, Failure};
-use super::{NoAnswer, Webhook};
+use super::{NoAnswer, Webhook, World};
 use crate::config::{Mode, Secret};
 
 /// One way to deliver the probe event.
@@ -26,6 +26,15 @@ pub enum Delivery {
     Tampered,
     /// Without the header, to a path that does not exist.
     Nowhere,
+    /// As Stripe does while a signing secret is rolled: in JSON that nobody would write again in just this way, and with
+    /// the right signature between two others.
+    Reformatted,
+    /// The same JSON with the right signature alone.
+    ReformattedAlone,
+    /// As Stripe does, to be sent again.
+    First,
+    /// The event of [`Delivery::First`] again, signed anew, as Stripe does where an answer got lost.
+    Second,
 }
 
 /// What came of a delivery: an answer, or trouble on the way.
@@ -35,7 +44,16 @@ pub type Delivered = Result<Arc<Answer>, Arc<Failure>>;
 pub const PROBE_TYPE: &str = "preflight.probe";
 
 impl Delivery {
+    /// The way in a word: each is taken once in a run.
     const fn word(self) -> &'static str {
+        match self {
+            Self::Second => "second",
+            other => other.event(),
+        }
+    }
+
+    /// The part of the event's ID that tells it from those of the other ways.
+    const fn event(self) -> &'static str {
         match self {
             Self::Signed => "signed",
             Self::Unsigned => "unsigned",
@@ -44,6 +62,9 @@ impl Delivery {
             Self::Stale => "stale",
             Self::Tampered => "tampered",
             Self::Nowhere => "nowhere",
+            Self::Reformatted => "reformatted",
+            Self::ReformattedAlone => "alone",
+            Self::First | Self::Second => "twice",
         }
     }
 
@@ -58,6 +79,12 @@ impl Delivery {
             Self::Stale => "an event that was correctly signed an hour ago",
             Self::Tampered => "an event whose body was changed after it was signed",
             Self::Nowhere => "an event sent to a path that does not exist",
+            Self::Reformatted => {
+                "a correctly signed event in unusual JSON, with three signatures of which one is right"
+            }
+            Self::ReformattedAlone => "a correctly signed event in unusual JSON",
+            Self::First => "a correctly signed event",
+            Self::Second => "the same event again",
         }
     }
 }
@@ -74,22 +101,25 @@ impl Webhook<'_> {
         let header = match delivery {
             Delivery::Unsigned | Delivery::Nowhere => None,
             // A secret of our own making: the real one is not needed to be wrong.
-            Delivery::WrongSignature => Some(("v1", now, forger().sign(now, &body))),
+            Delivery::WrongSignature => Some(format!("t={now},v1={}", forger().sign(now, &body))),
             delivery => {
                 let secret = sound(&config.stripe.webhook_secret)?;
+                let signed = |at: i64, scheme: &str, body: &[u8]| format!("t={at},{scheme}={}", secret.sign(at, body));
                 Some(match delivery {
-                    Delivery::OldScheme => ("v0", now, secret.sign(now, &body)),
-                    Delivery::Stale => ("v1", now - 3600, secret.sign(now - 3600, &body)),
+                    Delivery::OldScheme => signed(now, "v0", &body),
+                    Delivery::Stale => signed(now - 3600, "v1", &body),
                     // To the letter the header of the event that was accepted.
-                    Delivery::Tampered => ("v1", signed_at, secret.sign(signed_at, &self.event(Delivery::Signed))),
-                    _ => ("v1", signed_at, secret.sign(signed_at, &body)),
+                    Delivery::Tampered => signed(signed_at, "v1", &self.event(Delivery::Signed)),
+                    Delivery::Reformatted => {
+                        let (before, after) = (forger().sign(now, &body), forger().sign(now - 1, &body));
+                        format!("t={now},v1={before},v1={},v1={after}", secret.sign(now, &body))
+                    }
+                    Delivery::Signed => signed(signed_at, "v1", &body),
+                    _ => signed(now, "v1", &body),
                 })
             }
         };
-        let headers: Vec<_> = header
-            .map(|(scheme, at, signature)| ("stripe-signature", format!("t={at},{scheme}={signature}")))
-            .into_iter()
-            .collect();
+        let headers: Vec<_> = header.map(|header| ("stripe-signature", header)).into_iter().collect();
         let mut url = config.webhook.url.clone();
         if delivery == Delivery::Nowhere {
             url.set_path(&format!("{}-{}", url.path().trim_end_matches('/'), self.world.nonce));
@@ -104,7 +134,7 @@ impl Webhook<'_> {
         let World { config, nonce, now, .. } = self.world;
         let version = config.webhook.api_version.as_deref().unwrap_or(stripe_shared::version::VERSION.as_str());
         let event = json!({
-            "id": format!("evt_preflight{}{nonce}", delivery.word()),
+            "id": format!("evt_preflight{}{nonce}", delivery.event()),
             "object": "event",
             "api_version": version,
             "created": now.as_second(),
@@ -114,12 +144,39 @@ impl Webhook<'_> {
             "request": { "id": null, "idempotency_key": null },
             "type": PROBE_TYPE,
         });
-        event.to_string().into_bytes()
+        match delivery {
+            Delivery::Reformatted | Delivery::ReformattedAlone => reformatted(&event).into_bytes(),
+            _ => event.to_string().into_bytes(),
+        }
     }
 }
 
-use super::World;
+/// The event as valid JSON that no serialiser writes: white space, another order of keys, escapes that are not needed,
+/// letters beyond ASCII that are not escaped, and numbers in other notations.
+fn reformatted(event: &Value) -> String {
+    let Value::Object(event) = event else { return event.to_string() };
+    let mut lines: Vec<String> = event.iter().rev().map(|(key, value)| format!("\t\"{key}\" :  {value}")).collect();
+    let words = r#"caf\u00e9 naïve 漢字 😀 \/ \u0041 \ud83d\ude80"#;
+    lines.push(format!("  \"preflight\": {{ \"words\" : \"{words}\", \"numbers\": [ 1.0, 1e2, -0 ] }}"));
+    format!("{{\r\n{}\n }}\n", lines.join(" ,\n"))
+}
 
 fn forger() -> Secret {
     Secret::new("whsec_preflightSignsThisWithNoSecret")
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::reformatted;
+
+    #[test]
+    fn what_is_written_otherwise_says_the_same() {
+        let event = json!({ "id": "evt_1", "data": { "object": { "id": "x" } }, "livemode": true });
+        let read: Value = serde_json::from_str(&reformatted(&event)).unwrap();
+        assert_eq!((&read["id"], &read["data"], &read["livemode"]), (&event["id"], &event["data"], &event["livemode"]));
+        assert_eq!(read["preflight"]["words"], "café naïve 漢字 😀 / A 🚀");
+        assert_ne!(read.to_string(), reformatted(&event));
+    }
 }

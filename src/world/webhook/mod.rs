@@ -3,14 +3,17 @@
 mod acceptance;
 mod delivery;
 mod reach;
+mod record;
 mod registration;
 
 use super::{NoAnswer, World};
 
-pub use acceptance::{Received, Reception};
+pub(super) use acceptance::alike;
+pub use acceptance::{Exactness, Received, Reception};
 pub use delivery::{Delivered, Delivery};
 pub use reach::{Obstacle, Reach, Validity};
-pub(super) use reach::{is_challenge, is_page, is_sign_in};
+pub(super) use reach::{is_challenge, is_page, is_sign_in, obstacle};
+pub use record::Record;
 pub use registration::Registration;
 
 /// The webhook route.

@@ -15,6 +15,8 @@ pub struct Reach {
     pub evidence: Evidence,
     /// The certificate, where there is one: for which days it is good.
     pub certificate: Option<Validity>,
+    /// Whether what stands there is in this machine's way alone: Stripe's own deliveries get through.
+    pub is_for_us_alone: bool,
 }
 
 /// For how long a certificate is good.
@@ -86,7 +88,9 @@ impl Webhook<'_> {
                     _ => answer.excerpt(),
                 };
                 let certificate = answer.certificate.as_deref().and_then(|der| validity(der, self.world.now));
-                Ok(Reach { obstacle, evidence: answer.evidence("answer", seen), certificate })
+                let is_for_us_alone = obstacle == Some(Obstacle::BotChallenge) && self.stripe_gets_through().await;
+                let evidence = answer.evidence("answer", seen);
+                Ok(Reach { obstacle, evidence, certificate, is_for_us_alone })
             }
         }
     }
@@ -96,10 +100,22 @@ impl Webhook<'_> {
     /// # Errors
     /// Blocked by `webhook/reachable` where something stands in the way.
     pub(super) async fn reached(self) -> Result<(), NoAnswer> {
-        match self.reach().await?.obstacle {
+        let reach = self.reach().await?;
+        match reach.obstacle {
             None | Some(Obstacle::Hangs) => Ok(()),
+            Some(_) if reach.is_for_us_alone => Err(NoAnswer::unknown(
+                "a bot challenge answers this machine in the handler's place; Stripe's own deliveries get through",
+            )),
             Some(_) => Err(NoAnswer::blocked("webhook/reachable")),
         }
+    }
+
+    /// Whether Stripe delivered what happened in the last days: a challenge may be aimed at us alone.
+    async fn stripe_gets_through(self) -> bool {
+        let record = Box::pin(self.record()).await;
+        record.is_ok_and(|record| {
+            record.gets_through() && record.delivered.is_some_and(|event| event.is_within(7, self.world.now))
+        })
     }
 
     async fn no_answer(self, failure: &Failure) -> Result<Reach, NoAnswer> {
@@ -117,7 +133,9 @@ impl Webhook<'_> {
             }
         };
         if !self.world.is_online().await {
-            return Err(NoAnswer::Unknown(format!("{failure}; and no provider could be reached from this machine either")));
+            return Err(NoAnswer::Unknown(format!(
+                "{failure}; and no provider could be reached from this machine either"
+            )));
         }
         let shown = match &obstacle {
             Obstacle::Certificate(_) => self.world.reads().certificate(url).await,
@@ -131,7 +149,7 @@ impl Webhook<'_> {
             field: "connection".to_owned(),
             seen: format!("{}{words}", failure.trouble),
         };
-        Ok(Reach { obstacle: Some(obstacle), evidence, certificate: None })
+        Ok(Reach { obstacle: Some(obstacle), evidence, certificate: None, is_for_us_alone: false })
     }
 
     /// Whether an answer is the handler's to an event that it received.
@@ -140,8 +158,10 @@ impl Webhook<'_> {
     }
 }
 
-fn obstacle(answer: &Answer) -> Option<Obstacle> {
-    let clerk = ["x-clerk-auth-reason", "x-clerk-auth-status"].into_iter().find_map(|name| Some((name, answer.header(name)?)));
+/// What an answer shows to stand in the way.
+pub(in crate::world) fn obstacle(answer: &Answer) -> Option<Obstacle> {
+    let clerk =
+        ["x-clerk-auth-reason", "x-clerk-auth-status"].into_iter().find_map(|name| Some((name, answer.header(name)?)));
     if let (Some((name, value)), 300..=399 | 401 | 403 | 404) = (clerk, answer.status) {
         return Some(Obstacle::LoginWall(format!("{name}: {value}")));
     }
@@ -151,7 +171,11 @@ fn obstacle(answer: &Answer) -> Option<Obstacle> {
     match answer.status {
         300..=399 => {
             let location = answer.header("location").unwrap_or("nowhere").to_owned();
-            Some(if is_sign_in(&location) { Obstacle::LoginWall(format!("Location: {location}")) } else { Obstacle::Redirect(location) })
+            Some(if is_sign_in(&location) {
+                Obstacle::LoginWall(format!("Location: {location}"))
+            } else {
+                Obstacle::Redirect(location)
+            })
         }
         401 if answer.header("www-authenticate").is_some_and(|asked| asked.starts_with("Basic")) => {
             Some(Obstacle::LoginWall("WWW-Authenticate: Basic".to_owned()))
@@ -163,7 +187,11 @@ fn obstacle(answer: &Answer) -> Option<Obstacle> {
 }
 
 /// A catch-all that refuses everybody: it answers here as it answers where nothing is, with and without a signature.
-fn same_as_nowhere(answer: &Answer, nowhere: &Result<Delivered, NoAnswer>, signed: Option<&Answer>) -> Option<Obstacle> {
+fn same_as_nowhere(
+    answer: &Answer,
+    nowhere: &Result<Delivered, NoAnswer>,
+    signed: Option<&Answer>,
+) -> Option<Obstacle> {
     let Ok(Ok(nowhere)) = nowhere else { return None };
     let alike = |other: &Answer| other.status == answer.status && other.body == answer.body;
     let refuses = matches!(answer.status, 401 | 403) && !answer.text().to_lowercase().contains("signature");
@@ -194,7 +222,8 @@ pub(in crate::world) fn is_sign_in(location: &str) -> bool {
 /// Whether an answer is a page for people.
 pub(in crate::world) fn is_page(answer: &Answer) -> bool {
     let kind = answer.header("content-type").unwrap_or_default();
-    kind.starts_with("text/html") || answer.text().trim_start().get(..9).is_some_and(|start| start.eq_ignore_ascii_case("<!doctype"))
+    kind.starts_with("text/html")
+        || answer.text().trim_start().get(..9).is_some_and(|start| start.eq_ignore_ascii_case("<!doctype"))
 }
 
 fn validity(der: &[u8], now: jiff::Timestamp) -> Option<Validity> {
@@ -208,9 +237,14 @@ fn validity(der: &[u8], now: jiff::Timestamp) -> Option<Validity> {
 fn describe(der: &[u8]) -> Option<String> {
     let (_, certificate) = x509_parser::parse_x509_certificate(der).ok()?;
     let names = certificate.subject_alternative_name().ok().flatten();
-    let names: Vec<String> = names.iter().flat_map(|names| &names.value.general_names).map(ToString::to_string).collect();
+    let names: Vec<String> =
+        names.iter().flat_map(|names| &names.value.general_names).map(ToString::to_string).collect();
     let names = if names.is_empty() { certificate.subject().to_string() } else { names.join(", ") };
-    Some(format!("it names {names}, is signed by {} and ends on {}", certificate.issuer(), certificate.validity().not_after))
+    Some(format!(
+        "it names {names}, is signed by {} and ends on {}",
+        certificate.issuer(),
+        certificate.validity().not_after
+    ))
 }
 
 impl Reception {

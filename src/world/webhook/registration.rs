@@ -72,17 +72,16 @@ impl Webhook<'_> {
             return if endpoint.enabled { Registration::Thin(endpoint) } else { Registration::Disabled(endpoint) };
         }
         let wanted = &self.world.config.webhook.url;
-        let near: &[(fn(&Url, &Url) -> bool, fn(Endpoint) -> Registration)] = &[
-            (differs_in_slash, Registration::TrailingSlash),
-            (differs_in_scheme, Registration::NotHttps),
-            (differs_in_path, Registration::Path),
-            (differs_in_host, Registration::Host),
-        ];
         let find = |differs: fn(&Url, &Url) -> bool| {
-            endpoints.iter().find(|endpoint| endpoint.url.as_ref().is_some_and(|url| differs(url, wanted)))
+            let near = |endpoint: &&Endpoint| endpoint.url.as_ref().is_some_and(|url| differs(url, wanted));
+            endpoints.iter().find(near).cloned()
         };
-        let nearest = near.iter().find_map(|(differs, registration)| Some(registration(find(*differs)?.clone())));
-        nearest.unwrap_or(Registration::NotFound)
+        find(differs_in_slash)
+            .map(Registration::TrailingSlash)
+            .or_else(|| find(differs_in_scheme).map(Registration::NotHttps))
+            .or_else(|| find(differs_in_path).map(Registration::Path))
+            .or_else(|| find(differs_in_host).map(Registration::Host))
+            .unwrap_or(Registration::NotFound)
     }
 
     /// Whether an endpoint is at the webhook URL, or at the same path of another host of this Worker.

@@ -4,7 +4,7 @@ use axum::body::Body;
 use axum::http::{Request, StatusCode};
 use serde_json::{Value, json};
 
-use super::super::Environment;
+use super::super::state::Environment;
 use super::{CANARY, KEY, acme, changed, code, send};
 
 #[tokio::test]

@@ -4,7 +4,7 @@ use axum::http::StatusCode;
 use jsonwebtoken::{Algorithm, decode_header};
 use serde_json::{Value, json};
 
-use super::super::KeyName;
+use super::super::state::KeyName;
 use super::{APP, CANARY, acme, changed, code};
 
 #[tokio::test]

@@ -3,7 +3,7 @@
 use axum::http::StatusCode;
 use serde_json::json;
 
-use super::super::{CrossOrigin, Defect};
+use super::super::state::{CrossOrigin, Defect, Limit};
 use super::{ADA, APP, CANARY, ELSEWHERE_KEY, acme, changed, with};
 
 #[tokio::test]
@@ -66,7 +66,7 @@ async fn only_the_authorised_parties_tokens_are_taken() {
 
 #[tokio::test]
 async fn a_call_is_one_use_until_the_limit_is_reached() {
-    let acme = changed(|state, _| state.tiers.get_mut("pro").unwrap().limit = super::super::Limit::Of(1));
+    let acme = changed(|state, _| state.tiers.get_mut("pro").unwrap().limit = Limit::Of(1));
     assert_eq!(acme.ask_as(CANARY, "POST", "/api/data", APP, "").await.status, StatusCode::OK);
     assert_eq!(acme.ask_as(CANARY, "POST", "/api/data", APP, "").await.status, StatusCode::FORBIDDEN);
 }

@@ -8,8 +8,8 @@ use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use jsonwebtoken::{EncodingKey, Header, encode, get_current_timestamp};
 use serde_json::{Value, json};
 
-use super::super::Defect;
 use super::super::signature::sign;
+use super::super::state::Defect;
 use super::{Acme, Answer, CANARY, CLERK_KEY, SECRET, acme, event, send, with};
 
 fn probe() -> String {
@@ -107,6 +107,14 @@ async fn something_else_can_answer_in_the_handlers_place() {
         let answer = acme.deliver(&probe()).await;
         assert_eq!((answer.status.as_u16(), answer.header(name)), (status, value), "{defect:?}");
         assert_eq!(acme.ask("GET", "/health", &[], "").await.status, StatusCode::OK, "{defect:?}");
+    }
+}
+
+#[tokio::test]
+async fn whatever_does_not_know_the_webhook_answers_for_every_unknown_path() {
+    let elsewhere = [(Defect::Challenge, 403), (Defect::ServesWebSite, 200), (Defect::Breaks, 401)];
+    for (defect, status) in elsewhere {
+        assert_eq!(with(defect).ask("POST", "/nowhere", &[], "").await.status.as_u16(), status, "{defect:?}");
     }
 }
 

@@ -3,6 +3,7 @@
 mod api;
 mod defects;
 mod webhook;
+mod whole;
 
 use axum::Router;
 use axum::body::{Body, Bytes, to_bytes};
@@ -13,6 +14,7 @@ use jsonwebtoken::get_current_timestamp;
 use tower::ServiceExt;
 
 use super::signature::sign;
+use super::state::Defect;
 use super::*;
 use crate::sandbox::clerk::{self, Clerk};
 use crate::sandbox::effects::Effects;

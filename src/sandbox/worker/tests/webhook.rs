@@ -5,7 +5,7 @@ use jsonwebtoken::get_current_timestamp;
 use serde_json::json;
 
 use super::super::signature::sign;
-use super::super::{Entitlement, State};
+use super::super::state::{Entitlement, State};
 use super::{CANARY, ELSEWHERE_KEY, SECRET, acme, changed, event};
 
 fn probe() -> String {

@@ -1,5 +1,7 @@
 //! Cloudflare: what is on the deployed script.
 
+mod bindings;
+
 use std::sync::Arc;
 
 use reqwest::header::HeaderMap;
@@ -10,6 +12,8 @@ use super::stripe::Seen;
 use super::transport::{Answer, Credential, Party};
 use super::{NoAnswer, World, sound};
 use crate::config;
+
+pub use bindings::{BindingSlip, JudgedBindings};
 
 /// Cloudflare's API for the configured account.
 #[derive(Debug, Clone, Copy)]
@@ -36,6 +40,35 @@ pub struct Binding {
     pub name: String,
     /// The value of a `plain_text`, which everybody with access to the account can read.
     pub text: Option<String>,
+    /// The namespace of a `kv_namespace`.
+    pub namespace_id: Option<String>,
+}
+
+/// Which versions of a script there are, and which of them serve.
+#[derive(Debug, Clone)]
+pub struct Rollout {
+    /// The newest version.
+    pub newest: Version,
+    /// The versions that serve, each with its share of the traffic in percent; none where nothing was ever deployed.
+    pub serving: Vec<(String, f64)>,
+}
+
+/// A version of a script.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Version {
+    /// A UUID.
+    pub id: String,
+    /// Counted from 1.
+    pub number: u64,
+    /// How it came about.
+    pub metadata: VersionMetadata,
+}
+
+/// How a version came about.
+#[derive(Debug, Clone, Deserialize)]
+pub struct VersionMetadata {
+    /// When it was uploaded, as Cloudflare writes it.
+    pub created_on: String,
 }
 
 impl Binding {
@@ -66,6 +99,27 @@ impl Settings {
     }
 }
 
+#[derive(Deserialize)]
+struct Versions {
+    items: Vec<Version>,
+}
+
+#[derive(Deserialize)]
+struct Deployments {
+    deployments: Vec<DeploymentBody>,
+}
+
+#[derive(Deserialize)]
+struct DeploymentBody {
+    versions: Vec<Share>,
+}
+
+#[derive(Deserialize)]
+struct Share {
+    version_id: String,
+    percentage: f64,
+}
+
 #[derive(Debug, Deserialize)]
 struct Domain {
     hostname: String,
@@ -91,6 +145,9 @@ struct ApiError {
     message: String,
 }
 
+/// The permission that all these questions need.
+const SCRIPTS_READ: &str = "Workers Scripts Read";
+
 /// "Worker not found" (facts.md, C1).
 const NO_SUCH_SCRIPT: i64 = 10007;
 
@@ -110,7 +167,12 @@ impl World {
             None => Vec::new(),
         };
         hosts.extend(self.config.webhook.hosts.iter().cloned());
-        hosts.extend([&self.config.webhook.url, &self.config.worker.url].into_iter().filter_map(Url::host_str).map(str::to_owned));
+        hosts.extend(
+            [&self.config.webhook.url, &self.config.worker.url]
+                .into_iter()
+                .filter_map(Url::host_str)
+                .map(str::to_owned),
+        );
         hosts
     }
 }
@@ -121,7 +183,7 @@ impl Cloudflare<'_> {
     /// # Errors
     /// Where nobody can tell.
     pub async fn settings(self, script: &str) -> Result<Option<Seen<Settings>>, NoAnswer> {
-        self.get(&format!("/workers/scripts/{}/settings", segment(script)), "Workers Scripts Read").await
+        self.get(&format!("/workers/scripts/{}/settings", segment(script)), SCRIPTS_READ).await
     }
 
     /// The names that the deployed script needs and does not have; `None` where there is no such script.
@@ -136,14 +198,44 @@ impl Cloudflare<'_> {
         }))
     }
 
+    /// The settings of the script that serves.
+    ///
+    /// # Errors
+    /// Blocked by `worker/secrets` where there is no such script.
+    pub async fn deployed_settings(self) -> Result<Seen<Settings>, NoAnswer> {
+        let settings = self.settings(&self.config.deployed_script()).await?;
+        settings.ok_or_else(|| NoAnswer::blocked("worker/secrets"))
+    }
+
+    /// Which versions of the script that serves there are, and which of them serve.
+    ///
+    /// # Errors
+    /// Blocked by `worker/secrets` where there is no such script.
+    pub async fn rollout(self) -> Result<Seen<Rollout>, NoAnswer> {
+        let script = segment(&self.config.deployed_script());
+        let path = |what: &str| format!("/workers/scripts/{script}/{what}");
+        let (versions, deployments) = (path("versions?deployable=true"), path("deployments"));
+        let (versions, deployments) = futures::join!(
+            self.get::<Versions>(&versions, SCRIPTS_READ),
+            self.get::<Deployments>(&deployments, SCRIPTS_READ)
+        );
+        let none = || NoAnswer::blocked("worker/secrets");
+        let (versions, deployments) = (versions?.ok_or_else(none)?, deployments?.ok_or_else(none)?);
+        let newest = versions.value.items.into_iter().max_by_key(|version| version.number);
+        let newest = newest.ok_or_else(|| NoAnswer::unknown("Cloudflare lists no version of the deployed script"))?;
+        // The newest deployment comes first, and is the one that serves (facts.md, C1).
+        let serving = deployments.value.deployments.into_iter().next().map_or_else(Vec::new, |active| active.versions);
+        let serving = serving.into_iter().map(|share| (share.version_id, share.percentage)).collect();
+        Ok(Seen { value: Rollout { newest, serving }, answer: deployments.answer })
+    }
+
     /// The host names that lead to the deployed script: its custom domains and its name below `workers.dev`. What cannot be
     /// read is left out.
     async fn hosts(self) -> Vec<String> {
-        const PERMISSION: &str = "Workers Scripts Read";
         let script = self.config.deployed_script();
         let (domains, subdomain) = futures::join!(
-            self.get::<Vec<Domain>>("/workers/domains", PERMISSION),
-            self.get::<Subdomain>("/workers/subdomain", PERMISSION)
+            self.get::<Vec<Domain>>("/workers/domains", SCRIPTS_READ),
+            self.get::<Subdomain>("/workers/subdomain", SCRIPTS_READ)
         );
         let domains = domains.ok().flatten().map(|seen| seen.value).unwrap_or_default();
         let mut hosts: Vec<String> =
@@ -152,7 +244,11 @@ impl Cloudflare<'_> {
         hosts
     }
 
-    async fn get<T: for<'de> Deserialize<'de>>(self, path: &str, permission: &str) -> Result<Option<Seen<T>>, NoAnswer> {
+    async fn get<T: for<'de> Deserialize<'de>>(
+        self,
+        path: &str,
+        permission: &str,
+    ) -> Result<Option<Seen<T>>, NoAnswer> {
         let token = sound(&self.config.api_token)?;
         let account = sound(&self.config.account_id)?;
         let base = &self.config.api_base;
@@ -174,7 +270,9 @@ fn refused(answer: &Arc<Answer>, errors: &[ApiError], permission: &str) -> NoAns
     let said: Vec<String> = errors.iter().map(|error| format!("{} ({})", error.message, error.code)).collect();
     let said = if said.is_empty() { "no reason".to_owned() } else { said.join("; ") };
     let hint = match answer.status {
-        400 | 401 | 403 => format!(". Is the token right, and does it have the permission \"{permission}\" for this account?"),
+        400 | 401 | 403 => {
+            format!(". Is the token right, and does it have the permission \"{permission}\" for this account?")
+        }
         _ => String::new(),
     };
     NoAnswer::Unknown(format!("Cloudflare answered {} to {}: {said}{hint}", answer.status, answer.request))

@@ -1,0 +1,3 @@
+//! Who pays, and who has what.
+
+pub mod sample;

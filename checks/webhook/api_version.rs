@@ -1,0 +1,126 @@
+//! `webhook/api-version`.
+
+use crate::check::prelude::*;
+use crate::world::{Answer, Endpoint, ShapeGap, shape_gap};
+
+check! {
+    /// Events have the shape that the Worker's SDK expects.
+    ///
+    /// ## Why it matters
+    /// Stripe writes an event in the version of the endpoint that it is delivered to, whatever version the Worker's SDK has.
+    /// Across a release that moved something, the Worker reads a field that is not there: the end of a paid period becomes
+    /// `undefined`, and with it whatever depends on it.
+    ///
+    /// ## How it is verified
+    /// The endpoint's version is compared with `webhook.api_version`. Within one release Stripe only adds, so that another
+    /// date of it is as good. Of the releases that are known to have moved something in the handled events, the last that
+    /// lies between the two is named. An endpoint without a version of its own follows the account's default, which no API
+    /// tells: the newest event shows what it was when that was written. Which fields the Worker reads cannot be seen.
+    ///
+    /// ## Findings
+    /// - `older-shape`: the events are older than something that moved.
+    /// - `newer-shape`: they are newer than something that moved.
+    /// - `other-release`: they are of another release, in which nothing is known to have moved that is handled; a warning.
+    ///
+    /// ## How to mend it
+    /// An endpoint's version cannot be changed: add an endpoint of the right version for the same URL, set its signing secret
+    /// on the Worker, and delete the old one. Or move the SDK's version, and `webhook.api_version` with it.
+    pub const CHECK = Check { need: Need::Configured("webhook.api_version"), sends: "", subjects: deployment, run };
+}
+
+async fn run(world: &World, _: Deployment) -> Outcome {
+    let config = &world.config().webhook;
+    let Some(wanted) = &config.api_version else {
+        return Ok(Verdict::NotApplicable("webhook.api_version is not configured".to_owned()));
+    };
+    let seen = world.webhook().endpoint().await?;
+    let endpoint = &seen.value;
+    let (found, whose, answer) = match &endpoint.api_version {
+        Some(version) => (version.clone(), "is pinned to", seen.answer),
+        None => {
+            let log = world.stripe().delivery_log().await?;
+            let newest = log.delivered.iter().chain(&log.undelivered).max_by_key(|event| event.created);
+            let version = newest.and_then(|event| event.api_version.clone()).ok_or_else(|| {
+                NoAnswer::unknown(format!(
+                    "{} follows the account's default version, and there is no event that shows which that is",
+                    endpoint.id
+                ))
+            })?;
+            (version, "follows the account's default, by its newest event", log.answer)
+        }
+    };
+    let (code, severity, what) = match shape_gap(&found, wanted, &config.events) {
+        ShapeGap::Same => return Ok(Verdict::Pass(format!("{} {whose} {found}", endpoint.id))),
+        ShapeGap::OtherRelease => {
+            ("other-release", Severity::Warning, "nothing is known to have moved in the events that are handled")
+        }
+        ShapeGap::Older(moved) => ("older-shape", Severity::Failure, moved),
+        ShapeGap::Newer(moved) => ("newer-shape", Severity::Failure, moved),
+    };
+    let between = match code {
+        "older-shape" => "in the meantime ",
+        "newer-shape" => "since then ",
+        _ => "",
+    };
+    let message = format!("{} {whose} {found}, and the Worker expects {wanted}: {between}{what}.", endpoint.id);
+    Ok(finding(world, endpoint, &answer, (code, severity, message), found).into())
+}
+
+fn finding(
+    world: &World,
+    endpoint: &Endpoint,
+    answer: &Answer,
+    (code, severity, message): (&'static str, Severity, String),
+    found: String,
+) -> Finding {
+    let wanted = world.config().webhook.api_version.clone().unwrap_or_default();
+    let events: Vec<String> = endpoint.events.iter().map(|event| format!(" -d \"enabled_events[]={event}\"")).collect();
+    let create = format!(
+        "webhook_endpoints create -d \"url={}\" -d \"api_version={wanted}\"{}",
+        endpoint.url_text,
+        events.concat()
+    );
+    Finding {
+        code,
+        severity,
+        message,
+        expected: wanted,
+        actual: found.clone(),
+        evidence: vec![answer.evidence("data[].api_version", found)],
+        fix: Fix::new(format!(
+            "Add an endpoint of the right version, set its signing secret as {} on the Worker, and delete {}.",
+            world.config().stripe.webhook_secret.name,
+            endpoint.id
+        ))
+        .command(world.stripe().command(&create))
+        .command(world.secret_put(&world.config().stripe.webhook_secret.name))
+        .link(world.stripe().dashboard(&format!("webhooks/{}", endpoint.id))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::CHECK;
+    use crate::check::testing::scenario;
+
+    #[tokio::test]
+    async fn finds_events_of_another_shape() {
+        scenario("endpoint-api-version").await.finds(CHECK, "older-shape");
+        scenario("endpoint-api-version-newer").await.finds(CHECK, "newer-shape");
+    }
+
+    #[tokio::test]
+    async fn another_release_is_a_warning_and_another_date_of_one_is_nothing() {
+        scenario("endpoint-api-version-release").await.warns(CHECK, "other-release");
+        scenario("healthy-later-api-version").await.passes(CHECK);
+    }
+
+    #[tokio::test]
+    async fn the_accounts_default_is_read_from_an_event() {
+        let run = scenario("healthy-default-api-version").await;
+        run.passes(CHECK);
+        assert!(run.seen(CHECK).contains("account's default"), "{}", run.seen(CHECK));
+        let run = scenario("healthy-default-api-version,healthy-new-endpoint").await;
+        assert!(run.reasons(CHECK).contains("no event that shows"), "{}", run.told());
+    }
+}

@@ -1,0 +1,255 @@
+//! The sandbox as a client meets it: through its doors.
+
+use std::collections::BTreeSet;
+use std::error::Error as _;
+use std::time::Instant;
+
+use reqwest::StatusCode;
+use serde_json::Value;
+
+use super::*;
+
+/// A client that knows the sandbox's names and trusts its authority, and nothing else.
+fn client(sandbox: &Sandbox) -> reqwest::Client {
+    let authority = reqwest::Certificate::from_pem(sandbox.certificate_authority().as_bytes()).unwrap();
+    let mut builder = reqwest::Client::builder().no_proxy().tls_certs_only([authority]);
+    for (name, address) in sandbox.names() {
+        builder = builder.resolve(name, *address);
+    }
+    builder.build().unwrap()
+}
+
+async fn start(scenarios: &[&str]) -> Sandbox {
+    Sandbox::start(scenarios, Options::default()).await.unwrap()
+}
+
+/// Asks Stripe for the account, by name.
+async fn ask_stripe(sandbox: &Sandbox) -> Result<reqwest::Response, reqwest::Error> {
+    let key = &sandbox.environment()["STRIPE_SECRET_KEY"];
+    client(sandbox).get("https://api.stripe.com/v1/account").bearer_auth(key).send().await
+}
+
+/// Asks the Worker for its health, by name.
+async fn ask_worker(sandbox: &Sandbox) -> Result<reqwest::Response, reqwest::Error> {
+    client(sandbox).get("https://pan-api.acme.workers.dev/health").send().await
+}
+
+/// Everything that an error says, down to its cause.
+fn chain(error: &reqwest::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(error) = source {
+        text = format!("{text}: {error}");
+        source = error.source();
+    }
+    text
+}
+
+#[tokio::test]
+async fn a_provider_answers_under_its_name_over_http_2() {
+    let answer = ask_stripe(&start(&["healthy"]).await).await.unwrap();
+    assert_eq!((answer.version(), answer.status()), (reqwest::Version::HTTP_2, StatusCode::OK));
+}
+
+#[tokio::test]
+async fn every_server_answers_plainly_too() {
+    let sandbox = start(&[]).await;
+    let plain = sandbox.plain();
+    let mut statuses = Vec::new();
+    for url in [
+        plain.stripe.join("/v1/account").unwrap(),
+        plain.clerk.join("/v1/users").unwrap(),
+        plain.clerk_frontend.join("/v1/environment").unwrap(),
+        format!("{}/user/tokens/verify", plain.cloudflare).parse().unwrap(),
+        plain.worker.join("/health").unwrap(),
+        plain.frontend.clone(),
+    ] {
+        statuses.push(client(&sandbox).get(url).send().await.unwrap().status().as_u16());
+    }
+    assert_eq!(statuses, [401, 401, 200, 400, 200, 200]);
+}
+
+#[tokio::test]
+async fn every_scenario_of_the_catalogue_can_be_started() {
+    for scenario in scenarios() {
+        let started = Sandbox::start(&[&scenario.name], Options::default()).await;
+        assert!(started.is_ok(), "{}: {}", scenario.name, started.err().unwrap());
+    }
+}
+
+#[test]
+fn a_fault_has_something_to_be_found_by_and_a_healthy_world_fails_nothing() {
+    for scenario in scenarios() {
+        let is_healthy = scenario.name.starts_with("healthy");
+        assert_eq!(is_healthy, scenario.group == "healthy", "{}", scenario.name);
+        let fails = scenario.finds.iter().any(|expected| !expected.warning) || !scenario.unknown.is_empty();
+        let is_seen = fails || !scenario.finds.is_empty();
+        assert!(if is_healthy { !fails } else { is_seen }, "{}", scenario.name);
+    }
+}
+
+#[tokio::test]
+async fn requests_are_written_down_in_order() {
+    let sandbox = start(&[]).await;
+    ask_stripe(&sandbox).await.unwrap();
+    ask_worker(&sandbox).await.unwrap();
+    let line = |provider: &str, line: &str| (provider.to_owned(), line.to_owned());
+    assert_eq!(sandbox.requests(), [line("stripe", "GET /v1/account"), line("worker", "GET /health")]);
+}
+
+#[tokio::test]
+async fn what_is_changed_is_counted() {
+    let sandbox = start(&[]).await;
+    let (url, key) =
+        (sandbox.plain().stripe.join("/v1/customers").unwrap(), &sandbox.environment()["STRIPE_SECRET_KEY"]);
+    client(&sandbox).post(url).bearer_auth(key).send().await.unwrap();
+    assert_eq!(sandbox.effects(), BTreeMap::from([("stripe.customer.created".to_owned(), 1)]));
+}
+
+#[tokio::test]
+async fn the_configuration_is_in_the_order_in_which_it_was_written() {
+    let sandbox = start(&[]).await;
+    let tiers: Vec<&str> = sandbox.configuration().lines().filter_map(|line| line.strip_prefix("[tiers.")).collect();
+    assert_eq!(tiers, ["free]", "pro]", "enterprise]"]);
+}
+
+#[tokio::test]
+async fn the_wrangler_file_can_be_read() {
+    let sandbox = start(&[]).await;
+    assert!(sandbox.read(Path::new("api/wrangler.toml")).unwrap().contains("name = \"pan-api\""));
+    assert!(sandbox.read(Path::new("api/wrangler.json")).is_err());
+}
+
+#[tokio::test]
+async fn scenarios_go_together() {
+    let sandbox = start(&["stripe-key-test", "dns-missing"]).await;
+    assert!(sandbox.environment()["STRIPE_SECRET_KEY"].starts_with("sk_test_"));
+    assert!(!sandbox.names().contains_key("pan-api.acme.workers.dev"));
+}
+
+#[tokio::test]
+async fn a_certificate_is_wrong_in_the_way_that_was_ordered() {
+    for (scenario, reason) in [
+        ("tls-expired", "certificate expired"),
+        ("tls-not-yet-valid", "certificate not valid yet"),
+        ("tls-self-signed", "UnknownIssuer"),
+        ("tls-wrong-host", "certificate not valid for name"),
+    ] {
+        let error = ask_worker(&start(&[scenario]).await).await.unwrap_err();
+        assert!(chain(&error).contains(reason), "{scenario}: {}", chain(&error));
+    }
+}
+
+#[tokio::test]
+async fn a_certificate_that_is_about_to_expire_is_good() {
+    assert_eq!(ask_worker(&start(&["tls-expiring"]).await).await.unwrap().status(), StatusCode::OK);
+}
+
+#[tokio::test]
+async fn a_connection_is_refused_where_nothing_listens() {
+    let error = ask_worker(&start(&["connection-refused"]).await).await.unwrap_err();
+    assert!(chain(&error).to_lowercase().contains("refused"), "{}", chain(&error));
+}
+
+#[tokio::test]
+async fn a_connection_is_torn_down_where_that_was_ordered() {
+    let error = ask_stripe(&start(&["stripe-reset"]).await).await.unwrap_err();
+    assert!(chain(&error).to_lowercase().contains("reset"), "{}", chain(&error));
+}
+
+#[tokio::test]
+async fn each_provider_says_too_many_requests_in_its_own_words() {
+    let stripe = ask_stripe(&start(&["stripe-429"]).await).await.unwrap();
+    assert_eq!(stripe.headers()["stripe-rate-limited-reason"], "global-rate");
+    assert_eq!(stripe.json::<Value>().await.unwrap()["error"]["code"], "rate_limit");
+    let sandbox = start(&["clerk-429", "cloudflare-429"]).await;
+    let clerk = client(&sandbox).get("https://api.clerk.com/v1/jwks").send().await.unwrap();
+    assert_eq!(
+        (clerk.status(), &clerk.headers()["retry-after"]),
+        (StatusCode::TOO_MANY_REQUESTS, &"1".parse().unwrap())
+    );
+    let cloudflare =
+        client(&sandbox).get("https://api.cloudflare.com/client/v4/user/tokens/verify").send().await.unwrap();
+    assert_eq!(cloudflare.json::<Value>().await.unwrap()["success"], false);
+}
+
+#[tokio::test]
+async fn half_of_an_answer_is_no_json() {
+    let answer = ask_stripe(&start(&["stripe-truncated"]).await).await.unwrap();
+    assert_eq!(answer.status(), StatusCode::OK);
+    assert!(serde_json::from_str::<Value>(&answer.text().await.unwrap()).is_err());
+}
+
+#[tokio::test]
+async fn who_hangs_does_not_answer() {
+    let sandbox = start(&["stripe-hangs"]).await;
+    let answer = tokio::time::timeout(Duration::from_millis(50), ask_stripe(&sandbox)).await;
+    assert!(answer.is_err());
+}
+
+#[tokio::test]
+async fn a_flaky_provider_fails_once_on_each_path() {
+    let sandbox = start(&["healthy-flaky"]).await;
+    let mut statuses = Vec::new();
+    for path in ["/v1/account", "/v1/account", "/v1/balance", "/v1/balance"] {
+        let key = &sandbox.environment()["STRIPE_SECRET_KEY"];
+        let request = client(&sandbox).get(sandbox.plain().stripe.join(path).unwrap()).bearer_auth(key);
+        statuses.push(request.send().await.unwrap().status().as_u16());
+    }
+    assert_eq!(statuses, [500, 200, 500, 200]);
+}
+
+#[tokio::test]
+async fn a_link_is_as_slow_as_it_was_ordered() {
+    let options = Options { latency: Duration::from_millis(40), ..Options::default() };
+    let sandbox = Sandbox::start(&[], options).await.unwrap();
+    let begun = Instant::now();
+    ask_stripe(&sandbox).await.unwrap();
+    assert!(begun.elapsed() >= Duration::from_millis(40));
+}
+
+#[tokio::test]
+async fn nobody_answers_in_the_dark() {
+    let sandbox = start(&["provider-dark"]).await;
+    for name in sandbox.names().keys() {
+        assert!(client(&sandbox).get(format!("https://{name}/")).send().await.is_err(), "{name}");
+    }
+}
+
+#[tokio::test]
+async fn a_dropped_sandbox_answers_no_more() {
+    let sandbox = start(&[]).await;
+    let (client, url) = (client(&sandbox), sandbox.plain().worker.clone());
+    assert!(client.get(url.clone()).send().await.is_ok());
+    drop(sandbox);
+    // The task that served is over when the runtime has had a turn.
+    tokio::task::yield_now().await;
+    assert!(client.get(url).send().await.is_err());
+}
+
+#[tokio::test]
+async fn a_worker_elsewhere_takes_the_place_of_the_embedded_one() {
+    let elsewhere = start(&[]).await;
+    let options = Options { worker: Some(elsewhere.plain().worker.clone()), ..Options::default() };
+    let sandbox = Sandbox::start(&[], options).await.unwrap();
+    assert_eq!(ask_worker(&sandbox).await.unwrap().status(), StatusCode::OK);
+    assert_eq!(elsewhere.requests(), [("worker".to_owned(), "GET /health".to_owned())]);
+}
+
+#[tokio::test]
+async fn ports_can_be_chosen() {
+    // Twelve in a row are free where a sandbox that chose for itself has let go of some; any that are will do.
+    let mut tried = BTreeSet::new();
+    for first in (20_000..60_000).step_by(997) {
+        tried.insert(first);
+        let options = Options { ports: Ports::From(first), ..Options::default() };
+        if let Ok(sandbox) = Sandbox::start(&[], options).await {
+            assert_eq!(
+                (sandbox.plain().stripe.port(), sandbox.plain().frontend.port()),
+                (Some(first), Some(first + 5))
+            );
+            return;
+        }
+    }
+    panic!("no twelve free ports in a row from any of {tried:?}");
+}

@@ -1,0 +1,80 @@
+//! What Stripe's own record says of deliveries to the Worker.
+
+use std::sync::Arc;
+
+use super::super::stripe::{Endpoint, Event};
+use super::super::transport::Answer;
+use super::{NoAnswer, Webhook};
+use crate::check::CheckId;
+
+/// What Stripe's record says of the events that the endpoint selects, since the endpoint is there.
+#[derive(Debug, Clone)]
+pub struct Record {
+    /// The endpoint that delivers to the Worker.
+    pub endpoint: Endpoint,
+    /// Events that were not taken although there was time, the newest first.
+    pub undelivered: Vec<Event>,
+    /// The newest event that was taken.
+    pub delivered: Option<Event>,
+    /// Where else Stripe delivers events of an undelivered type to; a failure may be theirs.
+    pub others: Vec<String>,
+    /// Why it is not known whether there are others, where it is not.
+    pub others_unknown: Option<NoAnswer>,
+    /// The answer that names the undelivered ones.
+    pub answer: Arc<Answer>,
+}
+
+impl Record {
+    /// Whether the newest event that had the time to be delivered was.
+    #[must_use]
+    pub fn gets_through(&self) -> bool {
+        let Some(delivered) = &self.delivered else { return false };
+        self.undelivered.first().is_none_or(|undelivered| undelivered.created < delivered.created)
+    }
+
+    /// Whether an undelivered event can only be ours.
+    #[must_use]
+    pub const fn is_ours_alone(&self) -> bool {
+        self.others.is_empty() && self.others_unknown.is_none()
+    }
+}
+
+impl Webhook<'_> {
+    /// Stripe's record of deliveries to the Worker.
+    ///
+    /// # Errors
+    /// Blocked by `webhook/endpoint` or `webhook/events` where nothing is delivered there.
+    pub async fn record(self) -> Result<Record, NoAnswer> {
+        let stripe = self.world.stripe();
+        let (endpoint, log, listed) = futures::join!(self.endpoint(), stripe.delivery_log(), stripe.endpoints());
+        let (endpoint, log, (listed, complete)) = (endpoint?.value, log?, listed?);
+        if !self.world.config.webhook.events.iter().any(|event| endpoint.selects(event)) {
+            return Err(NoAnswer::blocked("webhook/events"));
+        }
+        // What happened before the endpoint was there was never meant for it.
+        let is_for_us = |event: &Event| endpoint.selects(&event.kind) && event.created >= endpoint.created.as_second();
+        let undelivered: Vec<Event> = log.undelivered.into_iter().filter(is_for_us).collect();
+        let delivered = log.delivered.into_iter().find(is_for_us);
+        let gets_it_too = |other: &&Endpoint| {
+            let is_other = other.enabled && other.id != endpoint.id;
+            is_other && undelivered.iter().any(|event| other.selects(&event.kind))
+        };
+        let others = listed.items.iter().filter(gets_it_too).map(|other| other.url_text.clone()).collect();
+        Ok(Record { endpoint, undelivered, delivered, others, others_unknown: complete.err(), answer: log.answer })
+    }
+
+    /// That the Worker gives no reason of its own for events that are not delivered.
+    ///
+    /// # Errors
+    /// Blocked by the check whose finding is that reason.
+    pub async fn gives_no_reason(self) -> Result<(), NoAnswer> {
+        let explains =
+            |by: &CheckId| ["webhook/reachable", "webhook/accepts-signed", "worker/secrets"].contains(&by.as_str());
+        match self.reception().await {
+            Ok((reception, _)) if !reception.proves_secret() => Err(NoAnswer::blocked("webhook/accepts-signed")),
+            Err(NoAnswer::Blocked(by)) if explains(&by) => Err(NoAnswer::Blocked(by)),
+            // Where the Worker could not be asked, Stripe's record stands for itself.
+            _ => Ok(()),
+        }
+    }
+}

@@ -1,0 +1,72 @@
+//! `cargo bench`: how a run's time compares with its longest chain of dependent requests, how often a GET is made, how long
+//! it takes to start, and how much memory a run needs. Every figure is a ratio within one run, or is printed and not judged.
+
+mod chain;
+mod program;
+
+use std::future::pending;
+use std::time::{Duration, Instant};
+
+use preflight::run::{Report, Selection, run};
+use preflight::sandbox::{self, Sandbox};
+use preflight::world::{Options, World};
+
+/// What is added to every answer: a link on which a round trip takes this long.
+const LATENCY: Duration = Duration::from_millis(100);
+/// How much longer than its longest chain a run may take.
+const ALLOWED: f64 = 1.25;
+/// The median of as many runs is what counts.
+const RUNS: usize = 5;
+
+fn main() {
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+    let mut times: Vec<(Duration, Report)> = (0..RUNS).map(|_| runtime.block_on(timed())).collect();
+    times.sort_by_key(|(took, _)| *took);
+    let (took, report) = &times[RUNS / 2];
+    let chain = chain::longest(report);
+    let bound = LATENCY * u32::try_from(chain.len()).expect("a short chain");
+    let ratio = took.as_secs_f64() / bound.as_secs_f64();
+    println!("A full run, with {} ms added to every answer ({RUNS} runs, the median):", LATENCY.as_millis());
+    println!("  {} requests; the longest chain of dependent ones has {}:", report.requests.len(), chain.len());
+    for (number, link) in chain.iter().enumerate() {
+        println!("    {}. {link}", number + 1);
+    }
+    println!("  {:.2} times the chain ({} ms of {} ms); allowed {ALLOWED}", ratio, took.as_millis(), bound.as_millis());
+    let twice = twice(report);
+    println!("  GETs that were made twice: {}", if twice.is_empty() { "none".to_owned() } else { twice.join(", ") });
+    let program = program::measure(&runtime);
+    println!(
+        "Starting (`--version`, the median of {}): {:.1} ms",
+        program::STARTS,
+        program.start.as_secs_f64() * 1000.0
+    );
+    println!("Peak memory of a run, in MiB:");
+    for (users, peak) in &program.peaks {
+        println!("  {users:>7} users, 250 products, 16 endpoints: {:.1}", *peak as f64 / 1024.0);
+    }
+    assert!(ratio <= ALLOWED, "a run takes longer than {ALLOWED} times its longest chain");
+    assert!(twice.is_empty(), "a GET is made twice");
+    assert!(program.peaks.iter().all(|(_, peak)| *peak < 50 * 1024), "a run needs more than 50 MiB");
+}
+
+/// A run of a healthy deployment behind a slow link, and how long it took.
+async fn timed() -> (Duration, Report) {
+    let options = sandbox::Options { latency: LATENCY, ..sandbox::Options::default() };
+    let sandbox = Sandbox::start(&["healthy"], options).await.expect("a sandbox");
+    let journal = tempfile::tempdir().expect("a temporary folder");
+    let options = Options { journal: journal.path().join("journal.jsonl"), ..Options::default() };
+    let world = World::new(sandbox.config(None).expect("a configuration"), sandbox.options(options)).expect("a world");
+    let started = Instant::now();
+    let report = run(&world, &Selection::default(), None, pending()).await;
+    (started.elapsed(), report)
+}
+
+fn twice(report: &Report) -> Vec<String> {
+    let gets = report.requests.iter().filter(|request| request.method == "GET");
+    let mut asked: Vec<String> = gets.map(|request| format!("{} {}", request.provider, request.path)).collect();
+    asked.sort();
+    let mut twice: Vec<String> =
+        asked.windows(2).filter(|pair| pair[0] == pair[1]).map(|pair| pair[0].clone()).collect();
+    twice.dedup();
+    twice
+}

@@ -1,0 +1,68 @@
+//! The program as a process: how fast it starts, and how much memory a run takes.
+
+use std::fs;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use preflight::sandbox::{Options, Sandbox};
+use tokio::runtime::Runtime;
+
+/// How often the program is started.
+pub const STARTS: usize = 21;
+
+/// What was measured.
+pub struct Program {
+    /// From the start to the end of `--version`.
+    pub start: Duration,
+    /// Users, and the peak of the resident memory in KiB.
+    pub peaks: Vec<(usize, u64)>,
+}
+
+pub fn measure(runtime: &Runtime) -> Program {
+    let mut starts: Vec<Duration> = (0..STARTS).map(|_| start()).collect();
+    starts.sort();
+    let peaks = [1_200, 100_000].map(|users| (users, runtime.block_on(peak(users))));
+    Program { start: starts[STARTS / 2], peaks: peaks.to_vec() }
+}
+
+fn start() -> Duration {
+    let started = Instant::now();
+    let status = Command::new(env!("CARGO_BIN_EXE_preflight")).arg("--version").stdout(Stdio::null()).status();
+    assert!(status.expect("the program starts").success());
+    started.elapsed()
+}
+
+/// The peak memory of a run against a sandbox that is another process' own.
+async fn peak(users: usize) -> u64 {
+    let scenario = if users > 10_000 { "healthy-many-users" } else { "healthy-many-pages" };
+    let sandbox = Sandbox::start(&[scenario], Options::default()).await.expect("a sandbox");
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let plain = sandbox.plain();
+    // Without TLS and by address, since a name could only be given to another process with its port.
+    let configuration = sandbox
+        .configuration()
+        .replace("[stripe]", &format!("[stripe]\napi_base = \"{}\"", plain.stripe))
+        .replace("[cloudflare]", &format!("[cloudflare]\napi_base = \"{}\"", plain.cloudflare))
+        .replace("https://pan-api.acme.workers.dev", plain.worker.as_str().trim_end_matches('/'))
+        .replace("https://app.acme.com", plain.frontend.as_str().trim_end_matches('/'))
+        + &format!("\n[clerk]\napi_base = \"{}\"\nfrontend_api = \"{}\"\n", plain.clerk, plain.clerk_frontend);
+    fs::write(folder.path().join("preflight.toml"), configuration).expect("a configuration");
+    let mut command = Command::new(env!("CARGO_BIN_EXE_preflight"));
+    command.arg("run").current_dir(folder.path()).envs(sandbox.environment());
+    command.stdout(Stdio::null()).stderr(Stdio::null());
+    let mut child = command.spawn().expect("the program starts");
+    let status = format!("/proc/{}/status", child.id());
+    let mut peak = 0;
+    let mut samples = tokio::time::interval(Duration::from_millis(2));
+    while child.try_wait().expect("a child").is_none() {
+        // The kernel keeps the high-water mark, so the last reading is the peak but for the very end.
+        peak = peak.max(fs::read_to_string(&status).ok().and_then(|status| high_water(&status)).unwrap_or_default());
+        samples.tick().await;
+    }
+    peak
+}
+
+fn high_water(status: &str) -> Option<u64> {
+    let line = status.lines().find(|line| line.starts_with("VmHWM:"))?;
+    line.split_whitespace().nth(1)?.parse().ok()
+}

@@ -1,0 +1,72 @@
+//! One sample of every format, made from the sandbox.
+
+use std::collections::BTreeMap;
+use std::future::pending;
+use std::time::Duration;
+
+use preflight::report::{Style, json, markdown, table};
+use preflight::run::{Report, Selection, run};
+use preflight::sandbox::{self, Sandbox};
+use preflight::world::{Options, World};
+
+use super::is_kept;
+
+/// A launch day on which three things went wrong.
+const SCENARIOS: [&str; 3] = ["price-test-mode", "endpoint-slash", "worker-secret-wrong"];
+
+/// The report of that day, without what differs from one run to the next.
+async fn report() -> Report {
+    let sandbox = Sandbox::start(&SCENARIOS, sandbox::Options::default()).await.unwrap();
+    let journal = tempfile::tempdir().unwrap();
+    let options = Options { journal: journal.path().join("journal.jsonl"), ..Options::default() };
+    let world = World::new(sandbox.config(None).unwrap(), sandbox.options(options)).unwrap();
+    settled(run(&world, &Selection::default(), None, pending()).await)
+}
+
+/// The moment, the durations, the order of answers and the providers' names for requests are another in every run.
+fn settled(mut report: Report) -> Report {
+    report.started_at = "2026-11-20T09:00:00Z".parse().unwrap();
+    report.duration = Duration::from_millis(412);
+    for request in &mut report.requests {
+        request.duration = Duration::from_millis(20);
+        request.path = without_nonce(&request.path);
+    }
+    report.requests.sort_by(|left, right| {
+        (left.provider, &left.method, &left.path).cmp(&(right.provider, &right.method, &right.path))
+    });
+    let mut ids = BTreeMap::new();
+    for (number, request) in report.requests.iter_mut().enumerate() {
+        if let Some(id) = &mut request.request_id {
+            let settled = format!("req_Sample{number:04}");
+            ids.insert(std::mem::replace(id, settled.clone()), settled);
+        }
+    }
+    for check in &mut report.checks {
+        check.duration = Duration::from_millis(40);
+        for evidence in check.findings.iter_mut().flat_map(|reported| &mut reported.finding.evidence) {
+            if let Some(settled) = evidence.request_id.as_ref().and_then(|id| ids.get(id)) {
+                evidence.request_id = Some(settled.clone());
+            }
+        }
+    }
+    report
+}
+
+/// The path that does not exist is another in every run.
+fn without_nonce(path: &str) -> String {
+    match path.rsplit_once('-') {
+        Some((before, nonce)) if nonce.len() == 16 => format!("{before}-0123456789abcdef"),
+        _ => path.to_owned(),
+    }
+}
+
+#[tokio::test]
+async fn the_samples_are_what_a_run_against_the_sandbox_gives() {
+    let report = report().await;
+    is_kept("reports/sample/preflight.md", &markdown::render(&report));
+    is_kept("reports/sample/preflight.json", &json::render(&report));
+    is_kept("reports/sample/terminal.txt", &table::render(&report, Style { width: 96, ..Style::plain() }));
+    let colored = table::render(&report, Style { width: 96, color: true, quiet: true, ..Style::plain() });
+    let picture = anstyle_svg::Term::new().render_svg(&colored);
+    is_kept("reports/sample/terminal.svg", &picture);
+}
