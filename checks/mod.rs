@@ -41,6 +41,7 @@ pub const ALL: &[Check] = &[
     webhook::deliveries::CHECK,
     clerk::secret_key::CHECK,
     clerk::instance::CHECK,
+    clerk::domain::CHECK,
     clerk::jwt_template::CHECK,
     clerk::plan_claim::CHECK,
     clerk::metadata::CHECK,

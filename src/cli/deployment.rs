@@ -48,10 +48,8 @@ pub async fn sandboxed(
     options: world::Options,
 ) -> Result<(World, Sandbox), Failure> {
     let sandbox = Sandbox::start(scenarios, sandbox).await?;
-    let config = sandbox.config(mode)?;
-    // Nobody has to be spared here.
-    let options = sandbox.options(world::Options { backoff: Duration::from_millis(10), ..options });
-    Ok((World::new(config, options)?, sandbox))
+    let world = World::new(sandbox.config(mode)?, sandbox.options(options))?;
+    Ok((world, sandbox))
 }
 
 /// A waiver for a check that does not exist would never be used, and nobody would know why.

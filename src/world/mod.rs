@@ -35,7 +35,7 @@ pub use entitlement::{Case, Mismatch, Sample};
 pub use plan_value::{PlanSlip, judge_plan};
 pub use site::*;
 pub use stripe::*;
-pub use transport::{Answer, CertificateTrouble, Failure, Options, Party, Resolve, Trouble};
+pub use transport::{Alias, Answer, CertificateTrouble, Failure, Options, Party, Resolve, Trouble};
 pub use webhook::*;
 pub use worker::*;
 
@@ -143,6 +143,11 @@ impl World {
     #[must_use]
     pub fn requests(&self) -> Vec<Logged> {
         self.transport.log()
+    }
+
+    /// What the DNS has under a host.
+    async fn alias(&self, host: &str) -> Result<Alias, String> {
+        self.transport.alias(host).await
     }
 
     /// Whether some provider could be reached at all. Where none can, trouble in reaching what is judged may be this

@@ -226,7 +226,7 @@ impl Clerk<'_> {
     ) -> Result<std::sync::Arc<Answer>, NoAnswer> {
         let (door, url) = (self.world.leave_no_trace()?, joined(&self.frontend_api()?, path)?);
         let asked = door.post(step, object, Party::ClerkDomain, url, headers, None, body).await?;
-        match judged(asked.map_err(|failure| NoAnswer::Unknown(failure.to_string()))?)? {
+        match judged(self.answered(asked).await?)? {
             Ok(answer) => Ok(answer),
             Err(refusal) => Err(refusal.unknown()),
         }

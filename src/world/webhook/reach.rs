@@ -219,7 +219,7 @@ pub(in crate::world) fn is_sign_in(location: &str) -> bool {
         || url.path_segments().is_some_and(|mut segments| segments.any(word))
 }
 
-fn validity(der: &[u8], now: jiff::Timestamp) -> Option<Validity> {
+pub(in crate::world) fn validity(der: &[u8], now: jiff::Timestamp) -> Option<Validity> {
     let (_, certificate) = x509_parser::parse_x509_certificate(der).ok()?;
     let (from, to) = (certificate.validity().not_before.timestamp(), certificate.validity().not_after.timestamp());
     let days = |seconds: i64| seconds.div_euclid(86_400);
@@ -227,7 +227,7 @@ fn validity(der: &[u8], now: jiff::Timestamp) -> Option<Validity> {
 }
 
 /// A certificate in words: whom it names, who signed it, when it ends.
-fn describe(der: &[u8]) -> Option<String> {
+pub(in crate::world) fn describe(der: &[u8]) -> Option<String> {
     let (_, certificate) = x509_parser::parse_x509_certificate(der).ok()?;
     let names = certificate.subject_alternative_name().ok().flatten();
     let names: Vec<String> =
