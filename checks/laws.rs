@@ -150,7 +150,8 @@ async fn no_get_is_made_twice_in_a_run() {
         .report()
         .requests
         .iter()
-        .filter(|sent| sent.method == "GET")
+        // The usage route is asked with another token each time: five that must be refused, and the canary's.
+        .filter(|sent| sent.method == "GET" && sent.path != "/api/usage")
         .map(|sent| format!("{} {}", sent.provider, sent.path))
         .collect();
     asked.sort();

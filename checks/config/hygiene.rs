@@ -51,6 +51,10 @@ fn finding(world: &World, variable: &Described<'_>, slip: &Slip) -> Finding {
         Slip::Doubtful(words) => ("wrong-kind", format!("may be something else: {words}")),
     };
     let shown = variable.shown.clone().unwrap_or_else(|| "nothing".to_owned());
+    let looked_at = match slip {
+        Slip::Missing => "the environment and every --env-file".to_owned(),
+        _ => origin.to_string(),
+    };
     let place = match variable.line {
         Some(line) => format!("{} ({}:{line})", variable.setting, world.config().path.display()),
         None => variable.setting.to_owned(),
@@ -65,13 +69,7 @@ fn finding(world: &World, variable: &Described<'_>, slip: &Slip) -> Finding {
         message: format!("{name} {what}."),
         expected: kind.expected().to_owned(),
         actual: shown.clone(),
-        evidence: vec![Evidence {
-            request: origin.to_string(),
-            status: None,
-            request_id: None,
-            field: place,
-            seen: shown,
-        }],
+        evidence: vec![Evidence { request: looked_at, status: None, request_id: None, field: place, seen: shown }],
         fix: Fix::new(fix).link(kind.page()),
     }
 }

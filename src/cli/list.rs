@@ -32,7 +32,7 @@ fn entry(check: &Check, terminal: Terminal) -> String {
         Need::Configured(what) => format!("needs: {what}"),
     };
     let width = terminal.width.min(100);
-    let mut text = format!("{} ({need})\n", terminal.strong(check.id.as_str()));
+    let mut text = wrap(&format!("{} ({need})", terminal.strong(check.id.as_str())), "", "    ", width);
     text.push_str(&wrap(check.title(), "    ", "    ", width));
     if !check.sends.is_empty() {
         text.push_str(&wrap(&format!("sends: {}", check.sends), "    ", "    ", width));

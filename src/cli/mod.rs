@@ -22,6 +22,7 @@ use std::io::Write;
 use std::process::ExitCode;
 
 use clap::Parser;
+use preflight::config::Redactor;
 
 use arguments::{Arguments, Command};
 use exit::Failure;
@@ -51,8 +52,9 @@ pub fn main() -> ExitCode {
     ExitCode::from(status.unwrap_or_else(|failure| explain_failure(&failure, terminal)))
 }
 
-/// Says on standard error why nothing came of it.
+/// Says on standard error why nothing came of it. A key that was given in the place of a name is not repeated.
 fn explain_failure(failure: &Failure, terminal: Terminal) -> u8 {
-    let _ = std::io::stderr().lock().write_all(failure.message(terminal).as_bytes());
+    let message = Redactor::new(&[]).redact(&failure.message(terminal));
+    let _ = std::io::stderr().lock().write_all(message.as_bytes());
     failure.status()
 }

@@ -87,7 +87,7 @@ pub struct Command {
     /// How often a request is made again that may be [default: 2]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(0..=10), help_heading = "Requests")]
     retries: Option<u32>,
-    /// How many requests may be under way at once [default: 16]
+    /// How many requests may be under way at once [default: 32]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256), help_heading = "Requests")]
     concurrency: Option<u16>,
     /// Ask a host at another address, as curl does (repeatable): a new deployment before DNS is switched

@@ -168,12 +168,21 @@ mod tests {
     }
 
     #[test]
+    fn a_key_of_the_older_kind_names_no_account() {
+        let modern = format!("pk_live_51HqABCdefGhIjKlM{}", "x".repeat(82));
+        assert_eq!(account_of(&modern).as_deref(), Some("acct_1HqABCdefGhIjKlM"));
+        assert_eq!(account_of("pk_live_51HqABCdefGhIjKlM0123456"), None);
+    }
+
+    #[test]
     fn a_secret_is_found_as_it_is_and_in_base64() {
         use base64::Engine;
         let secret = Secret::new("sk_live_51HqABCdefGhIjKlMa1b2");
         let encode = |text: &str| base64::engine::general_purpose::STANDARD.encode(text);
         assert_eq!(secret.find_in("key:\"sk_live_51HqABCdefGhIjKlMa1b2\""), [5]);
-        for around in ["sk_live_51HqABCdefGhIjKlMa1b2:", "x:sk_live_51HqABCdefGhIjKlMa1b2", "xy=sk_live_51HqABCdefGhIjKlMa1b2;z"] {
+        for around in
+            ["sk_live_51HqABCdefGhIjKlMa1b2:", "x:sk_live_51HqABCdefGhIjKlMa1b2", "xy=sk_live_51HqABCdefGhIjKlMa1b2;z"]
+        {
             assert_eq!(secret.find_in(&encode(around)).len(), 1, "{around}");
         }
         assert_eq!(secret.find_in("sk_live_51HqABCdefGhIjKlM"), Vec::<usize>::new());
@@ -182,13 +191,6 @@ mod tests {
     #[test]
     fn what_was_never_filled_in_is_found_nowhere() {
         assert_eq!(Secret::new("sk_live_YOUR_KEY_HERE").find_in("set sk_live_YOUR_KEY_HERE"), Vec::<usize>::new());
-    }
-
-    #[test]
-    fn a_key_of_the_older_kind_names_no_account() {
-        let modern = format!("pk_live_51HqABCdefGhIjKlM{}", "x".repeat(82));
-        assert_eq!(account_of(&modern).as_deref(), Some("acct_1HqABCdefGhIjKlM"));
-        assert_eq!(account_of("pk_live_51HqABCdefGhIjKlM0123456"), None);
     }
 
     #[test]

@@ -117,7 +117,7 @@ pub(super) fn redact(report: &mut Report, secrets: &[&Secret]) {
     }
     for request in &mut report.requests {
         redact(&mut request.path);
-        request.trouble.iter_mut().for_each(redact);
+        request.trouble.iter_mut().chain(&mut request.request_id).for_each(redact);
     }
 }
 
@@ -125,7 +125,8 @@ fn redact_finding(finding: &mut Finding, redact: impl Fn(&mut String)) {
     let Finding { message, expected, actual, evidence, fix, .. } = finding;
     [message, expected, actual, &mut fix.summary].into_iter().for_each(&redact);
     for evidence in evidence {
-        [&mut evidence.request, &mut evidence.field, &mut evidence.seen].into_iter().for_each(&redact);
+        let texts = [&mut evidence.request, &mut evidence.field, &mut evidence.seen];
+        texts.into_iter().chain(&mut evidence.request_id).for_each(&redact);
     }
     fix.commands.iter_mut().chain(&mut fix.links).for_each(&redact);
 }

@@ -67,8 +67,7 @@ impl World {
         let clerk = clerk::Clerk::new(self.clerk.clone(), Arc::clone(effects));
         // The Worker's own calls do not come through our doors: trouble on the way from here is no trouble of its own.
         let outside = Outside { stripe: stripe.clone(), clerk: clerk::backend(Arc::clone(&clerk)) };
-        let bindings = self.deployed();
-        let worker = worker::router(self.worker.clone(), bindings, outside);
+        let worker = worker::router(self.worker.clone(), self.deployed(), outside);
         Ok(Each::from([
             (Provider::Stripe.word(), stripe),
             (Provider::Clerk.word(), clerk::backend(Arc::clone(&clerk))),

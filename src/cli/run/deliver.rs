@@ -21,11 +21,11 @@ pub fn deliver(report: &Report, targets: &[Target], format: Format, style: Style
         match written {
             Ok(target) if !style.quiet => note(&format!("report: {}", target.path.display())),
             Ok(_) => {}
-            Err(error) => note(&format!("error: {error}")),
+            Err(error) => advise(&format!("error: {error}"), style),
         }
     }
     if let Err(failure) = &printed {
-        note(&format!("error: {failure}"));
+        advise(&format!("error: {failure}"), style);
     }
     if written.iter().any(Result::is_err) {
         advise("Reports are written elsewhere with --report-dir DIR, and not at all with --no-report.", style);
@@ -38,9 +38,9 @@ pub fn deliver(report: &Report, targets: &[Target], format: Format, style: Style
     report.exit_code()
 }
 
-/// Says a sentence beside the result, in lines that fit.
-fn advise(sentence: &str, style: Style) {
-    note(wrap(sentence, "", "", style.width).trim_end());
+/// Says something beside the result, in lines that fit.
+fn advise(text: &str, style: Style) {
+    note(wrap(text, "", "", style.width).trim_end());
 }
 
 /// Lets warnings count as failures: those of checks, and waivers that cover nothing.

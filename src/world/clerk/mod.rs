@@ -1,5 +1,6 @@
 //! Clerk: the backend API, and the frontend API on the customer's own domain.
 
+mod canary;
 mod domain;
 mod instance;
 mod sign_in;

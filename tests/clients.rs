@@ -1,0 +1,174 @@
+//! The providers' own command-line tools read the sandbox, and print what it holds: nobody but their makers decided what
+//! they send and what they can read.
+
+#[path = "support/node.rs"]
+mod node;
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+
+use preflight::sandbox::{Options, Sandbox};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use tokio::runtime::Runtime;
+use url::Url;
+
+/// A sandbox, and somebody who has the providers' tools and nothing else.
+struct Client {
+    sandbox: Sandbox,
+    tools: PathBuf,
+    home: TempDir,
+    // Its threads serve the sandbox for as long as it is held.
+    _runtime: Runtime,
+}
+
+impl Client {
+    fn of(scenario: &str) -> Self {
+        let tools = node::installed().unwrap_or_else(|reason| panic!("{reason}")).join("node_modules/.bin");
+        let runtime = Runtime::new().expect("a runtime");
+        let sandbox = runtime.block_on(Sandbox::start(&[scenario], Options::default())).expect("a sandbox");
+        Self { sandbox, tools, home: tempfile::tempdir().expect("a temporary folder"), _runtime: runtime }
+    }
+
+    fn value(&self, name: &str) -> &str {
+        &self.sandbox.environment()[name]
+    }
+
+    /// Runs a tool with nothing of this machine's but the way to Node.js.
+    fn run(&self, tool: &str, arguments: &[&str], variables: &[(&str, &str)]) -> Value {
+        let mut command = Command::new(self.tools.join(tool));
+        command.args(arguments).current_dir(&self.home).stdin(Stdio::null()).env_clear();
+        command.envs(std::env::var_os("PATH").map(|path| ("PATH", path))).env("HOME", self.home.path());
+        // None of them is to report to its maker, nor to ask whoever sits before it.
+        command.envs([("CI", "1"), ("DO_NOT_TRACK", "1"), ("STRIPE_CLI_TELEMETRY_OPTOUT", "1")]);
+        command.env("WRANGLER_SEND_METRICS", "false").envs(variables.iter().copied());
+        let output = command.output().unwrap_or_else(|error| panic!("{tool}: {error}"));
+        let printed = String::from_utf8_lossy(&output.stdout);
+        serde_json::from_str(&printed)
+            .unwrap_or_else(|_| panic!("{tool} {arguments:?}: {printed}{}", String::from_utf8_lossy(&output.stderr)))
+    }
+
+    fn stripe(&self, arguments: &[&str]) -> Value {
+        let base = bare(&self.sandbox.plain().stripe);
+        let where_and_who = ["--api-base", &base, "--api-key", self.value("STRIPE_SECRET_KEY")];
+        self.run("stripe", &[arguments, &where_and_who].concat(), &[])
+    }
+
+    fn wrangler(&self, arguments: &[&str]) -> Value {
+        let base = bare(&self.sandbox.plain().cloudflare);
+        let variables = [
+            ("CLOUDFLARE_API_BASE_URL", base.as_str()),
+            ("CLOUDFLARE_API_TOKEN", self.value("CLOUDFLARE_API_TOKEN")),
+            ("CLOUDFLARE_ACCOUNT_ID", self.value("CLOUDFLARE_ACCOUNT_ID")),
+        ];
+        self.run("wrangler", arguments, &variables)
+    }
+
+    fn clerk(&self, arguments: &[&str]) -> Value {
+        let base = bare(&self.sandbox.plain().clerk);
+        let variables =
+            [("CLERK_BACKEND_API_URL", base.as_str()), ("CLERK_SECRET_KEY", self.value("CLERK_SECRET_KEY"))];
+        self.run("clerk", arguments, &variables)
+    }
+}
+
+fn bare(url: &Url) -> String {
+    url.as_str().trim_end_matches('/').to_owned()
+}
+
+/// What a list of objects has under `key`.
+fn each<'v>(list: &'v Value, key: &str) -> Vec<&'v Value> {
+    list.as_array().expect("a list").iter().map(|item| &item[key]).collect()
+}
+
+#[test]
+fn stripe_reads_a_price_with_its_product() {
+    let client = Client::of("healthy");
+    let path = format!("/v1/prices/{}", client.value("STRIPE_PRICE_ID_PRO"));
+    let price = client.stripe(&["get", &path, "-e", "product"]);
+    assert_eq!((&price["unit_amount"], &price["livemode"]), (&json!(2900), &json!(true)));
+    assert_eq!(price["product"]["metadata"], json!({ "plan": "pro" }));
+}
+
+#[test]
+fn stripe_reads_in_a_price_what_a_scenario_changed() {
+    let client = Client::of("metadata-case");
+    let path = format!("/v1/prices/{}", client.value("STRIPE_PRICE_ID_PRO"));
+    assert_eq!(client.stripe(&["get", &path, "-e", "product"])["product"]["metadata"], json!({ "plan": "Pro" }));
+}
+
+#[test]
+fn stripe_is_told_that_there_is_no_such_price() {
+    let client = Client::of("price-unknown");
+    let path = format!("/v1/prices/{}", client.value("STRIPE_PRICE_ID_PRO"));
+    assert_eq!(client.stripe(&["get", &path])["error"]["code"], "resource_missing");
+}
+
+#[test]
+fn stripe_lists_the_webhook_endpoints() {
+    let endpoints = Client::of("healthy").stripe(&["webhook_endpoints", "list", "--live"]);
+    assert_eq!(each(&endpoints["data"], "url"), ["https://pan-api.acme.workers.dev/webhook/stripe"]);
+    assert_eq!(each(&endpoints["data"], "status"), ["enabled"]);
+}
+
+#[test]
+fn stripe_lists_two_webhook_endpoints_where_there_are_two() {
+    let endpoints = Client::of("endpoint-twice").stripe(&["webhook_endpoints", "list", "--live"]);
+    assert_eq!(endpoints["data"].as_array().map(Vec::len), Some(2), "{endpoints}");
+}
+
+#[test]
+fn wrangler_lists_the_secrets() {
+    let client = Client::of("healthy");
+    let secrets = client.wrangler(&["secret", "list", "--name", "pan-api"]);
+    let secret = |name| (json!(name), json!("secret_text"));
+    let listed: Vec<(Value, Value)> =
+        each(&secrets, "name").into_iter().cloned().zip(each(&secrets, "type").into_iter().cloned()).collect();
+    let names = [
+        "CLERK_SECRET_KEY",
+        "STRIPE_PRICE_ID_ENTERPRISE",
+        "STRIPE_PRICE_ID_PRO",
+        "STRIPE_SECRET_KEY",
+        "STRIPE_WEBHOOK_SECRET",
+    ];
+    assert_eq!(listed, names.map(secret));
+}
+
+#[test]
+fn wrangler_misses_the_secret_that_is_not_set() {
+    let secrets = Client::of("secret-not-set").wrangler(&["secret", "list", "--name", "pan-api"]);
+    assert!(!each(&secrets, "name").contains(&&json!("STRIPE_WEBHOOK_SECRET")), "{secrets}");
+}
+
+#[test]
+fn clerk_lists_the_users() {
+    let users = Client::of("healthy").clerk(&["api", "/users"]);
+    let plans: BTreeMap<&str, &Value> = each(&users, "id")
+        .into_iter()
+        .filter_map(Value::as_str)
+        .zip(each(&users, "public_metadata").into_iter().map(|metadata| &metadata["plan"]))
+        .collect();
+    assert_eq!(plans["user_2canaryAcme0000000000000000"], "pro");
+    assert_eq!(plans["user_2graceAcme00000000000000000"], "enterprise");
+    assert_eq!(plans["user_2fridaAcme00000000000000000"], &Value::Null);
+}
+
+#[test]
+fn clerk_reads_the_jwt_template() {
+    let templates = Client::of("jwt-template-case").clerk(&["api", "/jwt_templates"]);
+    assert_eq!(each(&templates, "name"), ["Pan-API"]);
+}
+
+#[test]
+fn clerk_finds_a_production_instance() {
+    let findings = Client::of("healthy").clerk(&["doctor", "--json"]);
+    let about = |name: &str| {
+        let found = findings.as_array().and_then(|all| all.iter().find(|finding| finding["name"] == name));
+        found.unwrap_or_else(|| panic!("{name}: {findings:#}")).clone()
+    };
+    let linked = about("Project linked");
+    assert_eq!(linked["status"], "pass");
+    let message = linked["message"].as_str().expect("a message");
+    assert!(message.contains("ins_2acmeProduction00000000000") && message.contains("(production)"), "{message}");
+}

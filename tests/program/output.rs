@@ -1,0 +1,147 @@
+//! What is printed where: results, colour, width, and one document for programs.
+
+use std::process::Stdio;
+
+use serde_json::Value;
+
+use crate::program::{Ended, Folder, ended, preflight};
+
+/// Every command that only prints, and runs of every kind.
+const COMMANDS: &[&[&str]] = &[
+    &["--help"],
+    &["run", "--help"],
+    &["list"],
+    &["explain", "stripe"],
+    &["explain", "webhook"],
+    &["explain", "clerk"],
+    &["explain", "worker"],
+    &["explain", "webhook/reachable:", "redirect"],
+    &["sandbox", "--list"],
+    &["schema", "config"],
+    &["schema", "report"],
+    &["completions", "bash"],
+    &["man"],
+    &["run", "--sandbox"],
+    &["run", "--sandbox", "-vv"],
+    &["run", "--sandbox=jwt-template-missing,metadata-missing,worker-secret-wrong", "-v"],
+    &["run", "--sandbox=endpoint-old-host", "-q"],
+    &["run", "--sandbox=stripe-html", "--format=markdown"],
+    &["run", "--sandbox=price-test-mode", "--format=json"],
+    // Mistakes.
+    &["run"],
+    &["run", "--sandbox=helthy"],
+    &["run", "--sandbox", "--only=stripe/price-mod"],
+    &["run", "--nonsense"],
+    &["explain", "stripe/price-mod"],
+    &["run", "--sandbox", "--report-dir=/dev/null/below/a/file"],
+];
+
+/// What is for people to read; the others are for programs, and as wide as they are.
+fn is_for_reading(command: &[&str]) -> bool {
+    !command.contains(&"schema")
+        && !command.contains(&"completions")
+        && !command.contains(&"man")
+        && !command.iter().any(|argument| argument.starts_with("--format"))
+}
+
+fn run_with(command: &[&str], variables: &[(&str, &str)]) -> Ended {
+    let folder = Folder::new();
+    // A configuration with mistakes of its own: they are shown with their places, colours and carets.
+    folder.write("preflight.toml", "[project]\nnam = \"acme\"\n\n[worker]\nurl = \"pan-api\"\n");
+    ended(folder.command(command).envs(variables.iter().copied()))
+}
+
+#[test]
+fn json_is_the_only_thing_on_standard_output() {
+    for scenario in ["healthy", "price-test-mode", "stripe-key-restricted", "provider-dark"] {
+        let ended = preflight(&["run", "--format=json", &format!("--sandbox={scenario}"), "-v"]);
+        let document: Value = serde_json::from_str(&ended.stdout).unwrap_or_else(|error| panic!("{scenario}: {error}"));
+        assert_eq!(document["exit_code"], ended.status, "{scenario}");
+    }
+}
+
+#[test]
+fn no_escape_reaches_what_is_no_terminal() {
+    for command in COMMANDS {
+        let told = run_with(command, &[("TERM", "xterm-256color"), ("COLORTERM", "truecolor")]).all();
+        assert!(!told.contains('\u{1b}'), "{command:?}: {told}");
+    }
+}
+
+#[test]
+fn colour_can_be_had_without_a_terminal() {
+    let colour = |arguments: &[&str], variables: &[(&str, &str)]| {
+        let command: Vec<&str> = ["run", "--sandbox"].iter().chain(arguments).copied().collect();
+        run_with(&command, variables).stdout.contains('\u{1b}')
+    };
+    assert!(colour(&[], &[("CLICOLOR_FORCE", "1")]));
+    assert!(colour(&["--color=always"], &[]));
+    assert!(colour(&["--color=always"], &[("NO_COLOR", "1")]));
+    assert!(!colour(&[], &[("NO_COLOR", "1"), ("CLICOLOR_FORCE", "1")]));
+    assert!(!colour(&["--color=never"], &[("CLICOLOR_FORCE", "1")]));
+}
+
+#[test]
+fn no_escape_stands_in_a_report_even_where_colour_is_forced() {
+    let folder = Folder::new();
+    let ended = ended(
+        folder
+            .command(&["run", "--sandbox=price-test-mode", "--report=table=reports/table.txt"])
+            .env("CLICOLOR_FORCE", "1"),
+    );
+    assert!(ended.stdout.contains('\u{1b}'));
+    assert!(!folder.reports().contains('\u{1b}'));
+}
+
+#[test]
+fn sixty_columns_are_enough() {
+    for command in COMMANDS.iter().filter(|command| is_for_reading(command)) {
+        // In no configuration are errors to be shown: these come with the lines of the file, however wide they are.
+        let told = ended(Folder::new().command(command).env("COLUMNS", "60")).all();
+        // What cannot be broken without being lost, such as an address, stands alone on its line.
+        let is_one_word = |line: &str| line.split_whitespace().count() == 1;
+        let too_wide = told.lines().filter(|line| line.chars().count() > 60 && !is_one_word(line));
+        let too_wide: Vec<&str> = too_wide.filter(|line| !line.starts_with("report: ")).collect();
+        assert!(too_wide.is_empty(), "{command:?}: {too_wide:#?}");
+    }
+}
+
+#[test]
+fn a_closed_pipe_ends_quietly() {
+    for (command, status) in [
+        (&["list"][..], 0),
+        (&["explain", "stripe"], 0),
+        (&["sandbox", "--list"], 0),
+        (&["run", "--sandbox", "-v"], 0),
+        (&["run", "--sandbox=price-test-mode", "-v"], 1),
+    ] {
+        let folder = Folder::new();
+        let mut child = folder.command(command).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        drop(child.stdout.take());
+        let ended = Ended::of(child.wait_with_output().unwrap());
+        assert_eq!(ended.status, status, "{command:?}: {}", ended.stderr);
+        let complaints: Vec<&str> = ended.stderr.lines().filter(|line| !line.starts_with("report: ")).collect();
+        assert!(complaints.is_empty(), "{command:?}: {complaints:?}");
+    }
+}
+
+#[test]
+fn nothing_moves_where_nobody_looks() {
+    let ended = preflight(&["run", "--sandbox"]);
+    assert_eq!(ended.stderr, "report: reports/preflight.md\nreport: reports/preflight.json\n");
+}
+
+#[test]
+fn the_verdict_comes_first() {
+    for (scenario, word) in [("healthy", "GO: "), ("price-test-mode", "NO-GO: "), ("stripe-html", "NOT PROVEN: ")] {
+        let ended = preflight(&["run", &format!("--sandbox={scenario}"), "--retries=0"]);
+        assert!(ended.stdout.starts_with(word), "{}", ended.stdout);
+    }
+}
+
+#[test]
+fn quiet_says_the_verdict_and_nothing_else() {
+    let ended = preflight(&["run", "--sandbox", "-q"]);
+    assert!(ended.stdout.starts_with("GO") && ended.stdout.lines().count() <= 2, "{}", ended.stdout);
+    assert_eq!(ended.stderr, "");
+}

@@ -1,0 +1,76 @@
+//! Reports that cannot be written, and results that nobody can take.
+
+use std::fs::{self, File};
+use std::process::Stdio;
+
+use crate::program::{Ended, Folder, ended};
+
+#[test]
+fn a_report_that_cannot_be_written_is_said_and_the_result_is_printed() {
+    let folder = Folder::new();
+    folder.write("taken", "a file");
+    let ended = folder.run(&["run", "--sandbox=price-test-mode", "--report-dir=taken/reports"]);
+    assert_eq!(ended.status, 1);
+    assert!(ended.stdout.contains("stripe/price-mode: other-mode"), "{}", ended.stdout);
+    for part in ["error: ", "taken", "--report-dir", "--no-report"] {
+        assert!(ended.stderr.contains(part), "{part}: {}", ended.stderr);
+    }
+}
+
+#[test]
+fn a_go_that_could_not_be_written_down_is_no_go() {
+    let folder = Folder::new();
+    folder.write("taken", "a file");
+    let ended = folder.run(&["run", "--sandbox", "--report-dir=taken/reports"]);
+    assert_eq!(ended.status, 70, "{}", ended.all());
+    assert!(ended.stdout.contains("GO"), "{}", ended.stdout);
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn a_full_disk_is_said_and_the_result_is_printed() {
+    let ended = Folder::new().run(&["run", "--sandbox=price-test-mode", "--no-report", "--report=json=/dev/full"]);
+    assert_eq!(ended.status, 1, "{}", ended.all());
+    assert!(ended.stderr.contains("error: ") && ended.stderr.contains("/dev/full"), "{}", ended.stderr);
+    assert!(ended.stdout.contains("stripe/price-mode: other-mode"), "{}", ended.stdout);
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn a_result_that_cannot_be_printed_is_said() {
+    for arguments in [&["run", "--sandbox"][..], &["list"]] {
+        let folder = Folder::new();
+        let full = File::options().write(true).open("/dev/full").unwrap();
+        let mut command = folder.command(arguments);
+        let child = command.stdout(full).stderr(Stdio::piped()).spawn().unwrap();
+        let ended = Ended::of(child.wait_with_output().unwrap());
+        assert_eq!(ended.status, 70, "{arguments:?}: {}", ended.stderr);
+        assert!(ended.stderr.contains("standard output"), "{arguments:?}: {}", ended.stderr);
+    }
+}
+
+#[test]
+fn an_old_report_is_replaced_as_a_whole() {
+    let folder = Folder::new();
+    fs::create_dir(folder.path("reports")).unwrap();
+    folder.write("reports/preflight.json", &"old ".repeat(100_000));
+    assert_eq!(folder.run(&["run", "--sandbox"]).status, 0);
+    assert!(!folder.read("reports/preflight.json").contains("old old"));
+}
+
+#[test]
+fn without_reports_nothing_is_written() {
+    let folder = Folder::new();
+    assert_eq!(folder.run(&["run", "--sandbox", "--no-report"]).status, 0);
+    assert_eq!(fs::read_dir(folder.path(".")).unwrap().count(), 0);
+}
+
+#[test]
+fn a_value_of_the_environment_wins_over_that_of_a_file() {
+    let folder = Folder::with(crate::ends::IN_THE_DARK);
+    folder.write(".env", "STRIPE_SECRET_KEY=sk_live_YOUR_KEY_HERE\n");
+    let arguments = ["run", "--env-file=.env", "--only=config/hygiene"];
+    let placeholder = |ended: Ended| ended.stdout.contains("config/hygiene: placeholder");
+    assert!(placeholder(folder.run(&arguments)));
+    assert!(!placeholder(ended(folder.command(&arguments).envs(crate::secrets::PLANTED))));
+}
