@@ -161,6 +161,11 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn warns_of_a_certificate_that_was_not_renewed() {
+        scenario("clerk-domain-expiring").await.warns(CHECK, "tls-expiring");
+    }
+
+    #[tokio::test]
     async fn who_needs_the_frontend_api_yields() {
         for name in ["clerk-domain-tls", "clerk-dns-none", "clerk-domain-down"] {
             let run = scenario(name).await;
