@@ -1,5 +1,6 @@
 //! Clerk's instance, tokens and users.
 
+pub mod domain;
 pub mod instance;
 pub mod jwt_template;
 pub mod metadata;

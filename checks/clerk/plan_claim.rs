@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use crate::check::prelude::*;
-use crate::world::{TokenSlip, User};
+use crate::world::TokenSlip;
 
 check! {
     /// A real token carries the user's plan.
@@ -58,7 +58,7 @@ async fn run(world: &World, _: Deployment) -> Outcome {
         )
         .into());
     };
-    let Some(plan) = plan(world, &canary.value) else {
+    let Some(tier) = clerk.tier_of(&canary.value) else {
         let key = &world.config().clerk.metadata_key;
         let message =
             format!("The canary {id} has no tier in its public metadata, so that no claim can be compared with it.");
@@ -67,6 +67,7 @@ async fn run(world: &World, _: Deployment) -> Outcome {
             finding(world, "canary-without-plan", message, "a tier's value", "no such value".to_owned(), fix).into()
         );
     };
+    let plan = Value::String(tier.metadata.clone());
     template?;
     let token = clerk.canary_token().await?;
     let claims = match clerk.verify(&token).await? {
@@ -104,13 +105,6 @@ async fn run(world: &World, _: Deployment) -> Outcome {
     };
     let message = format!("The canary's metadata says {plan}, and its token says {seen}.");
     Ok(finding(world, code, message, &plan.to_string(), seen, fix).into())
-}
-
-/// The canary's plan, where it is a tier's.
-fn plan(world: &World, canary: &User) -> Option<Value> {
-    let plan = canary.public_metadata.get(&world.config().clerk.metadata_key)?;
-    let tier = world.config().tiers.iter().any(|tier| plan.as_str() == Some(&tier.metadata));
-    tier.then(|| plan.clone())
 }
 
 fn finding(world: &World, code: &'static str, message: String, expected: &str, actual: String, fix: String) -> Finding {

@@ -131,6 +131,14 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn reading_ends_and_says_so() {
+        let run = scenario("frontend-endless").await;
+        run.warns(CHECK, "not-all-read");
+        assert!(run.message(CHECK).contains("the bound was reached"), "{}", run.message(CHECK));
+        assert!(run.finding(CHECK).actual.starts_with("200 files"), "{}", run.finding(CHECK).actual);
+    }
+
+    #[tokio::test]
     async fn warns_of_a_script_that_is_not_served() {
         scenario("frontend-broken-script").await.warns(CHECK, "not-all-read");
     }

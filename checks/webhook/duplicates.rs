@@ -1,9 +1,7 @@
 //! `webhook/duplicates`.
 
-use url::Url;
-
 use crate::check::prelude::*;
-use crate::world::{Endpoint, EndpointKind};
+use crate::world::{Endpoint, EndpointKind, is_out_of_reach};
 
 check! {
     /// No event reaches the Worker twice, and none goes to an abandoned place.
@@ -52,7 +50,7 @@ async fn run(world: &World, _: Deployment) -> Outcome {
         let Some(url) = &other.url else { continue };
         let shares_events =
             ours.events.iter().any(|event| event == "*" || other.selects(event)) || other.events == ["*"];
-        let is_worker = url.path() == ours.url.as_ref().map_or("", Url::path)
+        let is_worker = url.path() == ours.url.as_ref().map_or("", url::Url::path)
             && url.host_str().is_some_and(|host| hosts.iter().any(|known| known == host));
         if other.url == ours.url && shares_events {
             let may_be_one = (other.kind == EndpointKind::Classic) != (ours.kind == EndpointKind::Classic);
@@ -82,43 +80,6 @@ async fn run(world: &World, _: Deployment) -> Outcome {
     }
     let count = others().count() + 1;
     Ok(Verdict::of(findings, format!("of {count} enabled endpoints, just {} leads to this Worker", ours.id)))
-}
-
-/// Whether a URL is one that only a developer's machine answers.
-fn is_out_of_reach(url: &Url) -> bool {
-    const TUNNELS: &[&str] = &[
-        ".ngrok.io",
-        ".ngrok.app",
-        ".ngrok.dev",
-        ".ngrok-free.app",
-        ".ngrok-free.dev",
-        ".trycloudflare.com",
-        ".loca.lt",
-        ".localtunnel.me",
-        ".serveo.net",
-        ".lhr.life",
-        ".localhost.run",
-        ".tunnelmole.net",
-        ".devtunnels.ms",
-        ".pinggy.link",
-        ".pinggy.io",
-        ".zrok.io",
-        ".localhost",
-        ".local",
-        ".test",
-        ".internal",
-        ".webhook.site",
-        ".hookdeck.com",
-    ];
-    match url.host() {
-        Some(url::Host::Domain(host)) => {
-            let host = host.to_lowercase();
-            host == "localhost" || host == "webhook.site" || TUNNELS.iter().any(|tunnel| host.ends_with(tunnel))
-        }
-        Some(url::Host::Ipv4(address)) => address.is_loopback() || address.is_private() || address.is_link_local(),
-        Some(url::Host::Ipv6(address)) => address.is_loopback() || address.is_unique_local(),
-        None => true,
-    }
 }
 
 #[cfg(test)]

@@ -110,11 +110,6 @@ impl TestRun {
         self.line(check).seen.join("\n")
     }
 
-    /// How many requests a provider of the sandbox got.
-    pub fn requests_to(&self, provider: &str) -> usize {
-        self.sandbox.requests().iter().filter(|(name, _)| name == provider).count()
-    }
-
     /// What was changed in the sandbox.
     pub fn effects(&self) -> BTreeMap<String, u64> {
         self.sandbox.effects()

@@ -17,6 +17,8 @@ const SCRIPT: &str = "/assets/index-DkT4cmeQ.js";
 const CHUNK: &str = "/assets/Billing-B7xAcme2.js";
 /// The path of the libraries.
 const LIBRARY: &str = "/assets/vendor-C0ffee01.js";
+/// What the paths of scripts begin with that have no end.
+const ENDLESS: &str = "/assets/endless-";
 /// The path of the style sheet.
 const STYLE: &str = "/assets/index-Ca11ab1e.css";
 
@@ -43,6 +45,9 @@ pub struct State {
     /// Whether what is asked for below `/api` is passed on to the Worker.
     #[serde(default)]
     pub passes_on: bool,
+    /// Whether each script leads to another, without end.
+    #[serde(default)]
+    pub endless: bool,
     /// Environment variables that were built in and should not have been.
     #[serde(default)]
     pub leaks: Leaks,
@@ -87,6 +92,7 @@ async fn serve(extract::State((state, worker)): extract::State<(Arc<State>, Rout
         CHUNK => ("text/javascript", chunk(&state)),
         LIBRARY => ("text/javascript", library(&state)),
         STYLE => ("text/css", ":root{color-scheme:light dark}body{margin:0;font-family:system-ui}".to_owned()),
+        path if state.endless && path.starts_with(ENDLESS) => ("text/javascript", link(path)),
         path if path == map => ("application/json", source_map(&state)),
         _ => ("text/html; charset=utf-8", page(&state)),
     };
@@ -117,7 +123,7 @@ fn page(state: &State) -> String {
 fn script(state: &State) -> String {
     format!(
         concat!(
-            r#"import{{c as n,j as e,S as t,l as r}}from"./vendor-C0ffee01.js";"#,
+            r#"import{{c as n,j as e,S as t,l as r}}from"./vendor-C0ffee01.js";{endless}"#,
             r#"const o="{api}",i="{clerk}",s=r("{stripe}"){leak};"#,
             r#"const a=n(()=>import("./Billing-B7xAcme2.js"));"#,
             r#"async function u(c,l){{const d=await fetch(`${{o}}/api${{c}}`,"#,
@@ -129,7 +135,14 @@ fn script(state: &State) -> String {
         clerk = state.clerk_publishable_key,
         stripe = state.stripe_publishable_key,
         leak = assignment(&state.leaks.script),
+        endless = if state.endless { link(ENDLESS) } else { String::new() },
     )
+}
+
+/// A script that leads to the next.
+fn link(path: &str) -> String {
+    let number = path.trim_start_matches(ENDLESS).trim_end_matches(".js").parse().unwrap_or(0_u32);
+    format!("import(\"./endless-{}.js\");", number + 1)
 }
 
 fn chunk(state: &State) -> String {

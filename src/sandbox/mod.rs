@@ -93,6 +93,7 @@ pub struct Sandbox {
     worker: Seat,
     worker_name: String,
     names: BTreeMap<String, SocketAddr>,
+    aliases: BTreeMap<String, String>,
     certificate_authority: String,
     plain: Plain,
     effects: Arc<Effects>,
@@ -162,6 +163,7 @@ impl Sandbox {
             worker,
             worker_name,
             names,
+            aliases: world.network.aliases.clone(),
             certificate_authority: authority.pem().to_owned(),
             plain: Plain::of(&plain)?,
             effects,
@@ -212,6 +214,12 @@ impl Sandbox {
     #[must_use]
     pub const fn names(&self) -> &BTreeMap<String, SocketAddr> {
         &self.names
+    }
+
+    /// What the DNS has under the hosts that are other names for something else. There is no other record.
+    #[must_use]
+    pub const fn aliases(&self) -> &BTreeMap<String, String> {
+        &self.aliases
     }
 
     /// The authority that signed the certificates behind these names, in PEM.

@@ -11,6 +11,9 @@ pub(super) struct Network {
     /// What the link adds to every answer, in milliseconds.
     #[serde(default)]
     pub(super) latency_ms: u64,
+    /// The hosts that are another name for something else, each with what the DNS says of it.
+    #[serde(default)]
+    pub(super) aliases: BTreeMap<String, String>,
     pub(super) stripe: Way,
     pub(super) clerk: Way,
     pub(super) clerk_frontend: Way,

@@ -18,10 +18,11 @@ impl Sandbox {
         config::load(&source, &values, &config::Options { mode, allow_hosts: Vec::new(), read: &read })
     }
 
-    /// `options` for this world: its names and no others, and its certificate authority.
+    /// `options` for this world: its names and no others, its DNS, and its certificate authority.
     #[must_use]
     pub fn options(&self, options: world::Options) -> world::Options {
         let certificates = Some(self.certificate_authority().as_bytes().to_vec());
-        world::Options { names: Some(self.names().clone()), certificates, ..options }
+        let (names, aliases) = (Some(self.names().clone()), self.aliases().clone());
+        world::Options { names, aliases, certificates, ..options }
     }
 }

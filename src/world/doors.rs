@@ -48,24 +48,38 @@ impl<'w> Reads<'w> {
     }
 }
 
-/// The probe door: POST to the Worker and to nobody else.
+/// The probe door: to the Worker and to nobody else.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Probes<'w>(&'w Transport);
 
 impl Probes<'_> {
     /// Sends `body` to the Worker, once in a run for each `key`.
     pub async fn post(self, key: &str, url: Url, headers: &[(&'static str, String)], body: Vec<u8>) -> Asked {
-        let mut ask = Ask::get(Party::Worker, url);
-        ask.method = Method::POST;
-        ask.again = Again::Connection;
+        let mut ask = probe(Method::POST, url);
         ask.headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json; charset=utf-8"));
+        ask.body = Some(body);
+        self.send(key, ask, headers).await
+    }
+
+    /// Asks a route of the Worker's, once in a run for each credential and `key`.
+    pub async fn ask(
+        self,
+        key: &str,
+        method: Method,
+        url: Url,
+        headers: &[(&'static str, String)],
+        credential: Option<Credential>,
+    ) -> Asked {
+        self.send(key, Ask { credential, ..probe(method, url) }, headers).await
+    }
+
+    async fn send(self, key: &str, mut ask: Ask, headers: &[(&'static str, String)]) -> Asked {
         for (name, value) in headers {
             let Ok(value) = HeaderValue::from_str(value) else {
                 return Err(refused(&ask, Trouble::NotForThisHost));
             };
             ask.headers.insert(HeaderName::from_static(name), value);
         }
-        ask.body = Some(body);
         self.0.ask_once(key, ask).await
     }
 }
@@ -90,7 +104,13 @@ impl RequestsOfTheUser<'_> {
     }
 }
 
-/// The leave-no-trace door: the canary's sign-in and sign-out, each in the journal before it happens.
+/// A probe may be sent again after a connection that broke; any answer is what is judged.
+fn probe(method: Method, url: Url) -> Ask {
+    Ask { method, again: Again::Connection, ..Ask::get(Party::Worker, url) }
+}
+
+/// The leave-no-trace door: the canary's sign-in and sign-out, what the Worker makes for it at Stripe, and its end; each
+/// in the journal before it happens.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct LeaveNoTrace<'w> {
     transport: &'w Transport,
@@ -110,6 +130,12 @@ pub(super) enum Step {
     Token,
     /// The session ends.
     SignOut,
+    /// The Worker makes a Checkout Session for the canary.
+    Checkout,
+    /// That Checkout Session ends.
+    Expiry,
+    /// The Worker opens the customer portal for the canary; such a session ends by itself.
+    Portal,
 }
 
 impl Step {
@@ -120,6 +146,20 @@ impl Step {
             Self::Session => "clerk.session.create",
             Self::Token => "clerk.token.create",
             Self::SignOut => "clerk.session.revoke",
+            Self::Checkout => "worker.checkout_session.create",
+            Self::Expiry => "stripe.checkout_session.expire",
+            Self::Portal => "worker.portal_session.create",
+        }
+    }
+
+    /// A session cannot be asked for twice without making two: a Clerk session never is, and one that the Worker makes
+    /// only where the connection broke, since a probe that gets no answer proves nothing. A ticket ends by itself, and
+    /// buys one session however often it is handed in; an expiry has an idempotency key.
+    const fn again(self) -> Again {
+        match self {
+            Self::Session => Again::Never,
+            Self::Checkout | Self::Portal => Again::Connection,
+            Self::SignInToken | Self::SignIn | Self::Token | Self::SignOut | Self::Expiry => Again::Always,
         }
     }
 }
@@ -144,9 +184,7 @@ impl LeaveNoTrace<'_> {
         })?;
         let mut ask = Ask::get(party, url);
         ask.method = Method::POST;
-        // A session cannot be asked for twice without making two. A ticket ends by itself, and buys one session however
-        // often it is handed in.
-        ask.again = if step == Step::Session { Again::Never } else { Again::Always };
+        ask.again = step.again();
         let (kind, body) = match body {
             Body::Json(body) => ("application/json", body.to_string().into_bytes()),
             Body::Form(pairs) => {

@@ -4,6 +4,7 @@
 //! Where a question's failure is the finding of a check, that check alone asks the raw question; everybody else is told
 //! [`NoAnswer::Blocked`]. So checks need no order, and one cause makes one failure.
 
+mod address;
 mod clerk;
 mod cloudflare;
 mod configured;
@@ -16,6 +17,7 @@ mod stripe;
 pub mod subjects;
 mod transport;
 mod webhook;
+mod worker;
 
 use std::fmt;
 use std::sync::OnceLock;
@@ -26,14 +28,16 @@ use jiff::Timestamp;
 use crate::check::NoAnswer;
 use crate::config::{Config, Mode, Secret, Variable};
 
+pub use address::is_out_of_reach;
 pub use clerk::*;
 pub use cloudflare::*;
 pub use entitlement::{Case, Mismatch, Sample};
 pub use plan_value::{PlanSlip, judge_plan};
 pub use site::*;
 pub use stripe::*;
-pub use transport::{Answer, CertificateTrouble, Failure, Options, Party, Resolve, Trouble};
+pub use transport::{Alias, Answer, CertificateTrouble, Failure, Options, Party, Resolve, Trouble};
 pub use webhook::*;
+pub use worker::*;
 
 pub(crate) use transport::ASKED_AGAIN;
 
@@ -78,6 +82,7 @@ pub struct World {
     signed_at: OnceLock<i64>,
     sign_in: clerk::SignInCell,
     served: site::ServedCell,
+    counter: worker::Counter,
 }
 
 /// One request that was made, for the report.
@@ -117,6 +122,7 @@ impl World {
             signed_at: OnceLock::new(),
             sign_in: clerk::SignInCell::default(),
             served: site::ServedCell::default(),
+            counter: worker::Counter::default(),
             config,
         })
     }
@@ -139,6 +145,11 @@ impl World {
         self.transport.log()
     }
 
+    /// What the DNS has under a host.
+    async fn alias(&self, host: &str) -> Result<Alias, String> {
+        self.transport.alias(host).await
+    }
+
     /// Whether some provider could be reached at all. Where none can, trouble in reaching what is judged may be this
     /// machine's own, and is no finding.
     pub async fn is_online(&self) -> bool {
@@ -146,12 +157,16 @@ impl World {
         stripe || clerk
     }
 
-    /// Ends what this run began: the canary is signed out.
+    /// Ends what this run began and has not ended: the canary is signed out, and what the Worker made for it expires.
     ///
     /// # Errors
     /// In words, what could not be ended.
     pub async fn leave(&self) -> Result<(), String> {
-        self.clerk().sign_out().await
+        let (signed_out, closed) = futures::join!(self.clerk().sign_out(), self.close_counter());
+        match (signed_out, closed) {
+            (Err(session), Err(sales)) => Err(format!("{session}; {sales}")),
+            (signed_out, closed) => signed_out.and(closed),
+        }
     }
 
     /// The command that sets a value on the deployed script.

@@ -138,6 +138,15 @@ async fn checkout(
     if !worker.state.has(Defect::CheckoutWithoutTier) {
         form.extend([("metadata[tier]", tier), ("subscription_data[metadata][tier]", tier)]);
     }
+    if worker.state.has(Defect::ComputesTaxes) {
+        form.push(("automatic_tax[enabled]", "true"));
+    }
+    let customer;
+    if worker.state.has(Defect::MakesCustomers) && metadata["stripeCustomerId"].is_null() {
+        customer =
+            worker.stripe("POST", "/v1/customers", &[("metadata[userId]", &account.user)]).await.map_err(failed)?;
+        form.push(("customer", customer["id"].as_str().unwrap_or_default()));
+    }
     let session = worker.stripe("POST", "/v1/checkout/sessions", &form).await.map_err(failed)?;
     Ok(json!({ "url": session["url"] }))
 }

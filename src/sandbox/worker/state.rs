@@ -194,4 +194,8 @@ pub enum Defect {
     CheckoutWithoutUser,
     /// Checkout Sessions do not say for what.
     CheckoutWithoutTier,
+    /// Checkout computes taxes, which is no defect where Stripe can.
+    ComputesTaxes,
+    /// Checkout makes a customer for whoever has none, and keeps nobody's.
+    MakesCustomers,
 }

@@ -1,5 +1,7 @@
 //! Clerk: the backend API, and the frontend API on the customer's own domain.
 
+mod canary;
+mod domain;
 mod instance;
 mod sign_in;
 mod template;
@@ -18,6 +20,7 @@ use super::transport::{Answer, Credential, Failure, Party};
 use super::{NoAnswer, World, key_of_mode, sound};
 use crate::config::{Config, Secret, mode_of};
 
+pub use domain::{DomainState, RecordSlip, Target};
 pub use instance::{Environment, Instance};
 pub(super) use sign_in::SignInCell;
 pub use template::{Template, TemplateSlip};
@@ -157,7 +160,7 @@ impl<'w> Clerk<'w> {
 
     /// Asks the frontend API as every check does that does not judge its domain.
     async fn ask_frontend<T: DeserializeOwned>(self, path: &str) -> Result<Seen<T>, NoAnswer> {
-        let answer = self.frontend(path).await?.map_err(|failure| NoAnswer::Unknown(failure.to_string()))?;
+        let answer = self.answered(self.frontend(path).await?).await?;
         match judged(answer)? {
             Ok(answer) => Ok(Seen { value: answer.json()?, answer }),
             Err(refusal) => Err(refusal.unknown()),

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use reqwest::header::{AUTHORIZATION, COOKIE, HeaderMap, HeaderValue, ORIGIN, SET_COOKIE};
 use serde::Deserialize;
 use serde_json::json;
-use tokio::sync::OnceCell;
+use tokio::sync::{Mutex, OnceCell};
 
 use super::super::doors::{Body, Step};
 use super::super::transport::Answer;
@@ -16,9 +16,12 @@ use super::super::{World, sound};
 use super::{Clerk, NoAnswer, Party, Token, joined, judged, version};
 use crate::config::Secret;
 
-/// The canary's session, where one was begun.
+/// The canary's session, where one was begun, and the token that it gave last.
 #[derive(Debug, Default)]
-pub(in crate::world) struct SignInCell(OnceCell<Result<Session, NoAnswer>>);
+pub(in crate::world) struct SignInCell {
+    session: OnceCell<Result<Session, NoAnswer>>,
+    token: Mutex<Option<Token>>,
+}
 
 /// A session of the canary's.
 #[derive(Debug, Clone)]
@@ -81,16 +84,24 @@ struct Minted {
 }
 
 impl Clerk<'_> {
-    /// A token of the canary's, as the Worker gets them: from the template, or the session token.
+    /// A token of the canary's, as the Worker gets them: from the template, or the session token. One serves everybody
+    /// who asks, until it is about to end.
     ///
     /// # Errors
     /// Where nobody can tell.
     pub async fn canary_token(self) -> Result<Token, NoAnswer> {
-        let session = self.world.sign_in.0.get_or_init(|| self.sign_in()).await.clone()?;
-        if let (None, Some(first)) = (&self.world.config.clerk.jwt_template, &session.first) {
-            return Ok(Token::new(first.clone()));
+        let mut held = self.world.sign_in.token.lock().await;
+        if let Some(token) = held.as_ref().filter(|token| token.lasts()) {
+            return Ok(token.clone());
         }
-        self.mint(&session).await
+        let session = self.world.sign_in.session.get_or_init(|| self.sign_in()).await.clone()?;
+        let first = session.first.clone().map(Token::new).filter(Token::lasts);
+        let token = match first.filter(|_| self.world.config.clerk.jwt_template.is_none()) {
+            Some(first) => first,
+            None => self.mint(&session).await?,
+        };
+        *held = Some(token.clone());
+        Ok(token)
     }
 
     async fn sign_in(self) -> Result<Session, NoAnswer> {
@@ -123,9 +134,11 @@ impl Clerk<'_> {
     async fn hand_in(self, user: &str, ticket: String, origin: Option<String>) -> Result<Session, NoAnswer> {
         let path = if origin.is_some() { "/v1/client/sign_ins" } else { "/v1/client/sign_ins?_is_native=1" };
         let mut headers = HeaderMap::new();
-        if let Some(origin) = origin.as_deref().and_then(|origin| HeaderValue::from_str(origin).ok()) {
-            headers.insert(ORIGIN, origin);
-        }
+        match origin.as_deref() {
+            Some(origin) => headers.insert(ORIGIN, plain(origin)?),
+            // An application has no token before its first answer, and says so.
+            None => headers.insert(AUTHORIZATION, HeaderValue::from_static("")),
+        };
         let body = Body::Form(vec![("strategy", "ticket".to_owned()), ("ticket", ticket)]);
         let answer = self.frontend_step(Step::SignIn, user, path, headers, body).await?;
         let SignedIn { response, client } = answer.json()?;
@@ -176,7 +189,7 @@ impl Clerk<'_> {
 
     /// Ends the canary's session, where this run began one and has not ended it.
     pub(in crate::world) async fn sign_out(self) -> Result<(), String> {
-        let Some(Ok(session)) = self.world.sign_in.0.get() else { return Ok(()) };
+        let Some(Ok(session)) = self.world.sign_in.session.get() else { return Ok(()) };
         if session.ended.swap(true, Ordering::Relaxed) {
             return Ok(());
         }
@@ -213,7 +226,7 @@ impl Clerk<'_> {
     ) -> Result<std::sync::Arc<Answer>, NoAnswer> {
         let (door, url) = (self.world.leave_no_trace()?, joined(&self.frontend_api()?, path)?);
         let asked = door.post(step, object, Party::ClerkDomain, url, headers, None, body).await?;
-        match judged(asked.map_err(|failure| NoAnswer::Unknown(failure.to_string()))?)? {
+        match judged(self.answered(asked).await?)? {
             Ok(answer) => Ok(answer),
             Err(refusal) => Err(refusal.unknown()),
         }
@@ -241,6 +254,6 @@ impl World {
     /// Whether this run has begun a session that is not ended.
     #[must_use]
     pub fn is_signed_in(&self) -> bool {
-        matches!(self.sign_in.0.get(), Some(Ok(session)) if !session.ended.load(Ordering::Relaxed))
+        matches!(self.sign_in.session.get(), Some(Ok(session)) if !session.ended.load(Ordering::Relaxed))
     }
 }

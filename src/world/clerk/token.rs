@@ -1,9 +1,13 @@
 //! A token of Clerk's, verified as the Worker verifies it.
 
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jsonwebtoken::jwk::JwkSet;
 use jsonwebtoken::{Algorithm, DecodingKey, Validation, decode, decode_header};
 use serde_json::{Map, Value};
+use url::Url;
 
+use super::super::transport::Credential;
 use super::{Clerk, NoAnswer, Seen};
 use crate::config::{Secret, frontend_api_of};
 
@@ -25,9 +29,38 @@ pub enum TokenSlip {
     Time(String),
 }
 
+/// A token that ends sooner than in so many seconds is not sent to anybody any more.
+const SPARE: i64 = 15;
+
 impl Token {
     pub(super) const fn new(token: Secret) -> Self {
         Self(token)
+    }
+
+    /// Whether it is still in force when somebody gets it.
+    pub(super) fn lasts(&self) -> bool {
+        let ends = self.unverified().get("exp").and_then(Value::as_i64);
+        ends.is_some_and(|ends| ends > jiff::Timestamp::now().as_second() + SPARE)
+    }
+
+    /// The origin that it was made for, `azp`; a Worker may insist on one.
+    #[must_use]
+    pub fn party(&self) -> Option<String> {
+        self.unverified().get("azp").and_then(Value::as_str).map(str::to_owned)
+    }
+
+    /// It authorises at `base`.
+    pub(in crate::world) fn credential(&self, base: &Url) -> Credential {
+        Credential::new(&self.0, base)
+    }
+
+    /// The claims as anybody can read them; none where it is no token.
+    fn unverified(&self) -> Claims {
+        let read = |token: &str| {
+            let claims = URL_SAFE_NO_PAD.decode(token.split('.').nth(1)?).ok()?;
+            serde_json::from_slice(&claims).ok()
+        };
+        self.0.lend(read).unwrap_or_default()
     }
 }
 

@@ -15,7 +15,7 @@ use super::served::{Kind, Served, name_of};
 use super::{NoAnswer, Party, Site, Unserved};
 use crate::check::Evidence;
 use crate::world::transport::{Answer, Asked, Failure};
-use crate::world::webhook::{is_challenge, is_page, is_sign_in};
+use crate::world::webhook::{is_challenge, is_sign_in};
 
 /// The most files that are read: large applications have fewer, and a site without end has more.
 const FILES: usize = 200;
@@ -113,7 +113,7 @@ fn judged(url: Url, answer: Arc<Answer>) -> Result<Result<(Url, Arc<Answer>), Un
         let why = "a bot challenge or a limit, which may be aimed at this machine alone";
         return Err(NoAnswer::Unknown(format!("{url} answered {} with {why}", answer.status)));
     }
-    if answer.is_success() && is_page(&answer) {
+    if answer.is_success() && answer.is_page() {
         return Ok(Ok((url, answer)));
     }
     let evidence = answer.evidence("status", format!("{}: {}", answer.status, answer.excerpt()));
@@ -224,7 +224,7 @@ impl<'w> Reader<'w> {
     fn take(&mut self, wanted: &Wanted, asked: Asked) {
         let file = name_of(&wanted.url, &self.page);
         let answer = match asked {
-            Ok(answer) if answer.is_success() && !is_page(&answer) => answer,
+            Ok(answer) if answer.is_success() && !answer.is_page() => answer,
             // What a script seems to name need not be there, and a single-page application answers everything with its page.
             Ok(_) if wanted.why != Why::Page => return,
             Ok(answer) if answer.is_success() => {

@@ -100,9 +100,9 @@ impl Served {
         let unread = self.unread.iter().map(|(file, why)| format!("{file} ({why})")).collect::<Vec<_>>();
         match (unread.is_empty(), self.left) {
             (true, 0) => None,
-            (true, left) => Some(format!("{left} files more were known of when the bound was reached")),
+            (true, left) => Some(format!("the bound was reached, with {left} more to read")),
             (false, 0) => Some(format!("not read: {}", unread.join(", "))),
-            (false, left) => Some(format!("not read: {}, and {left} files beyond the bound", unread.join(", "))),
+            (false, left) => Some(format!("not read: {}, and at the bound there were {left} more", unread.join(", "))),
         }
     }
 
@@ -144,7 +144,9 @@ impl Served {
         for (index, text) in map.sources_content.iter().enumerate() {
             let Some(text) = text else { continue };
             let name = map.sources.get(index).cloned().flatten().unwrap_or_else(|| format!("source {index}"));
-            self.read(config, Reading { file, source: Some(&name), text }, Kind::Source);
+            // Counted from the map's own folder, which tells nobody anything.
+            let source = Some(name.trim_start_matches("../"));
+            self.read(config, Reading { file, source, text }, Kind::Source);
         }
         map.sections.iter().for_each(|section| self.read_sources(config, file, &section.map));
     }

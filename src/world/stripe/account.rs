@@ -77,7 +77,7 @@ pub enum Acceptance {
     Rejected(Refusal),
 }
 
-fn get(path: &str) -> RequestBuilder {
+pub(super) fn get(path: &str) -> RequestBuilder {
     RequestBuilder::new(StripeMethod::Get, path)
 }
 

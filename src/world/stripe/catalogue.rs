@@ -99,13 +99,25 @@ impl Price {
         }
     }
 
+    /// The ID of its product.
+    #[must_use]
+    pub fn product_id(&self) -> &str {
+        match &self.product {
+            PriceOf::Product(product) => &product.id,
+            PriceOf::Deleted { id, .. } | PriceOf::Id(id) => id,
+        }
+    }
+
+    /// What is charged each time; `None` where it is tiered or has fractions of a unit.
+    #[must_use]
+    pub fn money(&self) -> Option<Money> {
+        Some(Money { minor: self.unit_amount?, currency: self.currency.clone() })
+    }
+
     /// What is charged and how often, for a sentence: `29.00 USD a month`.
     #[must_use]
     pub fn terms(&self) -> String {
-        let amount = match self.unit_amount {
-            Some(minor) => Money { minor, currency: self.currency.clone() }.to_string(),
-            None => format!("an amount in {}", self.currency),
-        };
+        let amount = self.money().map_or_else(|| format!("an amount in {}", self.currency), |money| money.to_string());
         match &self.recurring {
             Some(recurring) => format!("{amount} a {}", term(&recurring.interval, recurring.interval_count)),
             None => format!("{amount} once"),

@@ -4,6 +4,7 @@
 mod account;
 mod assortment;
 mod catalogue;
+mod checkout;
 mod endpoints;
 mod events;
 mod parity;
@@ -18,6 +19,7 @@ use reqwest::header::{HeaderMap, HeaderValue};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use stripe_client_core::{RequestBuilder, StripeMethod};
+use url::Url;
 
 use super::transport::{Answer, Credential, Party};
 use super::{NoAnswer, World, key_of_mode};
@@ -26,6 +28,7 @@ use crate::config::{Mode, Secret, Variable};
 pub use account::{Acceptance, Account};
 pub use assortment::{Assortment, Rival};
 pub use catalogue::{Price, PriceOf, Product, Recurring};
+pub use checkout::{CheckoutSession, LineItem, TaxSettings};
 pub use endpoints::{Endpoint, EndpointKind};
 pub use events::{DeliveryLog, Event};
 pub use parity::{Difference, Twin};
@@ -127,18 +130,25 @@ impl Stripe<'_> {
     }
 
     async fn send(self, key: &Secret, request: &RequestBuilder) -> Result<Arc<Answer>, NoAnswer> {
+        debug_assert!(matches!(request.method, StripeMethod::Get), "the read door");
+        let (url, headers) = self.address(request);
+        let credential = Credential::new(key, &self.world.config.stripe.api_base);
+        let asked = self.world.reads().get(self.party(), url, headers, Some(credential)).await;
+        asked.map_err(|failure| NoAnswer::Unknown(failure.to_string()))
+    }
+
+    /// Where a request goes, and the version that shapes its answer.
+    fn address(self, request: &RequestBuilder) -> (Url, HeaderMap) {
         let base = &self.world.config.stripe.api_base;
         let mut url = base.clone();
         // `/v2` stands beside `/v1`, which the builders leave out.
         let version = if request.path.starts_with("/v2/") { "" } else { "/v1" };
         url.set_path(&format!("{}{version}{}", base.path().trim_end_matches('/'), request.path));
         url.set_query(request.query.as_deref().filter(|query| !query.is_empty()));
-        debug_assert!(matches!(request.method, StripeMethod::Get), "the read door");
         let mut headers = HeaderMap::new();
         let pinned = stripe_shared::version::VERSION.as_str();
         headers.insert("stripe-version", HeaderValue::from_str(pinned).unwrap_or(HeaderValue::from_static("")));
-        let asked = self.world.reads().get(self.party(), url, headers, Some(Credential::new(key, base))).await;
-        asked.map_err(|failure| NoAnswer::Unknown(failure.to_string()))
+        (url, headers)
     }
 
     /// Asks with a key that nothing local speaks against, and tells an answer from a refusal.

@@ -95,6 +95,15 @@ impl Answer {
         self.status >= 200 && self.status < 300
     }
 
+    /// Whether it is a page for people.
+    #[must_use]
+    pub fn is_page(&self) -> bool {
+        let text = self.text();
+        let start = text.trim_start().get(..9);
+        self.header("content-type").is_some_and(|kind| kind.starts_with("text/html"))
+            || start.is_some_and(|start| start.eq_ignore_ascii_case("<!doctype"))
+    }
+
     /// Reads the body as JSON.
     ///
     /// # Errors

@@ -42,7 +42,8 @@ impl Limits {
             clerk_domain: limiter(5, 10),
             cloudflare: limiter(2, 20),
             worker: limiter(20, 40),
-            frontend: limiter(20, 40),
+            // Files that a browser loads all at once.
+            frontend: limiter(100, 100),
             elsewhere: limiter(5, 10),
             under_way: Semaphore::new(concurrency.max(1)),
         }

@@ -8,6 +8,7 @@ mod client;
 mod limits;
 mod memo;
 mod names;
+mod records;
 mod trouble;
 
 use std::collections::BTreeMap;
@@ -26,11 +27,13 @@ use super::Logged;
 use crate::config::{Mode, Secret};
 
 pub use answer::Answer;
+pub use records::Alias;
 pub use trouble::{CertificateTrouble, Failure, Trouble};
 
 use client::Clients;
 use limits::Limits;
 use memo::Memo;
+use records::Records;
 
 /// How the world is reached.
 #[derive(Debug, Clone)]
@@ -49,6 +52,8 @@ pub struct Options {
     pub certificates: Option<Vec<u8>>,
     /// A closed world: these names and no others resolve, and no proxy is asked.
     pub names: Option<BTreeMap<String, SocketAddr>>,
+    /// In a closed world: the hosts that are other names, and for what. No resolver is asked there.
+    pub aliases: BTreeMap<String, String>,
     /// Ask nobody.
     pub offline: bool,
     /// Whether anything may be sent to the Worker beyond reads.
@@ -69,6 +74,7 @@ impl Default for Options {
             resolve: Vec::new(),
             certificates: None,
             names: None,
+            aliases: BTreeMap::new(),
             offline: false,
             probe: true,
             journal: PathBuf::from("reports/journal.jsonl"),
@@ -219,6 +225,7 @@ pub(super) struct Transport {
     clients: Clients,
     limits: Limits,
     memo: Memo,
+    records: Records,
     log: Mutex<Vec<Logged>>,
     timeout: Duration,
     ends: Option<Instant>,
@@ -243,6 +250,7 @@ impl Transport {
             clients: Clients::new(options)?,
             limits: Limits::new(mode, options.concurrency),
             memo: Memo::default(),
+            records: Records::new(options),
             log: Mutex::default(),
             timeout: options.timeout,
             ends: options.deadline.map(|deadline| Instant::now() + deadline),
@@ -281,6 +289,15 @@ impl Transport {
         }
         let request = self.clients.trusting.head(url.clone()).timeout(self.timeout).send();
         answer::certificate_of(&request.await.ok()?)
+    }
+
+    /// What the DNS has under a host. An error says in words why nobody answered.
+    pub async fn alias(&self, host: &str) -> Result<Alias, String> {
+        if self.offline {
+            return Err(Trouble::Offline.to_string());
+        }
+        let asked = tokio::time::timeout(self.timeout, self.records.alias(host)).await;
+        asked.unwrap_or_else(|_| Err(Trouble::TimedOut(self.timeout).to_string()))
     }
 
     async fn send(&self, ask: Ask) -> Asked {

@@ -7,7 +7,6 @@ use regex::Regex;
 use serde_json::Value;
 
 use super::super::transport::{Answer, Failure, Trouble};
-use super::reach::is_page;
 use super::{Delivery, NoAnswer, Webhook};
 
 /// What the handler makes of a correctly signed event.
@@ -149,7 +148,7 @@ impl Webhook<'_> {
     pub async fn answers_everything(self, answer: &Answer) -> Result<bool, NoAnswer> {
         let nowhere = self.deliver(Delivery::Nowhere).await?.ok();
         let alike = nowhere.is_some_and(|nowhere| nowhere.is_success() && nowhere.body == answer.body);
-        Ok(is_page(answer) || alike)
+        Ok(answer.is_page() || alike)
     }
 
     async fn refusal(self, answer: &Answer) -> Result<Reception, NoAnswer> {

@@ -156,7 +156,7 @@ impl Webhook<'_> {
 fn reformatted(event: &Value) -> String {
     let Value::Object(event) = event else { return event.to_string() };
     let mut lines: Vec<String> = event.iter().rev().map(|(key, value)| format!("\t\"{key}\" :  {value}")).collect();
-    let words = r#"caf\u00e9 naïve 漢字 😀 \/ \u0041 \ud83d\ude80"#;
+    let words = r"caf\u00e9 naïve 漢字 😀 \/ \u0041 \ud83d\ude80";
     lines.push(format!("  \"preflight\": {{ \"words\" : \"{words}\", \"numbers\": [ 1.0, 1e2, -0 ] }}"));
     format!("{{\r\n{}\n }}\n", lines.join(" ,\n"))
 }

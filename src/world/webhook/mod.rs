@@ -12,7 +12,7 @@ pub(super) use acceptance::alike;
 pub use acceptance::{Exactness, Received, Reception};
 pub use delivery::{Delivered, Delivery};
 pub use reach::{Obstacle, Reach, Validity};
-pub(super) use reach::{is_challenge, is_page, is_sign_in, obstacle};
+pub(super) use reach::{describe, is_challenge, is_sign_in, obstacle, validity};
 pub use record::Record;
 pub use registration::Registration;
 

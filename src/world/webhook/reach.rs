@@ -154,7 +154,7 @@ impl Webhook<'_> {
 
     /// Whether an answer is the handler's to an event that it received.
     pub(super) fn is_reception(self, answer: &Answer) -> bool {
-        answer.is_success() && !is_page(answer) && self.is_expected(answer)
+        answer.is_success() && !answer.is_page() && self.is_expected(answer)
     }
 }
 
@@ -201,7 +201,7 @@ fn same_as_nowhere(
 /// Cloudflare's challenge page (facts.md, D9).
 pub(in crate::world) fn is_challenge(answer: &Answer) -> bool {
     let mitigated = answer.header("cf-mitigated").is_some_and(|how| how.contains("challenge"));
-    mitigated || (matches!(answer.status, 403 | 503) && is_page(answer) && answer.text().contains("Just a moment"))
+    mitigated || (matches!(answer.status, 403 | 503) && answer.is_page() && answer.text().contains("Just a moment"))
 }
 
 /// Whether an address is one at which people sign in.
@@ -219,14 +219,7 @@ pub(in crate::world) fn is_sign_in(location: &str) -> bool {
         || url.path_segments().is_some_and(|mut segments| segments.any(word))
 }
 
-/// Whether an answer is a page for people.
-pub(in crate::world) fn is_page(answer: &Answer) -> bool {
-    let kind = answer.header("content-type").unwrap_or_default();
-    kind.starts_with("text/html")
-        || answer.text().trim_start().get(..9).is_some_and(|start| start.eq_ignore_ascii_case("<!doctype"))
-}
-
-fn validity(der: &[u8], now: jiff::Timestamp) -> Option<Validity> {
+pub(in crate::world) fn validity(der: &[u8], now: jiff::Timestamp) -> Option<Validity> {
     let (_, certificate) = x509_parser::parse_x509_certificate(der).ok()?;
     let (from, to) = (certificate.validity().not_before.timestamp(), certificate.validity().not_after.timestamp());
     let days = |seconds: i64| seconds.div_euclid(86_400);
@@ -234,7 +227,7 @@ fn validity(der: &[u8], now: jiff::Timestamp) -> Option<Validity> {
 }
 
 /// A certificate in words: whom it names, who signed it, when it ends.
-fn describe(der: &[u8]) -> Option<String> {
+pub(in crate::world) fn describe(der: &[u8]) -> Option<String> {
     let (_, certificate) = x509_parser::parse_x509_certificate(der).ok()?;
     let names = certificate.subject_alternative_name().ok().flatten();
     let names: Vec<String> =

@@ -1,0 +1,103 @@
+//! What the DNS says of a name, beyond where it leads: the record that makes it another name for something else.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use hickory_resolver::TokioResolver;
+use hickory_resolver::config::ResolveHosts;
+use hickory_resolver::net::NetError;
+use hickory_resolver::proto::rr::{RData, RecordType};
+use tokio::sync::OnceCell;
+
+use super::Options;
+
+/// What the DNS has under a name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Alias {
+    /// It is another name for this host.
+    For(String),
+    /// It has addresses of its own: the record is proxied, flattened, or of another type.
+    Addresses,
+    /// Nothing.
+    Nothing,
+}
+
+/// The machine's resolver, or a closed world's table.
+#[derive(Debug)]
+pub(super) enum Records {
+    Open { timeout: Duration, resolver: OnceCell<Result<Hidden, String>> },
+    Closed { aliases: BTreeMap<String, String>, addresses: Vec<String> },
+}
+
+/// A resolver has nothing to show of itself.
+pub(super) struct Hidden(Box<TokioResolver>);
+
+impl std::fmt::Debug for Hidden {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str("Resolver")
+    }
+}
+
+impl Records {
+    pub fn new(options: &Options) -> Self {
+        match &options.names {
+            Some(names) => {
+                Self::Closed { aliases: options.aliases.clone(), addresses: names.keys().cloned().collect() }
+            }
+            None => Self::Open { timeout: options.timeout.min(Duration::from_secs(5)), resolver: OnceCell::new() },
+        }
+    }
+
+    /// What stands under `host`. An error says in words why nobody answered.
+    pub async fn alias(&self, host: &str) -> Result<Alias, String> {
+        let host = host.trim_end_matches('.').to_lowercase();
+        match self {
+            Self::Closed { aliases, addresses } => Ok(match aliases.get(&host) {
+                Some(value) => Alias::For(value.clone()),
+                None if addresses.contains(&host) => Alias::Addresses,
+                None => Alias::Nothing,
+            }),
+            Self::Open { timeout, resolver } => {
+                let made = resolver.get_or_init(|| async { resolver_of_the_machine(*timeout) }).await;
+                let resolver = &made.as_ref().map_err(Clone::clone)?.0;
+                look_up(resolver, &host).await.map_err(|error| error.to_string())
+            }
+        }
+    }
+}
+
+fn resolver_of_the_machine(timeout: Duration) -> Result<Hidden, String> {
+    let mut builder = TokioResolver::builder_tokio().map_err(|error| error.to_string())?;
+    let options = builder.options_mut();
+    options.timeout = timeout;
+    // What this machine alone calls by another name, nobody else does.
+    options.use_hosts_file = ResolveHosts::Never;
+    Ok(Hidden(Box::new(builder.build().map_err(|error| error.to_string())?)))
+}
+
+async fn look_up(resolver: &TokioResolver, host: &str) -> Result<Alias, NetError> {
+    // The dot at the end keeps this machine's own domain out of it.
+    let name = format!("{host}.");
+    match resolver.lookup(name.as_str(), RecordType::CNAME).await {
+        Ok(found) => {
+            let aliases = found.answers().iter().filter_map(|record| match &record.data {
+                RData::CNAME(target) => Some(target.0.to_utf8().trim_end_matches('.').to_lowercase()),
+                _ => None,
+            });
+            if let Some(target) = aliases.into_iter().next() {
+                return Ok(Alias::For(target));
+            }
+        }
+        Err(error) if error.is_nx_domain() => return Ok(Alias::Nothing),
+        Err(error) if error.is_no_records_found() => {}
+        Err(error) => return Err(error),
+    }
+    for kind in [RecordType::A, RecordType::AAAA] {
+        match resolver.lookup(name.as_str(), kind).await {
+            Ok(_) => return Ok(Alias::Addresses),
+            Err(error) if error.is_no_records_found() => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(Alias::Nothing)
+}

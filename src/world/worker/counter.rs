@@ -1,0 +1,170 @@
+//! What was sold to the canary in this run, and what of it is still open.
+
+use std::collections::BTreeSet;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::OnceCell;
+
+use super::super::transport::Answer;
+use super::super::{NoAnswer, World};
+use super::checkout::Sales;
+
+/// The counter at which the canary buys: each Checkout Session stays on it until it has ended, whoever is interrupted.
+#[derive(Debug, Default)]
+pub(in crate::world) struct Counter {
+    sales: OnceCell<Sales>,
+    open: Mutex<Open>,
+}
+
+#[derive(Debug, Default)]
+struct Open {
+    sessions: BTreeSet<String>,
+    /// How many were asked for and not answered, so that nobody knows what came of them.
+    unanswered: usize,
+}
+
+impl Counter {
+    /// The sales, made once.
+    pub(super) async fn sales<F: Future<Output = Sales>>(&self, make: impl FnOnce() -> F) -> &Sales {
+        self.sales.get_or_init(make).await
+    }
+
+    fn open(&self) -> MutexGuard<'_, Open> {
+        self.open.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The Worker is about to be asked for a session.
+    pub(super) fn is_asked(&self) {
+        self.open().unanswered += 1;
+    }
+
+    /// It has answered, with a session that we can end or without one.
+    pub(super) fn is_answered(&self, answer: &Answer, session: Option<&String>) {
+        let mut open = self.open();
+        // Of an order that had to be sent again, the first may have been heard as well.
+        if answer.attempts == 1 {
+            open.unanswered = open.unanswered.saturating_sub(1);
+        }
+        open.sessions.extend(session.cloned());
+    }
+
+    /// A session has ended.
+    pub(super) fn is_ended(&self, session: &str) {
+        self.open().sessions.remove(session);
+    }
+}
+
+impl World {
+    /// Ends every Checkout Session that the Worker made in this run and that is still open.
+    ///
+    /// # Errors
+    /// In words, what could not be ended.
+    pub(in crate::world) async fn close_counter(&self) -> Result<(), String> {
+        let (mut sessions, unanswered) = {
+            let open = self.counter.open();
+            (open.sessions.clone(), open.unanswered)
+        };
+        let stripe = self.stripe();
+        let mut trouble = Vec::new();
+        if unanswered > 0 {
+            let canary = self.config.clerk.canary_user.value.as_deref().unwrap_or_default();
+            match stripe.open_sessions(canary, self.now).await {
+                Ok(found) => sessions.extend(found),
+                Err(why) => trouble.push(format!(
+                    "a Checkout Session that the Worker was asked for may be open, and ends by itself within a day: {}",
+                    words(why)
+                )),
+            }
+        }
+        let ended = sessions.iter().map(|session| async move { (session, stripe.expire(session).await) });
+        for (session, ended) in futures::future::join_all(ended).await {
+            match ended {
+                Ok(_) => self.counter.is_ended(session),
+                Err(why) => trouble.push(format!(
+                    "the Checkout Session {session} is still open and ends by itself within a day: {}",
+                    words(why)
+                )),
+            }
+        }
+        if trouble.is_empty() { Ok(()) } else { Err(trouble.join("; ")) }
+    }
+}
+
+fn words(why: NoAnswer) -> String {
+    match why {
+        NoAnswer::Unknown(reason) => reason,
+        other => format!("{other:?}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use crate::check::CheckId;
+    use crate::checks;
+    use crate::run::{Interruption, Selection, Status, run};
+    use crate::sandbox::{self, Sandbox};
+    use crate::world::{self, World};
+
+    async fn sandbox(latency: u64) -> Sandbox {
+        let latency = Duration::from_millis(latency);
+        let options = sandbox::Options { latency, ..sandbox::Options::default() };
+        Sandbox::start(&["healthy"], options).await.unwrap()
+    }
+
+    fn world(sandbox: &Sandbox, journal: &std::path::Path, probe: bool) -> World {
+        let options = world::Options { probe, journal: journal.to_owned(), ..world::Options::default() };
+        World::new(sandbox.config(None).unwrap(), sandbox.options(options)).unwrap()
+    }
+
+    fn count(sandbox: &Sandbox, effect: &str) -> u64 {
+        sandbox.effects().get(effect).copied().unwrap_or_default()
+    }
+
+    #[tokio::test]
+    async fn whenever_a_run_is_interrupted_no_session_stays_open() {
+        // What was made is counted before the Worker answers, so that each interruption comes in the middle.
+        for reached in 1..=3 {
+            let (sandbox, folder) = (sandbox(100).await, tempfile::tempdir().unwrap());
+            let journal = folder.path().join("journal.jsonl");
+            let world = world(&sandbox, &journal, true);
+            let stop = async {
+                while count(&sandbox, "stripe.checkout_session.created") < reached {
+                    tokio::task::yield_now().await;
+                }
+                Interruption::Interrupt
+            };
+            let only = Selection::new(checks::ALL, &["worker/checkout".to_owned()], &[]).unwrap();
+            let report = run(&world, &only, None, stop).await;
+            let made = count(&sandbox, "stripe.checkout_session.created");
+            assert_eq!(count(&sandbox, "stripe.checkout_session.expired"), made, "{reached}: {:?}", sandbox.effects());
+            assert_eq!(report.left_open, None);
+            let journal = std::fs::read_to_string(journal).unwrap();
+            let noted = journal.matches("worker.checkout_session.create").count();
+            assert!(u64::try_from(noted).unwrap() >= made, "{journal}");
+            assert_eq!(journal.matches("stripe.checkout_session.expire").count(), noted, "{journal}");
+        }
+    }
+
+    #[tokio::test]
+    async fn without_the_probe_door_nothing_is_sent_to_the_worker() {
+        let (sandbox, folder) = (sandbox(0).await, tempfile::tempdir().unwrap());
+        let world = world(&sandbox, &folder.path().join("journal.jsonl"), false);
+        let report = run(&world, &Selection::default(), None, std::future::pending()).await;
+        let sent = sandbox.requests();
+        assert!(!sent.iter().any(|(provider, _)| provider == "worker"), "{sent:?}");
+        assert!(sandbox.effects().is_empty(), "{:?}", sandbox.effects());
+        let left_out = |id| {
+            let check = report.checks.iter().find(|check| check.id == CheckId::new(id)).unwrap();
+            assert_eq!(check.status, Status::Skipped, "{id}: {:?}", check.reasons);
+            assert_eq!(check.reasons, ["left out by --no-probe"], "{id}");
+        };
+        for id in ["worker/health", "worker/tiers", "worker/auth", "worker/usage", "worker/checkout", "worker/portal"] {
+            left_out(id);
+        }
+        for id in ["worker/cors", "webhook/raw-body", "webhook/idempotent"] {
+            left_out(id);
+        }
+    }
+}
