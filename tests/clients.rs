@@ -1,6 +1,8 @@
 //! The providers' own command-line tools read the sandbox, and print what it holds: nobody but their makers decided what
 //! they send and what they can read.
 
+#![expect(clippy::expect_used, reason = "a test ends where something is not as it must be")]
+
 #[path = "support/node.rs"]
 mod node;
 

@@ -4,6 +4,7 @@
 use std::process::{Command, Stdio};
 
 #[test]
+#[expect(clippy::print_stdout, reason = "it is shown to whoever asks for it with `--nocapture`")]
 fn every_fault_is_found_and_nothing_else() {
     let mut command = Command::new(env!("CARGO_BIN_EXE_preflight"));
     command.args(["sandbox", "--score"]).env_clear().stdin(Stdio::null());

@@ -39,9 +39,7 @@ async fn stopped_by(signal: &str) -> (Ended, Folder, Sandbox) {
         sandbox.requests().iter().any(|(asked, request)| asked == party && request.contains(what))
     };
     while !(asked("clerk_frontend", "/tokens") && asked("worker", "POST /webhook/stripe")) {
-        if child.try_wait().unwrap().is_some() {
-            panic!("it ended by itself: {:?}", Ended::of(child.wait_with_output().unwrap()));
-        }
+        assert!(child.try_wait().unwrap().is_none(), "it ended by itself:\n{}", folder.reports());
         // No guess about how long it takes: it only spares the processor.
         tokio::time::sleep(Duration::from_millis(5)).await;
     }

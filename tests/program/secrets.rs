@@ -114,7 +114,7 @@ fn a_secret_on_the_command_line_is_not_repeated() {
 #[test]
 fn a_secret_in_a_file_of_variables_is_not_repeated() {
     let folder = Folder::with(IN_THE_DARK);
-    let lines: String = PLANTED.iter().map(|(name, value)| format!("{name}={value}\n")).collect();
+    let lines = PLANTED.map(|(name, value)| format!("{name}={value}\n")).concat();
     folder.write(".env", &format!("{lines}this is no line {}\nOPEN=\"{}", PLANTED[0].1, PLANTED[3].1));
     says_no_secret("a broken file", &all_of(&folder, &["run", "-vv", "--env-file=.env"], &[]));
     folder.write(".env", &lines);
