@@ -18,7 +18,7 @@ pub fn verdicts_agree(case: Case) -> Result<(), String> {
     let (embedded, real) = runtime()?.block_on(async {
         let embedded = judge(&start(case.scenario).await?).await?;
         let sandbox = start(case.scenario).await?;
-        let worker = seat_worker(&sandbox, &[("BREAK", case.defects)])?;
+        let worker = seat_worker(&sandbox, case.besides)?;
         let real = judge(&sandbox).await?;
         drop(worker);
         Ok::<_, String>((embedded, real))

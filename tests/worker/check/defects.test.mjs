@@ -191,6 +191,9 @@ describe("a defect", () => {
     "tiers-missing": async (worker) => {
       assert.deepEqual(Object.keys(await tiersOf(worker)), ["free", "pro"]);
     },
+    "tiers-surplus": async (worker) => {
+      assert.deepEqual(Object.keys(await tiersOf(worker)), ["free", "pro", "enterprise", "team"]);
+    },
     "checkout-wrong-price": async (worker, providers) => {
       const order = await orderOf(worker, providers, "pro");
       assert.equal(order["line_items[0][price]"], "price_enterprise");
@@ -221,6 +224,10 @@ describe("a defect", () => {
       const order = await orderOf(worker, providers, "pro");
       assert.equal(order["metadata[userId]"], USER);
       assert.ok(!Object.keys(order).some((key) => key.includes("tier")));
+    },
+    "checkout-tax": async (worker, providers) => {
+      const order = await orderOf(worker, providers, "pro");
+      assert.equal(order["automatic_tax[enabled]"], "true");
     },
     "cors-wildcard": async (worker) => {
       assert.equal(await allowed(worker, "https://evil.example"), "*");

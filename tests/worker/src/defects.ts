@@ -123,6 +123,9 @@ export const defects: Readonly<Record<string, Partial<Parts>>> = {
   "tiers-amount": { tiersOnSale: () => [free, { ...pro, price: 19 }, enterprise] },
   "tiers-limit": { tiersOnSale: () => [free, { ...pro, limit: 30 }, enterprise] },
   "tiers-missing": { tiersOnSale: () => [free, pro] },
+  "tiers-surplus": {
+    tiersOnSale: () => [...sound.tiersOnSale(), { ...pro, id: "team", name: "Team" }],
+  },
   "checkout-wrong-price": {
     priceOf: (tier, environment) => sound.priceOf(tier === pro ? enterprise : pro, environment),
   },
@@ -149,6 +152,9 @@ export const defects: Readonly<Record<string, Partial<Parts>>> = {
       const metadata = { userId: order.user.id };
       return { ...sound.checkoutOf(order), metadata, subscription_data: { metadata } };
     },
+  },
+  "checkout-tax": {
+    checkoutOf: (order) => ({ ...sound.checkoutOf(order), automatic_tax: { enabled: true } }),
   },
 
   // Browsers.
