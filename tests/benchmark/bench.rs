@@ -1,6 +1,13 @@
 //! `cargo bench`: how a run's time compares with its longest chain of dependent requests, how often a GET is made, how long
 //! it takes to start, and how much memory a run needs. Every figure is a ratio within one run, or is printed and not judged.
 
+#![expect(
+    clippy::expect_used,
+    clippy::print_stdout,
+    clippy::cast_precision_loss,
+    reason = "what cannot begin has failed, and its figures are for people"
+)]
+
 mod chain;
 mod program;
 
