@@ -34,6 +34,7 @@ pub const CASES: &[Case] = &[
     case("worker-accepts-tampered", "accepts-tampered"),
     case("worker-swallows", "swallows"),
     case("worker-reserialises", "reserialises"),
+    case("worker-first-signature", "first-signature"),
     case("worker-sync-crypto", "sync-crypto"),
     // What becomes of a genuine event.
     case("worker-unhandled-type", "unhandled-type-refused"),
@@ -47,6 +48,7 @@ pub const CASES: &[Case] = &[
     case("worker-login-wall", "login-wall"),
     case("worker-login-wall-clerk", "login-wall-401"),
     case("worker-challenge", "challenge"),
+    case("worker-challenge-for-us", "challenge"),
     case("worker-spa", "spa"),
     case("worker-404", "not-found"),
     case("worker-405", "method"),

@@ -61,6 +61,16 @@ describe("a defect", () => {
       );
       assert.equal((await worker.deliver(forged)).status, 400);
     },
+    "first-signature": async (worker) => {
+      const body = event("preflight.probe");
+      const [time, good] = signatureOf(body).split(",");
+      const former = `v1=${"0".repeat(64)}`;
+      const answers = [`${time},${good},${former}`, `${time},${former},${good}`].map((signature) =>
+        worker.deliver({ body, signature }),
+      );
+      assert.deepEqual((await Promise.all(answers)).map(({ status }) => status), [200, 400]);
+      assert.equal((await worker.deliver({ signature: null })).status, 400);
+    },
     "sync-crypto": async (worker) => {
       const answer = await worker.deliver();
       assert.equal(answer.status, 400);
