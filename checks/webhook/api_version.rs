@@ -35,19 +35,18 @@ async fn run(world: &World, _: Deployment) -> Outcome {
     };
     let seen = world.webhook().endpoint().await?;
     let endpoint = &seen.value;
-    let (found, whose, answer) = match &endpoint.api_version {
-        Some(version) => (version.clone(), "is pinned to", seen.answer),
-        None => {
-            let log = world.stripe().delivery_log().await?;
-            let newest = log.delivered.iter().chain(&log.undelivered).max_by_key(|event| event.created);
-            let version = newest.and_then(|event| event.api_version.clone()).ok_or_else(|| {
-                NoAnswer::unknown(format!(
-                    "{} follows the account's default version, and there is no event that shows which that is",
-                    endpoint.id
-                ))
-            })?;
-            (version, "follows the account's default, by its newest event", log.answer)
-        }
+    let (found, whose, answer) = if let Some(version) = &endpoint.api_version {
+        (version.clone(), "is pinned to", seen.answer)
+    } else {
+        let log = world.stripe().delivery_log().await?;
+        let newest = log.delivered.iter().chain(&log.undelivered).max_by_key(|event| event.created);
+        let version = newest.and_then(|event| event.api_version.clone()).ok_or_else(|| {
+            NoAnswer::unknown(format!(
+                "{} follows the account's default version, and there is no event that shows which that is",
+                endpoint.id
+            ))
+        })?;
+        (version, "follows the account's default, by its newest event", log.answer)
     };
     let (code, severity, what) = match shape_gap(&found, wanted, &config.events) {
         ShapeGap::Same => return Ok(Verdict::Pass(format!("{} {whose} {found}", endpoint.id))),

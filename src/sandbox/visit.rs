@@ -1,6 +1,7 @@
 //! The sandbox as preflight meets it: through its own configuration, its own values and its own names.
 
 use std::path::Path;
+use std::time::Duration;
 
 use super::Sandbox;
 use crate::config::{self, Config, Problems, Text, Values};
@@ -23,6 +24,8 @@ impl Sandbox {
     pub fn options(&self, options: world::Options) -> world::Options {
         let certificates = Some(self.certificate_authority().as_bytes().to_vec());
         let (names, aliases) = (Some(self.names().clone()), self.aliases().clone());
-        world::Options { names, aliases, certificates, ..options }
+        // Nobody has to be spared here.
+        let backoff = options.backoff.min(Duration::from_millis(10));
+        world::Options { certificates, names, aliases, backoff, ..options }
     }
 }

@@ -166,25 +166,14 @@ impl Step {
 
 impl LeaveNoTrace<'_> {
     /// Takes `step` for the canary; `object` says on what, for the journal.
-    pub async fn post(
-        self,
-        step: Step,
-        object: &str,
-        party: Party,
-        url: Url,
-        mut headers: HeaderMap,
-        credential: Option<Credential>,
-        body: Body,
-    ) -> Result<Asked, NoAnswer> {
+    pub async fn post(self, step: Step, object: &str, post: Post) -> Result<Asked, NoAnswer> {
         self.journal.note(step.word(), object).map_err(|error| {
             NoAnswer::Unknown(format!(
                 "{} could not be written to, and nothing is changed that is not noted first ({error})",
                 self.journal.path().display()
             ))
         })?;
-        let mut ask = Ask::get(party, url);
-        ask.method = Method::POST;
-        ask.again = step.again();
+        let Post { party, url, mut headers, credential, body } = post;
         let (kind, body) = match body {
             Body::Json(body) => ("application/json", body.to_string().into_bytes()),
             Body::Form(pairs) => {
@@ -194,11 +183,19 @@ impl LeaveNoTrace<'_> {
             }
         };
         headers.insert(CONTENT_TYPE, HeaderValue::from_static(kind));
-        ask.headers = headers;
-        ask.credential = credential;
-        ask.body = Some(body);
-        Ok(self.transport.ask(ask).await)
+        let (method, again, body) = (Method::POST, step.again(), Some(body));
+        Ok(self.transport.ask(Ask { party, method, url, headers, body, credential, again }).await)
     }
+}
+
+/// What is sent through the leave-no-trace door.
+#[derive(Debug)]
+pub(super) struct Post {
+    pub party: Party,
+    pub url: Url,
+    pub headers: HeaderMap,
+    pub credential: Option<Credential>,
+    pub body: Body,
 }
 
 /// The body of a request through the leave-no-trace door.

@@ -10,7 +10,7 @@ use serde::Deserialize;
 use serde_json::json;
 use tokio::sync::{Mutex, OnceCell};
 
-use super::super::doors::{Body, Step};
+use super::super::doors::{Body, Post, Step};
 use super::super::transport::Answer;
 use super::super::{World, sound};
 use super::{Clerk, NoAnswer, Party, Token, joined, judged, version};
@@ -208,7 +208,8 @@ impl Clerk<'_> {
     async fn step(self, step: Step, object: &str, path: &str, body: Body) -> Result<std::sync::Arc<Answer>, NoAnswer> {
         let (door, key, url) = (self.world.leave_no_trace()?, self.key()?, self.url(path)?);
         let credential = Some(self.credential(key));
-        let asked = door.post(step, object, Party::Clerk, url, version(), credential, body).await?;
+        let asked =
+            door.post(step, object, Post { party: Party::Clerk, url, headers: version(), credential, body }).await?;
         match judged(asked.map_err(|failure| NoAnswer::Unknown(failure.to_string()))?)? {
             Ok(answer) => Ok(answer),
             Err(refusal) => Err(super::blocked_by_key(&refusal)),
@@ -225,7 +226,8 @@ impl Clerk<'_> {
         body: Body,
     ) -> Result<std::sync::Arc<Answer>, NoAnswer> {
         let (door, url) = (self.world.leave_no_trace()?, joined(&self.frontend_api()?, path)?);
-        let asked = door.post(step, object, Party::ClerkDomain, url, headers, None, body).await?;
+        let asked =
+            door.post(step, object, Post { party: Party::ClerkDomain, url, headers, credential: None, body }).await?;
         match judged(self.answered(asked).await?)? {
             Ok(answer) => Ok(answer),
             Err(refusal) => Err(refusal.unknown()),

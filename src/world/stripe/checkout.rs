@@ -11,7 +11,7 @@ use stripe_checkout::checkout_session::{ExpireCheckoutSession, ListCheckoutSessi
 use stripe_client_core::{RequestBuilder, StripeRequest};
 use stripe_shared::CheckoutSessionStatus;
 
-use super::super::doors::{Body, Step};
+use super::super::doors::{Body, Post, Step};
 use super::super::transport::{Answer, Credential, Party};
 use super::account::get;
 use super::{Found, NoAnswer, Page, Price, Refusal, Seen, Stripe, segment};
@@ -197,7 +197,7 @@ impl Stripe<'_> {
         let credential = Some(Credential::new(key, &self.world.config.stripe.api_base));
         let door = self.world.leave_no_trace()?;
         let body = Body::Form(Vec::new());
-        let asked = door.post(Step::Expiry, id, Party::Stripe, url, headers, credential, body).await?;
+        let asked = door.post(Step::Expiry, id, Post { party: Party::Stripe, url, headers, credential, body }).await?;
         let answer: Arc<Answer> = asked.map_err(|failure| NoAnswer::Unknown(failure.to_string()))?;
         if answer.is_success() {
             return Ok(());

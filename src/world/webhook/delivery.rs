@@ -72,7 +72,7 @@ impl Delivery {
     #[must_use]
     pub const fn words(self) -> &'static str {
         match self {
-            Self::Signed => "a correctly signed event",
+            Self::Signed | Self::First => "a correctly signed event",
             Self::Unsigned => "an event without a signature",
             Self::WrongSignature => "an event signed with another secret",
             Self::OldScheme => "an event whose only signature is of the retired scheme v0",
@@ -83,7 +83,6 @@ impl Delivery {
                 "a correctly signed event in unusual JSON, with three signatures of which one is right"
             }
             Self::ReformattedAlone => "a correctly signed event in unusual JSON",
-            Self::First => "a correctly signed event",
             Self::Second => "the same event again",
         }
     }

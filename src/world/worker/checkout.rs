@@ -6,7 +6,7 @@ use regex::Regex;
 use reqwest::header::{HeaderMap, HeaderValue, ORIGIN};
 use serde_json::{Value, json};
 
-use super::super::doors::{Body, Step};
+use super::super::doors::{Body, Post, Step};
 use super::super::subjects::{Offer, offers};
 use super::super::transport::{Answer, Party};
 use super::super::{CheckoutSession, Found, Refusal, Seen, Token};
@@ -179,7 +179,8 @@ impl<'w> Worker<'w> {
         let object = format!("tier {} for {user}", tier.name);
         let counter = &self.world.counter;
         counter.is_asked();
-        let asked = door.post(Step::Checkout, &object, Party::Worker, url, headers, credential, body).await?;
+        let asked =
+            door.post(Step::Checkout, &object, Post { party: Party::Worker, url, headers, credential, body }).await?;
         if let Ok(answer) = &asked {
             let session = session_in(answer);
             counter.is_answered(answer, session.as_ref().filter(|(_, mode)| *mode == self.mode()).map(|(id, _)| id));

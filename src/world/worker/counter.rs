@@ -79,7 +79,7 @@ impl World {
         let ended = sessions.iter().map(|session| async move { (session, stripe.expire(session).await) });
         for (session, ended) in futures::future::join_all(ended).await {
             match ended {
-                Ok(_) => self.counter.is_ended(session),
+                Ok(()) => self.counter.is_ended(session),
                 Err(why) => trouble.push(format!(
                     "the Checkout Session {session} is still open and ends by itself within a day: {}",
                     words(why)

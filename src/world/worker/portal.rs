@@ -6,7 +6,7 @@ use regex::Regex;
 use reqwest::header::{HeaderMap, HeaderValue, ORIGIN};
 use serde_json::{Value, json};
 
-use super::super::doors::{Body, Step};
+use super::super::doors::{Body, Post, Step};
 use super::super::transport::{Answer, Party};
 use super::checkout::{NoSale, cause};
 use super::{Breakdown, NoAnswer, Route, Worker};
@@ -44,7 +44,8 @@ impl Worker<'_> {
         let credential = Some(token.credential(&self.world.config.worker.url));
         let (url, body) = (self.url(Route::Portal)?, Body::Json(json!({})));
         let object = format!("{customer} of {}", canary.id);
-        let asked = door.post(Step::Portal, &object, Party::Worker, url, headers, credential, body).await?;
+        let asked =
+            door.post(Step::Portal, &object, Post { party: Party::Worker, url, headers, credential, body }).await?;
         match self.heard(Route::Portal, asked).await? {
             Ok(answer) if answer.is_success() => match session_mode(&answer) {
                 Some(mode) if mode != self.world.config.project.mode => {
