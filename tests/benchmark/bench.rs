@@ -1,16 +1,12 @@
 //! `cargo bench`: how a run's time compares with its longest chain of dependent requests, how often a GET is made, how long
 //! it takes to start, and how much memory a run needs. Every figure is a ratio within one run, or is printed and not judged.
 
-<<<<<<< HEAD
-#![expect(clippy::expect_used, clippy::print_stdout, reason = "a benchmark prints, and ends where it cannot measure")]
-=======
 #![expect(
     clippy::expect_used,
     clippy::print_stdout,
     clippy::cast_precision_loss,
     reason = "what cannot begin has failed, and its figures are for people"
 )]
->>>>>>> main
 
 mod chain;
 mod program;

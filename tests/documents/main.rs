@@ -1,11 +1,7 @@
 //! What the README and `reports/sample/` show is what preflight does. `PREFLIGHT_WRITE=1 cargo test --test documents`
 //! writes them anew; the change is then reviewed like any other.
 
-<<<<<<< HEAD
-#![expect(clippy::unwrap_used, reason = "a test ends where something is not as it must be")]
-=======
 #![expect(clippy::unwrap_used, reason = "a test that cannot read what it compares has failed")]
->>>>>>> main
 
 mod samples;
 

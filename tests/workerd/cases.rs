@@ -148,8 +148,8 @@ impl Case {
 
     /// What the test is called.
     pub fn name(self) -> String {
-        let besides: String = self.besides.iter().map(|(name, value)| format!(" ({name}={value})")).collect();
-        format!("verdicts agree on {}{besides}", self.scenario)
+        let besides: Vec<String> = self.besides.iter().map(|(name, value)| format!(" ({name}={value})")).collect();
+        format!("verdicts agree on {}{}", self.scenario, besides.concat())
     }
 
     /// The defects of its code.
