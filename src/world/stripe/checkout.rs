@@ -6,7 +6,6 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use reqwest::header::{HeaderName, HeaderValue};
 use serde::Deserialize;
-use stripe_billing::subscription::ListSubscription;
 use stripe_checkout::checkout_session::{ExpireCheckoutSession, ListCheckoutSession, RetrieveCheckoutSession};
 use stripe_client_core::{RequestBuilder, StripeRequest};
 use stripe_shared::CheckoutSessionStatus;
@@ -141,11 +140,10 @@ impl Stripe<'_> {
     /// # Errors
     /// Where nobody can tell.
     pub async fn has_subscription(self, customer: &str) -> Result<bool, NoAnswer> {
-        let request = ListSubscription::new().customer(customer.to_owned()).limit(1).build();
-        match self.ask::<Page<serde::de::IgnoredAny>>(&request).await? {
-            Found::Here(page) => Ok(!page.value.data.is_empty()),
-            Found::Missing(_) => Ok(false),
-        }
+        Ok(match self.subscriptions_of(customer).await? {
+            Found::Here(found) => found.value.iter().any(|subscription| !subscription.is_over()),
+            Found::Missing(_) => false,
+        })
     }
 
     /// Whether a customer was made since the run began.

@@ -141,9 +141,9 @@ mod tests {
             assert_eq!(count(&sandbox, "stripe.checkout_session.expired"), made, "{reached}: {:?}", sandbox.effects());
             assert_eq!(report.left_open, None);
             let journal = std::fs::read_to_string(journal).unwrap();
-            let noted = journal.matches("worker.checkout_session.create").count();
-            assert!(u64::try_from(noted).unwrap() >= made, "{journal}");
-            assert_eq!(journal.matches("stripe.checkout_session.expire").count(), noted, "{journal}");
+            for step in ["worker.checkout_session.create", "stripe.checkout_session.expire"] {
+                assert!(journal.matches(step).count() >= usize::try_from(made).unwrap(), "{step}: {journal}");
+            }
         }
     }
 
