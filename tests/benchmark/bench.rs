@@ -69,7 +69,8 @@ async fn timed() -> (Duration, Report) {
 }
 
 fn twice(report: &Report) -> Vec<String> {
-    let gets = report.requests.iter().filter(|request| request.method == "GET");
+    // The usage route is asked with another token each time: five that must be refused, and the canary's.
+    let gets = report.requests.iter().filter(|request| request.method == "GET" && request.path != "/api/usage");
     let mut asked: Vec<String> = gets.map(|request| format!("{} {}", request.provider, request.path)).collect();
     asked.sort();
     let mut twice: Vec<String> =
