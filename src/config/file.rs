@@ -163,7 +163,6 @@ tiers = "/tiers"
 usage = "/usage?v=2"
 checkout = "/checkout"
 portal = "/portal"
-metered = "/data"
 
 [frontend]
 url = "https://app.acme.com/start"

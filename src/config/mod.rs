@@ -245,8 +245,6 @@ pub struct Worker {
     pub checkout: Option<String>,
     /// Opens the customer portal.
     pub portal: Option<String>,
-    /// One call is one use; only a rehearsal calls it.
-    pub metered: Option<String>,
 }
 
 /// `[frontend]`.

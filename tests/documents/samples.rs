@@ -8,6 +8,7 @@ use preflight::report::{Style, json, markdown, table};
 use preflight::run::{Report, Selection, run};
 use preflight::sandbox::{self, Sandbox};
 use preflight::world::{Options, World};
+use regex::Regex;
 
 use super::is_kept;
 
@@ -29,7 +30,7 @@ fn settled(mut report: Report) -> Report {
     report.duration = Duration::from_millis(412);
     for request in &mut report.requests {
         request.duration = Duration::from_millis(20);
-        request.path = without_nonce(&request.path);
+        request.path = steady(&request.path);
     }
     report.requests.sort_by(|left, right| {
         (left.provider, &left.method, &left.path).cmp(&(right.provider, &right.method, &right.path))
@@ -43,7 +44,11 @@ fn settled(mut report: Report) -> Report {
     }
     for check in &mut report.checks {
         check.duration = Duration::from_millis(40);
+        for text in check.seen.iter_mut().chain(&mut check.reasons) {
+            *text = steady(text);
+        }
         for evidence in check.findings.iter_mut().flat_map(|reported| &mut reported.finding.evidence) {
+            evidence.request = steady(&evidence.request);
             if let Some(settled) = evidence.request_id.as_ref().and_then(|id| ids.get(id)) {
                 evidence.request_id = Some(settled.clone());
             }
@@ -52,12 +57,17 @@ fn settled(mut report: Report) -> Report {
     report
 }
 
-/// The path that does not exist is another in every run.
-fn without_nonce(path: &str) -> String {
-    match path.rsplit_once('-') {
-        Some((before, nonce)) if nonce.len() == 16 => format!("{before}-0123456789abcdef"),
-        _ => path.to_owned(),
-    }
+/// The moment, and the path that does not exist, are others in every run.
+fn steady(text: &str) -> String {
+    let changing = [
+        (r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", "2026-11-01T09:00:00Z"),
+        (r"(created\[\w+\]=)\d+", "${1}1793523600"),
+        (r"-[0-9a-f]{16}\b", "-0123456789abcdef"),
+        (r"cs_live_\w+", "cs_live_a1Sample"),
+    ];
+    changing.iter().fold(text.to_owned(), |text, (pattern, instead)| {
+        Regex::new(pattern).unwrap().replace_all(&text, *instead).into_owned()
+    })
 }
 
 #[tokio::test]

@@ -4,7 +4,6 @@
 
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Stdio};
-use std::time::Duration;
 
 use preflight::sandbox::{Options, Sandbox};
 
@@ -40,8 +39,7 @@ async fn stopped_by(signal: &str) -> (Ended, Folder, Sandbox) {
     };
     while !(asked("clerk_frontend", "/tokens") && asked("worker", "POST /webhook/stripe")) {
         assert!(child.try_wait().unwrap().is_none(), "it ended by itself:\n{}", folder.reports());
-        // No guess about how long it takes: it only spares the processor.
-        tokio::time::sleep(Duration::from_millis(5)).await;
+        tokio::task::yield_now().await;
     }
     send(signal, &child);
     let ended = tokio::task::spawn_blocking(|| Ended::of(child.wait_with_output().unwrap())).await.unwrap();

@@ -229,8 +229,6 @@ pub struct Worker {
     pub checkout: Route,
     /// Opens the customer portal.
     pub portal: Route,
-    /// One call is one use; only `rehearse` calls it.
-    pub metered: Route,
 }
 
 impl Default for Worker {
@@ -242,7 +240,6 @@ impl Default for Worker {
             usage: "/api/usage".into(),
             checkout: "/api/create-checkout".into(),
             portal: "/api/customer-portal".into(),
-            metered: "/api/data".into(),
         }
     }
 }

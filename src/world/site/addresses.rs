@@ -99,7 +99,7 @@ fn is_local(host: &str) -> bool {
 /// The routes that a frontend asks for.
 fn routes(config: &Config) -> impl Iterator<Item = &str> {
     let worker = &config.worker;
-    let routes = [&worker.tiers, &worker.usage, &worker.checkout, &worker.portal, &worker.metered];
+    let routes = [&worker.tiers, &worker.usage, &worker.checkout, &worker.portal];
     routes.into_iter().flatten().map(String::as_str)
 }
 
