@@ -32,9 +32,7 @@ fn settled(mut report: Report) -> Report {
         request.duration = Duration::from_millis(20);
         request.path = steady(&request.path);
     }
-    report.requests.sort_by(|left, right| {
-        (left.provider, &left.method, &left.path).cmp(&(right.provider, &right.method, &right.path))
-    });
+    report.requests.sort_by_key(|sent| (sent.provider, sent.method.clone(), sent.path.clone(), sent.status));
     let mut ids = BTreeMap::new();
     for (number, request) in report.requests.iter_mut().enumerate() {
         if let Some(id) = &mut request.request_id {
