@@ -212,6 +212,11 @@ pub(crate) fn key_of_mode(variable: &Variable<Secret>, mode: Mode) -> Result<&Se
     Ok(key)
 }
 
+/// A name or an ID as a segment of a path: Stripe's builders do not encode it, and an old plan's ID can be any text.
+fn segment(text: &str) -> String {
+    url::form_urlencoded::byte_serialize(text.as_bytes()).collect::<String>().replace('+', "%20")
+}
+
 fn nonce() -> String {
     let mut bytes = [0; 8];
     // Without randomness the clock still keeps two runs apart.

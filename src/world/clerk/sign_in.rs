@@ -12,7 +12,7 @@ use tokio::sync::{Mutex, OnceCell};
 
 use super::super::doors::{Body, Post, Step};
 use super::super::transport::Answer;
-use super::super::{World, sound};
+use super::super::{World, segment, sound};
 use super::{Clerk, NoAnswer, Party, Token, joined, judged, version};
 use crate::config::Secret;
 
@@ -159,12 +159,13 @@ impl Clerk<'_> {
     }
 
     async fn mint(self, session: &Session) -> Result<Token, NoAnswer> {
-        let template = self.world.config.clerk.jwt_template.as_ref().map_or_else(String::new, |name| {
-            format!(
-                "/{}",
-                url::form_urlencoded::byte_serialize(name.as_bytes()).collect::<String>().replace('+', "%20")
-            )
-        });
+        let template = self
+            .world
+            .config
+            .clerk
+            .jwt_template
+            .as_ref()
+            .map_or_else(String::new, |name| format!("/{}", segment(name)));
         let id = &session.id;
         let answer = match &session.means {
             Means::Backend => {

@@ -10,7 +10,7 @@ use url::Url;
 
 use super::stripe::Seen;
 use super::transport::{Answer, Credential, Party};
-use super::{NoAnswer, World, sound};
+use super::{NoAnswer, World, segment, sound};
 use crate::config;
 
 pub use bindings::{BindingSlip, JudgedBindings};
@@ -276,9 +276,4 @@ fn refused(answer: &Arc<Answer>, errors: &[ApiError], permission: &str) -> NoAns
         _ => String::new(),
     };
     NoAnswer::Unknown(format!("Cloudflare answered {} to {}: {said}{hint}", answer.status, answer.request))
-}
-
-/// A name as a segment of a path.
-fn segment(name: &str) -> String {
-    url::form_urlencoded::byte_serialize(name.as_bytes()).collect::<String>().replace('+', "%20")
 }

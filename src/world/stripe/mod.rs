@@ -22,7 +22,7 @@ use stripe_client_core::{RequestBuilder, StripeMethod};
 use url::Url;
 
 use super::transport::{Answer, Credential, Party};
-use super::{NoAnswer, World, key_of_mode};
+use super::{NoAnswer, World, key_of_mode, segment};
 use crate::config::{Mode, Secret, Variable};
 
 pub use account::{Acceptance, Account};
@@ -209,9 +209,4 @@ impl Stripe<'_> {
         }
         Err(NoAnswer::unknown(format!("a list of Stripe's has more than {MOST_PAGES} pages")))
     }
-}
-
-/// An ID as a segment of a path: the builders do not encode it, and an old plan's ID can be any text.
-fn segment(id: &str) -> String {
-    url::form_urlencoded::byte_serialize(id.as_bytes()).collect::<String>().replace('+', "%20")
 }
