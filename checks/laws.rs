@@ -86,6 +86,19 @@ fn a_check_imports_the_prelude_the_configuration_and_the_world_and_nothing_else_
 }
 
 #[test]
+fn every_cause_has_exactly_one_check_that_reports_it() {
+    let vocabulary = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("src/finding.rs")).unwrap();
+    let variant = Regex::new(r"(?m)^    ([A-Z]\w+),$").unwrap();
+    let causes = vocabulary.split("pub enum Cause {").nth(1).unwrap();
+    let causes: Vec<&str> = variant.captures_iter(causes).map(|found| found.get(1).unwrap().as_str()).collect();
+    let owned: Vec<String> = ALL.iter().flat_map(|check| check.owns).map(|cause| format!("{cause:?}")).collect();
+    for cause in &causes {
+        assert_eq!(owned.iter().filter(|owned| owned == cause).count(), 1, "{cause}");
+    }
+    assert_eq!(owned.len(), causes.len());
+}
+
+#[test]
 fn every_finding_that_a_scenario_asks_for_is_one_that_its_check_lists() {
     for scenario in scenarios() {
         for expected in &scenario.finds {

@@ -11,8 +11,9 @@ pub mod stripe;
 pub mod webhook;
 pub mod worker;
 
-use crate::check::Check;
+use crate::check::{Check, CheckId};
 use crate::config::Config;
+use crate::finding::Cause;
 
 /// Every check that is compiled in, in the order of the report.
 pub const ALL: &[Check] = &[
@@ -78,6 +79,13 @@ pub fn documented() -> Vec<Check> {
     documented.insert(before_manual, probe::KIND);
     documented.push(manual::KIND);
     documented
+}
+
+/// The check that reports a cause. Every cause has one, by a law.
+#[must_use]
+pub fn owner(cause: Cause) -> &'static CheckId {
+    const UNKNOWN: &CheckId = &CheckId::new("preflight/defect");
+    ALL.iter().find(|check| check.owns.contains(&cause)).map_or(UNKNOWN, |check| &check.id)
 }
 
 #[cfg(test)]

@@ -3,10 +3,11 @@
 //! The map of the house. An arrow is "knows"; nothing points the other way.
 //!
 //! ```text
-//! cli  │  report ──> run ──> check ──> world ──> transport
-//! bin  │  lib         └────> checks ──> check, world
+//! cli  │  report ──> run ──> checks ──> check ──> world ──> transport ──> finding
+//! bin  │  lib
 //! ```
 //!
+//! - [`finding`]: the vocabulary, a leaf: what is wrong, what shows it, and why a question has no answer;
 //! - [`config`]: what is intended, and the operator's copies of the values;
 //! - [`world`]: what a check may ask, and nothing about how; under it the one way out;
 //! - [`check`]: what a check is, and what it can say;
@@ -19,6 +20,7 @@ pub mod check;
 #[path = "../checks/mod.rs"]
 pub mod checks;
 pub mod config;
+pub mod finding;
 pub mod report;
 pub mod run;
 pub mod sandbox;

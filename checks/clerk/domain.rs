@@ -25,10 +25,21 @@ check! {
     /// ## How to mend it
     /// Create the records that the finding names as CNAME records at the domain's DNS provider; at Cloudflare as *DNS only*.
     /// The page Domains of Clerk's dashboard verifies them and issues the certificate.
-    pub const CHECK = Check { need: Need::Required, sends: "", subjects: deployment, run };
+    pub const CHECK = Check {
+        need: Need::Required,
+        sends: "",
+        owns: [ClerkDomainUnreachable],
+        subjects: deployment,
+        run
+    };
 }
 
-async fn run(world: &World, _: Deployment) -> Outcome {
+async fn run(world: &World, subject: Deployment, outcome: &mut Outcome) -> Answered {
+    outcome.settle(judged(world, subject).await?);
+    Ok(())
+}
+
+async fn judged(world: &World, _: Deployment) -> Result<Verdict, NoAnswer> {
     let state = world.clerk().domain().await?;
     let host = state.api.host_str().unwrap_or_default();
     let (hidden, wrong): (Vec<&RecordSlip>, Vec<&RecordSlip>) =

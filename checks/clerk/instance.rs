@@ -25,10 +25,21 @@ check! {
     ///
     /// ## How to mend it
     /// Copy both keys from the same production instance, and switch test mode off and sign-up on in its settings.
-    pub const CHECK = Check { need: Need::Required, sends: "", subjects: deployment, run };
+    pub const CHECK = Check {
+        need: Need::Required,
+        sends: "",
+        owns: [ClerkInstancesDiffer],
+        subjects: deployment,
+        run
+    };
 }
 
-async fn run(world: &World, _: Deployment) -> Outcome {
+async fn run(world: &World, subject: Deployment, outcome: &mut Outcome) -> Answered {
+    outcome.settle(judged(world, subject).await?);
+    Ok(())
+}
+
+async fn judged(world: &World, _: Deployment) -> Result<Verdict, NoAnswer> {
     let clerk = world.clerk();
     let instance = clerk.instance().await?;
     let is_live = world.config().project.mode == Mode::Live;

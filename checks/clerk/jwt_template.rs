@@ -31,10 +31,21 @@ check! {
     ///
     /// ## How to mend it
     /// Edit the template on the page JWT templates of Clerk's dashboard.
-    pub const CHECK = Check { need: Need::Configured("clerk.jwt_template"), sends: "", subjects: deployment, run };
+    pub const CHECK = Check {
+        need: Need::Configured("clerk.jwt_template"),
+        sends: "",
+        owns: [JwtTemplateUnusable],
+        subjects: deployment,
+        run
+    };
 }
 
-async fn run(world: &World, _: Deployment) -> Outcome {
+async fn run(world: &World, subject: Deployment, outcome: &mut Outcome) -> Answered {
+    outcome.settle(judged(world, subject).await?);
+    Ok(())
+}
+
+async fn judged(world: &World, _: Deployment) -> Result<Verdict, NoAnswer> {
     let Some(judged) = world.clerk().judged_template().await? else {
         return Ok(Verdict::NotApplicable(
             "clerk.jwt_template is false: the session token itself carries the claim".to_owned(),

@@ -23,10 +23,21 @@ check! {
     ///
     /// ## How to mend it
     /// Correct the user's public metadata in Clerk's dashboard, and what wrote it.
-    pub const CHECK = Check { need: Need::Required, sends: "", subjects: deployment, run };
+    pub const CHECK = Check {
+        need: Need::Required,
+        sends: "",
+        owns: [PlanUnknown],
+        subjects: deployment,
+        run
+    };
 }
 
-async fn run(world: &World, _: Deployment) -> Outcome {
+async fn run(world: &World, subject: Deployment, outcome: &mut Outcome) -> Answered {
+    outcome.settle(judged(world, subject).await?);
+    Ok(())
+}
+
+async fn judged(world: &World, _: Deployment) -> Result<Verdict, NoAnswer> {
     let survey = world.clerk().survey_plans().await?;
     let is_read = match world.clerk().judged_template().await {
         Ok(Some(judged)) => judged.value.iter().any(|slip| matches!(slip, TemplateSlip::UserWritable(_))),

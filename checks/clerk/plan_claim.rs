@@ -33,12 +33,18 @@ check! {
     pub const CHECK = Check {
         need: Need::Required,
         sends: "the canary is signed in once and out again",
+        owns: [PlanClaimDiffers],
         subjects: deployment,
         run
     };
 }
 
-async fn run(world: &World, _: Deployment) -> Outcome {
+async fn run(world: &World, subject: Deployment, outcome: &mut Outcome) -> Answered {
+    outcome.settle(judged(world, subject).await?);
+    Ok(())
+}
+
+async fn judged(world: &World, _: Deployment) -> Result<Verdict, NoAnswer> {
     let clerk = world.clerk();
     let (canary, template) = futures::join!(clerk.canary(), clerk.sound_template());
     let variable = &world.config().clerk.canary_user;

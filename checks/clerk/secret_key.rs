@@ -17,10 +17,21 @@ check! {
     ///
     /// ## How to mend it
     /// Copy the key from the page API keys of Clerk's dashboard, and set it in the environment and on the Worker.
-    pub const CHECK = Check { need: Need::Required, sends: "", subjects: deployment, run };
+    pub const CHECK = Check {
+        need: Need::Required,
+        sends: "",
+        owns: [ClerkKeyRejected],
+        subjects: deployment,
+        run
+    };
 }
 
-async fn run(world: &World, _: Deployment) -> Outcome {
+async fn run(world: &World, subject: Deployment, outcome: &mut Outcome) -> Answered {
+    outcome.settle(judged(world, subject).await?);
+    Ok(())
+}
+
+async fn judged(world: &World, _: Deployment) -> Result<Verdict, NoAnswer> {
     let name = &world.config().clerk.secret_key.name;
     match world.clerk().acceptance().await? {
         Ok(instance) => Ok(Verdict::Pass(format!("Clerk accepts the key, for the instance {}", instance.value.id))),

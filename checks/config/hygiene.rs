@@ -26,11 +26,22 @@ check! {
     /// ## How to mend it
     /// Copy the value again from the page that the finding names, without quotes and without a line end, and set it where
     /// it is read from.
-    pub const CHECK = Check { need: Need::Required, sends: "", subjects: deployment, run };
+    pub const CHECK = Check {
+        need: Need::Required,
+        sends: "",
+        owns: [ValueUnusable],
+        subjects: deployment,
+        run
+    };
+}
+
+async fn run(world: &World, subject: Deployment, outcome: &mut Outcome) -> Answered {
+    outcome.settle(judged(world, subject).await?);
+    Ok(())
 }
 
 #[expect(clippy::unused_async, reason = "it is asked like every other check, and has nobody to wait for")]
-async fn run(world: &World, _: Deployment) -> Outcome {
+async fn judged(world: &World, _: Deployment) -> Result<Verdict, NoAnswer> {
     let variables = world.config().variables();
     let findings: Vec<Finding> = variables
         .iter()

@@ -25,11 +25,22 @@ check! {
     /// ## How to mend it
     /// Copy the key of the right mode from the dashboard page that the finding names. To check the test-mode system
     /// instead, run `preflight run --mode test`.
-    pub const CHECK = Check { need: Need::Required, sends: "", subjects: deployment, run };
+    pub const CHECK = Check {
+        need: Need::Required,
+        sends: "",
+        owns: [KeyOfOtherMode],
+        subjects: deployment,
+        run
+    };
+}
+
+async fn run(world: &World, subject: Deployment, outcome: &mut Outcome) -> Answered {
+    outcome.settle(judged(world, subject).await?);
+    Ok(())
 }
 
 #[expect(clippy::unused_async, reason = "it is asked like every other check, and has nobody to wait for")]
-async fn run(world: &World, _: Deployment) -> Outcome {
+async fn judged(world: &World, _: Deployment) -> Result<Verdict, NoAnswer> {
     let wanted = world.config().project.mode;
     let keys = [
         ("stripe-secret-key", "stripe.secret_key", wanted),
@@ -51,7 +62,7 @@ async fn run(world: &World, _: Deployment) -> Outcome {
         }
     }
     if findings.is_empty() && unsound {
-        return Err(NoAnswer::blocked("config/hygiene"));
+        return Err(NoAnswer::Because(Cause::ValueUnusable));
     }
     Ok(Verdict::of(findings, format!("{} are of the mode wanted", seen.join(", "))))
 }

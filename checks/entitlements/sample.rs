@@ -47,7 +47,12 @@ const CODES: [(&str, Severity); 8] = [
     ("no-tier", Severity::Warning),
 ];
 
-async fn run(world: &World, _: Deployment) -> Outcome {
+async fn run(world: &World, subject: Deployment, outcome: &mut Outcome) -> Answered {
+    outcome.settle(judged(world, subject).await?);
+    Ok(())
+}
+
+async fn judged(world: &World, _: Deployment) -> Result<Verdict, NoAnswer> {
     let sample = world.entitlement_sample().await?;
     let findings: Vec<Finding> = CODES
         .iter()

@@ -32,7 +32,12 @@ check! {
     pub const CHECK = Check { need: Need::Configured("frontend"), sends: "", subjects: deployment, run };
 }
 
-async fn run(world: &World, _: Deployment) -> Outcome {
+async fn run(world: &World, subject: Deployment, outcome: &mut Outcome) -> Answered {
+    outcome.settle(judged(world, subject).await?);
+    Ok(())
+}
+
+async fn judged(world: &World, _: Deployment) -> Result<Verdict, NoAnswer> {
     let Some(site) = world.site() else {
         return Ok(Verdict::NotApplicable("no [frontend] is configured".to_owned()));
     };

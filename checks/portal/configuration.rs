@@ -21,10 +21,21 @@ check! {
     ///
     /// ## How to mend it
     /// Save the portal's settings in the dashboard, in the right mode, or name a configuration that is active.
-    pub const CHECK = Check { need: Need::Required, sends: "", subjects: deployment, run };
+    pub const CHECK = Check {
+        need: Need::Required,
+        sends: "",
+        owns: [PortalUnavailable],
+        subjects: deployment,
+        run
+    };
 }
 
-async fn run(world: &World, _: Deployment) -> Outcome {
+async fn run(world: &World, subject: Deployment, outcome: &mut Outcome) -> Answered {
+    outcome.settle(judged(world, subject).await?);
+    Ok(())
+}
+
+async fn judged(world: &World, _: Deployment) -> Result<Verdict, NoAnswer> {
     let variable = &world.config().stripe.portal_configuration;
     if variable.is_set() {
         return Ok(match world.stripe().named_portal().await? {

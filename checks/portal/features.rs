@@ -24,7 +24,12 @@ check! {
     pub const CHECK = Check { need: Need::Required, sends: "", subjects: deployment, run };
 }
 
-async fn run(world: &World, _: Deployment) -> Outcome {
+async fn run(world: &World, subject: Deployment, outcome: &mut Outcome) -> Answered {
+    outcome.settle(judged(world, subject).await?);
+    Ok(())
+}
+
+async fn judged(world: &World, _: Deployment) -> Result<Verdict, NoAnswer> {
     let portal = world.stripe().portal().await?;
     let id = &portal.value.id;
     let PortalFeatures { subscription_cancel, payment_method_update, invoice_history, .. } = &portal.value.features;

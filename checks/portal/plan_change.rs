@@ -30,7 +30,12 @@ check! {
 /// How the Worker hears of a switch.
 const SWITCHED: &str = "customer.subscription.updated";
 
-async fn run(world: &World, _: Deployment) -> Outcome {
+async fn run(world: &World, subject: Deployment, outcome: &mut Outcome) -> Answered {
+    outcome.settle(judged(world, subject).await?);
+    Ok(())
+}
+
+async fn judged(world: &World, _: Deployment) -> Result<Verdict, NoAnswer> {
     let portal = world.stripe().portal().await?;
     let (id, change) = (&portal.value.id, &portal.value.features.subscription_update);
     let config = world.config();

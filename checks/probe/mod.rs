@@ -49,7 +49,12 @@ fn probe<'w>(world: &'w World, id: &CheckId) -> Vec<&'w Probe> {
     world.config().probes.iter().filter(is_called).collect()
 }
 
-async fn run(world: &World, probe: &Probe) -> Outcome {
+async fn run(world: &World, subject: &Probe, outcome: &mut Outcome) -> Answered {
+    outcome.settle(judged(world, subject).await?);
+    Ok(())
+}
+
+async fn judged(world: &World, probe: &Probe) -> Result<Verdict, NoAnswer> {
     let answer = match world.probe(probe).await? {
         Ok(answer) => answer,
         Err(failure) => return Ok(unreachable(world, probe, &failure).into()),

@@ -23,10 +23,21 @@ check! {
     ///
     /// ## How to mend it
     /// Give Stripe what it asks for on the account's status page, or use the key of the account that is meant.
-    pub const CHECK = Check { need: Need::Required, sends: "", subjects: deployment, run };
+    pub const CHECK = Check {
+        need: Need::Required,
+        sends: "",
+        owns: [StripeAccountDiffers, StripeAccountRestricted],
+        subjects: deployment,
+        run
+    };
 }
 
-async fn run(world: &World, _: Deployment) -> Outcome {
+async fn run(world: &World, subject: Deployment, outcome: &mut Outcome) -> Answered {
+    outcome.settle(judged(world, subject).await?);
+    Ok(())
+}
+
+async fn judged(world: &World, _: Deployment) -> Result<Verdict, NoAnswer> {
     let seen = world.stripe().account().await?;
     let account = &seen.value;
     if let Some(wanted) = world.config().stripe.account.as_ref().filter(|wanted| **wanted != account.id) {

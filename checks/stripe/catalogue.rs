@@ -29,7 +29,12 @@ check! {
     pub const CHECK = Check { need: Need::Required, sends: "", subjects: deployment, run };
 }
 
-async fn run(world: &World, _: Deployment) -> Outcome {
+async fn run(world: &World, subject: Deployment, outcome: &mut Outcome) -> Answered {
+    outcome.settle(judged(world, subject).await?);
+    Ok(())
+}
+
+async fn judged(world: &World, _: Deployment) -> Result<Verdict, NoAnswer> {
     let assortment = world.stripe().assortment().await?;
     let mut findings: Vec<Finding> =
         assortment.rivals.iter().map(|rival| duplicate(world, rival, &assortment.products_answer)).collect();

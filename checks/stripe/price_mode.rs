@@ -23,10 +23,21 @@ check! {
     /// ## How to mend it
     /// Copy the price's ID from its product's page in the dashboard, in the right mode, and set it in the environment and on
     /// the Worker.
-    pub const CHECK = Check { need: Need::Required, sends: "", subjects: offers, run };
+    pub const CHECK = Check {
+        need: Need::Required,
+        sends: "",
+        owns: [PriceNotFound],
+        subjects: offers,
+        run
+    };
 }
 
-async fn run(world: &World, offer: Offer<'_>) -> Outcome {
+async fn run(world: &World, subject: Offer<'_>, outcome: &mut Outcome) -> Answered {
+    outcome.settle(judged(world, subject).await?);
+    Ok(())
+}
+
+async fn judged(world: &World, offer: Offer<'_>) -> Result<Verdict, NoAnswer> {
     let wanted = world.config().project.mode;
     let refusal = match world.stripe().find_price(&offer).await? {
         Found::Here(price) if Mode::of_livemode(price.value.livemode) == wanted => {

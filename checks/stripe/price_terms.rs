@@ -29,10 +29,21 @@ check! {
     /// ## How to mend it
     /// The terms of a price cannot be changed in Stripe: add the right price to the product, set its ID in the environment
     /// and on the Worker, and archive the wrong one. Or mend `preflight.toml`, where that is what is wrong.
-    pub const CHECK = Check { need: Need::Required, sends: "", subjects: offers, run };
+    pub const CHECK = Check {
+        need: Need::Required,
+        sends: "",
+        owns: [PriceTermsDiffer],
+        subjects: offers,
+        run
+    };
 }
 
-async fn run(world: &World, offer: Offer<'_>) -> Outcome {
+async fn run(world: &World, subject: Offer<'_>, outcome: &mut Outcome) -> Answered {
+    outcome.settle(judged(world, subject).await?);
+    Ok(())
+}
+
+async fn judged(world: &World, offer: Offer<'_>) -> Result<Verdict, NoAnswer> {
     let seen = world.stripe().price(&offer).await?;
     if !seen.value.suits(&offer)
         && let Some(verdict) = mistaken(world, &offer, &seen).await?

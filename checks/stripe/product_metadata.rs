@@ -31,7 +31,13 @@ check! {
     ///
     /// ## How to mend it
     /// Set the key and the value in the section Metadata of the product's page, or with the command that the finding gives.
-    pub const CHECK = Check { need: Need::Required, sends: "", subjects: offers, run };
+    pub const CHECK = Check {
+        need: Need::Required,
+        sends: "",
+        owns: [ProductMetadataDiffers],
+        subjects: offers,
+        run
+    };
 }
 
 /// What is wrong, in words, beside its code.
@@ -41,11 +47,16 @@ struct Slip {
     actual: String,
 }
 
-async fn run(world: &World, offer: Offer<'_>) -> Outcome {
+async fn run(world: &World, subject: Offer<'_>, outcome: &mut Outcome) -> Answered {
+    outcome.settle(judged(world, subject).await?);
+    Ok(())
+}
+
+async fn judged(world: &World, offer: Offer<'_>) -> Result<Verdict, NoAnswer> {
     let entitlement = &world.config().entitlement;
     let seen = world.stripe().price(&offer).await?;
     let price = &seen.value;
-    let Some(product) = price.product() else { return Err(NoAnswer::blocked("stripe/price-terms")) };
+    let Some(product) = price.product() else { return Err(NoAnswer::Because(Cause::PriceTermsDiffer)) };
     let is_read = matches!(entitlement.source, Source::ProductMetadata | Source::PriceMetadata);
     let on_price = entitlement.source == Source::PriceMetadata;
     let metadata = if on_price { &price.metadata } else { &product.metadata };
@@ -65,7 +76,7 @@ async fn run(world: &World, offer: Offer<'_>) -> Outcome {
     };
     // With another tier's price, the metadata is the other tier's too: one cause.
     if slip.code == "other-tier" && !price.suits(&offer) {
-        return Err(NoAnswer::blocked("stripe/price-terms"));
+        return Err(NoAnswer::Because(Cause::PriceTermsDiffer));
     }
     let severity = if is_read { Severity::Failure } else { Severity::Warning };
     Ok(finding(world, &offer, &seen, product, slip, severity).into())

@@ -24,18 +24,23 @@ check! {
     pub const CHECK = Check { need: Need::Configured("stripe.publishable_key"), sends: "", subjects: deployment, run };
 }
 
-async fn run(world: &World, _: Deployment) -> Outcome {
+async fn run(world: &World, subject: Deployment, outcome: &mut Outcome) -> Answered {
+    outcome.settle(judged(world, subject).await?);
+    Ok(())
+}
+
+async fn judged(world: &World, _: Deployment) -> Result<Verdict, NoAnswer> {
     let config = world.config();
     let variable = &config.stripe.publishable_key;
     let name = &variable.name;
     if !variable.is_sound() {
-        return Err(NoAnswer::blocked("config/hygiene"));
+        return Err(NoAnswer::Because(Cause::ValueUnusable));
     }
     let Some(key) = &variable.value else {
         return Ok(Verdict::NotApplicable(format!("{name} is not set")));
     };
     if mode_of(key).is_some_and(|mode| mode != config.project.mode) {
-        return Err(NoAnswer::blocked("config/modes"));
+        return Err(NoAnswer::Because(Cause::KeyOfOtherMode));
     }
     let account = world.stripe().right_account().await?;
     let Some(named) = account_of(key) else {

@@ -22,10 +22,21 @@ check! {
     ///
     /// ## How to mend it
     /// Make or copy a key on the page API keys of Stripe's dashboard, and set it both in the environment and on the Worker.
-    pub const CHECK = Check { need: Need::Required, sends: "", subjects: deployment, run };
+    pub const CHECK = Check {
+        need: Need::Required,
+        sends: "",
+        owns: [StripeKeyRejected],
+        subjects: deployment,
+        run
+    };
 }
 
-async fn run(world: &World, _: Deployment) -> Outcome {
+async fn run(world: &World, subject: Deployment, outcome: &mut Outcome) -> Answered {
+    outcome.settle(judged(world, subject).await?);
+    Ok(())
+}
+
+async fn judged(world: &World, _: Deployment) -> Result<Verdict, NoAnswer> {
     let name = &world.config().stripe.secret_key.name;
     let page = world.stripe().dashboard("apikeys");
     let fix = |summary: String| Fix::new(summary).link(page.clone()).command(world.secret_put(name));

@@ -29,7 +29,12 @@ check! {
     pub const CHECK = Check { need: Need::Configured("stripe.test_secret_key"), sends: "", subjects: offers, run };
 }
 
-async fn run(world: &World, offer: Offer<'_>) -> Outcome {
+async fn run(world: &World, subject: Offer<'_>, outcome: &mut Outcome) -> Answered {
+    outcome.settle(judged(world, subject).await?);
+    Ok(())
+}
+
+async fn judged(world: &World, offer: Offer<'_>) -> Result<Verdict, NoAnswer> {
     let Some(seen) = world.test_twin(&offer).await? else {
         let name = &world.config().stripe.test_secret_key.name;
         return Ok(Verdict::NotApplicable(format!("{name} is not set beside a live key")));

@@ -35,12 +35,18 @@ check! {
     pub const CHECK = Check {
         need: Need::Required,
         sends: "1 signed event of a type that no Worker handles",
+        owns: [SignedEventNotAccepted],
         subjects: deployment,
         run
     };
 }
 
-async fn run(world: &World, _: Deployment) -> Outcome {
+async fn run(world: &World, subject: Deployment, outcome: &mut Outcome) -> Answered {
+    outcome.settle(judged(world, subject).await?);
+    Ok(())
+}
+
+async fn judged(world: &World, _: Deployment) -> Result<Verdict, NoAnswer> {
     let (reception, delivered) = world.webhook().reception().await?;
     let limit = Duration::from_millis(world.config().webhook.max_response_ms);
     let evidence = match &delivered {

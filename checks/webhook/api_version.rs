@@ -28,7 +28,12 @@ check! {
     pub const CHECK = Check { need: Need::Configured("webhook.api_version"), sends: "", subjects: deployment, run };
 }
 
-async fn run(world: &World, _: Deployment) -> Outcome {
+async fn run(world: &World, subject: Deployment, outcome: &mut Outcome) -> Answered {
+    outcome.settle(judged(world, subject).await?);
+    Ok(())
+}
+
+async fn judged(world: &World, _: Deployment) -> Result<Verdict, NoAnswer> {
     let config = &world.config().webhook;
     let Some(wanted) = &config.api_version else {
         return Ok(Verdict::NotApplicable("webhook.api_version is not configured".to_owned()));

@@ -29,7 +29,12 @@ check! {
     pub const CHECK = Check { need: Need::Required, sends: "", subjects: deployment, run };
 }
 
-async fn run(world: &World, _: Deployment) -> Outcome {
+async fn run(world: &World, subject: Deployment, outcome: &mut Outcome) -> Answered {
+    outcome.settle(judged(world, subject).await?);
+    Ok(())
+}
+
+async fn judged(world: &World, _: Deployment) -> Result<Verdict, NoAnswer> {
     let record = world.webhook().record().await?;
     let recent = record.undelivered.iter().filter(|event| event.is_within(7, world.now())).count();
     let Some(newest) = record.undelivered.first().filter(|_| !record.gets_through() || recent > 0) else {

@@ -27,7 +27,12 @@ check! {
     pub const CHECK = Check { need: Need::Required, sends: "", subjects: deployment, run };
 }
 
-async fn run(world: &World, _: Deployment) -> Outcome {
+async fn run(world: &World, subject: Deployment, outcome: &mut Outcome) -> Answered {
+    outcome.settle(judged(world, subject).await?);
+    Ok(())
+}
+
+async fn judged(world: &World, _: Deployment) -> Result<Verdict, NoAnswer> {
     let ours = world.webhook().endpoint().await?.value;
     let (listed, complete) = world.stripe().endpoints().await?;
     let hosts = world.webhook_hosts().await;

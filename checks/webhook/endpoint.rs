@@ -29,10 +29,21 @@ check! {
     /// ## How to mend it
     /// Change the endpoint's URL on its page in the dashboard, or add an endpoint there and set its signing secret on the
     /// Worker.
-    pub const CHECK = Check { need: Need::Required, sends: "", subjects: deployment, run };
+    pub const CHECK = Check {
+        need: Need::Required,
+        sends: "",
+        owns: [EndpointNotRegistered],
+        subjects: deployment,
+        run
+    };
 }
 
-async fn run(world: &World, _: Deployment) -> Outcome {
+async fn run(world: &World, subject: Deployment, outcome: &mut Outcome) -> Answered {
+    outcome.settle(judged(world, subject).await?);
+    Ok(())
+}
+
+async fn judged(world: &World, _: Deployment) -> Result<Verdict, NoAnswer> {
     let seen = world.webhook().registration().await?;
     let wanted = &world.config().webhook.url;
     let (code, endpoint, what, summary) = match &seen.value {

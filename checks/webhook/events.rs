@@ -19,10 +19,21 @@ check! {
     ///
     /// ## How to mend it
     /// Edit the selection on the endpoint's page in the dashboard.
-    pub const CHECK = Check { need: Need::Required, sends: "", subjects: deployment, run };
+    pub const CHECK = Check {
+        need: Need::Required,
+        sends: "",
+        owns: [EventsNotSelected],
+        subjects: deployment,
+        run
+    };
 }
 
-async fn run(world: &World, _: Deployment) -> Outcome {
+async fn run(world: &World, subject: Deployment, outcome: &mut Outcome) -> Answered {
+    outcome.settle(judged(world, subject).await?);
+    Ok(())
+}
+
+async fn judged(world: &World, _: Deployment) -> Result<Verdict, NoAnswer> {
     let seen = world.webhook().endpoint().await?;
     let (endpoint, wanted) = (&seen.value, &world.config().webhook.events);
     let missing: Vec<&str> = wanted.iter().filter(|event| !endpoint.selects(event)).map(String::as_str).collect();

@@ -29,7 +29,12 @@ check! {
     };
 }
 
-async fn run(world: &World, _: Deployment) -> Outcome {
+async fn run(world: &World, subject: Deployment, outcome: &mut Outcome) -> Answered {
+    outcome.settle(judged(world, subject).await?);
+    Ok(())
+}
+
+async fn judged(world: &World, _: Deployment) -> Result<Verdict, NoAnswer> {
     let webhook = world.webhook();
     match webhook.reception().await?.0 {
         Reception::Received { .. } => {}
@@ -37,7 +42,7 @@ async fn run(world: &World, _: Deployment) -> Outcome {
             let why = "the Worker refuses event types that it does not handle, and any other would have an effect";
             return Ok(Verdict::NotApplicable(why.to_owned()));
         }
-        _ => return Err(NoAnswer::blocked("webhook/accepts-signed")),
+        _ => return Err(NoAnswer::Because(Cause::SignedEventNotAccepted)),
     }
     let first = webhook.deliver(Delivery::First).await?.map_err(|failure| NoAnswer::unknown(failure.to_string()))?;
     if !webhook.is_taken(&first).await? {

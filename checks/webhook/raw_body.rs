@@ -31,7 +31,12 @@ check! {
     };
 }
 
-async fn run(world: &World, _: Deployment) -> Outcome {
+async fn run(world: &World, subject: Deployment, outcome: &mut Outcome) -> Answered {
+    outcome.settle(judged(world, subject).await?);
+    Ok(())
+}
+
+async fn judged(world: &World, _: Deployment) -> Result<Verdict, NoAnswer> {
     let (exactness, answer) = world.webhook().exactness().await?;
     let (code, message, summary) = match exactness {
         Exactness::Exact => {

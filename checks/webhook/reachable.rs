@@ -37,12 +37,18 @@ check! {
     pub const CHECK = Check {
         need: Need::Required,
         sends: "2 events without a signature, one of them to a path that does not exist",
+        owns: [WebhookUnreachable],
         subjects: deployment,
         run
     };
 }
 
-async fn run(world: &World, _: Deployment) -> Outcome {
+async fn run(world: &World, subject: Deployment, outcome: &mut Outcome) -> Answered {
+    outcome.settle(judged(world, subject).await?);
+    Ok(())
+}
+
+async fn judged(world: &World, _: Deployment) -> Result<Verdict, NoAnswer> {
     let reach = world.webhook().reach().await?;
     let url = &world.config().webhook.url;
     let host = url.host_str().unwrap_or_default();
@@ -58,7 +64,7 @@ async fn run(world: &World, _: Deployment) -> Outcome {
         });
     };
     let (code, message, summary) = match obstacle {
-        Obstacle::Hangs => return Err(NoAnswer::blocked("webhook/accepts-signed")),
+        Obstacle::Hangs => return Err(NoAnswer::Because(Cause::SignedEventNotAccepted)),
         Obstacle::Name(_) => (
             "dns",
             format!("{host} does not resolve."),

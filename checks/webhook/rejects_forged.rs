@@ -34,14 +34,19 @@ check! {
     };
 }
 
-async fn run(world: &World, _: Deployment) -> Outcome {
+async fn run(world: &World, subject: Deployment, outcome: &mut Outcome) -> Answered {
+    outcome.settle(judged(world, subject).await?);
+    Ok(())
+}
+
+async fn judged(world: &World, _: Deployment) -> Result<Verdict, NoAnswer> {
     let webhook = world.webhook();
     let (unsigned, wrong) =
         futures::join!(webhook.deliver(Delivery::Unsigned), webhook.deliver(Delivery::WrongSignature));
     let reception = webhook.reception().await;
     match &reception {
-        Ok((Reception::NotTheHandler, _)) => return Err(NoAnswer::blocked("webhook/accepts-signed")),
-        Err(NoAnswer::Blocked(by)) if by.as_str() == "webhook/reachable" => return Err(NoAnswer::Blocked(by.clone())),
+        Ok((Reception::NotTheHandler, _)) => return Err(NoAnswer::Because(Cause::SignedEventNotAccepted)),
+        Err(NoAnswer::Because(Cause::WebhookUnreachable)) => return Err(NoAnswer::Because(Cause::WebhookUnreachable)),
         // Whether or not our own secret can be proved: who takes a forged event takes it.
         _ => {}
     }
@@ -57,7 +62,7 @@ async fn run(world: &World, _: Deployment) -> Outcome {
     }
     let (reception, _) = reception?;
     if !reception.proves_secret() {
-        return Err(NoAnswer::blocked("webhook/accepts-signed"));
+        return Err(NoAnswer::Because(Cause::SignedEventNotAccepted));
     }
     let (old_scheme, stale, tampered) = futures::join!(
         webhook.deliver(Delivery::OldScheme),

@@ -27,15 +27,21 @@ check! {
     pub const CHECK = Check {
         need: Need::Configured("worker.usage"),
         sends: "5 requests that must be refused",
+        owns: [WorkerUnauthenticated],
         subjects: deployment,
         run
     };
 }
 
-async fn run(world: &World, _: Deployment) -> Outcome {
+async fn run(world: &World, subject: Deployment, outcome: &mut Outcome) -> Answered {
+    outcome.settle(judged(world, subject).await?);
+    Ok(())
+}
+
+async fn judged(world: &World, _: Deployment) -> Result<Verdict, NoAnswer> {
     let worker = world.worker();
     if let Some(lacking) = worker.lacks(Route::Usage) {
-        return Ok(lacking);
+        return Ok(Verdict::NotApplicable(lacking));
     }
     let (without, garbage, none, hs256, foreign) = futures::join!(
         worker.forged(Forgery::NoToken),

@@ -22,10 +22,21 @@ check! {
     ///
     /// ## How to mend it
     /// Put the right value into the Wrangler file, under the environment that serves, and deploy.
-    pub const CHECK = Check { need: Need::Configured("cloudflare"), sends: "", subjects: deployment, run };
+    pub const CHECK = Check {
+        need: Need::Configured("cloudflare"),
+        sends: "",
+        owns: [WorkerVariableDiffers],
+        subjects: deployment,
+        run
+    };
 }
 
-async fn run(world: &World, _: Deployment) -> Outcome {
+async fn run(world: &World, subject: Deployment, outcome: &mut Outcome) -> Answered {
+    outcome.settle(judged(world, subject).await?);
+    Ok(())
+}
+
+async fn judged(world: &World, _: Deployment) -> Result<Verdict, NoAnswer> {
     let Some(cloudflare) = world.cloudflare() else {
         return Ok(Verdict::NotApplicable("[cloudflare] is not configured".to_owned()));
     };

@@ -39,15 +39,21 @@ check! {
     pub const CHECK = Check {
         need: Need::Required,
         sends: "1 Checkout Session for each paid tier and 1 with a foreign Origin, each ended at once",
+        owns: [WorkerStripeKeyDiffers],
         subjects: deployment,
         run
     };
 }
 
-async fn run(world: &World, _: Deployment) -> Outcome {
+async fn run(world: &World, subject: Deployment, outcome: &mut Outcome) -> Answered {
+    outcome.settle(judged(world, subject).await?);
+    Ok(())
+}
+
+async fn judged(world: &World, _: Deployment) -> Result<Verdict, NoAnswer> {
     let worker = world.worker();
     if let Some(lacking) = worker.lacks(Route::Checkout) {
-        return Ok(lacking);
+        return Ok(Verdict::NotApplicable(lacking));
     }
     let sales = worker.judged_sales().await;
     if sales.is_empty() {

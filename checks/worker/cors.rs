@@ -26,7 +26,12 @@ check! {
     pub const CHECK = Check { need: Need::Configured("frontend"), sends: "", subjects: deployment, run };
 }
 
-async fn run(world: &World, _: Deployment) -> Outcome {
+async fn run(world: &World, subject: Deployment, outcome: &mut Outcome) -> Answered {
+    outcome.settle(judged(world, subject).await?);
+    Ok(())
+}
+
+async fn judged(world: &World, _: Deployment) -> Result<Verdict, NoAnswer> {
     let Some(frontend) = &world.config().frontend else {
         return Ok(Verdict::NotApplicable("[frontend] is not configured".to_owned()));
     };

@@ -23,7 +23,12 @@ check! {
     pub const CHECK = Check { need: Need::Configured("cloudflare"), sends: "", subjects: deployment, run };
 }
 
-async fn run(world: &World, _: Deployment) -> Outcome {
+async fn run(world: &World, subject: Deployment, outcome: &mut Outcome) -> Answered {
+    outcome.settle(judged(world, subject).await?);
+    Ok(())
+}
+
+async fn judged(world: &World, _: Deployment) -> Result<Verdict, NoAnswer> {
     let (Some(config), Some(cloudflare)) = (&world.config().cloudflare, world.cloudflare()) else {
         return Ok(Verdict::NotApplicable("[cloudflare] is not configured".to_owned()));
     };

@@ -20,13 +20,24 @@ check! {
     ///
     /// ## How to mend it
     /// Deploy the route, name the right one as `worker.health`, or set that to `false` where this Worker has none.
-    pub const CHECK = Check { need: Need::Configured("worker.health"), sends: "", subjects: deployment, run };
+    pub const CHECK = Check {
+        need: Need::Configured("worker.health"),
+        sends: "",
+        owns: [WorkerDown],
+        subjects: deployment,
+        run
+    };
 }
 
-async fn run(world: &World, _: Deployment) -> Outcome {
+async fn run(world: &World, subject: Deployment, outcome: &mut Outcome) -> Answered {
+    outcome.settle(judged(world, subject).await?);
+    Ok(())
+}
+
+async fn judged(world: &World, _: Deployment) -> Result<Verdict, NoAnswer> {
     let worker = world.worker();
     if let Some(lacking) = worker.lacks(Route::Health) {
-        return Ok(lacking);
+        return Ok(Verdict::NotApplicable(lacking));
     }
     let expected = "200";
     let breakdown = match worker.health().await? {

@@ -29,10 +29,15 @@ check! {
     };
 }
 
-async fn run(world: &World, _: Deployment) -> Outcome {
+async fn run(world: &World, subject: Deployment, outcome: &mut Outcome) -> Answered {
+    outcome.settle(judged(world, subject).await?);
+    Ok(())
+}
+
+async fn judged(world: &World, _: Deployment) -> Result<Verdict, NoAnswer> {
     let worker = world.worker();
     if let Some(lacking) = worker.lacks(Route::Portal) {
-        return Ok(lacking);
+        return Ok(Verdict::NotApplicable(lacking));
     }
     let metadata = &world.config().clerk.customer_key;
     let expected = "the address of a portal session";

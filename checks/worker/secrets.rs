@@ -24,10 +24,21 @@ check! {
     ///
     /// ## How to mend it
     /// `wrangler secret put NAME`, with `--env` for a named environment.
-    pub const CHECK = Check { need: Need::Configured("cloudflare"), sends: "", subjects: deployment, run };
+    pub const CHECK = Check {
+        need: Need::Configured("cloudflare"),
+        sends: "",
+        owns: [WorkerNotDeployed, WorkerSecretsMissing],
+        subjects: deployment,
+        run
+    };
 }
 
-async fn run(world: &World, _: Deployment) -> Outcome {
+async fn run(world: &World, subject: Deployment, outcome: &mut Outcome) -> Answered {
+    outcome.settle(judged(world, subject).await?);
+    Ok(())
+}
+
+async fn judged(world: &World, _: Deployment) -> Result<Verdict, NoAnswer> {
     let (Some(config), Some(cloudflare)) = (&world.config().cloudflare, world.cloudflare()) else {
         return Ok(Verdict::NotApplicable("[cloudflare] is not configured".to_owned()));
     };

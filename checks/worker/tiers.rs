@@ -25,13 +25,24 @@ check! {
     ///
     /// ## How to mend it
     /// Mend the Worker's table of tiers and deploy it, or mend the tiers in `preflight.toml`.
-    pub const CHECK = Check { need: Need::Configured("worker.tiers"), sends: "", subjects: deployment, run };
+    pub const CHECK = Check {
+        need: Need::Configured("worker.tiers"),
+        sends: "",
+        owns: [AnnouncedTiersDiffer],
+        subjects: deployment,
+        run
+    };
 }
 
-async fn run(world: &World, _: Deployment) -> Outcome {
+async fn run(world: &World, subject: Deployment, outcome: &mut Outcome) -> Answered {
+    outcome.settle(judged(world, subject).await?);
+    Ok(())
+}
+
+async fn judged(world: &World, _: Deployment) -> Result<Verdict, NoAnswer> {
     let worker = world.worker();
     if let Some(lacking) = worker.lacks(Route::Tiers) {
-        return Ok(lacking);
+        return Ok(Verdict::NotApplicable(lacking));
     }
     let announced = match worker.tiers().await? {
         Ok(announced) => announced,
@@ -81,7 +92,7 @@ async fn judge(world: &World, tier: &Tier, all: &[Announced], answer: &Answer) -
         for offer in offers(world).iter().filter(|offer| offer.tier.name == *name) {
             let charged = world.stripe().price(offer).await.ok().and_then(|price| price.value.money());
             if charged.is_some_and(|charged| found.costs(&charged)) {
-                return Err(NoAnswer::blocked("stripe/price-terms"));
+                return Err(NoAnswer::Because(Cause::PriceTermsDiffer));
             }
         }
         let wanted: Vec<String> = tier.prices.iter().map(|wanted| wanted.money.to_string()).collect();

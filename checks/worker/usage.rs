@@ -25,13 +25,24 @@ check! {
     ///
     /// ## How to mend it
     /// Set the Clerk secret key of this instance on the Worker; let it read the claim that the template carries.
-    pub const CHECK = Check { need: Need::Required, sends: "", subjects: deployment, run };
+    pub const CHECK = Check {
+        need: Need::Required,
+        sends: "",
+        owns: [TokenRejectedByWorker],
+        subjects: deployment,
+        run
+    };
 }
 
-async fn run(world: &World, _: Deployment) -> Outcome {
+async fn run(world: &World, subject: Deployment, outcome: &mut Outcome) -> Answered {
+    outcome.settle(judged(world, subject).await?);
+    Ok(())
+}
+
+async fn judged(world: &World, _: Deployment) -> Result<Verdict, NoAnswer> {
     let worker = world.worker();
     if let Some(lacking) = worker.lacks(Route::Usage) {
-        return Ok(lacking);
+        return Ok(Verdict::NotApplicable(lacking));
     }
     let grant = match worker.usage().await? {
         Usage::Granted(grant) => grant,
@@ -53,7 +64,7 @@ async fn run(world: &World, _: Deployment) -> Outcome {
         }
     };
     let Some(tier) = world.config().tiers.iter().find(|tier| tier.name == grant.tier) else {
-        return Err(NoAnswer::blocked("clerk/plan-claim"));
+        return Err(NoAnswer::Because(Cause::PlanClaimDiffers));
     };
     if grant.plan != tier.metadata && grant.plan != tier.name {
         // A Worker that does not ask who it is grants everybody the same.
@@ -65,7 +76,7 @@ async fn run(world: &World, _: Deployment) -> Outcome {
     match grant.limit {
         Some(limit) if limit != tier.limit => {
             if announces(world, &grant.tier, limit).await {
-                return Err(NoAnswer::blocked("worker/tiers"));
+                return Err(NoAnswer::Because(Cause::AnnouncedTiersDiffer));
             }
             let (wanted, found) = (words(tier.limit), words(limit));
             let message = format!("Tier {} has {wanted}, and the Worker grants {found}.", tier.name);

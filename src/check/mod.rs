@@ -1,4 +1,6 @@
-//! What a check is, and everything that it can say.
+//! What a check is: data, and one function of a read-only world.
+
+mod outcome;
 
 #[cfg(test)]
 #[expect(clippy::needless_pass_by_value, reason = "CHECK is a constant, and every test would have to borrow it")]
@@ -10,7 +12,11 @@ use std::future::Future;
 
 use futures::future::BoxFuture;
 
+use crate::finding::Cause;
 use crate::world::World;
+use crate::world::subjects::Subject;
+
+pub use outcome::Outcome;
 
 /// The name of a check, `<group>/<name>`: its path below `checks/`. Stable once released.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
@@ -60,6 +66,8 @@ pub struct Check {
     pub need: Need,
     /// What leaves the machine beyond reads; empty where nothing does.
     pub sends: Cow<'static, str>,
+    /// What is wrong with something that other questions are asked with, where this is the check that reports it.
+    pub owns: &'static [Cause],
     /// Judges every subject of the check. It is told the check's id, which says what a check that the configuration makes
     /// is about.
     pub judge: for<'w> fn(&'w World, &'w CheckId) -> BoxFuture<'w, Vec<Judgement>>,
@@ -120,20 +128,17 @@ impl Check {
 pub struct Judgement {
     /// The subject in the user's words: `tier pro`, or empty for the deployment as a whole.
     pub subject: String,
-    /// What was found.
+    /// What came of it.
     pub outcome: Outcome,
 }
 
-/// What a check answers for one subject. An error means *could not tell*, and can never become a pass.
-pub type Outcome = Result<Verdict, NoAnswer>;
-
-/// An answered question.
+/// An answered question. TEMPORARY: every check is to speak to its outcome itself.
 #[derive(Debug, Clone)]
 pub enum Verdict {
     /// As it should be; says what was seen.
     Pass(String),
     /// Not as it should be. Never empty.
-    Findings(Vec<Finding>),
+    Findings(Vec<crate::finding::Finding>),
     /// The check has nothing to judge here; says why.
     NotApplicable(String),
 }
@@ -141,137 +146,26 @@ pub enum Verdict {
 impl Verdict {
     /// `findings` if there are any, else a pass with what was seen.
     #[must_use]
-    pub fn of(findings: Vec<Finding>, seen: impl Into<String>) -> Self {
+    pub fn of(findings: Vec<crate::finding::Finding>, seen: impl Into<String>) -> Self {
         if findings.is_empty() { Self::Pass(seen.into()) } else { Self::Findings(findings) }
     }
 }
 
-impl From<Finding> for Verdict {
-    fn from(finding: Finding) -> Self {
+impl From<crate::finding::Finding> for Verdict {
+    fn from(finding: crate::finding::Finding) -> Self {
         Self::Findings(vec![finding])
     }
 }
 
-/// Why a question has no answer.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum NoAnswer {
-    /// Could not look, and why: a provider's trouble, a permission, an answer that makes no sense.
-    Unknown(String),
-    /// What would have to be asked with is another check's finding.
-    Blocked(CheckId),
-    /// Left out by hand, and by which flag.
-    LeftOut(String),
-}
-
-impl NoAnswer {
-    /// Could not look, and why.
-    pub fn unknown(reason: impl Into<String>) -> Self {
-        Self::Unknown(reason.into())
+impl Outcome {
+    /// TEMPORARY.
+    pub fn settle(&mut self, verdict: Verdict) {
+        match verdict {
+            Verdict::Pass(seen) => self.pass(seen),
+            Verdict::Findings(findings) => findings.into_iter().for_each(|finding| self.find(finding)),
+            Verdict::NotApplicable(reason) => self.not_applicable(reason),
+        }
     }
-
-    /// The question's failure is the finding of the check `id`.
-    #[must_use]
-    pub const fn blocked(id: &'static str) -> Self {
-        Self::Blocked(CheckId::new(id))
-    }
-}
-
-/// Something that is wrong, with what was seen and how to mend it. Every field is mandatory.
-#[derive(Debug, Clone)]
-pub struct Finding {
-    /// Stable within its check: `other-mode`.
-    pub code: &'static str,
-    /// How much it matters.
-    pub severity: Severity,
-    /// One sentence: what is wrong, where.
-    pub message: String,
-    /// What should have been there.
-    pub expected: String,
-    /// What was there.
-    pub actual: String,
-    /// Where it was seen.
-    pub evidence: Vec<Evidence>,
-    /// How to mend it.
-    pub fix: Fix,
-}
-
-/// How much a finding matters.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Severity {
-    /// Worth knowing; the verdict stays.
-    Warning,
-    /// A paying customer would not get what was paid for, or somebody gets it without paying.
-    Failure,
-}
-
-/// One thing that was looked at.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Evidence {
-    /// The request, `GET /v1/prices/price_1…`, or the place in a file.
-    pub request: String,
-    /// The HTTP status, where there was an answer.
-    pub status: Option<u16>,
-    /// The provider's name for the request, to quote to its support.
-    pub request_id: Option<String>,
-    /// The field that was looked at.
-    pub field: String,
-    /// What stood there.
-    pub seen: String,
-}
-
-/// How to mend a finding: exact commands, exact pages.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Fix {
-    /// One sentence that says what to do.
-    pub summary: String,
-    /// Commands to type, in order.
-    pub commands: Vec<String>,
-    /// Pages to open, in order.
-    pub links: Vec<String>,
-}
-
-impl Fix {
-    /// A mend that is said in one sentence.
-    pub fn new(summary: impl Into<String>) -> Self {
-        Self { summary: summary.into(), commands: Vec::new(), links: Vec::new() }
-    }
-
-    /// Adds a command to type.
-    #[must_use]
-    pub fn command(mut self, command: impl Into<String>) -> Self {
-        self.commands.push(command.into());
-        self
-    }
-
-    /// Adds a page to open.
-    #[must_use]
-    pub fn link(mut self, link: impl Into<String>) -> Self {
-        self.links.push(link.into());
-        self
-    }
-}
-
-/// Something that a check judges by itself: a tier, an endpoint, the deployment.
-pub trait Subject {
-    /// What the report calls it; empty where there is just one.
-    fn label(&self) -> String;
-}
-
-/// The one subject of a check that judges the deployment as a whole.
-#[derive(Debug, Clone, Copy)]
-pub struct Deployment;
-
-impl Subject for Deployment {
-    fn label(&self) -> String {
-        String::new()
-    }
-}
-
-/// The deployment as a whole, as the list of subjects that [`check!`](crate::check!) wants.
-#[must_use]
-pub fn deployment(_: &World) -> Vec<Deployment> {
-    vec![Deployment]
 }
 
 /// Asks `run` about every subject at once.
@@ -331,7 +225,13 @@ pub const fn id_length(module: &str) -> usize {
 macro_rules! check {
     (
         $(#[doc = $documentation:literal])*
-        pub const CHECK = Check { need: $need:expr, sends: $sends:literal, subjects: $subjects:path, run };
+        pub const CHECK = Check {
+            need: $need:expr,
+            sends: $sends:literal,
+            $(owns: [$($cause:ident),+ $(,)?],)?
+            subjects: $subjects:path,
+            run $(,)?
+        };
     ) => {
         $(#[doc = $documentation])*
         pub const CHECK: $crate::check::Check = $crate::check::Check {
@@ -345,7 +245,13 @@ macro_rules! check {
             documentation: ::std::borrow::Cow::Borrowed(concat!($($documentation, "\n"),*)),
             need: $need,
             sends: ::std::borrow::Cow::Borrowed($sends),
-            judge: |world, _| Box::pin($crate::check::judge($subjects(world), move |subject| run(world, subject))),
+            owns: &[$($($crate::finding::Cause::$cause),+)?],
+            judge: |world, _| Box::pin($crate::check::judge($subjects(world), move |subject| async move {
+                let mut outcome = $crate::check::Outcome::new();
+                let ended = run(world, subject, &mut outcome).await;
+                outcome.ask(ended);
+                outcome
+            })),
         };
     };
     (
@@ -358,18 +264,22 @@ macro_rules! check {
             documentation: ::std::borrow::Cow::Borrowed(concat!($($documentation, "\n"),*)),
             need: $need,
             sends: ::std::borrow::Cow::Borrowed($sends),
-            judge: |world, id| Box::pin($crate::check::judge($subjects(world, id), move |subject| run(world, subject))),
+            owns: &[],
+            judge: |world, id| Box::pin($crate::check::judge($subjects(world, id), move |subject| async move {
+                let mut outcome = $crate::check::Outcome::new();
+                let ended = run(world, subject, &mut outcome).await;
+                outcome.ask(ended);
+                outcome
+            })),
         };
     };
 }
 
 /// All that a check imports.
 pub mod prelude {
-    pub use super::{
-        Check, CheckId, Deployment, Evidence, Finding, Fix, Need, NoAnswer, Outcome, Severity, Subject, Verdict,
-        deployment,
-    };
+    pub use super::{Check, CheckId, Need, Outcome, Verdict};
     pub use crate::check;
-    pub use crate::world::World;
+    pub use crate::finding::{Answered, Cause, Evidence, Finding, Fix, NoAnswer, Severity};
     pub use crate::world::subjects::*;
+    pub use crate::world::{World, optional};
 }

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::future::pending;
 use std::time::Duration;
 
-use crate::check::{Check, Finding, Fix, Severity};
+use crate::check::Check;
+use crate::finding::{Finding, Fix, Severity};
 use crate::run::{CheckReport, Report, Selection, Status, run};
 use crate::sandbox::{Options, Sandbox};
 use crate::world::{self, World};

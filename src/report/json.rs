@@ -8,7 +8,7 @@ use wire::{Check, Coverage, Document, Finding, Fix, Request, Seen, Summary, Tool
 
 use super::outline;
 use super::text::clean;
-use crate::check::{Evidence, Severity};
+use crate::finding::{Evidence, Severity};
 use crate::run::{CheckReport, Decision, Report, Reported, Status};
 use crate::world::Logged;
 

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use crate::check::{CheckId, Severity};
+use crate::check::CheckId;
+use crate::finding::Severity;
 use crate::run::{CheckReport, Decision, Interruption, Report, Reported, Status, WaiverEffect, WaiverReport};
 
 /// A finding with the check that it belongs to.

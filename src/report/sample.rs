@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use jiff::civil::date;
 
-use crate::check::{CheckId, Evidence, Finding, Fix, Severity};
+use crate::check::CheckId;
 use crate::config::{Mode, Waiver};
+use crate::finding::{Evidence, Finding, Fix, Severity};
 use crate::run::{CheckReport, Coverage, Decision, Report, Reported, Status, WaiverEffect, WaiverReport};
 use crate::world::Logged;
 
@@ -21,6 +22,7 @@ pub fn check(id: &'static str, status: Status) -> CheckReport {
         reasons: Vec::new(),
         seen: if status.is_verified() { vec![format!("what {id} saw")] } else { Vec::new() },
         findings: Vec::new(),
+        asked: std::collections::BTreeSet::new(),
     }
 }
 

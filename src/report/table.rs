@@ -9,7 +9,7 @@ use super::ink::Ink;
 use super::outline::{self, Found};
 use super::paragraph::{wrap, wrap_command};
 use super::text::{cut, disarm, shown};
-use crate::check::Evidence;
+use crate::finding::Evidence;
 use crate::run::{CheckReport, Decision, Report, Status, WaiverEffect, WaiverReport};
 use crate::world::Logged;
 

@@ -2,61 +2,68 @@
 
 use std::time::Duration;
 
-use super::{CheckReport, Finished, Report, Reported, Status};
-use crate::check::{Check, Finding, Judgement, Need, NoAnswer, Severity, Verdict};
+use super::{CheckReport, Finished, Report, Reported, Status, open_judgement};
+use crate::check::{Check, Judgement, Need};
+use crate::checks;
 use crate::config::{Redactor, Secret};
+use crate::finding::{Finding, NoAnswer, Severity};
+use crate::world::Trail;
 
 /// The report of a check that was judged.
 pub(super) fn report(check: &Check, finished: Finished) -> CheckReport {
-    let mut report = empty(check, finished.duration);
-    let several = finished.judgements.len() > 1;
-    let mut judged = Judged::default();
-    for Judgement { subject, outcome } in finished.judgements {
+    let Finished { mut judgements, duration, trail, .. } = finished;
+    judgements.extend(unheard(&judgements, &trail).map(open_judgement));
+    let several = judgements.len() > 1;
+    let mut report = empty(check, duration);
+    report.asked.clone_from(&trail.asked);
+    let mut parts = Parts::default();
+    for Judgement { subject, outcome } in judgements {
         let named = |text: String| if several && !subject.is_empty() { format!("{subject}: {text}") } else { text };
-        match outcome {
-            Ok(Verdict::Pass(seen)) => {
-                judged.passed = true;
-                report.seen.push(named(seen));
-            }
-            Ok(Verdict::NotApplicable(reason)) => judged.not_applicable.push(named(reason)),
-            Ok(Verdict::Findings(findings)) => {
-                judged.passed = true;
-                let verify = format!("preflight run --only {}", check.id);
-                report.findings.extend(findings.into_iter().map(|finding| {
-                    let (subject, verify) = (subject.clone(), verify.clone());
-                    Reported { subject, finding, waived_by: None, verify }
-                }));
-            }
-            Err(NoAnswer::Unknown(reason)) => {
-                judged.unknown = true;
-                report.reasons.push(named(reason));
-            }
-            Err(NoAnswer::LeftOut(flag)) => {
-                judged.skipped = true;
-                report.reasons.push(named(format!("left out by {flag}")));
-            }
-            Err(NoAnswer::Blocked(by)) => {
-                judged.skipped = true;
-                report.reasons.push(named(format!("blocked by {by}")));
-                if !report.blocked_by.contains(&by) {
-                    report.blocked_by.push(by);
-                }
+        if outcome.is_silent() {
+            parts.unknown = true;
+            report
+                .reasons
+                .push(named("the check said nothing: a defect of preflight, not of the deployment".to_owned()));
+        }
+        parts.passed |= !outcome.passed.is_empty();
+        report.seen.extend(outcome.passed.into_iter().map(named));
+        parts.not_applicable.extend(outcome.not_applicable.into_iter().map(named));
+        let verify = format!("preflight run --only {}", check.id);
+        report.findings.extend(outcome.findings.into_iter().map(|finding| {
+            let (subject, verify) = (subject.clone(), verify.clone());
+            Reported { subject, finding, waived_by: None, verify }
+        }));
+        for why in outcome.unanswered {
+            let reason = named(parts.leave_open(why, &mut report));
+            // One reason that holds for every subject is said once.
+            if !report.reasons.contains(&reason) {
+                report.reasons.push(reason);
             }
         }
     }
-    // One reason that holds for every subject is said once.
-    report.reasons.dedup();
-    report.status = judged.status(&report.findings, finished.asked_again);
+    report.status = parts.status(&report.findings, trail.retried);
     if report.status == Status::NotApplicable {
-        report.reasons = judged.not_applicable;
+        report.reasons = parts.not_applicable;
     }
     report
 }
 
+/// A request that got no answer and that the check says nothing of: it cannot be green without it. What only words a fix is
+/// asked with [`optional`](crate::world::optional), and leaves no trail.
+fn unheard(judgements: &[Judgement], trail: &Trail) -> Option<NoAnswer> {
+    let is_failure = |finding: &Finding| finding.severity == Severity::Failure;
+    let is_heard = |judgement: &Judgement| {
+        let outcome = &judgement.outcome;
+        !outcome.unanswered.is_empty() || outcome.findings.iter().any(is_failure)
+    };
+    let is_heard = judgements.iter().any(is_heard);
+    trail.unanswered.first().filter(|_| !is_heard).map(NoAnswer::unknown)
+}
+
 /// The report of a check that did not look.
 pub(super) fn without_looking(check: &Check, why: NoAnswer) -> CheckReport {
-    let judgements = vec![Judgement { subject: String::new(), outcome: Err(why) }];
-    report(check, Finished { judgements, duration: Duration::ZERO, asked_again: false, broke_down: false })
+    let judgements = vec![open_judgement(why)];
+    report(check, Finished { judgements, duration: Duration::ZERO, trail: Trail::default(), broke_down: false })
 }
 
 fn empty(check: &Check, duration: Duration) -> CheckReport {
@@ -70,20 +77,44 @@ fn empty(check: &Check, duration: Duration) -> CheckReport {
         reasons: Vec::new(),
         seen: Vec::new(),
         findings: Vec::new(),
+        asked: std::collections::BTreeSet::new(),
     }
 }
 
+/// What became of the parts of a check.
 #[derive(Default)]
-struct Judged {
+struct Parts {
     passed: bool,
     unknown: bool,
     skipped: bool,
     not_applicable: Vec<String>,
 }
 
-impl Judged {
-    /// The gravest word that holds for any subject. A warning does not hide that another subject was not seen.
-    fn status(&self, findings: &[Reported], asked_again: bool) -> Status {
+impl Parts {
+    /// Counts a part that could not be looked at; the reason in words.
+    fn leave_open(&mut self, why: NoAnswer, report: &mut CheckReport) -> String {
+        match why {
+            NoAnswer::Unknown(reason) => {
+                self.unknown = true;
+                reason
+            }
+            NoAnswer::LeftOut(flag) => {
+                self.skipped = true;
+                format!("left out by {flag}")
+            }
+            NoAnswer::Because(cause) => {
+                self.skipped = true;
+                let owner = checks::owner(cause);
+                if !report.blocked_by.contains(owner) {
+                    report.blocked_by.push(owner.clone());
+                }
+                format!("blocked by {owner}")
+            }
+        }
+    }
+
+    /// The gravest word that holds for any part. A warning does not hide that another part was not seen.
+    fn status(&self, findings: &[Reported], retried: bool) -> Status {
         let worst = findings.iter().map(|reported| reported.finding.severity).max();
         if worst == Some(Severity::Failure) {
             Status::Fail
@@ -95,7 +126,7 @@ impl Judged {
             Status::Warn
         } else if !self.passed {
             Status::NotApplicable
-        } else if asked_again {
+        } else if retried {
             Status::Flaky
         } else {
             Status::Pass

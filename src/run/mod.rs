@@ -4,7 +4,6 @@ mod judged;
 mod selection;
 mod waivers;
 
-use std::cell::Cell;
 use std::panic::AssertUnwindSafe;
 use std::time::{Duration, Instant};
 
@@ -13,10 +12,12 @@ use futures::{FutureExt, StreamExt};
 use jiff::Timestamp;
 use tokio::sync::mpsc::UnboundedSender;
 
-use crate::check::{Check, CheckId, Finding, Judgement, NoAnswer, Severity};
+use crate::check::{Check, CheckId, Judgement, Outcome};
 use crate::checks;
 use crate::config::{Mode, Waiver};
-use crate::world::{ASKED_AGAIN, Logged, World};
+use crate::finding::{Finding, NoAnswer, Severity};
+use crate::world::{Logged, Trail, World, followed};
+use std::collections::BTreeSet;
 
 pub use selection::{Selection, UnknownName};
 pub use waivers::unknown_checks;
@@ -102,6 +103,8 @@ pub struct CheckReport {
     pub seen: Vec<String>,
     /// What is wrong.
     pub findings: Vec<Reported>,
+    /// The requests that it is made from: their places in [`Report::requests`].
+    pub asked: BTreeSet<usize>,
 }
 
 /// A finding in a report.
@@ -255,7 +258,7 @@ pub enum Event {
 struct Finished {
     judgements: Vec<Judgement>,
     duration: Duration,
-    asked_again: bool,
+    trail: Trail,
     broke_down: bool,
 }
 
@@ -333,17 +336,21 @@ pub async fn run(
 
 async fn finish(check: &Check, world: &World) -> Finished {
     let started = Instant::now();
-    let judged = ASKED_AGAIN.scope(Cell::new(false), async {
-        let judgements = AssertUnwindSafe((check.judge)(world, &check.id)).catch_unwind().await;
-        (judgements, ASKED_AGAIN.with(Cell::get))
-    });
-    let (judgements, asked_again) = judged.await;
+    let judging = AssertUnwindSafe((check.judge)(world, &check.id)).catch_unwind();
+    let (judgements, trail) = followed(judging).await;
     let broke_down = judgements.is_err();
     let judgements = judgements.unwrap_or_else(|_| {
         let why = "this check broke down: a defect of preflight, not of the deployment";
-        vec![Judgement { subject: String::new(), outcome: Err(NoAnswer::unknown(why)) }]
+        vec![open_judgement(NoAnswer::unknown(why))]
     });
-    Finished { judgements, duration: started.elapsed(), asked_again, broke_down }
+    Finished { judgements, duration: started.elapsed(), trail, broke_down }
+}
+
+/// What cannot be said of a check's subjects, for one reason.
+fn open_judgement(why: NoAnswer) -> Judgement {
+    let mut outcome = Outcome::new();
+    outcome.leave_open(why);
+    Judgement { subject: String::new(), outcome }
 }
 
 fn decision(checks: &[CheckReport], ran_none: bool) -> Decision {

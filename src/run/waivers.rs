@@ -5,9 +5,9 @@ use jiff::tz::TimeZone;
 
 use super::selection::nearest;
 use super::{CheckReport, Status, UnknownName, WaiverEffect, WaiverReport};
-use crate::check::Severity;
 use crate::checks;
 use crate::config::{Config, Waiver};
+use crate::finding::Severity;
 
 /// Lets every waiver cover what it names, and says what became of each.
 pub(super) fn apply(waivers: &[Waiver], checks: &mut [CheckReport], now: Timestamp) -> Vec<WaiverReport> {

@@ -206,7 +206,7 @@ pub(super) enum Body {
 }
 
 fn refused(ask: &Ask, trouble: Trouble) -> Arc<Failure> {
-    Arc::new(Failure { party: ask.party, request: ask.line(), trouble, attempts: 0 })
+    Arc::new(Failure::unsent(ask.party, ask.line(), trouble))
 }
 
 impl World {

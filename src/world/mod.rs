@@ -2,7 +2,7 @@
 //!
 //! Questions are put in the words of the domain, and their answers are judged already as to whether they make sense.
 //! Where a question's failure is the finding of a check, that check alone asks the raw question; everybody else is told
-//! [`NoAnswer::Blocked`]. So checks need no order, and one cause makes one failure.
+//! [`NoAnswer::Because`]. So checks need no order, and one cause makes one failure.
 
 mod address;
 mod clerk;
@@ -25,8 +25,8 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use crate::check::NoAnswer;
 use crate::config::{Config, Mode, Secret, Variable};
+use crate::finding::{Cause, NoAnswer};
 
 pub use address::is_out_of_reach;
 pub use clerk::*;
@@ -35,11 +35,11 @@ pub use entitlement::{Case, Mismatch, Sample};
 pub use plan_value::{PlanSlip, judge_plan};
 pub use site::*;
 pub use stripe::*;
-pub use transport::{Alias, Answer, CertificateTrouble, Failure, Options, Party, Resolve, Trouble};
+pub use transport::{Alias, Answer, CertificateTrouble, Failure, Options, Party, Resolve, Trail, Trouble, optional};
 pub use webhook::*;
 pub use worker::*;
 
-pub(crate) use transport::ASKED_AGAIN;
+pub(crate) use transport::followed;
 
 use doors::Reads;
 use journal::Journal;
@@ -195,7 +195,7 @@ impl fmt::Debug for World {
 /// Blocked by `config/hygiene` where it has, and unknown where an optional value is simply not there.
 pub(crate) fn sound<T>(variable: &Variable<T>) -> Result<&T, NoAnswer> {
     if !variable.is_sound() {
-        return Err(NoAnswer::blocked("config/hygiene"));
+        return Err(NoAnswer::Because(Cause::ValueUnusable));
     }
     variable.value.as_ref().ok_or_else(|| NoAnswer::unknown(format!("{} is not set", variable.name)))
 }
@@ -207,7 +207,7 @@ pub(crate) fn sound<T>(variable: &Variable<T>) -> Result<&T, NoAnswer> {
 pub(crate) fn key_of_mode(variable: &Variable<Secret>, mode: Mode) -> Result<&Secret, NoAnswer> {
     let key = sound(variable)?;
     if key.mode().is_some_and(|found| found != mode) {
-        return Err(NoAnswer::blocked("config/modes"));
+        return Err(NoAnswer::Because(Cause::KeyOfOtherMode));
     }
     Ok(key)
 }

@@ -1,9 +1,30 @@
 //! What checks judge, one by one.
 
-use crate::check::Subject;
 use crate::config::{Manual, Probe, Tier, TierPrice};
 
 use super::World;
+
+/// Something that a check judges by itself: a tier, an endpoint, the deployment.
+pub trait Subject {
+    /// What the report calls it; empty where there is just one.
+    fn label(&self) -> String;
+}
+
+/// The one subject of a check that judges the deployment as a whole.
+#[derive(Debug, Clone, Copy)]
+pub struct Deployment;
+
+impl Subject for Deployment {
+    fn label(&self) -> String {
+        String::new()
+    }
+}
+
+/// The deployment as a whole, as the list of subjects that [`check!`](crate::check!) wants.
+#[must_use]
+pub fn deployment(_: &World) -> Vec<Deployment> {
+    vec![Deployment]
+}
 
 /// One price at which a tier is sold.
 #[derive(Debug, Clone, Copy)]

@@ -95,8 +95,8 @@ fn not_unknown(pattern: &str, report: &Report, local: &[CheckId]) -> Vec<Slip> {
 mod tests {
     use std::time::Duration;
 
-    use preflight::check::{Finding, Fix, Severity};
     use preflight::config::Mode;
+    use preflight::finding::{Finding, Fix, Severity};
     use preflight::run::{Coverage, Decision, Reported};
 
     use super::*;
@@ -117,6 +117,7 @@ mod tests {
             reasons: Vec::new(),
             seen: Vec::new(),
             findings: Vec::new(),
+            asked: std::collections::BTreeSet::new(),
         };
         let mut first = check("a/b", status);
         first.findings.extend(findings.iter().map(|(code, severity)| Reported {

@@ -4,6 +4,7 @@ use serde_json::Value;
 
 use super::{Clerk, NoAnswer, Token, User};
 use crate::config::Tier;
+use crate::finding::Cause;
 
 impl<'w> Clerk<'w> {
     /// The tier that a user's public metadata names; `None` where it names none.
@@ -20,7 +21,7 @@ impl<'w> Clerk<'w> {
     /// Blocked by `clerk/plan-claim` where there is no such user.
     pub async fn known_canary(self) -> Result<User, NoAnswer> {
         let canary = self.canary().await?;
-        canary.map(|seen| seen.value).ok_or_else(|| NoAnswer::blocked("clerk/plan-claim"))
+        canary.map(|seen| seen.value).ok_or_else(|| NoAnswer::Because(Cause::PlanClaimDiffers))
     }
 
     /// A token of the canary's that says what its metadata says, and the tier that this is.
@@ -28,7 +29,7 @@ impl<'w> Clerk<'w> {
     /// # Errors
     /// Blocked by `clerk/plan-claim` or `clerk/jwt-template` where there is none.
     pub async fn proved_token(self) -> Result<(Token, &'w Tier), NoAnswer> {
-        let blocked = || NoAnswer::blocked("clerk/plan-claim");
+        let blocked = || NoAnswer::Because(Cause::PlanClaimDiffers);
         let (canary, template) = futures::join!(self.known_canary(), self.sound_template());
         let tier = self.tier_of(&canary?).ok_or_else(blocked)?;
         template?;

@@ -7,7 +7,7 @@ use serde::Deserialize;
 use url::Url;
 
 use super::{Clerk, NoAnswer, judged};
-use crate::check::Evidence;
+use crate::finding::{Cause, Evidence};
 use crate::world::transport::{Alias, Failure, Trouble};
 use crate::world::webhook::{Validity, describe, validity};
 
@@ -166,7 +166,7 @@ impl Clerk<'_> {
         let own = NoAnswer::Unknown(failure.to_string());
         match self.frontend(QUESTION).await {
             Ok(Err(common)) => match self.world.is_to_blame(&common).await {
-                Ok(()) => NoAnswer::blocked("clerk/domain"),
+                Ok(()) => NoAnswer::Because(Cause::ClerkDomainUnreachable),
                 Err(why) => why,
             },
             _ => own,

@@ -19,6 +19,7 @@ use super::stripe::Seen;
 use super::transport::{Answer, Credential, Failure, Party};
 use super::{NoAnswer, World, key_of_mode, sound};
 use crate::config::{Config, Secret, mode_of};
+use crate::finding::Cause;
 
 pub use domain::{DomainState, RecordSlip, Target};
 pub use instance::{Environment, Instance};
@@ -143,7 +144,7 @@ impl<'w> Clerk<'w> {
         if clerk.frontend_api.is_none() {
             let key = sound(&clerk.publishable_key)?;
             if mode_of(key).is_some_and(|mode| mode != project.mode) {
-                return Err(NoAnswer::blocked("config/modes"));
+                return Err(NoAnswer::Because(Cause::KeyOfOtherMode));
             }
         }
         clerk.frontend_api().ok_or_else(|| NoAnswer::unknown("Clerk's publishable key does not name a frontend API"))
@@ -191,5 +192,5 @@ fn judged(answer: Arc<Answer>) -> Result<Result<Arc<Answer>, ClerkRefusal>, NoAn
 }
 
 fn blocked_by_key(refusal: &ClerkRefusal) -> NoAnswer {
-    if refusal.status == 401 { NoAnswer::blocked("clerk/secret-key") } else { refusal.unknown() }
+    if refusal.status == 401 { NoAnswer::Because(Cause::ClerkKeyRejected) } else { refusal.unknown() }
 }

@@ -8,19 +8,20 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use reqwest::header::{AUTHORIZATION, COOKIE, HeaderMap, HeaderValue, ORIGIN, SET_COOKIE};
 use serde::Deserialize;
 use serde_json::json;
-use tokio::sync::{Mutex, OnceCell};
+use tokio::sync::Mutex;
 
 use super::super::doors::{Body, Post, Step};
-use super::super::transport::Answer;
+use super::super::transport::{Answer, Once, Trail, followed, note};
 use super::super::{World, segment, sound};
 use super::{Clerk, NoAnswer, Party, Token, joined, judged, version};
 use crate::config::Secret;
+use crate::finding::Cause;
 
 /// The canary's session, where one was begun, and the token that it gave last.
 #[derive(Debug, Default)]
 pub(in crate::world) struct SignInCell {
-    session: OnceCell<Result<Session, NoAnswer>>,
-    token: Mutex<Option<Token>>,
+    session: Once<Result<Session, NoAnswer>>,
+    token: Mutex<Option<(Token, Trail)>>,
 }
 
 /// A session of the canary's.
@@ -91,17 +92,24 @@ impl Clerk<'_> {
     /// Where nobody can tell.
     pub async fn canary_token(self) -> Result<Token, NoAnswer> {
         let mut held = self.world.sign_in.token.lock().await;
-        if let Some(token) = held.as_ref().filter(|token| token.lasts()) {
+        if let Some((token, trail)) = held.as_ref().filter(|(token, _)| token.lasts()) {
+            note(trail);
             return Ok(token.clone());
         }
-        let session = self.world.sign_in.session.get_or_init(|| self.sign_in()).await.clone()?;
-        let first = session.first.clone().map(Token::new).filter(Token::lasts);
-        let token = match first.filter(|_| self.world.config.clerk.jwt_template.is_none()) {
-            Some(first) => first,
-            None => self.mint(&session).await?,
-        };
-        *held = Some(token.clone());
+        let (token, trail) = Box::pin(followed(self.new_token())).await;
+        note(&trail);
+        let token = token?;
+        *held = Some((token.clone(), trail));
         Ok(token)
+    }
+
+    async fn new_token(self) -> Result<Token, NoAnswer> {
+        let session = self.world.sign_in.session.ask(|| self.sign_in()).await.clone()?;
+        let first = session.first.clone().map(Token::new).filter(Token::lasts);
+        match first.filter(|_| self.world.config.clerk.jwt_template.is_none()) {
+            Some(first) => Ok(first),
+            None => self.mint(&session).await,
+        }
     }
 
     async fn sign_in(self) -> Result<Session, NoAnswer> {
@@ -116,7 +124,7 @@ impl Clerk<'_> {
         }
         // The ticket of one instance is worth nothing at another.
         if !one?.value.0 {
-            return Err(NoAnswer::blocked("clerk/instance"));
+            return Err(NoAnswer::Because(Cause::ClerkInstancesDiffer));
         }
         let native = environment?.value.native_api();
         let origin = self.world.config.frontend.as_ref().map(|frontend| frontend.url.origin().ascii_serialization());

@@ -5,6 +5,7 @@ use serde_json::{Map, Value};
 
 use super::{Clerk, NoAnswer, Seen};
 use crate::config::Config;
+use crate::finding::Cause;
 
 /// A JWT template (facts.md, B2): the claims are the raw text with its `{{…}}`.
 #[derive(Debug, Clone, Deserialize)]
@@ -85,7 +86,7 @@ impl Clerk<'_> {
     pub async fn sound_template(self) -> Result<(), NoAnswer> {
         match self.judged_template().await? {
             Some(judged) if !judged.value.iter().all(TemplateSlip::is_warning) => {
-                Err(NoAnswer::blocked("clerk/jwt-template"))
+                Err(NoAnswer::Because(Cause::JwtTemplateUnusable))
             }
             _ => Ok(()),
         }

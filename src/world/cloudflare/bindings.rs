@@ -4,6 +4,7 @@ use super::super::subjects::{Offer, offers};
 use super::super::{NoAnswer, Seen, sound};
 use super::{Binding, Cloudflare, Settings};
 use crate::config::{KvNamespace, Secret, Variable, mode_of};
+use crate::finding::Cause;
 
 /// The variable by which Workers of this stack are told the template. The configuration names the template itself.
 const TEMPLATE: &str = "CLERK_JWT_TEMPLATE";
@@ -103,7 +104,7 @@ impl Cloudflare<'_> {
     fn our_value(self, variable: &Variable<String>) -> Result<String, NoAnswer> {
         let value = sound(variable)?;
         match mode_of(value) {
-            Some(mode) if mode != self.world.config.project.mode => Err(NoAnswer::blocked("config/modes")),
+            Some(mode) if mode != self.world.config.project.mode => Err(NoAnswer::Because(Cause::KeyOfOtherMode)),
             _ => Ok(value.clone()),
         }
     }

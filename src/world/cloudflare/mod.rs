@@ -12,6 +12,7 @@ use super::stripe::Seen;
 use super::transport::{Answer, Credential, Party};
 use super::{NoAnswer, World, segment, sound};
 use crate::config;
+use crate::finding::Cause;
 
 pub use bindings::{BindingSlip, JudgedBindings};
 
@@ -204,7 +205,7 @@ impl Cloudflare<'_> {
     /// Blocked by `worker/secrets` where there is no such script.
     pub async fn deployed_settings(self) -> Result<Seen<Settings>, NoAnswer> {
         let settings = self.settings(&self.config.deployed_script()).await?;
-        settings.ok_or_else(|| NoAnswer::blocked("worker/secrets"))
+        settings.ok_or_else(|| NoAnswer::Because(Cause::WorkerNotDeployed))
     }
 
     /// Which versions of the script that serves there are, and which of them serve.
@@ -219,7 +220,7 @@ impl Cloudflare<'_> {
             self.get::<Versions>(&versions, SCRIPTS_READ),
             self.get::<Deployments>(&deployments, SCRIPTS_READ)
         );
-        let none = || NoAnswer::blocked("worker/secrets");
+        let none = || NoAnswer::Because(Cause::WorkerNotDeployed);
         let (versions, deployments) = (versions?.ok_or_else(none)?, deployments?.ok_or_else(none)?);
         let newest = versions.value.items.into_iter().max_by_key(|version| version.number);
         let newest = newest.ok_or_else(|| NoAnswer::unknown("Cloudflare lists no version of the deployed script"))?;

@@ -11,6 +11,7 @@ use super::stripe::{Found, Refusal, Seen, Subscription};
 use super::transport::Answer;
 use super::{NoAnswer, World};
 use crate::config::Mode;
+use crate::finding::Cause;
 
 use person::{Judged, Person};
 use sold::Shop;
@@ -297,7 +298,7 @@ impl World {
         if !ghosts.is_empty() {
             // At another instance nobody is known.
             match self.clerk().one_instance().await.map(|one| one.value.0) {
-                Ok(false) => sample.doubt = Some(NoAnswer::blocked("clerk/instance")),
+                Ok(false) => sample.doubt = Some(NoAnswer::Because(Cause::ClerkInstancesDiffer)),
                 _ => sample.cases.extend(ghosts),
             }
         }

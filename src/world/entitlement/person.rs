@@ -9,6 +9,7 @@ use super::super::{NoAnswer, World};
 use super::sold::{Shop, Sold};
 use super::{Case, Mismatch};
 use crate::config::Tier;
+use crate::finding::Cause;
 
 /// A user, and the subscriptions that are known to be theirs.
 #[derive(Debug)]
@@ -92,7 +93,7 @@ impl<'w> Shop<'w> {
         match (self.world.plan(person.user), entitling.is_empty()) {
             // Whoever pays for nothing and has no tier is nobody's case, whatever the plan says.
             (Err(_), true) => Judged::Fine,
-            (Err(_), false) => Judged::Doubt(NoAnswer::blocked("clerk/metadata")),
+            (Err(_), false) => Judged::Doubt(NoAnswer::Because(Cause::PlanUnknown)),
             (Ok(plan), true) => self.without_payment(person, plan.filter(|tier| !tier.prices.is_empty())),
             (Ok(plan), false) => self.with_payment(person, plan, &entitling),
         }

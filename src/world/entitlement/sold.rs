@@ -6,6 +6,7 @@ use super::super::stripe::{Found, Price, Product, Subscription};
 use super::super::subjects::{Offer, offers};
 use super::super::{NoAnswer, World};
 use crate::config::{Source, Tier};
+use crate::finding::Cause;
 
 /// What is known of what can be bought.
 pub(super) struct Shop<'w> {
@@ -41,7 +42,7 @@ impl<'w> Shop<'w> {
             match price {
                 Ok(price) => {
                     if !price.value.suits(offer) {
-                        unsettled = Some(NoAnswer::blocked("stripe/price-terms"));
+                        unsettled = Some(NoAnswer::Because(Cause::PriceTermsDiffer));
                     }
                     products.extend(price.value.product().map(|product| (product.id.clone(), product.clone())));
                 }
@@ -88,7 +89,7 @@ impl<'w> Shop<'w> {
                 && configured.name != claimed.name
             {
                 let is_price = !by_id.iter().any(|offer| price.suits(offer));
-                contradiction = Some(if is_price { "stripe/price-terms" } else { "stripe/product-metadata" });
+                contradiction = Some(if is_price { Cause::PriceTermsDiffer } else { Cause::ProductMetadataDiffers });
             }
         }
         match (tiers.as_slice(), contradiction) {
@@ -96,7 +97,7 @@ impl<'w> Shop<'w> {
             ([tier], None) => Sold::Tier(tier),
             // Several items, each of a tier of its own: any of them is paid for.
             (_, None) => Sold::Doubtful(tiers, NoAnswer::unknown(format!("{} is for several tiers", subscription.id))),
-            (_, Some(by)) => Sold::Doubtful(tiers, NoAnswer::blocked(by)),
+            (_, Some(cause)) => Sold::Doubtful(tiers, NoAnswer::Because(cause)),
         }
     }
 

@@ -13,7 +13,7 @@ use super::place::Reading;
 use super::script::{Map, leads};
 use super::served::{Kind, Served, name_of};
 use super::{NoAnswer, Party, Site, Unserved};
-use crate::check::Evidence;
+use crate::finding::Evidence;
 use crate::world::transport::{Answer, Asked, Failure};
 use crate::world::webhook::{is_challenge, is_sign_in};
 

@@ -9,12 +9,11 @@ mod place;
 mod script;
 mod served;
 
-use tokio::sync::OnceCell;
 use url::Url;
 
-use super::transport::Party;
+use super::transport::{Once, Party};
 use super::{NoAnswer, World};
-use crate::check::Evidence;
+use crate::finding::{Cause, Evidence};
 
 pub use api::Destination;
 pub use keys::{CarriedKey, KeySlip, Keys, Vendor};
@@ -30,7 +29,7 @@ pub struct Site<'w> {
 
 /// What was read of the frontend, once in a run.
 #[derive(Debug, Default)]
-pub(in crate::world) struct ServedCell(OnceCell<Result<Result<Served, Unserved>, NoAnswer>>);
+pub(in crate::world) struct ServedCell(Once<Result<Result<Served, Unserved>, NoAnswer>>);
 
 /// Why there is no page to be read.
 #[derive(Debug, Clone)]
@@ -79,12 +78,12 @@ impl<'w> Site<'w> {
     pub async fn served(self) -> Result<&'w Served, NoAnswer> {
         match self.survey().await? {
             Ok(survey) => Ok(survey),
-            Err(_) => Err(NoAnswer::blocked("frontend/keys")),
+            Err(_) => Err(NoAnswer::Because(Cause::FrontendNotServed)),
         }
     }
 
     async fn survey(self) -> Result<Result<&'w Served, &'w Unserved>, NoAnswer> {
-        match self.world.served.0.get_or_init(|| self.load()).await {
+        match self.world.served.0.ask(|| self.load()).await {
             Ok(Ok(survey)) => Ok(Ok(survey)),
             Ok(Err(unserved)) => Ok(Err(unserved)),
             Err(why) => Err(why.clone()),

@@ -7,6 +7,7 @@ use stripe_core::balance::RetrieveForMyAccountBalance;
 use super::super::subjects;
 use super::{NoAnswer, Refusal, Seen, Stripe, catalogue, endpoints, portal, subscriptions};
 use crate::config::Secret;
+use crate::finding::Cause;
 
 /// `GET /v1/account`, as far as a launch depends on it (facts.md, A2).
 #[derive(Debug, Clone, Deserialize)]
@@ -112,7 +113,7 @@ impl Stripe<'_> {
         // The builders' crate for accounts is large, and this request has no parameter.
         match self.raw(&get("/account")).await? {
             Ok(answer) => Ok(Seen { value: answer.json()?, answer }),
-            Err(refusal) if refusal.status == 401 => Err(NoAnswer::blocked("stripe/secret-key")),
+            Err(refusal) if refusal.status == 401 => Err(NoAnswer::Because(Cause::StripeKeyRejected)),
             Err(refusal) => Err(refusal.unknown()),
         }
     }
@@ -170,7 +171,7 @@ impl Stripe<'_> {
         // A sandbox, whose keys cannot be told from those of test mode, is an account of its own (facts.md, A1).
         let Some(wanted) = self.world.config.stripe.account.as_ref().filter(|_| !self.is_twin()) else { return Ok(()) };
         match self.account().await {
-            Ok(account) if account.value.id != *wanted => Err(NoAnswer::blocked("stripe/account")),
+            Ok(account) if account.value.id != *wanted => Err(NoAnswer::Because(Cause::StripeAccountDiffers)),
             // Whoever cannot be told of the account finds out at their own question.
             _ => Ok(()),
         }

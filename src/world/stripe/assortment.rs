@@ -8,6 +8,7 @@ use super::super::subjects::{self, Offer};
 use super::super::transport::Answer;
 use super::{Listed, NoAnswer, Price, Product, Seen, Stripe};
 use crate::config::{Config, Source, Tier};
+use crate::finding::Cause;
 
 /// What is on sale, held against the tiers.
 #[derive(Debug)]
@@ -154,9 +155,9 @@ impl<'w> Stripe<'w> {
             if of_tier.clone().any(|held| held.claims_its_tier(config)) {
                 rivals.push(Rival { tier, id: id.to_owned(), name: name.to_owned(), value: value.to_owned() });
             } else if of_tier.all(Held::suits) {
-                doubt = Some(NoAnswer::blocked("stripe/product-metadata"));
+                doubt = Some(NoAnswer::Because(Cause::ProductMetadataDiffers));
             } else {
-                doubt = Some(NoAnswer::blocked("stripe/price-terms"));
+                doubt = Some(NoAnswer::Because(Cause::PriceTermsDiffer));
             }
         }
         (rivals, doubt)

@@ -11,6 +11,7 @@ use stripe_shared::PriceType;
 use super::super::sound;
 use super::{Found, Listed, NoAnswer, Seen, Stripe, segment};
 use crate::config::{Mode, Money};
+use crate::finding::Cause;
 use crate::world::subjects::{Offer, term};
 
 /// A price (facts.md, A2).
@@ -169,7 +170,7 @@ impl Stripe<'_> {
     pub async fn price(self, offer: &Offer<'_>) -> Result<Seen<Price>, NoAnswer> {
         match self.find_price(offer).await? {
             Found::Here(price) if Mode::of_livemode(price.value.livemode) == self.mode => Ok(price),
-            _ => Err(NoAnswer::blocked("stripe/price-mode")),
+            _ => Err(NoAnswer::Because(Cause::PriceNotFound)),
         }
     }
 
@@ -180,7 +181,7 @@ impl Stripe<'_> {
     pub async fn sound_price(self, offer: &Offer<'_>) -> Result<Seen<Price>, NoAnswer> {
         let price = self.price(offer).await?;
         let is_on_sale = price.value.active && price.value.product().is_some_and(|product| product.active);
-        if is_on_sale && price.value.suits(offer) { Ok(price) } else { Err(NoAnswer::blocked("stripe/price-terms")) }
+        if is_on_sale && price.value.suits(offer) { Ok(price) } else { Err(NoAnswer::Because(Cause::PriceTermsDiffer)) }
     }
 
     /// Every active recurring price, each with its whole product.

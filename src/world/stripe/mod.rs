@@ -24,6 +24,7 @@ use url::Url;
 use super::transport::{Answer, Credential, Party};
 use super::{NoAnswer, World, key_of_mode, segment};
 use crate::config::{Mode, Secret, Variable};
+use crate::finding::Cause;
 
 pub use account::{Acceptance, Account};
 pub use assortment::{Assortment, Rival};
@@ -174,7 +175,7 @@ impl Stripe<'_> {
                 let name = &self.key.name;
                 Err(NoAnswer::Unknown(format!("Stripe does not accept the key in {name}: {}", refusal.message)))
             }
-            Err(refusal) if refusal.status == 401 => Err(NoAnswer::blocked("stripe/secret-key")),
+            Err(refusal) if refusal.status == 401 => Err(NoAnswer::Because(Cause::StripeKeyRejected)),
             Err(refusal) if refusal.is_missing() => Ok(Found::Missing(refusal)),
             Err(refusal) => Err(refusal.unknown()),
         }

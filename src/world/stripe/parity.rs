@@ -4,6 +4,7 @@ use super::super::World;
 use super::super::subjects::Offer;
 use super::assortment::{claim, meant};
 use super::{NoAnswer, Price, Seen, Stripe};
+use crate::finding::Cause;
 
 /// What stands in test mode for one price of a tier.
 #[derive(Debug, Clone)]
@@ -40,7 +41,7 @@ impl World {
         let Some(test) = self.stripe_test() else { return Ok(None) };
         let live = self.stripe().price(offer).await?.value;
         if !live.suits(offer) {
-            return Err(NoAnswer::blocked("stripe/price-terms"));
+            return Err(NoAnswer::Because(Cause::PriceTermsDiffer));
         }
         let prices = test.recurring_prices().await?;
         let on_sale: Vec<&Price> =

@@ -10,6 +10,7 @@ use super::super::sound;
 use super::super::subjects::offers;
 use super::assortment::claim;
 use super::{Found, Listed, NoAnswer, Price, Seen, Stripe, segment};
+use crate::finding::Cause;
 
 /// A portal configuration (facts.md, A2).
 #[derive(Debug, Clone, Deserialize)]
@@ -127,7 +128,7 @@ impl Stripe<'_> {
             let Listed { items, answer } = self.default_portals().await?;
             items.into_iter().next().map(|value| Seen { value, answer })
         };
-        found.filter(|portal| portal.value.active).ok_or_else(|| NoAnswer::blocked("portal/configuration"))
+        found.filter(|portal| portal.value.active).ok_or_else(|| NoAnswer::Because(Cause::PortalUnavailable))
     }
 
     /// The prices that customers can switch to in the portal and that are no tier's: whoever does loses the tier.

@@ -4,8 +4,8 @@ use regex::Regex;
 use serde::Deserialize;
 
 use super::super::transport::{Answer, Party};
-use crate::check::{Evidence, NoAnswer};
 use crate::config::Mode;
+use crate::finding::{Evidence, NoAnswer};
 
 /// An error of Stripe's, with what support asks for.
 #[derive(Debug, Clone)]

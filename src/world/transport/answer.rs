@@ -9,7 +9,7 @@ use reqwest::{RequestBuilder, Response};
 use serde::de::DeserializeOwned;
 
 use super::{Ask, Party, Trouble};
-use crate::check::{Evidence, NoAnswer};
+use crate::finding::{Evidence, NoAnswer};
 
 /// No answer that a check looks at is larger.
 const LARGEST: usize = 8 << 20;
@@ -31,6 +31,8 @@ pub struct Answer {
     pub elapsed: Duration,
     /// How often it was tried.
     pub attempts: u32,
+    /// Its place in the log of requests.
+    pub place: usize,
     /// The provider's name for the request.
     pub request_id: Option<String>,
     /// The certificate of the other side, in DER.
@@ -61,6 +63,7 @@ impl Answer {
             body,
             elapsed: started.elapsed(),
             attempts: 1,
+            place: 0,
             request_id,
             certificate,
         })
@@ -110,13 +113,15 @@ impl Answer {
     /// An answer that makes no sense is *could not tell*.
     pub fn json<T: DeserializeOwned>(&self) -> Result<T, NoAnswer> {
         serde_json::from_slice(&self.body).map_err(|error| {
-            NoAnswer::Unknown(format!(
+            let reason = format!(
                 "{} answered {} to {} with something that cannot be read ({error}): {}",
                 self.party.name(),
                 self.status,
                 self.request,
                 self.excerpt()
-            ))
+            );
+            super::trail::note_unreadable(&reason);
+            NoAnswer::Unknown(reason)
         })
     }
 
@@ -137,6 +142,14 @@ impl Answer {
             field: field.into(),
             seen: seen.into(),
         }
+    }
+
+    /// Why this is no answer to any question, where it is none: a limit, or a provider's own trouble. What the Worker or the
+    /// frontend answers with an error is judged.
+    pub(super) fn why_unanswered(&self) -> Option<String> {
+        let is_judged = matches!(self.party, Party::Worker | Party::Frontend | Party::Elsewhere);
+        let is_none = self.status == 429 || (self.status >= 500 && !is_judged);
+        is_none.then(|| format!("{} answered {} to {}", self.party.name(), self.status, self.request))
     }
 
     /// Whether the same question may get another answer a moment later.

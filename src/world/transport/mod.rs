@@ -9,6 +9,7 @@ mod limits;
 mod memo;
 mod names;
 mod records;
+mod trail;
 mod trouble;
 
 use std::collections::BTreeMap;
@@ -28,7 +29,11 @@ use crate::config::{Mode, Secret};
 
 pub use answer::Answer;
 pub use records::Alias;
+pub use trail::{Trail, optional};
 pub use trouble::{CertificateTrouble, Failure, Trouble};
+
+pub(crate) use trail::followed;
+pub(super) use trail::{Once, note};
 
 use client::Clients;
 use limits::Limits;
@@ -214,11 +219,6 @@ pub(super) fn path_and_query(url: &Url) -> String {
 /// What comes of a request.
 pub(super) type Asked = Result<Arc<Answer>, Arc<Failure>>;
 
-tokio::task_local! {
-    /// Whether anything that the current check asked had to be asked again.
-    pub(crate) static ASKED_AGAIN: std::cell::Cell<bool>;
-}
-
 /// The one way out.
 #[derive(Debug)]
 pub(super) struct Transport {
@@ -271,14 +271,14 @@ impl Transport {
         let credential = ask.credential.as_ref().map_or(0, |credential| credential.secret.fingerprint());
         let cell = self.memo.cell((credential, format!("{key} {} {}", ask.method, ask.url)));
         let asked = cell.get_or_init(|| Box::pin(self.send(ask))).await.clone();
-        note_attempts(&asked);
+        note_asked(&asked);
         asked
     }
 
     /// Asks, whatever was asked before.
     pub async fn ask(&self, ask: Ask) -> Asked {
         let asked = Box::pin(self.send(ask)).await;
-        note_attempts(&asked);
+        note_asked(&asked);
         asked
     }
 
@@ -303,8 +303,7 @@ impl Transport {
     async fn send(&self, ask: Ask) -> Asked {
         if self.offline {
             // Not in the log, which is of requests that were made.
-            let failure = Failure { party: ask.party, request: ask.line(), trouble: Trouble::Offline, attempts: 0 };
-            return Err(Arc::new(failure));
+            return Err(Arc::new(Failure::unsent(ask.party, ask.line(), Trouble::Offline)));
         }
         let attempts = AtomicU32::new(0);
         let attempt = || async {
@@ -335,8 +334,11 @@ impl Transport {
             attempts,
             request_id: None,
         };
+        let mut log = self.log.lock().unwrap_or_else(PoisonError::into_inner);
+        let place = log.len();
         let asked = match attempted.result {
             Ok(mut answer) => {
+                answer.place = place;
                 answer.attempts = attempts;
                 logged.status = Some(answer.status);
                 logged.duration = answer.elapsed;
@@ -345,10 +347,10 @@ impl Transport {
             }
             Err(trouble) => {
                 logged.trouble = Some(trouble.to_string());
-                Err(Arc::new(Failure { party: ask.party, request: ask.line(), trouble, attempts }))
+                Err(Arc::new(Failure { party: ask.party, request: ask.line(), trouble, attempts, place: Some(place) }))
             }
         };
-        self.log.lock().unwrap_or_else(PoisonError::into_inner).push(logged);
+        log.push(logged);
         asked
     }
 
@@ -387,13 +389,18 @@ impl Transport {
     }
 }
 
-fn note_attempts(asked: &Asked) {
-    let attempts = match asked {
-        Ok(answer) => answer.attempts,
-        Err(failure) => failure.attempts,
-    };
-    if attempts > 1 {
-        // Outside a check (in a clean-up) there is nobody to tell.
-        let _ = ASKED_AGAIN.try_with(|again| again.set(true));
-    }
+/// Tells the check that asks what it asked, and whether that was answered.
+fn note_asked(asked: &Asked) {
+    trail::note(&match asked {
+        Ok(answer) => Trail {
+            asked: [answer.place].into(),
+            unanswered: answer.why_unanswered().into_iter().collect(),
+            retried: answer.attempts > 1,
+        },
+        Err(failure) => Trail {
+            asked: failure.place.into_iter().collect(),
+            unanswered: vec![failure.to_string()],
+            retried: failure.attempts > 1,
+        },
+    });
 }

@@ -20,6 +20,15 @@ pub struct Failure {
     pub trouble: Trouble,
     /// How often it was tried.
     pub attempts: u32,
+    /// Its place in the log of requests; `None` where nothing was sent.
+    pub place: Option<usize>,
+}
+
+impl Failure {
+    /// A request that was not sent.
+    pub(in crate::world) const fn unsent(party: Party, request: String, trouble: Trouble) -> Self {
+        Self { party, request, trouble, attempts: 0, place: None }
+    }
 }
 
 impl fmt::Display for Failure {

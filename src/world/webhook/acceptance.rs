@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use super::super::transport::{Answer, Failure, Trouble};
 use super::{Delivery, NoAnswer, Webhook};
+use crate::finding::Cause;
 
 /// What the handler makes of a correctly signed event.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -91,7 +92,7 @@ impl Webhook<'_> {
     /// Blocked by `webhook/accepts-signed` where it is not.
     pub async fn proved_secret(self) -> Result<(), NoAnswer> {
         let (reception, _) = self.reception().await?;
-        if reception.proves_secret() { Ok(()) } else { Err(NoAnswer::blocked("webhook/accepts-signed")) }
+        if reception.proves_secret() { Ok(()) } else { Err(NoAnswer::Because(Cause::SignedEventNotAccepted)) }
     }
 
     /// Whether an answer says of one signed event what was said of the first: that it is received, or that nobody handles
@@ -184,7 +185,7 @@ impl Webhook<'_> {
         let Some(cloudflare) = self.world.cloudflare() else { return Ok(()) };
         match cloudflare.missing_names().await {
             Ok(Some(missing)) if missing.value.is_empty() => Ok(()),
-            Ok(_) => Err(NoAnswer::blocked("worker/secrets")),
+            Ok(_) => Err(NoAnswer::Because(Cause::WorkerSecretsMissing)),
             Err(_) => Ok(()),
         }
     }

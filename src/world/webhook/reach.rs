@@ -4,7 +4,7 @@ use url::Url;
 
 use super::super::transport::{Answer, CertificateTrouble, Failure, Trouble};
 use super::{Delivered, Delivery, NoAnswer, Reception, Webhook};
-use crate::check::Evidence;
+use crate::finding::{Cause, Evidence};
 
 /// What the first knock at the webhook URL tells.
 #[derive(Debug, Clone)]
@@ -106,7 +106,7 @@ impl Webhook<'_> {
             Some(_) if reach.is_for_us_alone => Err(NoAnswer::unknown(
                 "a bot challenge answers this machine in the handler's place; Stripe's own deliveries get through",
             )),
-            Some(_) => Err(NoAnswer::blocked("webhook/reachable")),
+            Some(_) => Err(NoAnswer::Because(Cause::WebhookUnreachable)),
         }
     }
 

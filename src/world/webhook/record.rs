@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::super::stripe::{Endpoint, Event};
 use super::super::transport::Answer;
 use super::{NoAnswer, Webhook};
-use crate::check::CheckId;
+use crate::finding::Cause;
 
 /// What Stripe's record says of the events that the endpoint selects, since the endpoint is there.
 #[derive(Debug, Clone)]
@@ -49,7 +49,7 @@ impl Webhook<'_> {
         let (endpoint, log, listed) = futures::join!(self.endpoint(), stripe.delivery_log(), stripe.endpoints());
         let (endpoint, log, (listed, complete)) = (endpoint?.value, log?, listed?);
         if !self.world.config.webhook.events.iter().any(|event| endpoint.selects(event)) {
-            return Err(NoAnswer::blocked("webhook/events"));
+            return Err(NoAnswer::Because(Cause::EventsNotSelected));
         }
         // What happened before the endpoint was there was never meant for it.
         let is_for_us = |event: &Event| endpoint.selects(&event.kind) && event.created >= endpoint.created.as_second();
@@ -68,11 +68,15 @@ impl Webhook<'_> {
     /// # Errors
     /// Blocked by the check whose finding is that reason.
     pub async fn gives_no_reason(self) -> Result<(), NoAnswer> {
-        let explains =
-            |by: &CheckId| ["webhook/reachable", "webhook/accepts-signed", "worker/secrets"].contains(&by.as_str());
+        let explains = [
+            Cause::WebhookUnreachable,
+            Cause::SignedEventNotAccepted,
+            Cause::WorkerNotDeployed,
+            Cause::WorkerSecretsMissing,
+        ];
         match self.reception().await {
-            Ok((reception, _)) if !reception.proves_secret() => Err(NoAnswer::blocked("webhook/accepts-signed")),
-            Err(NoAnswer::Blocked(by)) if explains(&by) => Err(NoAnswer::Blocked(by)),
+            Ok((reception, _)) if !reception.proves_secret() => Err(NoAnswer::Because(Cause::SignedEventNotAccepted)),
+            Err(NoAnswer::Because(cause)) if explains.contains(&cause) => Err(NoAnswer::Because(cause)),
             // Where the Worker could not be asked, Stripe's record stands for itself.
             _ => Ok(()),
         }

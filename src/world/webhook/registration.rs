@@ -4,6 +4,7 @@ use url::Url;
 
 use super::super::stripe::{Endpoint, Listed, Seen};
 use super::{NoAnswer, Webhook};
+use crate::finding::Cause;
 
 /// How the webhook URL is registered at Stripe.
 #[derive(Debug, Clone)]
@@ -58,7 +59,7 @@ impl Webhook<'_> {
         let Seen { value, answer } = self.registration().await?;
         match value {
             Registration::Here(endpoint) => Ok(Seen { value: endpoint, answer }),
-            _ => Err(NoAnswer::blocked("webhook/endpoint")),
+            _ => Err(NoAnswer::Because(Cause::EndpointNotRegistered)),
         }
     }
 

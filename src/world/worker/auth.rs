@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::super::transport::{Answer, Credential};
 use super::{Breakdown, NoAnswer, Route, Usage, Worker, forgery};
 use crate::config::Secret;
+use crate::finding::Cause;
 
 /// A request that must be refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -67,7 +68,7 @@ impl Worker<'_> {
     pub async fn lets_the_canary_in(self) -> Result<(), NoAnswer> {
         match self.usage().await? {
             Usage::Granted(_) => Ok(()),
-            Usage::Refused { .. } | Usage::Broken(_) => Err(NoAnswer::blocked("worker/usage")),
+            Usage::Refused { .. } | Usage::Broken(_) => Err(NoAnswer::Because(Cause::TokenRejectedByWorker)),
         }
     }
 
@@ -81,7 +82,7 @@ impl Worker<'_> {
         }
         let (without, garbage) = futures::join!(self.forged(Forgery::NoToken), self.forged(Forgery::Garbage));
         let let_in = |reaction| matches!(reaction, Ok(Reaction::LetIn(_)));
-        if let_in(without) || let_in(garbage) { Err(NoAnswer::blocked("worker/auth")) } else { Ok(()) }
+        if let_in(without) || let_in(garbage) { Err(NoAnswer::Because(Cause::WorkerUnauthenticated)) } else { Ok(()) }
     }
 
     /// What a forged token says, so that nothing but its signature gives it away.

@@ -12,6 +12,7 @@ use super::super::transport::{Answer, Party};
 use super::super::{CheckoutSession, Found, Refusal, Seen, Token};
 use super::{Breakdown, FOREIGN_ORIGIN, NoAnswer, Route, Worker};
 use crate::config::{Mode, Tier};
+use crate::finding::Cause;
 
 /// What came of asking the Worker to sell.
 #[derive(Debug, Clone, Default)]
@@ -90,7 +91,7 @@ impl<'w> Worker<'w> {
         }
         let sales = self.sales().await;
         let wrong = sales.of.iter().any(|(_, sale)| sale.as_ref().is_ok_and(Sale::is_by_another_key));
-        if wrong { Err(NoAnswer::blocked("worker/checkout")) } else { Ok(()) }
+        if wrong { Err(NoAnswer::Because(Cause::WorkerStripeKeyDiffers)) } else { Ok(()) }
     }
 
     /// Asks for every paid tier. For the first alone at first: a Worker of the other mode need not be asked again, and one
@@ -234,7 +235,7 @@ impl<'w> Worker<'w> {
         if cause == NoSale::Unexplained {
             let stripe = self.world.stripe();
             if !stripe.account().await?.value.charges_enabled {
-                return Err(NoAnswer::blocked("stripe/account"));
+                return Err(NoAnswer::Because(Cause::StripeAccountRestricted));
             }
             for offer in &offers {
                 stripe.sound_price(offer).await?;

@@ -3,16 +3,14 @@
 use std::collections::BTreeSet;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use tokio::sync::OnceCell;
-
-use super::super::transport::Answer;
+use super::super::transport::{Answer, Once};
 use super::super::{NoAnswer, World};
 use super::checkout::Sales;
 
 /// The counter at which the canary buys: each Checkout Session stays on it until it has ended, whoever is interrupted.
 #[derive(Debug, Default)]
 pub(in crate::world) struct Counter {
-    sales: OnceCell<Sales>,
+    sales: Once<Sales>,
     open: Mutex<Open>,
 }
 
@@ -26,7 +24,7 @@ struct Open {
 impl Counter {
     /// The sales, made once.
     pub(super) async fn sales<F: Future<Output = Sales>>(&self, make: impl FnOnce() -> F) -> &Sales {
-        self.sales.get_or_init(make).await
+        self.sales.ask(make).await
     }
 
     fn open(&self) -> MutexGuard<'_, Open> {

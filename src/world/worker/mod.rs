@@ -17,7 +17,7 @@ use url::Url;
 use super::transport::{Answer, Asked, Credential, Failure, Trouble};
 use super::webhook::{Obstacle, Reception, alike, obstacle};
 use super::{NoAnswer, World};
-use crate::check::{Evidence, Finding, Fix, Severity, Verdict};
+use crate::finding::{Cause, Evidence, Finding, Fix, Severity};
 
 pub use auth::{Forgery, Reaction};
 pub use checkout::{NoSale, Sale, Sales};
@@ -136,11 +136,11 @@ impl World {
 }
 
 impl<'w> Worker<'w> {
-    /// That a check does not apply, where this Worker does not offer the route.
+    /// Why a check does not apply, where this Worker does not offer the route.
     #[must_use]
-    pub fn lacks(self, route: Route) -> Option<Verdict> {
+    pub fn lacks(self, route: Route) -> Option<String> {
         let missing = self.path(route).is_none();
-        missing.then(|| Verdict::NotApplicable(format!("worker.{} is false: there is no such route", route.key())))
+        missing.then(|| format!("worker.{} is false: there is no such route", route.key()))
     }
 
     /// What the health route answers.
@@ -208,7 +208,7 @@ impl<'w> Worker<'w> {
             let way = if self.shares_host() { webhook.reach().await.ok() } else { None };
             let is_same = |other: &Obstacle| std::mem::discriminant(other) == std::mem::discriminant(&found);
             if way.and_then(|reach| reach.obstacle).as_ref().is_some_and(is_same) {
-                return Err(NoAnswer::blocked("webhook/reachable"));
+                return Err(NoAnswer::Because(Cause::WebhookUnreachable));
             }
             if found == Obstacle::BotChallenge {
                 let words = "a bot challenge answered in the Worker's place, perhaps for this machine alone";
@@ -221,9 +221,9 @@ impl<'w> Worker<'w> {
         if self.shares_host() && (answer.status >= 500 || answer.is_page()) {
             match webhook.reception().await {
                 Ok((Reception::ServerError | Reception::SecretMissing, Ok(signed))) if alike(&signed, answer) => {
-                    return Err(NoAnswer::blocked("webhook/accepts-signed"));
+                    return Err(NoAnswer::Because(Cause::SignedEventNotAccepted));
                 }
-                Ok((Reception::NotTheHandler, _)) => return Err(NoAnswer::blocked("webhook/accepts-signed")),
+                Ok((Reception::NotTheHandler, _)) => return Err(NoAnswer::Because(Cause::SignedEventNotAccepted)),
                 _ => {}
             }
         }
@@ -237,7 +237,7 @@ impl<'w> Worker<'w> {
         }
         match self.get(Route::Health, None).await? {
             Ok(answer) if answer.status == 200 => Ok(()),
-            _ => Err(NoAnswer::blocked("worker/health")),
+            _ => Err(NoAnswer::Because(Cause::WorkerDown)),
         }
     }
 
@@ -249,7 +249,7 @@ impl<'w> Worker<'w> {
         let Some(cloudflare) = self.world.cloudflare() else { return Ok(()) };
         match cloudflare.bindings().await {
             Ok(bindings) if bindings.slips.iter().any(|slip| names.contains(&slip.name.as_str())) => {
-                Err(NoAnswer::blocked("worker/bindings"))
+                Err(NoAnswer::Because(Cause::WorkerVariableDiffers))
             }
             _ => Ok(()),
         }
@@ -272,13 +272,13 @@ impl<'w> Worker<'w> {
             let (reach, reception) = futures::join!(webhook.reach(), webhook.reception());
             match reach.ok().and_then(|reach| reach.obstacle) {
                 Some(Obstacle::Name(_) | Obstacle::Refused | Obstacle::Unreachable(_) | Obstacle::Certificate(_)) => {
-                    return Err(NoAnswer::blocked("webhook/reachable"));
+                    return Err(NoAnswer::Because(Cause::WebhookUnreachable));
                 }
-                Some(Obstacle::Hangs) => return Err(NoAnswer::blocked("webhook/accepts-signed")),
+                Some(Obstacle::Hangs) => return Err(NoAnswer::Because(Cause::SignedEventNotAccepted)),
                 _ => {}
             }
             if hangs && matches!(reception, Ok((Reception::TimedOut(_) | Reception::Broken(_), _))) {
-                return Err(NoAnswer::blocked("webhook/accepts-signed"));
+                return Err(NoAnswer::Because(Cause::SignedEventNotAccepted));
             }
         }
         self.yields_to_health(route).await?;

@@ -8,6 +8,7 @@ use super::super::Seen;
 use super::super::transport::Answer;
 use super::{Breakdown, Heard, NoAnswer, Route, Worker};
 use crate::config::{Limit, Money, Tier};
+use crate::finding::Cause;
 
 /// A tier as the Worker announces it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -144,7 +145,7 @@ impl Worker<'_> {
             return Ok(());
         }
         match self.usage().await? {
-            Usage::Refused { .. } => Err(NoAnswer::blocked("worker/usage")),
+            Usage::Refused { .. } => Err(NoAnswer::Because(Cause::TokenRejectedByWorker)),
             Usage::Granted(_) | Usage::Broken(_) => Ok(()),
         }
     }

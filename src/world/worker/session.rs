@@ -7,8 +7,8 @@ use super::super::subjects::{Offer, offers};
 use super::super::{CheckoutSession, LineItem, Price, Seen};
 use super::checkout::{NoSale, Sale};
 use super::{FOREIGN_ORIGIN, NoAnswer, Worker};
-use crate::check::Evidence;
 use crate::config::{Source, Tier};
+use crate::finding::Evidence;
 
 /// What came of asking for one tier, judged.
 #[derive(Debug, Clone)]
