@@ -21,7 +21,7 @@ impl<'w> Clerk<'w> {
     /// Blocked by `clerk/plan-claim` where there is no such user.
     pub async fn known_canary(self) -> Result<User, NoAnswer> {
         let canary = self.canary().await?;
-        canary.map(|seen| seen.value).ok_or_else(|| NoAnswer::Because(Cause::PlanClaimDiffers))
+        canary.map(|seen| seen.value).ok_or(NoAnswer::Because(Cause::PlanClaimDiffers))
     }
 
     /// A token of the canary's that says what its metadata says, and the tier that this is.

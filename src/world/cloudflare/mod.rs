@@ -205,7 +205,7 @@ impl Cloudflare<'_> {
     /// Blocked by `worker/secrets` where there is no such script.
     pub async fn deployed_settings(self) -> Result<Seen<Settings>, NoAnswer> {
         let settings = self.settings(&self.config.deployed_script()).await?;
-        settings.ok_or_else(|| NoAnswer::Because(Cause::WorkerNotDeployed))
+        settings.ok_or(NoAnswer::Because(Cause::WorkerNotDeployed))
     }
 
     /// Which versions of the script that serves there are, and which of them serve.

@@ -128,7 +128,7 @@ impl Stripe<'_> {
             let Listed { items, answer } = self.default_portals().await?;
             items.into_iter().next().map(|value| Seen { value, answer })
         };
-        found.filter(|portal| portal.value.active).ok_or_else(|| NoAnswer::Because(Cause::PortalUnavailable))
+        found.filter(|portal| portal.value.active).ok_or(NoAnswer::Because(Cause::PortalUnavailable))
     }
 
     /// The prices that customers can switch to in the portal and that are no tier's: whoever does loses the tier.
