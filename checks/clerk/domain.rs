@@ -1,14 +1,15 @@
 //! `clerk/domain`.
 
 use crate::check::prelude::*;
-use crate::world::{Alias, DomainState, RecordSlip, Trouble};
+use crate::world::{Alias, Connection, DnsRecord, Trouble};
 
 check! {
-    /// Clerk's frontend API answers on the company's domain, and its DNS records are in place.
+    /// Clerk's frontend API answers on your domain, and its DNS records are in place.
     ///
     /// ## Why it matters
-    /// Browsers sign in at this domain, and tokens are issued in its name. Without its records nobody signs in, or mails with
-    /// sign-in codes are not delivered; behind Cloudflare's proxy Clerk cannot verify the domain or renew its certificate.
+    /// Browsers sign in at this domain, and tokens are issued in its name. Without its records customers cannot sign in, or do
+    /// not get the emails with sign-in codes. Behind Cloudflare's proxy, Clerk cannot verify the domain or renew its
+    /// certificate.
     ///
     /// ## How it is verified
     /// The frontend API that the publishable key names is asked over TLS. Clerk says which records the domain requires, and
@@ -16,15 +17,15 @@ check! {
     /// What other resolvers still remember cannot be seen, nor are the domains of satellites and CAA records looked at.
     ///
     /// ## Findings
-    /// - `dns`: a required record is missing or leads elsewhere, or the frontend API's name does not resolve.
-    /// - `proxied`: a required record is proxied, or is of another type; a warning while the frontend API answers through it.
-    /// - `tls`: the certificate cannot be trusted.
-    /// - `tls-expiring`: it ends within days and was not renewed; a warning.
-    /// - `unreachable`: the frontend API gives no answer.
+    /// - `dns`: a required record is missing or points elsewhere, or the frontend API's name does not resolve.
+    /// - `proxied`: a required record is proxied, or has another type; a warning while the frontend API answers through it.
+    /// - `tls`: the certificate is not trusted.
+    /// - `tls-expiring`: it expires within days and was not renewed; a warning.
+    /// - `unreachable`: the frontend API does not answer.
     ///
     /// ## How to mend it
-    /// Create the records that the finding names as CNAME records at the domain's DNS provider; at Cloudflare as *DNS only*.
-    /// The page Domains of Clerk's dashboard verifies them and issues the certificate.
+    /// Create the records that the finding names as CNAME records at your DNS provider; at Cloudflare as *DNS only*. The Domains
+    /// page of the Clerk Dashboard verifies them and issues the certificate.
     pub const CHECK = Check {
         need: Need::Required,
         sends: "",
@@ -34,101 +35,114 @@ check! {
     };
 }
 
-async fn run(world: &World, subject: Deployment, outcome: &mut Outcome) -> Answered {
-    outcome.settle(judged(world, subject).await?);
+/// The page that shows what Clerk makes of the records and the certificate.
+const DOMAINS: &str = "https://dashboard.clerk.com/last-active?path=domains";
+
+async fn run(world: &World, _: Deployment, outcome: &mut Outcome) -> Answered {
+    let clerk = world.clerk();
+    let api = clerk.frontend_api()?;
+    let host = api.host_str().unwrap_or_default();
+    let (connection, records) = futures::join!(clerk.connection(), clerk.required_records());
+    let connection = outcome.ask(connection);
+    let (mut wrong, mut proxied, mut in_place) = (Vec::new(), Vec::new(), 0);
+    let records = outcome.ask(records);
+    let is_known = records.is_some();
+    for record in records.into_iter().flatten() {
+        match outcome.ask(record) {
+            Some(record) if record.is_in_place() => in_place += 1,
+            Some(record) if record.found == Alias::Addresses => proxied.push(record),
+            Some(record) => wrong.push(record),
+            None => {}
+        }
+    }
+    let answers = connection.as_ref().is_some_and(|connection| connection.trouble.is_none());
+    if let Some(connection) = &connection {
+        judge(outcome, connection, host, !wrong.is_empty());
+    }
+    if !wrong.is_empty() {
+        outcome.find(records_finding("dns", Severity::Failure, &wrong));
+    }
+    for record in proxied {
+        let works = answers && record.host == host;
+        let severity = if works { Severity::Warning } else { Severity::Failure };
+        outcome.find(records_finding("proxied", severity, &[record]));
+    }
+    if is_known {
+        outcome.pass(match in_place {
+            0 => "it needs no DNS records of its own".to_owned(),
+            records => format!("{records} required DNS records are in place"),
+        });
+    }
     Ok(())
 }
 
-async fn judged(world: &World, _: Deployment) -> Result<Verdict, NoAnswer> {
-    let state = world.clerk().domain().await?;
-    let host = state.api.host_str().unwrap_or_default();
-    let (hidden, wrong): (Vec<&RecordSlip>, Vec<&RecordSlip>) =
-        state.slips.iter().partition(|slip| slip.found == Alias::Addresses);
-    let mut findings = Vec::new();
-    if let Some(trouble) = &state.trouble {
-        let answer = "Open the page Domains of Clerk's dashboard, and see that every record is verified and the certificate issued.";
-        match trouble {
-            Trouble::Name(words) if wrong.is_empty() => {
-                findings.push(finding(&state, "dns", format!("{words}."), answer));
-            }
-            // The record that is missing says the same.
-            Trouble::Name(_) => {}
-            Trouble::Certificate(words) => {
-                findings.push(finding(&state, "tls", format!("The certificate of {host} {words}."), answer));
-            }
-            other => findings.push(finding(&state, "unreachable", format!("{host} gives no answer: {other}."), answer)),
+/// Whether the frontend API answers, and how long its certificate is valid.
+fn judge(outcome: &mut Outcome, connection: &Connection, host: &str, record_is_missing: bool) {
+    let open = "Open the Domains page of the Clerk Dashboard, and fix every record and certificate that it does not show as verified.";
+    match &connection.trouble {
+        None => outcome.pass(format!("{host} answers over TLS")),
+        // The missing record says the same.
+        Some(Trouble::Name(_)) if record_is_missing => {}
+        Some(Trouble::Name(words)) => outcome.find(finding(connection, "dns", format!("{words}."), open)),
+        Some(Trouble::Certificate(words)) => {
+            outcome.find(finding(connection, "tls", format!("The certificate of {host} {words}."), open));
+        }
+        Some(other) => {
+            outcome.find(finding(connection, "unreachable", format!("{host} does not answer: {other}."), open));
         }
     }
-    if !wrong.is_empty() {
-        findings.push(records(&state, "dns", Severity::Failure, &wrong));
+    if let Some(validity) = connection.certificate.filter(|validity| validity.is_running_out()) {
+        let message = format!("The certificate of {host} expires in {} days, and was not renewed.", validity.days_left);
+        let fix = "Allow Let's Encrypt and Google Trust Services in the domain's CAA records, so that Clerk can renew the certificate.";
+        outcome.find(Finding { severity: Severity::Warning, ..finding(connection, "tls-expiring", message, fix) });
     }
-    for slip in hidden {
-        let works = state.trouble.is_none() && slip.target.host == host;
-        let severity = if works { Severity::Warning } else { Severity::Failure };
-        findings.push(records(&state, "proxied", severity, &[slip]));
-    }
-    if let Some(validity) = state.certificate.filter(|validity| validity.is_running_out()) {
-        let message = format!("The certificate of {host} ends in {} days, and was not renewed.", validity.days_left);
-        let fix = "See on the page Domains of Clerk's dashboard why it is not renewed: CAA records must allow Let's Encrypt and Google Trust Services.";
-        findings.push(Finding { severity: Severity::Warning, ..finding(&state, "tls-expiring", message, fix) });
-    }
-    if let (true, Some(untold)) = (findings.is_empty(), &state.untold) {
-        return Err(untold.clone());
-    }
-    let in_place = match state.records {
-        0 => "it needs no records of its own".to_owned(),
-        records => format!("its {records} required records are in place"),
-    };
-    Ok(Verdict::of(findings, format!("{host} answers over TLS, and {in_place}")))
 }
 
-fn finding(state: &DomainState, code: &'static str, message: String, summary: &str) -> Finding {
+fn finding(connection: &Connection, code: &'static str, message: String, summary: &str) -> Finding {
     Finding {
         code,
         severity: Severity::Failure,
         message,
-        expected: format!("an answer of Clerk's at {}", state.api),
-        actual: state.evidence.seen.clone(),
-        evidence: vec![state.evidence.clone()],
-        fix: Fix::new(summary).link("https://dashboard.clerk.com/last-active?path=domains"),
+        expected: "an answer from Clerk's frontend API".to_owned(),
+        actual: connection.evidence.seen.clone(),
+        evidence: vec![connection.evidence.clone()],
+        fix: Fix::new(summary).link(DOMAINS),
     }
 }
 
-/// What is wrong with records, as one finding: whoever forgot one forgot them all.
-fn records(state: &DomainState, code: &'static str, severity: Severity, slips: &[&RecordSlip]) -> Finding {
-    let evidence = slips.iter().map(|slip| Evidence {
-        request: format!("CNAME {}", slip.target.host),
-        status: None,
-        request_id: None,
-        field: slip.target.host.clone(),
-        seen: words(&slip.found),
-    });
-    let seen: Vec<String> = slips.iter().map(|slip| format!("{} {}", slip.target.host, words(&slip.found))).collect();
-    let wanted: Vec<String> =
-        slips.iter().map(|slip| format!("{} CNAME {}", slip.target.host, slip.target.value)).collect();
+/// What is wrong with records, as one finding: they are created together, or forgotten together.
+fn records_finding(code: &'static str, severity: Severity, records: &[DnsRecord]) -> Finding {
+    let joined = |text: fn(&DnsRecord) -> String| records.iter().map(text).collect::<Vec<_>>().join("; ");
+    let seen = joined(|record| format!("{} {}", record.host, words(&record.found)));
+    let wanted = joined(|record| format!("{} CNAME {}", record.host, record.value));
     let what = if code == "proxied" { "is hidden behind a proxy" } else { "is not in place" };
-    let subject = if slips.len() == 1 {
+    let subject = if records.len() == 1 {
         "A required DNS record".to_owned()
     } else {
-        format!("Each of {} required DNS records", slips.len())
+        format!("Each of {} required DNS records", records.len())
     };
-    let summary = format!("Create at the DNS provider, at Cloudflare as DNS only: {}.", wanted.join("; "));
+    let evidence = records.iter().map(|record| Evidence {
+        request: format!("CNAME {}", record.host),
+        status: None,
+        request_id: None,
+        field: record.host.clone(),
+        seen: words(&record.found),
+    });
     Finding {
+        code,
         severity,
-        message: format!("{subject} {what}: {}.", seen.join("; ")),
-        expected: wanted.join("; "),
-        actual: seen.join("; "),
+        message: format!("{subject} {what}: {seen}."),
+        expected: wanted.clone(),
+        actual: seen,
         evidence: evidence.collect(),
-        fix: slips
-            .iter()
-            .fold(Fix::new(summary), |fix, slip| fix.command(format!("dig +short CNAME {}", slip.target.host))),
-        ..finding(state, code, String::new(), "")
+        fix: Fix::new(format!("Create these records at your DNS provider (at Cloudflare as DNS only): {wanted}."))
+            .link(DOMAINS),
     }
 }
 
 fn words(found: &Alias) -> String {
     match found {
-        Alias::For(value) => format!("leads to {value}"),
+        Alias::For(value) => format!("points to {value}"),
         Alias::Addresses => "has addresses of its own and no CNAME".to_owned(),
         Alias::Nothing => "does not exist".to_owned(),
     }
@@ -140,20 +154,6 @@ mod tests {
     use crate::check::testing::scenario;
     use crate::checks::clerk::{instance, plan_claim};
     use crate::run::Status;
-
-    #[tokio::test]
-    async fn finds_what_is_wrong_with_a_domain() {
-        for (name, code) in [
-            ("clerk-dns", "dns"),
-            ("clerk-dns-elsewhere", "dns"),
-            ("clerk-dns-none", "dns"),
-            ("clerk-dns-proxied-mail", "proxied"),
-            ("clerk-domain-tls", "tls"),
-            ("clerk-domain-down", "unreachable"),
-        ] {
-            scenario(name).await.finds(CHECK, code);
-        }
-    }
 
     #[tokio::test]
     async fn names_the_record_that_is_missing() {
@@ -190,7 +190,7 @@ mod tests {
     async fn a_development_instance_needs_no_records() {
         let run = scenario("healthy-test-mode").await;
         run.passes(CHECK);
-        assert!(run.seen(CHECK).contains("no records of its own"), "{}", run.seen(CHECK));
+        assert!(run.seen(CHECK).contains("no DNS records of its own"), "{}", run.seen(CHECK));
     }
 
     #[tokio::test]

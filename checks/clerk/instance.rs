@@ -2,29 +2,29 @@
 
 use crate::check::prelude::*;
 use crate::config::Mode;
-use crate::world::{Instance, Seen};
+use crate::world::{Answer, Environment};
 
 check! {
-    /// Both Clerk keys are of one production instance that is open to customers.
+    /// Both Clerk keys belong to one production instance, and customers can sign up.
     ///
     /// ## Why it matters
-    /// A development instance is limited and shows so to customers. With keys of two instances, the frontend signs people in
-    /// whom the Worker does not know. With test mode on, anybody can sign in with an address and a code that are public
+    /// A development instance is limited, and shows it to customers. With keys of two instances, the frontend signs people in
+    /// whom the Worker does not know. With test mode on, everyone can sign in with an address and a code that are public
     /// knowledge.
     ///
     /// ## How it is verified
     /// The instance of the secret key is compared with the keys that the frontend API publishes: the name of a key is the
-    /// instance's ID. Test mode and the way to sign up are read from the frontend API's public environment. In test mode a
-    /// development instance is as it should be.
+    /// instance's ID. Test mode and the sign-up mode are read from the frontend API's public environment. In test mode, a
+    /// development instance is what you want.
     ///
     /// ## Findings
     /// - `not-production`: the secret key's instance is not a production instance.
-    /// - `two-instances`: the secret key and the publishable key are of different instances.
-    /// - `test-mode`: anybody can sign in with a `+clerk_test` address and the code 424242.
-    /// - `sign-up-restricted`: nobody can sign up without an invitation, or there is a waiting list; a warning.
+    /// - `two-instances`: the secret key and the publishable key belong to different instances.
+    /// - `test-mode`: everyone can sign in with a `+clerk_test` address and the code 424242.
+    /// - `sign-up-restricted`: sign-up needs an invitation, or there is a waitlist; a warning.
     ///
     /// ## How to mend it
-    /// Copy both keys from the same production instance, and switch test mode off and sign-up on in its settings.
+    /// Copy both keys from the same production instance. Turn test mode off and public sign-up on in its settings.
     pub const CHECK = Check {
         need: Need::Required,
         sends: "",
@@ -34,106 +34,88 @@ check! {
     };
 }
 
-async fn run(world: &World, subject: Deployment, outcome: &mut Outcome) -> Answered {
-    outcome.settle(judged(world, subject).await?);
-    Ok(())
-}
+const DASHBOARD: &str = "https://dashboard.clerk.com/last-active?path=";
 
-async fn judged(world: &World, _: Deployment) -> Result<Verdict, NoAnswer> {
+async fn run(world: &World, _: Deployment, outcome: &mut Outcome) -> Answered {
     let clerk = world.clerk();
     let instance = clerk.instance().await?;
     let is_live = world.config().project.mode == Mode::Live;
-    let dashboard = "https://dashboard.clerk.com/last-active?path=";
-    let finding = |code, severity, message: String, expected: &str, evidence: Evidence, fix: Fix| Finding {
-        code,
-        severity,
-        message,
-        expected: expected.to_owned(),
-        actual: evidence.seen.clone(),
-        evidence: vec![evidence],
-        fix,
-    };
-    if is_live && instance.value.environment_type != "production" {
-        let kind = &instance.value.environment_type;
-        return Ok(finding(
-            "not-production",
-            Severity::Failure,
-            format!("The instance {} is a {kind} instance.", instance.value.id),
+    let kind = outcome.ask(instance.value.environment_type());
+    if let Some(kind) = kind.filter(|kind| is_live && *kind != "production") {
+        let id = instance.value.id().unwrap_or("of the secret key");
+        outcome.find(finding(
+            ("not-production", Severity::Failure),
+            format!("The Clerk instance {id} is a {kind} instance."),
             "a production instance",
-            instance.answer.evidence("environment_type", kind.clone()),
-            Fix::new("Create the production instance and use its keys.").link("https://dashboard.clerk.com"),
-        )
-        .into());
+            instance.answer.evidence("environment_type", kind),
+            Fix::new("Create the production instance, and use its keys.").link("https://dashboard.clerk.com"),
+        ));
+        return Ok(());
     }
-    // A development instance tells of itself only to a browser that it knows, and test mode belongs to it.
+    // A development instance describes itself only to a browser that it knows, and test mode belongs to it.
     let environment = async { if is_live { Some(clerk.environment().await) } else { None } };
-    let (one, environment) = futures::join!(clerk.one_instance(), environment);
-    let Seen { value: (is_one, names), answer: published } = one?;
-    if !is_one {
-        let (secret, publishable) = (&world.config().clerk.secret_key.name, &world.config().clerk.publishable_key.name);
-        return Ok(finding(
-            "two-instances",
-            Severity::Failure,
-            format!("{secret} and {publishable} are of different instances."),
-            &format!("keys of the instance {}", instance.value.id),
-            published.evidence("keys[].kid", names.join(", ")),
-            Fix::new(format!("Copy {secret} and {publishable} from one instance."))
-                .link(format!("{dashboard}api-keys")),
-        )
-        .into());
-    }
-    let Instance { id, environment_type, .. } = &instance.value;
-    let Some(environment) = environment else {
-        return Ok(Verdict::Pass(format!("both keys are of the {environment_type} instance {id}")));
-    };
-    let Seen { value: environment, answer } = environment?;
-    let mut findings = Vec::new();
-    if environment.test_mode() {
-        findings.push(finding(
-            "test-mode",
-            Severity::Failure,
-            "Test mode is on: anybody can sign in with a +clerk_test address and the code 424242.".to_owned(),
-            "test_mode false",
-            answer.evidence("auth_config.test_mode", "true"),
-            Fix::new("Switch test mode off in the instance's settings.").link(format!("{dashboard}settings")),
-        ));
-    }
-    if environment.sign_up_mode() != "public" {
-        findings.push(finding(
-            "sign-up-restricted",
-            Severity::Warning,
-            format!("Not everybody can sign up: the way to sign up is \"{}\".", environment.sign_up_mode()),
-            "public",
-            answer.evidence("user_settings.sign_up.mode", environment.sign_up_mode()),
-            Fix::new("Set the sign-up mode to public, if customers are meant to sign up by themselves.")
-                .link(format!("{dashboard}user-authentication/restrictions")),
-        ));
-    }
-    let seen = format!(
-        "both keys are of the {environment_type} instance {id}, and its sign-up is {}",
-        environment.sign_up_mode()
-    );
-    Ok(Verdict::of(findings, seen))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::CHECK;
-    use crate::check::testing::scenario;
-
-    #[tokio::test]
-    async fn finds_what_is_wrong_with_an_instance() {
-        for (name, code) in [
-            ("clerk-two-instances", "two-instances"),
-            ("clerk-development", "not-production"),
-            ("clerk-test-mode", "test-mode"),
-        ] {
-            scenario(name).await.finds(CHECK, code);
+    let (keys, environment) = futures::join!(clerk.shared_keys(), environment);
+    if let Some(keys) = outcome.ask(keys) {
+        if keys.value.are_shared {
+            outcome.pass(format!("both keys belong to the {} instance", kind.unwrap_or("same")));
+        } else {
+            let config = &world.config().clerk;
+            let (secret, publishable) = (&config.secret_key.name, &config.publishable_key.name);
+            outcome.find(finding(
+                ("two-instances", Severity::Failure),
+                format!("{secret} and {publishable} belong to different Clerk instances."),
+                "keys of one instance",
+                keys.answer.evidence("keys[].kid", keys.value.published.join(", ")),
+                Fix::new(format!("Copy {secret} and {publishable} from the same instance."))
+                    .link(format!("{DASHBOARD}api-keys")),
+            ));
+            // The environment is the other instance's.
+            return Ok(());
         }
     }
-
-    #[tokio::test]
-    async fn a_second_key_during_rotation_is_no_second_instance() {
-        scenario("healthy-key-rotation").await.passes(CHECK);
+    if let Some(environment) = environment {
+        let environment = environment?;
+        judge(outcome, &environment.value, &environment.answer);
     }
+    Ok(())
+}
+
+/// Test mode and the sign-up mode of a production instance.
+fn judge(outcome: &mut Outcome, environment: &Environment, answer: &Answer) {
+    if let Some(test_mode) = outcome.ask(environment.test_mode()) {
+        if test_mode {
+            outcome.find(finding(
+                ("test-mode", Severity::Failure),
+                "Test mode is on: everyone can sign in with a +clerk_test address and the code 424242.".to_owned(),
+                "test_mode false",
+                answer.evidence("auth_config.test_mode", "true"),
+                Fix::new("Turn test mode off in the instance's settings.").link(format!("{DASHBOARD}settings")),
+            ));
+        } else {
+            outcome.pass("test mode is off");
+        }
+    }
+    match outcome.ask(environment.sign_up_mode()) {
+        Some("public") => outcome.pass("sign-up is public"),
+        Some(mode) => outcome.find(finding(
+            ("sign-up-restricted", Severity::Warning),
+            format!("Customers cannot sign up freely: the sign-up mode is \"{mode}\"."),
+            "public",
+            answer.evidence("user_settings.sign_up.mode", mode),
+            Fix::new("Set the sign-up mode to public, if customers are meant to sign up by themselves.")
+                .link(format!("{DASHBOARD}user-authentication/restrictions")),
+        )),
+        None => {}
+    }
+}
+
+fn finding(
+    (code, severity): (&'static str, Severity),
+    message: String,
+    expected: &str,
+    evidence: Evidence,
+    fix: Fix,
+) -> Finding {
+    let actual = evidence.seen.clone();
+    Finding { code, severity, message, expected: expected.to_owned(), actual, evidence: vec![evidence], fix }
 }

@@ -53,6 +53,12 @@ impl Outcome {
         self.not_applicable.push(reason.into());
     }
 
+    /// How many parts could not be looked at so far.
+    #[must_use]
+    pub const fn unanswered_parts(&self) -> usize {
+        self.unanswered.len()
+    }
+
     /// Whether no part was spoken of.
     #[must_use]
     pub const fn is_silent(&self) -> bool {

@@ -43,10 +43,10 @@ pub struct Command {
     pub(super) sandbox: Option<Names>,
 
     /// Run only these checks: ids, groups or globs, with commas between (repeatable)
-    #[arg(long, value_name = "CHECK,…", help_heading = "What is checked")]
+    #[arg(long, value_name = "CHECK,…", value_parser = values::checks, help_heading = "What is checked")]
     only: Vec<Names>,
     /// Leave these checks out (repeatable)
-    #[arg(long, value_name = "CHECK,…", help_heading = "What is checked")]
+    #[arg(long, value_name = "CHECK,…", value_parser = values::checks, help_heading = "What is checked")]
     skip: Vec<Names>,
     /// Ask nobody; what needs the network is unknown
     #[arg(long, help_heading = "What is checked")]

@@ -87,6 +87,18 @@ impl FromStr for Names {
     }
 }
 
+/// The names of checks in `--only` and `--skip`: at least one, since an empty selection would be none or all.
+pub fn checks(text: &str) -> Result<Names, String> {
+    let names: Names = text.parse()?;
+    if names.0.is_empty() {
+        return Err(
+            "expected at least one check, group or pattern, such as `stripe/price-mode`, `webhook` or `*/secrets`"
+                .to_owned(),
+        );
+    }
+    Ok(names)
+}
+
 /// All names of a flag that may be given more than once.
 pub fn joined(names: &[Names]) -> Vec<String> {
     names.iter().flat_map(|names| names.0.iter().cloned()).collect()
@@ -131,6 +143,14 @@ mod tests {
         assert!("xml=a".parse::<Target>().unwrap_err().contains("there is no format `xml`"));
         assert!("report.json".parse::<Target>().unwrap_err().contains("expected FORMAT=PATH"));
         assert!("json=".parse::<Target>().unwrap_err().contains("a path"));
+    }
+
+    #[test]
+    fn a_selection_of_no_check_is_an_error() {
+        for empty in ["", " ", ",", " , "] {
+            assert!(checks(empty).unwrap_err().contains("at least one check"), "{empty:?}");
+        }
+        assert_eq!(checks("stripe,webhook").unwrap().0, ["stripe", "webhook"]);
     }
 
     #[test]

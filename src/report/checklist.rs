@@ -112,15 +112,18 @@ fn answer(line: Line, report: &Report) -> Answer<'_> {
     let answered_by: Vec<&CheckReport> = line.checks.iter().filter_map(find).collect();
     let absent: Vec<&'static str> = line.checks.iter().copied().filter(|id| find(id).is_none()).collect();
     let status = answered_by.iter().map(|check| check.status).max_by_key(|status| badness(*status));
+    let is_whole = absent.is_empty()
+        && line.by_hand.is_empty()
+        && !answered_by.iter().any(|check| check.status == Status::NotApplicable);
     let word = match status {
         None => "not checked",
-        Some(status) if status.is_verified() && !(absent.is_empty() && line.by_hand.is_empty()) => "partly",
+        Some(status) if status.is_verified() && !is_whole => "partly",
         Some(status) => status.word(),
     };
     Answer { line, word, status, answered_by, absent }
 }
 
-/// How much a status spoils a line. What does not apply spoils nothing, and answers nothing either.
+/// How much a status spoils a line. A check that does not apply is no pass: beside one, the line passed in part.
 const fn badness(status: Status) -> u8 {
     match status {
         Status::NotApplicable => 0,
@@ -185,8 +188,10 @@ mod tests {
     }
 
     #[test]
-    fn what_does_not_apply_spoils_no_line() {
+    fn a_check_that_does_not_apply_is_no_pass() {
         let all = [("stripe/price-mode", Status::NotApplicable), ("stripe/price-terms", Status::Pass)];
-        assert_eq!(word(PRICE_IDS, &all), "pass");
+        assert_eq!(word(PRICE_IDS, &all), "partly");
+        let none = all.map(|(id, _)| (id, Status::NotApplicable));
+        assert_eq!(word(PRICE_IDS, &none), "na");
     }
 }

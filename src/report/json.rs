@@ -59,6 +59,12 @@ impl From<&Report> for Document {
             },
             checks: report.checks.iter().map(Check::from).collect(),
             requests: report.requests.iter().map(Request::from).collect(),
+            left_open: report.left_open.as_deref().map(clean),
+            not_configured: report
+                .not_configured
+                .iter()
+                .map(|part| part.table.trim_matches(['[', ']']).to_owned())
+                .collect(),
             next_action: clean(&report.next_action()),
         }
     }

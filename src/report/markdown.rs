@@ -4,7 +4,7 @@ use super::checklist::{self, Answer};
 use super::outline::{self, Found};
 use super::text::{code, code_block, code_cell, disarm, link, markdown, shown};
 use crate::check::CheckId;
-use crate::run::{Report, WaiverReport};
+use crate::run::{Decision, Report, WaiverReport};
 
 /// The whole report as GitHub-flavoured markdown.
 #[must_use]
@@ -50,6 +50,9 @@ impl Page {
     fn head(&mut self, report: &Report) {
         self.heading(1, &format!("{}: {}", markdown(&report.project), outline::verdict(report.decision)));
         self.paragraph(&format!("**{}** ({})", outline::coverage(report), outline::summary(report)));
+        if let (Decision::Go, Some(not_covered)) = (report.decision, outline::not_covered(report)) {
+            self.paragraph(&format!("**{not_covered}**"));
+        }
         if let Some(interruption) = report.interruption {
             self.paragraph(&format!("**{}**", markdown(outline::interruption(interruption))));
         }

@@ -146,6 +146,13 @@ pub fn coverage(report: &Report) -> String {
     format!("{verified} of {required} required {checks} verified")
 }
 
+/// What a GO does not cover, as a sentence; `None` where the configuration names every part of a deployment.
+#[must_use]
+pub fn not_covered(report: &Report) -> Option<String> {
+    let names: Vec<&str> = report.not_configured.iter().map(|part| part.name).collect();
+    (!names.is_empty()).then(|| format!("Not looked at: {}, which preflight.toml does not name.", names.join(" and ")))
+}
+
 /// How many checks have which status: `29 pass, 1 warn, 2 fail`.
 #[must_use]
 pub fn summary(report: &Report) -> String {

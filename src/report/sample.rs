@@ -100,6 +100,7 @@ fn report(decision: Decision, checks: Vec<CheckReport>) -> Report {
         checks,
         waivers: Vec::new(),
         left_open: None,
+        not_configured: Vec::new(),
         requests: requests(),
     }
 }

@@ -55,6 +55,9 @@ impl Page {
         self.verdict(report, &outline::coverage(report));
         let (project, mode) = (shown(&report.project), report.mode.word());
         let began = outline::began(report);
+        if let (Decision::Go, Some(not_covered)) = (report.decision, outline::not_covered(report)) {
+            self.line(&not_covered, Ink::Doubtful);
+        }
         self.line(&format!("{project}, {mode} mode, {began}, {}", outline::took(report.duration)), Ink::Faint);
         if let Some(interruption) = report.interruption {
             self.line(outline::interruption(interruption), Ink::Doubtful);
@@ -307,6 +310,9 @@ impl Page {
             _ => format!("{} ({summary})", outline::coverage(report)),
         };
         self.verdict(report, &then);
+        if let (Decision::Go, Some(not_covered)) = (report.decision, outline::not_covered(report)) {
+            self.line(&not_covered, Ink::Doubtful);
+        }
         let next = wrap(&shown(&report.next_action()), "Next: ", "      ", self.width);
         self.text.push_str(&next);
     }

@@ -14,7 +14,7 @@ use tokio::sync::mpsc::UnboundedSender;
 
 use crate::check::{Check, CheckId, Judgement, Outcome};
 use crate::checks;
-use crate::config::{Mode, Waiver};
+use crate::config::{Config, Mode, Waiver};
 use crate::finding::{Finding, NoAnswer, Severity};
 use crate::world::{Logged, Trail, World, followed};
 use std::collections::BTreeSet;
@@ -45,8 +45,19 @@ pub struct Report {
     pub waivers: Vec<WaiverReport>,
     /// What this run began and could not end; one sentence.
     pub left_open: Option<String>,
+    /// What the configuration does not name, so that no check looked at it.
+    pub not_configured: Vec<Unconfigured>,
     /// Every request that was made, in the order in which they were answered.
     pub requests: Vec<Logged>,
+}
+
+/// A part of a deployment that a configuration can leave out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Unconfigured {
+    /// Its name in a sentence.
+    pub name: &'static str,
+    /// Its table in `preflight.toml`.
+    pub table: &'static str,
 }
 
 /// The verdict.
@@ -233,7 +244,14 @@ impl Report {
             .iter()
             .find(|check| check.required && matches!(check.status, Status::Unknown | Status::Skipped));
         match (self.decision, open) {
-            (Decision::Go, _) => "Nothing: every required check was seen to pass.".to_owned(),
+            (Decision::Go, _) if self.not_configured.is_empty() => {
+                "Nothing: every required check was seen to pass.".to_owned()
+            }
+            (Decision::Go, _) => {
+                let tables: Vec<&str> = self.not_configured.iter().map(|part| part.table).collect();
+                let names: Vec<&str> = self.not_configured.iter().map(|part| part.name).collect();
+                format!("Add {} to preflight.toml to check {}, too.", tables.join(" and "), names.join(" and "))
+            }
             // Nothing failed, so it was asked to let warnings count.
             (Decision::NoGo, _) => first(Severity::Warning).map_or_else(|| WAIVERS_TO_SEE_TO.to_owned(), mend),
             (_, Some(check)) => format!("See why {} could not be verified: {}", check.id, check.reasons.join(" ")),
@@ -328,6 +346,7 @@ pub async fn run(
         checks: reports,
         waivers,
         left_open,
+        not_configured: not_configured(world.config()),
         requests: world.requests(),
     };
     judged::redact(&mut report, &world.config().secrets());
@@ -351,6 +370,13 @@ fn open_judgement(why: NoAnswer) -> Judgement {
     let mut outcome = Outcome::new();
     outcome.leave_open(why);
     Judgement { subject: String::new(), outcome }
+}
+
+fn not_configured(config: &Config) -> Vec<Unconfigured> {
+    let frontend = Unconfigured { name: "the frontend", table: "[frontend]" };
+    let cloudflare = Unconfigured { name: "Cloudflare", table: "[cloudflare]" };
+    let parts = [(config.frontend.is_none(), frontend), (config.cloudflare.is_none(), cloudflare)];
+    parts.into_iter().filter_map(|(is_left_out, part)| is_left_out.then_some(part)).collect()
 }
 
 fn decision(checks: &[CheckReport], ran_none: bool) -> Decision {

@@ -50,6 +50,16 @@ impl PlanSlip {
     }
 }
 
+/// A plan as it stands in metadata: its text, or JSON where it is no text; `None` for null.
+#[must_use]
+pub fn plan_text(plan: &serde_json::Value) -> Option<String> {
+    match plan {
+        serde_json::Value::Null => None,
+        serde_json::Value::String(text) => Some(text.clone()),
+        other => Some(other.to_string()),
+    }
+}
+
 /// What is wrong with `word` as a tier's value; `None` where it is exactly one of `tiers`.
 #[must_use]
 pub fn judge_plan(word: &str, tiers: &[Tier]) -> Option<PlanSlip> {

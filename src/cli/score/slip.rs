@@ -145,6 +145,7 @@ mod tests {
             checks: vec![first, check("c/d", Status::Pass)],
             waivers: Vec::new(),
             left_open: None,
+            not_configured: Vec::new(),
             requests: Vec::new(),
         }
     }

@@ -35,6 +35,10 @@ pub(super) struct Document {
     pub(super) checks: Vec<Check>,
     /// Every request that was made, in the order in which they were answered.
     pub(super) requests: Vec<Request>,
+    /// What this run began and could not end; null where nothing is left.
+    pub(super) left_open: Option<String>,
+    /// The tables that `preflight.toml` does not have, so that no check looked at what they name: `frontend`, `cloudflare`.
+    pub(super) not_configured: Vec<String>,
     /// What to do next, in one sentence.
     pub(super) next_action: String,
 }

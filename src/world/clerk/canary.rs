@@ -1,25 +1,29 @@
-//! The canary as the Worker sees it: a user with a plan, and a token that says so.
+//! The canary as the Worker sees it: a user with a plan, and a token that carries it.
 
 use serde_json::Value;
 
 use super::{Clerk, NoAnswer, Token, User};
 use crate::config::Tier;
-use crate::finding::Cause;
+use crate::finding::{Answered, Cause};
+use crate::world::plan_value::plan_text;
 
 impl<'w> Clerk<'w> {
-    /// The tier that a user's public metadata names; `None` where it names none.
-    #[must_use]
-    pub fn tier_of(self, user: &User) -> Option<&'w Tier> {
-        let config = &self.world.config;
-        let plan = user.public_metadata.get(&config.clerk.metadata_key)?.as_str()?;
-        config.tiers.iter().find(|tier| tier.metadata == plan)
-    }
-
-    /// The canary, whom there is.
+    /// The tier that a user's public metadata names, or the plan there that is no tier's value, if any.
     ///
     /// # Errors
-    /// Blocked by `clerk/plan-claim` where there is no such user.
-    pub async fn known_canary(self) -> Result<User, NoAnswer> {
+    /// Where the metadata is not known.
+    pub fn tier_of(self, user: &User) -> Answered<Result<&'w Tier, Option<String>>> {
+        let config = &self.world.config;
+        let plan = user.public_metadata()?.get(&config.clerk.metadata_key).and_then(plan_text);
+        let tier = config.tiers.iter().find(|tier| plan.as_ref() == Some(&tier.metadata));
+        Ok(tier.ok_or(plan))
+    }
+
+    /// The canary, which exists.
+    ///
+    /// # Errors
+    /// Blocked where there is no such user.
+    pub async fn known_canary(self) -> Answered<User> {
         let canary = self.canary().await?;
         canary.map(|seen| seen.value).ok_or(NoAnswer::Because(Cause::PlanClaimDiffers))
     }
@@ -27,11 +31,11 @@ impl<'w> Clerk<'w> {
     /// A token of the canary's that says what its metadata says, and the tier that this is.
     ///
     /// # Errors
-    /// Blocked by `clerk/plan-claim` or `clerk/jwt-template` where there is none.
-    pub async fn proved_token(self) -> Result<(Token, &'w Tier), NoAnswer> {
+    /// Blocked where there is none.
+    pub async fn proved_token(self) -> Answered<(Token, &'w Tier)> {
         let blocked = || NoAnswer::Because(Cause::PlanClaimDiffers);
         let (canary, template) = futures::join!(self.known_canary(), self.sound_template());
-        let tier = self.tier_of(&canary?).ok_or_else(blocked)?;
+        let tier = self.tier_of(&canary?)?.map_err(|_| blocked())?;
         template?;
         let token = self.canary_token().await?;
         let claims = self.verify(&token).await?.map_err(|_| blocked())?;
@@ -42,8 +46,8 @@ impl<'w> Clerk<'w> {
     /// A token of the canary's, whatever it says of the plan.
     ///
     /// # Errors
-    /// Blocked by `clerk/jwt-template` where none can be had for a reason that is its finding.
-    pub async fn any_token(self) -> Result<Token, NoAnswer> {
+    /// Blocked where the reason is the template.
+    pub async fn any_token(self) -> Answered<Token> {
         match self.canary_token().await {
             Err(NoAnswer::Unknown(reason)) => {
                 self.sound_template().await?;

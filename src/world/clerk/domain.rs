@@ -1,4 +1,4 @@
-//! The domain that Clerk's frontend API is on: whether it answers, and the DNS records that it wants.
+//! The domain that Clerk's frontend API is on: whether it answers, and the DNS records that it needs.
 
 use std::sync::Arc;
 
@@ -7,96 +7,88 @@ use serde::Deserialize;
 use url::Url;
 
 use super::{Clerk, NoAnswer, judged};
-use crate::finding::{Cause, Evidence};
-use crate::world::transport::{Alias, Failure, Trouble};
+use crate::finding::{Answered, Cause, Evidence};
+use crate::world::field::{Field, Items};
+use crate::world::transport::{Alias, Failure, Trouble, optional};
 use crate::world::webhook::{Validity, describe, validity};
 
 /// `GET /v1/domains` (facts.md, B2).
 #[derive(Debug, Deserialize)]
 struct Domains {
-    data: Vec<Domain>,
+    #[serde(default)]
+    data: Field<Items<Domain>>,
 }
 
 #[derive(Debug, Deserialize)]
 struct Domain {
-    name: String,
     #[serde(default)]
-    is_satellite: bool,
-    frontend_api_url: String,
-    proxy_url: Option<String>,
-    cname_targets: Option<Vec<Target>>,
+    is_satellite: Field<bool>,
+    #[serde(default)]
+    frontend_api_url: Field<String>,
+    #[serde(default)]
+    proxy_url: Field<String>,
+    #[serde(default)]
+    cname_targets: Field<Items<Target>>,
 }
 
-/// A record that the domain wants.
 #[derive(Debug, Clone, Deserialize)]
-pub struct Target {
+struct Target {
+    host: String,
+    value: String,
+    required: bool,
+}
+
+/// A CNAME record that the domain requires, and what the DNS has in its place.
+#[derive(Debug, Clone)]
+pub struct Record {
     /// The name of the record.
     pub host: String,
     /// What it has to be another name for.
     pub value: String,
-    required: bool,
-}
-
-/// A record that is not as it should be.
-#[derive(Debug, Clone)]
-pub struct RecordSlip {
-    /// The record that ought to be there.
-    pub target: Target,
-    /// What is there.
+    /// What the DNS has.
     pub found: Alias,
 }
 
-/// The domain as others see it.
-#[derive(Debug)]
-pub struct DomainState {
-    /// Where the frontend API is.
-    pub api: Url,
-    /// Why the frontend API gives no answer, where it gives none.
-    pub trouble: Option<Trouble>,
-    /// What was seen at the frontend API.
-    pub evidence: Evidence,
-    /// For which days its certificate is good.
-    pub certificate: Option<Validity>,
-    /// The records that are not as they should be.
-    pub slips: Vec<RecordSlip>,
-    /// The required records that were looked at.
-    pub records: usize,
-    /// Why records could not be looked at, where they could not.
-    pub untold: Option<NoAnswer>,
+impl Record {
+    /// Whether it is as Clerk wants it.
+    #[must_use]
+    pub fn is_in_place(&self) -> bool {
+        matches!(&self.found, Alias::For(value) if value.eq_ignore_ascii_case(self.value.trim_end_matches('.')))
+    }
 }
 
-/// Required records, by what came of them.
-#[derive(Default)]
-struct Looked {
-    slips: Vec<RecordSlip>,
-    records: usize,
-    untold: Option<NoAnswer>,
+/// What came of connecting to the frontend API.
+#[derive(Debug)]
+pub struct Connection {
+    /// Why there is no answer, where there is none.
+    pub trouble: Option<Trouble>,
+    /// What was seen.
+    pub evidence: Evidence,
+    /// How long its certificate is valid.
+    pub certificate: Option<Validity>,
 }
 
 /// What every check that needs the frontend API asks for first; one request answers all of them.
 const QUESTION: &str = "/v1/environment";
 
 impl Clerk<'_> {
-    /// The domain as others see it; asked by `clerk/domain`.
+    /// Whether the frontend API answers on its domain.
     ///
     /// # Errors
-    /// Where nobody can tell.
-    pub async fn domain(self) -> Result<DomainState, NoAnswer> {
-        let api = self.frontend_api()?;
-        let (answered, looked) = futures::join!(self.frontend(QUESTION), self.look_at_records(&api));
-        let looked = looked.unwrap_or_else(|untold| Looked { untold: Some(untold), ..Looked::default() });
-        let (trouble, evidence, certificate) = match answered? {
+    /// Where it cannot be told.
+    pub async fn connection(self) -> Answered<Connection> {
+        match self.frontend(QUESTION).await? {
             Ok(answer) => {
                 let certificate = answer.certificate.as_deref().and_then(|der| validity(der, self.world.now));
                 let evidence = answer.evidence("status", answer.status.to_string());
-                // A refusal in Clerk's own words is an answer too; anything else is not Clerk's.
+                // A refusal in Clerk's own words is an answer too; anything else does not come from Clerk.
                 drop(judged(answer)?);
-                (None, evidence, certificate)
+                Ok(Connection { trouble: None, evidence, certificate })
             }
             Err(failure) => {
                 self.world.is_to_blame(&failure).await?;
                 let shown = match &failure.trouble {
-                    Trouble::Certificate(_) => self.world.reads().certificate(&api).await,
+                    Trouble::Certificate(_) => self.world.reads().certificate(&self.frontend_api()?).await,
                     _ => None,
                 };
                 let words = shown.as_deref().and_then(describe).map_or_else(String::new, |words| format!(": {words}"));
@@ -107,56 +99,68 @@ impl Clerk<'_> {
                     field: "connection".to_owned(),
                     seen: format!("{}{words}", failure.trouble),
                 };
-                (Some(failure.trouble.clone()), evidence, None)
+                Ok(Connection { trouble: Some(failure.trouble.clone()), evidence, certificate: None })
             }
-        };
-        let Looked { slips, records, untold } = looked;
-        Ok(DomainState { api, trouble, evidence, certificate, slips, records, untold })
+        }
     }
 
-    /// Looks for the records that the domain of the frontend API requires.
-    async fn look_at_records(self, api: &Url) -> Result<Looked, NoAnswer> {
+    /// The records that the domain of the frontend API requires, each as the DNS has it.
+    ///
+    /// # Errors
+    /// Where it cannot be told which those are; a record that cannot be looked up is an error of its own.
+    pub async fn required_records(self) -> Answered<Vec<Answered<Record>>> {
+        let api = self.frontend_api()?;
         let domains: Domains = self.ask("/v1/domains").await?.value;
-        let is_on = |domain: &&Domain| Url::parse(&domain.frontend_api_url).is_ok_and(|url| url.host() == api.host());
-        let primary = |domain: &&Domain| !domain.is_satellite;
-        let domain = domains.data.iter().find(is_on).or_else(|| domains.data.iter().find(primary));
-        let Some(domain) = domain else {
-            return Err(NoAnswer::unknown("Clerk lists no domain of this instance, so that its records are not known"));
+        let (domains, unread) = match domains.data {
+            Field::Is(items) => items.split(|place| format!("data[{place}] of GET /v1/domains")),
+            missing => return Err(missing.known("data of GET /v1/domains").err().unwrap_or_else(no_domain)),
         };
+        let is_on = |domain: &&Domain| {
+            domain
+                .frontend_api_url
+                .text()
+                .and_then(|url| Url::parse(url).ok())
+                .is_some_and(|url| url.host() == api.host())
+        };
+        let primary = |domain: &&Domain| domain.is_satellite.is(&false);
+        let Some(domain) = domains.iter().find(is_on).or_else(|| domains.iter().find(primary)) else {
+            return Err(unread.into_iter().next().unwrap_or_else(no_domain));
+        };
+        let targets = domain.cname_targets.nullable("cname_targets of GET /v1/domains")?;
+        let (targets, unread) = targets
+            .map(|targets| targets.clone().split(|place| format!("cname_targets[{place}] of GET /v1/domains")))
+            .unwrap_or_default();
         // Behind a proxy the frontend API needs no name of its own.
-        let proxied = |target: &&Target| domain.proxy_url.is_some() && api.host_str() == Some(target.host.as_str());
-        let targets = domain.cname_targets.iter().flatten().filter(|target| target.required && !proxied(target));
-        let found = join_all(targets.map(|target| async move { (target, self.world.alias(&target.host).await) })).await;
-        let mut looked = Looked { records: found.len(), ..Looked::default() };
-        for (target, found) in found {
-            match found {
-                Ok(Alias::For(value)) if value.eq_ignore_ascii_case(target.value.trim_end_matches('.')) => {}
-                Ok(found) => looked.slips.push(RecordSlip { target: target.clone(), found }),
-                Err(why) => {
-                    let why = format!("no resolver says what {} is, on the domain {}: {why}", target.host, domain.name);
-                    looked.untold.get_or_insert(NoAnswer::Unknown(why));
-                }
-            }
-        }
-        if looked.slips.iter().any(|slip| slip.found == Alias::Nothing) {
-            self.resolver_is_of_use().await?;
-        }
-        Ok(looked)
+        let is_proxied = domain.proxy_url.nullable("proxy_url of GET /v1/domains")?.is_some();
+        let needed = targets
+            .iter()
+            .filter(|target| target.required && !(is_proxied && api.host_str() == Some(target.host.as_str())));
+        let mut records = join_all(needed.map(|target| self.record(target))).await;
+        records.extend(unread.into_iter().map(Err));
+        Ok(records)
     }
 
-    /// That what this machine's resolver does not know, nobody knows: it knows the host of Clerk's API. Behind a proxy a
-    /// machine can ask for everything and resolve nothing.
-    async fn resolver_is_of_use(self) -> Result<(), NoAnswer> {
+    async fn record(self, target: &Target) -> Answered<Record> {
+        let Target { host, value, .. } = target;
+        let found = self.world.alias(host).await;
+        let found =
+            found.map_err(|why| NoAnswer::Unknown(format!("the DNS record {host} could not be looked up: {why}")))?;
+        if found == Alias::Nothing {
+            self.resolver_is_useful().await?;
+        }
+        Ok(Record { host: host.clone(), value: value.clone(), found })
+    }
+
+    /// That a name which this machine's resolver does not know does not exist: the resolver knows the host of Clerk's API. Behind
+    /// a proxy a machine can send every request and resolve no name.
+    async fn resolver_is_useful(self) -> Answered {
         let host = self.world.config.clerk.api_base.host_str().unwrap_or_default();
         match self.world.alias(host).await {
             Ok(Alias::For(_) | Alias::Addresses) => Ok(()),
-            Ok(Alias::Nothing) => {
-                let why = format!(
-                    "this machine's resolver does not know {host} either, so what it does not know proves nothing"
-                );
-                Err(NoAnswer::Unknown(why))
-            }
-            Err(why) => Err(NoAnswer::Unknown(format!("no resolver says what {host} is: {why}"))),
+            Ok(Alias::Nothing) => Err(NoAnswer::Unknown(format!(
+                "this machine's resolver does not know {host} either, so a name that it does not know may exist"
+            ))),
+            Err(why) => Err(NoAnswer::Unknown(format!("{host} could not be looked up: {why}"))),
         }
     }
 
@@ -164,8 +168,9 @@ impl Clerk<'_> {
     /// trouble of this question's own.
     pub(super) async fn why_no_answer(self, failure: &Failure) -> NoAnswer {
         let own = NoAnswer::Unknown(failure.to_string());
-        match self.frontend(QUESTION).await {
-            Ok(Err(common)) => match self.world.is_to_blame(&common).await {
+        let common = optional(async { self.frontend(QUESTION).await }).await;
+        match common {
+            Some(Err(common)) => match self.world.is_to_blame(&common).await {
                 Ok(()) => NoAnswer::Because(Cause::ClerkDomainUnreachable),
                 Err(why) => why,
             },
@@ -174,10 +179,14 @@ impl Clerk<'_> {
     }
 
     /// Turns trouble on the way to the frontend API into why there is no answer.
-    pub(super) async fn answered<T>(self, asked: Result<Arc<T>, Arc<Failure>>) -> Result<Arc<T>, NoAnswer> {
+    pub(super) async fn answered<T>(self, asked: Result<Arc<T>, Arc<Failure>>) -> Answered<Arc<T>> {
         match asked {
             Ok(answer) => Ok(answer),
             Err(failure) => Err(self.why_no_answer(&failure).await),
         }
     }
+}
+
+fn no_domain() -> NoAnswer {
+    NoAnswer::unknown("Clerk lists no domain of this instance, so it cannot be told which DNS records it needs")
 }

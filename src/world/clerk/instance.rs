@@ -1,71 +1,106 @@
-//! Which instance the keys are of.
+//! Which instance the keys belong to.
 
 use serde::Deserialize;
 
 use super::{Clerk, ClerkRefusal, NoAnswer, Seen};
+use crate::finding::Answered;
+use crate::world::field::Field;
 
 /// `GET /v1/instance` (facts.md, B2).
 #[derive(Debug, Clone, Deserialize)]
 pub struct Instance {
-    /// `ins_…`.
-    pub id: String,
-    /// `production` or `development`.
-    pub environment_type: String,
+    #[serde(default)]
+    id: Field<String>,
+    #[serde(default)]
+    environment_type: Field<String>,
 }
 
 impl Instance {
-    /// Whether it is a development instance, which makes sessions without a ticket.
-    #[must_use]
-    pub fn is_development(&self) -> bool {
-        self.environment_type == "development"
+    /// `ins_…`.
+    ///
+    /// # Errors
+    /// Where Clerk does not say it.
+    pub fn id(&self) -> Answered<&str> {
+        self.id.known("id of GET /v1/instance").map(String::as_str)
+    }
+
+    /// `production` or `development`.
+    ///
+    /// # Errors
+    /// Where Clerk does not say it.
+    pub fn environment_type(&self) -> Answered<&str> {
+        self.environment_type.known("environment_type of GET /v1/instance").map(String::as_str)
     }
 }
 
 /// The frontend API's public `GET /v1/environment`, as far as a launch depends on it (facts.md, B2).
 #[derive(Debug, Clone, Deserialize)]
 pub struct Environment {
-    auth_config: AuthConfig,
-    user_settings: UserSettings,
+    #[serde(default)]
+    auth_config: Field<AuthConfig>,
+    #[serde(default)]
+    user_settings: Field<UserSettings>,
 }
 
 #[derive(Debug, Clone, Deserialize)]
 struct AuthConfig {
-    test_mode: bool,
-    native_settings: Option<NativeSettings>,
+    #[serde(default)]
+    test_mode: Field<bool>,
+    #[serde(default)]
+    native_settings: Field<NativeSettings>,
 }
 
 #[derive(Debug, Clone, Deserialize)]
 struct NativeSettings {
-    api_enabled: bool,
+    #[serde(default)]
+    api_enabled: Field<bool>,
 }
 
 #[derive(Debug, Clone, Deserialize)]
 struct UserSettings {
-    sign_up: SignUp,
+    #[serde(default)]
+    sign_up: Field<SignUp>,
 }
 
 #[derive(Debug, Clone, Deserialize)]
 struct SignUp {
-    mode: String,
+    #[serde(default)]
+    mode: Field<String>,
 }
 
 impl Environment {
-    /// Whether anybody may sign in with a `+clerk_test` address and the code 424242.
-    #[must_use]
-    pub const fn test_mode(&self) -> bool {
-        self.auth_config.test_mode
+    fn auth_config(&self) -> Answered<&AuthConfig> {
+        self.auth_config.known("auth_config of GET /v1/environment")
+    }
+
+    /// Whether everyone can sign in with a `+clerk_test` address and the code 424242.
+    ///
+    /// # Errors
+    /// Where Clerk does not say it.
+    pub fn test_mode(&self) -> Answered<bool> {
+        self.auth_config()?.test_mode.known("auth_config.test_mode of GET /v1/environment").copied()
     }
 
     /// `public`, `restricted` or `waitlist`.
-    #[must_use]
-    pub fn sign_up_mode(&self) -> &str {
-        &self.user_settings.sign_up.mode
+    ///
+    /// # Errors
+    /// Where Clerk does not say it.
+    pub fn sign_up_mode(&self) -> Answered<&str> {
+        let settings = self.user_settings.known("user_settings of GET /v1/environment")?;
+        let sign_up = settings.sign_up.known("user_settings.sign_up of GET /v1/environment")?;
+        sign_up.mode.known("user_settings.sign_up.mode of GET /v1/environment").map(String::as_str)
     }
 
     /// Whether a client without cookies may sign in.
-    #[must_use]
-    pub fn native_api(&self) -> bool {
-        self.auth_config.native_settings.as_ref().is_some_and(|native| native.api_enabled)
+    ///
+    /// # Errors
+    /// Where Clerk does not say it.
+    pub fn native_api(&self) -> Answered<bool> {
+        let name = "auth_config.native_settings of GET /v1/environment";
+        match self.auth_config()?.native_settings.nullable(name)? {
+            Some(native) => native.api_enabled.known("native_settings.api_enabled of GET /v1/environment").copied(),
+            None => Ok(false),
+        }
     }
 }
 
@@ -73,8 +108,8 @@ impl Clerk<'_> {
     /// What Clerk makes of the secret key; asked by `clerk/secret-key`.
     ///
     /// # Errors
-    /// Where nobody can tell.
-    pub async fn acceptance(self) -> Result<Result<Seen<Instance>, ClerkRefusal>, NoAnswer> {
+    /// Where it cannot be told.
+    pub async fn acceptance(self) -> Answered<Result<Seen<Instance>, ClerkRefusal>> {
         match self.raw("/v1/instance").await? {
             Ok(answer) => Ok(Ok(Seen { value: answer.json()?, answer })),
             Err(refusal) if refusal.status == 401 => Ok(Err(refusal)),
@@ -85,15 +120,15 @@ impl Clerk<'_> {
     /// The instance of the secret key.
     ///
     /// # Errors
-    /// Blocked by `clerk/secret-key` where Clerk rejects it.
-    pub async fn instance(self) -> Result<Seen<Instance>, NoAnswer> {
+    /// Blocked where Clerk rejects the key.
+    pub async fn instance(self) -> Answered<Seen<Instance>> {
         self.ask("/v1/instance").await
     }
 
-    /// What the frontend API says of itself to everybody.
+    /// What the frontend API publishes about itself.
     ///
     /// # Errors
-    /// Where nobody can tell.
+    /// Where it cannot be told.
     pub async fn environment(self) -> Result<Seen<Environment>, NoAnswer> {
         self.ask_frontend("/v1/environment").await
     }

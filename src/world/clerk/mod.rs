@@ -21,12 +21,12 @@ use super::{NoAnswer, World, key_of_mode, sound};
 use crate::config::{Config, Secret, mode_of};
 use crate::finding::Cause;
 
-pub use domain::{DomainState, RecordSlip, Target};
+pub use domain::{Connection, Record as DnsRecord};
 pub use instance::{Environment, Instance};
 pub(super) use sign_in::SignInCell;
-pub use template::{Template, TemplateSlip};
-pub use token::{Claims, Token, TokenSlip};
-pub use users::{PlanHolder, Survey, User};
+pub use template::{JudgedTemplate, TemplateSlip};
+pub use token::{Claims, PublicKeys, SharedKeys, Token, TokenSlip};
+pub use users::{NEWEST_USERS, User, Users};
 
 /// The version whose shapes the narrow types follow: the newest that `@clerk/backend` is pinned to (facts.md, B1).
 const VERSION: &str = "2026-05-12";
@@ -129,10 +129,12 @@ impl<'w> Clerk<'w> {
 
     /// Asks the backend API as every check but `clerk/secret-key` does.
     async fn ask<T: DeserializeOwned>(self, path_and_query: &str) -> Result<Seen<T>, NoAnswer> {
-        match self.raw(path_and_query).await? {
-            Ok(answer) => Ok(Seen { value: answer.json()?, answer }),
-            Err(refusal) => Err(blocked_by_key(&refusal)),
-        }
+        let answer = self.answer(path_and_query).await?;
+        Ok(Seen { value: answer.json()?, answer })
+    }
+
+    async fn answer(self, path_and_query: &str) -> Result<Arc<Answer>, NoAnswer> {
+        self.raw(path_and_query).await?.map_err(|refusal| blocked_by_key(&refusal))
     }
 
     /// Where the frontend API is: what the configuration says, or what the publishable key says.
@@ -161,11 +163,13 @@ impl<'w> Clerk<'w> {
 
     /// Asks the frontend API as every check does that does not judge its domain.
     async fn ask_frontend<T: DeserializeOwned>(self, path: &str) -> Result<Seen<T>, NoAnswer> {
+        let answer = self.frontend_answer(path).await?;
+        Ok(Seen { value: answer.json()?, answer })
+    }
+
+    async fn frontend_answer(self, path: &str) -> Result<Arc<Answer>, NoAnswer> {
         let answer = self.answered(self.frontend(path).await?).await?;
-        match judged(answer)? {
-            Ok(answer) => Ok(Seen { value: answer.json()?, answer }),
-            Err(refusal) => Err(refusal.unknown()),
-        }
+        judged(answer)?.map_err(|refusal| refusal.unknown())
     }
 }
 

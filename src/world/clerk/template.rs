@@ -5,21 +5,26 @@ use serde_json::{Map, Value};
 
 use super::{Clerk, NoAnswer, Seen};
 use crate::config::Config;
-use crate::finding::Cause;
+use crate::finding::{Answered, Cause};
+use crate::world::field::{Field, Items};
 
 /// A JWT template (facts.md, B2): the claims are the raw text with its `{{…}}`.
 #[derive(Debug, Clone, Deserialize)]
-pub struct Template {
+struct Template {
     /// The name that the frontend asks for; case matters.
-    pub name: String,
+    name: String,
     /// The claims, unresolved.
-    pub claims: Map<String, Value>,
+    #[serde(default)]
+    claims: Field<Map<String, Value>>,
     /// How long a token lives. Seconds.
-    pub lifetime: i64,
+    #[serde(default)]
+    lifetime: Field<i64>,
     /// Whether it is signed with a key that the JWKS does not hold.
-    pub custom_signing_key: bool,
+    #[serde(default)]
+    custom_signing_key: Field<bool>,
     /// `RS256`, …
-    pub signing_algorithm: String,
+    #[serde(default)]
+    signing_algorithm: Field<String>,
 }
 
 /// What is wrong with the template.
@@ -35,7 +40,7 @@ pub enum TemplateSlip {
     ClaimMissing,
     /// Another claim carries it.
     ClaimKey(String),
-    /// The claim is the same for everybody.
+    /// The claim is the same for every user.
     Constant(String),
     /// Users can write what the claim reads.
     UserWritable(String),
@@ -43,16 +48,31 @@ pub enum TemplateSlip {
     NotPublic(String),
     /// The claim reads something else.
     OtherSource(String),
-    /// Text stands around what the claim reads.
+    /// There is text around what the claim reads.
     Interpolated(String),
-    /// Whoever has no plan gets this paid one.
+    /// Users without a plan get this paid one.
     PaidDefault(String),
     /// A token outlives a downgrade by this long. Seconds.
     Lifetime(i64),
 }
 
+/// The template, part by part: what is wrong, and what could not be told.
+#[derive(Debug, Clone)]
+pub struct JudgedTemplate {
+    /// Each part: the algorithm, the claim, the lifetime; `None` where it is as it should be.
+    pub parts: Vec<Answered<Option<TemplateSlip>>>,
+}
+
+impl JudgedTemplate {
+    /// Whether the claim reads metadata that users can write.
+    #[must_use]
+    pub fn reads_unsafe_metadata(&self) -> bool {
+        self.parts.iter().any(|part| matches!(part, Ok(Some(TemplateSlip::UserWritable(_)))))
+    }
+}
+
 impl TemplateSlip {
-    /// Whether tokens are still of use.
+    /// Whether tokens can still be used.
     #[must_use]
     pub const fn is_warning(&self) -> bool {
         matches!(self, Self::Lifetime(_))
@@ -63,32 +83,38 @@ impl TemplateSlip {
 const LONGEST_LIFETIME: i64 = 300;
 
 impl Clerk<'_> {
-    /// The template that the configuration names and what is wrong with it; asked by `clerk/jwt-template`. `None` where
-    /// the session token itself carries the claim.
+    /// The template that the configuration names, part by part. `None` where the session token itself carries the claim.
     ///
     /// # Errors
-    /// Where nobody can tell.
-    pub async fn judged_template(self) -> Result<Option<Seen<Vec<TemplateSlip>>>, NoAnswer> {
+    /// Where it cannot be told.
+    pub async fn judged_template(self) -> Answered<Option<Seen<JudgedTemplate>>> {
         let config = &self.world.config;
         let Some(name) = &config.clerk.jwt_template else { return Ok(None) };
-        let Seen { value: templates, answer } = self.ask::<Vec<Template>>("/v1/jwt_templates").await?;
-        let slips = match templates.iter().find(|template| template.name == *name) {
-            Some(template) => slips(template, config),
-            None => vec![missing(name, &templates)],
+        let Seen { value: items, answer } = self.ask::<Items<Template>>("/v1/jwt_templates").await?;
+        let (templates, unread) = items.split(|place| format!("template {} of {}", place + 1, answer.request));
+        let parts = match templates.iter().find(|template| template.name == *name) {
+            Some(template) => parts(template, config),
+            // A template that could not be read may be this one.
+            None => match unread.into_iter().next() {
+                Some(unread) => return Err(unread),
+                None => vec![Ok(Some(missing(name, &templates)))],
+            },
         };
-        Ok(Some(Seen { value: slips, answer }))
+        Ok(Some(Seen { value: JudgedTemplate { parts }, answer }))
     }
 
-    /// That tokens can be asked for.
+    /// That tokens can be asked for: nothing is known to be wrong with the template. What is not known about it is shown by
+    /// the token itself.
     ///
     /// # Errors
-    /// Blocked by `clerk/jwt-template` where the template is its finding.
-    pub async fn sound_template(self) -> Result<(), NoAnswer> {
-        match self.judged_template().await? {
-            Some(judged) if !judged.value.iter().all(TemplateSlip::is_warning) => {
-                Err(NoAnswer::Because(Cause::JwtTemplateUnusable))
-            }
-            _ => Ok(()),
+    /// Blocked where something is.
+    pub async fn sound_template(self) -> Answered {
+        let Some(judged) = self.judged_template().await? else { return Ok(()) };
+        let is_wrong = |part: &Answered<Option<TemplateSlip>>| matches!(part, Ok(Some(slip)) if !slip.is_warning());
+        if judged.value.parts.iter().any(is_wrong) {
+            Err(NoAnswer::Because(Cause::JwtTemplateUnusable))
+        } else {
+            Ok(())
         }
     }
 }
@@ -101,16 +127,19 @@ fn missing(name: &str, templates: &[Template]) -> TemplateSlip {
     }
 }
 
-fn slips(template: &Template, config: &Config) -> Vec<TemplateSlip> {
-    let mut slips = Vec::new();
-    if template.custom_signing_key || template.signing_algorithm != "RS256" {
-        slips.push(TemplateSlip::Algorithm(template.signing_algorithm.clone()));
-    }
-    slips.extend(claim_slip(&template.claims, config));
-    if template.lifetime > LONGEST_LIFETIME {
-        slips.push(TemplateSlip::Lifetime(template.lifetime));
-    }
-    slips
+fn parts(template: &Template, config: &Config) -> Vec<Answered<Option<TemplateSlip>>> {
+    let field = |field: &str| format!("{field} of the JWT template \"{}\"", template.name);
+    let algorithm = || {
+        let is_custom = *template.custom_signing_key.known(field("custom_signing_key"))?;
+        let algorithm = template.signing_algorithm.known(field("signing_algorithm"))?;
+        Ok((is_custom || algorithm != "RS256").then(|| TemplateSlip::Algorithm(algorithm.clone())))
+    };
+    let lifetime = || {
+        let lifetime = *template.lifetime.known(field("lifetime"))?;
+        Ok((lifetime > LONGEST_LIFETIME).then_some(TemplateSlip::Lifetime(lifetime)))
+    };
+    let claim = template.claims.known(field("claims")).map(|claims| claim_slip(claims, config));
+    vec![algorithm(), claim, lifetime()]
 }
 
 fn claim_slip(claims: &Map<String, Value>, config: &Config) -> Option<TemplateSlip> {

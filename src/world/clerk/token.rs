@@ -2,14 +2,18 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use jsonwebtoken::jwk::JwkSet;
+use jsonwebtoken::jwk::{AlgorithmParameters, Jwk};
 use jsonwebtoken::{Algorithm, DecodingKey, Validation, decode, decode_header};
 use serde_json::{Map, Value};
 use url::Url;
 
-use super::super::transport::Credential;
+use serde::Deserialize;
+
+use super::super::transport::{Answer, Credential};
 use super::{Clerk, NoAnswer, Seen};
 use crate::config::{Secret, frontend_api_of};
+use crate::finding::Answered;
+use crate::world::field::{Field, Items};
 
 /// A token: whoever holds it is the canary for a minute, so it is a secret.
 #[derive(Debug, Clone)]
@@ -64,42 +68,126 @@ impl Token {
     }
 }
 
+/// A set of public keys, as JSON Web Key Sets have it.
+#[derive(Debug, Deserialize)]
+struct KeySet {
+    #[serde(default)]
+    keys: Field<Items<Jwk>>,
+}
+
+/// The public keys of an instance that could be read.
+#[derive(Debug, Clone)]
+pub struct PublicKeys {
+    keys: Vec<Jwk>,
+    /// Why others could not be read: one of them may be the one that is looked for.
+    unread: Option<NoAnswer>,
+}
+
+impl PublicKeys {
+    fn read(answer: &Answer) -> Answered<Self> {
+        let set: KeySet = answer.json()?;
+        let name = format!("keys of {}", answer.request);
+        let items = set.keys.known(&name)?.clone();
+        let is_empty = items.is_empty();
+        let (keys, unread) = items.split(|place| format!("keys[{place}] of {}", answer.request));
+        let nameless = keys.iter().find(|key| key.common.key_id.is_none());
+        let nameless = nameless.map(|_| NoAnswer::unknown(format!("a key in {name} has no kid")));
+        let unread = unread.into_iter().next().or(nameless);
+        if is_empty {
+            return Err(NoAnswer::unknown(format!("{name} is empty")));
+        }
+        Ok(Self { keys, unread })
+    }
+
+    /// The names of the keys.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.keys.iter().filter_map(|key| key.common.key_id.as_deref())
+    }
+
+    /// The key of that name; `None` where there is none.
+    ///
+    /// # Errors
+    /// Unknown where a key could not be read, which may be this one.
+    pub fn find(&self, name: &str) -> Answered<Option<&Jwk>> {
+        let found = self.keys.iter().find(|key| key.common.key_id.as_deref() == Some(name));
+        match (found, &self.unread) {
+            (None, Some(unread)) => Err(unread.clone()),
+            (found, _) => Ok(found),
+        }
+    }
+
+    /// The name, modulus and exponent of the first RSA key that has a name.
+    pub fn first_rsa(&self) -> Option<(&str, Vec<u8>, Vec<u8>)> {
+        let decoded = |text: &str| URL_SAFE_NO_PAD.decode(text).ok();
+        self.keys.iter().find_map(|key| {
+            let AlgorithmParameters::RSA(rsa) = &key.algorithm else { return None };
+            Some((key.common.key_id.as_deref()?, decoded(&rsa.n)?, decoded(&rsa.e)?))
+        })
+    }
+}
+
+/// Whether the secret key and the publishable key belong to one instance.
+#[derive(Debug, Clone)]
+pub struct SharedKeys {
+    /// Whether a published key is one of the secret key's instance.
+    pub are_shared: bool,
+    /// The names of the published keys.
+    pub published: Vec<String>,
+}
+
 impl Clerk<'_> {
     /// The keys that the frontend API publishes.
     ///
     /// # Errors
-    /// Where nobody can tell.
-    pub async fn published_keys(self) -> Result<Seen<JwkSet>, NoAnswer> {
-        self.ask_frontend("/.well-known/jwks.json").await
+    /// Where it cannot be told.
+    pub async fn published_keys(self) -> Answered<Seen<PublicKeys>> {
+        let answer = self.frontend_answer("/.well-known/jwks.json").await?;
+        Ok(Seen { value: PublicKeys::read(&answer)?, answer })
     }
 
     /// The keys of the secret key's instance.
     ///
     /// # Errors
-    /// Where nobody can tell.
-    pub async fn instance_keys(self) -> Result<Seen<JwkSet>, NoAnswer> {
-        self.ask("/v1/jwks").await
+    /// Where it cannot be told.
+    pub async fn instance_keys(self) -> Answered<Seen<PublicKeys>> {
+        let answer = self.answer("/v1/jwks").await?;
+        Ok(Seen { value: PublicKeys::read(&answer)?, answer })
     }
 
-    /// The names of the published keys, and whether the secret key is of the same instance: a key's name is its instance's
-    /// ID, and during a rotation another key may stand beside it (facts.md, B1). Asked by `clerk/instance`.
+    /// Whether both keys belong to one instance: a public key's name is its instance's ID, and during a rotation another key
+    /// may stand beside it (facts.md, B1).
     ///
     /// # Errors
-    /// Where nobody can tell.
-    pub async fn one_instance(self) -> Result<Seen<(bool, Vec<String>)>, NoAnswer> {
+    /// Where it cannot be told: keys that could not be read prove nothing.
+    pub async fn shared_keys(self) -> Answered<Seen<SharedKeys>> {
         let (published, own, instance) = futures::join!(self.published_keys(), self.instance_keys(), self.instance());
         let Seen { value: published, answer } = published?;
-        let (published, own, instance) = (names(&published), names(&own?.value), instance?.value.id);
-        let is_one = published.iter().any(|name| *name == instance || own.contains(name));
-        Ok(Seen { value: (is_one, published), answer })
+        let names: Vec<String> = published.names().map(str::to_owned).collect();
+        let shared = |are_shared| Ok(Seen { value: SharedKeys { are_shared, published: names.clone() }, answer });
+        let own = own?.value;
+        if own.names().any(|name| names.iter().any(|published| published == name)) {
+            return shared(true);
+        }
+        let instance = instance?.value;
+        if names.iter().any(|name| instance.id().is_ok_and(|id| id == name)) {
+            return shared(true);
+        }
+        instance.id()?;
+        match published.unread.or(own.unread) {
+            Some(unread) => Err(unread),
+            None => shared(false),
+        }
     }
 
     /// Verifies a token against the published keys.
     ///
     /// # Errors
-    /// Where nobody can tell.
+    /// Where it cannot be told.
     pub async fn verify(self, token: &Token) -> Result<Result<Claims, TokenSlip>, NoAnswer> {
         let keys = self.published_keys().await?.value;
+        let named = token.0.lend(|token| decode_header(token).ok()).and_then(|header| header.kid);
+        // A key that could not be read may be the one that signed it.
+        keys.find(named.as_deref().unwrap_or_default())?;
         let clerk = &self.world.config.clerk;
         // An instance calls itself by the host of its publishable key, and behind a proxy by the proxy's address.
         let named = clerk.publishable_key.value.as_deref().and_then(frontend_api_of);
@@ -110,17 +198,13 @@ impl Clerk<'_> {
     }
 }
 
-fn names(keys: &JwkSet) -> Vec<String> {
-    keys.keys.iter().filter_map(|key| key.common.key_id.clone()).collect()
-}
-
-fn verified(token: &str, keys: &JwkSet, issuers: &[String]) -> Result<Claims, TokenSlip> {
+fn verified(token: &str, keys: &PublicKeys, issuers: &[String]) -> Result<Claims, TokenSlip> {
     use jsonwebtoken::errors::ErrorKind;
     let signature = |error: &dyn std::fmt::Display| TokenSlip::Signature(error.to_string());
     let header = decode_header(token).map_err(|error| signature(&error))?;
     let named = header.kid.unwrap_or_default();
-    let key =
-        keys.find(&named).ok_or_else(|| TokenSlip::Signature(format!("no published key is called \"{named}\"")))?;
+    let found = keys.find(&named).ok().flatten();
+    let key = found.ok_or_else(|| TokenSlip::Signature(format!("Clerk publishes no key named \"{named}\"")))?;
     let key = DecodingKey::from_jwk(key).map_err(|error| signature(&error))?;
     let mut validation = Validation::new(Algorithm::RS256);
     validation.validate_nbf = true;

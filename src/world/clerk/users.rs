@@ -1,68 +1,91 @@
-//! Users and the plans that they have.
+//! Users, and the plans that they have.
 
-use std::collections::BTreeMap;
-
-use futures::{StreamExt, TryStreamExt, stream};
+use futures::{Stream, StreamExt, stream};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use super::super::plan_value::{PlanSlip, judge_plan};
 use super::super::sound;
 use super::{Clerk, NoAnswer, Party, Seen, judged, version};
+use crate::finding::Answered;
+use crate::world::field::{Field, Items};
 
 /// A user, as far as a plan depends on it (facts.md, B2).
 #[derive(Debug, Clone, Deserialize)]
 pub struct User {
     /// `user_…`.
     pub id: String,
-    /// What the Worker writes and everybody can read.
     #[serde(default)]
-    pub public_metadata: Map<String, Value>,
+    public_metadata: Field<Map<String, Value>>,
+    #[serde(default)]
+    unsafe_metadata: Field<Map<String, Value>>,
+    #[serde(default)]
+    updated_at: Field<i64>,
+}
+
+impl User {
+    /// What the Worker writes and everyone can read.
+    ///
+    /// # Errors
+    /// Unknown where Clerk does not say it: absent metadata is not empty metadata.
+    pub fn public_metadata(&self) -> Answered<&Map<String, Value>> {
+        self.public_metadata.known(format_args!("public_metadata of {}", self.id))
+    }
+
     /// What users can write themselves.
-    #[serde(default)]
-    pub unsafe_metadata: Option<Map<String, Value>>,
+    ///
+    /// # Errors
+    /// Unknown where Clerk does not say it.
+    pub fn unsafe_metadata(&self) -> Answered<Option<&Map<String, Value>>> {
+        self.unsafe_metadata.nullable(format_args!("unsafe_metadata of {}", self.id))
+    }
+
     /// When it was last written, in milliseconds.
-    #[serde(default)]
-    pub updated_at: i64,
+    ///
+    /// # Errors
+    /// Unknown where Clerk does not say it.
+    pub fn updated_at(&self) -> Answered<i64> {
+        self.updated_at.known(format_args!("updated_at of {}", self.id)).copied()
+    }
 }
 
-/// A user whose plan is not as it should be.
-#[derive(Debug, Clone)]
-pub struct PlanHolder {
-    /// `user_…`.
-    pub user: String,
-    /// The plan, as JSON where it is no text.
-    pub plan: String,
-    /// What is wrong with it; `None` for a plan in metadata that users can write.
-    pub slip: Option<PlanSlip>,
-}
-
-/// What the newest users' plans look like.
+/// Some users, and why others could not be read.
 #[derive(Debug, Clone, Default)]
-pub struct Survey {
-    /// How many users there are.
-    pub total: usize,
-    /// How many of them, the newest, were looked at.
-    pub read: usize,
-    /// How many have each plan.
-    pub plans: BTreeMap<String, usize>,
-    /// Those whose plan is not as it should be; of the many alike the first few.
-    pub holders: Vec<PlanHolder>,
-    /// How many those are.
-    pub slipped: usize,
+pub struct Users {
+    /// Those that could be read.
+    pub users: Vec<User>,
+    /// One reason for each of the others.
+    pub unread: Vec<NoAnswer>,
+}
+
+impl Users {
+    fn read(items: Items<User>, from: usize) -> Self {
+        let (users, unread) = items.split(|place| format!("user {} of GET /v1/users", from + place + 1));
+        Self { users, unread }
+    }
+
+    /// How many there are, read or not.
+    #[must_use]
+    pub const fn len(&self) -> usize {
+        self.users.len() + self.unread.len()
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
 }
 
 #[derive(Deserialize)]
 struct Count {
-    total_count: usize,
+    #[serde(default)]
+    total_count: Field<usize>,
 }
 
 /// The most that Clerk gives at once (facts.md, B1).
 const PAGE: usize = 500;
-/// `reconcile` reads all; a check that is run every night reads the newest.
-const NEWEST: usize = 10_000;
-/// How many holders a report can use.
-const SHOWN: usize = 20;
+/// A check that runs every night reads the newest users.
+pub const NEWEST_USERS: usize = 10_000;
 /// Pages under way at once: what bounds the memory.
 const AT_ONCE: usize = 4;
 
@@ -74,11 +97,11 @@ fn page(offset: usize) -> String {
 }
 
 impl Clerk<'_> {
-    /// The user kept for checks.
+    /// The user kept for checks; `None` where there is no such user.
     ///
     /// # Errors
-    /// `Ok(None)` where there is no such user; an error where nobody can tell.
-    pub async fn canary(self) -> Result<Option<Seen<User>>, NoAnswer> {
+    /// Where it cannot be told.
+    pub async fn canary(self) -> Answered<Option<Seen<User>>> {
         let id = sound(&self.world.config.clerk.canary_user)?;
         match self.raw(&format!("/v1/users/{id}")).await? {
             Ok(answer) => Ok(Some(Seen { value: answer.json()?, answer })),
@@ -87,88 +110,63 @@ impl Clerk<'_> {
         }
     }
 
-    /// Looks at the newest users' plans, page by page, and keeps none of the pages but the first.
+    /// How many users there are.
     ///
     /// # Errors
-    /// Where nobody can tell.
-    pub async fn survey_plans(self) -> Result<Survey, NoAnswer> {
-        let (first, count) = futures::join!(self.newest_users(), self.ask::<Count>("/v1/users/count"));
-        let total = count?.value.total_count;
-        let mut survey = Survey { total, ..Survey::default() };
-        self.look_at(&first?.value, &mut survey);
-        let offsets = (PAGE..total.min(NEWEST)).step_by(PAGE);
-        let mut pages = stream::iter(offsets).map(|offset| self.page(offset)).buffered(AT_ONCE);
-        while let Some(users) = pages.try_next().await? {
-            self.look_at(&users, &mut survey);
-        }
-        Ok(survey)
+    /// Where it cannot be told.
+    pub async fn user_count(self) -> Answered<usize> {
+        self.ask::<Count>("/v1/users/count")
+            .await?
+            .value
+            .total_count
+            .known("total_count of GET /v1/users/count")
+            .copied()
+    }
+
+    /// The newest of `total` users, page by page. None of the pages but the first is kept.
+    pub fn newest_user_pages(self, total: usize) -> impl Stream<Item = Answered<Users>> {
+        let first = stream::once(async move { self.newest_users().await.map(|seen| seen.value) });
+        let offsets = (PAGE..total.min(NEWEST_USERS)).step_by(PAGE);
+        first.chain(stream::iter(offsets).map(move |offset| self.page(offset)).buffered(AT_ONCE))
     }
 
     /// The newest users: the one page of the list that several checks read, and that is remembered.
     ///
     /// # Errors
-    /// Where nobody can tell.
-    pub async fn newest_users(self) -> Result<Seen<Vec<User>>, NoAnswer> {
-        self.ask(&page(0)).await
+    /// Where it cannot be told.
+    pub async fn newest_users(self) -> Answered<Seen<Users>> {
+        let Seen { value, answer } = self.ask::<Items<User>>(&page(0)).await?;
+        Ok(Seen { value: Users::read(value, 0), answer })
     }
 
     /// The users with these IDs, as far as there are such users.
     ///
     /// # Errors
-    /// Where nobody can tell.
-    pub async fn users_by_id(self, mut ids: Vec<String>) -> Result<Vec<User>, NoAnswer> {
-        // To Clerk, a sign before an ID means that user or everybody else; what is no ID is no user either.
+    /// Where it cannot be told.
+    pub async fn users_by_id(self, mut ids: Vec<String>) -> Answered<Users> {
+        // To Clerk, a sign before an ID means that user or all the others; what is no ID is no user either.
         ids.retain(|id| id.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_'));
         let asked = ids.chunks(IDS_AT_ONCE).map(|ids| {
             let query: Vec<String> = ids.iter().map(|id| format!("user_id={id}")).collect();
-            async move { self.ask::<Vec<User>>(&format!("/v1/users?limit={IDS_AT_ONCE}&{}", query.join("&"))).await }
+            async move { self.ask::<Items<User>>(&format!("/v1/users?limit={IDS_AT_ONCE}&{}", query.join("&"))).await }
         });
-        let mut users = Vec::new();
+        let mut all = Users::default();
         for page in futures::future::join_all(asked).await {
-            users.extend(page?.value);
+            let Users { users, unread } = Users::read(page?.value, 0);
+            all.users.extend(users);
+            all.unread.extend(unread);
         }
-        Ok(users)
+        Ok(all)
     }
 
-    async fn page(self, offset: usize) -> Result<Vec<User>, NoAnswer> {
+    async fn page(self, offset: usize) -> Answered<Users> {
         let key = self.key()?;
         let url = self.url(&page(offset))?;
         let credential = Some(self.credential(key));
         let asked = self.world.reads().get_unremembered(Party::Clerk, url, version(), credential).await;
         match judged(asked.map_err(|failure| NoAnswer::Unknown(failure.to_string()))?)? {
-            Ok(answer) => answer.json(),
+            Ok(answer) => Ok(Users::read(answer.json()?, offset)),
             Err(refusal) => Err(super::blocked_by_key(&refusal)),
         }
     }
-
-    fn look_at(self, users: &[User], survey: &mut Survey) {
-        let config = &self.world.config;
-        let key = &config.clerk.metadata_key;
-        for user in users {
-            survey.read += 1;
-            if let Some(plan) = user.public_metadata.get(key).filter(|plan| !plan.is_null()) {
-                let slip = plan.as_str().map_or(Some(PlanSlip::UnknownTier), |word| judge_plan(word, &config.tiers));
-                match slip {
-                    None => *survey.plans.entry(text(plan)).or_default() += 1,
-                    slip => survey.hold(user, plan, slip),
-                }
-            }
-            if let Some(plan) = user.unsafe_metadata.as_ref().and_then(|metadata| metadata.get(key)) {
-                survey.hold(user, plan, None);
-            }
-        }
-    }
-}
-
-impl Survey {
-    fn hold(&mut self, user: &User, plan: &Value, slip: Option<PlanSlip>) {
-        self.slipped += 1;
-        if self.holders.len() < SHOWN {
-            self.holders.push(PlanHolder { user: user.id.clone(), plan: text(plan), slip });
-        }
-    }
-}
-
-fn text(plan: &Value) -> String {
-    plan.as_str().map_or_else(|| plan.to_string(), str::to_owned)
 }

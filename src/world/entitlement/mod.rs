@@ -109,11 +109,12 @@ impl World {
     pub async fn entitlement_sample(&self) -> Result<Sample, NoAnswer> {
         let (newest, page) = futures::join!(self.stripe().newest_subscriptions(), self.clerk().newest_users());
         let (newest, page) = (newest?, page?);
+        let users = &page.value.users;
         let subscriptions = &newest.value.subscriptions;
-        let by_user = self.users_of(subscriptions, &page.value);
-        let elsewhere = by_user.keys().filter(|id| !page.value.iter().any(|user| user.id == **id)).cloned().collect();
+        let by_user = self.users_of(subscriptions, users);
+        let elsewhere = by_user.keys().filter(|id| !users.iter().any(|user| user.id == **id)).cloned().collect();
         let others = self.clerk().users_by_id(elsewhere).await?;
-        let users: Vec<&User> = page.value.iter().chain(&others).filter(|user| !self.is_exempt(&user.id)).collect();
+        let users: Vec<&User> = users.iter().chain(&others.users).filter(|user| !self.is_exempt(&user.id)).collect();
         let mut looked_up = self.look_up(&users, subscriptions, &by_user).await;
         let of_user = |user: &User| -> Vec<&Subscription> {
             let sampled = subscriptions.iter().filter(|subscription| {
@@ -177,11 +178,11 @@ impl World {
     }
 
     fn customer_of<'u>(&self, user: &'u User) -> Option<&'u str> {
-        user.public_metadata.get(&self.config.clerk.customer_key)?.as_str().filter(|id| !id.is_empty())
+        user.public_metadata().ok()?.get(&self.config.clerk.customer_key)?.as_str().filter(|id| !id.is_empty())
     }
 
     fn subscription_of<'u>(&self, user: &'u User) -> Option<&'u str> {
-        user.public_metadata.get(&self.config.clerk.subscription_key)?.as_str().filter(|id| !id.is_empty())
+        user.public_metadata().ok()?.get(&self.config.clerk.subscription_key)?.as_str().filter(|id| !id.is_empty())
     }
 
     /// Who has a tier without paying, and is meant to.
@@ -297,7 +298,7 @@ impl World {
         }
         if !ghosts.is_empty() {
             // At another instance nobody is known.
-            match self.clerk().one_instance().await.map(|one| one.value.0) {
+            match self.clerk().shared_keys().await.map(|keys| keys.value.are_shared) {
                 Ok(false) => sample.doubt = Some(NoAnswer::Because(Cause::ClerkInstancesDiffer)),
                 _ => sample.cases.extend(ghosts),
             }

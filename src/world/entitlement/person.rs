@@ -1,11 +1,10 @@
 //! One user: what is paid for, and what is had.
 
 use jiff::Timestamp;
-use serde_json::Value;
 
 use super::super::clerk::User;
 use super::super::stripe::Subscription;
-use super::super::{NoAnswer, World};
+use super::super::{NoAnswer, World, plan_text};
 use super::sold::{Shop, Sold};
 use super::{Case, Mismatch};
 use crate::config::Tier;
@@ -39,12 +38,7 @@ const JUST_WRITTEN: i64 = 2 * 60;
 impl World {
     /// The plan of a user as Clerk has it; JSON where it is no text.
     pub(super) fn plan_text(&self, user: &User) -> Option<String> {
-        let plan = user.public_metadata.get(&self.config.clerk.metadata_key)?;
-        match plan {
-            Value::Null => None,
-            Value::String(text) => Some(text.clone()),
-            other => Some(other.to_string()),
-        }
+        user.public_metadata().ok()?.get(&self.config.clerk.metadata_key).and_then(plan_text)
     }
 
     /// The paid tier that a user has.
@@ -145,7 +139,8 @@ impl<'w> Shop<'w> {
             let mismatch = if is_its { Mismatch::PastDueEntitled { status } } else { Mismatch::FreeButEntitled };
             return self.case(person, Some(subscription), mismatch);
         }
-        let written = Timestamp::from_millisecond(person.user.updated_at).unwrap_or(Timestamp::UNIX_EPOCH);
+        let written =
+            Timestamp::from_millisecond(person.user.updated_at().unwrap_or_default()).unwrap_or(Timestamp::UNIX_EPOCH);
         if self.world.now.as_second() - written.as_second() < JUST_WRITTEN {
             return Judged::Fine;
         }

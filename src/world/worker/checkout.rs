@@ -145,7 +145,8 @@ impl<'w> Worker<'w> {
         let (clerk, config) = (self.world.clerk(), &self.world.config.clerk);
         let (canary, token) = futures::join!(clerk.known_canary(), clerk.any_token());
         let canary = canary?;
-        let held = |key: &str| canary.public_metadata.get(key).filter(|value| !value.is_null() && *value != "");
+        let metadata = canary.public_metadata()?;
+        let held = |key: &str| metadata.get(key).filter(|value| !value.is_null() && *value != "");
         let harm = "and a Worker of this stack would change that subscription at once: it was not asked to sell";
         if held(&config.subscription_key).is_some() {
             let key = &config.subscription_key;

@@ -9,9 +9,9 @@ use aws_lc_rs::rsa::{KeyPair, KeySize};
 use aws_lc_rs::signature::{RSA_PKCS1_SHA256, RsaPublicKeyComponents};
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
-use jsonwebtoken::jwk::{AlgorithmParameters, JwkSet};
 use serde_json::{Map, Value, json};
 
+use super::super::PublicKeys;
 use super::NoAnswer;
 use crate::config::Secret;
 
@@ -39,13 +39,8 @@ pub(super) fn claims(issuer: &str, user: &str) -> Map<String, Value> {
 }
 
 impl Plausible {
-    pub(super) fn new(claims: Map<String, Value>, published: &JwkSet) -> Self {
-        let decoded = |text: &str| URL_SAFE_NO_PAD.decode(text).ok();
-        let keys = published.keys.iter().filter_map(|key| {
-            let AlgorithmParameters::RSA(rsa) = &key.algorithm else { return None };
-            Some((key.common.key_id.clone()?, (decoded(&rsa.n)?, decoded(&rsa.e)?)))
-        });
-        let (kid, key) = keys.into_iter().next().unzip();
+    pub(super) fn new(claims: Map<String, Value>, published: &PublicKeys) -> Self {
+        let (kid, key) = published.first_rsa().map(|(kid, n, e)| (kid.to_owned(), (n, e))).unzip();
         Self { claims, kid: kid.unwrap_or_default(), key }
     }
 

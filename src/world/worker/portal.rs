@@ -36,7 +36,7 @@ impl Worker<'_> {
         let door = self.world.leave_no_trace()?;
         let clerk = self.world.clerk();
         let canary = clerk.known_canary().await?;
-        let customer = canary.public_metadata.get(&self.world.config.clerk.customer_key).and_then(Value::as_str);
+        let customer = canary.public_metadata()?.get(&self.world.config.clerk.customer_key).and_then(Value::as_str);
         let Some(customer) = customer.filter(|customer| !customer.is_empty()) else { return Ok(Portal::NotACustomer) };
         let token = clerk.any_token().await?;
         let origin = self.origin().and_then(|origin| HeaderValue::from_str(&origin).ok());

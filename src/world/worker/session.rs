@@ -137,7 +137,7 @@ impl<'w> Worker<'w> {
         }
         if let Some(customer) = &sold.customer {
             let canary = self.world.clerk().known_canary().await?;
-            let is_known = canary.public_metadata.contains_key(&self.world.config.clerk.customer_key);
+            let is_known = canary.public_metadata()?.contains_key(&self.world.config.clerk.customer_key);
             if !is_known && stripe.is_new_customer(customer).await? {
                 slips.push(SaleSlip::NewCustomer(customer.clone()));
             }
