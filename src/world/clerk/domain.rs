@@ -8,6 +8,7 @@ use url::Url;
 
 use super::{Clerk, NoAnswer, judged};
 use crate::check::Evidence;
+use crate::world::id::ApiPath;
 use crate::world::transport::{Alias, Failure, Trouble};
 use crate::world::webhook::{Validity, describe, validity};
 
@@ -83,7 +84,8 @@ impl Clerk<'_> {
     /// Where nobody can tell.
     pub async fn domain(self) -> Result<DomainState, NoAnswer> {
         let api = self.frontend_api()?;
-        let (answered, looked) = futures::join!(self.frontend(QUESTION), self.look_at_records(&api));
+        let question = ApiPath::new(QUESTION);
+        let (answered, looked) = futures::join!(self.frontend(&question), self.look_at_records(&api));
         let looked = looked.unwrap_or_else(|untold| Looked { untold: Some(untold), ..Looked::default() });
         let (trouble, evidence, certificate) = match answered? {
             Ok(answer) => {
@@ -116,7 +118,7 @@ impl Clerk<'_> {
 
     /// Looks for the records that the domain of the frontend API requires.
     async fn look_at_records(self, api: &Url) -> Result<Looked, NoAnswer> {
-        let domains: Domains = self.ask("/v1/domains").await?.value;
+        let domains: Domains = self.ask(&ApiPath::new("/v1/domains")).await?.value;
         let is_on = |domain: &&Domain| Url::parse(&domain.frontend_api_url).is_ok_and(|url| url.host() == api.host());
         let primary = |domain: &&Domain| !domain.is_satellite;
         let domain = domains.data.iter().find(is_on).or_else(|| domains.data.iter().find(primary));
@@ -164,7 +166,7 @@ impl Clerk<'_> {
     /// trouble of this question's own.
     pub(super) async fn why_no_answer(self, failure: &Failure) -> NoAnswer {
         let own = NoAnswer::Unknown(failure.to_string());
-        match self.frontend(QUESTION).await {
+        match self.frontend(&ApiPath::new(QUESTION)).await {
             Ok(Err(common)) => match self.world.is_to_blame(&common).await {
                 Ok(()) => NoAnswer::blocked("clerk/domain"),
                 Err(why) => why,

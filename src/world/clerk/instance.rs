@@ -2,6 +2,7 @@
 
 use serde::Deserialize;
 
+use super::super::id::ApiPath;
 use super::{Clerk, ClerkRefusal, NoAnswer, Seen};
 
 /// `GET /v1/instance` (facts.md, B2).
@@ -75,7 +76,7 @@ impl Clerk<'_> {
     /// # Errors
     /// Where nobody can tell.
     pub async fn acceptance(self) -> Result<Result<Seen<Instance>, ClerkRefusal>, NoAnswer> {
-        match self.raw("/v1/instance").await? {
+        match self.raw(&ApiPath::new("/v1/instance")).await? {
             Ok(answer) => Ok(Ok(Seen { value: answer.json()?, answer })),
             Err(refusal) if refusal.status == 401 => Ok(Err(refusal)),
             Err(refusal) => Err(refusal.unknown()),
@@ -87,7 +88,7 @@ impl Clerk<'_> {
     /// # Errors
     /// Blocked by `clerk/secret-key` where Clerk rejects it.
     pub async fn instance(self) -> Result<Seen<Instance>, NoAnswer> {
-        self.ask("/v1/instance").await
+        self.ask(&ApiPath::new("/v1/instance")).await
     }
 
     /// What the frontend API says of itself to everybody.
@@ -95,6 +96,6 @@ impl Clerk<'_> {
     /// # Errors
     /// Where nobody can tell.
     pub async fn environment(self) -> Result<Seen<Environment>, NoAnswer> {
-        self.ask_frontend("/v1/environment").await
+        self.ask_frontend(&ApiPath::new("/v1/environment")).await
     }
 }

@@ -3,6 +3,7 @@
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
+use super::super::id::ApiPath;
 use super::{Clerk, NoAnswer, Seen};
 use crate::config::Config;
 
@@ -70,7 +71,7 @@ impl Clerk<'_> {
     pub async fn judged_template(self) -> Result<Option<Seen<Vec<TemplateSlip>>>, NoAnswer> {
         let config = &self.world.config;
         let Some(name) = &config.clerk.jwt_template else { return Ok(None) };
-        let Seen { value: templates, answer } = self.ask::<Vec<Template>>("/v1/jwt_templates").await?;
+        let Seen { value: templates, answer } = self.ask::<Vec<Template>>(&ApiPath::new("/v1/jwt_templates")).await?;
         let slips = match templates.iter().find(|template| template.name == *name) {
             Some(template) => slips(template, config),
             None => vec![missing(name, &templates)],

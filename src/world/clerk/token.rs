@@ -7,6 +7,7 @@ use jsonwebtoken::{Algorithm, DecodingKey, Validation, decode, decode_header};
 use serde_json::{Map, Value};
 use url::Url;
 
+use super::super::id::ApiPath;
 use super::super::transport::Credential;
 use super::{Clerk, NoAnswer, Seen};
 use crate::config::{Secret, frontend_api_of};
@@ -70,7 +71,7 @@ impl Clerk<'_> {
     /// # Errors
     /// Where nobody can tell.
     pub async fn published_keys(self) -> Result<Seen<JwkSet>, NoAnswer> {
-        self.ask_frontend("/.well-known/jwks.json").await
+        self.ask_frontend(&ApiPath::new("/.well-known/jwks.json")).await
     }
 
     /// The keys of the secret key's instance.
@@ -78,7 +79,7 @@ impl Clerk<'_> {
     /// # Errors
     /// Where nobody can tell.
     pub async fn instance_keys(self) -> Result<Seen<JwkSet>, NoAnswer> {
-        self.ask("/v1/jwks").await
+        self.ask(&ApiPath::new("/v1/jwks")).await
     }
 
     /// The names of the published keys, and whether the secret key is of the same instance: a key's name is its instance's

@@ -6,8 +6,8 @@ use futures::{StreamExt, TryStreamExt, stream};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
+use super::super::id::{ApiPath, UserId, configured};
 use super::super::plan_value::{PlanSlip, judge_plan};
-use super::super::sound;
 use super::{Clerk, NoAnswer, Party, Seen, judged, version};
 
 /// A user, as far as a plan depends on it (facts.md, B2).
@@ -21,9 +21,22 @@ pub struct User {
     /// What users can write themselves.
     #[serde(default)]
     pub unsafe_metadata: Option<Map<String, Value>>,
+    /// What neither the user nor a browser sees.
+    #[serde(default)]
+    pub private_metadata: Option<Map<String, Value>>,
+    /// The user's addresses; `None` where Clerk does not tell.
+    #[serde(default)]
+    pub email_addresses: Option<Vec<EmailAddress>>,
     /// When it was last written, in milliseconds.
     #[serde(default)]
     pub updated_at: i64,
+}
+
+/// An e-mail address of a user's.
+#[derive(Debug, Clone, Deserialize)]
+pub struct EmailAddress {
+    /// The address itself.
+    pub email_address: String,
 }
 
 /// A user whose plan is not as it should be.
@@ -69,8 +82,8 @@ const AT_ONCE: usize = 4;
 /// So many users can be asked for by their IDs at once (facts.md, B1).
 const IDS_AT_ONCE: usize = 100;
 
-fn page(offset: usize) -> String {
-    format!("/v1/users?limit={PAGE}&offset={offset}&order_by=-created_at")
+fn page(offset: usize) -> ApiPath {
+    ApiPath::new("/v1/users").query("limit", PAGE).query("offset", offset).query("order_by", "-created_at")
 }
 
 impl Clerk<'_> {
@@ -79,8 +92,8 @@ impl Clerk<'_> {
     /// # Errors
     /// `Ok(None)` where there is no such user; an error where nobody can tell.
     pub async fn canary(self) -> Result<Option<Seen<User>>, NoAnswer> {
-        let id = sound(&self.world.config.clerk.canary_user)?;
-        match self.raw(&format!("/v1/users/{id}")).await? {
+        let id = configured(&self.world.config.clerk.canary_user, UserId::parse)?;
+        match self.raw(&ApiPath::new("/v1/users/").id(&id)).await? {
             Ok(answer) => Ok(Some(Seen { value: answer.json()?, answer })),
             Err(refusal) if refusal.status == 404 => Ok(None),
             Err(refusal) => Err(super::blocked_by_key(&refusal)),
@@ -92,7 +105,8 @@ impl Clerk<'_> {
     /// # Errors
     /// Where nobody can tell.
     pub async fn survey_plans(self) -> Result<Survey, NoAnswer> {
-        let (first, count) = futures::join!(self.newest_users(), self.ask::<Count>("/v1/users/count"));
+        let count = ApiPath::new("/v1/users/count");
+        let (first, count) = futures::join!(self.newest_users(), self.ask::<Count>(&count));
         let total = count?.value.total_count;
         let mut survey = Survey { total, ..Survey::default() };
         self.look_at(&first?.value, &mut survey);
@@ -116,12 +130,13 @@ impl Clerk<'_> {
     ///
     /// # Errors
     /// Where nobody can tell.
-    pub async fn users_by_id(self, mut ids: Vec<String>) -> Result<Vec<User>, NoAnswer> {
+    pub async fn users_by_id(self, ids: Vec<String>) -> Result<Vec<User>, NoAnswer> {
         // To Clerk, a sign before an ID means that user or everybody else; what is no ID is no user either.
-        ids.retain(|id| id.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_'));
+        let ids: Vec<UserId> = ids.iter().filter_map(|id| UserId::parse(id).ok()).collect();
         let asked = ids.chunks(IDS_AT_ONCE).map(|ids| {
-            let query: Vec<String> = ids.iter().map(|id| format!("user_id={id}")).collect();
-            async move { self.ask::<Vec<User>>(&format!("/v1/users?limit={IDS_AT_ONCE}&{}", query.join("&"))).await }
+            let all = ApiPath::new("/v1/users").query("limit", IDS_AT_ONCE);
+            let these = ids.iter().fold(all, |path, id| path.query("user_id", id));
+            async move { self.ask::<Vec<User>>(&these).await }
         });
         let mut users = Vec::new();
         for page in futures::future::join_all(asked).await {
@@ -132,7 +147,7 @@ impl Clerk<'_> {
 
     async fn page(self, offset: usize) -> Result<Vec<User>, NoAnswer> {
         let key = self.key()?;
-        let url = self.url(&page(offset))?;
+        let url = page(offset).at(&self.world.config.clerk.api_base);
         let credential = Some(self.credential(key));
         let asked = self.world.reads().get_unremembered(Party::Clerk, url, version(), credential).await;
         match judged(asked.map_err(|failure| NoAnswer::Unknown(failure.to_string()))?)? {
