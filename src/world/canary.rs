@@ -77,7 +77,9 @@ fn held_ids(user: &User) -> Result<Vec<HeldId>, NoAnswer> {
         ("unsafe_metadata", user.unsafe_metadata.as_ref()),
     ];
     for (name, part) in parts {
-        part.into_iter().for_each(|part| in_object(part, name, &pattern, &mut held));
+        if let Some(part) = part {
+            in_object(part, name, &pattern, &mut held);
+        }
     }
     Ok(held)
 }

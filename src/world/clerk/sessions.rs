@@ -171,7 +171,7 @@ mod tests {
 
     fn world(sandbox: &Sandbox, folder: &Path, deadline: Option<Duration>) -> World {
         let journal = folder.join("journal.jsonl");
-        let options = world::Options { journal, deadline, ..world::Options::default() };
+        let options = world::Options { deadline, journal, ..world::Options::default() };
         World::new(sandbox.config(None).unwrap(), sandbox.options(options)).unwrap()
     }
 
@@ -211,6 +211,19 @@ mod tests {
             let asked = sandbox.requests();
             assert!(!asked.iter().any(|(_, request)| request.contains("ban")), "{scenario}: {asked:?}");
         }
+    }
+
+    #[tokio::test]
+    async fn what_cannot_be_ended_is_named_and_stands_in_the_journal() {
+        let (sandbox, folder) = (sandbox("healthy", 0).await, tempfile::tempdir().unwrap());
+        let journal = folder.path().join("journal.jsonl");
+        let options = world::Options { offline: true, journal: journal.clone(), ..world::Options::default() };
+        let world = World::new(sandbox.config(None).unwrap(), sandbox.options(options)).unwrap();
+        world.sign_in.begun.is_asked();
+        let left = world.leave().await.unwrap_err();
+        assert!(left.contains("its session may be open"), "{left}");
+        assert!(world.is_signed_in());
+        assert!(std::fs::read_to_string(journal).unwrap().contains("left_open"));
     }
 
     #[tokio::test]
