@@ -263,6 +263,9 @@ impl Report {
 /// What to do where nothing but waivers is warned of.
 const WAIVERS_TO_SEE_TO: &str = "Take the waivers that cover nothing out of the configuration.";
 
+/// So long may what is under way take to be answered once a run is told to stop.
+const TO_SETTLE: Duration = Duration::from_secs(10);
+
 /// What happens while a run goes on.
 #[derive(Debug, Clone)]
 pub enum Event {
@@ -302,13 +305,18 @@ pub async fn run(
     let mut reports: Vec<Option<CheckReport>> = checks.iter().map(|_| None).collect();
     let mut interruption = None;
     let mut stop = std::pin::pin!(stop);
+    // What would leave a trace is waited for, but not for ever.
+    let mut settled = std::pin::pin!(async {
+        world.stop();
+        tokio::time::timeout(TO_SETTLE, world.settled()).await
+    });
     loop {
         tokio::select! {
             biased;
             reason = &mut stop, if interruption.is_none() => {
                 interruption = Some(reason);
-                break;
             }
+            _ = &mut settled, if interruption.is_some_and(|reason| reason != Interruption::Defect) => break,
             finished = under_way.next() => {
                 let Some((index, finished)) = finished else { break };
                 if finished.broke_down {

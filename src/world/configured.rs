@@ -6,7 +6,7 @@ use jiff::ToSpan;
 use jiff::tz::TimeZone;
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 
-use super::transport::{Answer, Failure, Party, Trouble};
+use super::transport::{Answer, Failure, Party};
 use super::{NoAnswer, World};
 use crate::config::{Manual, Probe};
 
@@ -42,8 +42,7 @@ impl World {
     /// # Errors
     /// Unknown where nothing was sent or where no provider can be reached either, so that it may be this machine's own.
     pub(super) async fn is_to_blame(&self, failure: &Failure) -> Result<(), NoAnswer> {
-        let own = [Trouble::TooLarge, Trouble::Deadline, Trouble::NotForThisHost, Trouble::Offline];
-        if own.contains(&failure.trouble) {
+        if failure.trouble.is_ours() {
             return Err(NoAnswer::Unknown(failure.to_string()));
         }
         if !self.is_online().await {

@@ -7,6 +7,11 @@ use std::sync::{Mutex, PoisonError};
 
 use jiff::Timestamp;
 
+use super::id::shown;
+
+/// So many letters of what a step is taken on are noted.
+const LONGEST: usize = 300;
+
 /// One line of JSON for each step, flushed to disk before the step is taken: killed at any moment, nothing is left that
 /// nobody knows of.
 #[derive(Debug)]
@@ -34,7 +39,8 @@ impl Journal {
             *file = Some(OpenOptions::new().create(true).append(true).open(&self.path)?);
         }
         let Some(file) = file.as_mut() else { return Ok(()) };
-        let line = serde_json::json!({ "at": Timestamp::now().to_string(), "step": step, "object": object });
+        let line =
+            serde_json::json!({ "at": Timestamp::now().to_string(), "step": step, "object": shown(object, LONGEST) });
         writeln!(file, "{line}")?;
         file.sync_data()
     }
@@ -43,6 +49,17 @@ impl Journal {
 #[cfg(test)]
 mod tests {
     use super::Journal;
+
+    #[test]
+    fn a_text_from_outside_is_noted_escaped_and_bounded() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("journal.jsonl");
+        let hostile = format!("\u{1b}[2J\u{9b}31m\u{202e}sess_1\n{}", "x".repeat(1_000));
+        Journal::new(path.clone()).note("clerk.session.revoke", &hostile).unwrap();
+        let text = std::fs::read_to_string(path).unwrap();
+        assert_eq!((text.lines().count(), text.len() < 500), (1, true));
+        assert!(!text.trim_end().chars().any(|letter| letter.is_control() || letter == '\u{202e}'), "{text:?}");
+    }
 
     #[test]
     fn a_step_is_on_disk_when_it_has_been_noted() {

@@ -5,15 +5,18 @@
 //! [`NoAnswer::Because`]. So checks need no order, and one cause makes one failure.
 
 mod address;
+mod canary;
 mod clerk;
 mod cloudflare;
 mod configured;
 mod doors;
 mod entitlement;
 mod field;
+mod id;
 mod journal;
 mod plan_value;
 mod site;
+mod step;
 mod stripe;
 pub mod subjects;
 mod transport;
@@ -22,7 +25,7 @@ mod worker;
 
 use std::fmt;
 use std::sync::OnceLock;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 
@@ -30,6 +33,7 @@ use crate::config::{Config, Mode, Secret, Variable};
 use crate::finding::{Cause, NoAnswer};
 
 pub use address::is_out_of_reach;
+pub use canary::{CanaryTies, HeldId, KnownCustomer};
 pub use clerk::*;
 pub use cloudflare::*;
 pub use entitlement::{Case, Mismatch, Sample};
@@ -78,6 +82,7 @@ pub struct World {
     journal: Journal,
     probe: bool,
     now: Timestamp,
+    began: Instant,
     /// Makes the IDs of this run's probe events its own.
     nonce: String,
     /// When the probe event was signed, in seconds: a tampered one carries the same header.
@@ -120,6 +125,7 @@ impl World {
             journal: Journal::new(options.journal),
             probe: options.probe,
             now: Timestamp::now(),
+            began: Instant::now(),
             nonce: nonce(),
             signed_at: OnceLock::new(),
             sign_in: clerk::SignInCell::default(),
@@ -159,16 +165,51 @@ impl World {
         stripe || clerk
     }
 
-    /// Ends what this run began and has not ended: the canary is signed out, and what the Worker made for it expires.
+    /// Sends nothing new from now on. What is under way gets its answer as long as the checks are polled; the steps that
+    /// would leave a trace are those that [`World::settled`] waits for.
+    pub fn stop(&self) {
+        self.transport.phases().stop();
+    }
+
+    /// Waits until the run's time is over; for ever where it has no end.
+    pub async fn deadline(&self) {
+        self.transport.phases().deadline().await;
+    }
+
+    /// How many steps that would leave a trace are under way.
+    #[must_use]
+    pub fn steps_in_flight(&self) -> usize {
+        self.transport.phases().steps()
+    }
+
+    /// Waits until no step that would leave a trace is under way.
+    pub async fn settled(&self) {
+        self.transport.phases().settled().await;
+    }
+
+    /// Ends what this run began and has not ended: the canary is signed out, and what the Worker made for it expires. It
+    /// has ten seconds of its own, whatever became of the run's time.
     ///
     /// # Errors
-    /// In words, what could not be ended.
+    /// In words, what could not be ended; the journal has it too.
     pub async fn leave(&self) -> Result<(), String> {
+        self.transport.phases().leave();
         let (signed_out, closed) = futures::join!(self.clerk().sign_out(), self.close_counter());
-        match (signed_out, closed) {
-            (Err(session), Err(sales)) => Err(format!("{session}; {sales}")),
-            (signed_out, closed) => signed_out.and(closed),
+        let left: Vec<String> = [signed_out, closed].into_iter().filter_map(Result::err).collect();
+        if left.is_empty() {
+            return Ok(());
         }
+        let left = left.join("; ");
+        // Where the journal cannot be written to, the report still says it.
+        let _ = self.journal.note("left_open", &left);
+        Err(left)
+    }
+
+    /// When the run began by the clock of whoever gave `answer`, as far as it tells: clocks differ, and what was made
+    /// since then is ours.
+    fn began_by(&self, answer: &Answer) -> Timestamp {
+        let since = self.began.elapsed() + Duration::from_secs(1);
+        answer.date().and_then(|date| date.checked_sub(since).ok()).unwrap_or(self.now)
     }
 
     /// The command that sets a value on the deployed script.
@@ -212,11 +253,6 @@ pub(crate) fn key_of_mode(variable: &Variable<Secret>, mode: Mode) -> Result<&Se
         return Err(NoAnswer::Because(Cause::KeyOfOtherMode));
     }
     Ok(key)
-}
-
-/// A name or an ID as a segment of a path: Stripe's builders do not encode it, and an old plan's ID can be any text.
-fn segment(text: &str) -> String {
-    url::form_urlencoded::byte_serialize(text.as_bytes()).collect::<String>().replace('+', "%20")
 }
 
 fn nonce() -> String {

@@ -103,12 +103,8 @@ fn admitted(state: &State, caller: &Caller, request: &Request) -> Result<(), Ref
                 return Err(Refusal::bad_request("origin_invalid", "Invalid HTTP Origin header", reason));
             }
         }
-        None if request.method() != Method::GET && !(caller.native && authorization) => {
-            let reason = if caller.native {
-                "A native application must send the Authorization header, empty in its first request."
-            } else {
-                "A browser must send the Origin header."
-            };
+        None if request.method() != Method::GET && !caller.native => {
+            let reason = "A browser must send the Origin header.";
             return Err(Refusal::bad_request("request_header_missing", "Invalid request headers", reason));
         }
         _ => {}
@@ -176,7 +172,8 @@ async fn sign_in(extract::State(clerk): Shared, caller: Caller, Form(fields): Fi
 
     let sign_in = format!("sia_2{:026}", clerk.serial());
     let session = (!user.second_factor).then(|| begin(&clerk, &user, &client));
-    let response = show_sign_in(&sign_in, &user, session.as_ref());
+    let hostile = clerk.state.frontend_api.created_session_id.as_ref();
+    let response = show_sign_in(&sign_in, &user, session.as_ref(), hostile);
     let client = show(&clerk, &client, caller.origin.as_deref())?;
     let body = Json(json!({ "response": response, "client": client }));
     let (name, value) = if caller.native {
@@ -221,7 +218,7 @@ fn begin(clerk: &Clerk, user: &User, client: &str) -> Session {
     clerk.sessions().begin(&user.id, client, at)
 }
 
-fn show_sign_in(id: &str, user: &User, session: Option<&Session>) -> Value {
+fn show_sign_in(id: &str, user: &User, session: Option<&Session>, hostile: Option<&String>) -> Value {
     json!({
         "object": "sign_in_attempt", "id": id,
         "status": if session.is_some() { "complete" } else { "needs_second_factor" },
@@ -236,7 +233,7 @@ fn show_sign_in(id: &str, user: &User, session: Option<&Session>) -> Value {
             "first_name": null, "last_name": null, "image_url": "https://img.clerk.com/default", "has_image": false,
             "profile_image_url": "https://img.clerk.com/default",
         },
-        "created_session_id": session.map(|session| &session.id), "abandon_at": now() + 86_400_000,
+        "created_session_id": session.map(|session| hostile.unwrap_or(&session.id)), "abandon_at": now() + 86_400_000,
         "client_trust_state": "known",
     })
 }

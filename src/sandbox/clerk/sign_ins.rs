@@ -110,7 +110,11 @@ async fn session(extract::State(clerk): Shared, Path(id): Path<String>) -> Answe
     clerk.sessions().all.get(&id).map(|session| Json(session.show())).ok_or_else(|| no_such("session", &id))
 }
 
-async fn revoke_session(extract::State(clerk): Shared, Path(id): Path<String>) -> Answer {
+async fn revoke_session(extract::State(clerk): Shared, Path(id): Path<String>, body: Bytes) -> Answer {
+    if !body.is_empty() {
+        let reason = "This request takes no body.";
+        return Err(Refusal::bad_request("request_body_invalid", "Request body invalid", reason));
+    }
     let session = clerk.sessions().end(&id, None, "revoked", now()).ok_or_else(|| no_such("session", &id))?;
     clerk.effects.record("clerk.session.ended");
     Ok(Json(session.show()))

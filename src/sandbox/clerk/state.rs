@@ -98,6 +98,9 @@ pub struct FrontendApi {
     pub test_mode: bool,
     /// Native applications may ask.
     pub native_api: bool,
+    /// What a sign-in says in the place of its session's ID.
+    #[serde(default)]
+    pub created_session_id: Option<String>,
     /// Who may sign up.
     pub sign_up: SignUp,
     /// A development instance asks for a development browser first.

@@ -199,6 +199,11 @@ fn plan_body(price: &Value) -> Value {
 fn list_customers(asked: &Asked) -> Answer {
     let created = created_in(&asked.parameters)?;
     let email = asked.parameters.get("email");
+    if email == Some("") {
+        let message = "You passed an empty string for 'email'. We assume empty values are an attempt to unset a parameter; \
+                       however 'email' cannot be unset. You should remove 'email' from your request or supply a non-empty value.";
+        return Err(Refusal::bad(message).about("email"));
+    }
     let shelves = asked.stripe.shelves();
     let wanted = shelves.of(Kind::Customer, &asked.caller).filter(|customer| {
         created(customer)
@@ -366,6 +371,14 @@ mod tests {
         assert_eq!(of_ada.ids(), ["sub_1Rlivecme7LaunchAda00001"]);
         let of_enterprise = desk.get("/v1/subscriptions?price=price_1Rlivecme7LaunchEntMonth").await;
         assert_eq!(of_enterprise.ids(), ["sub_1Rlivecme7LaunchGrace001"]);
+    }
+
+    #[tokio::test]
+    async fn customers_are_found_by_their_address_to_the_letter() {
+        let desk = Desk::of(&[]);
+        assert_eq!(desk.get("/v1/customers?email=ada%40example.com&limit=100").await.ids(), ["cus_QpanAda0000001"]);
+        assert!(desk.get("/v1/customers?email=Ada%40example.com").await.ids().is_empty());
+        assert_eq!(desk.get("/v1/customers?email=").await.body["error"]["param"], "email");
     }
 
     #[tokio::test]

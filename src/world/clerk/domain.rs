@@ -9,6 +9,7 @@ use url::Url;
 use super::{Clerk, NoAnswer, judged};
 use crate::finding::{Answered, Cause, Evidence};
 use crate::world::field::{Field, Items};
+use crate::world::id::ApiPath;
 use crate::world::transport::{Alias, Failure, Trouble, optional};
 use crate::world::webhook::{Validity, describe, validity};
 
@@ -77,7 +78,7 @@ impl Clerk<'_> {
     /// # Errors
     /// Where it cannot be told.
     pub async fn connection(self) -> Answered<Connection> {
-        match self.frontend(QUESTION).await? {
+        match self.frontend(&ApiPath::new(QUESTION)).await? {
             Ok(answer) => {
                 let certificate = answer.certificate.as_deref().and_then(|der| validity(der, self.world.now));
                 let evidence = answer.evidence("status", answer.status.to_string());
@@ -110,7 +111,7 @@ impl Clerk<'_> {
     /// Where it cannot be told which those are; a record that cannot be looked up is an error of its own.
     pub async fn required_records(self) -> Answered<Vec<Answered<Record>>> {
         let api = self.frontend_api()?;
-        let domains: Domains = self.ask("/v1/domains").await?.value;
+        let domains: Domains = self.ask(&ApiPath::new("/v1/domains")).await?.value;
         let (domains, unread) = match domains.data {
             Field::Is(items) => items.split(|place| format!("data[{place}] of GET /v1/domains")),
             missing => return Err(missing.known("data of GET /v1/domains").err().unwrap_or_else(no_domain)),
@@ -168,7 +169,7 @@ impl Clerk<'_> {
     /// trouble of this question's own.
     pub(super) async fn why_no_answer(self, failure: &Failure) -> NoAnswer {
         let own = NoAnswer::Unknown(failure.to_string());
-        let common = optional(async { self.frontend(QUESTION).await }).await;
+        let common = optional(async { self.frontend(&ApiPath::new(QUESTION)).await }).await;
         match common {
             Some(Err(common)) => match self.world.is_to_blame(&common).await {
                 Ok(()) => NoAnswer::Because(Cause::ClerkDomainUnreachable),

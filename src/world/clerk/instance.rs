@@ -5,6 +5,7 @@ use serde::Deserialize;
 use super::{Clerk, ClerkRefusal, NoAnswer, Seen};
 use crate::finding::Answered;
 use crate::world::field::Field;
+use crate::world::id::ApiPath;
 
 /// `GET /v1/instance` (facts.md, B2).
 #[derive(Debug, Clone, Deserialize)]
@@ -110,7 +111,7 @@ impl Clerk<'_> {
     /// # Errors
     /// Where it cannot be told.
     pub async fn acceptance(self) -> Answered<Result<Seen<Instance>, ClerkRefusal>> {
-        match self.raw("/v1/instance").await? {
+        match self.raw(&ApiPath::new("/v1/instance")).await? {
             Ok(answer) => Ok(Ok(Seen { value: answer.json()?, answer })),
             Err(refusal) if refusal.status == 401 => Ok(Err(refusal)),
             Err(refusal) => Err(refusal.unknown()),
@@ -122,7 +123,7 @@ impl Clerk<'_> {
     /// # Errors
     /// Blocked where Clerk rejects the key.
     pub async fn instance(self) -> Answered<Seen<Instance>> {
-        self.ask("/v1/instance").await
+        self.ask(&ApiPath::new("/v1/instance")).await
     }
 
     /// What the frontend API publishes about itself.
@@ -130,6 +131,6 @@ impl Clerk<'_> {
     /// # Errors
     /// Where it cannot be told.
     pub async fn environment(self) -> Result<Seen<Environment>, NoAnswer> {
-        self.ask_frontend("/v1/environment").await
+        self.ask_frontend(&ApiPath::new("/v1/environment")).await
     }
 }

@@ -3,6 +3,7 @@
 mod canary;
 mod domain;
 mod instance;
+mod sessions;
 mod sign_in;
 mod template;
 mod token;
@@ -15,6 +16,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use url::Url;
 
+use super::id::ApiPath;
 use super::stripe::Seen;
 use super::transport::{Answer, Credential, Failure, Party};
 use super::{NoAnswer, World, key_of_mode, sound};
@@ -26,7 +28,7 @@ pub use instance::{Environment, Instance};
 pub(super) use sign_in::SignInCell;
 pub use template::{JudgedTemplate, TemplateSlip};
 pub use token::{Claims, PublicKeys, SharedKeys, Token, TokenSlip};
-pub use users::{NEWEST_USERS, User, Users};
+pub use users::{EmailAddress, NEWEST_USERS, User, Users};
 
 /// The version whose shapes the narrow types follow: the newest that `@clerk/backend` is pinned to (facts.md, B1).
 const VERSION: &str = "2026-05-12";
@@ -100,41 +102,37 @@ impl World {
 impl<'w> Clerk<'w> {
     /// Whether Clerk answers at all, whatever it answers.
     pub(super) async fn reachable(self) -> bool {
-        self.send("/v1/instance").await.is_ok()
+        self.send(&ApiPath::new("/v1/instance")).await.is_ok()
     }
 
     fn key(self) -> Result<&'w Secret, NoAnswer> {
         key_of_mode(&self.world.config.clerk.secret_key, self.world.config.project.mode)
     }
 
-    fn url(self, path_and_query: &str) -> Result<Url, NoAnswer> {
-        joined(&self.world.config.clerk.api_base, path_and_query)
-    }
-
     fn credential(self, key: &Secret) -> Credential {
         Credential::new(key, &self.world.config.clerk.api_base)
     }
 
-    async fn send(self, path_and_query: &str) -> Result<Arc<Answer>, NoAnswer> {
+    async fn send(self, path: &ApiPath) -> Result<Arc<Answer>, NoAnswer> {
         let key = self.key()?;
-        let (url, credential) = (self.url(path_and_query)?, self.credential(key));
+        let (url, credential) = (path.at(&self.world.config.clerk.api_base), self.credential(key));
         let asked = self.world.reads().get(Party::Clerk, url, version(), Some(credential)).await;
         asked.map_err(|failure| NoAnswer::Unknown(failure.to_string()))
     }
 
     /// Asks the backend API, and tells an answer from a refusal.
-    async fn raw(self, path_and_query: &str) -> Result<Result<Arc<Answer>, ClerkRefusal>, NoAnswer> {
-        judged(self.send(path_and_query).await?)
+    async fn raw(self, path: &ApiPath) -> Result<Result<Arc<Answer>, ClerkRefusal>, NoAnswer> {
+        judged(self.send(path).await?)
     }
 
     /// Asks the backend API as every check but `clerk/secret-key` does.
-    async fn ask<T: DeserializeOwned>(self, path_and_query: &str) -> Result<Seen<T>, NoAnswer> {
-        let answer = self.answer(path_and_query).await?;
+    async fn ask<T: DeserializeOwned>(self, path: &ApiPath) -> Result<Seen<T>, NoAnswer> {
+        let answer = self.answer(path).await?;
         Ok(Seen { value: answer.json()?, answer })
     }
 
-    async fn answer(self, path_and_query: &str) -> Result<Arc<Answer>, NoAnswer> {
-        self.raw(path_and_query).await?.map_err(|refusal| blocked_by_key(&refusal))
+    async fn answer(self, path: &ApiPath) -> Result<Arc<Answer>, NoAnswer> {
+        self.raw(path).await?.map_err(|refusal| blocked_by_key(&refusal))
     }
 
     /// Where the frontend API is: what the configuration says, or what the publishable key says.
@@ -156,18 +154,18 @@ impl<'w> Clerk<'w> {
     ///
     /// # Errors
     /// Where the frontend API's address is not known.
-    pub async fn frontend(self, path: &str) -> Result<Result<Arc<Answer>, Arc<Failure>>, NoAnswer> {
-        let url = joined(&self.frontend_api()?, path)?;
+    pub(super) async fn frontend(self, path: &ApiPath) -> Result<Result<Arc<Answer>, Arc<Failure>>, NoAnswer> {
+        let url = path.at(&self.frontend_api()?);
         Ok(self.world.reads().get(Party::ClerkDomain, url, HeaderMap::new(), None).await)
     }
 
     /// Asks the frontend API as every check does that does not judge its domain.
-    async fn ask_frontend<T: DeserializeOwned>(self, path: &str) -> Result<Seen<T>, NoAnswer> {
+    async fn ask_frontend<T: DeserializeOwned>(self, path: &ApiPath) -> Result<Seen<T>, NoAnswer> {
         let answer = self.frontend_answer(path).await?;
         Ok(Seen { value: answer.json()?, answer })
     }
 
-    async fn frontend_answer(self, path: &str) -> Result<Arc<Answer>, NoAnswer> {
+    async fn frontend_answer(self, path: &ApiPath) -> Result<Arc<Answer>, NoAnswer> {
         let answer = self.answered(self.frontend(path).await?).await?;
         judged(answer)?.map_err(|refusal| refusal.unknown())
     }
@@ -178,12 +176,6 @@ fn version() -> HeaderMap {
         reqwest::header::HeaderName::from_static("clerk-api-version"),
         HeaderValue::from_static(VERSION),
     )])
-}
-
-/// `base` with a path below it.
-fn joined(base: &Url, path_and_query: &str) -> Result<Url, NoAnswer> {
-    let text = format!("{}{path_and_query}", base.as_str().trim_end_matches('/'));
-    Url::parse(&text).map_err(|error| NoAnswer::Unknown(format!("{text} is no URL: {error}")))
 }
 
 /// Tells success from refusal; what may pass by itself is neither.

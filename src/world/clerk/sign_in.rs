@@ -3,35 +3,36 @@
 //! In production a session cannot be made for a user; it is begun as the user's own browser would, with a ticket that the
 //! secret key buys (facts.md, B2). A development instance makes one directly.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::Arc;
 
 use reqwest::header::{AUTHORIZATION, COOKIE, HeaderMap, HeaderValue, ORIGIN, SET_COOKIE};
 use serde::Deserialize;
-use serde_json::json;
 use tokio::sync::Mutex;
 
-use super::super::doors::{Body, Post, Step};
+use super::super::id::{PathId, SessionId, TemplateName, UserId, configured};
+use super::super::step::{Caller, Step};
 use super::super::transport::{Answer, Once, Trail, followed, note};
-use super::super::{World, segment, sound};
-use super::{Clerk, NoAnswer, Party, Token, joined, judged, version};
+use super::sessions::Begun;
+use super::{Clerk, NoAnswer, Token, judged, version};
 use crate::config::{Mode, Secret};
 use crate::finding::Cause;
+use crate::world::field::{Field, Items};
 
 /// The canary's session, where one was begun, and the token that it gave last.
 #[derive(Debug, Default)]
 pub(in crate::world) struct SignInCell {
     session: Once<Result<Session, NoAnswer>>,
+    pub(super) begun: Begun,
     token: Mutex<Option<(Token, Trail)>>,
 }
 
 /// A session of the canary's.
 #[derive(Debug, Clone)]
-pub(super) struct Session {
-    id: String,
+struct Session {
+    id: SessionId,
     means: Means,
     /// The session token that came with it.
     first: Option<Secret>,
-    ended: std::sync::Arc<AtomicBool>,
 }
 
 /// How further tokens are asked for.
@@ -58,7 +59,8 @@ struct Created {
 #[derive(Deserialize)]
 struct SignedIn {
     response: SignIn,
-    client: Option<Client>,
+    #[serde(default)]
+    client: Field<Client>,
 }
 
 #[derive(Deserialize)]
@@ -67,19 +69,20 @@ struct SignIn {
     created_session_id: Option<String>,
 }
 
-#[derive(Deserialize)]
+#[derive(Debug, Clone, Deserialize)]
 struct Client {
     #[serde(default)]
-    sessions: Vec<ClientSession>,
+    sessions: Field<Items<ClientSession>>,
 }
 
-#[derive(Deserialize)]
+#[derive(Debug, Clone, Deserialize)]
 struct ClientSession {
     id: String,
-    last_active_token: Option<Minted>,
+    #[serde(default)]
+    last_active_token: Field<Minted>,
 }
 
-#[derive(Deserialize)]
+#[derive(Debug, Clone, Deserialize)]
 struct Minted {
     jwt: String,
 }
@@ -113,13 +116,13 @@ impl Clerk<'_> {
     }
 
     async fn sign_in(self) -> Result<Session, NoAnswer> {
-        let user = sound(&self.world.config.clerk.canary_user)?;
+        let user = configured(&self.world.config.clerk.canary_user, UserId::parse)?;
         // A key's prefix tells the kind of its instance (facts.md, B1).
         if self.world.config.project.mode == Mode::Test {
-            let body = Body::Json(json!({ "user_id": user }));
-            let answer = self.step(Step::Session, user, "/v1/sessions", body).await?;
+            let answer = self.begin(Step::Session(&user), HeaderMap::new()).await?;
             let Created { id } = answer.json()?;
-            return Ok(Session { id, means: Means::Backend, first: None, ended: std::sync::Arc::default() });
+            let id = self.made(&id, &answer)?;
+            return Ok(Session { id, means: Means::Backend, first: None });
         }
         let origin = self.world.config.frontend.as_ref().map(|frontend| frontend.url.origin().ascii_serialization());
         // All at once: the sign-in is the longest chain of a run.
@@ -139,92 +142,107 @@ impl Clerk<'_> {
                 "the canary cannot be signed in: Clerk's native API is off, and without [frontend] there is no origin to sign in from",
             ));
         }
-        let body = Body::Json(json!({ "user_id": user, "expires_in_seconds": 60 }));
-        let Ticket { token } = self.step(Step::SignInToken, user, "/v1/sign_in_tokens", body).await?.json()?;
-        self.hand_in(user, token, origin).await
+        let Ticket { token } = self.step(Step::SignInToken(&user)).await?.json()?;
+        self.hand_in(&user, &Secret::new(token), origin).await
     }
 
     /// Hands the ticket in at the frontend API.
-    async fn hand_in(self, user: &str, ticket: String, origin: Option<String>) -> Result<Session, NoAnswer> {
-        let path = if origin.is_some() { "/v1/client/sign_ins" } else { "/v1/client/sign_ins?_is_native=1" };
-        let mut headers = HeaderMap::new();
-        match origin.as_deref() {
-            Some(origin) => headers.insert(ORIGIN, plain(origin)?),
-            // An application has no token before its first answer, and says so.
-            None => headers.insert(AUTHORIZATION, HeaderValue::from_static("")),
+    async fn hand_in(self, user: &UserId, ticket: &Secret, origin: Option<String>) -> Result<Session, NoAnswer> {
+        // An application has no token before its first answer, and sends none.
+        let (caller, headers) = match origin.as_deref() {
+            Some(origin) => (Caller::Browser, HeaderMap::from_iter([(ORIGIN, plain(origin)?)])),
+            None => (Caller::Native, HeaderMap::new()),
         };
-        let body = Body::Form(vec![("strategy", "ticket".to_owned()), ("ticket", ticket)]);
-        let answer = self.frontend_step(Step::SignIn, user, path, headers, body).await?;
+        let answer = self.begin(Step::SignIn { user, ticket, caller }, headers).await?;
         let SignedIn { response, client } = answer.json()?;
-        let (true, Some(id)) = (response.status == "complete", response.created_session_id) else {
+        let (true, Some(id)) = (response.status == "complete", &response.created_session_id) else {
+            if response.created_session_id.is_none() && response.status.starts_with("needs_") {
+                self.world.sign_in.begun.is_refused(answer.attempts);
+            }
             return Err(NoAnswer::Unknown(format!(
                 "the canary cannot be signed in by a machine: Clerk wants more than a ticket (\"{}\")",
                 response.status
             )));
         };
-        let session = client.and_then(|client| client.sessions.into_iter().find(|session| session.id == id));
-        let first = session.and_then(|session| session.last_active_token).map(|minted| Secret::new(minted.jwt));
+        let id = self.made(id, &answer)?;
+        // Without the token that comes with the session, another one is asked for.
+        let sessions = client.value().and_then(|client| client.sessions.value());
+        let session = sessions.and_then(|sessions| sessions.readable().find(|session| session.id == id.as_str()));
+        let first = session.and_then(|session| session.last_active_token.value());
+        let first = first.map(|minted| Secret::new(minted.jwt.clone()));
         let means = match origin {
             Some(origin) => client_cookie(&answer).map(|cookie| Means::Browser { cookie, origin }),
             None => answer.header(AUTHORIZATION.as_str()).map(|token| Means::Native(Secret::new(token))),
         };
         let means = means.unwrap_or(Means::Backend);
-        Ok(Session { id, means, first, ended: std::sync::Arc::default() })
+        Ok(Session { id, means, first })
     }
 
     async fn mint(self, session: &Session) -> Result<Token, NoAnswer> {
-        let template = self
-            .world
-            .config
-            .clerk
-            .jwt_template
-            .as_ref()
-            .map_or_else(String::new, |name| format!("/{}", segment(name)));
-        let id = &session.id;
+        let template = self.world.config.clerk.jwt_template.as_deref().map(TemplateName::parse).transpose();
+        let template = template.map_err(|malformed| malformed.in_place("clerk.jwt_template"))?;
+        let step = |caller| Step::Token { session: &session.id, template: template.as_ref(), caller };
         let answer = match &session.means {
-            Means::Backend => {
-                self.step(Step::Token, id, &format!("/v1/sessions/{id}/tokens{template}"), Body::Json(json!({})))
-                    .await?
+            Means::Backend => self.step(step(Caller::Backend)).await?,
+            Means::Browser { cookie, origin } => {
+                let headers = HeaderMap::from_iter([(COOKIE, hidden(cookie)?), (ORIGIN, plain(origin)?)]);
+                self.frontend_step(step(Caller::Browser), headers).await?
             }
-            means => {
-                let (query, headers) = match means {
-                    Means::Browser { cookie, origin } => {
-                        ("", HeaderMap::from_iter([(COOKIE, hidden(cookie)?), (ORIGIN, plain(origin)?)]))
-                    }
-                    Means::Native(token) => ("?_is_native=1", HeaderMap::from_iter([(AUTHORIZATION, hidden(token)?)])),
-                    Means::Backend => ("", HeaderMap::new()),
-                };
-                let path = format!("/v1/client/sessions/{id}/tokens{template}{query}");
-                self.frontend_step(Step::Token, id, &path, headers, Body::Form(Vec::new())).await?
+            Means::Native(token) => {
+                let headers = HeaderMap::from_iter([(AUTHORIZATION, hidden(token)?)]);
+                self.frontend_step(step(Caller::Native), headers).await?
             }
         };
         let Minted { jwt } = answer.json()?;
         Ok(Token::new(Secret::new(jwt)))
     }
 
-    /// Ends the canary's session, where this run began one and has not ended it.
-    pub(in crate::world) async fn sign_out(self) -> Result<(), String> {
-        let Some(Ok(session)) = self.world.sign_in.session.get() else { return Ok(()) };
-        if session.ended.swap(true, Ordering::Relaxed) {
-            return Ok(());
+    /// Takes a step that makes a session. Until its answer is understood, the session counts as one that may be open.
+    async fn begin(self, step: Step<'_>, headers: HeaderMap) -> Result<Arc<Answer>, NoAnswer> {
+        let begun = &self.world.sign_in.begun;
+        let (door, is_backend) = (self.world.leave_no_trace()?, matches!(step, Step::Session(_)));
+        let (headers, credential) =
+            if is_backend { (version(), Some(self.credential(self.key()?))) } else { (headers, None) };
+        begun.is_asked();
+        let asked = match door.take(step, headers, credential).await {
+            Ok(asked) => asked,
+            Err(why) => {
+                begun.is_not_asked();
+                return Err(why);
+            }
+        };
+        let answer = match asked {
+            Ok(answer) => answer,
+            Err(failure) => {
+                begun.is_silent(&failure);
+                return Err(if is_backend {
+                    NoAnswer::Unknown(failure.to_string())
+                } else {
+                    self.why_no_answer(&failure).await
+                });
+            }
+        };
+        let attempts = answer.attempts;
+        match judged(answer)? {
+            Ok(answer) => Ok(answer),
+            Err(refusal) => {
+                begun.is_refused(attempts);
+                Err(if is_backend { super::blocked_by_key(&refusal) } else { refusal.unknown() })
+            }
         }
-        let path = format!("/v1/sessions/{}/revoke", session.id);
-        let ended = self.step(Step::SignOut, &session.id, &path, Body::Json(json!({}))).await;
-        ended.map(drop).map_err(|why| {
-            let why = match why {
-                NoAnswer::Unknown(reason) => reason,
-                other => format!("{other:?}"),
-            };
-            format!("the canary's session {} is still open and ends by itself: {why}", session.id)
-        })
+    }
+
+    /// The session that an answer says was made.
+    fn made(self, id: &str, answer: &Answer) -> Result<SessionId, NoAnswer> {
+        let id = SessionId::parse(id).map_err(|malformed| malformed.in_answer(answer))?;
+        self.world.sign_in.begun.is_made(&id);
+        Ok(id)
     }
 
     /// A step at the backend API.
-    async fn step(self, step: Step, object: &str, path: &str, body: Body) -> Result<std::sync::Arc<Answer>, NoAnswer> {
-        let (door, key, url) = (self.world.leave_no_trace()?, self.key()?, self.url(path)?);
-        let credential = Some(self.credential(key));
-        let asked =
-            door.post(step, object, Post { party: Party::Clerk, url, headers: version(), credential, body }).await?;
+    async fn step(self, step: Step<'_>) -> Result<Arc<Answer>, NoAnswer> {
+        let (door, credential) = (self.world.leave_no_trace()?, self.credential(self.key()?));
+        let asked = door.take(step, version(), Some(credential)).await?;
         match judged(asked.map_err(|failure| NoAnswer::Unknown(failure.to_string()))?)? {
             Ok(answer) => Ok(answer),
             Err(refusal) => Err(super::blocked_by_key(&refusal)),
@@ -232,17 +250,8 @@ impl Clerk<'_> {
     }
 
     /// A step at the frontend API.
-    async fn frontend_step(
-        self,
-        step: Step,
-        object: &str,
-        path: &str,
-        headers: HeaderMap,
-        body: Body,
-    ) -> Result<std::sync::Arc<Answer>, NoAnswer> {
-        let (door, url) = (self.world.leave_no_trace()?, joined(&self.frontend_api()?, path)?);
-        let asked =
-            door.post(step, object, Post { party: Party::ClerkDomain, url, headers, credential: None, body }).await?;
+    async fn frontend_step(self, step: Step<'_>, headers: HeaderMap) -> Result<Arc<Answer>, NoAnswer> {
+        let asked = self.world.leave_no_trace()?.take(step, headers, None).await?;
         match judged(self.answered(asked).await?)? {
             Ok(answer) => Ok(answer),
             Err(refusal) => Err(refusal.unknown()),
@@ -265,12 +274,4 @@ fn hidden(secret: &Secret) -> Result<HeaderValue, NoAnswer> {
 
 fn plain(text: &str) -> Result<HeaderValue, NoAnswer> {
     HeaderValue::from_str(text).map_err(|_| NoAnswer::unknown("Clerk gave something that cannot be a header"))
-}
-
-impl World {
-    /// Whether this run has begun a session that is not ended.
-    #[must_use]
-    pub fn is_signed_in(&self) -> bool {
-        matches!(self.sign_in.session.get(), Some(Ok(session)) if !session.ended.load(Ordering::Relaxed))
-    }
 }

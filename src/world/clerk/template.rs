@@ -7,6 +7,7 @@ use super::{Clerk, NoAnswer, Seen};
 use crate::config::Config;
 use crate::finding::{Answered, Cause};
 use crate::world::field::{Field, Items};
+use crate::world::id::ApiPath;
 
 /// A JWT template (facts.md, B2): the claims are the raw text with its `{{…}}`.
 #[derive(Debug, Clone, Deserialize)]
@@ -90,7 +91,7 @@ impl Clerk<'_> {
     pub async fn judged_template(self) -> Answered<Option<Seen<JudgedTemplate>>> {
         let config = &self.world.config;
         let Some(name) = &config.clerk.jwt_template else { return Ok(None) };
-        let Seen { value: items, answer } = self.ask::<Items<Template>>("/v1/jwt_templates").await?;
+        let Seen { value: items, answer } = self.ask::<Items<Template>>(&ApiPath::new("/v1/jwt_templates")).await?;
         let (templates, unread) = items.split(|place| format!("template {} of {}", place + 1, answer.request));
         let parts = match templates.iter().find(|template| template.name == *name) {
             Some(template) => parts(template, config),

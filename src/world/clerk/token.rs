@@ -9,6 +9,7 @@ use url::Url;
 
 use serde::Deserialize;
 
+use super::super::id::ApiPath;
 use super::super::transport::{Answer, Credential};
 use super::{Clerk, NoAnswer, Seen};
 use crate::config::{Secret, frontend_api_of};
@@ -141,7 +142,7 @@ impl Clerk<'_> {
     /// # Errors
     /// Where it cannot be told.
     pub async fn published_keys(self) -> Answered<Seen<PublicKeys>> {
-        let answer = self.frontend_answer("/.well-known/jwks.json").await?;
+        let answer = self.frontend_answer(&ApiPath::new("/.well-known/jwks.json")).await?;
         Ok(Seen { value: PublicKeys::read(&answer)?, answer })
     }
 
@@ -150,7 +151,7 @@ impl Clerk<'_> {
     /// # Errors
     /// Where it cannot be told.
     pub async fn instance_keys(self) -> Answered<Seen<PublicKeys>> {
-        let answer = self.answer("/v1/jwks").await?;
+        let answer = self.answer(&ApiPath::new("/v1/jwks")).await?;
         Ok(Seen { value: PublicKeys::read(&answer)?, answer })
     }
 

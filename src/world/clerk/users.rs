@@ -4,7 +4,7 @@ use futures::{Stream, StreamExt, stream};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use super::super::sound;
+use super::super::id::{ApiPath, UserId, configured};
 use super::{Clerk, NoAnswer, Party, Seen, judged, version};
 use crate::finding::Answered;
 use crate::world::field::{Field, Items};
@@ -19,10 +19,40 @@ pub struct User {
     #[serde(default)]
     unsafe_metadata: Field<Map<String, Value>>,
     #[serde(default)]
+    private_metadata: Field<Map<String, Value>>,
+    #[serde(default)]
+    email_addresses: Field<Items<EmailAddress>>,
+    #[serde(default)]
     updated_at: Field<i64>,
 }
 
+/// An email address of a user.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct EmailAddress {
+    /// The address itself.
+    pub email_address: String,
+}
+
 impl User {
+    /// What neither the user nor a browser sees.
+    ///
+    /// # Errors
+    /// Unknown where Clerk does not say it.
+    pub fn private_metadata(&self) -> Answered<Option<&Map<String, Value>>> {
+        self.private_metadata.nullable(format_args!("private_metadata of {}", self.id))
+    }
+
+    /// The user's email addresses.
+    ///
+    /// # Errors
+    /// Unknown where Clerk does not say them all.
+    pub fn email_addresses(&self) -> Answered<Vec<EmailAddress>> {
+        let name = format!("email_addresses of {}", self.id);
+        let (addresses, unread) =
+            self.email_addresses.known(&name)?.clone().split(|place| format!("{name}, number {place},"));
+        unread.into_iter().next().map_or(Ok(addresses), Err)
+    }
+
     /// What the Worker writes and everyone can read.
     ///
     /// # Errors
@@ -92,8 +122,8 @@ const AT_ONCE: usize = 4;
 /// So many users can be asked for by their IDs at once (facts.md, B1).
 const IDS_AT_ONCE: usize = 100;
 
-fn page(offset: usize) -> String {
-    format!("/v1/users?limit={PAGE}&offset={offset}&order_by=-created_at")
+fn page(offset: usize) -> ApiPath {
+    ApiPath::new("/v1/users").query("limit", PAGE).query("offset", offset).query("order_by", "-created_at")
 }
 
 impl Clerk<'_> {
@@ -102,8 +132,8 @@ impl Clerk<'_> {
     /// # Errors
     /// Where it cannot be told.
     pub async fn canary(self) -> Answered<Option<Seen<User>>> {
-        let id = sound(&self.world.config.clerk.canary_user)?;
-        match self.raw(&format!("/v1/users/{id}")).await? {
+        let id = configured(&self.world.config.clerk.canary_user, UserId::parse)?;
+        match self.raw(&ApiPath::new("/v1/users/").id(&id)).await? {
             Ok(answer) => Ok(Some(Seen { value: answer.json()?, answer })),
             Err(refusal) if refusal.status == 404 => Ok(None),
             Err(refusal) => Err(super::blocked_by_key(&refusal)),
@@ -115,7 +145,7 @@ impl Clerk<'_> {
     /// # Errors
     /// Where it cannot be told.
     pub async fn user_count(self) -> Answered<usize> {
-        self.ask::<Count>("/v1/users/count")
+        self.ask::<Count>(&ApiPath::new("/v1/users/count"))
             .await?
             .value
             .total_count
@@ -143,12 +173,13 @@ impl Clerk<'_> {
     ///
     /// # Errors
     /// Where it cannot be told.
-    pub async fn users_by_id(self, mut ids: Vec<String>) -> Answered<Users> {
+    pub async fn users_by_id(self, ids: Vec<String>) -> Answered<Users> {
         // To Clerk, a sign before an ID means that user or all the others; what is no ID is no user either.
-        ids.retain(|id| id.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_'));
+        let ids: Vec<UserId> = ids.iter().filter_map(|id| UserId::parse(id).ok()).collect();
         let asked = ids.chunks(IDS_AT_ONCE).map(|ids| {
-            let query: Vec<String> = ids.iter().map(|id| format!("user_id={id}")).collect();
-            async move { self.ask::<Items<User>>(&format!("/v1/users?limit={IDS_AT_ONCE}&{}", query.join("&"))).await }
+            let all = ApiPath::new("/v1/users").query("limit", IDS_AT_ONCE);
+            let these = ids.iter().fold(all, |path, id| path.query("user_id", id));
+            async move { self.ask::<Items<User>>(&these).await }
         });
         let mut all = Users::default();
         for page in futures::future::join_all(asked).await {
@@ -161,7 +192,7 @@ impl Clerk<'_> {
 
     async fn page(self, offset: usize) -> Answered<Users> {
         let key = self.key()?;
-        let url = self.url(&page(offset))?;
+        let url = page(offset).at(&self.world.config.clerk.api_base);
         let credential = Some(self.credential(key));
         let asked = self.world.reads().get_unremembered(Party::Clerk, url, version(), credential).await;
         match judged(asked.map_err(|failure| NoAnswer::Unknown(failure.to_string()))?)? {

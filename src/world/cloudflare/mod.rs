@@ -8,9 +8,10 @@ use reqwest::header::HeaderMap;
 use serde::Deserialize;
 use url::Url;
 
+use super::id::{ApiPath, CloudflareAccountId, ScriptName, configured};
 use super::stripe::Seen;
 use super::transport::{Answer, Credential, Party};
-use super::{NoAnswer, World, segment, sound};
+use super::{NoAnswer, World, sound};
 use crate::config;
 use crate::finding::Cause;
 
@@ -184,7 +185,9 @@ impl Cloudflare<'_> {
     /// # Errors
     /// Where nobody can tell.
     pub async fn settings(self, script: &str) -> Result<Option<Seen<Settings>>, NoAnswer> {
-        self.get(&format!("/workers/scripts/{}/settings", segment(script)), SCRIPTS_READ).await
+        let script = script_name(script)?;
+        let path = self.account()?.then("/workers/scripts/").id(&script).then("/settings");
+        self.get(&path, SCRIPTS_READ).await
     }
 
     /// The names that the deployed script needs and does not have; `None` where there is no such script.
@@ -213,9 +216,9 @@ impl Cloudflare<'_> {
     /// # Errors
     /// Blocked by `worker/secrets` where there is no such script.
     pub async fn rollout(self) -> Result<Seen<Rollout>, NoAnswer> {
-        let script = segment(&self.config.deployed_script());
-        let path = |what: &str| format!("/workers/scripts/{script}/{what}");
-        let (versions, deployments) = (path("versions?deployable=true"), path("deployments"));
+        let script = script_name(&self.config.deployed_script())?;
+        let path = |what: &'static str| Ok(self.account()?.then("/workers/scripts/").id(&script).then(what));
+        let (versions, deployments) = (path("/versions")?.query("deployable", true), path("/deployments")?);
         let (versions, deployments) = futures::join!(
             self.get::<Versions>(&versions, SCRIPTS_READ),
             self.get::<Deployments>(&deployments, SCRIPTS_READ)
@@ -234,9 +237,11 @@ impl Cloudflare<'_> {
     /// read is left out.
     async fn hosts(self) -> Vec<String> {
         let script = self.config.deployed_script();
+        let Ok(account) = self.account() else { return Vec::new() };
+        let (domains, subdomain) = (account.clone().then("/workers/domains"), account.then("/workers/subdomain"));
         let (domains, subdomain) = futures::join!(
-            self.get::<Vec<Domain>>("/workers/domains", SCRIPTS_READ),
-            self.get::<Subdomain>("/workers/subdomain", SCRIPTS_READ)
+            self.get::<Vec<Domain>>(&domains, SCRIPTS_READ),
+            self.get::<Subdomain>(&subdomain, SCRIPTS_READ)
         );
         let domains = domains.ok().flatten().map(|seen| seen.value).unwrap_or_default();
         let mut hosts: Vec<String> =
@@ -245,16 +250,20 @@ impl Cloudflare<'_> {
         hosts
     }
 
+    /// The path of the account that the script is in.
+    fn account(self) -> Result<ApiPath, NoAnswer> {
+        let account = configured(&self.config.account_id, CloudflareAccountId::parse)?;
+        Ok(ApiPath::new("/accounts/").id(&account))
+    }
+
     async fn get<T: for<'de> Deserialize<'de>>(
         self,
-        path: &str,
+        path: &ApiPath,
         permission: &str,
     ) -> Result<Option<Seen<T>>, NoAnswer> {
         let token = sound(&self.config.api_token)?;
-        let account = sound(&self.config.account_id)?;
         let base = &self.config.api_base;
-        let text = format!("{}/accounts/{}{path}", base.as_str().trim_end_matches('/'), segment(account));
-        let url = Url::parse(&text).map_err(|error| NoAnswer::Unknown(format!("{text} is no URL: {error}")))?;
+        let url = path.at(base);
         let credential = Some(Credential::new(token, base));
         let asked = self.world.reads().get(Party::Cloudflare, url, HeaderMap::new(), credential).await;
         let answer = asked.map_err(|failure| NoAnswer::Unknown(failure.to_string()))?;
@@ -265,6 +274,10 @@ impl Cloudflare<'_> {
             None => Err(refused(&answer, &errors, permission)),
         }
     }
+}
+
+fn script_name(script: &str) -> Result<ScriptName, NoAnswer> {
+    ScriptName::parse(script).map_err(|malformed| malformed.in_place("the Worker's configuration"))
 }
 
 fn refused(answer: &Arc<Answer>, errors: &[ApiError], permission: &str) -> NoAnswer {

@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use super::clerk::User;
+use super::id::{CustomerId, SubscriptionId};
 use super::stripe::{Found, Refusal, Seen, Subscription};
 use super::transport::Answer;
 use super::{NoAnswer, World};
@@ -98,6 +99,8 @@ pub enum Mismatch {
     },
 }
 
+/// Where users' IDs at Stripe stand.
+const METADATA: &str = "a user's public metadata";
 /// So many users at most are looked up at Stripe one by one; `reconcile` looks at all.
 const LOOKED_UP: usize = 40;
 
@@ -248,7 +251,8 @@ impl World {
         let (mut found, mut missing) = (Vec::new(), None);
         let known_in = |refusal: &Refusal| refusal.other_mode();
         if let Some(id) = customer {
-            match self.stripe().subscriptions_of(id).await? {
+            let asked = CustomerId::parse(id).map_err(|malformed| malformed.in_place(METADATA))?;
+            match self.stripe().subscriptions_of(&asked).await? {
                 Found::Here(Seen { value, .. }) => found = value,
                 Found::Missing(refusal) => {
                     missing = Some(Mismatch::NoSuchCustomer { id: id.to_owned(), known_in: known_in(&refusal) });
@@ -256,7 +260,8 @@ impl World {
             }
         }
         if let Some(id) = subscription.filter(|id| !found.iter().any(|found| found.id == **id)) {
-            match self.stripe().subscription(id).await? {
+            let asked = SubscriptionId::parse(id).map_err(|malformed| malformed.in_place(METADATA))?;
+            match self.stripe().subscription(&asked).await? {
                 Found::Here(Seen { value, .. }) => found.push(value),
                 Found::Missing(refusal) => {
                     let no_such = Mismatch::NoSuchSubscription { id: id.to_owned(), known_in: known_in(&refusal) };

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::super::id::ProductId;
 use super::super::stripe::{Found, Price, Product, Subscription};
 use super::super::subjects::{Offer, offers};
 use super::super::{NoAnswer, World};
@@ -57,7 +58,10 @@ impl<'w> Shop<'w> {
                 .map(|price| price.product.id().to_owned())
                 .filter(|id| !shop.products.contains_key(id))
                 .collect();
-            let asked = ids.iter().take(OTHER_PRODUCTS).map(|id| stripe.product(id));
+            let asked = ids.iter().take(OTHER_PRODUCTS).map(|id| async move {
+                let id = ProductId::parse(id).map_err(|malformed| malformed.in_place("a price of Stripe's"))?;
+                stripe.product(&id).await
+            });
             for product in futures::future::join_all(asked).await {
                 match product {
                     Ok(Found::Here(product)) => {

@@ -4,6 +4,7 @@ use serde::Deserialize;
 use stripe_client_core::{RequestBuilder, StripeMethod, StripeRequest};
 use stripe_core::balance::RetrieveForMyAccountBalance;
 
+use super::super::id::{ApiPath, PortalConfigurationId, PriceId};
 use super::super::subjects;
 use super::{NoAnswer, Refusal, Seen, Stripe, catalogue, endpoints, portal, subscriptions};
 use crate::config::Secret;
@@ -78,8 +79,11 @@ pub enum Acceptance {
     Rejected(Refusal),
 }
 
-pub(super) fn get(path: &str) -> RequestBuilder {
-    RequestBuilder::new(StripeMethod::Get, path)
+/// A request that no builder is at hand for; its path stands below `/v1`, as theirs do.
+pub(super) fn get(path: &ApiPath) -> RequestBuilder {
+    let mut request = RequestBuilder::new(StripeMethod::Get, path.as_str());
+    request.query = path.parameters().map(str::to_owned);
+    request
 }
 
 /// The cheapest question that tells whether a key is accepted, and its mode.
@@ -111,7 +115,7 @@ impl Stripe<'_> {
     /// Where nobody can tell, or Stripe rejects the key.
     pub async fn account(self) -> Result<Seen<Account>, NoAnswer> {
         // The builders' crate for accounts is large, and this request has no parameter.
-        match self.raw(&get("/account")).await? {
+        match self.raw(&get(&ApiPath::new("/account"))).await? {
             Ok(answer) => Ok(Seen { value: answer.json()?, answer }),
             Err(refusal) if refusal.status == 401 => Err(NoAnswer::Because(Cause::StripeKeyRejected)),
             Err(refusal) => Err(refusal.unknown()),
@@ -142,10 +146,11 @@ impl Stripe<'_> {
         if !self.key.value.as_ref().is_some_and(Secret::is_restricted) {
             return Vec::new();
         }
-        let portal = portal::first_request(self.world.config.stripe.portal_configuration.value.as_deref());
+        let named = self.world.config.stripe.portal_configuration.value.as_deref();
+        let portal = portal::first_request(named.and_then(|id| PortalConfigurationId::parse(id).ok()).as_ref());
         let mut needed = vec![
             balance(),
-            get("/account"),
+            get(&ApiPath::new("/account")),
             catalogue::products_page(None),
             endpoints::classic_page(None),
             self.events_page(),
@@ -153,7 +158,8 @@ impl Stripe<'_> {
             portal,
         ];
         let offer = subjects::offers(self.world).into_iter().next();
-        needed.extend(offer.map(|offer| catalogue::retrieve_price(offer.id())));
+        let price = offer.and_then(|offer| PriceId::parse(offer.id()).ok());
+        needed.extend(price.map(|price| catalogue::retrieve_price(&price)));
         let asked = futures::future::join_all(needed.iter().map(|request| self.raw(request))).await;
         let mut missing: Vec<String> = asked
             .into_iter()

@@ -8,8 +8,8 @@ use stripe_product::price::{ListPrice, RetrievePrice};
 use stripe_product::product::{ListProduct, RetrieveProduct};
 use stripe_shared::PriceType;
 
-use super::super::sound;
-use super::{Found, Listed, NoAnswer, Seen, Stripe, segment};
+use super::super::id::{PathId, PriceId, ProductId, configured};
+use super::{Found, Listed, NoAnswer, Seen, Stripe};
 use crate::config::{Mode, Money};
 use crate::finding::Cause;
 use crate::world::subjects::{Offer, term};
@@ -141,8 +141,8 @@ impl Price {
 /// A hundred is the most that Stripe gives at once.
 const PAGE: i64 = 100;
 
-pub(super) fn retrieve_price(id: &str) -> RequestBuilder {
-    RetrievePrice::new(segment(id)).expand(["product".to_owned()]).build()
+pub(super) fn retrieve_price(id: &PriceId) -> RequestBuilder {
+    RetrievePrice::new(id.segment()).expand(["product".to_owned()]).build()
 }
 
 pub(super) fn products_page(cursor: Option<String>) -> RequestBuilder {
@@ -159,8 +159,8 @@ impl Stripe<'_> {
     /// # Errors
     /// Where nobody can tell.
     pub async fn find_price(self, offer: &Offer<'_>) -> Result<Found<Price>, NoAnswer> {
-        let id = sound(&offer.price.price_id)?;
-        self.ask(&retrieve_price(id)).await
+        let id = configured(&offer.price.price_id, PriceId::parse)?;
+        self.ask(&retrieve_price(&id)).await
     }
 
     /// The price of `offer`, which exists in the mode wanted.
@@ -204,8 +204,8 @@ impl Stripe<'_> {
     ///
     /// # Errors
     /// Where nobody can tell.
-    pub async fn product(self, id: &str) -> Result<Found<Product>, NoAnswer> {
-        self.ask(&RetrieveProduct::new(segment(id)).build()).await
+    pub async fn product(self, id: &ProductId) -> Result<Found<Product>, NoAnswer> {
+        self.ask(&RetrieveProduct::new(id.segment()).build()).await
     }
 
     /// Every active product.

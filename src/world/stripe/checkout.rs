@@ -3,17 +3,17 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use jiff::Timestamp;
 use reqwest::header::{HeaderName, HeaderValue};
 use serde::Deserialize;
-use stripe_checkout::checkout_session::{ExpireCheckoutSession, ListCheckoutSession, RetrieveCheckoutSession};
+use stripe_checkout::checkout_session::{ListCheckoutSession, RetrieveCheckoutSession};
 use stripe_client_core::{RequestBuilder, StripeRequest};
 use stripe_shared::CheckoutSessionStatus;
 
-use super::super::doors::{Body, Post, Step};
+use super::super::id::{ApiPath, CheckoutSessionId, CustomerId, PathId};
+use super::super::step::Step;
 use super::super::transport::{Answer, Credential, Party};
 use super::account::get;
-use super::{Found, NoAnswer, Page, Price, Refusal, Seen, Stripe, segment};
+use super::{Found, NoAnswer, Page, Price, Refusal, Seen, Stripe, version_header};
 
 /// A Checkout Session, as far as a sale depends on it (facts.md, A2 and A6).
 #[derive(Debug, Clone, Deserialize)]
@@ -113,18 +113,13 @@ impl TaxSettings {
     }
 }
 
-#[derive(Deserialize)]
-struct Created {
-    created: i64,
-}
-
 impl Stripe<'_> {
     /// A Checkout Session with what it sells.
     ///
     /// # Errors
     /// Where nobody can tell.
-    pub async fn checkout_session(self, id: &str) -> Result<Found<CheckoutSession>, NoAnswer> {
-        self.ask(&RetrieveCheckoutSession::new(segment(id)).expand(["line_items".to_owned()]).build()).await
+    pub async fn checkout_session(self, id: &CheckoutSessionId) -> Result<Found<CheckoutSession>, NoAnswer> {
+        self.ask(&RetrieveCheckoutSession::new(id.segment()).expand(["line_items".to_owned()]).build()).await
     }
 
     /// Whether taxes can be computed at all.
@@ -132,39 +127,33 @@ impl Stripe<'_> {
     /// # Errors
     /// Where nobody can tell.
     pub async fn tax_settings(self) -> Result<Seen<TaxSettings>, NoAnswer> {
-        self.there(&get("/tax/settings")).await
+        self.there(&get(&ApiPath::new("/tax/settings"))).await
     }
 
     /// Whether a customer has a subscription that is not over.
     ///
     /// # Errors
     /// Where nobody can tell.
-    pub async fn has_subscription(self, customer: &str) -> Result<bool, NoAnswer> {
+    pub async fn has_subscription(self, customer: &CustomerId) -> Result<bool, NoAnswer> {
         Ok(match self.subscriptions_of(customer).await? {
             Found::Here(found) => found.value.iter().any(|subscription| !subscription.is_over()),
             Found::Missing(_) => false,
         })
     }
 
-    /// Whether a customer was made since the run began.
-    ///
-    /// # Errors
-    /// Where nobody can tell.
-    pub async fn is_new_customer(self, id: &str) -> Result<bool, NoAnswer> {
-        let customer: Seen<Created> = self.there(&get(&format!("/customers/{}", segment(id)))).await?;
-        Ok(customer.value.created >= self.world.now.as_second())
-    }
-
-    async fn there<T: serde::de::DeserializeOwned>(self, request: &RequestBuilder) -> Result<Seen<T>, NoAnswer> {
+    pub(super) async fn there<T: serde::de::DeserializeOwned>(
+        self,
+        request: &RequestBuilder,
+    ) -> Result<Seen<T>, NoAnswer> {
         match self.ask(request).await? {
             Found::Here(seen) => Ok(seen),
             Found::Missing(refusal) => Err(refusal.unknown()),
         }
     }
 
-    /// The sessions that are open, were made since `since`, and are for the user. Asked past the memo: it
-    /// is what a run that ended early looks for.
-    pub(in crate::world) async fn open_sessions(self, user: &str, since: Timestamp) -> Result<Vec<String>, NoAnswer> {
+    /// The sessions that are open, were made since the run began, and are for the user. Asked past the memo: it is what a
+    /// run that ended early looks for.
+    pub(in crate::world) async fn open_sessions(self, user: &str) -> Result<Vec<CheckoutSessionId>, NoAnswer> {
         let request = ListCheckoutSession::new().status(CheckoutSessionStatus::Open).limit(100).build();
         let key = super::key_of_mode(self.key, self.mode)?;
         let (url, headers) = self.address(&request);
@@ -175,27 +164,28 @@ impl Stripe<'_> {
             return Err(Refusal::read(&answer)?.unknown());
         }
         let page: Page<CheckoutSession> = answer.json()?;
+        let since = self.world.began_by(&answer).as_second();
         let is_ours = |session: &CheckoutSession| {
             let metadata = session.metadata.iter().flat_map(BTreeMap::values);
             let is_for_user =
                 session.client_reference_id.as_deref() == Some(user) || metadata.into_iter().any(|value| value == user);
-            is_for_user && session.created >= since.as_second()
+            is_for_user && session.created >= since
         };
-        Ok(page.data.into_iter().filter(is_ours).map(|session| session.id).collect())
+        let ours = page.data.iter().filter(|session| is_ours(session));
+        ours.map(|session| CheckoutSessionId::parse(&session.id))
+            .collect::<Result<_, _>>()
+            .map_err(|malformed| malformed.in_answer(&answer))
     }
 
     /// Sees to it that a Checkout Session of ours is not open any more.
-    pub(in crate::world) async fn expire(self, id: &str) -> Result<(), NoAnswer> {
-        let request = ExpireCheckoutSession::new(segment(id)).build();
+    pub(in crate::world) async fn expire(self, id: &CheckoutSessionId) -> Result<(), NoAnswer> {
         let key = super::key_of_mode(self.key, self.mode)?;
-        let (url, mut headers) = self.address(&request);
+        let mut headers = version_header();
         if let Ok(key) = HeaderValue::from_str(&format!("preflight-expire-{id}")) {
             headers.insert(HeaderName::from_static("idempotency-key"), key);
         }
         let credential = Some(Credential::new(key, &self.world.config.stripe.api_base));
-        let door = self.world.leave_no_trace()?;
-        let body = Body::Form(Vec::new());
-        let asked = door.post(Step::Expiry, id, Post { party: Party::Stripe, url, headers, credential, body }).await?;
+        let asked = self.world.leave_no_trace()?.take(Step::Expiry(id), headers, credential).await?;
         let answer: Arc<Answer> = asked.map_err(|failure| NoAnswer::Unknown(failure.to_string()))?;
         if answer.is_success() {
             return Ok(());

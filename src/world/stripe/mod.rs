@@ -5,6 +5,7 @@ mod account;
 mod assortment;
 mod catalogue;
 mod checkout;
+mod customers;
 mod endpoints;
 mod events;
 mod parity;
@@ -15,14 +16,14 @@ mod version;
 
 use std::sync::Arc;
 
-use reqwest::header::{HeaderMap, HeaderValue};
+use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use stripe_client_core::{RequestBuilder, StripeMethod};
 use url::Url;
 
 use super::transport::{Answer, Credential, Party};
-use super::{NoAnswer, World, key_of_mode, segment};
+use super::{NoAnswer, World, key_of_mode};
 use crate::config::{Mode, Secret, Variable};
 use crate::finding::Cause;
 
@@ -81,6 +82,13 @@ struct Page<T> {
 
 /// No list of an account that preflight is made for has more pages of a hundred.
 const MOST_PAGES: usize = 200;
+
+/// The version that shapes Stripe's answers.
+fn version_header() -> HeaderMap {
+    let pinned = HeaderValue::from_str(stripe_shared::version::VERSION.as_str());
+    let pinned = pinned.unwrap_or(HeaderValue::from_static(""));
+    HeaderMap::from_iter([(HeaderName::from_static("stripe-version"), pinned)])
+}
 
 impl World {
     /// Stripe in the mode wanted.
@@ -146,10 +154,7 @@ impl Stripe<'_> {
         let version = if request.path.starts_with("/v2/") { "" } else { "/v1" };
         url.set_path(&format!("{}{version}{}", base.path().trim_end_matches('/'), request.path));
         url.set_query(request.query.as_deref().filter(|query| !query.is_empty()));
-        let mut headers = HeaderMap::new();
-        let pinned = stripe_shared::version::VERSION.as_str();
-        headers.insert("stripe-version", HeaderValue::from_str(pinned).unwrap_or(HeaderValue::from_static("")));
-        (url, headers)
+        (url, version_header())
     }
 
     /// Asks with a key that nothing local speaks against, and tells an answer from a refusal.

@@ -6,10 +6,10 @@ use stripe_billing::billing_portal_configuration::{
 };
 use stripe_client_core::{RequestBuilder, StripeRequest};
 
-use super::super::sound;
+use super::super::id::{PathId, PortalConfigurationId, configured};
 use super::super::subjects::offers;
 use super::assortment::claim;
-use super::{Found, Listed, NoAnswer, Price, Seen, Stripe, segment};
+use super::{Found, Listed, NoAnswer, Price, Seen, Stripe};
 use crate::finding::Cause;
 
 /// A portal configuration (facts.md, A2).
@@ -89,9 +89,9 @@ fn default_page(cursor: Option<String>) -> RequestBuilder {
 }
 
 /// The first request for the portal, with the ID that was named or without.
-pub(super) fn first_request(named: Option<&str>) -> RequestBuilder {
+pub(super) fn first_request(named: Option<&PortalConfigurationId>) -> RequestBuilder {
     match named {
-        Some(id) => RetrieveBillingPortalConfiguration::new(segment(id)).expand([PRODUCTS.to_owned()]).build(),
+        Some(id) => RetrieveBillingPortalConfiguration::new(id.segment()).expand([PRODUCTS.to_owned()]).build(),
         None => default_page(None),
     }
 }
@@ -102,8 +102,8 @@ impl Stripe<'_> {
     /// # Errors
     /// Where nobody can tell.
     pub async fn named_portal(self) -> Result<Found<PortalConfiguration>, NoAnswer> {
-        let id = sound(&self.world.config.stripe.portal_configuration)?;
-        self.ask(&first_request(Some(id))).await
+        let id = configured(&self.world.config.stripe.portal_configuration, PortalConfigurationId::parse)?;
+        self.ask(&first_request(Some(&id))).await
     }
 
     /// The default configurations: one, or none where the portal was never saved in this mode.

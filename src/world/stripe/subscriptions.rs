@@ -6,7 +6,8 @@ use serde::Deserialize;
 use stripe_billing::subscription::{ListSubscription, ListSubscriptionStatus, RetrieveSubscription};
 use stripe_client_core::{RequestBuilder, StripeRequest};
 
-use super::{Found, NoAnswer, Page, Price, Seen, Stripe, segment};
+use super::super::id::{CustomerId, PathId, SubscriptionId};
+use super::{Found, NoAnswer, Page, Price, Seen, Stripe};
 
 /// A subscription (facts.md, A6).
 #[derive(Debug, Clone, Deserialize)]
@@ -93,16 +94,17 @@ impl Stripe<'_> {
     ///
     /// # Errors
     /// Where nobody can tell.
-    pub async fn subscription(self, id: &str) -> Result<Found<Subscription>, NoAnswer> {
-        self.ask(&RetrieveSubscription::new(segment(id)).build()).await
+    pub async fn subscription(self, id: &SubscriptionId) -> Result<Found<Subscription>, NoAnswer> {
+        self.ask(&RetrieveSubscription::new(id.segment()).build()).await
     }
 
     /// The newest subscriptions of one customer.
     ///
     /// # Errors
     /// Where nobody can tell.
-    pub async fn subscriptions_of(self, customer: &str) -> Result<Found<Vec<Subscription>>, NoAnswer> {
-        let request = ListSubscription::new().customer(customer).status(ListSubscriptionStatus::All).limit(SAMPLE);
+    pub async fn subscriptions_of(self, customer: &CustomerId) -> Result<Found<Vec<Subscription>>, NoAnswer> {
+        let request =
+            ListSubscription::new().customer(customer.as_str()).status(ListSubscriptionStatus::All).limit(SAMPLE);
         Ok(match self.ask::<Page<Subscription>>(&request.build()).await? {
             Found::Here(Seen { value, answer }) => Found::Here(Seen { value: value.data, answer }),
             Found::Missing(refusal) => Found::Missing(refusal),

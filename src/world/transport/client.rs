@@ -36,11 +36,16 @@ impl Clients {
     }
 }
 
+/// How long a connection may take to be made.
+pub(super) fn connect_timeout(timeout: Duration) -> Duration {
+    timeout.min(Duration::from_secs(5))
+}
+
 fn builder(options: &Options) -> ClientBuilder {
     let builder = Client::builder()
         .user_agent(concat!("preflight/", env!("CARGO_PKG_VERSION")))
         .redirect(Policy::none())
-        .connect_timeout(options.timeout.min(Duration::from_secs(5)))
+        .connect_timeout(connect_timeout(options.timeout))
         .tls_info(true)
         .dns_resolver(Arc::new(Names::new(options)));
     if options.names.is_some() { builder.no_proxy() } else { builder }

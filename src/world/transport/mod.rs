@@ -8,13 +8,13 @@ mod client;
 mod limits;
 mod memo;
 mod names;
+mod options;
+mod party;
+mod phase;
 mod records;
 mod trail;
 mod trouble;
 
-use std::collections::BTreeMap;
-use std::net::{IpAddr, SocketAddr};
-use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -28,6 +28,8 @@ use super::Logged;
 use crate::config::{Mode, Secret};
 
 pub use answer::Answer;
+pub use options::{Options, Resolve};
+pub use party::Party;
 pub use records::Alias;
 pub use trail::{Trail, optional};
 pub use trouble::{CertificateTrouble, Failure, Trouble};
@@ -38,118 +40,8 @@ pub(super) use trail::{Once, note};
 use client::Clients;
 use limits::Limits;
 use memo::Memo;
+use phase::Phases;
 use records::Records;
-
-/// How the world is reached.
-#[derive(Debug, Clone)]
-pub struct Options {
-    /// For one request, its body included.
-    pub timeout: Duration,
-    /// For the run; what is asked later gets no answer.
-    pub deadline: Option<Duration>,
-    /// How often a request that may be made again is made again.
-    pub retries: u32,
-    /// How many requests may be under way at once.
-    pub concurrency: usize,
-    /// Addresses that take the place of what a name resolves to.
-    pub resolve: Vec<Resolve>,
-    /// PEM certificates that are trusted in place of the machine's.
-    pub certificates: Option<Vec<u8>>,
-    /// A closed world: these names and no others resolve, and no proxy is asked.
-    pub names: Option<BTreeMap<String, SocketAddr>>,
-    /// In a closed world: the hosts that are other names, and for what. No resolver is asked there.
-    pub aliases: BTreeMap<String, String>,
-    /// Ask nobody.
-    pub offline: bool,
-    /// Whether anything may be sent to the Worker beyond reads.
-    pub probe: bool,
-    /// Where what is about to be changed is written down first.
-    pub journal: PathBuf,
-    /// The first wait before a request is made again; it doubles each time.
-    pub backoff: Duration,
-}
-
-impl Default for Options {
-    fn default() -> Self {
-        Self {
-            timeout: Duration::from_secs(10),
-            deadline: Some(Duration::from_mins(2)),
-            retries: 2,
-            concurrency: 32,
-            resolve: Vec::new(),
-            certificates: None,
-            names: None,
-            aliases: BTreeMap::new(),
-            offline: false,
-            probe: true,
-            journal: PathBuf::from("reports/journal.jsonl"),
-            backoff: Duration::from_millis(500),
-        }
-    }
-}
-
-/// `--resolve HOST:PORT:ADDR`: what curl means by it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Resolve {
-    /// The name.
-    pub host: String,
-    /// The port that it is asked at.
-    pub port: u16,
-    /// Where that leads.
-    pub address: IpAddr,
-}
-
-/// Whom a request is sent to. Trouble in reaching a provider is `unknown`; trouble in reaching what is judged is a finding.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Party {
-    /// Stripe's API.
-    Stripe,
-    /// Stripe's API, asked about the test mode that a live one is compared with: it has limits of its own.
-    StripeTest,
-    /// Clerk's backend API.
-    Clerk,
-    /// Clerk's frontend API on the customer's own domain: it is judged.
-    ClerkDomain,
-    /// Cloudflare's API.
-    Cloudflare,
-    /// The Worker: it is judged.
-    Worker,
-    /// The frontend: it is judged.
-    Frontend,
-    /// Whom a `[[probe]]` of the configuration asks: it is judged.
-    Elsewhere,
-}
-
-impl Party {
-    /// The word that the request log uses.
-    #[must_use]
-    pub const fn word(self) -> &'static str {
-        match self {
-            Self::Stripe => "stripe",
-            Self::StripeTest => "stripe-test",
-            Self::Clerk => "clerk",
-            Self::ClerkDomain => "clerk-domain",
-            Self::Cloudflare => "cloudflare",
-            Self::Worker => "worker",
-            Self::Frontend => "frontend",
-            Self::Elsewhere => "elsewhere",
-        }
-    }
-
-    /// The name that a sentence uses.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Stripe | Self::StripeTest => "Stripe",
-            Self::Clerk => "Clerk",
-            Self::ClerkDomain => "Clerk's frontend API",
-            Self::Cloudflare => "Cloudflare",
-            Self::Worker => "the Worker",
-            Self::Frontend => "the frontend",
-            Self::Elsewhere => "the address of a probe",
-        }
-    }
-}
 
 /// A secret that authorises, and the one host that it may go to.
 #[derive(Debug, Clone)]
@@ -187,6 +79,8 @@ pub(super) struct Ask {
     pub body: Option<Vec<u8>>,
     pub credential: Option<Credential>,
     pub again: Again,
+    /// Whether it is a step of the leave-no-trace door: once begun, only its own time-out ends it.
+    pub is_step: bool,
 }
 
 impl Ask {
@@ -200,6 +94,7 @@ impl Ask {
             body: None,
             credential: None,
             again: Again::Always,
+            is_step: false,
         }
     }
 
@@ -227,8 +122,8 @@ pub(super) struct Transport {
     memo: Memo,
     records: Records,
     log: Mutex<Vec<Logged>>,
+    phases: Phases,
     timeout: Duration,
-    ends: Option<Instant>,
     retries: u32,
     backoff: Duration,
     offline: bool,
@@ -252,12 +147,17 @@ impl Transport {
             memo: Memo::default(),
             records: Records::new(options),
             log: Mutex::default(),
+            phases: Phases::new(options),
             timeout: options.timeout,
-            ends: options.deadline.map(|deadline| Instant::now() + deadline),
             retries: options.retries,
             backoff: options.backoff,
             offline: options.offline,
         })
+    }
+
+    /// When what may be asked: the run's deadline, its end, and the steps that are under way.
+    pub const fn phases(&self) -> &Phases {
+        &self.phases
     }
 
     /// Every request so far, in the order in which they ended.
@@ -284,7 +184,7 @@ impl Transport {
 
     /// The certificate that `host` shows, in DER, whether it can be trusted or not. Sends nothing of worth.
     pub async fn certificate(&self, url: &Url) -> Option<Vec<u8>> {
-        if self.offline {
+        if self.offline || self.phases.is_stopped() {
             return None;
         }
         let request = self.clients.trusting.head(url.clone()).timeout(self.timeout).send();
@@ -319,6 +219,7 @@ impl Transport {
         let attempted = attempt
             .retry(backoff)
             .adjust(|attempted: &Attempted, delay| {
+                let delay = delay.filter(|_| !self.phases.is_stopped());
                 delay.map(|delay| attempted.wait.unwrap_or(delay)).filter(|wait| *wait <= LONGEST_WAIT)
             })
             .await
@@ -371,22 +272,34 @@ impl Transport {
             let bearer = credential.secret.bearer().filter(|_| is_its_host).ok_or(Trouble::NotForThisHost)?;
             headers.insert(AUTHORIZATION, bearer);
         }
-        let _permit = self.limits.admit(ask.party).await;
-        let left =
-            self.ends.map_or(self.timeout, |ends| ends.saturating_duration_since(Instant::now()).min(self.timeout));
-        if left.is_zero() {
-            return Err(Trouble::Deadline);
-        }
+        let _permit = tokio::select! {
+            permit = self.limits.admit(ask.party) => permit,
+            () = self.phases.stopped() => return Err(Trouble::Stopped),
+        };
+        let left = self.phases.time_for(ask.is_step)?;
         let mut request = self.clients.trusted.request(ask.method.clone(), ask.url.clone()).headers(headers);
         if let Some(body) = &ask.body {
             request = request.body(body.clone());
         }
         let started = Instant::now();
-        match tokio::time::timeout(left, Answer::read(ask, request, started)).await {
+        let result = tokio::time::timeout(left, Answer::read(ask, request, started)).await;
+        let took = started.elapsed();
+        match result {
+            Ok(Err(Trouble::ConnectTimedOut)) if is_overdue(took, client::connect_timeout(self.timeout)) => {
+                Err(Trouble::Starved(took))
+            }
             Ok(result) => result,
+            Err(_) if left < self.timeout => Err(Trouble::Deadline),
+            Err(_) if is_overdue(took, left) => Err(Trouble::Starved(took)),
             Err(_) => Err(Trouble::TimedOut(left)),
         }
     }
+}
+
+/// Whether a timer fired so late that this process did not get to run: what came in the meantime was not seen.
+fn is_overdue(took: Duration, due: Duration) -> bool {
+    const TOLERANCE: Duration = Duration::from_millis(250);
+    took.saturating_sub(due) > TOLERANCE.max(due / 10)
 }
 
 /// Tells the check that asks what it asked, and whether that was answered.
@@ -403,4 +316,19 @@ fn note_asked(asked: &Asked) {
             retried: failure.attempts > 1,
         },
     });
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::is_overdue;
+
+    #[test]
+    fn a_timer_that_fires_long_after_it_is_due_tells_of_this_machine() {
+        let due = Duration::from_secs(10);
+        assert!(!is_overdue(Duration::from_millis(10_020), due));
+        assert!(is_overdue(Duration::from_secs(12), due));
+        assert!(!is_overdue(Duration::from_millis(120), Duration::from_millis(50)));
+    }
 }

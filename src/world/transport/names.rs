@@ -1,11 +1,12 @@
 //! What a host name leads to.
 
 use std::collections::{BTreeMap, HashMap};
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
 
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 
 use super::Options;
+use super::trouble::limit_of_the_machine;
 
 /// The machine's resolver with overrides, or a closed world.
 #[derive(Debug)]
@@ -43,10 +44,17 @@ impl Resolve for Names {
             let addresses: Vec<SocketAddr> = match known {
                 Some(known) => known.into_iter().collect(),
                 // Port 0 lets the port of the URL stand.
-                None => tokio::net::lookup_host((host.as_str(), 0))
-                    .await
-                    .map_err(|error| NoSuchName(format!("{host} does not resolve ({error})")))?
-                    .collect(),
+                None => match tokio::net::lookup_host((host.as_str(), 0)).await {
+                    Ok(addresses) => addresses.collect(),
+                    Err(error) if limit_of_the_machine(&error).is_some() => return Err(error.into()),
+                    Err(error) => {
+                        // A resolver that can open nothing says no more than that it found nothing.
+                        if let Err(own) = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)) {
+                            return Err(own.into());
+                        }
+                        return Err(NoSuchName(format!("{host} does not resolve ({error})")).into());
+                    }
+                },
             };
             if addresses.is_empty() {
                 return Err(NoSuchName(format!("{host} does not resolve")).into());

@@ -76,11 +76,6 @@ impl<T> Once<T> {
         note(trail);
         answer
     }
-
-    /// The answer, if it is there already.
-    pub fn get(&self) -> Option<&T> {
-        self.0.get().map(|(answer, _)| answer)
-    }
 }
 
 #[cfg(test)]

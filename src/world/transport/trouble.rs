@@ -31,6 +31,22 @@ impl Failure {
     }
 }
 
+impl Failure {
+    /// Whether nothing of it has left this machine, so that the other side cannot have heard of it.
+    pub(in crate::world) const fn is_unsent(&self) -> bool {
+        let is_before = matches!(
+            self.trouble,
+            Trouble::Name(_)
+                | Trouble::Refused
+                | Trouble::Stopped
+                | Trouble::Deadline
+                | Trouble::NotForThisHost
+                | Trouble::Offline
+        );
+        self.attempts <= 1 && is_before
+    }
+}
+
 impl fmt::Display for Failure {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(formatter, "{} gave no answer to {}: {}", self.party.name(), self.request, self.trouble)
@@ -56,8 +72,14 @@ pub enum Trouble {
     TimedOut(Duration),
     /// The answer is larger than anybody needs.
     TooLarge,
-    /// The run's own time was over.
+    /// The run's own time was over, before it was asked or before the answer was there.
     Deadline,
+    /// The run was told to stop: nothing was sent.
+    Stopped,
+    /// This machine has no more of something: files, memory, addresses.
+    Machine(String),
+    /// This process did not get to run for so long that it missed the time that the answer had.
+    Starved(Duration),
     /// The secret does not belong to this host, or cannot be a header at all: nothing was sent.
     NotForThisHost,
     /// `--offline`: nothing was sent.
@@ -82,12 +104,37 @@ pub enum CertificateTrouble {
 impl Trouble {
     /// Whether it may be gone a moment later.
     pub(super) fn is_passing(&self) -> bool {
-        matches!(self, Self::Broken(_) | Self::Handshake(_) | Self::ConnectTimedOut)
+        matches!(self, Self::Broken(_) | Self::Handshake(_) | Self::ConnectTimedOut | Self::Machine(_))
+    }
+
+    /// Whether it is a limit of this run or of this machine, which says nothing of the other side.
+    #[must_use]
+    pub const fn is_ours(&self) -> bool {
+        match self {
+            Self::TooLarge
+            | Self::Deadline
+            | Self::Stopped
+            | Self::Machine(_)
+            | Self::Starved(_)
+            | Self::NotForThisHost
+            | Self::Offline => true,
+            Self::Name(_)
+            | Self::Refused
+            | Self::ConnectTimedOut
+            | Self::Certificate(_)
+            | Self::Handshake(_)
+            | Self::Broken(_)
+            | Self::TimedOut(_) => false,
+        }
     }
 
     /// Reads the chain of causes behind a client's error.
     pub(super) fn of(error: &reqwest::Error) -> Self {
         let causes = || causes(error);
+        let errors = || causes().filter_map(|cause| cause.downcast_ref::<std::io::Error>());
+        if let Some(limit) = errors().find_map(limit_of_the_machine) {
+            return Self::Machine(limit);
+        }
         if let Some(unknown) = causes().find_map(|cause| cause.downcast_ref::<NoSuchName>()) {
             return Self::Name(unknown.to_string());
         }
@@ -99,7 +146,7 @@ impl Trouble {
                 other => Self::Handshake(other.to_string()),
             };
         }
-        let kinds = || causes().filter_map(|cause| cause.downcast_ref::<std::io::Error>()).map(std::io::Error::kind);
+        let kinds = || errors().map(std::io::Error::kind);
         if kinds().any(|kind| kind == std::io::ErrorKind::ConnectionRefused) {
             return Self::Refused;
         }
@@ -109,6 +156,15 @@ impl Trouble {
         let last = causes().last().map_or_else(|| error.to_string(), ToString::to_string);
         Self::Broken(last)
     }
+}
+
+/// What this machine has no more of, where an error says so. Too many open files, in the process or in all, have no kind
+/// of their own: 24 and 23 on every Unix, 10024 on Windows.
+pub(super) fn limit_of_the_machine(error: &std::io::Error) -> Option<String> {
+    use std::io::ErrorKind::{AddrNotAvailable, OutOfMemory, StorageFull};
+    let is_limit = matches!(error.kind(), AddrNotAvailable | OutOfMemory | StorageFull)
+        || matches!(error.raw_os_error(), Some(23 | 24 | 10_024));
+    is_limit.then(|| error.to_string())
 }
 
 /// Everything behind an error, from the nearest cause to the last. An I/O error that carries another one does not name it
@@ -149,7 +205,14 @@ impl fmt::Display for Trouble {
             Self::Broken(words) => write!(formatter, "the connection broke: {words}"),
             Self::TimedOut(after) => write!(formatter, "no whole answer within {:.1} s", after.as_secs_f64()),
             Self::TooLarge => formatter.write_str("the answer is larger than 8 MiB"),
-            Self::Deadline => formatter.write_str("the time of the run was over before it could be asked"),
+            Self::Deadline => formatter.write_str("the run's own time was over before it was answered"),
+            Self::Stopped => formatter.write_str("the run was stopped before it could be asked"),
+            Self::Machine(limit) => write!(formatter, "this machine is at a limit of its own: {limit}"),
+            Self::Starved(after) => write!(
+                formatter,
+                "this machine was too slow to tell: it came to look for the answer only after {:.1} s",
+                after.as_secs_f64()
+            ),
             Self::NotForThisHost => formatter.write_str("the secret may not be sent there, so nothing was"),
             Self::Offline => formatter.write_str("--offline: nothing was sent"),
         }
@@ -164,6 +227,23 @@ impl fmt::Display for CertificateTrouble {
             Self::Host => formatter.write_str("is for other names"),
             Self::Untrusted => formatter.write_str("is signed by nobody who is trusted"),
             Self::Other(words) => write!(formatter, "cannot be trusted: {words}"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Error, ErrorKind};
+
+    use super::limit_of_the_machine;
+
+    #[test]
+    fn a_limit_of_this_machine_is_told_from_the_other_sides_trouble() {
+        for ours in [Error::from_raw_os_error(24), Error::from_raw_os_error(23), ErrorKind::AddrNotAvailable.into()] {
+            assert!(limit_of_the_machine(&ours).is_some(), "{ours}");
+        }
+        for theirs in [ErrorKind::ConnectionRefused, ErrorKind::ConnectionReset, ErrorKind::TimedOut] {
+            assert!(limit_of_the_machine(&theirs.into()).is_none(), "{theirs}");
         }
     }
 }

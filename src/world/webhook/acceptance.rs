@@ -69,7 +69,7 @@ impl Webhook<'_> {
             Err(failure) => {
                 let reception = match &failure.trouble {
                     Trouble::TimedOut(after) => Reception::TimedOut(*after),
-                    Trouble::Deadline | Trouble::Offline => return Err(NoAnswer::Unknown(failure.to_string())),
+                    trouble if trouble.is_ours() => return Err(NoAnswer::Unknown(failure.to_string())),
                     trouble => Reception::Broken(trouble.to_string()),
                 };
                 return Ok((reception, signed));

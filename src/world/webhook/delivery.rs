@@ -92,7 +92,8 @@ impl Webhook<'_> {
     /// Delivers the probe event, each way once in a run.
     ///
     /// # Errors
-    /// Where it cannot be sent: the secret is another check's finding, or probing was left out.
+    /// Where it cannot be sent: the secret is another check's finding, or probing was left out. And where a limit of this
+    /// run or of this machine kept the answer from being heard.
     pub async fn deliver(self, delivery: Delivery) -> Result<Delivered, NoAnswer> {
         let config = &self.world.config;
         let (body, now) = (self.event(delivery), jiff::Timestamp::now().as_second());
@@ -123,7 +124,10 @@ impl Webhook<'_> {
         if delivery == Delivery::Nowhere {
             url.set_path(&format!("{}-{}", url.path().trim_end_matches('/'), self.world.nonce));
         }
-        Ok(self.world.probes()?.post(delivery.word(), url, &headers, body).await)
+        match self.world.probes()?.post(delivery.word(), url, &headers, body).await {
+            Err(failure) if failure.trouble.is_ours() => Err(NoAnswer::Unknown(failure.to_string())),
+            delivered => Ok(delivered),
+        }
     }
 
     /// The probe event: of a type that nobody handles, with an ID of its own for each way of delivery. Written as

@@ -128,9 +128,14 @@ impl Webhook<'_> {
             Trouble::ConnectTimedOut | Trouble::Handshake(_) | Trouble::Broken(_) => {
                 Obstacle::Unreachable(failure.trouble.to_string())
             }
-            Trouble::TooLarge | Trouble::Deadline | Trouble::NotForThisHost | Trouble::Offline => {
-                return Err(NoAnswer::Unknown(failure.to_string()));
-            }
+            // `deliver` tells these apart already.
+            Trouble::TooLarge
+            | Trouble::Deadline
+            | Trouble::Stopped
+            | Trouble::Machine(_)
+            | Trouble::Starved(_)
+            | Trouble::NotForThisHost
+            | Trouble::Offline => return Err(NoAnswer::Unknown(failure.to_string())),
         };
         if !self.world.is_online().await {
             return Err(NoAnswer::Unknown(format!(

@@ -4,11 +4,12 @@ use std::sync::Arc;
 
 use regex::Regex;
 use reqwest::header::{HeaderMap, HeaderValue, ORIGIN};
-use serde_json::{Value, json};
+use serde_json::Value;
 
-use super::super::doors::{Body, Post, Step};
+use super::super::id::{CheckoutSessionId, CustomerId, UserId};
+use super::super::step::Step;
 use super::super::subjects::{Offer, offers};
-use super::super::transport::{Answer, Party};
+use super::super::transport::Answer;
 use super::super::{CheckoutSession, Found, Refusal, Seen, Token};
 use super::{Breakdown, FOREIGN_ORIGIN, NoAnswer, Route, Worker};
 use crate::config::{Mode, Tier};
@@ -70,7 +71,7 @@ impl Sale {
 /// What the Worker answers to one order.
 enum Ordered {
     /// A session of our mode; it has to be ended.
-    Session(String),
+    Session(CheckoutSessionId),
     /// Something else.
     Nothing(Sale),
 }
@@ -140,7 +141,7 @@ impl<'w> Worker<'w> {
     /// # Errors
     /// Where a sale would have an effect: for somebody who has a subscription, a Worker of this stack changes that
     /// subscription at once (facts.md, part F).
-    async fn order_book(self) -> Result<(String, Token), NoAnswer> {
+    async fn order_book(self) -> Result<(UserId, Token), NoAnswer> {
         self.world.probes()?;
         let (clerk, config) = (self.world.clerk(), &self.world.config.clerk);
         let (canary, token) = futures::join!(clerk.known_canary(), clerk.any_token());
@@ -153,11 +154,14 @@ impl<'w> Worker<'w> {
             return Err(NoAnswer::unknown(format!("the canary's metadata names a subscription ({key}), {harm}")));
         }
         if let Some(customer) = held(&config.customer_key).and_then(Value::as_str)
-            && self.world.stripe().has_subscription(customer).await?
+            && let customer =
+                CustomerId::parse(customer).map_err(|malformed| malformed.in_place("the canary's metadata"))?
+            && self.world.stripe().has_subscription(&customer).await?
         {
             return Err(NoAnswer::unknown(format!("the canary's customer {customer} has a subscription, {harm}")));
         }
-        Ok((canary.id, token?))
+        let user = UserId::parse(&canary.id).map_err(|malformed| malformed.in_place("Clerk's answer"))?;
+        Ok((user, token?))
     }
 
     /// That every price of a tier exists for our key, in the mode wanted: with another, no sale could be judged.
@@ -171,26 +175,32 @@ impl<'w> Worker<'w> {
     }
 
     /// Asks the Worker to sell a tier.
-    async fn order(self, tier: &Tier, book: &(String, Token), origin: Option<&str>) -> Result<Ordered, NoAnswer> {
-        let (door, url) = (self.world.leave_no_trace()?, self.url(Route::Checkout)?);
-        let (user, token) = book;
+    async fn order(self, tier: &Tier, book: &(UserId, Token), origin: Option<&str>) -> Result<Ordered, NoAnswer> {
+        let (door, (user, token)) = (self.world.leave_no_trace()?, book);
         let origin = origin.and_then(|origin| HeaderValue::from_str(origin).ok());
         let headers: HeaderMap = origin.map(|origin| (ORIGIN, origin)).into_iter().collect();
         let credential = Some(token.credential(&self.world.config.worker.url));
-        let body = Body::Json(json!({ "tier": tier.name }));
-        let object = format!("tier {} for {user}", tier.name);
         let counter = &self.world.counter;
         counter.is_asked();
-        let asked =
-            door.post(Step::Checkout, &object, Post { party: Party::Worker, url, headers, credential, body }).await?;
-        if let Ok(answer) = &asked {
-            let session = session_in(answer);
-            counter.is_answered(answer, session.as_ref().filter(|(_, mode)| *mode == self.mode()).map(|(id, _)| id));
-            match session {
-                Some((id, mode)) if mode == self.mode() => return Ok(Ordered::Session(id)),
-                Some((id, _)) => return Ok(Ordered::Nothing(Sale::OtherMode(id, Arc::clone(answer)))),
-                None => {}
+        let asked = match door.take(Step::Checkout { tier, user }, headers, credential).await {
+            Ok(asked) => asked,
+            Err(why) => {
+                counter.is_not_asked();
+                return Err(why);
             }
+        };
+        match &asked {
+            Ok(answer) => {
+                let session = session_in(answer);
+                let ours = session.as_ref().filter(|session| session.mode() == self.mode());
+                counter.is_answered(answer, session.is_some(), ours);
+                match session {
+                    Some(id) if id.mode() == self.mode() => return Ok(Ordered::Session(id)),
+                    Some(id) => return Ok(Ordered::Nothing(Sale::OtherMode(id.to_string(), Arc::clone(answer)))),
+                    None => {}
+                }
+            }
+            Err(failure) => counter.is_silent(failure),
         }
         let breakdown = match self.heard(Route::Checkout, asked).await? {
             Ok(answer) if answer.is_success() => {
@@ -216,7 +226,7 @@ impl<'w> Worker<'w> {
         }
         Ok(match found? {
             Found::Here(session) => Sale::Made(Box::new(session)),
-            Found::Missing(refusal) => Sale::OtherAccount(id, refusal),
+            Found::Missing(refusal) => Sale::OtherAccount(id.to_string(), refusal),
         })
     }
 
@@ -250,15 +260,19 @@ impl<'w> Worker<'w> {
     }
 }
 
-/// The Checkout Session that an answer names: Workers hand out its address, its ID or both.
-fn session_in(answer: &Answer) -> Option<(String, Mode)> {
-    if !answer.is_success() {
+/// The Checkout Session that an answer names: Workers hand out its address, its ID or both. An ID at the very end of JSON
+/// that was cut off may be half of one, and is none.
+fn session_in(answer: &Answer) -> Option<CheckoutSessionId> {
+    answer.is_success().then(|| named_session(&answer.text()))?
+}
+
+fn named_session(text: &str) -> Option<CheckoutSessionId> {
+    let found = Regex::new("cs_(?:live|test)_[A-Za-z0-9]+").ok()?.find(text)?;
+    let is_json = text.trim_start().starts_with(['{', '[', '"']);
+    if is_json && found.end() == text.len() {
         return None;
     }
-    let named = Regex::new("cs_(live|test)_[A-Za-z0-9]+").ok()?;
-    let text = answer.text();
-    let found = named.captures(&text)?;
-    Some((found[0].to_owned(), Mode::of_livemode(&found[1] == "live")))
+    CheckoutSessionId::parse(found.as_str()).ok()
 }
 
 /// What Stripe told the Worker, where the Worker passes it on (facts.md, A3).
@@ -282,11 +296,26 @@ pub(super) fn cause(text: &str, wanted: Mode, ours: &[&str]) -> NoSale {
 
 #[cfg(test)]
 mod tests {
-    use super::{NoSale, cause};
+    use super::{NoSale, cause, named_session};
     use crate::config::Mode;
+    use crate::world::id::PathId;
 
     fn told(text: &str) -> NoSale {
         cause(text, Mode::Live, &["price_1ours"])
+    }
+
+    #[test]
+    fn half_an_id_is_none() {
+        let whole = named_session(r#"{"url":"https://checkout.stripe.com/c/pay/cs_live_a1b2#fid"}"#);
+        assert_eq!(whole.unwrap().as_str(), "cs_live_a1b2");
+        assert_eq!(named_session("cs_live_a1b2").unwrap().as_str(), "cs_live_a1b2");
+        assert_eq!(named_session(r#"{"url":"https://checkout.stripe.com/c/pay/cs_live_a1"#), None);
+    }
+
+    #[test]
+    fn an_id_that_names_another_request_is_not_taken_whole() {
+        let hostile = named_session(r#"{"sessionId":"cs_live_a1/../../../v1/refunds"}"#);
+        assert_eq!(hostile.unwrap().as_str(), "cs_live_a1");
     }
 
     #[test]

@@ -3,7 +3,8 @@
 use std::collections::BTreeSet;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use super::super::transport::{Answer, Once};
+use super::super::id::CheckoutSessionId;
+use super::super::transport::{Answer, Failure, Once};
 use super::super::{NoAnswer, World};
 use super::checkout::Sales;
 
@@ -16,7 +17,7 @@ pub(in crate::world) struct Counter {
 
 #[derive(Debug, Default)]
 struct Open {
-    sessions: BTreeSet<String>,
+    sessions: BTreeSet<CheckoutSessionId>,
     /// How many were asked for and not answered, so that nobody knows what came of them.
     unanswered: usize,
 }
@@ -36,18 +37,32 @@ impl Counter {
         self.open().unanswered += 1;
     }
 
-    /// It has answered, with a session that we can end or without one.
-    pub(super) fn is_answered(&self, answer: &Answer, session: Option<&String>) {
+    /// It was not asked after all.
+    pub(super) fn is_not_asked(&self) {
+        let mut open = self.open();
+        open.unanswered = open.unanswered.saturating_sub(1);
+    }
+
+    /// It has answered, with a session or without one. Only a session and a plain refusal tell that there is no other: a
+    /// Worker that breaks down, sends elsewhere or is cut off may have made one before.
+    pub(super) fn is_answered(&self, answer: &Answer, named: bool, ours: Option<&CheckoutSessionId>) {
         let mut open = self.open();
         // Of an order that had to be sent again, the first may have been heard as well.
-        if answer.attempts == 1 {
+        if answer.attempts == 1 && (named || (400..500).contains(&answer.status)) {
             open.unanswered = open.unanswered.saturating_sub(1);
         }
-        open.sessions.extend(session.cloned());
+        open.sessions.extend(ours.cloned());
+    }
+
+    /// No answer came.
+    pub(super) fn is_silent(&self, failure: &Failure) {
+        if failure.is_unsent() {
+            self.is_not_asked();
+        }
     }
 
     /// A session has ended.
-    pub(super) fn is_ended(&self, session: &str) {
+    pub(super) fn is_ended(&self, session: &CheckoutSessionId) {
         self.open().sessions.remove(session);
     }
 }
@@ -66,7 +81,7 @@ impl World {
         let mut trouble = Vec::new();
         if unanswered > 0 {
             let canary = self.config.clerk.canary_user.value.as_deref().unwrap_or_default();
-            match stripe.open_sessions(canary, self.now).await {
+            match stripe.open_sessions(canary).await {
                 Ok(found) => sessions.extend(found),
                 Err(why) => trouble.push(format!(
                     "a Checkout Session that the Worker was asked for may be open, and ends by itself within a day: {}",
@@ -103,7 +118,36 @@ mod tests {
     use crate::checks;
     use crate::run::{Interruption, Selection, Status, run};
     use crate::sandbox::{self, Sandbox};
-    use crate::world::{self, World};
+    use crate::world::id::CheckoutSessionId;
+    use crate::world::{self, Answer, Party, World};
+
+    fn answer(status: u16) -> Answer {
+        Answer {
+            party: Party::Worker,
+            request: "POST /api/checkout".to_owned(),
+            status,
+            headers: reqwest::header::HeaderMap::new(),
+            body: Vec::new(),
+            elapsed: Duration::ZERO,
+            place: 0,
+            attempts: 1,
+            request_id: None,
+            certificate: None,
+        }
+    }
+
+    #[test]
+    fn only_a_session_or_a_plain_refusal_tells_what_came_of_an_order() {
+        let session = CheckoutSessionId::parse("cs_live_a1").unwrap();
+        let left = |status, session: Option<&CheckoutSessionId>| {
+            let counter = super::Counter::default();
+            counter.is_asked();
+            counter.is_answered(&answer(status), session.is_some(), session);
+            counter.open().unanswered
+        };
+        assert_eq!((left(200, Some(&session)), left(403, None)), (0, 0));
+        assert_eq!((left(200, None), left(303, None), left(500, None)), (1, 1, 1));
+    }
 
     async fn sandbox(latency: u64) -> Sandbox {
         let latency = Duration::from_millis(latency);

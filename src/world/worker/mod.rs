@@ -164,7 +164,7 @@ impl<'w> Worker<'w> {
         path.as_deref()
     }
 
-    fn url(self, route: Route) -> Result<Url, NoAnswer> {
+    pub(super) fn url(self, route: Route) -> Result<Url, NoAnswer> {
         let path = self.path(route).ok_or_else(|| NoAnswer::unknown(format!("worker.{} is false", route.key())))?;
         let url = self.world.config.worker.url.join(path);
         url.map_err(|error| NoAnswer::unknown(format!("worker.{} is no path: {error}", route.key())))
@@ -237,6 +237,7 @@ impl<'w> Worker<'w> {
         }
         match self.get(Route::Health, None).await? {
             Ok(answer) if answer.status == 200 => Ok(()),
+            Err(failure) if failure.trouble.is_ours() => Err(NoAnswer::Unknown(failure.to_string())),
             _ => Err(NoAnswer::Because(Cause::WorkerDown)),
         }
     }
@@ -257,12 +258,10 @@ impl<'w> Worker<'w> {
 
     /// No answer at all: a breakdown, where nothing else explains it.
     async fn silence(self, route: Route, failure: &Failure) -> Result<Breakdown, NoAnswer> {
-        let hangs = match &failure.trouble {
-            Trouble::TooLarge | Trouble::Deadline | Trouble::NotForThisHost | Trouble::Offline => {
-                return Err(NoAnswer::Unknown(failure.to_string()));
-            }
-            trouble => matches!(trouble, Trouble::TimedOut(_) | Trouble::Broken(_)),
-        };
+        if failure.trouble.is_ours() {
+            return Err(NoAnswer::Unknown(failure.to_string()));
+        }
+        let hangs = matches!(failure.trouble, Trouble::TimedOut(_) | Trouble::Broken(_));
         if !self.world.is_online().await {
             let words = "no provider could be reached from this machine either";
             return Err(NoAnswer::Unknown(format!("{failure}; and {words}")));

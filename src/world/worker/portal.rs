@@ -4,10 +4,11 @@ use std::sync::Arc;
 
 use regex::Regex;
 use reqwest::header::{HeaderMap, HeaderValue, ORIGIN};
-use serde_json::{Value, json};
+use serde_json::Value;
 
-use super::super::doors::{Body, Post, Step};
-use super::super::transport::{Answer, Party};
+use super::super::id::{CustomerId, UserId};
+use super::super::step::Step;
+use super::super::transport::Answer;
 use super::checkout::{NoSale, cause};
 use super::{Breakdown, NoAnswer, Route, Worker};
 use crate::config::Mode;
@@ -38,14 +39,13 @@ impl Worker<'_> {
         let canary = clerk.known_canary().await?;
         let customer = canary.public_metadata()?.get(&self.world.config.clerk.customer_key).and_then(Value::as_str);
         let Some(customer) = customer.filter(|customer| !customer.is_empty()) else { return Ok(Portal::NotACustomer) };
+        let customer = CustomerId::parse(customer).map_err(|malformed| malformed.in_place("the canary's metadata"))?;
+        let user = UserId::parse(&canary.id).map_err(|malformed| malformed.in_place("Clerk's answer"))?;
         let token = clerk.any_token().await?;
         let origin = self.origin().and_then(|origin| HeaderValue::from_str(&origin).ok());
         let headers: HeaderMap = origin.map(|origin| (ORIGIN, origin)).into_iter().collect();
         let credential = Some(token.credential(&self.world.config.worker.url));
-        let (url, body) = (self.url(Route::Portal)?, Body::Json(json!({})));
-        let object = format!("{customer} of {}", canary.id);
-        let asked =
-            door.post(Step::Portal, &object, Post { party: Party::Worker, url, headers, credential, body }).await?;
+        let asked = door.take(Step::Portal { customer: &customer, user: &user }, headers, credential).await?;
         match self.heard(Route::Portal, asked).await? {
             Ok(answer) if answer.is_success() => match session_mode(&answer) {
                 Some(mode) if mode != self.world.config.project.mode => {

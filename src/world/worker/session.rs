@@ -3,6 +3,7 @@
 use url::Url;
 
 use super::super::address::{Kinship, is_out_of_reach, kinship};
+use super::super::id::CustomerId;
 use super::super::subjects::{Offer, offers};
 use super::super::{CheckoutSession, LineItem, Price, Seen};
 use super::checkout::{NoSale, Sale};
@@ -138,7 +139,8 @@ impl<'w> Worker<'w> {
         if let Some(customer) = &sold.customer {
             let canary = self.world.clerk().known_canary().await?;
             let is_known = canary.public_metadata()?.contains_key(&self.world.config.clerk.customer_key);
-            if !is_known && stripe.is_new_customer(customer).await? {
+            let id = CustomerId::parse(customer).map_err(|malformed| malformed.in_answer(&session.answer))?;
+            if !is_known && stripe.is_new_customer(&id).await? {
                 slips.push(SaleSlip::NewCustomer(customer.clone()));
             }
         }
