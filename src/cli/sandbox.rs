@@ -3,7 +3,7 @@
 use std::fmt::Write;
 use std::time::Duration;
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 use preflight::report::paragraph::wrap;
 use preflight::run::Interruption;
 use preflight::sandbox::{self, Plain, Sandbox, Scenario};
@@ -25,15 +25,30 @@ pub struct Command {
     /// List the scenarios, with what each must be found by
     #[arg(long, conflicts_with_all = ["scenarios", "latency", "worker", "score"])]
     list: bool,
-    /// Run every scenario, and print how many are found
-    #[arg(long, conflicts_with_all = ["scenarios", "worker"])]
-    score: bool,
+    /// Run every scenario and print how many are found; or tamper with one answer after the other
+    #[arg(long, value_name = "WHAT", value_enum, num_args = 0..=1, require_equals = true)]
+    #[arg(default_missing_value = "scenarios", conflicts_with = "worker")]
+    score: Option<Score>,
+    /// With `--score=unanswerable` or `=fields`: each request or field in one way only
+    #[arg(long, requires = "score")]
+    sample: bool,
     /// Milliseconds that are added to every answer
     #[arg(long, value_name = "MS")]
     latency: Option<u64>,
     /// Send what is for the Worker to another one, such as yours in `wrangler dev`
     #[arg(long, value_name = "URL")]
     worker: Option<Url>,
+}
+
+/// What is scored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Score {
+    /// How many scenarios are found
+    Scenarios,
+    /// What is green, or fails, when a request gets no answer
+    Unanswerable,
+    /// What fails, or cannot be told, when a field of an answer is missing or wrong
+    Fields,
 }
 
 /// Serves, lists or scores.
@@ -44,10 +59,18 @@ pub fn execute(command: &Command, terminal: Terminal) -> Result<u8, Failure> {
     }
     let runtime = runtime()?;
     let status = runtime.block_on(async {
-        if command.score {
-            return score::execute(command.latency(), terminal).await;
+        let names = values::joined(&command.scenarios);
+        match command.score {
+            None => serve(command).await,
+            Some(Score::Scenarios) if !names.is_empty() || command.sample => Err(Failure::Usage(
+                "`--score` runs every scenario as it is: it takes neither names nor `--sample`".to_owned(),
+            )),
+            Some(Score::Scenarios) => score::execute(command.latency(), terminal).await,
+            Some(Score::Fields) => score::fields::execute(&names, command.sample, command.latency(), terminal).await,
+            Some(Score::Unanswerable) => {
+                score::unanswerable::execute(&names, command.sample, command.latency(), terminal).await
+            }
         }
-        serve(command).await
     });
     runtime.shutdown_background();
     status

@@ -1,6 +1,10 @@
 //! `preflight sandbox --score`: what preflight is worth, measured on every scenario that there is.
 
+mod exempt;
+pub mod fields;
+mod runs;
 mod slip;
+pub mod unanswerable;
 
 use std::fmt::Write;
 use std::time::Duration;
@@ -28,8 +32,8 @@ pub async fn execute(latency: Duration, terminal: Terminal) -> Result<u8, Failur
     let known = |scenario: &&Scenario| scenario.finds.iter().all(|expected| is_check(&expected.check));
     let (here, later): (Vec<&Scenario>, Vec<&Scenario>) = sandbox::scenarios().iter().partition(known);
     let local = local_checks().await?;
-    let target = if terminal.live { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
-    let bar = ProgressBar::with_draw_target(u64::try_from(here.len()).ok(), target);
+    let bar = bar(terminal);
+    bar.inc_length(u64::try_from(here.len()).unwrap_or_default());
     let scores = futures::stream::iter(here.iter().map(|scenario| async {
         let options = world::Options {
             // Who never answers is given up soon, since it is on this machine.
@@ -49,6 +53,12 @@ pub async fn execute(latency: Duration, terminal: Terminal) -> Result<u8, Failur
     bar.finish_and_clear();
     terminal::print(&text(&scores, later.len()))?;
     Ok(u8::from(scores.iter().any(|(_, slips)| !slips.is_empty())))
+}
+
+/// Progress on a terminal, and nothing elsewhere.
+fn bar(terminal: Terminal) -> ProgressBar {
+    let target = if terminal.live { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
+    ProgressBar::with_draw_target(Some(0), target)
 }
 
 fn is_check(id: &str) -> bool {

@@ -1,6 +1,7 @@
-//! The sandbox's own certificate authority, made anew at every start.
+//! The sandbox's own certificate authority, made once in a process: certificates take a while.
 
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use jiff::tz::Offset;
 use jiff::{Timestamp, ToSpan};
@@ -11,14 +12,29 @@ use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 use super::Error;
 use super::network::Certificate;
 
+/// What speaks TLS under some names, by those names and what is wrong with its certificate.
+type Servers = HashMap<(Vec<String>, Certificate), Arc<ServerConfig>>;
+
 /// Signs the certificates of all doors.
 pub(super) struct Authority {
     issuer: Issuer<'static, KeyPair>,
     pem: String,
+    servers: Mutex<Servers>,
 }
 
 impl Authority {
-    pub(super) fn new() -> Result<Self, Error> {
+    /// The one of this process.
+    pub(super) fn of_process() -> Result<&'static Self, Error> {
+        static AUTHORITY: OnceLock<Authority> = OnceLock::new();
+        if let Some(authority) = AUTHORITY.get() {
+            return Ok(authority);
+        }
+        let authority = Self::new()?;
+        // Another thread may have made one in the meantime, and then that one counts.
+        Ok(AUTHORITY.get_or_init(|| authority))
+    }
+
+    fn new() -> Result<Self, Error> {
         let key = KeyPair::generate()?;
         let mut parameters = CertificateParams::new(Vec::new())?;
         parameters.distinguished_name.push(DnType::CommonName, "preflight sandbox");
@@ -26,7 +42,7 @@ impl Authority {
         parameters.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
         valid(&mut parameters, -30, 365);
         let pem = parameters.self_signed(&key)?.pem();
-        Ok(Self { issuer: Issuer::new(parameters, key), pem })
+        Ok(Self { issuer: Issuer::new(parameters, key), pem, servers: Mutex::default() })
     }
 
     /// The authority's certificate, for those who are to trust it.
@@ -36,6 +52,19 @@ impl Authority {
 
     /// What a server needs to speak TLS under `names`, with the defect that `certificate` orders.
     pub(super) fn server(&self, names: &[String], certificate: Certificate) -> Result<Arc<ServerConfig>, Error> {
+        let key = (names.to_vec(), certificate);
+        if let Some(server) = self.servers().get(&key) {
+            return Ok(Arc::clone(server));
+        }
+        let server = self.new_server(names, certificate)?;
+        Ok(Arc::clone(self.servers().entry(key).or_insert(server)))
+    }
+
+    fn servers(&self) -> MutexGuard<'_, Servers> {
+        self.servers.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn new_server(&self, names: &[String], certificate: Certificate) -> Result<Arc<ServerConfig>, Error> {
         let names =
             if certificate == Certificate::WrongHost { vec!["elsewhere.example".to_owned()] } else { names.to_vec() };
         let mut parameters = CertificateParams::new(names.clone())?;

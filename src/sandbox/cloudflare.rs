@@ -1,5 +1,7 @@
 //! Cloudflare's API: what it tells of the scripts on the account.
 
+mod versions;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -109,8 +111,10 @@ pub(super) fn router(state: State, bindings: BTreeMap<String, String>) -> Router
         .route("/workers/scripts", get(scripts))
         .route("/workers/scripts/{script}/secrets", get(secrets))
         .route("/workers/scripts/{script}/settings", get(settings))
-        .route("/workers/scripts/{script}/deployments", get(deployments))
-        .route("/workers/scripts/{script}/versions", get(versions))
+        .route("/workers/scripts/{script}/deployments", get(versions::deployments))
+        .route("/workers/scripts/{script}/deployments/{deployment}", get(versions::deployment))
+        .route("/workers/scripts/{script}/versions", get(versions::versions))
+        .route("/workers/scripts/{script}/versions/{version}", get(versions::version))
         .route("/workers/scripts/{script}/subdomain", get(script_subdomain))
         .route("/workers/subdomain", get(subdomain))
         .route("/workers/domains", get(domains));
@@ -123,6 +127,10 @@ pub(super) fn router(state: State, bindings: BTreeMap<String, String>) -> Router
                 7003,
                 "Could not route to the path, perhaps your object identifier is invalid?",
             )
+        })
+        .method_not_allowed_fallback(|| async {
+            let message = "Method not allowed for this authentication scheme";
+            Refusal::new(StatusCode::METHOD_NOT_ALLOWED, 10405, message)
         })
         .layer(from_fn_with_state(Arc::clone(&cloudflare), gate))
         .with_state(cloudflare)
@@ -212,17 +220,21 @@ impl Cloudflare {
         self.state.scripts.get(name).ok_or_else(missing)
     }
 
+    /// What is bound to a script; of a secret its name alone.
+    fn bindings_of(&self, script: &Script) -> Value {
+        let secrets = script.secrets.iter().map(|(name, kind)| json!({ "name": name, "type": kind }));
+        let vars = script.vars.iter().map(|(name, kind)| {
+            let field = if kind == "json" { "json" } else { "text" };
+            json!({ "name": name, "type": kind, field: self.value(name) })
+        });
+        let kv = script.kv.iter();
+        let kv = kv.map(|(name, id)| json!({ "name": name, "type": "kv_namespace", "namespace_id": id }));
+        secrets.chain(vars).chain(kv).collect()
+    }
+
     /// The value of a variable, as far as anything was put there.
     fn value(&self, name: &str) -> &str {
         self.bindings.get(name).map_or("", String::as_str)
-    }
-}
-
-impl Script {
-    fn newest_first(&self) -> Vec<&Version> {
-        let mut versions: Vec<&Version> = self.versions.values().collect();
-        versions.sort_by_key(|version| std::cmp::Reverse(version.number));
-        versions
     }
 }
 
@@ -255,17 +267,8 @@ async fn secrets(Shared(cloudflare): Shared<Arc<Cloudflare>>, Path((_, script)):
 
 async fn settings(Shared(cloudflare): Shared<Arc<Cloudflare>>, Path((_, script)): Path<(String, String)>) -> Answer {
     let script = cloudflare.script(&script)?;
-    let secrets = script.secrets.iter().map(|(name, kind)| json!({ "name": name, "type": kind }));
-    let vars = script.vars.iter().map(|(name, kind)| {
-        let field = if kind == "json" { "json" } else { "text" };
-        json!({ "name": name, "type": kind, field: cloudflare.value(name) })
-    });
-    let kv = script
-        .kv
-        .iter()
-        .map(|(name, namespace)| json!({ "name": name, "type": "kv_namespace", "namespace_id": namespace }));
     success(&json!({
-        "bindings": secrets.chain(vars).chain(kv).collect::<Value>(),
+        "bindings": cloudflare.bindings_of(script),
         "compatibility_date": "2026-07-01",
         "compatibility_flags": ["nodejs_compat"],
         "logpush": false,
@@ -275,42 +278,6 @@ async fn settings(Shared(cloudflare): Shared<Arc<Cloudflare>>, Path((_, script))
         "tail_consumers": null,
         "usage_model": "standard",
     }))
-}
-
-async fn deployments(Shared(cloudflare): Shared<Arc<Cloudflare>>, Path((_, script)): Path<(String, String)>) -> Answer {
-    let script = cloudflare.script(&script)?;
-    let newest_first = script.newest_first();
-    let serving = newest_first.iter().filter(|version| version.percentage > 0);
-    let created_on = serving.clone().map(|version| version.age.date_before(cloudflare.now)).next();
-    let versions = serving.map(|version| json!({ "version_id": version.id, "percentage": version.percentage }));
-    success(&json!({ "deployments": [{
-        "id": "dddddddd-0000-4000-8000-000000000001",
-        "source": "wrangler",
-        "strategy": "percentage",
-        "author_email": "deploy@acme.com",
-        "annotations": { "workers/triggered_by": "deployment" },
-        "created_on": created_on,
-        "versions": versions.collect::<Value>(),
-    }]}))
-}
-
-async fn versions(Shared(cloudflare): Shared<Arc<Cloudflare>>, Path((_, script)): Path<(String, String)>) -> Answer {
-    let items = cloudflare.script(&script)?.newest_first().into_iter().map(|version| {
-        let created_on = version.age.date_before(cloudflare.now);
-        json!({
-            "id": version.id,
-            "number": version.number,
-            "metadata": {
-                "created_on": created_on,
-                "modified_on": created_on,
-                "source": "wrangler",
-                "author_email": "deploy@acme.com",
-                "hasPreview": true,
-            },
-            "annotations": { "workers/triggered_by": "version_upload" },
-        })
-    });
-    success(&json!({ "items": items.collect::<Value>() }))
 }
 
 async fn script_subdomain(
@@ -347,13 +314,17 @@ mod tests {
     use super::super::{Effects, scenario, world::World};
     use super::*;
 
-    const SCRIPTS: &str = "/accounts/acacacacacacacacacacacacacacacac/workers/scripts";
+    pub(super) const SCRIPTS: &str = "/accounts/acacacacacacacacacacacacacacacac/workers/scripts";
 
     /// Asks with the operator's token in the world of some scenarios.
-    async fn ask(scenarios: &[&str], path: &str) -> (u16, Value) {
+    pub(super) async fn ask(scenarios: &[&str], path: &str) -> (u16, Value) {
+        ask_by("GET", scenarios, path).await
+    }
+
+    async fn ask_by(method: &str, scenarios: &[&str], path: &str) -> (u16, Value) {
         let world = World::read(scenario::document(scenarios).unwrap()).unwrap();
         let router = world.routers(&Arc::new(Effects::default())).unwrap().remove("cloudflare").unwrap();
-        let request = Request::get(format!("/client/v4{path}"));
+        let request = Request::builder().method(method).uri(format!("/client/v4{path}"));
         let request = request.header("authorization", format!("Bearer {}", world.environment["CLOUDFLARE_API_TOKEN"]));
         let response = router.oneshot(request.body(Body::empty()).unwrap()).await.unwrap();
         assert!(response.headers().contains_key("ratelimit"));
@@ -418,15 +389,11 @@ mod tests {
         let (status, _) = ask(&[], "/accounts/acacacacacacacacacacacacacacacac/tokens/verify").await;
         assert_eq!(status, 401);
     }
-
     #[tokio::test]
-    async fn the_newest_version_is_first_and_need_not_be_deployed() {
-        let (_, versions) =
-            ask(&["version-not-deployed"], &format!("{SCRIPTS}/pan-api/versions?deployable=true")).await;
-        let (_, deployments) = ask(&["version-not-deployed"], &format!("{SCRIPTS}/pan-api/deployments")).await;
-        assert_eq!(versions["result"]["items"][0]["number"], 2);
-        let serving = &deployments["result"]["deployments"][0]["versions"];
-        assert_eq!((serving.as_array().unwrap().len(), &serving[0]["percentage"]), (1, &100.into()));
-        assert_ne!(serving[0]["version_id"], versions["result"]["items"][0]["id"]);
+    async fn a_wrong_method_is_an_error_in_the_providers_form() {
+        for path in ["/user/tokens/verify", &format!("{SCRIPTS}/pan-api/versions")] {
+            let (status, answer) = ask_by("PATCH", &[], path).await;
+            assert_eq!((status, &answer["success"], &answer["errors"][0]["code"]), (405, &false.into(), &10405.into()));
+        }
     }
 }

@@ -1,9 +1,11 @@
 //! A port on loopback and what listens on it, over TLS or plain.
 
+use std::convert::Infallible;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
 use axum::Router;
+use axum::response::Response;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto::Builder;
 use hyper_util::service::TowerToHyperService;
@@ -12,6 +14,9 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::task::{JoinHandle, JoinSet};
 use tokio_rustls::TlsAcceptor;
+use tower::util::MapResult;
+
+use super::trouble::Torn;
 
 /// An open port. Dropping it closes the port and every connection through it.
 pub(super) struct Door {
@@ -97,6 +102,11 @@ async fn connection(stream: TcpStream, tls: Option<Arc<ServerConfig>>, router: R
 
 async fn talk(stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static, router: Router) {
     let builder = Builder::new(TokioExecutor::new());
+    let service = MapResult::new(router, |answer: Result<Response, Infallible>| match answer {
+        // A service's error breaks its connection, and over HTTP/2 its stream alone.
+        Ok(response) => response.extensions().get::<Torn>().copied().map_or(Ok(response), Err),
+        Err(never) => match never {},
+    });
     // Clients hang up as they please.
-    drop(builder.serve_connection(TokioIo::new(stream), TowerToHyperService::new(router)).await);
+    drop(builder.serve_connection(TokioIo::new(stream), TowerToHyperService::new(service)).await);
 }

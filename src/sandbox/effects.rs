@@ -14,6 +14,11 @@ impl Effects {
         *counts.entry(what.to_owned()).or_default() += 1;
     }
 
+    /// Counts from nothing again.
+    pub fn clear(&self) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+
     /// What was counted until now.
     #[must_use]
     pub fn counts(&self) -> BTreeMap<String, u64> {

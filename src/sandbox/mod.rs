@@ -16,8 +16,11 @@ mod frontend;
 mod lobby;
 mod network;
 mod relay;
+mod request_key;
 mod scenario;
 mod stripe;
+mod tampering;
+mod trouble;
 mod visit;
 mod worker;
 mod world;
@@ -26,6 +29,7 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use axum::Router;
@@ -33,13 +37,16 @@ use url::Url;
 
 pub use effects::Effects;
 pub use error::Error;
+pub use request_key::RequestKey;
 pub use scenario::{Expected, Scenario, scenarios};
+pub use tampering::{Change, Exchange, FieldChange, TAMPERED, Tampered, Tampering, Unanswerable};
 
 use authority::Authority;
 use door::Door;
 use lobby::{Lobby, Log};
 use network::{Each, Provider, Trouble, Way};
 use relay::Seat;
+use tampering::Tampers;
 use world::World;
 
 /// Where the project has its Wrangler file.
@@ -90,7 +97,11 @@ pub struct Sandbox {
     wrangler: String,
     environment: BTreeMap<String, String>,
     bindings: BTreeMap<String, String>,
-    worker: Seat,
+    world: World,
+    seats: Each<Seat>,
+    worker_is_elsewhere: AtomicBool,
+    lobbies: Vec<Arc<Lobby>>,
+    tampers: Arc<Tampers>,
     worker_name: String,
     names: BTreeMap<String, SocketAddr>,
     aliases: BTreeMap<String, String>,
@@ -115,15 +126,15 @@ impl Sandbox {
     pub async fn start(scenarios: &[&str], options: Options) -> Result<Self, Error> {
         let world = World::read(scenario::document(scenarios)?)?;
         let effects = Arc::new(Effects::default());
-        let mut routers = world.routers(&effects)?;
-        let worker = Seat::of(routers.remove(Provider::Worker.word()).unwrap_or_default());
-        routers.insert(Provider::Worker.word(), worker.router());
+        let seats: Each<Seat> =
+            world.routers(&effects)?.into_iter().map(|(server, router)| (server, Seat::of(router))).collect();
         let worker_name = world.network.worker.names.first().cloned().unwrap_or_default();
-        if let Some(elsewhere) = options.worker {
+        let worker_is_elsewhere = AtomicBool::new(options.worker.is_some());
+        if let Some((elsewhere, worker)) = options.worker.zip(seats.get(Provider::Worker.word())) {
             worker.give_to(relay::router(elsewhere, &worker_name)?);
         }
-        let authority = Authority::new()?;
-        let log = Arc::new(Log::default());
+        let authority = Authority::of_process()?;
+        let (log, tampers) = (Arc::new(Log::default()), Arc::new(Tampers::default()));
         let mut ports = match options.ports {
             Ports::Any => [0; 12],
             Ports::From(first) => {
@@ -135,19 +146,22 @@ impl Sandbox {
         let (mut names, mut plain) = (BTreeMap::new(), Each::new());
         let ways = world.network.ways();
         let latency = options.latency + Duration::from_millis(world.network.latency_ms);
-        let lobbied: Vec<(Provider, &Way, Router)> = ways
+        let mut lobbies = Vec::new();
+        let servers: Vec<(Provider, &Way, Router)> = ways
             .into_iter()
             .map(|(provider, way)| {
-                let lobby = Lobby::new(provider, way, latency, Arc::clone(&log));
-                (provider, way, lobby.before(routers.remove(provider.word()).unwrap_or_default()))
+                let lobby = Lobby::new(provider, way, latency, Arc::clone(&log), Arc::clone(&tampers));
+                let router = lobby.before(seats.get(provider.word()).map(Seat::router).unwrap_or_default());
+                lobbies.push(lobby);
+                (provider, way, router)
             })
             .collect();
-        for (provider, way, router) in &lobbied {
+        for (provider, way, router) in &servers {
             let door = open(way, ports.next().unwrap_or_default(), |port| Door::open(port, None, router.clone()))?;
             plain.insert(provider.word(), door.address());
             doors.push(door);
         }
-        for (_, way, router) in lobbied {
+        for (_, way, router) in servers {
             let tls = authority.server(&way.names, way.certificate)?;
             let door = open(way, ports.next().unwrap_or_default(), |port| Door::open(port, Some(tls), router))?;
             if way.resolves {
@@ -159,11 +173,15 @@ impl Sandbox {
             configuration: world.configuration()?,
             wrangler: world.wrangler()?,
             bindings: world.deployed(),
-            environment: world.environment,
-            worker,
+            environment: world.environment.clone(),
+            aliases: world.network.aliases.clone(),
+            world,
+            seats,
+            worker_is_elsewhere,
+            lobbies,
+            tampers,
             worker_name,
             names,
-            aliases: world.network.aliases.clone(),
             certificate_authority: authority.pem().to_owned(),
             plain: Plain::of(&plain)?,
             effects,
@@ -206,8 +224,48 @@ impl Sandbox {
     ///
     /// Where no client for it can be made.
     pub fn give_worker_to(&self, elsewhere: Url) -> Result<(), Error> {
-        self.worker.give_to(relay::router(elsewhere, &self.worker_name)?);
+        if let Some(worker) = self.seats.get(Provider::Worker.word()) {
+            worker.give_to(relay::router(elsewhere, &self.worker_name)?);
+            self.worker_is_elsewhere.store(true, Ordering::Relaxed);
+        }
         Ok(())
+    }
+
+    /// Puts everything back to what it was at the start, and forgets what was asked: for another run. A Worker
+    /// elsewhere stays as it is, and so does what answers are tampered with.
+    ///
+    /// # Errors
+    ///
+    /// Where the servers could not be made again.
+    pub fn renew(&self) -> Result<(), Error> {
+        let is_elsewhere = self.worker_is_elsewhere.load(Ordering::Relaxed);
+        for (server, router) in self.world.routers(&self.effects)? {
+            if let Some(seat) = self.seats.get(server).filter(|_| !is_elsewhere || server != Provider::Worker.word()) {
+                seat.give_to(router);
+            }
+        }
+        self.effects.clear();
+        self.log.clear();
+        self.lobbies.iter().for_each(|lobby| lobby.forget());
+        self.tampers.forget();
+        Ok(())
+    }
+
+    /// Tampers with one answer from now on, and with no other; `None` for none at all.
+    pub fn tamper(&self, tampering: Option<Tampering>) {
+        self.tampers.set(tampering);
+    }
+
+    /// Every request since the start or the last [`Sandbox::renew`], in order, each once.
+    #[must_use]
+    pub fn keys(&self) -> Vec<RequestKey> {
+        self.tampers.keys()
+    }
+
+    /// Those requests that had an answer, with what the answer was before anything became of it.
+    #[must_use]
+    pub fn exchanges(&self) -> Vec<Exchange> {
+        self.tampers.exchanges()
     }
 
     /// Where each host name leads to, over TLS. A name that is not in here does not resolve.

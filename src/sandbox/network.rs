@@ -53,7 +53,7 @@ const fn yes() -> bool {
 }
 
 /// What a server shows of itself.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(super) enum Certificate {
     /// Signed by the sandbox's authority, for the right names, for months.

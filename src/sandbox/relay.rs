@@ -1,4 +1,4 @@
-//! A Worker elsewhere in the place of the embedded one.
+//! The servers' places, and a Worker elsewhere in the place of the embedded one.
 
 use std::sync::{Arc, PoisonError, RwLock};
 
@@ -15,17 +15,17 @@ use super::Error;
 /// Bodies are passed on whole, and a webhook's is far from this.
 const LARGEST_BODY: usize = 32 << 20;
 
-/// The Worker's place, which another can be given while the servers run.
+/// The place of a server, which another can be given while it is asked.
 #[derive(Debug, Clone)]
 pub(super) struct Seat(Arc<RwLock<Router>>);
 
 impl Seat {
-    pub(super) fn of(worker: Router) -> Self {
-        Self(Arc::new(RwLock::new(worker)))
+    pub(super) fn of(server: Router) -> Self {
+        Self(Arc::new(RwLock::new(server)))
     }
 
-    pub(super) fn give_to(&self, worker: Router) {
-        *self.0.write().unwrap_or_else(PoisonError::into_inner) = worker;
+    pub(super) fn give_to(&self, server: Router) {
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = server;
     }
 
     /// Whoever has the place answers.
@@ -35,8 +35,8 @@ impl Seat {
 }
 
 async fn sit(State(seat): State<Seat>, request: Request) -> Response {
-    let worker = seat.0.read().unwrap_or_else(PoisonError::into_inner).clone();
-    match worker.oneshot(request).await {
+    let server = seat.0.read().unwrap_or_else(PoisonError::into_inner).clone();
+    match server.oneshot(request).await {
         Ok(response) => response,
         Err(never) => match never {},
     }

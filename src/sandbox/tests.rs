@@ -253,3 +253,48 @@ async fn ports_can_be_chosen() {
     }
     panic!("no twelve free ports in a row from any of {tried:?}");
 }
+
+/// The sandbox with the answer to a question about the account tampered with, and that answer.
+async fn tampered(with: Tampered) -> (Sandbox, Result<reqwest::Response, reqwest::Error>) {
+    let sandbox = start(&[]).await;
+    ask_stripe(&sandbox).await.unwrap();
+    let key = sandbox.keys().remove(0);
+    sandbox.tamper(Some(Tampering { key, with }));
+    sandbox.renew().unwrap();
+    let answer = ask_stripe(&sandbox).await;
+    (sandbox, answer)
+}
+
+#[tokio::test]
+async fn one_request_can_be_refused_and_the_others_are_answered() {
+    let (sandbox, refused) = tampered(Tampered::Unanswerable(Unanswerable::Refused)).await;
+    assert!(refused.is_err());
+    assert!(ask_stripe(&sandbox).await.is_err(), "a retry is refused as well");
+    assert_eq!(ask_worker(&sandbox).await.unwrap().status(), StatusCode::OK);
+}
+
+#[tokio::test]
+async fn a_tampered_answer_can_be_told_by_its_name() {
+    let statuses = [(Unanswerable::Defect, 500), (Unanswerable::TooMany, 429), (Unanswerable::Empty, 200)];
+    for (way, status) in statuses {
+        let answer = tampered(Tampered::Unanswerable(way)).await.1.unwrap();
+        assert_eq!((answer.status().as_u16(), answer.headers()["request-id"].to_str().unwrap()), (status, TAMPERED));
+    }
+}
+
+#[tokio::test]
+async fn a_field_can_go_and_the_rest_stays() {
+    let field = FieldChange { pointer: "/country".to_owned(), change: Change::Delete };
+    let answer: Value = tampered(Tampered::Fields(vec![field])).await.1.unwrap().json().await.unwrap();
+    assert_eq!((&answer["object"], answer.get("country")), (&Value::from("account"), None));
+}
+
+#[tokio::test]
+async fn a_renewed_sandbox_remembers_nothing_of_the_run_before() {
+    let sandbox = start(&[]).await;
+    ask_stripe(&sandbox).await.unwrap();
+    sandbox.renew().unwrap();
+    assert!(sandbox.keys().is_empty() && sandbox.requests().is_empty());
+    ask_stripe(&sandbox).await.unwrap();
+    assert_eq!(sandbox.exchanges().len(), 1);
+}

@@ -12,7 +12,7 @@ use axum::{Json, Router};
 use serde_json::{Map, Value, json};
 
 use super::answer::{Answer, Refusal};
-use super::listing::Listing;
+use super::listing::{Listing, limit, listed};
 use super::people::{Part, merge};
 use super::state::{CnameTarget, Domain, Environment, Instance, JwtTemplate, KeyName};
 use super::{Clerk, keys, now, sign_ins};
@@ -115,8 +115,20 @@ async fn key_set(extract::State(clerk): Shared) -> Json<Value> {
     Json(json!({ "keys": [keys::public_key(KeyName::Other, &clerk.state.instance.id)] }))
 }
 
-async fn jwt_templates(extract::State(clerk): Shared) -> Json<Value> {
-    Json(clerk.state.jwt_templates.values().map(show_template).collect())
+async fn jwt_templates(extract::State(clerk): Shared, Query(parameters): Parameters) -> Answer {
+    whole_list(clerk.state.jwt_templates.values().map(show_template).collect(), &parameters)
+}
+
+/// A list without a filter, of which there are pages only where that is asked for.
+fn whole_list(all: Vec<Value>, parameters: &[(String, String)]) -> Answer {
+    let value = |wanted: &str| parameters.iter().find(|(name, _)| name == wanted).map(|(_, value)| value.as_str());
+    let known = ["paginated", "limit", "offset", "__clerk_api_version"];
+    if let Some((name, _)) = parameters.iter().find(|(name, _)| !known.contains(&name.as_str())) {
+        return Err(Refusal::unknown_parameter(name));
+    }
+    let length = value("limit").map_or(Ok(all.len()), limit)?;
+    let offset = value("offset").and_then(|offset| offset.parse().ok()).unwrap_or(0);
+    listed(all, parameters, offset, length)
 }
 
 async fn jwt_template(extract::State(clerk): Shared, Path(id): Path<String>) -> Answer {
@@ -147,8 +159,8 @@ async fn domains(extract::State(clerk): Shared) -> Json<Value> {
     Json(json!({ "data": data, "total_count": data.len() }))
 }
 
-async fn redirect_urls() -> Json<Value> {
-    Json(json!([]))
+async fn redirect_urls(Query(parameters): Parameters) -> Answer {
+    whole_list(Vec::new(), &parameters)
 }
 
 async fn users(extract::State(clerk): Shared, Query(parameters): Parameters) -> Answer {
@@ -169,12 +181,57 @@ async fn user(extract::State(clerk): Shared, Path(id): Path<String>) -> Answer {
     Ok(Json(people.show(&user)))
 }
 
-/// Since version 2026-05-12 metadata cannot be changed here, and nothing else of a user matters to the sandbox.
-async fn update_user(extract::State(clerk): Shared, Path(id): Path<String>, body: Bytes) -> Answer {
-    if let Some(name) = fields(&body, &[])?.keys().next() {
-        return Err(Refusal::unknown_parameter(name));
+/// What can be changed of a user and is accepted, though nothing here depends on it.
+const UPDATABLE: [&str; 24] = [
+    "external_id",
+    "first_name",
+    "last_name",
+    "locale",
+    "primary_email_address_id",
+    "notify_primary_email_address_changed",
+    "primary_phone_number_id",
+    "primary_web3_wallet_id",
+    "username",
+    "profile_image_id",
+    "password",
+    "password_digest",
+    "password_hasher",
+    "skip_password_checks",
+    "sign_out_of_other_sessions",
+    "totp_secret",
+    "backup_codes",
+    "delete_self_enabled",
+    "create_organization_enabled",
+    "legal_accepted_at",
+    "skip_legal_checks",
+    "create_organizations_limit",
+    "created_at",
+    "bypass_client_trust",
+];
+const METADATA: [&str; 3] = ["public_metadata", "private_metadata", "unsafe_metadata"];
+
+/// Until version 2026-05-12 metadata could be changed here as well, and was replaced as a whole.
+async fn update_user(
+    extract::State(clerk): Shared,
+    Path(id): Path<String>,
+    Query(parameters): Parameters,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Answer {
+    let in_query = parameters.iter().find(|(name, _)| name == "__clerk_api_version").map(|(_, value)| value.as_str());
+    let version = headers.get("clerk-api-version").and_then(|value| value.to_str().ok()).or(in_query);
+    let takes_metadata = version.is_some_and(|version| version < "2026-05-12");
+    let known: Vec<&str> = UPDATABLE.iter().chain(METADATA.iter().filter(|_| takes_metadata)).copied().collect();
+    let mut fields = fields(&body, &known)?;
+    fields.retain(|name, _| METADATA.contains(&name.as_str()));
+    if fields.is_empty() {
+        let mut people = clerk.people();
+        let user = people.find(&id).ok_or_else(|| no_such("user", &id))?;
+        people.store(user.clone(), now());
+        clerk.effects.record("clerk.user.updated");
+        return Ok(Json(people.show(&user)));
     }
-    user(extract::State(clerk), Path(id)).await
+    store_metadata(&clerk, &id, &fields, |target, change| change.clone_into(target))
 }
 
 async fn merge_metadata(extract::State(clerk): Shared, Path(id): Path<String>, body: Bytes) -> Answer {
@@ -191,10 +248,18 @@ fn change_metadata(
     body: &[u8],
     change: fn(&mut Map<String, Value>, &Map<String, Value>),
 ) -> Answer {
-    let fields = fields(body, &["public_metadata", "private_metadata", "unsafe_metadata"])?;
+    store_metadata(clerk, id, &fields(body, &METADATA)?, change)
+}
+
+fn store_metadata(
+    clerk: &Clerk,
+    id: &str,
+    fields: &Map<String, Value>,
+    change: fn(&mut Map<String, Value>, &Map<String, Value>),
+) -> Answer {
     let mut people = clerk.people();
     let mut user = people.find(id).ok_or_else(|| no_such("user", id))?;
-    for (name, value) in &fields {
+    for (name, value) in fields {
         let part = Part::named(name).ok_or_else(|| Refusal::unknown_parameter(name))?;
         let wrong = || Refusal::parameter("form_param_format_invalid", name, "must be an object");
         change(part.of(&mut user), value.as_object().ok_or_else(wrong)?);

@@ -86,7 +86,7 @@ fn user_settings(state: &State) -> Value {
         json!({
             "enabled": enabled, "required": enabled, "used_for_first_factor": enabled, "first_factors": strategies,
             "used_for_second_factor": false, "second_factors": [], "verifications": strategies,
-            "verify_at_sign_up": enabled,
+            "verify_at_sign_up": enabled, "immutable": false,
         })
     };
     json!({

@@ -1,6 +1,9 @@
 //! `GET /v1/users`: filters, order and pages.
 
-use super::answer::Refusal;
+use axum::Json;
+use serde_json::{Value, json};
+
+use super::answer::{Answer, Refusal};
 use super::people::People;
 use super::state::User;
 
@@ -122,6 +125,19 @@ impl Listing {
             && (included.is_empty() || included.iter().any(is))
             && !excluded.iter().any(is)
             && self.query.as_ref().is_none_or(matches)
+    }
+}
+
+/// One page of a list whose callers choose its form: with `paginated=true` it is an object that says how many there are
+/// in all, and else an array.
+pub(super) fn listed(all: Vec<Value>, parameters: &[(String, String)], offset: usize, length: usize) -> Answer {
+    let paginated = parameters.iter().find(|(name, _)| name == "paginated").map(|(_, value)| value.as_str());
+    let total = all.len();
+    let page: Vec<Value> = all.into_iter().skip(offset).take(length).collect();
+    match paginated {
+        Some("true") => Ok(Json(json!({ "data": page, "total_count": total }))),
+        None | Some("false") => Ok(Json(page.into())),
+        Some(_) => Err(invalid("paginated", "must be true or false")),
     }
 }
 

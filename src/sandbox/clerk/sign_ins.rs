@@ -11,7 +11,7 @@ use serde_json::{Map, Value, json};
 
 use super::answer::{Answer, Refusal};
 use super::backend::{Parameters, Shared, fields, no_such};
-use super::listing::limit;
+use super::listing::{limit, listed};
 use super::sessions::{Session, Ticket, TicketStatus};
 use super::state::Environment;
 use super::{Clerk, now, tokens};
@@ -74,7 +74,7 @@ async fn revoke_sign_in_token(extract::State(clerk): Shared, Path(id): Path<Stri
 
 async fn list_sessions(extract::State(clerk): Shared, Query(parameters): Parameters) -> Answer {
     let value = |wanted: &str| parameters.iter().find(|(name, _)| name == wanted).map(|(_, value)| value.as_str());
-    let known = ["client_id", "user_id", "status", "limit", "offset", "__clerk_api_version"];
+    let known = ["client_id", "user_id", "status", "limit", "offset", "paginated", "__clerk_api_version"];
     if let Some((name, _)) = parameters.iter().find(|(name, _)| !known.contains(&name.as_str())) {
         return Err(Refusal::unknown_parameter(name));
     }
@@ -90,8 +90,8 @@ async fn list_sessions(extract::State(clerk): Shared, Query(parameters): Paramet
     };
     let sessions = clerk.sessions();
     // Ids are made from a counter, so that the last id is the newest session.
-    let newest_first = sessions.all.values().rev().filter(wanted);
-    Ok(Json(newest_first.skip(offset).take(length).map(Session::show).collect()))
+    let newest_first: Vec<Value> = sessions.all.values().rev().filter(wanted).map(Session::show).collect();
+    listed(newest_first, &parameters, offset, length)
 }
 
 async fn create_session(extract::State(clerk): Shared, body: Bytes) -> Answer {
@@ -110,6 +110,7 @@ async fn session(extract::State(clerk): Shared, Path(id): Path<String>) -> Answe
     clerk.sessions().all.get(&id).map(|session| Json(session.show())).ok_or_else(|| no_such("session", &id))
 }
 
+/// The specification has no body for it.
 async fn revoke_session(extract::State(clerk): Shared, Path(id): Path<String>, body: Bytes) -> Answer {
     if !body.is_empty() {
         let reason = "This request takes no body.";

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::catalogue::{created_in, price_body, put};
+use super::catalogue::{created_in, expand_product, price_body, put};
 use super::gate::{Answer, Asked, Route};
 use super::refusal::Refusal;
 use super::shelf::{Kind, Shelves, page};
@@ -21,8 +21,12 @@ pub(super) const ROUTES: &[Route] = &[
     Route::get("/v1/customers/{id}", "rak_customer_read", one_customer),
     Route::list("/v1/subscriptions", "rak_subscription_read", list_subscriptions)
         .takes(&["collection_method", "created", "current_period_end", "customer", "plan", "price", "status"])
-        .expands(&["data.customer"]),
-    Route::get("/v1/subscriptions/{id}", "rak_subscription_read", one_subscription).expands(&["customer"]),
+        .expands(&["data.customer", "data.items.data.price"]),
+    Route::get("/v1/subscriptions/{id}", "rak_subscription_read", one_subscription).expands(&[
+        "customer",
+        "items.data.price",
+        "items.data.price.product",
+    ]),
     Route::post("/v1/subscriptions/{id}", "rak_subscription_write", update_subscription).takes(&[
         "cancel_at_period_end",
         "items",
@@ -295,6 +299,11 @@ fn one_subscription(asked: &Asked) -> Answer {
     if asked.parameters.all("expand").contains(&"customer") {
         expand_customer(&shelves, asked, &mut subscription);
     }
+    if asked.parameters.all("expand").contains(&"items.data.price.product") {
+        for item in subscription["items"]["data"].as_array_mut().into_iter().flatten() {
+            expand_product(&shelves, asked, &mut item["price"]);
+        }
+    }
     Ok(subscription)
 }
 
@@ -401,5 +410,14 @@ mod tests {
         let made = desk.post("/v1/customers", "email=a%40b.example&metadata%5BuserId%5D=user_1").await.body;
         let read = desk.get(&format!("/v1/customers/{}", made["id"].as_str().unwrap())).await.body;
         assert_eq!((&read["email"], &read["metadata"]["userId"]), (&"a@b.example".into(), &"user_1".into()));
+    }
+
+    #[tokio::test]
+    async fn the_product_of_a_subscriptions_price_can_be_expanded_but_not_in_a_list() {
+        let desk = Desk::of(&[]);
+        let body = desk.get(&format!("{ADA}?expand%5B%5D=items.data.price.product")).await.body;
+        assert_eq!(body["items"]["data"][0]["price"]["product"]["object"], "product");
+        let listed = desk.get("/v1/subscriptions?expand%5B%5D=data.items.data.price.product").await;
+        assert_eq!(listed.message(), "You cannot expand more than 4 levels of a property.");
     }
 }

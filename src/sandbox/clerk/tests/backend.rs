@@ -146,3 +146,39 @@ async fn sessions_are_made_by_hand_in_development_only() {
     let development = changed(|state| state.instance.environment = Environment::Development);
     assert_eq!(development.post("/v1/sessions", body).await.0, StatusCode::OK);
 }
+
+#[tokio::test]
+async fn an_older_version_still_replaces_metadata_as_a_whole() {
+    let path = "/v1/users/user_2adaAcme0000000000000000000?__clerk_api_version=2025-04-10";
+    let (_, user) = acme().ask(KEY, "PATCH", path, json!({ "public_metadata": { "plan": "free" } })).await;
+    assert_eq!(user["public_metadata"], json!({ "plan": "free" }));
+}
+
+#[tokio::test]
+async fn a_user_can_be_updated_in_what_the_version_knows() {
+    let acme = acme();
+    let path = format!("/v1/users/{CANARY}");
+    assert_eq!(acme.ask(KEY, "PATCH", &path, json!({ "first_name": "Ada" })).await.0, StatusCode::OK);
+    let (status, answer) = acme.ask(KEY, "PATCH", &path, json!({ "colour": "blue" })).await;
+    assert_eq!((status, code(&answer)), (StatusCode::UNPROCESSABLE_ENTITY, "form_param_unknown"));
+}
+
+#[tokio::test]
+async fn a_paginated_list_says_how_many_there_are() {
+    let acme = acme();
+    let (_, plain) = acme.get("/v1/jwt_templates").await;
+    let (_, paginated) = acme.get("/v1/jwt_templates?paginated=true").await;
+    assert_eq!((&paginated["data"], paginated["total_count"].as_u64()), (&plain, Some(1)));
+}
+
+#[tokio::test]
+async fn a_session_is_revoked_without_fields() {
+    let (status, answer) = acme().post("/v1/sessions/sess_1/revoke", json!({ "reason": "x" })).await;
+    assert_eq!((status, code(&answer)), (StatusCode::UNPROCESSABLE_ENTITY, "form_param_unknown"));
+}
+
+#[tokio::test]
+async fn a_wrong_method_is_an_error_in_clerks_form() {
+    let (status, answer) = acme().ask(KEY, "DELETE", "/v1/instance", Value::Null).await;
+    assert_eq!((status, code(&answer)), (StatusCode::NOT_FOUND, "resource_not_found"));
+}

@@ -1,0 +1,33 @@
+//! What is the fault itself when it is gone or wrong, so that a failure is right.
+
+use preflight::sandbox::RequestKey;
+
+/// The user's own data, or the Worker's own words: whose answer, what its path begins with, the field as a JSON pointer
+/// in which `*` is any one step and which covers what is within, and why its absence is a fault and no gap.
+const EXEMPT: [(&str, &str, &str, &str); 1] = [("worker", "/", "", "the Worker's answers are what is judged")];
+
+/// Whether a failure is right where this field is changed.
+pub fn is_exempt(key: &RequestKey, pointer: &str) -> bool {
+    EXEMPT.iter().any(|(provider, path, pattern, _)| {
+        key.provider == *provider && key.target.starts_with(path) && is_within(pointer, pattern)
+    })
+}
+
+/// Whether `pointer` leads to what `pattern` means, or into it.
+fn is_within(pointer: &str, pattern: &str) -> bool {
+    let mut steps = pointer.split('/');
+    pattern.split('/').all(|wanted| steps.next().is_some_and(|step| wanted == "*" || wanted == step))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pattern_covers_what_is_within() {
+        assert!(is_within("/data/0/metadata/plan", "/data/*/metadata"));
+        assert!(is_within("/data/0", ""));
+        assert!(!is_within("/data/0/id", "/data/*/metadata"));
+        assert!(!is_within("/data", "/data/*/metadata"));
+    }
+}

@@ -1,0 +1,122 @@
+//! Many runs of one world: several sandboxes of it side by side, each run again and again.
+
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use futures::future::BoxFuture;
+use preflight::run::{self, Report, Selection};
+use preflight::sandbox::{self, Sandbox, TAMPERED, Tampering};
+use preflight::world::{self, World};
+use tokio::task::JoinSet;
+
+use super::super::exit::Failure;
+
+/// As many sandboxes of one world.
+const AT_ONCE: usize = 4;
+
+/// A sandbox that is run again and again.
+pub struct Runs {
+    sandbox: Sandbox,
+    journal: PathBuf,
+}
+
+impl Runs {
+    /// Several sandboxes of one world.
+    pub async fn start(scenario: &str, latency: Duration) -> Result<Vec<Arc<Self>>, Failure> {
+        let mut all = Vec::new();
+        for number in 0..AT_ONCE {
+            let options = sandbox::Options { latency, ..sandbox::Options::default() };
+            let sandbox = Sandbox::start(&[scenario], options).await?;
+            let name = format!("preflight-score-{}-{scenario}-{number}.jsonl", std::process::id());
+            all.push(Arc::new(Self { sandbox, journal: std::env::temp_dir().join(name) }));
+        }
+        Ok(all)
+    }
+
+    /// The sandbox, to see what was asked of it in the last run.
+    pub const fn sandbox(&self) -> &Sandbox {
+        &self.sandbox
+    }
+
+    /// Runs every check in a world that is as at the start, but for `tampering`.
+    pub async fn run(&self, tampering: Option<Tampering>) -> Result<Report, Failure> {
+        self.sandbox.tamper(tampering);
+        self.sandbox.renew()?;
+        let options = world::Options {
+            // An answer from this machine that has not come by then comes never.
+            timeout: Duration::from_secs(5),
+            retries: 1,
+            backoff: Duration::from_millis(1),
+            journal: self.journal.clone(),
+            ..world::Options::default()
+        };
+        let world = World::new(self.sandbox.config(None)?, self.sandbox.options(options))?;
+        Ok(run::run(&world, &Selection::default(), None, std::future::pending()).await)
+    }
+}
+
+impl Drop for Runs {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_file(&self.journal);
+    }
+}
+
+/// Does every job with whichever sandbox is free; the results stand in the order of the jobs.
+pub async fn spread<J, R, F>(all: &[Arc<Runs>], jobs: Vec<J>, work: F) -> Result<Vec<R>, Failure>
+where
+    J: Send + 'static,
+    R: Send + 'static,
+    F: Fn(Arc<Runs>, J) -> BoxFuture<'static, Result<R, Failure>> + Clone + Send + 'static,
+{
+    let queue = Arc::new(Mutex::new(jobs.into_iter().enumerate()));
+    let mut workers = JoinSet::new();
+    for runs in all {
+        let (queue, runs, work) = (Arc::clone(&queue), Arc::clone(runs), work.clone());
+        workers.spawn(async move {
+            let mut done = Vec::new();
+            loop {
+                let job = queue.lock().unwrap_or_else(PoisonError::into_inner).next();
+                let Some((index, job)) = job else { return Ok::<_, Failure>(done) };
+                done.push((index, work(Arc::clone(&runs), job).await?));
+            }
+        });
+    }
+    let mut results = Vec::new();
+    while let Some(done) = workers.join_next().await {
+        results.extend(done.map_err(|error| Failure::Defect(error.to_string()))??);
+    }
+    results.sort_by_key(|(index, _)| *index);
+    Ok(results.into_iter().map(|(_, result)| result).collect())
+}
+
+/// Whether the answer that was tampered with was asked for at all.
+pub fn met(report: &Report) -> bool {
+    // A connection that broke has no answer, and so no name for the request.
+    report.requests.iter().any(|request| request.request_id.as_deref() == Some(TAMPERED) || request.trouble.is_some())
+}
+
+/// Every failure in a report: `check: code`, with the subject where there is one.
+pub fn failures(report: &Report) -> Vec<String> {
+    let found = report.checks.iter().flat_map(|check| check.findings.iter().map(move |reported| (check, reported)));
+    let failures = found.filter(|(_, reported)| reported.finding.severity == preflight::check::Severity::Failure);
+    failures
+        .map(|(check, reported)| {
+            let of = if reported.subject.is_empty() { String::new() } else { format!(" ({})", reported.subject) };
+            format!("{}: {}{of}: {}", check.id, reported.finding.code, reported.finding.message)
+        })
+        .collect()
+}
+
+/// The checks that broke down.
+pub fn broken_down(report: &Report) -> Vec<String> {
+    let broken = |check: &&run::CheckReport| check.reasons.iter().any(|reason| reason.contains("broke down"));
+    report.checks.iter().filter(broken).map(|check| check.id.to_string()).collect()
+}
+
+/// The checks that are verified in `before` and not in `after`, though nothing failed, with why.
+pub fn blinded<'a>(before: &Report, after: &'a Report) -> Vec<&'a run::CheckReport> {
+    let pairs = before.checks.iter().zip(&after.checks);
+    let lost = pairs.filter(|(before, after)| before.status.is_verified() && !after.status.is_verified());
+    lost.map(|(_, after)| after).filter(|after| after.status != run::Status::Fail).collect()
+}

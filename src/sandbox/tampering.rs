@@ -1,0 +1,337 @@
+//! One answer of a running sandbox that is not what it should be: unanswerable, or with a field missing or wrong.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use axum::body::{Body, Bytes, HttpBody, to_bytes};
+use axum::extract::Request;
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use serde_json::{Value, json};
+
+use super::network::Provider;
+use super::request_key::{MadeIds, RequestKey};
+use super::trouble;
+
+/// What a tampered answer has for the provider's name of the request.
+pub const TAMPERED: &str = "req_tampered";
+
+/// One request, and what becomes of its answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Tampering {
+    /// The request.
+    pub key: RequestKey,
+    /// What becomes of its answer.
+    pub with: Tampered,
+}
+
+/// What becomes of an answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Tampered {
+    /// It is none.
+    Unanswerable(Unanswerable),
+    /// It is there, but these fields of its JSON are not as they were. Where the answer is no success or no JSON,
+    /// nothing becomes of it.
+    Fields(Vec<FieldChange>),
+}
+
+/// A way not to answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Unanswerable {
+    /// The connection is reset, and so is that of each retry.
+    Refused,
+    /// 500, in the provider's words.
+    Defect,
+    /// 429, in the provider's words.
+    TooMany,
+    /// 200 and a page for people.
+    Html,
+    /// 200 and an empty body.
+    Empty,
+    /// Half of the body. JSON ends there as if it were whole; where only the status or a text counts, the connection
+    /// breaks, since nothing else could tell half of it from the whole.
+    CutOff,
+}
+
+impl Unanswerable {
+    /// All of them.
+    pub const ALL: [Self; 6] = [Self::Refused, Self::Defect, Self::TooMany, Self::Html, Self::Empty, Self::CutOff];
+
+    /// The way in a word or two.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Refused => "refused",
+            Self::Defect => "500",
+            Self::TooMany => "429",
+            Self::Html => "HTML",
+            Self::Empty => "empty",
+            Self::CutOff => "cut off",
+        }
+    }
+}
+
+/// A field of a JSON body, and what happens to it.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct FieldChange {
+    /// The field, as a JSON pointer (RFC 6901).
+    pub pointer: String,
+    /// What happens to it.
+    pub change: Change,
+}
+
+/// What happens to a field.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Change {
+    /// It is not there.
+    Delete,
+    /// It is null.
+    Null,
+    /// It is of another type: a number for a text, a text for all else.
+    Retype,
+}
+
+impl Change {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Delete, Self::Null, Self::Retype];
+
+    /// The change in a word.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Delete => "deleted",
+            Self::Null => "null",
+            Self::Retype => "of another type",
+        }
+    }
+
+    /// Changes the field that `pointer` leads to. Where there is none, nothing happens.
+    fn apply(self, body: &mut Value, pointer: &str) {
+        let place = match self {
+            Self::Delete => {
+                let Some((parent, name)) = pointer.rsplit_once('/') else { return };
+                match body.pointer_mut(parent) {
+                    Some(Value::Object(fields)) => {
+                        fields.remove(&name.replace("~1", "/").replace("~0", "~"));
+                    }
+                    Some(Value::Array(items)) => {
+                        if let Some(index) = name.parse().ok().filter(|index| *index < items.len()) {
+                            items.remove(index);
+                        }
+                    }
+                    _ => {}
+                }
+                return;
+            }
+            Self::Null | Self::Retype => body.pointer_mut(pointer),
+        };
+        let Some(place) = place else { return };
+        *place = match (self, &*place) {
+            (Self::Retype, Value::String(_) | Value::Null) => json!(42),
+            (Self::Retype, Value::Object(_) | Value::Array(_)) => json!("tampered"),
+            (Self::Retype, other) => json!(other.to_string()),
+            _ => Value::Null,
+        };
+    }
+}
+
+/// One request of a run and its answer, before anything became of it.
+#[derive(Debug, Clone)]
+pub struct Exchange {
+    /// The request.
+    pub key: RequestKey,
+    /// The status of its answer.
+    pub status: u16,
+    /// The body, where it is JSON.
+    pub json: Option<Value>,
+    /// Whether the body is empty.
+    pub is_empty: bool,
+}
+
+/// What was asked since the sandbox was last renewed, and which answer is to be tampered with.
+#[derive(Debug, Default)]
+pub(super) struct Tampers(Mutex<Run>);
+
+#[derive(Debug, Default)]
+struct Run {
+    tampering: Option<Tampering>,
+    made: MadeIds,
+    /// How many requests of each kind had an answer.
+    answered: HashMap<RequestKey, usize>,
+    /// Those that came, in order, each once.
+    keys: Vec<RequestKey>,
+    exchanges: Vec<Exchange>,
+}
+
+impl Run {
+    fn key_of(&mut self, provider: Provider, request: &axum::http::request::Parts, body: &[u8]) -> RequestKey {
+        let first = self.made.key_of(provider, request, body);
+        let occurrence = self.answered.get(&first).copied().unwrap_or(0);
+        let key = RequestKey { occurrence, ..first };
+        if !self.keys.contains(&key) {
+            self.keys.push(key.clone());
+        }
+        key
+    }
+
+    fn note(&mut self, exchange: Exchange, body: &[u8]) {
+        self.made.learn(&exchange.key, body);
+        *self.answered.entry(RequestKey { occurrence: 0, ..exchange.key.clone() }).or_default() += 1;
+        self.exchanges.push(exchange);
+    }
+}
+
+impl Tampers {
+    fn run(&self) -> MutexGuard<'_, Run> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// From now on this answer is tampered with, and no other.
+    pub(super) fn set(&self, tampering: Option<Tampering>) {
+        self.run().tampering = tampering;
+    }
+
+    /// Forgets what was asked.
+    pub(super) fn forget(&self) {
+        let mut run = self.run();
+        *run = Run { tampering: run.tampering.take(), ..Run::default() };
+    }
+
+    pub(super) fn keys(&self) -> Vec<RequestKey> {
+        self.run().keys.clone()
+    }
+
+    pub(super) fn exchanges(&self) -> Vec<Exchange> {
+        self.run().exchanges.clone()
+    }
+
+    /// Answers with `next`, unless this is the request whose answer is tampered with.
+    pub(super) async fn pass(&self, provider: Provider, request: Request, next: Next) -> Response {
+        let (parts, body) = request.into_parts();
+        let Ok(body) = to_bytes(body, usize::MAX).await else { return StatusCode::BAD_REQUEST.into_response() };
+        let (key, with) = {
+            let mut run = self.run();
+            let key = run.key_of(provider, &parts, &body);
+            let with = run.tampering.as_ref().filter(|tampering| tampering.key == key);
+            let with = with.map(|tampering| tampering.with.clone());
+            (key, with)
+        };
+        let request = Request::from_parts(parts, Body::from(body));
+        let answer = match with {
+            Some(Tampered::Unanswerable(Unanswerable::Refused)) => return trouble::torn(),
+            Some(Tampered::Unanswerable(Unanswerable::Defect)) => trouble::defect(provider),
+            Some(Tampered::Unanswerable(Unanswerable::TooMany)) => patient(trouble::too_many(provider)),
+            Some(Tampered::Unanswerable(Unanswerable::Html)) => trouble::page(),
+            Some(Tampered::Unanswerable(Unanswerable::Empty)) => StatusCode::OK.into_response(),
+            Some(Tampered::Unanswerable(Unanswerable::CutOff)) => {
+                let (response, body) = self.answered(key, request, next).await;
+                cut_off(response, &body)
+            }
+            Some(Tampered::Fields(changes)) => {
+                let (response, body) = self.answered(key, request, next).await;
+                match serde_json::from_slice(&body).ok().filter(|_| response.status().is_success()) {
+                    Some(json) => changed(response, json, &changes),
+                    None => return response,
+                }
+            }
+            None => return self.answered(key, request, next).await.0,
+        };
+        named(answer)
+    }
+
+    /// The right answer, and its body; of one without an end no body.
+    async fn answered(&self, key: RequestKey, request: Request, next: Next) -> (Response, Bytes) {
+        let (parts, body) = next.run(request).await.into_parts();
+        let status = parts.status.as_u16();
+        if body.size_hint().exact().is_none() {
+            self.run().note(Exchange { key, status, json: None, is_empty: false }, &[]);
+            return (Response::from_parts(parts, body), Bytes::new());
+        }
+        let body = to_bytes(body, usize::MAX).await.unwrap_or_default();
+        let json = serde_json::from_slice(&body).ok();
+        self.run().note(Exchange { key, status, json, is_empty: body.is_empty() }, &body);
+        (Response::from_parts(parts, Body::from(body.clone())), body)
+    }
+}
+
+fn with_body(mut response: Response, body: Body) -> Response {
+    *response.body_mut() = body;
+    response
+}
+
+/// The answer under the name by which a log tells that it was tampered with, and under no other.
+fn named(mut answer: Response) -> Response {
+    let headers = answer.headers_mut();
+    for other in ["x-clerk-trace-id", "cf-ray"] {
+        headers.remove(other);
+    }
+    headers.insert("request-id", HeaderValue::from_static(TAMPERED));
+    answer
+}
+
+/// The same answer to someone who need not wait.
+fn patient(mut answer: Response) -> Response {
+    if answer.headers().contains_key(header::RETRY_AFTER) {
+        answer.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("0"));
+    }
+    answer
+}
+
+fn cut_off(mut response: Response, body: &Bytes) -> Response {
+    let half = body.slice(..body.len() / 2);
+    let kind = response.headers().get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
+    let is_json = kind.is_some_and(|kind| kind.contains("json"));
+    let speaks_for_itself = is_json && response.status().is_success();
+    response.headers_mut().remove(header::CONTENT_LENGTH);
+    if speaks_for_itself {
+        return with_body(response, Body::from(half));
+    }
+    let broken = std::io::Error::from(std::io::ErrorKind::ConnectionReset);
+    with_body(response, Body::from_stream(futures::stream::iter([Ok(half), Err(broken)])))
+}
+
+fn changed(mut response: Response, mut json: Value, changes: &[FieldChange]) -> Response {
+    // From the last to the first: an item that goes would move those after it.
+    for FieldChange { pointer, change } in changes.iter().rev() {
+        change.apply(&mut json, pointer);
+    }
+    response.headers_mut().remove(header::CONTENT_LENGTH);
+    with_body(response, Body::from(json.to_string()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn changed(change: Change, pointer: &str) -> Value {
+        let mut body = json!({ "id": "a", "live": true, "items": [{ "n": 1 }, { "n": 2 }], "a/b": null });
+        change.apply(&mut body, pointer);
+        body
+    }
+
+    #[test]
+    fn a_field_goes() {
+        assert_eq!(changed(Change::Delete, "/id").get("id"), None);
+        assert_eq!(changed(Change::Delete, "/a~1b").get("a/b"), None);
+        assert_eq!(changed(Change::Delete, "/items/0")["items"], json!([{ "n": 2 }]));
+    }
+
+    #[test]
+    fn a_field_becomes_null() {
+        assert_eq!(changed(Change::Null, "/items/1/n")["items"][1], json!({ "n": null }));
+    }
+
+    #[test]
+    fn a_field_gets_another_type() {
+        assert_eq!(changed(Change::Retype, "/id")["id"], json!(42));
+        assert_eq!(changed(Change::Retype, "/live")["live"], json!("true"));
+        assert_eq!(changed(Change::Retype, "/items")["items"], json!("tampered"));
+        assert_eq!(changed(Change::Retype, "/items/0/n")["items"][0]["n"], json!("1"));
+    }
+
+    #[test]
+    fn where_there_is_no_such_field_nothing_happens() {
+        assert_eq!(changed(Change::Delete, "/nowhere/at"), changed(Change::Null, "/items/7"));
+    }
+}
