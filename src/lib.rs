@@ -19,6 +19,7 @@ pub mod check;
 #[path = "../checks/mod.rs"]
 pub mod checks;
 pub mod config;
+mod pattern;
 pub mod report;
 pub mod run;
 pub mod sandbox;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::{CheckReport, Finished, Report, Reported, Status};
 use crate::check::{Check, Finding, Judgement, Need, NoAnswer, Severity, Verdict};
-use crate::config::{Redactor, Secret};
+use crate::config::Redactor;
 
 /// The report of a check that was judged.
 pub(super) fn report(check: &Check, finished: Finished) -> CheckReport {
@@ -104,9 +104,9 @@ impl Judged {
 }
 
 /// Takes every secret out of the report, wherever it came from: an error text of a provider, or the answer of a Worker that
-/// quotes its own. Done once, at the end, so that no check and no renderer can forget it.
-pub(super) fn redact(report: &mut Report, secrets: &[&Secret]) {
-    let redactor = Redactor::new(secrets);
+/// quotes its own. What is quoted from outside was redacted already, before it was cut; this is the second net, so that no
+/// check and no renderer can forget it.
+pub(super) fn redact(report: &mut Report, redactor: &Redactor) {
     let redact = |text: &mut String| *text = redactor.redact(text);
     report.left_open.iter_mut().for_each(redact);
     for check in &mut report.checks {

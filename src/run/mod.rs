@@ -327,7 +327,7 @@ pub async fn run(
         left_open,
         requests: world.requests(),
     };
-    judged::redact(&mut report, &world.config().secrets());
+    judged::redact(&mut report, world.redactor());
     report
 }
 

@@ -127,6 +127,7 @@ impl Clerk<'_> {
         }
         let body = Body::Json(json!({ "user_id": user, "expires_in_seconds": 60 }));
         let Ticket { token } = self.step(Step::SignInToken, user, "/v1/sign_in_tokens", body).await?.json()?;
+        self.world.redactor().learn(&Secret::new(token.as_str()));
         self.hand_in(user, token, origin).await
     }
 
@@ -185,7 +186,9 @@ impl Clerk<'_> {
             }
         };
         let Minted { jwt } = answer.json()?;
-        Ok(Token::new(Secret::new(jwt)))
+        let token = Secret::new(jwt);
+        self.world.redactor().learn(&token);
+        Ok(Token::new(token))
     }
 
     /// Ends the canary's session, where this run began one and has not ended it.

@@ -1,13 +1,12 @@
 //! Where scripts look for the Worker.
 
 use std::collections::BTreeMap;
-use std::sync::LazyLock;
 
-use regex::Regex;
 use url::Url;
 
 use super::place::{Place, Reading};
 use crate::config::Config;
+use crate::pattern::patterns;
 
 /// The addresses in scripts that may be the Worker's.
 #[derive(Debug, Default)]
@@ -20,9 +19,10 @@ pub(super) struct Addresses {
     pub others: BTreeMap<String, Vec<Place>>,
 }
 
-/// An address in a script. What is not a host ends it.
-static ADDRESS: LazyLock<Option<Regex>> =
-    LazyLock::new(|| Regex::new(r#"(?i)\b(?:https?|wss?)://([a-z0-9.\-]+|\[::1\])(:\d{2,5})?(/[^"'`\s\\<>]*)?"#).ok());
+patterns! {
+    /// An address in a script. What is not a host ends it.
+    ADDRESS = r#"(?i)\b(?:https?|wss?)://([a-z0-9.\-]{1,255}|\[::1\])(:\d{2,5})?(/[^"'`\s\\<>]{0,300})?"#;
+}
 
 impl Addresses {
     /// Looks for addresses in a script.
@@ -36,7 +36,7 @@ impl Addresses {
         let place = |at: usize| reading.place(from + at);
         self.worker.extend(own.iter().flat_map(|host| named(script, host)).map(place));
         let asks = knows_a_route(config, script);
-        for found in ADDRESS.iter().flat_map(|pattern| pattern.captures_iter(script)) {
+        for found in ADDRESS.captures_iter(script) {
             let (Some(whole), Some(host)) = (found.get(0), found.get(1)) else { continue };
             let port = found.get(2).map_or("", |port| port.as_str());
             let (name, path) = (host.as_str().to_lowercase(), found.get(3).map_or("", |path| path.as_str()));

@@ -3,10 +3,11 @@
 //! A bundle is read for the few forms that bundlers write, and not run. What it puts together in another way is not found.
 
 use std::collections::BTreeMap;
-use std::sync::LazyLock;
 
 use regex::Regex;
 use url::Url;
+
+use crate::pattern::patterns;
 
 /// What a script leads to.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -27,34 +28,30 @@ pub(super) enum Map {
 }
 
 /// `import("./x.js")`, `from "./x.js"`, `new URL("x.js", …)`, `importScripts("x.js")`.
-static IMPORT: LazyLock<Option<Regex>> = LazyLock::new(|| {
-    let before = r"(?:\bimport\s*\(?|\bfrom|\bnew\s+(?:URL|Worker|SharedWorker)\s*\(|\bimportScripts\s*\()";
-    Regex::new(&format!(r#"{before}\s*(?:/\*[^*]*\*/\s*)*["'`]([^"'`\s\\]{{1,300}})["'`]"#)).ok()
-});
-
-/// A text that is the path of a script: an entry of a bundler's list of chunks. It may stand within another text.
-static PATH: LazyLock<Option<Regex>> = LazyLock::new(|| {
-    Regex::new(r#"["'`]((?:https?:/)?/?[\w.@~%()\[\]+-]+/[^"'`\s\\<>{}]{1,300}\.m?js(?:\?[^"'`\s\\]{0,100})?)\\?["'`]"#)
-        .ok()
-});
+const IMPORTED: &str = concat!(
+    r"(?:\bimport\s*\(?|\bfrom|\bnew\s+(?:URL|Worker|SharedWorker)\s*\(|\bimportScripts\s*\()",
+    r#"\s*(?:/\*[^*]*\*/\s*)*["'`]([^"'`\s\\]{1,300})["'`]"#
+);
 
 /// Webpack's table of chunks: `"static/js/" + ({7:"billing"}[e] || e) + "." + {7:"c0ffee"}[e] + ".chunk.js"`.
-static CHUNKS: LazyLock<Option<Regex>> = LazyLock::new(|| {
-    let name = r"(?:\(\(?(?P<names>\{[^{}]*\})\)?\[\w+\]\s*\|\|\s*\w+\)|\w+)";
-    let prefix = r#"(?:["'](?P<prefix>[^"'{}]{0,200})["']\s*\+\s*)?"#;
-    let tail = r#"["'](?P<between>[.\-~_]?)["']\s*\+\s*\(?(?P<hashes>\{[^{}]+\})\)?\[\w+\]\s*\+\s*["'](?P<suffix>[\w.\-]*\.m?js)["']"#;
-    Regex::new(&format!(r"{prefix}{name}\s*\+\s*{tail}")).ok()
-});
+const TABLE: &str = concat!(
+    r#"(?:["'](?P<prefix>[^"'{}]{0,200})["']\s*\+\s*)?"#,
+    r"(?:\(\(?(?P<names>\{[^{}]*\})\)?\[\w+\]\s*\|\|\s*\w+\)|\w+)",
+    r#"\s*\+\s*["'](?P<between>[.\-~_]?)["']\s*\+\s*\(?(?P<hashes>\{[^{}]+\})\)?\[\w+\]"#,
+    r#"\s*\+\s*["'](?P<suffix>[\w.\-]*\.m?js)["']"#
+);
 
-/// An entry of such a table.
-static ENTRY: LazyLock<Option<Regex>> =
-    LazyLock::new(|| Regex::new(r#"["']?([\w\-~./]+)["']?\s*:\s*["']([\w\-~./]+)["']"#).ok());
-
-/// Where webpack's chunks are: `__webpack_require__.p = "/_next/"`.
-static PUBLIC_PATH: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(r#"\b\w+\.p\s*=\s*["']([^"'\s]*)["']"#).ok());
-
-static MAP: LazyLock<Option<Regex>> =
-    LazyLock::new(|| Regex::new(r"(?m)^.*?(?://|/\*)[#@]\s*sourceMappingURL=(\S+?)(?:\s*\*/)?\s*$").ok());
+patterns! {
+    IMPORT = IMPORTED;
+    /// A text that is the path of a script: an entry of a bundler's list of chunks. It may stand within another text.
+    PATH = r#"["'`]((?:https?:/)?/?[\w.@~%()\[\]+-]+/[^"'`\s\\<>{}]{1,300}\.m?js(?:\?[^"'`\s\\]{0,100})?)\\?["'`]"#;
+    CHUNKS = TABLE;
+    /// An entry of such a table.
+    ENTRY = r#"["']?([\w\-~./]+)["']?\s*:\s*["']([\w\-~./]+)["']"#;
+    /// Where webpack's chunks are: `__webpack_require__.p = "/_next/"`.
+    PUBLIC_PATH = r#"\b\w+\.p\s*=\s*["']([^"'\s]{0,300})["']"#;
+    MAP = r"(?m)^.*?(?://|/\*)[#@]\s*sourceMappingURL=(\S+?)(?:\s*\*/)?\s*$";
+}
 
 /// What the script at `url` leads to. `known` are scripts that were found already: where they lie tells where the paths in a
 /// list of chunks begin.
@@ -89,9 +86,8 @@ pub(super) fn leads(text: &str, url: &Url, known: &[Url]) -> Leads {
     leads
 }
 
-fn captured<'t>(pattern: &'static LazyLock<Option<Regex>>, text: &'t str) -> impl Iterator<Item = &'t str> {
-    let found = pattern.iter().flat_map(move |pattern| pattern.captures_iter(text));
-    found.filter_map(|captures| captures.get(1)).map(|group| group.as_str())
+fn captured<'t>(pattern: &'static Regex, text: &'t str) -> impl Iterator<Item = &'t str> {
+    pattern.captures_iter(text).filter_map(|captures| captures.get(1)).map(|group| group.as_str())
 }
 
 fn is_script(specifier: &str) -> bool {
@@ -121,8 +117,8 @@ fn listed(path: &str, url: &Url, known: &[Url]) -> Option<Url> {
 
 /// The files in webpack's tables of chunks.
 fn chunks(text: &str) -> Vec<String> {
-    let tables = CHUNKS.iter().flat_map(|pattern| pattern.captures_iter(text));
-    tables
+    CHUNKS
+        .captures_iter(text)
         .flat_map(|table| {
             let part = |name| table.name(name).map_or("", |part| part.as_str());
             let names: BTreeMap<&str, &str> = entries(part("names")).collect();
@@ -137,8 +133,7 @@ fn chunks(text: &str) -> Vec<String> {
 }
 
 fn entries(table: &str) -> impl Iterator<Item = (&str, &str)> {
-    let found = ENTRY.iter().flat_map(move |pattern| pattern.captures_iter(table));
-    found.filter_map(|captures| Some((captures.get(1)?.as_str(), captures.get(2)?.as_str())))
+    ENTRY.captures_iter(table).filter_map(|captures| Some((captures.get(1)?.as_str(), captures.get(2)?.as_str())))
 }
 
 fn map(text: &str, url: &Url) -> Option<Map> {

@@ -1,15 +1,14 @@
 //! What is found in the page and its scripts. The texts themselves are not kept: a site can be large.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::LazyLock;
 
-use regex::Regex;
 use serde::Deserialize;
 use url::Url;
 
 use super::addresses::Addresses;
 use super::place::{Place, Reading};
 use crate::config::{Config, Issuer, Secret, exposed, is_placeholder};
+use crate::pattern::patterns;
 
 /// What a page and its scripts show to everybody.
 #[derive(Debug, Default)]
@@ -56,8 +55,9 @@ pub(super) enum Kind {
     Source,
 }
 
-static PUBLISHABLE: LazyLock<Option<Regex>> =
-    LazyLock::new(|| Regex::new(r"(?:^|[^A-Za-z0-9_]|\\[nrt])(pk_(?:live|test)_[A-Za-z0-9+/]{12,}={0,2})").ok());
+patterns! {
+    PUBLISHABLE = r"(?:^|[^A-Za-z0-9_]|\\[nrt])(pk_(?:live|test)_[A-Za-z0-9+/]{12,300}={0,2})";
+}
 
 /// A source map, as far as it holds sources. One that was put together of several has sections.
 #[derive(Debug, Deserialize)]
@@ -124,7 +124,7 @@ impl Served {
         if kind == Kind::Source {
             return;
         }
-        let keys = PUBLISHABLE.iter().flat_map(|pattern| pattern.captures_iter(reading.text));
+        let keys = PUBLISHABLE.captures_iter(reading.text);
         for key in keys.filter_map(|captures| captures.get(1)).filter(|key| !is_placeholder(key.as_str())) {
             self.keys.entry(key.as_str().to_owned()).or_default().push(reading.place(key.start()));
         }

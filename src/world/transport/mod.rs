@@ -4,6 +4,7 @@
 //! how, and refuses to send a secret to a host that is not its own.
 
 mod answer;
+mod body;
 mod client;
 mod limits;
 mod memo;
@@ -24,7 +25,7 @@ use reqwest::header::{AUTHORIZATION, HeaderMap};
 use url::Url;
 
 use super::Logged;
-use crate::config::{Mode, Secret};
+use crate::config::{Mode, Redactor, Secret};
 
 pub use answer::Answer;
 pub use records::Alias;
@@ -227,6 +228,7 @@ pub(super) struct Transport {
     memo: Memo,
     records: Records,
     log: Mutex<Vec<Logged>>,
+    redactor: Arc<Redactor>,
     timeout: Duration,
     ends: Option<Instant>,
     retries: u32,
@@ -237,6 +239,9 @@ pub(super) struct Transport {
 /// Longer than this nobody waits for a provider to calm down.
 const LONGEST_WAIT: Duration = Duration::from_secs(5);
 
+/// The most characters of a request's path that are shown: a page can name any.
+const LONGEST_LINE: usize = 300;
+
 /// One attempt that may be worth another.
 struct Attempted {
     result: Result<Answer, Trouble>,
@@ -245,19 +250,25 @@ struct Attempted {
 }
 
 impl Transport {
-    pub fn new(options: &Options, mode: Mode) -> Result<Self, super::Error> {
+    pub fn new(options: &Options, mode: Mode, redactor: Arc<Redactor>) -> Result<Self, super::Error> {
         Ok(Self {
             clients: Clients::new(options)?,
             limits: Limits::new(mode, options.concurrency),
             memo: Memo::default(),
             records: Records::new(options),
             log: Mutex::default(),
+            redactor,
             timeout: options.timeout,
             ends: options.deadline.map(|deadline| Instant::now() + deadline),
             retries: options.retries,
             backoff: options.backoff,
             offline: options.offline,
         })
+    }
+
+    /// What takes secrets out of text.
+    pub fn redactor(&self) -> &Redactor {
+        &self.redactor
     }
 
     /// Every request so far, in the order in which they ended.
@@ -301,9 +312,11 @@ impl Transport {
     }
 
     async fn send(&self, ask: Ask) -> Asked {
+        self.learn_secrets(&ask);
+        let request = self.redactor.quote(&ask.line(), LONGEST_LINE);
         if self.offline {
             // Not in the log, which is of requests that were made.
-            let failure = Failure { party: ask.party, request: ask.line(), trouble: Trouble::Offline, attempts: 0 };
+            let failure = Failure { party: ask.party, request, trouble: Trouble::Offline, attempts: 0 };
             return Err(Arc::new(failure));
         }
         let attempts = AtomicU32::new(0);
@@ -328,7 +341,7 @@ impl Transport {
         let mut logged = Logged {
             provider: ask.party.word(),
             method: ask.method.to_string(),
-            path: path_and_query(&ask.url),
+            path: self.redactor.quote(&path_and_query(&ask.url), LONGEST_LINE),
             status: None,
             trouble: None,
             duration: Duration::ZERO,
@@ -338,18 +351,29 @@ impl Transport {
         let asked = match attempted.result {
             Ok(mut answer) => {
                 answer.attempts = attempts;
+                answer.request = request;
                 logged.status = Some(answer.status);
                 logged.duration = answer.elapsed;
                 logged.request_id.clone_from(&answer.request_id);
                 Ok(Arc::new(answer))
             }
             Err(trouble) => {
-                logged.trouble = Some(trouble.to_string());
-                Err(Arc::new(Failure { party: ask.party, request: ask.line(), trouble, attempts }))
+                logged.trouble = Some(self.redactor.quote(&trouble.to_string(), LONGEST_LINE));
+                Err(Arc::new(Failure { party: ask.party, request, trouble, attempts }))
             }
         };
         self.log.lock().unwrap_or_else(PoisonError::into_inner).push(logged);
         asked
+    }
+
+    /// What authorizes a request may be repeated in its answer.
+    fn learn_secrets(&self, ask: &Ask) {
+        if let Some(credential) = &ask.credential {
+            self.redactor.learn(&credential.secret);
+        }
+        for value in ask.headers.values().filter(|value| value.is_sensitive()).filter_map(|value| value.to_str().ok()) {
+            self.redactor.learn(&Secret::new(value.strip_prefix("Bearer ").unwrap_or(value)));
+        }
     }
 
     async fn attempt(&self, ask: &Ask) -> Attempted {
@@ -380,7 +404,7 @@ impl Transport {
             request = request.body(body.clone());
         }
         let started = Instant::now();
-        match tokio::time::timeout(left, Answer::read(ask, request, started)).await {
+        match tokio::time::timeout(left, Answer::read(ask, request, started, &self.redactor)).await {
             Ok(result) => result,
             Err(_) => Err(Trouble::TimedOut(left)),
         }

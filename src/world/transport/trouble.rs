@@ -139,7 +139,7 @@ impl fmt::Display for Trouble {
             Self::Handshake(words) => write!(formatter, "no TLS connection came about: {words}"),
             Self::Broken(words) => write!(formatter, "the connection broke: {words}"),
             Self::TimedOut(after) => write!(formatter, "no whole answer within {:.1} s", after.as_secs_f64()),
-            Self::TooLarge => formatter.write_str("the answer is larger than 8 MiB"),
+            Self::TooLarge => formatter.write_str("the answer is too large to be read"),
             Self::Deadline => formatter.write_str("the time of the run was over before it could be asked"),
             Self::NotForThisHost => formatter.write_str("the secret may not be sent there, so nothing was"),
             Self::Offline => formatter.write_str("--offline: nothing was sent"),

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use regex::Regex;
 use reqwest::header::{HeaderMap, HeaderValue, ORIGIN};
 use serde_json::{Value, json};
 
@@ -12,6 +11,7 @@ use super::super::transport::{Answer, Party};
 use super::super::{CheckoutSession, Found, Refusal, Seen, Token};
 use super::{Breakdown, FOREIGN_ORIGIN, NoAnswer, Route, Worker};
 use crate::config::{Mode, Tier};
+use crate::pattern::patterns;
 
 /// What came of asking the Worker to sell.
 #[derive(Debug, Clone, Default)]
@@ -248,27 +248,29 @@ impl<'w> Worker<'w> {
     }
 }
 
+patterns! {
+    SESSION = "cs_(live|test)_[A-Za-z0-9]{1,200}";
+    KEY_MODE = "a (live|test) mode key was used";
+    NO_SUCH = "No such (price|plan|customer): '([^']{0,200})'";
+}
+
 /// The Checkout Session that an answer names: Workers hand out its address, its ID or both.
 fn session_in(answer: &Answer) -> Option<(String, Mode)> {
     if !answer.is_success() {
         return None;
     }
-    let named = Regex::new("cs_(live|test)_[A-Za-z0-9]+").ok()?;
     let text = answer.text();
-    let found = named.captures(&text)?;
+    let found = SESSION.captures(&text)?;
     Some((found[0].to_owned(), Mode::of_livemode(&found[1] == "live")))
 }
 
 /// What Stripe told the Worker, where the Worker passes it on (facts.md, A3).
 pub(super) fn cause(text: &str, wanted: Mode, ours: &[&str]) -> NoSale {
-    let find = |pattern: &str| {
-        Regex::new(pattern).ok()?.captures(text).map(|found| (found[1].to_owned(), found[2].to_owned()))
-    };
     let says = |words: &[&str]| words.iter().any(|word| text.contains(word));
-    if find("(a) (live|test) mode key was used").is_some_and(|(_, mode)| mode != wanted.word()) {
+    if KEY_MODE.captures(text).is_some_and(|found| &found[1] != wanted.word()) {
         return NoSale::OtherMode;
     }
-    match find("No such (price|plan|customer): '([^']*)'") {
+    match NO_SUCH.captures(text).map(|found| (found[1].to_owned(), found[2].to_owned())) {
         Some((kind, id)) if kind == "customer" => NoSale::UnknownCustomer(id),
         Some((_, id)) if ours.contains(&id.as_str()) => NoSale::OtherAccount,
         Some((_, id)) => NoSale::UnknownPrice(id),
