@@ -35,18 +35,25 @@ pub struct Exposed {
 const PRINTED_BY_STRIPE: [&str; 3] =
     ["4eC39HqLyjWDarjtT1zdp7dc", "BQokikJOvBiI2HlWgH4olfQ2", "26PHem9AhJZvU623DfE1x4sd"];
 
+/// The most of one kind that are told of one text.
+const MOST: usize = 200;
+
 /// Every secret in `text`, in its order: those that `config` knows, in the clear or in base64, and those that show by their
 /// shape. Not what a program says about secrets: a bare prefix, an example, a placeholder.
 #[must_use]
 pub fn exposed(text: &str, config: &Config) -> Vec<Exposed> {
     let mut found: Vec<Exposed> = ours(config)
         .flat_map(|(issuer, variable, secret)| {
-            let places = secret.find_in(text).into_iter();
+            let places = secret.find_in(text).into_iter().take(MOST);
             places.map(move |at| Exposed { issuer, secret: secret.clone(), variable: variable.clone(), at })
         })
         .collect();
     for (shape, issuer) in WHOLE.iter() {
+        let most = found.len() + MOST;
         for shown in shape.captures_iter(text).filter_map(|captures| captures.get(1)) {
+            if found.len() >= most {
+                break;
+            }
             let known = found.iter().any(|known| shown.range().contains(&known.at));
             if !known && (*issuer == Some(Issuer::Other) || is_plausible(shown.as_str())) {
                 let issuer = issuer.unwrap_or_else(|| issuer_of(shown.as_str()));

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use url::Url;
 
-use super::place::{Place, Reading};
+use super::super::address::registrable_domain;
+use super::place::{Place, Reading, keep, keep_of, merge};
 use crate::config::Config;
 use crate::pattern::patterns;
 
@@ -26,15 +27,17 @@ patterns! {
 
 impl Addresses {
     /// Looks for addresses in a script.
-    pub fn read(&mut self, config: &Config, reading: Reading<'_>) {
+    pub fn read(&mut self, config: &Config, reading: &Reading<'_>) {
         self.read_within(config, reading, 0, reading.text);
     }
 
     /// Looks for addresses in a script that begins at a byte of a page.
-    pub fn read_within(&mut self, config: &Config, reading: Reading<'_>, from: usize, script: &str) {
+    pub fn read_within(&mut self, config: &Config, reading: &Reading<'_>, from: usize, script: &str) {
         let own = hosts(config);
         let place = |at: usize| reading.place(from + at);
-        self.worker.extend(own.iter().flat_map(|host| named(script, host)).map(place));
+        for at in own.iter().flat_map(|host| named(script, host)) {
+            keep(&mut self.worker, || place(at));
+        }
         let asks = knows_a_route(config, script);
         for found in ADDRESS.captures_iter(script) {
             let (Some(whole), Some(host)) = (found.get(0), found.get(1)) else { continue };
@@ -47,12 +50,21 @@ impl Addresses {
             if is_local(&name) {
                 // A library that mentions a development server asks nobody there.
                 if asks {
-                    self.local.entry(format!("http://{authority}")).or_default().push(place(whole.start()));
+                    keep_of(&mut self.local, &format!("http://{authority}"), || place(whole.start()));
                 }
             } else if is_another_worker(config, &name, path) {
-                self.others.entry(authority).or_default().push(place(whole.start()));
+                keep_of(&mut self.others, &authority, || place(whole.start()));
             }
         }
+    }
+
+    /// Adds what was found in another text.
+    pub fn absorb(&mut self, other: Self) {
+        for at in other.worker {
+            keep(&mut self.worker, || at);
+        }
+        merge(&mut self.local, other.local);
+        merge(&mut self.others, other.others);
     }
 
     pub fn settle(&mut self) {
@@ -118,9 +130,8 @@ fn is_another_worker(config: &Config, host: &str, path: &str) -> bool {
     let asked_alike = routes(config)
         .any(|route| path == route || path.strip_prefix(route).is_some_and(|rest| rest.starts_with(['?', '#'])));
     let worker = config.worker.url.host_str().unwrap_or_default();
-    let domain = |host: &str| host.split_once('.').map(|(_, domain)| domain.to_owned());
     let is_api = host.split(['.', '-']).any(|part| part == "api");
-    let sibling = is_api && worker.contains("api") && domain(host) == domain(worker);
+    let sibling = is_api && worker.contains("api") && registrable_domain(host) == registrable_domain(worker);
     host.ends_with(".workers.dev") || asked_alike || sibling
 }
 
