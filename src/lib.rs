@@ -21,6 +21,7 @@ pub mod check;
 pub mod checks;
 pub mod config;
 pub mod finding;
+mod pattern;
 pub mod report;
 pub mod run;
 pub mod sandbox;

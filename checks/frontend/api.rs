@@ -46,8 +46,9 @@ async fn judged(world: &World, _: Deployment) -> Result<Verdict, NoAnswer> {
             return Ok(Verdict::Pass(format!("the page's own origin leads to the Worker{how}")));
         }
         Destination::Nowhere => {
+            let missing = site.served().await?.missing().map_or_else(String::new, |missing| format!("; {missing}"));
             return Err(NoAnswer::unknown(format!(
-                "no script of the page names {worker} or another place where a Worker could be"
+                "no script of the page names {worker} or another place where a Worker could be{missing}"
             )));
         }
         Destination::Local(address, places) => ("localhost", "the visitor's own machine", address, places),

@@ -16,7 +16,8 @@ check! {
     /// site. A key of Clerk's names its instance's frontend API, one of Stripe's its account; an old key of Stripe's, without
     /// `51` after its mode, names none. Where the right key stands beside another, which of them is used cannot be seen, and
     /// that is a warning. A key that comes into the page only when it runs cannot be seen at all: where no key of Clerk's is
-    /// found, the check is unknown. Without a key of Stripe's it passes, since a redirect to Checkout needs none.
+    /// found, the check is unknown. Without a key of Stripe's it passes where everything was read, since a redirect to
+    /// Checkout needs none.
     ///
     /// ## Findings
     /// - `unreachable`: the page gives no answer.
@@ -60,10 +61,14 @@ async fn judged(world: &World, _: Deployment) -> Result<Verdict, NoAnswer> {
     }
     if !found.has(Vendor::Clerk) {
         return Err(NoAnswer::unknown(format!(
-            "no publishable key of Clerk's is in {}: it may come into the page when it runs ({})",
+            "no publishable key of Clerk's is in {}: {} ({})",
             found.served.page,
+            found.served.missing().unwrap_or_else(|| "it may come into the page when it runs".to_owned()),
             found.served.extent()
         )));
+    }
+    if let Some(missing) = found.served.missing().filter(|_| !found.has(Vendor::Stripe)) {
+        return Err(NoAnswer::unknown(format!("no publishable key of Stripe's is in what was read; {missing}")));
     }
     Ok(Verdict::Pass(seen(&found)))
 }

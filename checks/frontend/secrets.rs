@@ -24,7 +24,8 @@ check! {
     /// - `webhook-secret`: the signing secret of a webhook endpoint.
     /// - `cloudflare-token`: the API token of Cloudflare.
     /// - `other-secret`: a secret of somebody else's, or a private key.
-    /// - `not-all-read`: a script of the page's own could not be read, or there are more than the bound; a warning.
+    /// - `not-all-read`: a script that the page or another script loads could not be read, or there are more than the bound;
+    ///   a warning.
     ///
     /// ## How to mend it
     /// Replace the secret at its provider first: whoever has read it keeps it. Then take it out of the frontend's build: a
@@ -145,6 +146,15 @@ mod tests {
 
     #[tokio::test]
     async fn warns_of_a_script_that_is_not_served() {
-        scenario("frontend-broken-script").await.warns(CHECK, "not-all-read");
+        for name in ["frontend-broken-script", "chunk-missing"] {
+            scenario(name).await.warns(CHECK, "not-all-read");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_lazily_loaded_script_that_breaks_is_named_and_is_no_plain_pass() {
+        let run = scenario("chunk-unreadable").await;
+        run.warns(CHECK, "not-all-read");
+        assert!(run.message(CHECK).contains("/assets/Billing-B7xAcme2.js (500)"), "{}", run.message(CHECK));
     }
 }

@@ -64,7 +64,7 @@ async fn judged(world: &World, probe: &Probe) -> Result<Verdict, NoAnswer> {
     if answer.status == expect.status {
         findings.extend(misplaced(world, probe, &answer));
     } else {
-        let leads = answer.header("location").map_or_else(String::new, |to| format!(", which leads to {to}"));
+        let leads = answer.shown_location().map_or_else(String::new, |to| format!(", which leads to {to}"));
         let message = format!("{} answers {}{leads}.", probe.url, answer.status);
         let seen = format!("{}{leads}", answer.status);
         let evidence = answer.evidence("status", format!("{seen}: {}", answer.excerpt()));

@@ -1,7 +1,7 @@
 //! `worker/secrets`.
 
 use crate::check::prelude::*;
-use crate::config::Cloudflare;
+use crate::config::{Cloudflare, is_secret};
 use crate::world::{Binding, Seen, Settings};
 
 check! {
@@ -133,12 +133,9 @@ async fn elsewhere(world: &World, config: &Cloudflare, missing: &[&str]) -> Resu
 fn is_readable_secret(world: &World, binding: &Binding) -> bool {
     let config = world.config();
     let named = [&config.stripe.secret_key.name, &config.stripe.webhook_secret.name, &config.clerk.secret_key.name];
-    let looks = |text: &str| {
-        ["sk_live_", "sk_test_", "rk_live_", "rk_test_", "whsec_"].iter().any(|start| text.starts_with(start))
-    };
     !binding.is_secret()
         && binding.is_value()
-        && (named.contains(&&binding.name) || binding.text.as_deref().is_some_and(looks))
+        && (named.contains(&&binding.name) || binding.text.as_deref().is_some_and(is_secret))
 }
 
 fn readable(world: &World, script: &str, settings: &Seen<Settings>, binding: &Binding) -> Finding {

@@ -54,7 +54,7 @@ pub fn main() -> ExitCode {
 
 /// Says on standard error why nothing came of it. A key that was given in the place of a name is not repeated.
 fn explain_failure(failure: &Failure, terminal: Terminal) -> u8 {
-    let message = Redactor::new(&[]).redact(&failure.message(terminal));
+    let message = Redactor::default().redact(&failure.message(terminal));
     let _ = std::io::stderr().lock().write_all(message.as_bytes());
     failure.status()
 }

@@ -3,12 +3,10 @@
 use std::cell::Cell;
 use std::io::{self, Read};
 use std::ops::Range;
-use std::sync::LazyLock;
-
-use regex::Regex;
 
 use super::problem::Problems;
 use super::source::{Fault, Faults, Text};
+use crate::pattern::patterns;
 
 /// `NAME=value`, and the line on which it begins, counted from 1.
 #[derive(Debug, PartialEq, Eq)]
@@ -18,9 +16,10 @@ pub(super) struct Entry {
     pub line: usize,
 }
 
-/// What stands before the value.
-static BEFORE_VALUE: LazyLock<Option<Regex>> =
-    LazyLock::new(|| Regex::new(r"^\s*(?:export\s+)?[A-Za-z_][A-Za-z0-9_.]*\s*=[ \t]*").ok());
+patterns! {
+    /// What stands before the value.
+    BEFORE_VALUE = r"^\s*(?:export\s+)?[A-Za-z_][A-Za-z0-9_.]*\s*=[ \t]*";
+}
 
 /// Every entry of a file, or every line that is none. References such as `${OTHER}` are replaced, as dotenv does;
 /// single quotes prevent it.
@@ -84,7 +83,7 @@ fn says_something(line: &str) -> bool {
 
 /// What of a line must not be shown: the value, or all of what is no entry.
 fn value(text: &str, line: &Range<usize>) -> Range<usize> {
-    let before = BEFORE_VALUE.as_ref().and_then(|pattern| pattern.find(&text[line.clone()]));
+    let before = BEFORE_VALUE.find(&text[line.clone()]);
     line.start + before.map_or(0, |before| before.end())..line.end
 }
 

@@ -1,10 +1,6 @@
 //! Secrets in a text that everybody can read: ours, and whatever else has the shape of one.
 
-use std::sync::LazyLock;
-
-use regex::Regex;
-
-use super::form::is_secret;
+use super::shapes::{WHOLE, is_secret};
 use super::{Config, Secret, Variable, account_of, is_placeholder};
 
 /// Whose a secret is.
@@ -35,29 +31,12 @@ pub struct Exposed {
     pub at: usize,
 }
 
-/// What may stand before a secret. Within a string an escaped line end looks like a letter.
-macro_rules! after_anything_else {
-    ($shape:literal) => {
-        concat!(r"(?:^|[^A-Za-z0-9_]|\\[nrt])(", $shape, ")")
-    };
-}
-
-/// Shapes that nothing else has. A key of Stripe's or Clerk's is the prefix and at least 24 letters and digits.
-static SHAPES: LazyLock<Vec<(Regex, Option<Issuer>)>> = LazyLock::new(|| {
-    let shapes = [
-        (after_anything_else!(r"[sr]k_(?:org_)?(?:live|test)_[A-Za-z0-9]{24,}"), None),
-        (after_anything_else!(r"whsec_[A-Za-z0-9+/]{24,}={0,2}"), Some(Issuer::Webhook)),
-        (r"(-----BEGIN (?:[A-Z]+ )?PRIVATE KEY-----(?:\\r|\\n|\s)*[A-Za-z0-9+/=]{40,})", Some(Issuer::Other)),
-        (after_anything_else!(r"gh[pousr]_[A-Za-z0-9]{36,}"), Some(Issuer::Other)),
-        (after_anything_else!(r"sk-(?:proj|svcacct|ant)-[A-Za-z0-9_-]{32,}"), Some(Issuer::Other)),
-        (after_anything_else!(r"SG\.[A-Za-z0-9_-]{22}\.[A-Za-z0-9_-]{43}"), Some(Issuer::Other)),
-    ];
-    shapes.into_iter().filter_map(|(shape, issuer)| Some((Regex::new(shape).ok()?, issuer))).collect()
-});
-
 /// The bodies of keys that Stripe prints in its documentation for everybody, so that libraries repeat them.
 const PRINTED_BY_STRIPE: [&str; 3] =
     ["4eC39HqLyjWDarjtT1zdp7dc", "BQokikJOvBiI2HlWgH4olfQ2", "26PHem9AhJZvU623DfE1x4sd"];
+
+/// The most of one kind that are told of one text.
+const MOST: usize = 200;
 
 /// Every secret in `text`, in its order: those that `config` knows, in the clear or in base64, and those that show by their
 /// shape. Not what a program says about secrets: a bare prefix, an example, a placeholder.
@@ -65,12 +44,16 @@ const PRINTED_BY_STRIPE: [&str; 3] =
 pub fn exposed(text: &str, config: &Config) -> Vec<Exposed> {
     let mut found: Vec<Exposed> = ours(config)
         .flat_map(|(issuer, variable, secret)| {
-            let places = secret.find_in(text).into_iter();
+            let places = secret.find_in(text).into_iter().take(MOST);
             places.map(move |at| Exposed { issuer, secret: secret.clone(), variable: variable.clone(), at })
         })
         .collect();
-    for (shape, issuer) in SHAPES.iter() {
+    for (shape, issuer) in WHOLE.iter() {
+        let most = found.len() + MOST;
         for shown in shape.captures_iter(text).filter_map(|captures| captures.get(1)) {
+            if found.len() >= most {
+                break;
+            }
             let known = found.iter().any(|known| shown.range().contains(&known.at));
             if !known && (*issuer == Some(Issuer::Other) || is_plausible(shown.as_str())) {
                 let issuer = issuer.unwrap_or_else(|| issuer_of(shown.as_str()));

@@ -3,50 +3,37 @@
 use super::Kind;
 use super::literal::is_token;
 use super::publishable::frontend_api_of;
+use super::shapes::{is_secret, prefix_of};
 
-/// What the beginnings of values mean, the longer before the shorter. `true`: it is a secret.
-const BEGINNINGS: [(&str, &str, bool); 28] = [
-    ("sk_org_", "an organisation's key, which preflight does not support: use a key of the account itself", true),
-    ("rkcs_", "a key of a sandbox that the Stripe CLI made for a while", true),
-    ("oak_", "an access key of the Stripe CLI's sign-in", true),
-    ("sk_live_", "a secret key", true),
-    ("sk_test_", "a secret key", true),
-    ("rk_live_", "a restricted key of Stripe", true),
-    ("rk_test_", "a restricted key of Stripe", true),
-    ("pk_live_", "a publishable key", false),
-    ("pk_test_", "a publishable key", false),
-    ("whsec_", "a webhook's signing secret", true),
-    ("price_", "a price ID", false),
-    ("prod_", "a product ID", false),
-    ("plan_", "a plan ID", false),
-    ("bpc_", "the ID of a portal configuration", false),
-    ("bps_", "the ID of a portal session", false),
-    ("acct_", "an account ID of Stripe", false),
-    ("we_", "the ID of a webhook endpoint", false),
-    ("ed_", "the ID of an event destination", false),
-    ("evt_", "the ID of an event", false),
-    ("cus_", "the ID of a Stripe customer", false),
-    ("sub_", "the ID of a subscription", false),
-    ("cs_live_", "the ID of a Checkout Session", false),
-    ("cs_test_", "the ID of a Checkout Session", false),
-    ("user_", "the ID of a Clerk user", false),
-    ("ins_", "the ID of a Clerk instance", false),
-    ("org_", "the ID of a Clerk organisation", false),
-    ("sess_", "the ID of a Clerk session", false),
-    ("https://", "a URL", false),
+/// What the beginnings of values mean that are no secrets.
+const BEGINNINGS: [(&str, &str); 20] = [
+    ("pk_live_", "a publishable key"),
+    ("pk_test_", "a publishable key"),
+    ("price_", "a price ID"),
+    ("prod_", "a product ID"),
+    ("plan_", "a plan ID"),
+    ("bpc_", "the ID of a portal configuration"),
+    ("bps_", "the ID of a portal session"),
+    ("acct_", "an account ID of Stripe"),
+    ("we_", "the ID of a webhook endpoint"),
+    ("ed_", "the ID of an event destination"),
+    ("evt_", "the ID of an event"),
+    ("cus_", "the ID of a Stripe customer"),
+    ("sub_", "the ID of a subscription"),
+    ("cs_live_", "the ID of a Checkout Session"),
+    ("cs_test_", "the ID of a Checkout Session"),
+    ("user_", "the ID of a Clerk user"),
+    ("ins_", "the ID of a Clerk instance"),
+    ("org_", "the ID of a Clerk organization"),
+    ("sess_", "the ID of a Clerk session"),
+    ("https://", "a URL"),
 ];
 
 /// What a value evidently is.
 fn evident(value: &str) -> Option<&'static str> {
-    let begins = BEGINNINGS.iter().find(|(beginning, ..)| value.starts_with(beginning));
-    let words = begins.map(|(_, words, _)| *words);
-    words.or_else(|| is_email(value).then_some("an e-mail address"))
-}
-
-/// Whether a value is a secret by its beginning.
-pub(super) fn is_secret(value: &str) -> bool {
-    let begins = BEGINNINGS.iter().find(|(beginning, ..)| bare(value).starts_with(beginning));
-    begins.is_some_and(|(_, _, secret)| *secret)
+    let secret = prefix_of(value).map(|prefix| prefix.words);
+    let other = || BEGINNINGS.iter().find(|(beginning, _)| value.starts_with(beginning)).map(|(_, words)| *words);
+    secret.or_else(other).or_else(|| is_email(value).then_some("an e-mail address"))
 }
 
 /// Whether a value that stands where no secret belongs must be hidden all the same.

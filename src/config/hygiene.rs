@@ -182,7 +182,7 @@ mod tests {
         for (kind, value, told) in [
             (StripeSecretKey, "pk_live_51PgafTB7WZ01zgkW", "a publishable key"),
             (StripeSecretKey, "whsec_r8Yp2QmZt4LkWv7RbNcY", "a webhook's signing secret"),
-            (StripeSecretKey, "rkcs_test_r8Yp2QmZt4", "a key of a sandbox that the Stripe CLI made for a while"),
+            (StripeSecretKey, "rkcs_test_r8Yp2QmZt4", "a key of a temporary sandbox of the Stripe CLI"),
             (StripeSecretKey, "oak_r8Yp2QmZt4", "an access key of the Stripe CLI's sign-in"),
             (StripeSecretKey, "sk_live_51Pg...c3D4", "an abbreviation, as a dashboard shows it; copy the whole"),
             (StripeSecretKey, "hello", "not a secret key of Stripe, sk_live_… or rk_live_…"),
@@ -203,7 +203,7 @@ mod tests {
         ] {
             assert_eq!(instead(kind, value), told, "{value}");
         }
-        assert!(instead(StripeSecretKey, "sk_org_live_r8Yp2QmZt4").starts_with("an organisation's key"));
+        assert!(instead(StripeSecretKey, "sk_org_live_r8Yp2QmZt4").starts_with("an organization's key"));
         assert!(instead(StripeWebhookSecret, "whsec_r8Yp2QmZ+4LkWv7R/NcYd3fGh5JkMnP=").contains("Svix"));
         assert!(instead(ClerkPublishableKey, "pk_live_Y2xlcmsuYWNtZS5jb20").contains("names no host"));
         assert!(instead(CloudflareApiToken, "0123456789abcdef0123456789abcdef").contains("32 hexadecimal digits"));

@@ -7,32 +7,28 @@ use regex::Regex;
 
 use super::placeholder;
 use super::shape::is_variable_name;
+use super::shapes::{HIDDEN, prefix_of};
 use super::source::{Fault, line_of, merged};
+use crate::pattern::compiled;
 
-/// Secrets that can be told by their look, wherever they stand: in a value, a header, a comment, a line that does not
-/// parse. The first group is what must be hidden.
+/// Secrets that only a configuration shows by their look, beside those that show themselves anywhere. The first group is
+/// what must be hidden.
 static BY_LOOK: LazyLock<Vec<Regex>> = LazyLock::new(|| {
     [
-        // Stripe's and Clerk's keys, and Stripe's signing secrets. A letter before them makes another word: `task_live_`.
-        r"(?:^|[^A-Za-z0-9])((?:[sr]k_(?:org_)?(?:live|test)_|rkcs_|oak_)[A-Za-z0-9_]{8,})",
-        r"(?:^|[^A-Za-z0-9])(whsec_[A-Za-z0-9+/_-]{8,}=*)",
-        // What authorises a request, whoever issued it.
-        r"[Bb][Ee][Aa][Rr][Ee][Rr][ \t]+([A-Za-z0-9._~+/-]{20,}=*)",
+        // In a sentence the same words may be about authentication.
         r"[Bb][Aa][Ss][Ii][Cc][ \t]+([A-Za-z0-9+/]{8,}=*)",
-        r"(eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}(?:\.[A-Za-z0-9_-]*)?)",
-        r#"://[^ \t\n/:@"']*:([^ \t\n/@"']+)@"#,
         // Anything where a secret is asked for, even in a line that does not parse; in a comment, what is long enough.
         r#"(?m)^[ \t]*(?:test_)?(?:secret_key|webhook_secret|api_token)[ \t]*=[ \t]*["']?([^ \t\r\n"'{}#,]{6,})"#,
         r#"(?:secret_key|webhook_secret|api_token)["']?[ \t]*=[ \t]*["']?([A-Za-z0-9._~+/=-]{20,})"#,
     ]
-    .into_iter()
-    .filter_map(|pattern| Regex::new(pattern).ok())
-    .collect()
+    .map(compiled)
+    .into()
 });
 
 /// Where in a text a secret stands.
 pub(super) fn find(text: &str) -> Vec<Range<usize>> {
-    let groups = BY_LOOK.iter().flat_map(|pattern| pattern.captures_iter(text)).filter_map(|found| found.get(1));
+    let patterns = HIDDEN.iter().chain(BY_LOOK.iter());
+    let groups = patterns.flat_map(|pattern| pattern.captures_iter(text)).filter_map(|found| found.get(1));
     let ranges = groups.map(|group| group.range());
     let secrets = ranges.filter(|range| {
         let found = &text[range.clone()];
@@ -73,8 +69,7 @@ pub(super) fn is_token(text: &str) -> bool {
 /// The refusal of a literal secret. It names the kind, which is no secret, and nothing else.
 pub(super) fn fault(text: &str, at: Range<usize>) -> Fault {
     let secret = &text[at.clone()];
-    let prefixes = ["sk_live_", "sk_test_", "rk_live_", "rk_test_", "sk_org_", "whsec_", "rkcs_", "oak_"];
-    let kind = prefixes.into_iter().find(|prefix| secret.starts_with(prefix));
+    let kind = prefix_of(secret).map(|prefix| prefix.text);
     let message = kind.map_or_else(
         || format!("a secret is written into line {}", line_of(text, at.start)),
         |kind| format!("a secret, {kind}…, is written into line {}", line_of(text, at.start)),

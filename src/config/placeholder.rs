@@ -57,17 +57,17 @@ const TOPICS: [&str; 34] = [
     "pro",
 ];
 
-/// What a value may begin with and still be a placeholder.
-const PREFIXES: [&str; 15] = [
-    "sk_live_", "sk_test_", "rk_live_", "rk_test_", "pk_live_", "pk_test_", "sk_", "pk_", "whsec_", "price_", "prod_",
-    "bpc_", "acct_", "user_", "plan_",
-];
+/// What a value that is no secret may begin with and still be a placeholder.
+const PREFIXES: [&str; 10] =
+    ["pk_live_", "pk_test_", "sk_", "pk_", "price_", "prod_", "bpc_", "acct_", "user_", "plan_"];
 
 /// Whether a value is an example's text. A random key that happens to contain `xxx` is none: only whole words count,
 /// and keys have no gaps between words.
 pub(crate) fn is(value: &str) -> bool {
     let value = value.trim();
-    let body = PREFIXES.into_iter().find_map(|prefix| value.strip_prefix(prefix)).unwrap_or(value);
+    let prefix = super::shapes::prefix_of(value).map(|prefix| prefix.text);
+    let prefix = prefix.or_else(|| PREFIXES.into_iter().find(|prefix| value.starts_with(prefix)));
+    let body = &value[prefix.map_or(0, str::len)..];
     // Just the prefix, or `sk_live_xxxx`, `price_...`, `whsec_****`.
     body.chars().all(|letter| matches!(letter, 'x' | 'X' | '.' | '…' | '*' | '•' | '_' | '-' | '?' | '#'))
         || is_bracketed(body)

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::{CheckReport, Finished, Report, Reported, Status, open_judgement};
 use crate::check::{Check, Judgement, Need};
 use crate::checks;
-use crate::config::{Redactor, Secret};
+use crate::config::Redactor;
 use crate::finding::{Finding, NoAnswer, Severity};
 use crate::world::Trail;
 
@@ -135,9 +135,9 @@ impl Parts {
 }
 
 /// Takes every secret out of the report, wherever it came from: an error text of a provider, or the answer of a Worker that
-/// quotes its own. Done once, at the end, so that no check and no renderer can forget it.
-pub(super) fn redact(report: &mut Report, secrets: &[&Secret]) {
-    let redactor = Redactor::new(secrets);
+/// quotes its own. What is quoted from outside was redacted already, before it was cut; this is the second net, so that no
+/// check and no renderer can forget it.
+pub(super) fn redact(report: &mut Report, redactor: &Redactor) {
     let redact = |text: &mut String| *text = redactor.redact(text);
     report.left_open.iter_mut().for_each(redact);
     for check in &mut report.checks {

@@ -357,7 +357,7 @@ pub async fn run(
         not_configured: not_configured(world.config()),
         requests: world.requests(),
     };
-    judged::redact(&mut report, &world.config().secrets());
+    judged::redact(&mut report, world.redactor());
     report
 }
 

@@ -42,6 +42,9 @@ pub struct State {
     /// Paths at which a file was not deployed.
     #[serde(default)]
     pub missing: Vec<String>,
+    /// Paths that are answered with an HTTP status and nothing else.
+    #[serde(default)]
+    pub statuses: BTreeMap<String, u16>,
     /// Whether what is asked for below `/api` is passed on to the Worker.
     #[serde(default)]
     pub passes_on: bool,
@@ -85,6 +88,9 @@ async fn serve(extract::State((state, worker)): extract::State<(Arc<State>, Rout
     }
     if state.missing.iter().any(|path| path == request.uri().path()) {
         return StatusCode::NOT_FOUND.into_response();
+    }
+    if let Some(status) = state.statuses.get(request.uri().path()) {
+        return StatusCode::from_u16(*status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR).into_response();
     }
     let map = format!("{SCRIPT}.map");
     let (content_type, text) = match request.uri().path() {

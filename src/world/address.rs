@@ -45,7 +45,7 @@ pub fn is_out_of_reach(url: &Url) -> bool {
 pub enum Kinship {
     /// One is the other, or stands below it: `acme.com` and `app.acme.com`.
     Same,
-    /// Both stand below one name, which may be a company's or a hosting provider's: `app.acme.com` and `www.acme.com`.
+    /// Both stand below one domain that somebody registered: `app.acme.com` and `www.acme.com`.
     Siblings,
     /// They have nothing in common.
     Strangers,
@@ -55,22 +55,28 @@ pub enum Kinship {
 #[must_use]
 pub fn kinship(one: &str, other: &str) -> Kinship {
     let below = |low: &str, high: &str| low == high || low.strip_suffix(high).is_some_and(|rest| rest.ends_with('.'));
-    let parent =
-        |host: &str| host.split_once('.').map(|(_, parent)| parent.to_owned()).filter(|name| name.contains('.'));
-    if below(one, other) || below(other, one) {
-        Kinship::Same
-    } else if parent(one).is_some() && parent(one) == parent(other) {
-        Kinship::Siblings
-    } else {
+    if registrable_domain(one) != registrable_domain(other) {
         Kinship::Strangers
+    } else if below(one, other) || below(other, one) {
+        Kinship::Same
+    } else {
+        Kinship::Siblings
     }
+}
+
+/// The domain that the owner of a host registered: `acme.co.uk` of `app.acme.co.uk`, and `acme.pages.dev` of
+/// `main.acme.pages.dev`, by the public suffix list. A host that has none, such as an address in numbers, is its own.
+#[must_use]
+pub fn registrable_domain(host: &str) -> &str {
+    let is_number = host.starts_with('[') || host.parse::<std::net::Ipv4Addr>().is_ok();
+    if is_number { host } else { psl::domain_str(host).unwrap_or(host) }
 }
 
 #[cfg(test)]
 mod tests {
     use url::Url;
 
-    use super::{Kinship, is_out_of_reach, kinship};
+    use super::{Kinship, is_out_of_reach, kinship, registrable_domain};
 
     #[test]
     fn a_developers_machine_is_out_of_reach() {
@@ -85,5 +91,22 @@ mod tests {
         assert_eq!(kinship("app.acme.com", "www.acme.com"), Kinship::Siblings);
         assert_eq!(kinship("acme.com", "evilacme.com"), Kinship::Strangers);
         assert_eq!(kinship("acme.com", "other.com"), Kinship::Strangers);
+    }
+
+    #[test]
+    fn strangers_under_one_public_suffix_are_strangers() {
+        for suffix in ["pages.dev", "workers.dev", "vercel.app", "co.uk", "github.io"] {
+            assert_eq!(kinship(&format!("acme.{suffix}"), &format!("evil.{suffix}")), Kinship::Strangers, "{suffix}");
+            assert_eq!(kinship(&format!("acme.{suffix}"), suffix), Kinship::Strangers, "{suffix}");
+        }
+        assert_eq!(kinship("app.acme.co.uk", "www.acme.co.uk"), Kinship::Siblings);
+        assert_eq!(kinship("main.acme.pages.dev", "acme.pages.dev"), Kinship::Same);
+    }
+
+    #[test]
+    fn a_host_without_a_domain_is_its_own() {
+        for host in ["127.0.0.1", "[::1]", "localhost", "pages.dev"] {
+            assert_eq!(registrable_domain(host), host);
+        }
     }
 }

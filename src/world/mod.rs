@@ -24,12 +24,12 @@ mod webhook;
 mod worker;
 
 use std::fmt;
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 
-use crate::config::{Config, Mode, Secret, Variable};
+use crate::config::{Config, Mode, Redactor, Secret, Variable};
 use crate::finding::{Cause, NoAnswer};
 
 pub use address::is_out_of_reach;
@@ -121,7 +121,7 @@ impl World {
     pub fn new(config: Config, options: Options) -> Result<Self, Error> {
         check_ports(&config, &options)?;
         Ok(Self {
-            transport: Transport::new(&options, config.project.mode)?,
+            transport: Transport::new(&options, config.project.mode, Arc::new(Redactor::new(config.secrets())))?,
             journal: Journal::new(options.journal),
             probe: options.probe,
             now: Timestamp::now(),
@@ -151,6 +151,12 @@ impl World {
     #[must_use]
     pub fn requests(&self) -> Vec<Logged> {
         self.transport.log()
+    }
+
+    /// What takes secrets out of text: it knows those of the configuration, and those that came up in this run.
+    #[must_use]
+    pub fn redactor(&self) -> &Redactor {
+        self.transport.redactor()
     }
 
     /// What the DNS has under a host.

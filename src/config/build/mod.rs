@@ -5,6 +5,7 @@ mod extras;
 mod tiers;
 
 use super::raw::{self, At, PublicVariable, Route, SecretVariable, Template, Word};
+use super::shapes::is_secret;
 use super::source::{Fault, Faults};
 use super::wrangler::Wrangler;
 use super::{
@@ -191,7 +192,7 @@ impl<'b, 't> Build<'b, 't> {
         let script = cloudflare.script.map(|script| script.0);
         let script = script.or_else(|| wrangler.as_ref().and_then(|wrangler| wrangler.name().map(str::to_owned)));
         if let Some(wrangler) = &wrangler {
-            let values = wrangler.every_value().filter(|value| form::is_secret(value));
+            let values = wrangler.every_value().filter(|value| is_secret(value));
             self.misplaced.extend(values.map(Secret::new));
         }
         Some(Cloudflare {

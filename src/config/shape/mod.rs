@@ -16,6 +16,7 @@ use expectation::{Schema, fits, found, keys, one_of, words};
 use super::literal;
 use super::nearest::nearest;
 use super::source::{Fault, Faults};
+use crate::pattern::compiled;
 
 /// Tells all that is wrong with the shape of a document, and takes it out.
 pub(super) fn check(document: &mut DeTable<'_>, schema: &Value, faults: &mut Faults<'_>) {
@@ -26,7 +27,7 @@ struct Shape<'s, 'f, 't> {
     schema: Schema<'s>,
     faults: &'f mut Faults<'t>,
     // One pattern has many users, and takes longer to compile than to match.
-    patterns: HashMap<&'s str, Option<Regex>>,
+    patterns: HashMap<&'s str, Regex>,
 }
 
 /// The schema of a secret: text in its place is one, whatever it looks like.
@@ -150,8 +151,8 @@ impl<'s> Shape<'s, '_, '_> {
     }
 
     fn matches(&mut self, pattern: &'s str, text: &str) -> bool {
-        let pattern = self.patterns.entry(pattern).or_insert_with(|| Regex::new(pattern).ok());
-        pattern.as_ref().is_none_or(|pattern| pattern.is_match(text))
+        let pattern = self.patterns.entry(pattern).or_insert_with(|| compiled(pattern));
+        pattern.is_match(text)
     }
 
     fn wrong_type(&mut self, value: &DeValue<'_>, span: Range<usize>, schema: &Value, path: &str) {

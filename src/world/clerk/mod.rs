@@ -77,6 +77,7 @@ impl ClerkRefusal {
             )));
         };
         let message = long_message.filter(|long| !long.is_empty()).unwrap_or(message);
+        let (code, message) = (answer.quote(&code), answer.quote_sentence(&message));
         Ok(Self { status: answer.status, code, message, answer })
     }
 

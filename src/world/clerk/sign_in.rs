@@ -143,7 +143,9 @@ impl Clerk<'_> {
             ));
         }
         let Ticket { token } = self.step(Step::SignInToken(&user)).await?.json()?;
-        self.hand_in(&user, &Secret::new(token), origin).await
+        let ticket = Secret::new(token);
+        self.world.redactor().learn(&ticket);
+        self.hand_in(&user, &ticket, origin).await
     }
 
     /// Hands the ticket in at the frontend API.
@@ -194,7 +196,9 @@ impl Clerk<'_> {
             }
         };
         let Minted { jwt } = answer.json()?;
-        Ok(Token::new(Secret::new(jwt)))
+        let token = Secret::new(jwt);
+        self.world.redactor().learn(&token);
+        Ok(Token::new(token))
     }
 
     /// Takes a step that makes a session. Until its answer is understood, the session counts as one that may be open.

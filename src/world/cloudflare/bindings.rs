@@ -3,7 +3,7 @@
 use super::super::subjects::{Offer, offers};
 use super::super::{NoAnswer, Seen, sound};
 use super::{Binding, Cloudflare, Settings};
-use crate::config::{KvNamespace, Secret, Variable, mode_of};
+use crate::config::{KvNamespace, Secret, Variable, is_secret, mode_of};
 use crate::finding::Cause;
 
 /// The variable by which Workers of this stack are told the template. The configuration names the template itself.
@@ -139,6 +139,5 @@ fn variable_slip(settings: &Settings, wanted: Wanted) -> Option<BindingSlip> {
 
 /// A secret may have been put into a variable by mistake: that is another check's finding, and is not repeated here.
 fn shown(value: &str) -> String {
-    let is_secret = ["sk_", "rk_", "whsec_"].iter().any(|start| value.starts_with(start));
-    if is_secret { Secret::new(value).to_string() } else { format!("\"{value}\"") }
+    if is_secret(value) { Secret::new(value).to_string() } else { format!("\"{value}\"") }
 }

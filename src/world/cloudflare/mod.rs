@@ -281,7 +281,8 @@ fn script_name(script: &str) -> Result<ScriptName, NoAnswer> {
 }
 
 fn refused(answer: &Arc<Answer>, errors: &[ApiError], permission: &str) -> NoAnswer {
-    let said: Vec<String> = errors.iter().map(|error| format!("{} ({})", error.message, error.code)).collect();
+    let said = errors.iter().take(3).map(|error| format!("{} ({})", answer.quote(&error.message), error.code));
+    let said: Vec<String> = said.collect();
     let said = if said.is_empty() { "no reason".to_owned() } else { said.join("; ") };
     let hint = match answer.status {
         400 | 401 | 403 => {

@@ -1,13 +1,13 @@
 //! Where scripts look for the Worker.
 
 use std::collections::BTreeMap;
-use std::sync::LazyLock;
 
-use regex::Regex;
 use url::Url;
 
-use super::place::{Place, Reading};
+use super::super::address::registrable_domain;
+use super::place::{Place, Reading, keep, keep_of, merge};
 use crate::config::Config;
+use crate::pattern::patterns;
 
 /// The addresses in scripts that may be the Worker's.
 #[derive(Debug, Default)]
@@ -20,23 +20,26 @@ pub(super) struct Addresses {
     pub others: BTreeMap<String, Vec<Place>>,
 }
 
-/// An address in a script. What is not a host ends it.
-static ADDRESS: LazyLock<Option<Regex>> =
-    LazyLock::new(|| Regex::new(r#"(?i)\b(?:https?|wss?)://([a-z0-9.\-]+|\[::1\])(:\d{2,5})?(/[^"'`\s\\<>]*)?"#).ok());
+patterns! {
+    /// An address in a script. What is not a host ends it.
+    ADDRESS = r#"(?i)\b(?:https?|wss?)://([a-z0-9.\-]{1,255}|\[::1\])(:\d{2,5})?(/[^"'`\s\\<>]{0,300})?"#;
+}
 
 impl Addresses {
     /// Looks for addresses in a script.
-    pub fn read(&mut self, config: &Config, reading: Reading<'_>) {
+    pub fn read(&mut self, config: &Config, reading: &Reading<'_>) {
         self.read_within(config, reading, 0, reading.text);
     }
 
     /// Looks for addresses in a script that begins at a byte of a page.
-    pub fn read_within(&mut self, config: &Config, reading: Reading<'_>, from: usize, script: &str) {
+    pub fn read_within(&mut self, config: &Config, reading: &Reading<'_>, from: usize, script: &str) {
         let own = hosts(config);
         let place = |at: usize| reading.place(from + at);
-        self.worker.extend(own.iter().flat_map(|host| named(script, host)).map(place));
+        for at in own.iter().flat_map(|host| named(script, host)) {
+            keep(&mut self.worker, || place(at));
+        }
         let asks = knows_a_route(config, script);
-        for found in ADDRESS.iter().flat_map(|pattern| pattern.captures_iter(script)) {
+        for found in ADDRESS.captures_iter(script) {
             let (Some(whole), Some(host)) = (found.get(0), found.get(1)) else { continue };
             let port = found.get(2).map_or("", |port| port.as_str());
             let (name, path) = (host.as_str().to_lowercase(), found.get(3).map_or("", |path| path.as_str()));
@@ -47,12 +50,21 @@ impl Addresses {
             if is_local(&name) {
                 // A library that mentions a development server asks nobody there.
                 if asks {
-                    self.local.entry(format!("http://{authority}")).or_default().push(place(whole.start()));
+                    keep_of(&mut self.local, &format!("http://{authority}"), || place(whole.start()));
                 }
             } else if is_another_worker(config, &name, path) {
-                self.others.entry(authority).or_default().push(place(whole.start()));
+                keep_of(&mut self.others, &authority, || place(whole.start()));
             }
         }
+    }
+
+    /// Adds what was found in another text.
+    pub fn absorb(&mut self, other: Self) {
+        for at in other.worker {
+            keep(&mut self.worker, || at);
+        }
+        merge(&mut self.local, other.local);
+        merge(&mut self.others, other.others);
     }
 
     pub fn settle(&mut self) {
@@ -118,9 +130,8 @@ fn is_another_worker(config: &Config, host: &str, path: &str) -> bool {
     let asked_alike = routes(config)
         .any(|route| path == route || path.strip_prefix(route).is_some_and(|rest| rest.starts_with(['?', '#'])));
     let worker = config.worker.url.host_str().unwrap_or_default();
-    let domain = |host: &str| host.split_once('.').map(|(_, domain)| domain.to_owned());
     let is_api = host.split(['.', '-']).any(|part| part == "api");
-    let sibling = is_api && worker.contains("api") && domain(host) == domain(worker);
+    let sibling = is_api && worker.contains("api") && registrable_domain(host) == registrable_domain(worker);
     host.ends_with(".workers.dev") || asked_alike || sibling
 }
 

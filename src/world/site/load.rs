@@ -8,13 +8,15 @@ use futures::stream::FuturesUnordered;
 use reqwest::header::HeaderMap;
 use url::Url;
 
-use super::page::Page;
-use super::place::Reading;
-use super::script::{Map, leads};
-use super::served::{Kind, Served, name_of};
+use super::digest::{Digest, digest, page_digest};
+use super::script::{Lead, Map, leads};
+use super::served::{Served, name_of};
+use super::stop::beside_the_clock;
 use super::{NoAnswer, Party, Site, Unserved};
+use crate::config::Config;
 use crate::finding::Evidence;
-use crate::world::transport::{Answer, Asked, Failure};
+use crate::world::address::registrable_domain;
+use crate::world::transport::{Answer, Failure};
 use crate::world::webhook::{is_challenge, is_sign_in};
 
 /// The most files that are read: large applications have fewer, and a site without end has more.
@@ -22,7 +24,9 @@ const FILES: usize = 200;
 /// The most that is read, in bytes.
 const BYTES: usize = 32 << 20;
 /// Files under way at once: what bounds the memory.
-const AT_ONCE: usize = 8;
+const AT_ONCE: usize = 6;
+/// The most files that wait to be read; of more, only the number is kept.
+const WAITING: usize = 2000;
 /// How many redirects of the page are followed.
 const REDIRECTS: usize = 5;
 
@@ -38,8 +42,10 @@ struct Wanted {
 enum Why {
     /// The page loads it: it must be there.
     Page,
-    /// A script names it, or seems to.
-    Script,
+    /// A script loads it by this name.
+    Import,
+    /// A text in a script looks like its name.
+    Guess,
     /// It is the source map of a script.
     Map,
 }
@@ -52,19 +58,15 @@ impl Site<'_> {
             Err(unserved) => return Ok(Err(unserved)),
         };
         let mut reader = Reader::new(self, &url);
-        reader.page(&page);
+        reader.open(page).await;
         let mut under_way = FuturesUnordered::new();
         loop {
             while under_way.len() < AT_ONCE {
                 let Some(next) = reader.next(under_way.len()) else { break };
-                under_way.push(async move {
-                    let reads = self.world.reads();
-                    let asked = reads.get_unremembered(Party::Frontend, next.url.clone(), HeaderMap::new(), None).await;
-                    (next, asked)
-                });
+                under_way.push(reader.fetch(next));
             }
-            let Some((wanted, asked)) = under_way.next().await else { break };
-            reader.take(&wanted, asked);
+            let Some(taken) = under_way.next().await else { break };
+            reader.take(taken).await;
         }
         Ok(Ok(reader.finish()))
     }
@@ -84,15 +86,16 @@ impl Site<'_> {
                 return judged(url, answer);
             }
             let location = answer.header("location").unwrap_or_default().to_owned();
-            let evidence = answer.evidence("Location", location.clone());
+            let shown = answer.quote(&location);
+            let evidence = answer.evidence("Location", shown.clone());
             match url.join(&location) {
                 Ok(to) if is_same_site(&url, &to) && !(is_sign_in(&location) && to.host() != url.host()) => url = to,
-                Ok(to) if is_sign_in(&location) => {
+                Ok(_) if is_sign_in(&location) => {
                     return Err(NoAnswer::Unknown(format!(
-                        "{url} sends who is not signed in to {to}: let frontend.url name a page that is open to everybody"
+                        "{url} sends who is not signed in to {shown}: let frontend.url name a page that is open to everybody"
                     )));
                 }
-                _ => return Ok(Err(Unserved::Elsewhere { url, to: location, evidence })),
+                _ => return Ok(Err(Unserved::Elsewhere { url, to: shown, evidence })),
             }
         }
         let to = url.to_string();
@@ -131,21 +134,16 @@ fn unreachable(url: &Url, failure: &Failure) -> Unserved {
     Unserved::Unreachable { url: url.clone(), evidence }
 }
 
-/// Whether two addresses are of one site: the host, a host below it, or one beside it in the same domain.
+/// Whether two addresses are of one site: of one domain that somebody registered.
 fn is_same_site(left: &Url, right: &Url) -> bool {
     let (Some(left), Some(right)) = (left.host_str(), right.host_str()) else { return false };
-    // Two labels are a domain of one's own; of more, the first is a host in it.
-    let domain = |host: &str| match host.split_once('.') {
-        Some((_, domain)) if domain.contains('.') => domain.to_owned(),
-        _ => host.to_owned(),
-    };
-    let within = |host: &str, domain: &str| host == domain || host.ends_with(&format!(".{domain}"));
-    within(right, &domain(left)) || within(left, &domain(right))
+    registrable_domain(left) == registrable_domain(right)
 }
 
 /// What was read so far, and what is still to be read.
 struct Reader<'w> {
     site: Site<'w>,
+    config: Arc<Config>,
     page: Url,
     survey: Served,
     /// Hosts whose scripts are the application's own.
@@ -156,41 +154,49 @@ struct Reader<'w> {
     seen: HashSet<Url>,
 }
 
+/// A file that was asked for, and what was found in it.
+struct Taken {
+    wanted: Wanted,
+    outcome: Result<Digest, String>,
+}
+
 impl<'w> Reader<'w> {
     fn new(site: Site<'w>, page: &Url) -> Self {
         let survey = Served { page: page.to_string(), ..Served::default() };
         let (queue, maps) = (VecDeque::new(), VecDeque::new());
         let (own, seen) = (HashSet::new(), HashSet::from([page.clone()]));
-        Self { site, page: page.clone(), survey, own, known: Vec::new(), queue, maps, seen }
+        let config = Arc::new(site.world.config().clone());
+        Self { site, config, page: page.clone(), survey, own, known: Vec::new(), queue, maps, seen }
     }
 
-    fn page(&mut self, answer: &Answer) {
-        let (text, url) = (answer.text(), self.page.clone());
-        let file = url.path().to_owned();
-        self.count(&text);
-        let config = self.site.world.config();
-        let page = Page::parse(&text, &url);
+    /// Reads the page itself.
+    async fn open(&mut self, answer: Arc<Answer>) {
+        let (config, url) = (Arc::clone(&self.config), self.page.clone());
+        let digest = beside_the_clock(move |stop| page_digest(&config, &url, &answer.text(), stop)).await;
+        let Some(mut digest) = digest else { return self.survey.is_stopped(self.page.path()) };
+        let scripts = std::mem::take(&mut digest.page.scripts);
         // Scripts on another host are the application's own where they are modules, as bundlers make them, or lie where a
         // framework puts its own: an asset host. Whatever else is pasted in is somebody else's.
-        let asset_hosts =
-            page.scripts.iter().filter(|named| named.module || named.url.path().contains("/_next/static/"));
+        let asset_hosts = scripts.iter().filter(|named| named.module || named.url.path().contains("/_next/static/"));
         self.own = asset_hosts.filter_map(|named| named.url.host_str()).map(str::to_owned).collect();
-        let named: Vec<Url> = page.scripts.into_iter().map(|named| named.url).collect();
-        self.known = named.iter().filter(|url| self.is_own(url)).cloned().collect();
+        let named: Vec<Url> = scripts.into_iter().map(|named| named.url).collect();
+        self.known = named.iter().filter(|url| self.is_own(url)).take(FILES).cloned().collect();
         for url in named {
             self.want(url, Why::Page);
         }
-        self.survey.read(config, Reading { file: &file, source: None, text: &text }, Kind::Page);
-        for inline in page.inline {
-            let within = text.find(inline.as_str()).unwrap_or_default();
-            self.survey.addresses.read_within(
-                config,
-                Reading { file: &file, source: None, text: &text },
-                within,
-                &inline,
-            );
-            self.follow(&inline, &url);
+        // Paths in inline lists begin where the page's scripts lie, so these are looked at once the scripts are known.
+        let (inline, url, known) = (digest.page.inline.clone(), self.page.clone(), self.known.clone());
+        let leads = beside_the_clock(move |stop| {
+            let scripts = inline.iter().take_while(|_| !stop.is_asked());
+            scripts.map(|script| leads(script, &url, &known)).collect::<Vec<_>>()
+        });
+        digest.leads = leads.await.unwrap_or_default();
+        let file = self.page.path().to_owned();
+        if digest.page.is_cut || digest.leads.len() < digest.page.inline.len() {
+            digest.found.unread.push((file, "only the first of its scripts".to_owned()));
         }
+        let page = self.page.clone();
+        self.absorb(&page, digest).await;
     }
 
     /// Whether a script is the application's own.
@@ -204,10 +210,17 @@ impl<'w> Reader<'w> {
 
     fn want(&mut self, url: Url, why: Why) {
         if !self.is_own(&url) {
-            if why == Why::Page {
+            if why == Why::Page && self.survey.others.len() < FILES {
                 self.survey.others.extend(url.host_str().map(str::to_owned));
             }
-        } else if self.seen.insert(url.clone()) {
+        } else if self.seen.contains(&url) {
+            // What was a guess may be known for certain later.
+            let waiting = self.queue.iter_mut().filter(|wanted| why == Why::Import && wanted.why == Why::Guess);
+            waiting.filter(|wanted| wanted.url == url).for_each(|wanted| wanted.why = why);
+        } else if self.queue.len() + self.maps.len() >= WAITING {
+            self.survey.left += 1;
+        } else {
+            self.seen.insert(url.clone());
             let queue = if why == Why::Map { &mut self.maps } else { &mut self.queue };
             queue.push_back(Wanted { url, why });
         }
@@ -221,57 +234,103 @@ impl<'w> Reader<'w> {
         self.queue.pop_front().or_else(|| self.maps.pop_front())
     }
 
-    fn take(&mut self, wanted: &Wanted, asked: Asked) {
-        let file = name_of(&wanted.url, &self.page);
-        let answer = match asked {
-            Ok(answer) if answer.is_success() && !answer.is_page() => answer,
-            // What a script seems to name need not be there, and a single-page application answers everything with its page.
-            Ok(_) if wanted.why != Why::Page => return,
-            Ok(answer) if answer.is_success() => {
-                return self.survey.unread.push((file, "a page in its place".to_owned()));
-            }
-            Ok(answer) => return self.survey.unread.push((file, answer.status.to_string())),
-            Err(failure) => return self.survey.unread.push((file, failure.trouble.to_string())),
-        };
-        let text = answer.text();
-        self.count(&text);
-        let config = self.site.world.config();
-        if wanted.why == Why::Map {
-            self.survey.read_map(config, &file, &text);
-            return;
+    /// Asks for a file and looks through it.
+    fn fetch(&self, wanted: Wanted) -> impl Future<Output = Taken> + use<'w> {
+        let (site, config, page, known) = (self.site, Arc::clone(&self.config), self.page.clone(), self.known.clone());
+        async move {
+            let reads = site.world.reads();
+            let asked = reads.get_unremembered(Party::Frontend, wanted.url.clone(), HeaderMap::new(), None).await;
+            let outcome = match asked {
+                Err(failure) => Err(failure.trouble.to_string()),
+                Ok(answer) => {
+                    if let Some(why) = wanted.why.unread(&answer) {
+                        Err(why)
+                    } else {
+                        let (url, is_map) = (wanted.url.clone(), wanted.why == Why::Map);
+                        let digest =
+                            beside_the_clock(move |stop| digest(&config, &page, &url, is_map, &known, &answer, stop));
+                        digest.await.ok_or_else(|| "it took too long to look through".to_owned())
+                    }
+                }
+            };
+            Taken { wanted, outcome }
         }
-        self.survey.read(config, Reading { file: &file, source: None, text: &text }, Kind::Script);
-        self.known.push(wanted.url.clone());
-        self.follow(&text, &wanted.url);
-        if let Some(map) = answer.header("sourcemap").and_then(|map| wanted.url.join(map).ok()) {
+    }
+
+    async fn take(&mut self, taken: Taken) {
+        let Taken { wanted, outcome } = taken;
+        match outcome {
+            Ok(digest) => {
+                if wanted.why != Why::Map {
+                    self.known.push(wanted.url.clone());
+                }
+                self.absorb(&wanted.url, digest).await;
+            }
+            // What was asked for and is not there, and need not be, is no gap.
+            Err(why) if why.is_empty() => {}
+            Err(why) => self.survey.unread.push((name_of(&wanted.url, &self.page), why)),
+        }
+    }
+
+    async fn absorb(&mut self, url: &Url, digest: Digest) {
+        self.survey.files += 1;
+        self.survey.bytes += digest.bytes;
+        self.survey.absorb(digest.found);
+        for leads in digest.leads {
+            if leads.is_cut {
+                self.survey.left += 1;
+            }
+            for Lead { url, is_certain } in leads.scripts {
+                self.want(url, if is_certain { Why::Import } else { Why::Guess });
+            }
+            match leads.map {
+                Some(Map::At(map)) => self.want(map, Why::Map),
+                Some(Map::Within(json)) => {
+                    let (config, file) = (Arc::clone(&self.config), name_of(url, &self.page));
+                    let name = file.clone();
+                    let found = beside_the_clock(move |stop| {
+                        let mut found = Served::default();
+                        found.read_map(&config, &file, &json, stop);
+                        found
+                    });
+                    match found.await {
+                        Some(found) => self.survey.absorb(found),
+                        None => self.survey.is_stopped(&name),
+                    }
+                }
+                None => {}
+            }
+        }
+        if let Some(map) = digest.map {
             self.want(map, Why::Map);
         }
     }
 
-    fn follow(&mut self, text: &str, url: &Url) {
-        let leads = leads(text, url, &self.known);
-        for script in leads.scripts {
-            self.want(script, Why::Script);
-        }
-        match leads.map {
-            Some(Map::At(map)) => self.want(map, Why::Map),
-            Some(Map::Within(json)) => {
-                let file = name_of(url, &self.page);
-                self.survey.read_map(self.site.world.config(), &file, &json);
-            }
-            None => {}
-        }
-    }
-
-    fn count(&mut self, text: &str) {
-        self.survey.files += 1;
-        self.survey.bytes += text.len();
-    }
-
     fn finish(mut self) -> Served {
-        self.survey.left = self.queue.len() + self.maps.len();
+        self.survey.left += self.queue.len() + self.maps.len();
         self.survey.settle();
         self.survey
+    }
+}
+
+impl Why {
+    /// Why a file was not read; empty where that is no gap. `None` where there is something to read.
+    fn unread(self, answer: &Answer) -> Option<String> {
+        let must_be_there = matches!(self, Self::Page | Self::Import);
+        let status = answer.status;
+        let gap = match status {
+            // A single-page application answers everything with its page.
+            200..=299 if answer.is_page() => must_be_there.then(|| "a page in its place".to_owned()),
+            204 | 205 => Some(format!("{status}: no content")),
+            200..=299 if answer.body.is_empty() => Some("an empty answer".to_owned()),
+            200..=299 => return None,
+            // What only looked like a name, and a map that was not deployed, need not be there.
+            300..=399 | 404 | 410 => must_be_there.then(|| status.to_string()),
+            // What is kept from everybody is read by nobody.
+            401 | 403 if self == Self::Map => None,
+            _ => Some(status.to_string()),
+        };
+        Some(gap.unwrap_or_default())
     }
 }
 
@@ -290,8 +349,13 @@ mod tests {
         {
             assert!(same(left, right), "{left} {right}");
         }
-        for (left, right) in [("acme.com", "acme.net"), ("app.acme.com", "app.other.com"), ("acme.com", "notacme.com")]
-        {
+        for (left, right) in [
+            ("acme.com", "acme.net"),
+            ("app.acme.com", "app.other.com"),
+            ("acme.com", "notacme.com"),
+            ("acme.co.uk", "evil.co.uk"),
+            ("acme.pages.dev", "evil.pages.dev"),
+        ] {
             assert!(!same(left, right), "{left} {right}");
         }
     }

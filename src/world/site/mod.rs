@@ -2,12 +2,14 @@
 
 mod addresses;
 mod api;
+mod digest;
 mod keys;
 mod load;
 mod page;
 mod place;
 mod script;
 mod served;
+mod stop;
 
 use url::Url;
 

@@ -1,5 +1,7 @@
 //! Where something stands in what was read.
 
+use std::cell::Cell;
+use std::collections::BTreeMap;
 use std::fmt;
 
 /// A place in a file that everybody can read.
@@ -26,18 +28,55 @@ impl fmt::Display for Place {
 }
 
 /// A text that was read, and what it is called.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug)]
 pub(super) struct Reading<'t> {
     pub file: &'t str,
     pub source: Option<&'t str>,
     pub text: &'t str,
+    /// The last byte that was asked for and the line ends before it: most are asked for in their order.
+    counted: Cell<(usize, usize)>,
 }
 
-impl Reading<'_> {
+/// The most places that are kept of one thing: a report shows a few.
+const MOST: usize = 100;
+
+impl<'t> Reading<'t> {
+    pub fn new(file: &'t str, source: Option<&'t str>, text: &'t str) -> Self {
+        Self { file, source, text, counted: Cell::new((0, 0)) }
+    }
+
     /// The place at a byte of the text.
-    pub fn place(self, byte: usize) -> Place {
-        let line = self.text.as_bytes().iter().take(byte).filter(|letter| **letter == b'\n').count() + 1;
-        Place { file: self.file.to_owned(), source: self.source.map(str::to_owned), line, byte }
+    pub fn place(&self, byte: usize) -> Place {
+        let (from, before) = if self.counted.get().0 <= byte { self.counted.get() } else { (0, 0) };
+        let between = self.text.as_bytes().get(from..byte).unwrap_or_default();
+        let ends = before + between.split(|letter| *letter == b'\n').count() - 1;
+        self.counted.set((byte, ends));
+        Place { file: self.file.to_owned(), source: self.source.map(str::to_owned), line: ends + 1, byte }
+    }
+}
+
+/// Keeps one more place of a thing, where there are not many already.
+pub(super) fn keep(places: &mut Vec<Place>, place: impl FnOnce() -> Place) {
+    if places.len() < MOST {
+        places.push(place());
+    }
+}
+
+/// Keeps one more place of a thing by its name, where neither the things nor the places are many already.
+pub(super) fn keep_of(things: &mut BTreeMap<String, Vec<Place>>, name: &str, place: impl FnOnce() -> Place) {
+    if let Some(places) = things.get_mut(name) {
+        keep(places, place);
+    } else if things.len() < MOST {
+        things.insert(name.to_owned(), vec![place()]);
+    }
+}
+
+/// Puts what was found in one text to what was found in others.
+pub(super) fn merge(things: &mut BTreeMap<String, Vec<Place>>, more: BTreeMap<String, Vec<Place>>) {
+    for (name, places) in more {
+        for place in places {
+            keep_of(things, &name, || place);
+        }
     }
 }
 
@@ -56,8 +95,9 @@ mod tests {
 
     #[test]
     fn a_place_is_a_line_and_a_byte() {
-        let reading = Reading { file: "/a.js", source: None, text: "one\ntwo\nthree" };
+        let reading = Reading::new("/a.js", None, "one\ntwo\nthree");
         assert_eq!(reading.place(8).to_string(), "/a.js:3 (byte 8)");
+        assert_eq!((reading.place(3).line, reading.place(4).line, reading.place(0).line), (1, 2, 1));
         let source = Reading { source: Some("src/a.ts"), ..reading };
         assert_eq!(source.place(4).to_string(), "src/a.ts:2 in /a.js");
     }

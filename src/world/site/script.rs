@@ -2,20 +2,34 @@
 //!
 //! A bundle is read for the few forms that bundlers write, and not run. What it puts together in another way is not found.
 
-use std::collections::BTreeMap;
-use std::sync::LazyLock;
+use std::collections::{BTreeMap, HashMap};
 
 use regex::Regex;
 use url::Url;
+
+use crate::pattern::patterns;
 
 /// What a script leads to.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Leads {
     /// Further scripts.
-    pub scripts: Vec<Url>,
+    pub scripts: Vec<Lead>,
+    /// Whether it names more than were taken.
+    pub is_cut: bool,
     /// The source map.
     pub map: Option<Map>,
 }
+
+/// A script that a script names.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Lead {
+    pub url: Url,
+    /// Whether it is loaded by this name: by an import or a bundler's table. A text that only looks like a name is a guess.
+    pub is_certain: bool,
+}
+
+/// The most scripts that one script is followed to: more than are read at all.
+const MOST: usize = 1000;
 
 /// Where a source map is.
 #[derive(Debug, PartialEq, Eq)]
@@ -27,71 +41,78 @@ pub(super) enum Map {
 }
 
 /// `import("./x.js")`, `from "./x.js"`, `new URL("x.js", …)`, `importScripts("x.js")`.
-static IMPORT: LazyLock<Option<Regex>> = LazyLock::new(|| {
-    let before = r"(?:\bimport\s*\(?|\bfrom|\bnew\s+(?:URL|Worker|SharedWorker)\s*\(|\bimportScripts\s*\()";
-    Regex::new(&format!(r#"{before}\s*(?:/\*[^*]*\*/\s*)*["'`]([^"'`\s\\]{{1,300}})["'`]"#)).ok()
-});
-
-/// A text that is the path of a script: an entry of a bundler's list of chunks. It may stand within another text.
-static PATH: LazyLock<Option<Regex>> = LazyLock::new(|| {
-    Regex::new(r#"["'`]((?:https?:/)?/?[\w.@~%()\[\]+-]+/[^"'`\s\\<>{}]{1,300}\.m?js(?:\?[^"'`\s\\]{0,100})?)\\?["'`]"#)
-        .ok()
-});
+const IMPORTED: &str = concat!(
+    r"(?:(?P<loads>\bimport\s*\(?|\bfrom|\bnew\s+(?:Shared)?Worker\s*\(|\bimportScripts\s*\()|\bnew\s+URL\s*\()",
+    r#"\s*(?:/\*[^*]*\*/\s*)*["'`](?P<name>[^"'`\s\\]{1,300})["'`]"#
+);
 
 /// Webpack's table of chunks: `"static/js/" + ({7:"billing"}[e] || e) + "." + {7:"c0ffee"}[e] + ".chunk.js"`.
-static CHUNKS: LazyLock<Option<Regex>> = LazyLock::new(|| {
-    let name = r"(?:\(\(?(?P<names>\{[^{}]*\})\)?\[\w+\]\s*\|\|\s*\w+\)|\w+)";
-    let prefix = r#"(?:["'](?P<prefix>[^"'{}]{0,200})["']\s*\+\s*)?"#;
-    let tail = r#"["'](?P<between>[.\-~_]?)["']\s*\+\s*\(?(?P<hashes>\{[^{}]+\})\)?\[\w+\]\s*\+\s*["'](?P<suffix>[\w.\-]*\.m?js)["']"#;
-    Regex::new(&format!(r"{prefix}{name}\s*\+\s*{tail}")).ok()
-});
+const TABLE: &str = concat!(
+    r#"(?:["'](?P<prefix>[^"'{}]{0,200})["']\s*\+\s*)?"#,
+    r"(?:\(\(?(?P<names>\{[^{}]*\})\)?\[\w+\]\s*\|\|\s*\w+\)|\w+)",
+    r#"\s*\+\s*["'](?P<between>[.\-~_]?)["']\s*\+\s*\(?(?P<hashes>\{[^{}]+\})\)?\[\w+\]"#,
+    r#"\s*\+\s*["'](?P<suffix>[\w.\-]*\.m?js)["']"#
+);
 
-/// An entry of such a table.
-static ENTRY: LazyLock<Option<Regex>> =
-    LazyLock::new(|| Regex::new(r#"["']?([\w\-~./]+)["']?\s*:\s*["']([\w\-~./]+)["']"#).ok());
-
-/// Where webpack's chunks are: `__webpack_require__.p = "/_next/"`.
-static PUBLIC_PATH: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(r#"\b\w+\.p\s*=\s*["']([^"'\s]*)["']"#).ok());
-
-static MAP: LazyLock<Option<Regex>> =
-    LazyLock::new(|| Regex::new(r"(?m)^.*?(?://|/\*)[#@]\s*sourceMappingURL=(\S+?)(?:\s*\*/)?\s*$").ok());
+patterns! {
+    IMPORT = IMPORTED;
+    /// A text that is the path of a script: an entry of a bundler's list of chunks. It may stand within another text.
+    PATH = r#"["'`]((?:https?:/)?/?[\w.@~%()\[\]+-]+/[^"'`\s\\<>{}]{1,300}\.m?js(?:\?[^"'`\s\\]{0,100})?)\\?["'`]"#;
+    CHUNKS = TABLE;
+    /// An entry of such a table.
+    ENTRY = r#"["']?([\w\-~./]+)["']?\s*:\s*["']([\w\-~./]+)["']"#;
+    /// Where webpack's chunks are: `__webpack_require__.p = "/_next/"`.
+    PUBLIC_PATH = r#"\b\w+\.p\s*=\s*["']([^"'\s]{0,300})["']"#;
+    MAP = r"(?m)^.*?(?://|/\*)[#@]\s*sourceMappingURL=(\S+?)(?:\s*\*/)?\s*$";
+}
 
 /// What the script at `url` leads to. `known` are scripts that were found already: where they lie tells where the paths in a
 /// list of chunks begin.
 pub(super) fn leads(text: &str, url: &Url, known: &[Url]) -> Leads {
-    let mut leads = Leads { scripts: Vec::new(), map: map(text, url) };
-    let mut add = |found: Option<Url>| {
-        if let Some(mut found) = found.filter(|found| matches!(found.scheme(), "http" | "https")) {
-            found.set_fragment(None);
-            if found != *url && !leads.scripts.contains(&found) {
-                leads.scripts.push(found);
-            }
-        }
-    };
-    for specifier in captured(&IMPORT, text) {
+    let mut leads = Leads { scripts: Vec::new(), is_cut: false, map: map(text, url) };
+    // What is certain comes first, and stays certain when it is guessed too.
+    let imports = IMPORT.captures_iter(text).filter_map(|found| {
+        let (specifier, is_loaded) = (found.name("name")?.as_str(), found.name("loads").is_some());
         // A bare word is the name of a package, and was bundled.
-        if ["./", "../", "/", "https://", "http://"].iter().any(|begins| specifier.starts_with(begins))
-            && is_script(specifier)
-        {
-            add(url.join(specifier).ok());
-        }
-    }
-    for path in captured(&PATH, text) {
-        add(listed(path, url, known));
-    }
-    for path in chunks(text) {
-        let public = captured(&PUBLIC_PATH, text).last().filter(|public| !public.is_empty());
-        add(match public {
+        let is_address = ["./", "../", "/", "https://", "http://"].iter().any(|begins| specifier.starts_with(begins));
+        let url = url.join(specifier).ok().filter(|_| is_address && is_script(specifier))?;
+        // Without its ending it may be a route in a sentence.
+        let is_certain = is_loaded && [".js", ".mjs"].iter().any(|end| url.path().ends_with(end));
+        Some(Lead { url, is_certain })
+    });
+    let public = captured(&PUBLIC_PATH, text).last().filter(|public| !public.is_empty());
+    let chunks = chunks(text).filter_map(|path| {
+        let found = match public {
             Some(public) => url.join(public).and_then(|public| public.join(&path)).ok(),
-            None => listed(&path, url, known).or_else(|| url.join(&path).ok()),
-        });
+            None => listed(&path, url, known),
+        };
+        let is_certain = found.is_some();
+        Some(Lead { url: found.or_else(|| url.join(&path).ok())?, is_certain })
+    });
+    let paths = captured(&PATH, text).filter_map(|path| listed(path, url, known));
+    let paths = paths.map(|url| Lead { url, is_certain: false });
+    let mut seen = HashMap::new();
+    for mut lead in imports.chain(chunks).chain(paths) {
+        lead.url.set_fragment(None);
+        if lead.url == *url || !matches!(lead.url.scheme(), "http" | "https") {
+            continue;
+        }
+        if let Some(at) = seen.get(&lead.url) {
+            let earlier: &mut Lead = &mut leads.scripts[*at];
+            earlier.is_certain |= lead.is_certain;
+        } else if leads.scripts.len() < MOST {
+            seen.insert(lead.url.clone(), leads.scripts.len());
+            leads.scripts.push(lead);
+        } else {
+            leads.is_cut = true;
+            break;
+        }
     }
     leads
 }
 
-fn captured<'t>(pattern: &'static LazyLock<Option<Regex>>, text: &'t str) -> impl Iterator<Item = &'t str> {
-    let found = pattern.iter().flat_map(move |pattern| pattern.captures_iter(text));
-    found.filter_map(|captures| captures.get(1)).map(|group| group.as_str())
+fn captured<'t>(pattern: &'static Regex, text: &'t str) -> impl Iterator<Item = &'t str> {
+    pattern.captures_iter(text).filter_map(|captures| captures.get(1)).map(|group| group.as_str())
 }
 
 fn is_script(specifier: &str) -> bool {
@@ -120,25 +141,21 @@ fn listed(path: &str, url: &Url, known: &[Url]) -> Option<Url> {
 }
 
 /// The files in webpack's tables of chunks.
-fn chunks(text: &str) -> Vec<String> {
-    let tables = CHUNKS.iter().flat_map(|pattern| pattern.captures_iter(text));
-    tables
-        .flat_map(|table| {
-            let part = |name| table.name(name).map_or("", |part| part.as_str());
-            let names: BTreeMap<&str, &str> = entries(part("names")).collect();
-            let (prefix, between, suffix) = (part("prefix"), part("between"), part("suffix"));
-            let files = entries(part("hashes")).map(|(chunk, hash)| {
-                let name = names.get(chunk).copied().unwrap_or(chunk);
-                format!("{prefix}{name}{between}{hash}{suffix}")
-            });
-            files.collect::<Vec<String>>()
-        })
-        .collect()
+fn chunks(text: &str) -> impl Iterator<Item = String> {
+    CHUNKS.captures_iter(text).flat_map(|table| {
+        let part = |name| table.name(name).map_or("", |part| part.as_str());
+        let names: BTreeMap<&str, &str> = entries(part("names")).collect();
+        let (prefix, between, suffix) = (part("prefix"), part("between"), part("suffix"));
+        let files = entries(part("hashes")).map(|(chunk, hash)| {
+            let name = names.get(chunk).copied().unwrap_or(chunk);
+            format!("{prefix}{name}{between}{hash}{suffix}")
+        });
+        files.take(MOST + 1).collect::<Vec<String>>()
+    })
 }
 
 fn entries(table: &str) -> impl Iterator<Item = (&str, &str)> {
-    let found = ENTRY.iter().flat_map(move |pattern| pattern.captures_iter(table));
-    found.filter_map(|captures| Some((captures.get(1)?.as_str(), captures.get(2)?.as_str())))
+    ENTRY.captures_iter(table).filter_map(|captures| Some((captures.get(1)?.as_str(), captures.get(2)?.as_str())))
 }
 
 fn map(text: &str, url: &Url) -> Option<Map> {
@@ -168,7 +185,7 @@ mod tests {
     }
 
     fn found(text: &str, at: &str) -> Vec<String> {
-        leads(text, &url(at), &[]).scripts.into_iter().map(|url| url.to_string()).collect()
+        leads(text, &url(at), &[]).scripts.into_iter().map(|lead| lead.url.to_string()).collect()
     }
 
     #[test]
@@ -209,7 +226,24 @@ mod tests {
         let known = [url("https://app.acme.com/_next/static/chunks/main.js")];
         let text = r#"self.__next_f.push([1,"5:I[\"static/chunks/app/page-1.js\"]"])"#;
         let found = leads(text, &url("https://app.acme.com/"), &known).scripts;
-        assert_eq!(found, [url("https://app.acme.com/_next/static/chunks/app/page-1.js")]);
+        let at = url("https://app.acme.com/_next/static/chunks/app/page-1.js");
+        assert_eq!(found, [Lead { url: at, is_certain: false }]);
+    }
+
+    #[test]
+    fn an_import_is_certain_and_a_text_that_looks_like_a_name_is_a_guess() {
+        let text = r#"m=["assets/a.js","assets/b.js"];import("./a.js");new URL("./c.js",location);import("./route")"#;
+        let leads = leads(text, &url("https://app.acme.com/assets/index.js"), &[]).scripts;
+        let certain: Vec<&str> = leads.iter().filter(|lead| lead.is_certain).map(|lead| lead.url.path()).collect();
+        assert_eq!((certain, leads.len()), (vec!["/assets/a.js"], 4));
+    }
+
+    #[test]
+    fn a_script_that_names_others_without_end_is_followed_to_some_and_says_so() {
+        let imports = (0..100_000).map(|number| format!("import(\"./{number}.js\");"));
+        let text = imports.collect::<Vec<_>>().concat();
+        let leads = leads(&text, &url("https://app.acme.com/index.js"), &[]);
+        assert_eq!((leads.scripts.len(), leads.is_cut), (MOST, true));
     }
 
     #[test]

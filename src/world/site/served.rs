@@ -1,15 +1,18 @@
 //! What is found in the page and its scripts. The texts themselves are not kept: a site can be large.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::LazyLock;
+use std::fmt;
+use std::marker::PhantomData;
 
-use regex::Regex;
-use serde::Deserialize;
+use serde::de::{IgnoredAny, SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer};
 use url::Url;
 
 use super::addresses::Addresses;
-use super::place::{Place, Reading};
-use crate::config::{Config, Issuer, Secret, exposed, is_placeholder};
+use super::place::{Place, Reading, keep, keep_of, merge};
+use super::stop::Stop;
+use crate::config::{Config, Exposed, Issuer, Secret, exposed, is_placeholder};
+use crate::pattern::patterns;
 
 /// What a page and its scripts show to everybody.
 #[derive(Debug, Default)]
@@ -56,24 +59,57 @@ pub(super) enum Kind {
     Source,
 }
 
-static PUBLISHABLE: LazyLock<Option<Regex>> =
-    LazyLock::new(|| Regex::new(r"(?:^|[^A-Za-z0-9_]|\\[nrt])(pk_(?:live|test)_[A-Za-z0-9+/]{12,}={0,2})").ok());
+patterns! {
+    PUBLISHABLE = r"(?:^|[^A-Za-z0-9_]|\\[nrt])(pk_(?:live|test)_[A-Za-z0-9+/]{12,300}={0,2})";
+}
 
 /// A source map, as far as it holds sources. One that was put together of several has sections.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct SourceMap {
-    #[serde(default)]
+    #[serde(default, deserialize_with = "some")]
     sources: Vec<Option<String>>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "some")]
     sources_content: Vec<Option<String>>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "some")]
     sections: Vec<Section>,
 }
 
 #[derive(Debug, Deserialize)]
 struct Section {
     map: SourceMap,
+}
+
+/// The most that is read of a list in a source map: large applications have a few thousand sources.
+const MOST_SOURCES: usize = 20_000;
+/// The most characters of a file's name that a report shows.
+const LONGEST_NAME: usize = 300;
+/// The most secrets that are told apart.
+const MOST_LEAKS: usize = 100;
+/// The most files that are named as not read.
+const MOST_UNREAD: usize = 10;
+
+/// Reads a list up to a bound, and leaves the rest.
+fn some<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Vec<T>, D::Error> {
+    struct Some<T>(PhantomData<T>);
+    impl<'de, T: Deserialize<'de>> Visitor<'de> for Some<T> {
+        type Value = Vec<T>;
+
+        fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+            formatter.write_str("a list")
+        }
+
+        fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Vec<T>, A::Error> {
+            let mut read = Vec::new();
+            while read.len() < MOST_SOURCES {
+                let Option::Some(next) = list.next_element()? else { return Ok(read) };
+                read.push(next);
+            }
+            while list.next_element::<IgnoredAny>()?.is_some() {}
+            Ok(read)
+        }
+    }
+    deserializer.deserialize_seq(Some(PhantomData))
 }
 
 impl Served {
@@ -97,58 +133,90 @@ impl Served {
     /// What was not read although the page loads it, in a sentence.
     #[must_use]
     pub fn missing(&self) -> Option<String> {
-        let unread = self.unread.iter().map(|(file, why)| format!("{file} ({why})")).collect::<Vec<_>>();
+        let named = self.unread.iter().take(MOST_UNREAD).map(|(file, why)| format!("{file} ({why})"));
+        let mut unread = named.collect::<Vec<_>>().join(", ");
+        if self.unread.len() > MOST_UNREAD {
+            unread.push_str(&format!(" and {} more", self.unread.len() - MOST_UNREAD));
+        }
         match (unread.is_empty(), self.left) {
             (true, 0) => None,
             (true, left) => Some(format!("the bound was reached, with {left} more to read")),
-            (false, 0) => Some(format!("not read: {}", unread.join(", "))),
-            (false, left) => Some(format!("not read: {}, and at the bound there were {left} more", unread.join(", "))),
+            (false, 0) => Some(format!("not read: {unread}")),
+            (false, left) => Some(format!("not read: {unread}, and at the bound there were {left} more")),
         }
     }
 
     /// Looks through a text.
-    pub(super) fn read(&mut self, config: &Config, reading: Reading<'_>, kind: Kind) {
-        for found in exposed(reading.text, config) {
-            let place = reading.place(found.at);
-            let same = |leak: &&mut Leak| leak.secret.fingerprint() == found.secret.fingerprint();
-            match self.leaks.iter_mut().find(same) {
-                Some(leak) => leak.places.push(place),
-                None => self.leaks.push(Leak {
-                    issuer: found.issuer,
-                    secret: found.secret,
-                    variable: found.variable,
-                    places: vec![place],
-                }),
-            }
+    pub(super) fn read(&mut self, config: &Config, reading: &Reading<'_>, kind: Kind, stop: &Stop) {
+        if stop.is_asked() {
+            return self.is_stopped(reading.file);
+        }
+        for Exposed { issuer, secret, variable, at } in exposed(reading.text, config) {
+            self.leak(Leak { issuer, secret, variable, places: vec![reading.place(at)] });
         }
         if kind == Kind::Source {
             return;
         }
-        let keys = PUBLISHABLE.iter().flat_map(|pattern| pattern.captures_iter(reading.text));
+        if stop.is_asked() {
+            return self.is_stopped(reading.file);
+        }
+        let keys = PUBLISHABLE.captures_iter(reading.text);
         for key in keys.filter_map(|captures| captures.get(1)).filter(|key| !is_placeholder(key.as_str())) {
-            self.keys.entry(key.as_str().to_owned()).or_default().push(reading.place(key.start()));
+            keep_of(&mut self.keys, key.as_str(), || reading.place(key.start()));
         }
         if kind == Kind::Script {
             self.addresses.read(config, reading);
         }
     }
 
-    /// Looks through the sources in a source map.
-    pub(super) fn read_map(&mut self, config: &Config, file: &str, json: &str) {
-        if let Ok(map) = serde_json::from_str::<SourceMap>(json) {
-            self.read_sources(config, file, &map);
+    fn leak(&mut self, found: Leak) {
+        let same = |leak: &&mut Leak| leak.secret.fingerprint() == found.secret.fingerprint();
+        if let Some(leak) = self.leaks.iter_mut().find(same) {
+            for place in found.places {
+                keep(&mut leak.places, || place);
+            }
+        } else if self.leaks.len() < MOST_LEAKS {
+            self.leaks.push(found);
         }
     }
 
-    fn read_sources(&mut self, config: &Config, file: &str, map: &SourceMap) {
+    /// Says that a file was not looked through to its end, once.
+    pub(super) fn is_stopped(&mut self, file: &str) {
+        let why = "it took too long to look through";
+        if !self.unread.iter().any(|(unread, _)| unread == file) {
+            self.unread.push((file.to_owned(), why.to_owned()));
+        }
+    }
+
+    /// Adds what was found in another text.
+    pub(super) fn absorb(&mut self, other: Self) {
+        other.leaks.into_iter().for_each(|leak| self.leak(leak));
+        merge(&mut self.keys, other.keys);
+        self.addresses.absorb(other.addresses);
+        self.unread.extend(other.unread);
+    }
+
+    /// Looks through the sources in a source map.
+    pub(super) fn read_map(&mut self, config: &Config, file: &str, json: &str, stop: &Stop) {
+        if stop.is_asked() {
+            return self.is_stopped(file);
+        }
+        // What cannot be read as one is text all the same: it may hold what nobody should read.
+        match serde_json::from_str::<SourceMap>(json) {
+            Ok(map) => self.read_sources(config, file, &map, stop),
+            Err(_) => self.read(config, &Reading::new(file, None, json), Kind::Source, stop),
+        }
+    }
+
+    fn read_sources(&mut self, config: &Config, file: &str, map: &SourceMap, stop: &Stop) {
         for (index, text) in map.sources_content.iter().enumerate() {
             let Some(text) = text else { continue };
             let name = map.sources.get(index).cloned().flatten().unwrap_or_else(|| format!("source {index}"));
             // Counted from the map's own folder, which tells nobody anything.
-            let source = Some(name.trim_start_matches("../"));
-            self.read(config, Reading { file, source, text }, Kind::Source);
+            let name: String = name.trim_start_matches("../").chars().take(LONGEST_NAME).collect();
+            self.read(config, &Reading::new(file, Some(&name), text), Kind::Source, stop);
         }
-        map.sections.iter().for_each(|section| self.read_sources(config, file, &section.map));
+        map.sections.iter().for_each(|section| self.read_sources(config, file, &section.map, stop));
     }
 
     /// Puts what was found in an order that does not depend on who answered first.
@@ -163,5 +231,6 @@ impl Served {
 
 /// What a report calls a file: its path, or its URL where another host serves it.
 pub(super) fn name_of(url: &Url, page: &Url) -> String {
-    if url.origin() == page.origin() { url.path().to_owned() } else { url.to_string() }
+    let name = if url.origin() == page.origin() { url.path() } else { url.as_str() };
+    name.chars().take(LONGEST_NAME).collect()
 }

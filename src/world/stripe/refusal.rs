@@ -1,11 +1,15 @@
 //! What Stripe says when it says no.
 
-use regex::Regex;
 use serde::Deserialize;
 
 use super::super::transport::{Answer, Party};
 use crate::config::Mode;
 use crate::finding::{Evidence, NoAnswer};
+use crate::pattern::patterns;
+
+patterns! {
+    PERMISSION = "Having the '([^']{1,200})' permission";
+}
 
 /// An error of Stripe's, with what support asks for.
 #[derive(Debug, Clone)]
@@ -50,9 +54,9 @@ impl Refusal {
         };
         Ok(Self {
             status: answer.status,
-            code,
-            message: message.unwrap_or_else(|| "no message".to_owned()),
-            param,
+            code: code.map(|code| answer.quote(&code)),
+            message: message.map_or_else(|| "no message".to_owned(), |message| answer.quote_sentence(&message)),
+            param: param.map(|param| answer.quote(&param)),
             request_id: answer.request_id.clone(),
             request: answer.request.clone(),
         })
@@ -84,8 +88,7 @@ impl Refusal {
     /// The permission that a restricted key lacks, where Stripe names it.
     #[must_use]
     pub fn permission(&self) -> Option<String> {
-        let named = Regex::new("Having the '([^']+)' permission").ok()?;
-        (self.status == 403).then(|| named.captures(&self.message).map(|found| found[1].to_owned()))?
+        (self.status == 403).then(|| PERMISSION.captures(&self.message).map(|found| found[1].to_owned()))?
     }
 
     /// That it could not be looked, and why.

@@ -1,6 +1,7 @@
 //! What came back.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use reqwest::header::{DATE, HeaderMap, RETRY_AFTER};
@@ -8,11 +9,15 @@ use reqwest::tls::TlsInfo;
 use reqwest::{RequestBuilder, Response};
 use serde::de::DeserializeOwned;
 
+use super::body::Body;
 use super::{Ask, Party, Trouble};
+use crate::config::Redactor;
 use crate::finding::{Evidence, NoAnswer};
 
-/// No answer that a check looks at is larger.
-const LARGEST: usize = 8 << 20;
+/// The most characters of a text from outside that a report quotes.
+const QUOTED: usize = 200;
+/// The most characters of what stood in a field.
+const LONGEST_SEEN: usize = 600;
 
 /// An answer, whatever its status.
 #[derive(Debug, Clone)]
@@ -37,35 +42,42 @@ pub struct Answer {
     pub request_id: Option<String>,
     /// The certificate of the other side, in DER.
     pub certificate: Option<Vec<u8>>,
+    redactor: Arc<Redactor>,
 }
 
 impl Answer {
     /// Sends `request` and reads its answer to the end.
-    pub(super) async fn read(ask: &Ask, request: RequestBuilder, started: Instant) -> Result<Self, Trouble> {
+    pub(super) async fn read(
+        ask: &Ask,
+        request: RequestBuilder,
+        started: Instant,
+        redactor: &Arc<Redactor>,
+    ) -> Result<Self, Trouble> {
         let mut response = request.send().await.map_err(|error| Trouble::of(&error))?;
         let certificate = certificate_of(&response);
-        let mut body = Vec::new();
+        let mut body = Body::new(ask, response.status());
         while let Some(chunk) = response.chunk().await.map_err(|error| Trouble::of(&error))? {
-            if body.len() + chunk.len() > LARGEST {
-                return Err(Trouble::TooLarge);
+            if !body.take(&chunk)? {
+                break;
             }
-            body.extend_from_slice(&chunk);
         }
         let headers = response.headers().clone();
         // Stripe's, then what Clerk's and Cloudflare's support ask for (facts.md, A3 and B1).
         let request_id =
             ["request-id", "x-clerk-trace-id", "cf-ray"].into_iter().find_map(|name| text_of(&headers, name));
+        let request_id = request_id.map(|id| redactor.quote(&id, QUOTED));
         Ok(Self {
             party: ask.party,
             request: ask.line(),
             status: response.status().as_u16(),
             headers,
-            body,
+            body: body.finish(),
             elapsed: started.elapsed(),
             attempts: 1,
             place: 0,
             request_id,
             certificate,
+            redactor: Arc::clone(redactor),
         })
     }
 
@@ -81,15 +93,29 @@ impl Answer {
         String::from_utf8_lossy(&self.body)
     }
 
-    /// The body's beginning, for a report.
+    /// The body's beginning, for a report: without secrets, and short.
     #[must_use]
     pub fn excerpt(&self) -> String {
-        let text = self.text();
-        let mut words: String = text.split_whitespace().collect::<Vec<_>>().join(" ");
-        if words.chars().count() > 200 {
-            words = words.chars().take(200).chain(['…']).collect();
-        }
+        let words = self.quote(&self.text());
         if words.is_empty() { "an empty body".to_owned() } else { words }
+    }
+
+    /// A part of this answer, for a report: without secrets, and short.
+    #[must_use]
+    pub fn quote(&self, part: &str) -> String {
+        self.redactor.quote(part, QUOTED)
+    }
+
+    /// A sentence of a provider's, which may be longer than a name: Stripe's tell what to do.
+    #[must_use]
+    pub fn quote_sentence(&self, sentence: &str) -> String {
+        self.redactor.quote(sentence, LONGEST_SEEN)
+    }
+
+    /// Where the answer leads, for a report.
+    #[must_use]
+    pub fn shown_location(&self) -> Option<String> {
+        self.header("location").map(|location| self.quote(location))
     }
 
     /// Whether the status is 2xx.
@@ -114,10 +140,11 @@ impl Answer {
     pub fn json<T: DeserializeOwned>(&self) -> Result<T, NoAnswer> {
         serde_json::from_slice(&self.body).map_err(|error| {
             let reason = format!(
-                "{} answered {} to {} with something that cannot be read ({error}): {}",
+                "{} answered {} to {} with something that cannot be read ({}): {}",
                 self.party.name(),
                 self.status,
                 self.request,
+                self.quote(&error.to_string()),
                 self.excerpt()
             );
             super::trail::note_unreadable(&reason);
@@ -139,8 +166,8 @@ impl Answer {
             request: self.request.clone(),
             status: Some(self.status),
             request_id: self.request_id.clone(),
-            field: field.into(),
-            seen: seen.into(),
+            field: self.quote(&field.into()),
+            seen: self.quote_sentence(&seen.into()),
         }
     }
 

@@ -4,6 +4,7 @@
 //! how, and refuses to send a secret to a host that is not its own.
 
 mod answer;
+mod body;
 mod client;
 mod limits;
 mod memo;
@@ -25,7 +26,7 @@ use reqwest::header::{AUTHORIZATION, HeaderMap};
 use url::Url;
 
 use super::Logged;
-use crate::config::{Mode, Secret};
+use crate::config::{Mode, Redactor, Secret};
 
 pub use answer::Answer;
 pub use options::{Options, Resolve};
@@ -123,6 +124,7 @@ pub(super) struct Transport {
     records: Records,
     log: Mutex<Vec<Logged>>,
     phases: Phases,
+    redactor: Arc<Redactor>,
     timeout: Duration,
     retries: u32,
     backoff: Duration,
@@ -132,6 +134,9 @@ pub(super) struct Transport {
 /// Longer than this nobody waits for a provider to calm down.
 const LONGEST_WAIT: Duration = Duration::from_secs(5);
 
+/// The most characters of a request's path that are shown: a page can name any.
+const LONGEST_LINE: usize = 300;
+
 /// One attempt that may be worth another.
 struct Attempted {
     result: Result<Answer, Trouble>,
@@ -140,7 +145,7 @@ struct Attempted {
 }
 
 impl Transport {
-    pub fn new(options: &Options, mode: Mode) -> Result<Self, super::Error> {
+    pub fn new(options: &Options, mode: Mode, redactor: Arc<Redactor>) -> Result<Self, super::Error> {
         Ok(Self {
             clients: Clients::new(options)?,
             limits: Limits::new(mode, options.concurrency),
@@ -148,6 +153,7 @@ impl Transport {
             records: Records::new(options),
             log: Mutex::default(),
             phases: Phases::new(options),
+            redactor,
             timeout: options.timeout,
             retries: options.retries,
             backoff: options.backoff,
@@ -158,6 +164,11 @@ impl Transport {
     /// When what may be asked: the run's deadline, its end, and the steps that are under way.
     pub const fn phases(&self) -> &Phases {
         &self.phases
+    }
+
+    /// What takes secrets out of text.
+    pub fn redactor(&self) -> &Redactor {
+        &self.redactor
     }
 
     /// Every request so far, in the order in which they ended.
@@ -201,9 +212,11 @@ impl Transport {
     }
 
     async fn send(&self, ask: Ask) -> Asked {
+        self.learn_secrets(&ask);
+        let request = self.redactor.quote(&ask.line(), LONGEST_LINE);
         if self.offline {
             // Not in the log, which is of requests that were made.
-            return Err(Arc::new(Failure::unsent(ask.party, ask.line(), Trouble::Offline)));
+            return Err(Arc::new(Failure::unsent(ask.party, request, Trouble::Offline)));
         }
         let attempts = AtomicU32::new(0);
         let attempt = || async {
@@ -228,7 +241,7 @@ impl Transport {
         let mut logged = Logged {
             provider: ask.party.word(),
             method: ask.method.to_string(),
-            path: path_and_query(&ask.url),
+            path: self.redactor.quote(&path_and_query(&ask.url), LONGEST_LINE),
             status: None,
             trouble: None,
             duration: Duration::ZERO,
@@ -241,18 +254,30 @@ impl Transport {
             Ok(mut answer) => {
                 answer.place = place;
                 answer.attempts = attempts;
+                answer.request = request;
                 logged.status = Some(answer.status);
                 logged.duration = answer.elapsed;
                 logged.request_id.clone_from(&answer.request_id);
                 Ok(Arc::new(answer))
             }
             Err(trouble) => {
-                logged.trouble = Some(trouble.to_string());
-                Err(Arc::new(Failure { party: ask.party, request: ask.line(), trouble, attempts, place: Some(place) }))
+                let trouble_shown = self.redactor.quote(&trouble.to_string(), LONGEST_LINE);
+                logged.trouble = Some(trouble_shown);
+                Err(Arc::new(Failure { party: ask.party, request, trouble, attempts, place: Some(place) }))
             }
         };
         log.push(logged);
         asked
+    }
+
+    /// What authorizes a request may be repeated in its answer.
+    fn learn_secrets(&self, ask: &Ask) {
+        if let Some(credential) = &ask.credential {
+            self.redactor.learn(&credential.secret);
+        }
+        for value in ask.headers.values().filter(|value| value.is_sensitive()).filter_map(|value| value.to_str().ok()) {
+            self.redactor.learn(&Secret::new(value.strip_prefix("Bearer ").unwrap_or(value)));
+        }
     }
 
     async fn attempt(&self, ask: &Ask) -> Attempted {
@@ -282,7 +307,7 @@ impl Transport {
             request = request.body(body.clone());
         }
         let started = Instant::now();
-        let result = tokio::time::timeout(left, Answer::read(ask, request, started)).await;
+        let result = tokio::time::timeout(left, Answer::read(ask, request, started, &self.redactor)).await;
         let took = started.elapsed();
         match result {
             Ok(Err(Trouble::ConnectTimedOut)) if is_overdue(took, client::connect_timeout(self.timeout)) => {

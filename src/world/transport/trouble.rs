@@ -204,7 +204,7 @@ impl fmt::Display for Trouble {
             Self::Handshake(words) => write!(formatter, "no TLS connection came about: {words}"),
             Self::Broken(words) => write!(formatter, "the connection broke: {words}"),
             Self::TimedOut(after) => write!(formatter, "no whole answer within {:.1} s", after.as_secs_f64()),
-            Self::TooLarge => formatter.write_str("the answer is larger than 8 MiB"),
+            Self::TooLarge => formatter.write_str("the answer is too large to be read"),
             Self::Deadline => formatter.write_str("the run's own time was over before it was answered"),
             Self::Stopped => formatter.write_str("the run was stopped before it could be asked"),
             Self::Machine(limit) => write!(formatter, "this machine is at a limit of its own: {limit}"),

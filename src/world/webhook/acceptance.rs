@@ -3,12 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use regex::Regex;
 use serde_json::Value;
 
 use super::super::transport::{Answer, Failure, Trouble};
 use super::{Delivery, NoAnswer, Webhook};
 use crate::finding::Cause;
+use crate::pattern::patterns;
 
 /// What the handler makes of a correctly signed event.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -226,9 +226,12 @@ pub(in crate::world) fn alike(one: &Answer, other: &Answer) -> bool {
     one.status == other.status && words(one) == words(other)
 }
 
+patterns! {
+    /// What differs from one event to the next.
+    CHANGING = r"evt_\w+|\b[0-9a-f]{8,}\b|\d+";
+}
+
 /// The words of an answer without what differs from one event to the next.
 fn words(answer: &Answer) -> String {
-    let changing = Regex::new(r"evt_\w+|\b[0-9a-f]{8,}\b|\d+");
-    changing
-        .map_or_else(|_| answer.text().into_owned(), |changing| changing.replace_all(&answer.text(), "#").into_owned())
+    CHANGING.replace_all(&answer.text(), "#").into_owned()
 }

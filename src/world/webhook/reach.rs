@@ -83,7 +83,7 @@ impl Webhook<'_> {
                 } else {
                     obstacle(&answer).or_else(|| same_as_nowhere(&answer, &nowhere, signed.as_deref()))
                 };
-                let seen = match answer.header("location") {
+                let seen = match answer.shown_location() {
                     Some(location) if (300..400).contains(&answer.status) => format!("Location: {location}"),
                     _ => answer.excerpt(),
                 };
@@ -168,15 +168,16 @@ pub(in crate::world) fn obstacle(answer: &Answer) -> Option<Obstacle> {
     let clerk =
         ["x-clerk-auth-reason", "x-clerk-auth-status"].into_iter().find_map(|name| Some((name, answer.header(name)?)));
     if let (Some((name, value)), 300..=399 | 401 | 403 | 404) = (clerk, answer.status) {
-        return Some(Obstacle::LoginWall(format!("{name}: {value}")));
+        return Some(Obstacle::LoginWall(format!("{name}: {}", answer.quote(value))));
     }
     if is_challenge(answer) {
         return Some(Obstacle::BotChallenge);
     }
     match answer.status {
         300..=399 => {
-            let location = answer.header("location").unwrap_or("nowhere").to_owned();
-            Some(if is_sign_in(&location) {
+            let is_sign_in = is_sign_in(answer.header("location").unwrap_or_default());
+            let location = answer.shown_location().unwrap_or_else(|| "nowhere".to_owned());
+            Some(if is_sign_in {
                 Obstacle::LoginWall(format!("Location: {location}"))
             } else {
                 Obstacle::Redirect(location)

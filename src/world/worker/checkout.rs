@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use regex::Regex;
 use reqwest::header::{HeaderMap, HeaderValue, ORIGIN};
 use serde_json::Value;
 
@@ -14,6 +13,7 @@ use super::super::{CheckoutSession, Found, Refusal, Seen, Token};
 use super::{Breakdown, FOREIGN_ORIGIN, NoAnswer, Route, Worker};
 use crate::config::{Mode, Tier};
 use crate::finding::Cause;
+use crate::pattern::patterns;
 
 /// What came of asking the Worker to sell.
 #[derive(Debug, Clone, Default)]
@@ -193,7 +193,7 @@ impl<'w> Worker<'w> {
             Ok(answer) => {
                 let session = session_in(answer);
                 let ours = session.as_ref().filter(|session| session.mode() == self.mode());
-                counter.is_answered(answer, session.is_some(), ours);
+                counter.is_answered(answer.status, answer.attempts, session.is_some(), ours);
                 match session {
                     Some(id) if id.mode() == self.mode() => return Ok(Ordered::Session(id)),
                     Some(id) => return Ok(Ordered::Nothing(Sale::OtherMode(id.to_string(), Arc::clone(answer)))),
@@ -260,6 +260,12 @@ impl<'w> Worker<'w> {
     }
 }
 
+patterns! {
+    SESSION = "cs_(?:live|test)_[A-Za-z0-9]{1,200}";
+    KEY_MODE = "a (live|test) mode key was used";
+    NO_SUCH = "No such (price|plan|customer): '([^']{0,200})'";
+}
+
 /// The Checkout Session that an answer names: Workers hand out its address, its ID or both. An ID at the very end of JSON
 /// that was cut off may be half of one, and is none.
 fn session_in(answer: &Answer) -> Option<CheckoutSessionId> {
@@ -267,7 +273,7 @@ fn session_in(answer: &Answer) -> Option<CheckoutSessionId> {
 }
 
 fn named_session(text: &str) -> Option<CheckoutSessionId> {
-    let found = Regex::new("cs_(?:live|test)_[A-Za-z0-9]+").ok()?.find(text)?;
+    let found = SESSION.find(text)?;
     let is_json = text.trim_start().starts_with(['{', '[', '"']);
     if is_json && found.end() == text.len() {
         return None;
@@ -277,14 +283,11 @@ fn named_session(text: &str) -> Option<CheckoutSessionId> {
 
 /// What Stripe told the Worker, where the Worker passes it on (facts.md, A3).
 pub(super) fn cause(text: &str, wanted: Mode, ours: &[&str]) -> NoSale {
-    let find = |pattern: &str| {
-        Regex::new(pattern).ok()?.captures(text).map(|found| (found[1].to_owned(), found[2].to_owned()))
-    };
     let says = |words: &[&str]| words.iter().any(|word| text.contains(word));
-    if find("(a) (live|test) mode key was used").is_some_and(|(_, mode)| mode != wanted.word()) {
+    if KEY_MODE.captures(text).is_some_and(|found| &found[1] != wanted.word()) {
         return NoSale::OtherMode;
     }
-    match find("No such (price|plan|customer): '([^']*)'") {
+    match NO_SUCH.captures(text).map(|found| (found[1].to_owned(), found[2].to_owned())) {
         Some((kind, id)) if kind == "customer" => NoSale::UnknownCustomer(id),
         Some((_, id)) if ours.contains(&id.as_str()) => NoSale::OtherAccount,
         Some((_, id)) => NoSale::UnknownPrice(id),

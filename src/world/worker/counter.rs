@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::super::id::CheckoutSessionId;
-use super::super::transport::{Answer, Failure, Once};
+use super::super::transport::{Failure, Once};
 use super::super::{NoAnswer, World};
 use super::checkout::Sales;
 
@@ -45,10 +45,10 @@ impl Counter {
 
     /// It has answered, with a session or without one. Only a session and a plain refusal tell that there is no other: a
     /// Worker that breaks down, sends elsewhere or is cut off may have made one before.
-    pub(super) fn is_answered(&self, answer: &Answer, named: bool, ours: Option<&CheckoutSessionId>) {
+    pub(super) fn is_answered(&self, status: u16, attempts: u32, named: bool, ours: Option<&CheckoutSessionId>) {
         let mut open = self.open();
         // Of an order that had to be sent again, the first may have been heard as well.
-        if answer.attempts == 1 && (named || (400..500).contains(&answer.status)) {
+        if attempts == 1 && (named || (400..500).contains(&status)) {
             open.unanswered = open.unanswered.saturating_sub(1);
         }
         open.sessions.extend(ours.cloned());
@@ -119,22 +119,7 @@ mod tests {
     use crate::run::{Interruption, Selection, Status, run};
     use crate::sandbox::{self, Sandbox};
     use crate::world::id::CheckoutSessionId;
-    use crate::world::{self, Answer, Party, World};
-
-    fn answer(status: u16) -> Answer {
-        Answer {
-            party: Party::Worker,
-            request: "POST /api/checkout".to_owned(),
-            status,
-            headers: reqwest::header::HeaderMap::new(),
-            body: Vec::new(),
-            elapsed: Duration::ZERO,
-            place: 0,
-            attempts: 1,
-            request_id: None,
-            certificate: None,
-        }
-    }
+    use crate::world::{self, World};
 
     #[test]
     fn only_a_session_or_a_plain_refusal_tells_what_came_of_an_order() {
@@ -142,7 +127,7 @@ mod tests {
         let left = |status, session: Option<&CheckoutSessionId>| {
             let counter = super::Counter::default();
             counter.is_asked();
-            counter.is_answered(&answer(status), session.is_some(), session);
+            counter.is_answered(status, 1, session.is_some(), session);
             counter.open().unanswered
         };
         assert_eq!((left(200, Some(&session)), left(403, None)), (0, 0));

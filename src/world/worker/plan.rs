@@ -126,8 +126,8 @@ impl Worker<'_> {
                 }
                 let message = answer.header("x-clerk-auth-message").filter(|message| !message.is_empty());
                 let reason = match (named, message) {
-                    (Some(reason), Some(message)) => format!("{reason}: {message}"),
-                    (Some(reason), None) => reason.to_owned(),
+                    (Some(reason), Some(message)) => answer.quote(&format!("{reason}: {message}")),
+                    (Some(reason), None) => answer.quote(reason),
                     (None, _) => answer.excerpt(),
                 };
                 Ok(Usage::Refused { reason, answer })

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use regex::Regex;
 use reqwest::header::{HeaderMap, HeaderValue, ORIGIN};
 use serde_json::Value;
 
@@ -12,6 +11,7 @@ use super::super::transport::Answer;
 use super::checkout::{NoSale, cause};
 use super::{Breakdown, NoAnswer, Route, Worker};
 use crate::config::Mode;
+use crate::pattern::patterns;
 
 /// What came of asking the Worker to open the portal for the canary.
 #[derive(Debug, Clone)]
@@ -80,8 +80,11 @@ impl Worker<'_> {
     }
 }
 
+patterns! {
+    ADDRESS = r"https://[^\s\x22]+/p/session/(live|test)_";
+}
+
 /// The mode that a portal session's address names: `…/p/session/live_…`.
 fn session_mode(answer: &Answer) -> Option<Mode> {
-    let address = Regex::new(r"https://[^\s\x22]+/p/session/(live|test)_").ok()?;
-    address.captures(&answer.text()).map(|found| Mode::of_livemode(&found[1] == "live"))
+    ADDRESS.captures(&answer.text()).map(|found| Mode::of_livemode(&found[1] == "live"))
 }

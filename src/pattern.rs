@@ -1,0 +1,56 @@
+//! Regular expressions that are part of the program: compiled once, and never silently absent.
+
+use regex::Regex;
+
+/// Compiles a pattern of the program's own. One that does not compile is a defect of the program and not a gap in what it
+/// looks for, so it stops the program; a test of each module that declares patterns compiles all of them.
+#[allow(clippy::panic, reason = "a pattern is a constant, and a test compiles every one")]
+pub(crate) fn compiled(pattern: &str) -> Regex {
+    Regex::new(pattern).unwrap_or_else(|error| panic!("a pattern of preflight's own does not compile: {error}"))
+}
+
+/// Declares patterns, each compiled when it is first used, and the test that compiles all of them.
+macro_rules! patterns {
+    ($($(#[$attribute:meta])* $name:ident = $pattern:expr;)+) => {
+        $(
+            $(#[$attribute])*
+            static $name: std::sync::LazyLock<regex::Regex> =
+                std::sync::LazyLock::new(|| $crate::pattern::compiled($pattern));
+        )+
+
+        #[cfg(test)]
+        #[test]
+        fn every_pattern_compiles() {
+            $(std::sync::LazyLock::force(&$name);)+
+        }
+    };
+}
+
+pub(crate) use patterns;
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    fn sources(folder: &Path) -> Vec<(String, String)> {
+        let entries = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+        entries
+            .flat_map(|path| match path.extension() {
+                None => sources(&path),
+                Some(end) if end == "rs" => {
+                    vec![(path.display().to_string(), std::fs::read_to_string(&path).unwrap())]
+                }
+                Some(_) => Vec::new(),
+            })
+            .collect()
+    }
+
+    #[test]
+    fn no_other_module_compiles_a_pattern_that_may_be_absent() {
+        let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+        let call = concat!("Regex::", "new(");
+        let compiling = sources(&src).into_iter().filter(|(_, text)| text.contains(call)).map(|(path, _)| path);
+        let compiling: Vec<String> = compiling.collect();
+        assert!(compiling.len() == 1 && compiling[0].ends_with("pattern.rs"), "{compiling:?}");
+    }
+}
