@@ -26,15 +26,15 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use crate::config::{Config, Mode, Secret, Variable};
+use crate::config::{Config, Kind, Mode, Secret, Variable};
 use crate::finding::{Cause, NoAnswer};
 
 pub use address::is_out_of_reach;
 pub use clerk::*;
 pub use cloudflare::*;
-pub use entitlement::{Case, Mismatch, Sample};
+pub use entitlement::{Case, Mismatch, Part, Sample};
 pub use field::{Field, Items, Metadata};
-pub use plan_value::{PlanSlip, judge_plan};
+pub use plan_value::{PlanSlip, judge_plan, meant_tier};
 pub use site::*;
 pub use stripe::*;
 pub use transport::{Alias, Answer, CertificateTrouble, Failure, Options, Party, Resolve, Trail, Trouble, optional};
@@ -180,6 +180,14 @@ impl World {
         }
     }
 
+    /// The ID of the canary.
+    ///
+    /// # Errors
+    /// Unknown where it is not set, and blocked by `config/hygiene` where it is not an ID.
+    fn known_canary_id(&self) -> Result<&str, NoAnswer> {
+        sound(&self.config.clerk.canary_user).map(String::as_str)
+    }
+
     const fn reads(&self) -> Reads<'_> {
         Reads::new(&self.transport)
     }
@@ -199,7 +207,15 @@ pub(crate) fn sound<T>(variable: &Variable<T>) -> Result<&T, NoAnswer> {
     if !variable.is_sound() {
         return Err(NoAnswer::Because(Cause::ValueUnusable));
     }
-    variable.value.as_ref().ok_or_else(|| NoAnswer::unknown(format!("{} is not set", variable.name)))
+    let name = &variable.name;
+    variable.value.as_ref().ok_or_else(|| {
+        NoAnswer::Unknown(match variable.kind {
+            Kind::ClerkUserId => format!(
+                "{name} is not set: create a user in Clerk's dashboard, set its public metadata to {{\"plan\": \"<a paid tier>\"}}, and set {name} to its ID"
+            ),
+            _ => format!("{name} is not set"),
+        })
+    })
 }
 
 /// A key that is sound and of the mode wanted.
