@@ -1,31 +1,30 @@
 //! `config/hygiene`.
 
 use crate::check::prelude::*;
-use crate::config::{Described, Slip};
+use crate::config::{Described, Kind, Slip};
 
 check! {
-    /// Every value is whole, clean and of the right kind.
+    /// Every value is set and well-formed.
     ///
     /// ## Why it matters
-    /// A line end copied along with a key, a pair of quotes, an example's text that was never filled in, or Clerk's key in
-    /// Stripe's place: each makes a system that is otherwise sound refuse every request, with a message about something
-    /// else.
+    /// A newline copied along with a key, a pair of quotes, a placeholder, or Clerk's key in Stripe's place: with any of these
+    /// every request fails, with an error about something else.
     ///
     /// ## How it is verified
-    /// Every variable that `preflight.toml` names is read from the environment and the `--env-file`s and looked at; nothing
-    /// is sent. It judges the operator's copies. What the Worker has may differ, and is proved by its effect in
-    /// `webhook/accepts-signed` and the `worker` checks.
+    /// Every variable that `preflight.toml` names is read from the environment and the `--env-file`s; nothing is sent. This
+    /// checks your copies. The Worker may have other values: `webhook/accepts-signed` and the `worker` checks test those.
+    /// `PREFLIGHT_CANARY_USER` may be left out; then the checks that need the canary are unknown.
     ///
     /// ## Findings
-    /// - `missing`: a value that is needed is not set.
-    /// - `whitespace`: white space or a line end does not belong to the value.
+    /// - `missing`: a required value is not set.
+    /// - `whitespace`: there is stray white space or a newline.
     /// - `quotes`: the value is wrapped in quotes.
-    /// - `placeholder`: it is an example's text.
-    /// - `wrong-kind`: it is something else. A warning where only its use can prove that.
+    /// - `placeholder`: it is a placeholder.
+    /// - `wrong-kind`: it is something else, or two keys are swapped. A warning if only its use can prove that.
     ///
     /// ## How to mend it
-    /// Copy the value again from the page that the finding names, without quotes and without a line end, and set it where
-    /// it is read from.
+    /// Copy the value again from the page in the finding, without quotes and without a newline, and set it where it is read
+    /// from.
     pub const CHECK = Check {
         need: Need::Required,
         sends: "",
@@ -35,31 +34,39 @@ check! {
     };
 }
 
-async fn run(world: &World, subject: Deployment, outcome: &mut Outcome) -> Answered {
-    outcome.settle(judged(world, subject).await?);
-    Ok(())
-}
-
-#[expect(clippy::unused_async, reason = "it is asked like every other check, and has nobody to wait for")]
-async fn judged(world: &World, _: Deployment) -> Result<Verdict, NoAnswer> {
+#[expect(clippy::unused_async, reason = "every check is asked the same way, and this one has nothing to wait for")]
+async fn run(world: &World, _: Deployment, outcome: &mut Outcome) -> Answered {
     let variables = world.config().variables();
-    let findings: Vec<Finding> = variables
-        .iter()
-        .flat_map(|variable| variable.slips.iter().map(|slip| finding(world, variable, slip)))
-        .collect();
+    for variable in &variables {
+        for slip in variable.slips {
+            outcome.find(finding(world, variable, slip));
+        }
+    }
     let set = variables.iter().filter(|variable| variable.shown.is_some()).count();
-    Ok(Verdict::of(findings, format!("{set} values are set, and each is whole and of its kind")))
+    outcome.pass_if_clean(format!("all {set} values are set and well-formed"));
+    let canary = &world.config().clerk.canary_user;
+    if !canary.is_set() && canary.is_sound() {
+        outcome.pass(format!("{} is not set, so the checks that sign in as the canary are unknown", canary.name));
+    }
+    Ok(())
 }
 
 fn finding(world: &World, variable: &Described<'_>, slip: &Slip) -> Finding {
     let Described { name, origin, kind, .. } = variable;
-    let (code, what) = match slip {
-        Slip::Missing => ("missing", "is not set".to_owned()),
-        Slip::Whitespace(words) => ("whitespace", format!("is damaged: there is {words}")),
-        Slip::Quotes => ("quotes", "is wrapped in quotes, which are part of the value".to_owned()),
-        Slip::Placeholder => ("placeholder", "is an example's text that was never filled in".to_owned()),
-        Slip::WrongKind(words) => ("wrong-kind", format!("is something else: it is {words}")),
-        Slip::Doubtful(words) => ("wrong-kind", format!("may be something else: {words}")),
+    let (code, message) = match slip {
+        Slip::Missing => ("missing", format!("{name} is not set.")),
+        Slip::Whitespace(words) => ("whitespace", format!("{name} is damaged: there is {words}.")),
+        Slip::Quotes => ("quotes", format!("{name} is wrapped in quotes, which are part of the value.")),
+        Slip::Placeholder => ("placeholder", format!("{name} is still a placeholder.")),
+        Slip::WrongKind(words) => ("wrong-kind", format!("{name} is not {}: it is {words}.", kind.expected())),
+        // The same sentence from both sides, so that one swap is one finding.
+        Slip::Swapped(other) => {
+            let (stripe, clerk) =
+                if *kind == Kind::ClerkSecretKey { (other.as_str(), *name) } else { (*name, other.as_str()) };
+            let words = format!("{stripe} and {clerk} are swapped: each holds the other's secret key.");
+            ("wrong-kind", words)
+        }
+        Slip::Doubtful(words) => ("wrong-kind", format!("{name} may be wrong: {words}.")),
     };
     let shown = variable.shown.clone().unwrap_or_else(|| "nothing".to_owned());
     let looked_at = match slip {
@@ -72,12 +79,13 @@ fn finding(world: &World, variable: &Described<'_>, slip: &Slip) -> Finding {
     };
     let fix = match slip {
         Slip::Missing => format!("Set {name} in the environment or in an --env-file, to {}.", kind.expected()),
-        _ => format!("Copy {} again and set {name} where it was read from, {origin}.", kind.expected()),
+        Slip::Swapped(other) => format!("Exchange the values of {name} and {other}."),
+        _ => format!("Copy {} again, and set {name} where it was read from: {origin}.", kind.expected()),
     };
     Finding {
         code,
         severity: if slip.is_warning() { Severity::Warning } else { Severity::Failure },
-        message: format!("{name} {what}."),
+        message,
         expected: kind.expected().to_owned(),
         actual: shown.clone(),
         evidence: vec![Evidence { request: looked_at, status: None, request_id: None, field: place, seen: shown }],

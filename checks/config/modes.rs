@@ -4,27 +4,26 @@ use crate::check::prelude::*;
 use crate::config::{Described, Mode};
 
 check! {
-    /// All keys are of the mode wanted.
+    /// All keys are for the right mode.
     ///
     /// ## Why it matters
-    /// Stripe and Clerk keep test and live apart, and their keys look alike. One test key among the live ones, and
-    /// customers pay in a world where nothing is granted, or are granted what nobody paid for.
+    /// Stripe and Clerk keep test and live data apart, and their keys look alike. With one test key among the live ones,
+    /// customers pay and get nothing, or get a tier without paying.
     ///
     /// ## How it is verified
-    /// By the prefixes of the keys that the environment holds: `sk_live_` or `sk_test_`, and so on. Nothing is sent. The
-    /// IDs of prices and portal configurations do not show their mode; `stripe/price-mode` and `portal/configuration` ask
-    /// Stripe about those.
+    /// By the prefixes of the keys in your environment: `sk_live_` or `sk_test_`, and so on. Nothing is sent. The IDs of prices
+    /// and portal configurations do not show their mode; `stripe/price-mode` and `portal/configuration` ask Stripe.
     ///
     /// ## Findings
-    /// - `stripe-secret-key`: Stripe's secret key is of the other mode.
-    /// - `stripe-publishable-key`: Stripe's publishable key is.
-    /// - `stripe-test-secret-key`: the key for the test-mode twin is a live one.
-    /// - `clerk-secret-key`: Clerk's secret key is of the other mode.
-    /// - `clerk-publishable-key`: Clerk's publishable key is.
+    /// - `stripe-secret-key`: the Stripe secret key is for the other mode.
+    /// - `stripe-publishable-key`: the Stripe publishable key is for the other mode.
+    /// - `stripe-test-secret-key`: the Stripe test key is a live key.
+    /// - `clerk-secret-key`: the Clerk secret key is for the other mode.
+    /// - `clerk-publishable-key`: the Clerk publishable key is for the other mode.
     ///
     /// ## How to mend it
-    /// Copy the key of the right mode from the dashboard page that the finding names. To check the test-mode system
-    /// instead, run `preflight run --mode test`.
+    /// Copy the key for the right mode from the dashboard page in the finding. To check the test-mode system instead, run
+    /// `preflight run --mode test`.
     pub const CHECK = Check {
         need: Need::Required,
         sends: "",
@@ -34,13 +33,8 @@ check! {
     };
 }
 
-async fn run(world: &World, subject: Deployment, outcome: &mut Outcome) -> Answered {
-    outcome.settle(judged(world, subject).await?);
-    Ok(())
-}
-
-#[expect(clippy::unused_async, reason = "it is asked like every other check, and has nobody to wait for")]
-async fn judged(world: &World, _: Deployment) -> Result<Verdict, NoAnswer> {
+#[expect(clippy::unused_async, reason = "every check is asked the same way, and this one has nothing to wait for")]
+async fn run(world: &World, _: Deployment, outcome: &mut Outcome) -> Answered {
     let wanted = world.config().project.mode;
     let keys = [
         ("stripe-secret-key", "stripe.secret_key", wanted),
@@ -50,21 +44,17 @@ async fn judged(world: &World, _: Deployment) -> Result<Verdict, NoAnswer> {
         ("clerk-publishable-key", "clerk.publishable_key", wanted),
     ];
     let variables = world.config().variables();
-    let (mut findings, mut seen, mut unsound) = (Vec::new(), Vec::new(), false);
     for (code, setting, wanted) in keys {
         let Some(key) = variables.iter().find(|variable| variable.setting == setting) else { continue };
         match key.mode {
-            // What is damaged has no mode that could be relied on; what is optional and not there has none either.
-            _ if !key.is_sound() => unsound = true,
-            Some(mode) if mode != wanted => findings.push(finding(code, key, mode, wanted)),
-            Some(_) => seen.push(key.name),
+            // The mode of a damaged value is not reliable, and an optional one that is not set has none.
+            _ if !key.is_sound() => outcome.leave_open(NoAnswer::Because(Cause::ValueUnusable)),
+            Some(mode) if mode != wanted => outcome.find(finding(code, key, mode, wanted)),
+            Some(mode) => outcome.pass(format!("{} is a {}-mode key", key.name, mode.word())),
             None => {}
         }
     }
-    if findings.is_empty() && unsound {
-        return Err(NoAnswer::Because(Cause::ValueUnusable));
-    }
-    Ok(Verdict::of(findings, format!("{} are of the mode wanted", seen.join(", "))))
+    Ok(())
 }
 
 fn finding(code: &'static str, key: &Described<'_>, mode: Mode, wanted: Mode) -> Finding {
@@ -72,7 +62,7 @@ fn finding(code: &'static str, key: &Described<'_>, mode: Mode, wanted: Mode) ->
     Finding {
         code,
         severity: Severity::Failure,
-        message: format!("{} is a {}-mode key where a {}-mode key is wanted.", key.name, mode.word(), wanted.word()),
+        message: format!("{} is a {}-mode key, but it must be a {}-mode key.", key.name, mode.word(), wanted.word()),
         expected: format!("a {}-mode key", wanted.word()),
         actual: shown.clone(),
         evidence: vec![Evidence {

@@ -2,40 +2,42 @@
 
 use crate::check::prelude::*;
 use crate::config::Mode;
-use crate::world::{Case, Mismatch, Sample};
+use crate::world::{Case, Mismatch, Part, Sample};
 
 check! {
-    /// Whoever pays has the tier, and whoever has the tier pays.
+    /// Customers who pay have their tier, and users with a tier pay for it.
     ///
     /// ## Why it matters
-    /// This is what all the rest is for. A customer who pays and has nothing writes to the bank, one who has the tier of a
-    /// subscription that ended long ago pays nothing for years, and neither shows on any dashboard.
+    /// This is what everything else is for. A customer who pays and gets nothing disputes the charge, and one who keeps the
+    /// tier of a subscription that ended pays nothing for years. No dashboard shows either.
     ///
     /// ## How it is verified
-    /// The newest 100 subscriptions are led to their users by the user in their metadata (`entitlement.user_key`), or by the
-    /// customer's or the subscription's ID in the user's public metadata, and the newest 500 users with a tier to their
+    /// The newest 100 subscriptions are matched to their users by the user in their metadata (`entitlement.user_key`), or by
+    /// the customer's or the subscription's ID in the user's public metadata, and the newest 500 users with a tier to their
     /// subscriptions; up to 40 users whose IDs are not in the sample are looked up at Stripe. The tier that is paid for comes
     /// from the configured price ID and from what the Worker reads. The canary and `entitlement.comped` are left out, and so
-    /// is what happened in the last ten minutes: it may be on its way. Users whose subscription is older than the sample and
-    /// whom nothing leads there cannot be seen; `preflight reconcile` looks at all.
+    /// is what happened in the last ten minutes: it may still be on its way. If the canary is not configured, a user with a
+    /// tier and no subscription may be the canary, and is left open. `preflight reconcile` compares everyone.
     ///
     /// ## Findings
-    /// - `paid-but-free`: a user pays for a tier and has none.
-    /// - `free-but-entitled`: a user has a tier and pays for nothing.
-    /// - `wrong-tier`: a user has another tier than is paid for.
-    /// - `ghost-user`: a subscription is paid for a user who does not exist.
-    /// - `no-such-customer`: Clerk holds the ID of a customer that Stripe does not know in this mode.
-    /// - `no-such-subscription`: the same of a subscription.
+    /// - `paid-but-free`: a user pays for a tier and does not have one.
+    /// - `free-but-entitled`: a user has a tier and pays nothing.
+    /// - `wrong-tier`: a user has another tier than the one paid for.
+    /// - `ghost-user`: a subscription belongs to a user who does not exist.
+    /// - `unmappable`: no paid subscription can be matched to a user, so canceling would never take the tier away.
+    /// - `charged-twice`: a customer has several active subscriptions to configured prices.
+    /// - `no-such-customer`: Clerk holds the ID of a customer that does not exist in this mode.
+    /// - `no-such-subscription`: Clerk holds the ID of a subscription that does not exist in this mode.
     /// - `past-due-entitled`: a user has the tier of a subscription whose status does not grant it; a warning.
-    /// - `no-tier`: a user pays for a price that is no tier's; a warning.
+    /// - `no-tier`: a user pays for a price that does not belong to any tier; a warning.
     ///
     /// ## How to mend it
-    /// Correct the user's public metadata in Clerk's dashboard or send the missed event again, and see on the endpoint's page
-    /// what became of it. Staff belong into `entitlement.comped`.
+    /// Correct the user's public metadata in Clerk's dashboard or resend the missed event, and check on the endpoint's page
+    /// what happened to it. Add staff to `entitlement.comped`.
     pub const CHECK = Check { need: Need::Required, sends: "", subjects: deployment, run };
 }
 
-/// The codes, and whether one is a failure.
+/// The codes of cases, and whether one is a failure.
 const CODES: [(&str, Severity); 8] = [
     ("paid-but-free", Severity::Failure),
     ("wrong-tier", Severity::Failure),
@@ -47,38 +49,85 @@ const CODES: [(&str, Severity); 8] = [
     ("no-tier", Severity::Warning),
 ];
 
-async fn run(world: &World, subject: Deployment, outcome: &mut Outcome) -> Answered {
-    outcome.settle(judged(world, subject).await?);
+async fn run(world: &World, _: Deployment, outcome: &mut Outcome) -> Answered {
+    let sample = world.entitlement_sample().await?;
+    let (mut cases, mut unmapped, mut agree, mut left): (Vec<&Case>, Vec<&str>, usize, usize) = Default::default();
+    for part in &sample.parts {
+        match part {
+            Part::Agrees => agree += 1,
+            Part::Case(case) => cases.push(case),
+            Part::ChargedTwice { customer, subscriptions } => {
+                outcome.find(charged_twice(world, customer, subscriptions, &sample));
+            }
+            Part::Unmapped(subscription) => unmapped.push(subscription),
+            Part::NotLookedUp => left += 1,
+            Part::Unanswered(why) => outcome.leave_open(why.clone()),
+        }
+    }
+    for (code, severity) in CODES {
+        let alike: Vec<&Case> = cases.iter().copied().filter(|case| code_of(&case.mismatch) == code).collect();
+        if !alike.is_empty() {
+            outcome.find(finding(world, (code, severity), &alike, &sample));
+        }
+    }
+    // One that can be matched shows that the Worker knows how; the others may be another business's.
+    let is_any_matched = agree > 0 || cases.iter().any(|case| case.subscription.is_some());
+    if !unmapped.is_empty() && !is_any_matched {
+        if sample.are_all_users {
+            outcome.find(unmappable(world, &unmapped, &sample));
+        } else {
+            outcome.leave_open(NoAnswer::unknown(format!(
+                "none of {} paid subscriptions could be matched to one of the newest users",
+                unmapped.len()
+            )));
+        }
+    }
+    let Sample { subscriptions, users, .. } = sample;
+    let mut seen = format!("of {subscriptions} subscriptions and {users} users, {agree} pay and have their tier");
+    if !unmapped.is_empty() {
+        seen += &format!("; {} subscriptions could not be matched to a user", unmapped.len());
+    }
+    if left > 0 {
+        seen += &format!("; {left} users with a tier were not looked up");
+    }
+    outcome.pass_if_clean(seen);
     Ok(())
 }
 
-async fn judged(world: &World, _: Deployment) -> Result<Verdict, NoAnswer> {
-    let sample = world.entitlement_sample().await?;
-    let findings: Vec<Finding> = CODES
-        .iter()
-        .filter_map(|(code, severity)| {
-            let cases: Vec<&Case> = sample.cases.iter().filter(|case| code_of(&case.mismatch) == *code).collect();
-            (!cases.is_empty()).then(|| finding(world, (code, *severity), &cases, &sample))
-        })
-        .collect();
-    let Sample { subscriptions, users, agree, unplaced, left, doubt, .. } = sample;
-    if let (true, Some(doubt)) = (findings.is_empty(), doubt) {
-        return Err(doubt);
+fn unmappable(world: &World, subscriptions: &[&str], sample: &Sample) -> Finding {
+    let key = &world.config().entitlement.user_key;
+    let (count, first) = (subscriptions.len(), subscriptions[0]);
+    Finding {
+        code: "unmappable",
+        severity: Severity::Failure,
+        message: format!(
+            "None of {count} paid subscriptions can be matched to a user ({first}, …). Canceling one would never take the tier away."
+        ),
+        expected: format!("metadata.{key} on the subscription, or its ID in a user's public metadata"),
+        actual: "neither".to_owned(),
+        evidence: vec![sample.subscriptions_answer.evidence(format!("data[].metadata.{key}"), format!("{first}: none"))],
+        fix: Fix::new(format!(
+            "Set subscription_data.metadata.{key} when the Worker creates a Checkout Session, and add it to these subscriptions."
+        ))
+        .command(world.stripe().command(&format!("subscriptions update {first} -d \"metadata[{key}]=user_…\"")))
+        .link(world.stripe().dashboard(&format!("subscriptions/{first}"))),
     }
-    if findings.is_empty() && agree == 0 && unplaced > 0 {
-        let key = &world.config().entitlement.user_key;
-        return Err(NoAnswer::unknown(format!(
-            "none of {unplaced} subscriptions that are paid could be led to a user: their metadata holds no {key}, and of the newest users none holds their IDs"
-        )));
+}
+
+fn charged_twice(world: &World, customer: &str, subscriptions: &[String], sample: &Sample) -> Finding {
+    let (all, last) = (subscriptions.join(", "), subscriptions.last().map_or("", String::as_str));
+    Finding {
+        code: "charged-twice",
+        severity: Severity::Failure,
+        message: format!("The customer {customer} has {} active subscriptions and is charged for each: {all}.", subscriptions.len()),
+        expected: "one active subscription for each customer".to_owned(),
+        actual: all.clone(),
+        evidence: vec![sample.subscriptions_answer.evidence("data[].customer", format!("{customer}: {all}"))],
+        fix: Fix::new(format!(
+            "Cancel and refund the one that was not intended, such as {last}, and make the Worker change an existing subscription instead of adding one."
+        ))
+        .link(world.stripe().dashboard(&format!("customers/{customer}"))),
     }
-    let mut seen = format!("of {subscriptions} subscriptions and {users} users, {agree} pay and have their tier");
-    if unplaced > 0 {
-        seen += &format!("; {unplaced} subscriptions could not be led to a user");
-    }
-    if left > 0 {
-        seen += &format!("; {left} users with a tier could not be looked up");
-    }
-    Ok(Verdict::of(findings, seen))
 }
 
 const fn code_of(mismatch: &Mismatch) -> &'static str {
@@ -99,8 +148,9 @@ fn words(case: &Case) -> String {
     let Case { user, plan, subscription, mismatch } = case;
     let plan = plan.as_ref().map_or_else(|| "no plan".to_owned(), |plan| format!("the plan \"{plan}\""));
     let subscription = subscription.as_deref().unwrap_or("no subscription");
-    let elsewhere =
-        |mode: &Option<Mode>| mode.map_or_else(String::new, |mode| format!(", but {} mode does", mode.word()));
+    let elsewhere = |mode: &Option<Mode>| {
+        mode.map_or_else(String::new, |mode| format!(" in this mode, but in {} mode", mode.word()))
+    };
     match mismatch {
         Mismatch::PaidButFree { tier } | Mismatch::WrongTier { tier } => {
             format!("{user} pays for {tier} with {subscription} and has {plan}")
@@ -108,12 +158,14 @@ fn words(case: &Case) -> String {
         Mismatch::FreeButEntitled => format!("{user} has {plan} and {subscription}"),
         Mismatch::GhostUser { tier } => {
             let tier = tier.as_deref().unwrap_or("a tier");
-            format!("{subscription} pays {tier} for {user}, who does not exist in Clerk")
+            format!("{subscription} pays for {tier} for {user}, who does not exist in Clerk")
         }
         Mismatch::PastDueEntitled { status } => format!("{user} has {plan}, and {subscription} is {status}"),
-        Mismatch::NoTier { price } => format!("{user} pays for {price} with {subscription}, which is no tier's"),
+        Mismatch::NoTier { price } => {
+            format!("{user} pays for {price} with {subscription}, which does not belong to any tier")
+        }
         Mismatch::NoSuchCustomer { id, known_in } | Mismatch::NoSuchSubscription { id, known_in } => {
-            format!("{user} has {plan} and {id}, which Stripe does not know{}", elsewhere(known_in))
+            format!("{user} has {plan} and {id}, which does not exist in Stripe{}", elsewhere(known_in))
         }
     }
 }
@@ -128,20 +180,22 @@ fn finding(world: &World, (code, severity): (&'static str, Severity), cases: &[&
     let (user, subscription) = (&first.user, first.subscription.as_deref().unwrap_or_default());
     let summary = match &first.mismatch {
         Mismatch::PaidButFree { tier } | Mismatch::WrongTier { tier } => {
-            format!("Set {plan} to {tier} in the public metadata of {user}, and see which event the Worker missed.")
+            format!("Set {plan} to {tier} in the public metadata of {user}, and check which event the Worker missed.")
         }
         Mismatch::FreeButEntitled => {
             format!(
-                "Set {plan} to the free tier in the public metadata of {user}, or name the user in entitlement.comped."
+                "Set {plan} to the free tier in the public metadata of {user}, or add the user to entitlement.comped."
             )
         }
-        Mismatch::GhostUser { .. } => format!("Cancel and refund {subscription}, or lead it to the user who pays."),
-        Mismatch::PastDueEntitled { status } => {
-            format!("Let the Worker end the tier at \"{status}\", or add that to entitlement.entitling_statuses.")
+        Mismatch::GhostUser { .. } => {
+            format!("Cancel and refund {subscription}, or set its metadata to the user who pays.")
         }
-        Mismatch::NoTier { price } => format!("Add {price} to a tier in preflight.toml, or end the subscription."),
+        Mismatch::PastDueEntitled { status } => {
+            format!("Make the Worker end the tier at \"{status}\", or add that to entitlement.entitling_statuses.")
+        }
+        Mismatch::NoTier { price } => format!("Add {price} to a tier in preflight.toml, or cancel the subscription."),
         Mismatch::NoSuchCustomer { id, .. } | Mismatch::NoSuchSubscription { id, .. } => {
-            format!("Take {id} out of the public metadata of {user}: with it, checkout and the portal fail.")
+            format!("Remove {id} from the public metadata of {user}: checkout and the portal fail with it.")
         }
     };
     let is_users = !matches!(first.mismatch, Mismatch::GhostUser { .. });
@@ -196,7 +250,7 @@ mod tests {
     #[tokio::test]
     async fn says_in_which_mode_an_id_is_known() {
         let run = scenario("test-mode-customer").await;
-        assert!(run.message(CHECK).contains("test mode does"), "{}", run.message(CHECK));
+        assert!(run.message(CHECK).contains("in test mode"), "{}", run.message(CHECK));
     }
 
     #[tokio::test]

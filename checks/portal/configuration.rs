@@ -1,26 +1,26 @@
 //! `portal/configuration`.
 
 use crate::check::prelude::*;
-use crate::world::{Found, PortalConfiguration, Seen};
+use crate::world::{Answer, Found, PortalConfiguration};
 
 check! {
-    /// The customer portal has a configuration that can be used.
+    /// The customer portal has an active configuration.
     ///
     /// ## Why it matters
-    /// The portal is configured once in each mode. Where it was only saved in test mode, the first customer who wants to
-    /// cancel or change a card gets an error instead.
+    /// The portal is configured once for each mode. If it was only saved in test mode, the first customer who wants to cancel
+    /// or change a card gets an error instead.
     ///
     /// ## How it is verified
-    /// The configuration that `stripe.portal_configuration` names is read with the key, or else the account's default one.
-    /// Which one the Worker passes cannot be seen; `worker/portal` opens it.
+    /// The configuration in `stripe.portal_configuration` is read with the key, or else the account's default one. Which one
+    /// the Worker uses cannot be seen; `worker/portal` opens it.
     ///
     /// ## Findings
     /// - `none`: the portal was never saved in this mode.
-    /// - `not-found`: the configuration that is named does not exist for this key.
-    /// - `inactive`: it exists and is switched off.
+    /// - `not-found`: the configured portal configuration does not exist for this key.
+    /// - `inactive`: it exists but is not active.
     ///
     /// ## How to mend it
-    /// Save the portal's settings in the dashboard, in the right mode, or name a configuration that is active.
+    /// Save the portal's settings in the dashboard, in the right mode, or use the ID of an active configuration.
     pub const CHECK = Check {
         need: Need::Required,
         sends: "",
@@ -30,70 +30,65 @@ check! {
     };
 }
 
-async fn run(world: &World, subject: Deployment, outcome: &mut Outcome) -> Answered {
-    outcome.settle(judged(world, subject).await?);
-    Ok(())
-}
-
-async fn judged(world: &World, _: Deployment) -> Result<Verdict, NoAnswer> {
+async fn run(world: &World, _: Deployment, outcome: &mut Outcome) -> Answered {
     let variable = &world.config().stripe.portal_configuration;
+    let mode = world.config().project.mode.word();
     if variable.is_set() {
-        return Ok(match world.stripe().named_portal().await? {
-            Found::Here(portal) => judge(world, &portal),
-            Found::Missing(refusal) => {
-                let id = variable.value.clone().unwrap_or_default();
-                let mode = world.config().project.mode.word();
-                Finding {
-                    code: "not-found",
-                    severity: Severity::Failure,
-                    message: format!("{} names {id}, which does not exist in {mode} mode.", variable.name),
-                    expected: format!("a configuration of {mode} mode"),
-                    actual: refusal.message.clone(),
-                    evidence: vec![refusal.evidence()],
-                    fix: fix(
-                        world,
-                        &format!(
-                            "Set {} to the ID of a {mode}-mode configuration, or leave it out for the default one.",
-                            variable.name
-                        ),
-                    ),
-                }
-                .into()
-            }
+        let refusal = match world.stripe().named_portal().await? {
+            Found::Here(portal) => return judge(world, &portal.value, &portal.answer, outcome),
+            Found::Missing(refusal) => refusal,
+        };
+        let (name, id) = (&variable.name, variable.value.clone().unwrap_or_default());
+        outcome.find(Finding {
+            code: "not-found",
+            severity: Severity::Failure,
+            message: format!("{name} is set to {id}, which does not exist in {mode} mode."),
+            expected: format!("a {mode}-mode configuration"),
+            actual: refusal.message.clone(),
+            evidence: vec![refusal.evidence()],
+            fix: fix(
+                world,
+                &format!("Set {name} to the ID of a {mode}-mode configuration, or unset it to use the default."),
+            ),
         });
+        return Ok(());
     }
     let defaults = world.stripe().default_portals().await?;
-    if let Some(value) = defaults.items.first() {
-        return Ok(judge(world, &Seen { value: value.clone(), answer: defaults.answer }));
+    if let Some(portal) = defaults.items.first() {
+        return judge(world, portal, &defaults.answer, outcome);
     }
-    let mode = world.config().project.mode.word();
-    Ok(Finding {
+    // The default one may be what could not be read.
+    if let Some(why) = defaults.unread.into_iter().next() {
+        return Err(why);
+    }
+    outcome.find(Finding {
         code: "none",
         severity: Severity::Failure,
-        message: format!("The customer portal was never saved in {mode} mode, so it cannot be opened."),
+        message: format!("The customer portal was never saved in {mode} mode, so customers cannot open it."),
         expected: "a default configuration".to_owned(),
         actual: "none".to_owned(),
         evidence: vec![defaults.answer.evidence("data", "[]")],
         fix: fix(world, &format!("Save the customer portal's settings in {mode} mode.")),
-    }
-    .into())
+    });
+    Ok(())
 }
 
-fn judge(world: &World, portal: &Seen<PortalConfiguration>) -> Verdict {
-    let PortalConfiguration { id, active, .. } = &portal.value;
-    if *active {
-        return Verdict::Pass(format!("{id} is active"));
+fn judge(world: &World, portal: &PortalConfiguration, answer: &Answer, outcome: &mut Outcome) -> Answered {
+    let id = &portal.id;
+    if *portal.active.known(format_args!("active of {id}"))? {
+        outcome.pass(format!("{id} is active"));
+        return Ok(());
     }
-    Finding {
+    outcome.find(Finding {
         code: "inactive",
         severity: Severity::Failure,
-        message: format!("The portal configuration {id} is switched off."),
+        message: format!("The portal configuration {id} is not active."),
         expected: "active true".to_owned(),
         actual: "active false".to_owned(),
-        evidence: vec![portal.answer.evidence("active", "false")],
+        evidence: vec![answer.evidence("active", "false")],
         fix: fix(world, &format!("Activate {id}, or use another configuration.")),
-    }
-    .into()
+    });
+    Ok(())
 }
 
 fn fix(world: &World, summary: &str) -> Fix {

@@ -1,18 +1,18 @@
 //! `portal/features`.
 
 use crate::check::prelude::*;
-use crate::world::PortalFeatures;
+use crate::world::{Field, Switch};
 
 check! {
     /// Customers can cancel, change their card and see their invoices in the portal.
     ///
     /// ## Why it matters
-    /// Whoever cannot cancel by themselves disputes the charge instead, whoever cannot change an expired card is lost as a
-    /// customer, and in many countries both, and the invoice, are owed by law.
+    /// A customer who cannot cancel disputes the charge instead, and one who cannot replace an expired card is lost. In many
+    /// countries the law requires both, and the invoice.
     ///
     /// ## How it is verified
-    /// The switches of the portal configuration that `portal/configuration` found are read. Whether the frontend leads
-    /// customers to the portal, and whether the Worker opens it with another configuration, cannot be seen here.
+    /// The features of the portal configuration that `portal/configuration` found are read. Whether the frontend links to the
+    /// portal, and whether the Worker opens it with another configuration, cannot be seen here.
     ///
     /// ## Findings
     /// - `cancel`: customers cannot cancel.
@@ -20,44 +20,44 @@ check! {
     /// - `invoices`: they cannot see their invoices.
     ///
     /// ## How to mend it
-    /// Switch the feature on in the portal's settings in the dashboard, in the right mode.
+    /// Turn the feature on in the portal's settings in the dashboard, in the right mode.
     pub const CHECK = Check { need: Need::Required, sends: "", subjects: deployment, run };
 }
 
-async fn run(world: &World, subject: Deployment, outcome: &mut Outcome) -> Answered {
-    outcome.settle(judged(world, subject).await?);
-    Ok(())
-}
-
-async fn judged(world: &World, _: Deployment) -> Result<Verdict, NoAnswer> {
+async fn run(world: &World, _: Deployment, outcome: &mut Outcome) -> Answered {
     let portal = world.stripe().portal().await?;
     let id = &portal.value.id;
-    let PortalFeatures { subscription_cancel, payment_method_update, invoice_history, .. } = &portal.value.features;
-    let features = [
-        ("cancel", subscription_cancel, "features.subscription_cancel.enabled", "cancel"),
+    let features = portal.value.features()?;
+    let features: [(&'static str, &Field<Switch>, &str, &str); 3] = [
+        ("cancel", &features.subscription_cancel, "features.subscription_cancel", "cancel"),
         (
             "payment-method",
-            payment_method_update,
-            "features.payment_method_update.enabled",
+            &features.payment_method_update,
+            "features.payment_method_update",
             "change their payment method",
         ),
-        ("invoices", invoice_history, "features.invoice_history.enabled", "see their invoices"),
+        ("invoices", &features.invoice_history, "features.invoice_history", "see their invoices"),
     ];
-    let off = features.into_iter().filter(|(_, switch, ..)| !switch.enabled);
-    let findings = off.map(|(code, _, field, what)| Finding {
-        code,
-        severity: Severity::Failure,
-        message: format!("Customers cannot {what} in the portal: it is switched off in {id}."),
-        expected: "enabled true".to_owned(),
-        actual: "enabled false".to_owned(),
-        evidence: vec![portal.answer.evidence(field, "false")],
-        fix: Fix::new(format!("Let customers {what} in the portal's settings."))
-            .link(world.stripe().dashboard("settings/billing/portal")),
-    });
-    Ok(Verdict::of(
-        findings.collect(),
-        format!("in {id} customers can cancel, change their card and see their invoices"),
-    ))
+    for (code, switch, field, what) in features {
+        let field = format!("{field}.enabled");
+        let enabled = switch.known(format_args!("{field} of {id}"));
+        let enabled = enabled.and_then(|switch| switch.enabled.known(format_args!("{field} of {id}")));
+        match outcome.ask(enabled.copied()) {
+            Some(true) => outcome.pass(format!("in {id} customers can {what}")),
+            Some(false) => outcome.find(Finding {
+                code,
+                severity: Severity::Failure,
+                message: format!("Customers cannot {what} in the portal: it is turned off in {id}."),
+                expected: "enabled true".to_owned(),
+                actual: "enabled false".to_owned(),
+                evidence: vec![portal.answer.evidence(field, "false")],
+                fix: Fix::new(format!("In the portal's settings, allow customers to {what}."))
+                    .link(world.stripe().dashboard("settings/billing/portal")),
+            }),
+            None => {}
+        }
+    }
+    Ok(())
 }
 
 #[cfg(test)]

@@ -1,28 +1,29 @@
 //! `stripe/account`.
 
 use crate::check::prelude::*;
-use crate::world::{Account, Seen};
+use crate::config::Mode;
+use crate::world::{Account, Requirements, Seen};
 
 check! {
-    /// The Stripe account is the right one and can take money.
+    /// The Stripe account is the right one and can take payments.
     ///
     /// ## Why it matters
-    /// An account that Stripe has not activated, or has restricted for a paper that is overdue, refuses the first real
-    /// charge. A key of another account charges for somebody else.
+    /// An account that Stripe has not activated, or has restricted over a missing document, refuses the first real charge. A
+    /// live key of another account charges your customers for another business.
     ///
     /// ## How it is verified
-    /// `GET /v1/account`: the ID is compared with `stripe.account` where that is configured, and Stripe's own flags for
-    /// charges, payouts and requirements are read. In test mode those flags say nothing about a launch and are left alone.
-    /// What Stripe may want tomorrow cannot be seen.
+    /// `GET /v1/account`: the ID is compared with `stripe.account` if that is set, and Stripe's own flags for charges, payouts
+    /// and requirements are read. In test mode those flags say nothing about a launch and are ignored, and another account is
+    /// a warning: a sandbox is an account of its own. What Stripe may ask for tomorrow cannot be seen.
     ///
     /// ## Findings
-    /// - `other-account`: the key belongs to another account than `stripe.account`.
-    /// - `cannot-charge`: the account cannot take payments, or a requirement is overdue.
-    /// - `cannot-pay-out`: it takes payments, but the money does not reach the bank.
-    /// - `due-soon`: Stripe wants something by a deadline; a warning.
+    /// - `other-account`: the key belongs to another account than `stripe.account`; a warning in test mode.
+    /// - `cannot-charge`: the account cannot take payments, or a requirement is past due.
+    /// - `cannot-pay-out`: it takes payments, but they are not paid out.
+    /// - `due-soon`: Stripe needs something by a deadline; a warning.
     ///
     /// ## How to mend it
-    /// Give Stripe what it asks for on the account's status page, or use the key of the account that is meant.
+    /// Complete what Stripe asks for on the account's status page, or use a key of the right account.
     pub const CHECK = Check {
         need: Need::Required,
         sends: "",
@@ -32,96 +33,111 @@ check! {
     };
 }
 
-async fn run(world: &World, subject: Deployment, outcome: &mut Outcome) -> Answered {
-    outcome.settle(judged(world, subject).await?);
+async fn run(world: &World, _: Deployment, outcome: &mut Outcome) -> Answered {
+    let seen = world.stripe().account().await?;
+    let account = &seen.value;
+    let mode = world.config().project.mode;
+    if let Some(wanted) = world.config().stripe.account.as_ref().filter(|wanted| **wanted != account.id) {
+        outcome.find(other_account(world, &seen, wanted, mode));
+        return Ok(());
+    }
+    if mode == Mode::Test {
+        outcome.pass(format!("the account is {}", account.name()));
+        return Ok(());
+    }
+    let charges = outcome.ask(account.charges_enabled.known("charges_enabled of GET /v1/account").copied());
+    let payouts = outcome.ask(account.payouts_enabled.known("payouts_enabled of GET /v1/account").copied());
+    let requirements = outcome.ask(account.requirements.known("requirements of GET /v1/account"));
+    let mut due = |list: fn(&Requirements) -> Answered<Option<&Vec<String>>>| {
+        let due = requirements.and_then(|requirements| outcome.ask(list(requirements)));
+        due.flatten().cloned().unwrap_or_default()
+    };
+    let past_due = due(|requirements| requirements.past_due.nullable("requirements.past_due of GET /v1/account"));
+    let currently_due =
+        due(|requirements| requirements.currently_due.nullable("requirements.currently_due of GET /v1/account"));
+    let reason = requirements.and_then(|requirements| requirements.disabled_reason.text());
+    let reason = reason.map_or_else(String::new, |reason| format!(" ({reason})"));
+    let name = account.name();
+    if charges == Some(false) {
+        let due = if past_due.is_empty() { &currently_due } else { &past_due };
+        let needs = if due.is_empty() { String::new() } else { format!("; Stripe needs {}", due.join(", ")) };
+        outcome.find(restricted(
+            world,
+            &seen,
+            ("cannot-charge", "charges_enabled", format!("charges_enabled false{needs}")),
+            format!("The Stripe account {name} cannot take payments{reason}."),
+            "Complete what Stripe asks for on the account's status page.",
+        ));
+    } else if !past_due.is_empty() {
+        outcome.find(restricted(
+            world,
+            &seen,
+            ("cannot-charge", "requirements.past_due", past_due.join(", ")),
+            format!("Requirements of the Stripe account {name} are past due{reason}. Stripe will stop its payments."),
+            "Complete what Stripe asks for on the account's status page.",
+        ));
+    } else if payouts == Some(false) {
+        outcome.find(restricted(
+            world,
+            &seen,
+            ("cannot-pay-out", "payouts_enabled", "payouts_enabled false".to_owned()),
+            format!("The Stripe account {name} takes payments, but Stripe does not pay them out{reason}."),
+            "Add or verify the bank account that payouts go to.",
+        ));
+    } else if !currently_due.is_empty() {
+        let message = format!("Stripe will restrict the account {name} unless it gets what it asks for.");
+        let due = ("due-soon", "requirements.currently_due", currently_due.join(", "));
+        let fix = "Complete what Stripe asks for before its deadline.";
+        outcome.find(Finding { severity: Severity::Warning, ..restricted(world, &seen, due, message, fix) });
+    }
+    outcome.pass_if_clean(format!("{name} takes payments and pays out, and nothing is due"));
     Ok(())
 }
 
-async fn judged(world: &World, _: Deployment) -> Result<Verdict, NoAnswer> {
-    let seen = world.stripe().account().await?;
-    let account = &seen.value;
-    if let Some(wanted) = world.config().stripe.account.as_ref().filter(|wanted| **wanted != account.id) {
-        return Ok(other_account(world, &seen, wanted).into());
+fn restricted(
+    world: &World,
+    seen: &Seen<Account>,
+    (code, field, actual): (&'static str, &str, String),
+    message: String,
+    summary: &str,
+) -> Finding {
+    Finding {
+        code,
+        severity: Severity::Failure,
+        message,
+        expected: "an account that takes payments and pays out, with nothing past due".to_owned(),
+        actual: actual.clone(),
+        evidence: vec![seen.answer.evidence(field, actual)],
+        fix: Fix::new(summary).link(world.stripe().dashboard("account/status")),
     }
-    let requirements = account.requirements.clone().unwrap_or_default();
-    if world.config().project.mode == crate::config::Mode::Test {
-        return Ok(Verdict::Pass(format!("the account is {}", account.name())));
-    }
-    let status = world.stripe().dashboard("account/status");
-    let finding = |code, severity, message: String, field: &str, actual: String, summary: &str| {
-        Verdict::from(Finding {
-            code,
-            severity,
-            message,
-            expected: "an account that takes payments and pays them out, with nothing overdue".to_owned(),
-            actual: actual.clone(),
-            evidence: vec![seen.answer.evidence(field, actual)],
-            fix: Fix::new(summary).link(status.clone()),
-        })
-    };
-    let reason = requirements.disabled_reason.as_ref().map_or_else(String::new, |reason| format!(" ({reason})"));
-    if !account.charges_enabled || !requirements.past_due.is_empty() {
-        let due = if requirements.past_due.is_empty() { &requirements.currently_due } else { &requirements.past_due };
-        let wants = if due.is_empty() { String::new() } else { format!("; Stripe wants {}", due.join(", ")) };
-        return Ok(finding(
-            "cannot-charge",
-            Severity::Failure,
-            format!("The Stripe account {} cannot take payments for long{reason}.", account.name()),
-            "charges_enabled",
-            format!("charges_enabled {}{wants}", account.charges_enabled),
-            "Complete what Stripe asks for on the account's status page.",
-        ));
-    }
-    if !account.payouts_enabled {
-        return Ok(finding(
-            "cannot-pay-out",
-            Severity::Failure,
-            format!("The Stripe account {} takes payments, but pays nothing out{reason}.", account.name()),
-            "payouts_enabled",
-            "payouts_enabled false".to_owned(),
-            "Add or verify the bank account that payouts go to.",
-        ));
-    }
-    if !requirements.currently_due.is_empty() {
-        return Ok(finding(
-            "due-soon",
-            Severity::Warning,
-            format!("Stripe will restrict the account {} unless it gets what it asks for.", account.name()),
-            "requirements.currently_due",
-            requirements.currently_due.join(", "),
-            "Give Stripe what it asks for before its deadline.",
-        ));
-    }
-    Ok(Verdict::Pass(format!("{} takes payments and pays out, and nothing is due", account.name())))
 }
 
-fn other_account(world: &World, seen: &Seen<Account>, wanted: &str) -> Finding {
+fn other_account(world: &World, seen: &Seen<Account>, wanted: &str, mode: Mode) -> Finding {
     let name = &world.config().stripe.secret_key.name;
+    let (id, belongs) = (&seen.value.id, seen.value.name());
+    let fix = Fix::new(format!("Switch the dashboard to {wanted}, copy its key, and set {name}."));
+    let (severity, message, fix) = match mode {
+        Mode::Live => (
+            Severity::Failure,
+            format!("The key in {name} belongs to {belongs}, not to {wanted}."),
+            fix.link(format!("https://dashboard.stripe.com/{wanted}/apikeys")).command(world.secret_put(name)),
+        ),
+        Mode::Test => (
+            Severity::Warning,
+            format!("The test key in {name} belongs to {belongs}, not to {wanted}. It may be a sandbox of it."),
+            Fix::new(format!(
+                "Set stripe.account to {id} if that is your sandbox. Otherwise set {name} to your test key."
+            ))
+            .link(format!("https://dashboard.stripe.com/{wanted}/test/apikeys")),
+        ),
+    };
     Finding {
         code: "other-account",
-        severity: Severity::Failure,
-        message: format!("The key in {name} belongs to {}, not to {wanted}.", seen.value.name()),
+        severity,
+        message,
         expected: wanted.to_owned(),
-        actual: seen.value.id.clone(),
-        evidence: vec![seen.answer.evidence("id", seen.value.id.clone())],
-        fix: Fix::new(format!("Switch the dashboard to {wanted}, copy its key, and set {name}."))
-            .link(format!("https://dashboard.stripe.com/{wanted}/apikeys"))
-            .command(world.secret_put(name)),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::CHECK;
-    use crate::check::testing::scenario;
-
-    #[tokio::test]
-    async fn finds_a_key_of_another_account_and_nothing_else() {
-        scenario("stripe-key-other-account").await.finds(CHECK, "other-account");
-    }
-
-    #[tokio::test]
-    async fn finds_an_account_that_cannot_charge() {
-        scenario("stripe-account-inactive").await.finds(CHECK, "cannot-charge");
+        actual: id.clone(),
+        evidence: vec![seen.answer.evidence("id", id.clone())],
+        fix,
     }
 }

@@ -8,20 +8,20 @@ check! {
     /// Every price ID exists for this key, in this mode.
     ///
     /// ## Why it matters
-    /// Stripe keeps test and live objects apart, and gives a copied product new IDs. With an ID of the other mode, Checkout
-    /// fails for every customer of that tier with "No such price".
+    /// Stripe keeps test and live objects apart, and a product copied to live mode gets new IDs. With an ID of the other mode,
+    /// Checkout fails for every customer of that tier with "No such price".
     ///
     /// ## How it is verified
-    /// `GET /v1/prices/{id}` with the key, for every price of every paid tier. It is the operator's copy of the ID that is
-    /// asked for; `worker/checkout` proves the one that the Worker has.
+    /// `GET /v1/prices/{id}` with the key, for every price of every paid tier. This checks your copy of the ID;
+    /// `worker/checkout` checks the one that the Worker has.
     ///
     /// ## Findings
     /// - `other-mode`: the price exists, but in the other mode.
-    /// - `other-account`: the ID was made by another Stripe account or sandbox.
+    /// - `other-account`: the ID comes from another Stripe account or a sandbox.
     /// - `not-found`: there is no such price.
     ///
     /// ## How to mend it
-    /// Copy the price's ID from its product's page in the dashboard, in the right mode, and set it in the environment and on
+    /// Copy the price ID from its product's page in the dashboard, in the right mode, and set it in your environment and on
     /// the Worker.
     pub const CHECK = Check {
         need: Need::Required,
@@ -32,38 +32,40 @@ check! {
     };
 }
 
-async fn run(world: &World, subject: Offer<'_>, outcome: &mut Outcome) -> Answered {
-    outcome.settle(judged(world, subject).await?);
-    Ok(())
-}
-
-async fn judged(world: &World, offer: Offer<'_>) -> Result<Verdict, NoAnswer> {
+async fn run(world: &World, offer: Offer<'_>, outcome: &mut Outcome) -> Answered {
     let wanted = world.config().project.mode;
-    let refusal = match world.stripe().find_price(&offer).await? {
-        Found::Here(price) if Mode::of_livemode(price.value.livemode) == wanted => {
-            return Ok(Verdict::Pass(format!("{} exists in {} mode", price.value.id, wanted.word())));
-        }
+    let finding = match world.stripe().find_price(&offer).await? {
         Found::Here(price) => {
-            let found = Mode::of_livemode(price.value.livemode);
-            let evidence = price.answer.evidence("livemode", price.value.livemode.to_string());
-            return Ok(other_mode(world, &offer, found, evidence).await.into());
+            let found = price.value.mode()?;
+            if found == wanted {
+                outcome.pass(format!("{} exists in {} mode", price.value.id, wanted.word()));
+                return Ok(());
+            }
+            let evidence = price.answer.evidence("livemode", (found == Mode::Live).to_string());
+            other_mode(world, &offer, found, evidence).await
         }
-        Found::Missing(refusal) => refusal,
+        Found::Missing(refusal) => match refusal.other_mode() {
+            Some(found) => other_mode(world, &offer, found, refusal.evidence()).await,
+            None => missing(world, &offer, &refusal).await,
+        },
     };
-    Ok(match refusal.other_mode() {
-        Some(found) => other_mode(world, &offer, found, refusal.evidence()).await,
-        None => missing(world, &offer, &refusal).await,
-    }
-    .into())
+    outcome.find(finding);
+    Ok(())
 }
 
 async fn other_mode(world: &World, offer: &Offer<'_>, found: Mode, evidence: Evidence) -> Finding {
     let name = &offer.price.price_id.name;
+    let key = &world.config().stripe.secret_key.name;
     let wanted = world.config().project.mode;
     Finding {
         code: "other-mode",
         severity: Severity::Failure,
-        message: format!("{name} is a {}-mode price, and the key is of {} mode.", found.word(), wanted.word()),
+        message: format!(
+            "{name} is a {}-mode price, but {key} is a {} key. Checkout will fail for every {} customer.",
+            found.word(),
+            wanted.word(),
+            offer.tier.name
+        ),
         expected: format!("a {}-mode price", wanted.word()),
         actual: format!("{}, a {}-mode price", offer.id(), found.word()),
         evidence: vec![evidence],
@@ -76,11 +78,9 @@ async fn missing(world: &World, offer: &Offer<'_>, refusal: &Refusal) -> Finding
     let (code, message) = match world.stripe().foreign_account(offer.id()).await {
         Some(account) => (
             "other-account",
-            format!(
-                "{name} was made by another Stripe account or sandbox: its ID does not carry the end of {account}."
-            ),
+            format!("{name} comes from another Stripe account or a sandbox: it is not a price ID of {account}."),
         ),
-        None => ("not-found", format!("{name} names a price that does not exist.")),
+        None => ("not-found", format!("{name} is set to a price that does not exist.")),
     };
     Finding {
         code,
@@ -93,26 +93,23 @@ async fn missing(world: &World, offer: &Offer<'_>, refusal: &Refusal) -> Finding
     }
 }
 
-/// Names the price that is meant, where just one on sale has the tier's terms.
+/// Names the right price, if just one on sale has the tier's terms.
 async fn fix(world: &World, offer: &Offer<'_>) -> Fix {
     let name = &offer.price.price_id.name;
-    let prices = world.stripe().recurring_prices().await.map(|listed| listed.items).unwrap_or_default();
-    let mut suitable = prices.iter().filter(|price| price.suits(offer));
-    let page = world.stripe().dashboard("products");
-    let fix = match (suitable.next(), suitable.next()) {
-        (Some(price), None) => {
-            let product =
-                price.product().map_or_else(String::new, |product| format!(" (on the product \"{}\")", product.name));
-            Fix::new(format!("Set {name} to {}{product}, in the environment and on the Worker.", price.id))
-        }
-        _ => Fix::new(format!(
-            "Copy the ID of the price of {} a {} for {}, and set {name} in the environment and on the Worker.",
+    let summary = match world.stripe().only_suitable(offer).await {
+        Some(price) => format!(
+            "Set {name} to {} (on the product \"{}\"), in your environment and on the Worker.",
+            price.id,
+            price.product_name()
+        ),
+        None => format!(
+            "Copy the ID of the price of {} a {} for {}, and set {name} in your environment and on the Worker.",
             offer.price.money,
             offer.term(),
             offer.tier.name
-        )),
+        ),
     };
-    fix.link(page).command(world.secret_put(name))
+    Fix::new(summary).link(world.stripe().dashboard("products")).command(world.secret_put(name))
 }
 
 #[cfg(test)]

@@ -1,34 +1,33 @@
 //! `stripe/price-terms`.
 
 use crate::check::prelude::*;
-use crate::config::Money;
-use crate::world::{Price, PriceOf, Seen};
+use crate::world::{Price, Seen};
 
 check! {
     /// Every price is on sale at the tier's amount, currency and interval.
     ///
     /// ## Why it matters
-    /// A price that was archived cannot be bought, one that is paid once makes no subscription, and one with another amount
-    /// charges customers what nobody meant. Where two tiers share a price, one of them is sold at the other's.
+    /// An archived price cannot be bought, a one-time price creates no subscription, and a wrong amount is charged to every
+    /// customer. If two tiers share a price, one of them is sold at the price of the other.
     ///
     /// ## How it is verified
-    /// The price and its product, as Stripe has them under the ID, are compared with the tier in `preflight.toml`. Coupons,
-    /// trials and taxes are not looked at.
+    /// The price and its product in Stripe are compared with the tier in `preflight.toml`. Coupons, trials and taxes are not
+    /// checked.
     ///
     /// ## Findings
-    /// - `shared`: two tiers use one price.
+    /// - `shared`: two tiers use the same price.
     /// - `swapped`: two tiers use each other's price.
-    /// - `price-archived`: the price is not on sale.
-    /// - `product-archived`: its product is not on sale, or was deleted.
-    /// - `not-recurring`: it is paid once.
-    /// - `metered`: it is charged by use.
-    /// - `interval`: it is paid more often or less often.
+    /// - `price-archived`: the price is archived.
+    /// - `product-archived`: its product is archived or was deleted.
+    /// - `not-recurring`: it is a one-time price.
+    /// - `metered`: it is charged by usage.
+    /// - `interval`: it has another billing interval.
     /// - `currency`: it is in another currency.
     /// - `amount`: it is another amount.
     ///
     /// ## How to mend it
-    /// The terms of a price cannot be changed in Stripe: add the right price to the product, set its ID in the environment
-    /// and on the Worker, and archive the wrong one. Or mend `preflight.toml`, where that is what is wrong.
+    /// The terms of a price cannot be changed in Stripe: add the right price to the product, set its ID in your environment
+    /// and on the Worker, and archive the wrong one. If `preflight.toml` is wrong instead, correct it there.
     pub const CHECK = Check {
         need: Need::Required,
         sends: "",
@@ -38,67 +37,96 @@ check! {
     };
 }
 
-async fn run(world: &World, subject: Offer<'_>, outcome: &mut Outcome) -> Answered {
-    outcome.settle(judged(world, subject).await?);
+async fn run(world: &World, offer: Offer<'_>, outcome: &mut Outcome) -> Answered {
+    let seen = world.stripe().price(&offer).await?;
+    let suits = seen.value.suits(&offer);
+    if let Some(other) = shares(world, &offer, &seen.value) {
+        match other {
+            Shared::Here(other) => outcome.find(shared(world, &offer, &other, &seen).await),
+            Shared::There(other) => {
+                let name = &other.price.price_id.name;
+                outcome.pass(format!("{} has the right terms; that {name} holds it too is found there", seen.value.id));
+            }
+        }
+        return Ok(());
+    }
+    if suits == Ok(false)
+        && let Some((other, is_first)) = swapped_with(world, &offer, &seen.value).await
+    {
+        // One swap, one finding: at the tier that comes first.
+        if is_first {
+            outcome.find(swapped(world, &offer, &other, &seen));
+        } else {
+            outcome.pass(format!("swapped with {}, where it is found", other.label()));
+        }
+        return Ok(());
+    }
+    for slip in slips(&offer, &seen.value) {
+        if let Some(slip) = outcome.ask(slip).flatten() {
+            outcome.find(finding(world, &offer, &seen, slip));
+        }
+    }
+    outcome.pass_if_clean(format!("{} is {} a {}, on sale", seen.value.id, offer.price.money, offer.term()));
     Ok(())
 }
 
-async fn judged(world: &World, offer: Offer<'_>) -> Result<Verdict, NoAnswer> {
-    let seen = world.stripe().price(&offer).await?;
-    if !seen.value.suits(&offer)
-        && let Some(verdict) = mistaken(world, &offer, &seen).await?
-    {
-        return Ok(verdict);
-    }
-    let twin = offers(world).into_iter().take_while(|other| !other.is(&offer)).find(|other| other.id() == offer.id());
-    if let Some(twin) = twin {
-        return Ok(shared(world, &offer, &twin, &seen).into());
-    }
-    let findings = slips(&offer, &seen.value).into_iter().map(|slip| finding(world, &offer, &seen, slip)).collect();
-    let seen = format!("{} is {} a {}, on sale", seen.value.id, offer.price.money, offer.term());
-    Ok(Verdict::of(findings, seen))
+/// Where it is found that two tiers hold one price ID.
+enum Shared<'w> {
+    /// At this tier: the price has the other one's terms, or the other one comes first.
+    Here(Offer<'w>),
+    /// At the other tier, which does not have its own price.
+    There(Offer<'w>),
 }
 
-/// A price that is another tier's.
-async fn mistaken(world: &World, offer: &Offer<'_>, seen: &Seen<Price>) -> Result<Option<Verdict>, NoAnswer> {
-    for other in offers(world).iter().filter(|other| !other.is(offer)) {
-        if other.id() == offer.id() && seen.value.suits(other) {
-            return Ok(Some(shared(world, offer, other, seen).into()));
-        }
-        let Ok(theirs) = world.stripe().price(other).await else { continue };
-        if seen.value.suits(other) && theirs.value.suits(offer) {
-            let first = offers(world).into_iter().find(|one| one.is(offer) || one.is(other));
-            // One swap, one finding: at the tier that comes first.
-            return Ok(Some(if first.is_some_and(|first| first.is(offer)) {
-                swapped(world, offer, other, seen).into()
-            } else {
-                Verdict::Pass(format!("swapped with {}, which says so", other.label()))
-            }));
-        }
+fn shares<'w>(world: &'w World, offer: &Offer<'w>, price: &Price) -> Option<Shared<'w>> {
+    let others = offer.shared_with(world);
+    let is_before = |other: &Offer<'_>| offers(world).iter().take_while(|one| !one.is(offer)).any(|one| one.is(other));
+    if price.seems_to_suit(offer) {
+        let rival = others.iter().find(|other| price.seems_to_suit(other) && is_before(other));
+        let wrong = || others.iter().find(|other| !price.seems_to_suit(other));
+        return rival.copied().map(Shared::Here).or_else(|| wrong().copied().map(Shared::There));
     }
-    Ok(None)
+    let owner = others.iter().find(|other| price.seems_to_suit(other));
+    owner.or_else(|| others.iter().find(|other| is_before(other))).copied().map(Shared::Here)
 }
 
-fn shared(world: &World, offer: &Offer<'_>, other: &Offer<'_>, seen: &Seen<Price>) -> Finding {
-    let name = &offer.price.price_id.name;
-    let message = format!(
-        "{} and {} use one price: {name} and {} are the same.",
-        offer.label(),
-        other.label(),
-        other.price.price_id.name
-    );
+/// The tier whose price this is and that has this tier's price, and whether this tier comes first.
+async fn swapped_with<'w>(world: &'w World, offer: &Offer<'w>, price: &Price) -> Option<(Offer<'w>, bool)> {
+    let mut is_first = false;
+    for other in offers(world) {
+        if other.is(offer) {
+            is_first = true;
+            continue;
+        }
+        // Only to choose between two diagnoses: without it, each term that differs is found.
+        let Some(theirs) = optional(world.stripe().price(&other)).await else { continue };
+        if price.seems_to_suit(&other) && theirs.value.seems_to_suit(offer) {
+            return Some((other, is_first));
+        }
+    }
+    None
+}
+
+async fn shared(world: &World, offer: &Offer<'_>, other: &Offer<'_>, seen: &Seen<Price>) -> Finding {
+    let (name, their_name) = (&offer.price.price_id.name, &other.price.price_id.name);
+    let right = match world.stripe().only_suitable(offer).await {
+        Some(price) => price.id,
+        None => format!("the ID of the price of {} a {}", offer.price.money, offer.term()),
+    };
     Finding {
         code: "shared",
         severity: Severity::Failure,
-        message,
-        expected: "a price of its own for every tier".to_owned(),
+        message: format!(
+            "{name} and {their_name} hold the same price ID, so {} is sold at the price of {}.",
+            offer.label(),
+            other.label()
+        ),
+        expected: "a different price for every tier".to_owned(),
         actual: seen.value.id.clone(),
         evidence: vec![seen.answer.evidence("id", seen.value.id.clone())],
-        fix: fix(
-            world,
-            offer,
-            format!("Set {name} to the ID of the price of {} a {}.", offer.price.money, offer.term()),
-        ),
+        // What the Worker holds cannot be seen: it may be right, and `worker/checkout` shows that once this copy is.
+        fix: Fix::new(format!("Set {name} to {right}, and run preflight again to check the Worker's copy."))
+            .link(world.stripe().dashboard("products")),
     }
 }
 
@@ -124,66 +152,79 @@ struct Slip {
     actual: String,
 }
 
-fn slips(offer: &Offer<'_>, price: &Price) -> Vec<Slip> {
-    let mut slips = Vec::new();
-    let mut slip = |code, field, expected: String, actual| slips.push(Slip { code, field, expected, actual });
-    let on_sale = || "on sale".to_owned();
-    match &price.product {
-        PriceOf::Deleted { id, .. } => {
-            slip("product-archived", "product.deleted", on_sale(), format!("{id} was deleted"));
-        }
-        PriceOf::Product(product) if !product.active => {
-            let actual = format!("\"{}\" ({}) is archived", product.name, product.id);
-            slip("product-archived", "product.active", on_sale(), actual);
-        }
-        PriceOf::Product(_) | PriceOf::Id(_) => {}
+/// Term by term: what differs, `None` where nothing does, or why it is unknown.
+fn slips(offer: &Offer<'_>, price: &Price) -> [Answered<Option<Slip>>; 5] {
+    [product(price), sale(price), recurrence(offer, price), usage(price), money(offer, price)]
+}
+
+fn slip(code: &'static str, field: &'static str, expected: impl Into<String>, actual: String) -> Slip {
+    Slip { code, field, expected: expected.into(), actual }
+}
+
+fn product(price: &Price) -> Answered<Option<Slip>> {
+    if price.is_product_active()? {
+        return Ok(None);
     }
-    if !price.active {
-        slip("price-archived", "active", on_sale(), format!("{} is archived", price.id));
-    }
-    match &price.recurring {
-        None => slip("not-recurring", "type", format!("paid each {}", offer.term()), "paid once".to_owned()),
-        Some(recurring) => {
-            if recurring.usage_type != "licensed" {
-                slip("metered", "recurring.usage_type", "licensed".to_owned(), recurring.usage_type.clone());
-            }
-            let found = crate::world::subjects::term(&recurring.interval, recurring.interval_count);
-            if found != offer.term() {
-                slip(
-                    "interval",
-                    "recurring.interval",
-                    format!("paid each {}", offer.term()),
-                    format!("paid each {found}"),
-                );
-            }
+    Ok(Some(match price.product() {
+        Some(product) => {
+            let actual = format!("\"{}\" ({}) is archived", product.name(), product.id);
+            slip("product-archived", "product.active", "on sale", actual)
         }
-    }
+        None => slip("product-archived", "product.deleted", "on sale", format!("{} was deleted", price.product_name())),
+    }))
+}
+
+fn sale(price: &Price) -> Answered<Option<Slip>> {
+    let is_active = *price.active.known(format_args!("active of {}", price.id))?;
+    let archived = || slip("price-archived", "active", "on sale", format!("{} is archived", price.id));
+    Ok((!is_active).then(archived))
+}
+
+fn recurrence(offer: &Offer<'_>, price: &Price) -> Answered<Option<Slip>> {
+    let wanted = format!("paid each {}", offer.term());
+    let Some(recurring) = price.recurring()? else {
+        return Ok(Some(slip("not-recurring", "type", wanted, "paid once".to_owned())));
+    };
+    let found = recurring.term()?;
+    let differs = || slip("interval", "recurring.interval", wanted, format!("paid each {found}"));
+    Ok((found != offer.term()).then(differs))
+}
+
+fn usage(price: &Price) -> Answered<Option<Slip>> {
+    let Some(recurring) = price.recurring()? else { return Ok(None) };
+    let found = recurring.usage_type()?;
+    let differs = || slip("metered", "recurring.usage_type", "licensed", found.to_owned());
+    Ok((found != "licensed").then(differs))
+}
+
+fn money(offer: &Offer<'_>, price: &Price) -> Answered<Option<Slip>> {
     let wanted = &offer.price.money;
-    if price.currency != wanted.currency {
-        slip("currency", "currency", wanted.currency.to_uppercase(), price.currency.to_uppercase());
-    } else if price.unit_amount != Some(wanted.minor) {
-        slip("amount", "unit_amount", wanted.to_string(), amount(price));
+    let currency = price.currency()?;
+    if currency != wanted.currency {
+        return Ok(Some(slip("currency", "currency", wanted.currency.to_uppercase(), currency.to_uppercase())));
     }
-    slips
+    let differs = || slip("amount", "unit_amount", wanted.to_string(), amount(price));
+    Ok((price.amount()? != Some(wanted.minor)).then(differs))
 }
 
 /// The commonest slip with an amount: cents taken for dollars, or the reverse.
 fn hundredfold(found: Option<i64>, wanted: i64) -> String {
     match found {
         Some(found) if found == wanted * 100 => {
-            ", which is 100 times as much: cents were taken for whole units".to_owned()
+            ", which is 100 times as much: cents were entered as whole units".to_owned()
         }
         Some(found) if found * 100 == wanted => {
-            ", which is a hundredth of it: whole units were taken for cents".to_owned()
+            ", which is a hundredth of it: whole units were entered as cents".to_owned()
         }
         _ => String::new(),
     }
 }
 
 fn amount(price: &Price) -> String {
-    match (price.unit_amount, &price.unit_amount_decimal) {
-        (Some(minor), _) => Money { minor, currency: price.currency.clone() }.to_string(),
-        (None, Some(decimal)) => format!("{decimal} of the smallest unit of {}", price.currency),
+    let currency = price.currency.text().unwrap_or("its currency");
+    match (price.money(), price.unit_amount_decimal.text()) {
+        (Some(money), _) => money.to_string(),
+        (None, Some(decimal)) => format!("{decimal} of the smallest unit of {currency}"),
         (None, None) => "tiers of amounts".to_owned(),
     }
 }
@@ -196,7 +237,7 @@ fn finding(world: &World, offer: &Offer<'_>, seen: &Seen<Price>, slip: Slip) -> 
         "product-archived" => format!("The product of {name} is not on sale: {actual}."),
         "price-archived" => format!("{name} is not on sale: {actual}."),
         "amount" => {
-            let times = hundredfold(seen.value.unit_amount, offer.price.money.minor);
+            let times = hundredfold(seen.value.unit_amount.value().copied(), offer.price.money.minor);
             format!("{name} charges {actual} where {tier} costs {expected}{times}.")
         }
         _ => format!("{name} is {actual} where {tier} is {expected}."),
@@ -255,8 +296,12 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn two_tiers_with_one_price_are_one_finding() {
-        scenario("price-shared").await.finds(CHECK, "shared");
+    async fn a_shared_price_is_fixed_here_alone_with_the_right_id() {
+        let run = scenario("price-shared-and-right-on-worker").await;
+        run.finds(CHECK, "shared");
+        let fix = run.fix(CHECK);
+        assert!(fix.summary.contains("Set STRIPE_PRICE_ID_ENTERPRISE to price_1Rlivecme7LaunchEntMonth"), "{fix:?}");
+        assert!(fix.commands.is_empty(), "{fix:?}");
     }
 
     #[tokio::test]

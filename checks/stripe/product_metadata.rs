@@ -1,36 +1,34 @@
 //! `stripe/product-metadata`.
 
-use std::collections::BTreeMap;
-
 use crate::check::prelude::*;
 use crate::config::{Source, Tier};
-use crate::world::{PlanSlip, Price, Product, Seen, judge_plan};
+use crate::world::{Metadata, PlanSlip, Price, Product, Seen, judge_plan};
 
 check! {
-    /// Each tier's product carries exactly the tier's value.
+    /// Each tier's product has exactly the tier's value in its metadata.
     ///
     /// ## Why it matters
-    /// The Worker reads the tier that was bought from this metadata. One letter in upper case, a space that came along with
-    /// a copy, or a key with another name: the customer pays, and no tier is granted.
+    /// The Worker reads the tier that was bought from this metadata. With one capital letter, a trailing space or another
+    /// key, the customer pays and gets no tier.
     ///
     /// ## How it is verified
-    /// The metadata of each price's product (of the price itself, where `entitlement.source` is `price-metadata`) is
-    /// compared byte for byte with the tier's value. Where the Worker learns the tier elsewhere, what stands here is read by
-    /// nobody: a wrong value is then a warning, and none at all is as good. How the Worker reads it cannot be seen from here;
-    /// a rehearsed purchase shows that.
+    /// The metadata of each price's product (of the price itself with `entitlement.source` `price-metadata`) is compared byte
+    /// for byte with the tier's value. A tier that shares its price with another is left to `stripe/price-terms`. If the
+    /// Worker reads the tier elsewhere, a wrong value here is a warning, and none is fine. How the Worker reads it cannot be
+    /// seen from outside; a rehearsed purchase shows that.
     ///
     /// ## Findings
     /// - `missing`: there is no such key.
-    /// - `key`: the value stands under another key.
-    /// - `on-price`: it stands on the price, not on the product.
+    /// - `key`: the value is under another key.
+    /// - `on-price`: it is on the price, not on the product.
     /// - `case`: only upper and lower case differ.
-    /// - `whitespace`: white space stands around the value.
+    /// - `whitespace`: there is white space around the value.
     /// - `lookalike`: a character only looks like the right one.
     /// - `other-tier`: it is another tier's value.
-    /// - `unknown-tier`: it is no tier's value.
+    /// - `unknown-tier`: it does not belong to any tier.
     ///
     /// ## How to mend it
-    /// Set the key and the value in the section Metadata of the product's page, or with the command that the finding gives.
+    /// Set the key and the value in the Metadata section of the product's page, or with the command in the finding.
     pub const CHECK = Check {
         need: Need::Required,
         sends: "",
@@ -47,39 +45,42 @@ struct Slip {
     actual: String,
 }
 
-async fn run(world: &World, subject: Offer<'_>, outcome: &mut Outcome) -> Answered {
-    outcome.settle(judged(world, subject).await?);
-    Ok(())
-}
-
-async fn judged(world: &World, offer: Offer<'_>) -> Result<Verdict, NoAnswer> {
+async fn run(world: &World, offer: Offer<'_>, outcome: &mut Outcome) -> Answered {
     let entitlement = &world.config().entitlement;
-    let seen = world.stripe().price(&offer).await?;
+    let seen = world.stripe().own_price(&offer).await?;
     let price = &seen.value;
-    let Some(product) = price.product() else { return Err(NoAnswer::Because(Cause::PriceTermsDiffer)) };
+    // That it cannot be bought is another check's finding.
+    if !price.is_product_active()? && price.product().is_none() {
+        return Err(NoAnswer::Because(Cause::PriceTermsDiffer));
+    }
+    let product =
+        price.product().ok_or_else(|| NoAnswer::unknown(format!("Stripe did not show the product of {}", price.id)))?;
     let is_read = matches!(entitlement.source, Source::ProductMetadata | Source::PriceMetadata);
     let on_price = entitlement.source == Source::PriceMetadata;
-    let metadata = if on_price { &price.metadata } else { &product.metadata };
+    let (metadata, of) = if on_price { (&price.metadata, &price.id) } else { (&product.metadata, &product.id) };
     let (key, tiers) = (&entitlement.key, &world.config().tiers);
-    let slip = match metadata.get(key) {
-        Some(value) if *value == offer.tier.metadata => None,
-        Some(value) => Some(wrong_value(value, key, offer.tier, tiers)),
-        None if !is_read => {
-            return Ok(Verdict::NotApplicable(
-                "the Worker does not learn the tier from metadata of the catalogue".to_owned(),
-            ));
+    // What the Worker does not read may be missing.
+    let value = if is_read { metadata.get(key, of)? } else { metadata.text(key) };
+    let slip = match value {
+        Some(value) if *value == offer.tier.metadata => {
+            outcome.pass(format!("\"{}\" has {key} = \"{value}\"", product.name()));
+            return Ok(());
         }
-        None => Some(no_value(key, offer.tier, metadata, if on_price { None } else { Some(price) })),
+        Some(value) => wrong_value(value, key, offer.tier, tiers),
+        None if !is_read => {
+            outcome.not_applicable("the Worker does not read the tier from product or price metadata");
+            return Ok(());
+        }
+        None => no_value(key, offer.tier, metadata, if on_price { None } else { Some(price) }),
     };
-    let Some(slip) = slip else {
-        return Ok(Verdict::Pass(format!("\"{}\" has {key} = \"{}\"", product.name, offer.tier.metadata)));
-    };
-    // With another tier's price, the metadata is the other tier's too: one cause.
-    if slip.code == "other-tier" && !price.suits(&offer) {
+    // With a price of another tier, this is the other tier's product: one cause.
+    let is_shared = !offer.shared_with(world).is_empty();
+    if is_shared || (slip.code == "other-tier" && !price.suits(&offer)?) {
         return Err(NoAnswer::Because(Cause::PriceTermsDiffer));
     }
     let severity = if is_read { Severity::Failure } else { Severity::Warning };
-    Ok(finding(world, &offer, &seen, product, slip, severity).into())
+    outcome.find(finding(world, &offer, &seen, product, slip, severity));
+    Ok(())
 }
 
 fn wrong_value(value: &str, key: &str, tier: &Tier, tiers: &[Tier]) -> Slip {
@@ -94,18 +95,18 @@ fn wrong_value(value: &str, key: &str, tier: &Tier, tiers: &[Tier]) -> Slip {
     Slip { code, message: format!("its {key} is \"{value}\", which {words}"), actual: format!("{key} = \"{value}\"") }
 }
 
-fn no_value(key: &str, tier: &Tier, metadata: &BTreeMap<String, String>, price: Option<&Price>) -> Slip {
+fn no_value(key: &str, tier: &Tier, metadata: &Metadata, price: Option<&Price>) -> Slip {
     let alike = |found: &str| found.trim().eq_ignore_ascii_case(key);
-    let other = metadata.iter().find(|(found, value)| alike(found) || **value == tier.metadata);
+    let other = metadata.texts().find(|(found, value)| alike(found) || **value == tier.metadata);
     if let Some((found, value)) = other {
-        let message = format!("the tier stands under the key \"{found}\", not under \"{key}\"");
+        let message = format!("the value is under the key \"{found}\", not under \"{key}\"");
         return Slip { code: "key", message, actual: format!("{found} = \"{value}\"") };
     }
-    if let Some(value) = price.and_then(|price| price.metadata.get(key)) {
-        let message = format!("{key} stands on the price, where the Worker does not look, and not on the product");
+    if let Some(value) = price.and_then(|price| price.metadata.text(key)) {
+        let message = format!("{key} is set on the price, which the Worker does not read, and not on the product");
         return Slip { code: "on-price", message, actual: format!("{key} = \"{value}\" on the price") };
     }
-    let keys: Vec<&str> = metadata.keys().map(String::as_str).collect();
+    let keys: Vec<&str> = metadata.texts().map(|(key, _)| key).collect();
     let actual = if keys.is_empty() { "no metadata".to_owned() } else { format!("only {}", keys.join(", ")) };
     Slip { code: "missing", message: format!("it has no {key}"), actual }
 }
@@ -126,15 +127,15 @@ fn finding(
         code: slip.code,
         severity,
         message: format!(
-            "The {what} \"{}\" of {} does not carry the tier: {}.",
-            product.name,
+            "The metadata of the {what} \"{}\" of {} is wrong: {}. Customers pay and get no tier.",
+            product.name(),
             offer.label(),
             slip.message
         ),
         expected: format!("{key} = \"{value}\""),
         actual: slip.actual.clone(),
         evidence: vec![seen.answer.evidence(field, slip.actual)],
-        fix: Fix::new(format!("Set {key} to {value} in the metadata of \"{}\".", product.name))
+        fix: Fix::new(format!("Set {key} to {value} in the metadata of \"{}\".", product.name()))
             .command(format!("stripe {list} update {id} -d \"metadata[{key}]={value}\"{}", live(world)))
             .link(world.stripe().dashboard(&format!("{list}/{id}"))),
     }

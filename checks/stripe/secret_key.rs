@@ -2,26 +2,26 @@
 
 use crate::check::prelude::*;
 use crate::config::Mode;
-use crate::world::{Acceptance, Seen};
+use crate::world::Acceptance;
 
 check! {
     /// Stripe accepts the secret key.
     ///
     /// ## Why it matters
-    /// A key that was rolled or has expired is refused from one moment to the next, and a restricted key that lacks a right
-    /// fails at the first customer who needs it.
+    /// A key that was rolled or has expired is rejected from one moment to the next, and a restricted key without a permission
+    /// fails for the first customer who needs it.
     ///
     /// ## How it is verified
-    /// `GET /v1/balance` is asked with the key: its answer carries the mode. With a restricted key, every list that the
-    /// other checks read is asked for as well, and the permissions that Stripe says are missing are named together. It is
-    /// the operator's copy that is asked with; `worker/checkout` proves the one that the Worker has.
+    /// `GET /v1/balance` is requested with the key; the response says which mode the key is for. With a restricted key, every
+    /// list that the other checks read is requested as well, and the permissions that Stripe reports as missing are listed.
+    /// This checks your copy of the key; `worker/checkout` checks the one that the Worker has.
     ///
     /// ## Findings
     /// - `rejected`: Stripe does not accept the key.
-    /// - `other-mode`: Stripe says that the key is of the other mode.
+    /// - `other-mode`: Stripe says that the key is for the other mode.
     ///
     /// ## How to mend it
-    /// Make or copy a key on the page API keys of Stripe's dashboard, and set it both in the environment and on the Worker.
+    /// Create or copy a key on the API keys page of Stripe's dashboard, and set it in your environment and on the Worker.
     pub const CHECK = Check {
         need: Need::Required,
         sends: "",
@@ -31,57 +31,61 @@ check! {
     };
 }
 
-async fn run(world: &World, subject: Deployment, outcome: &mut Outcome) -> Answered {
-    outcome.settle(judged(world, subject).await?);
-    Ok(())
-}
-
-async fn judged(world: &World, _: Deployment) -> Result<Verdict, NoAnswer> {
+async fn run(world: &World, _: Deployment, outcome: &mut Outcome) -> Answered {
     let name = &world.config().stripe.secret_key.name;
     let page = world.stripe().dashboard("apikeys");
     let fix = |summary: String| Fix::new(summary).link(page.clone()).command(world.secret_put(name));
-    match world.stripe().acceptance().await? {
-        Acceptance::Rejected(refusal) => Ok(Finding {
-            code: "rejected",
-            severity: Severity::Failure,
-            message: format!("Stripe does not accept the key in {name}."),
-            expected: "a key that Stripe accepts".to_owned(),
-            actual: refusal.message.clone(),
-            evidence: vec![refusal.evidence()],
-            fix: fix(format!("Copy a key that is in force, and set {name} in the environment and on the Worker.")),
-        }
-        .into()),
-        Acceptance::Accepted(Some(Seen { value: livemode, answer }))
-            if Mode::of_livemode(livemode) != world.config().project.mode =>
-        {
-            let wanted = world.config().project.mode;
-            Ok(Finding {
-                code: "other-mode",
+    let balance = match world.stripe().acceptance().await? {
+        Acceptance::Rejected(refusal) => {
+            outcome.find(Finding {
+                code: "rejected",
                 severity: Severity::Failure,
-                message: format!(
-                    "Stripe says that the key in {name} is of {} mode.",
-                    Mode::of_livemode(livemode).word()
-                ),
-                expected: format!("livemode {}", wanted == Mode::Live),
-                actual: format!("livemode {livemode}"),
-                evidence: vec![answer.evidence("livemode", livemode.to_string())],
-                fix: fix(format!("Set {name} to the {}-mode key.", wanted.word())),
-            }
-            .into())
+                message: format!("Stripe does not accept the key in {name}."),
+                expected: "a key that Stripe accepts".to_owned(),
+                actual: refusal.message.clone(),
+                evidence: vec![refusal.evidence()],
+                fix: fix(format!("Copy an active key, and set {name} in your environment and on the Worker.")),
+            });
+            return Ok(());
         }
-        Acceptance::Accepted(balance) => {
-            let missing = world.stripe().missing_permissions().await;
-            if !missing.is_empty() {
-                let missing = missing.join(", ");
-                return Err(NoAnswer::unknown(format!(
-                    "the restricted key in {name} is accepted, but lacks {missing}; edit its permissions at {page}"
-                )));
-            }
-            let mode =
-                if balance.is_some() { "Stripe accepts the key, in the mode wanted" } else { "Stripe accepts the key" };
-            Ok(Verdict::Pass(mode.to_owned()))
-        }
+        Acceptance::Accepted(balance) => balance,
+    };
+    // A restricted key need not be allowed to read the balance, which is what shows the mode.
+    let livemode = match &balance {
+        Some(seen) => outcome.ask(seen.value.known("livemode of GET /v1/balance")),
+        None => None,
+    };
+    let wanted = world.config().project.mode;
+    if let (Some(seen), Some(found)) = (&balance, livemode.map(|livemode| Mode::of_livemode(*livemode)))
+        && found != wanted
+    {
+        let livemode = found == Mode::Live;
+        outcome.find(Finding {
+            code: "other-mode",
+            severity: Severity::Failure,
+            message: format!("Stripe says that the key in {name} is a {}-mode key.", found.word()),
+            expected: format!("livemode {}", wanted == Mode::Live),
+            actual: format!("livemode {livemode}"),
+            evidence: vec![seen.answer.evidence("livemode", livemode.to_string())],
+            fix: fix(format!("Set {name} to the {}-mode key.", wanted.word())),
+        });
+        return Ok(());
     }
+    let asked = world.stripe().missing_permissions().await;
+    let mut missing: Vec<String> = asked.into_iter().filter_map(|asked| outcome.ask(asked)?).collect();
+    missing.sort();
+    missing.dedup();
+    if missing.is_empty() {
+        let seen =
+            if livemode.is_some() { "Stripe accepts the key, in the right mode" } else { "Stripe accepts the key" };
+        outcome.pass(seen);
+    } else {
+        let missing = missing.join(", ");
+        outcome.leave_open(NoAnswer::unknown(format!(
+            "the restricted key in {name} is accepted, but lacks {missing}; edit its permissions at {page}"
+        )));
+    }
+    Ok(())
 }
 
 #[cfg(test)]

@@ -4,51 +4,50 @@ use crate::check::prelude::*;
 use crate::world::{Answer, Difference, Price, Twin};
 
 check! {
-    /// The test-mode catalogue agrees with the live one.
+    /// The test-mode catalog matches the live one.
     ///
     /// ## Why it matters
-    /// What is tried out in test mode proves something for real customers only where it is sold on the same terms. After
-    /// months the two drift apart, and the next change is tested against prices that nobody pays.
+    /// A test only proves something for real customers if test mode sells on the same terms. Over months the two drift apart,
+    /// and the next change is tested against prices that no customer pays.
     ///
     /// ## How it is verified
-    /// The active recurring prices of test mode are read with the test key. For every price of every paid tier one is looked
-    /// for that claims the tier (by name, where the Worker does not read the catalogue's metadata) and has the same amount,
-    /// currency and interval. A sandbox is as good as test mode. A key that Stripe does not accept is no finding: then nothing
-    /// could be compared, and that is what the report says. Which price IDs the test deployment uses cannot be seen.
+    /// The active recurring prices of test mode are read with the test key. For every price of every paid tier, the check
+    /// looks for one that claims the tier (by name, if the Worker does not read the catalog's metadata) and has the same
+    /// amount, currency and interval. A sandbox works like test mode. A test key that Stripe does not accept is not a
+    /// finding: nothing could be compared, and the report says so. Which price IDs the test deployment uses cannot be seen.
     ///
     /// ## Findings
     /// - `missing`: the tier is not sold in test mode; a warning, as all of these are.
-    /// - `metadata`: its product or price there does not carry the tier.
-    /// - `interval`: it is paid more often or less often there.
-    /// - `metered`: it is charged by use there.
-    /// - `currency`: it is in another currency there.
-    /// - `amount`: it is another amount there.
+    /// - `metadata`: its test-mode product or price does not have the tier's value.
+    /// - `interval`: it has another billing interval in test mode.
+    /// - `metered`: it is charged by usage in test mode.
+    /// - `currency`: it is in another currency in test mode.
+    /// - `amount`: it is another amount in test mode.
     ///
     /// ## How to mend it
-    /// Change the catalogue of test mode, so that it is again what is sold.
+    /// Change the test-mode catalog to match what is sold live.
     pub const CHECK = Check { need: Need::Configured("stripe.test_secret_key"), sends: "", subjects: offers, run };
 }
 
-async fn run(world: &World, subject: Offer<'_>, outcome: &mut Outcome) -> Answered {
-    outcome.settle(judged(world, subject).await?);
-    Ok(())
-}
-
-async fn judged(world: &World, offer: Offer<'_>) -> Result<Verdict, NoAnswer> {
+async fn run(world: &World, offer: Offer<'_>, outcome: &mut Outcome) -> Answered {
     let Some(seen) = world.test_twin(&offer).await? else {
         let name = &world.config().stripe.test_secret_key.name;
-        return Ok(Verdict::NotApplicable(format!("{name} is not set beside a live key")));
+        outcome.not_applicable(format!("{name} is not set beside a live key"));
+        return Ok(());
     };
-    let (price, differences) = match &seen.value {
-        Twin::Same(price) => return Ok(Verdict::Pass(format!("in test mode {} is {} too", price.id, price.terms()))),
-        Twin::Other(price, differences) => (price, differences),
-        Twin::Unclaimed(price, value) => {
-            return Ok(unclaimed(world, &offer, &seen.answer, price, value.as_deref()).into());
+    match &seen.value {
+        Twin::Same(price) => outcome.pass(format!("in test mode {} is {} too", price.id, price.terms())),
+        Twin::Other(price, differences) => {
+            for difference in differences {
+                outcome.find(differs(world, &offer, &seen.answer, price, *difference));
+            }
         }
-        Twin::Missing => return Ok(missing(world, &offer, &seen.answer).into()),
-    };
-    let findings = differences.iter().map(|difference| differs(world, &offer, &seen.answer, price, *difference));
-    Ok(Verdict::of(findings.collect(), ""))
+        Twin::Unclaimed(price, value) => {
+            outcome.find(unclaimed(world, &offer, &seen.answer, price, value.as_deref()));
+        }
+        Twin::Missing => outcome.find(missing(world, &offer, &seen.answer)),
+    }
+    Ok(())
 }
 
 fn differs(world: &World, offer: &Offer<'_>, answer: &Answer, price: &Price, difference: Difference) -> Finding {
@@ -61,9 +60,9 @@ fn differs(world: &World, offer: &Offer<'_>, answer: &Answer, price: &Price, dif
     let (expected, actual) = (terms(offer), price.terms());
     let message = match difference {
         Difference::Metered => {
-            format!("In test mode {} is charged by use ({}), and live it is not.", offer.tier.name, price.id)
+            format!("In test mode {} is charged by usage ({}), but live it is not.", offer.tier.name, price.id)
         }
-        _ => format!("In test mode {} is {actual} ({}), and live it is {expected}.", offer.tier.name, price.id),
+        _ => format!("In test mode {} is {actual} ({}), but live it is {expected}.", offer.tier.name, price.id),
     };
     let evidence = answer.evidence(format!("data[].{field}"), format!("{}: {actual}", price.id));
     let summary =
@@ -73,13 +72,16 @@ fn differs(world: &World, offer: &Offer<'_>, answer: &Answer, price: &Price, dif
 
 fn unclaimed(world: &World, offer: &Offer<'_>, answer: &Answer, price: &Price, value: Option<&str>) -> Finding {
     let key = &world.config().entitlement.key;
-    let product = price.product().map_or("", |product| &product.name);
+    let product = price.product_name();
     let actual = value.map_or_else(|| format!("no {key}"), |value| format!("{key} = \"{value}\""));
     let expected = format!("{key} = \"{}\"", offer.tier.metadata);
-    let message = format!("In test mode \"{product}\" does not carry the tier {}: it has {actual}.", offer.tier.name);
+    let message = format!(
+        "In test mode the metadata of \"{product}\" does not name the tier {}: it has {actual}.",
+        offer.tier.name
+    );
     let evidence = answer.evidence("data[].product.metadata", actual.clone());
     let summary = format!("In test mode, set {key} to {} in the metadata of \"{product}\".", offer.tier.metadata);
-    let page = format!("products/{}", price.product.id());
+    let page = format!("products/{}", price.product_id().unwrap_or_default());
     finding(world, "metadata", message, (expected, actual), evidence, summary, &page)
 }
 

@@ -40,19 +40,20 @@ async fn judged(world: &World, _: Deployment) -> Result<Verdict, NoAnswer> {
     };
     let seen = world.webhook().endpoint().await?;
     let endpoint = &seen.value;
-    let (found, whose, answer) = if let Some(version) = &endpoint.api_version {
-        (version.clone(), "is pinned to", seen.answer)
-    } else {
-        let log = world.stripe().delivery_log().await?;
-        let newest = log.delivered.iter().chain(&log.undelivered).max_by_key(|event| event.created);
-        let version = newest.and_then(|event| event.api_version.clone()).ok_or_else(|| {
-            NoAnswer::unknown(format!(
-                "{} follows the account's default version, and there is no event that shows which that is",
-                endpoint.id
-            ))
-        })?;
-        (version, "follows the account's default, by its newest event", log.answer)
-    };
+    let (found, whose, answer) =
+        if let Some(version) = endpoint.api_version.nullable(format_args!("the API version of {}", endpoint.id))? {
+            (version.clone(), "is pinned to", seen.answer)
+        } else {
+            let log = world.stripe().delivery_log().await?;
+            let newest = log.delivered.iter().chain(&log.undelivered).max_by_key(|event| event.created);
+            let version = newest.and_then(|event| event.api_version.value().cloned()).ok_or_else(|| {
+                NoAnswer::unknown(format!(
+                    "{} follows the account's default version, and there is no event that shows which that is",
+                    endpoint.id
+                ))
+            })?;
+            (version, "follows the account's default, by its newest event", log.answer)
+        };
     let (code, severity, what) = match shape_gap(&found, wanted, &config.events) {
         ShapeGap::Same => return Ok(Verdict::Pass(format!("{} {whose} {found}", endpoint.id))),
         ShapeGap::OtherRelease => {
@@ -78,7 +79,9 @@ fn finding(
     found: String,
 ) -> Finding {
     let wanted = world.config().webhook.api_version.clone().unwrap_or_default();
-    let events: Vec<String> = endpoint.events.iter().map(|event| format!(" -d \"enabled_events[]={event}\"")).collect();
+    let selected = endpoint.events.value();
+    let events: Vec<String> =
+        selected.into_iter().flatten().map(|event| format!(" -d \"enabled_events[]={event}\"")).collect();
     let create = format!(
         "webhook_endpoints create -d \"url={}\" -d \"api_version={wanted}\"{}",
         endpoint.url_text,

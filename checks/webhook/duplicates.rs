@@ -51,10 +51,12 @@ async fn judged(world: &World, _: Deployment) -> Result<Verdict, NoAnswer> {
         ))
         .link(world.stripe().dashboard(&format!("webhooks/{}", other.id))),
     };
+    let our_events = ours.events()?;
     for other in others() {
         let Some(url) = &other.url else { continue };
-        let shares_events =
-            ours.events.iter().any(|event| event == "*" || other.selects(event)) || other.events == ["*"];
+        let theirs = other.events()?;
+        let is_shared = |event: &String| event == "*" || theirs.iter().any(|their| their == event || their == "*");
+        let shares_events = our_events.iter().any(is_shared) || theirs == ["*"];
         let is_worker = url.path() == ours.url.as_ref().map_or("", url::Url::path)
             && url.host_str().is_some_and(|host| hosts.iter().any(|known| known == host));
         if other.url == ours.url && shares_events {

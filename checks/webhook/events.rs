@@ -36,17 +36,18 @@ async fn run(world: &World, subject: Deployment, outcome: &mut Outcome) -> Answe
 async fn judged(world: &World, _: Deployment) -> Result<Verdict, NoAnswer> {
     let seen = world.webhook().endpoint().await?;
     let (endpoint, wanted) = (&seen.value, &world.config().webhook.events);
-    let missing: Vec<&str> = wanted.iter().filter(|event| !endpoint.selects(event)).map(String::as_str).collect();
-    let surplus: Vec<&str> =
-        endpoint.events.iter().filter(|event| !wanted.contains(event)).map(String::as_str).collect();
+    let selected = endpoint.events()?;
+    let selects = |event: &String| selected.iter().any(|selected| selected == event || selected == "*");
+    let missing: Vec<&str> = wanted.iter().filter(|event| !selects(event)).map(String::as_str).collect();
+    let surplus: Vec<&str> = selected.iter().filter(|event| !wanted.contains(event)).map(String::as_str).collect();
     let page = world.stripe().dashboard(&format!("webhooks/{}", endpoint.id));
     let finding = |code, severity, message: String, summary: String| Finding {
         code,
         severity,
         message,
         expected: wanted.join(", "),
-        actual: endpoint.events.join(", "),
-        evidence: vec![seen.answer.evidence("enabled_events", endpoint.events.join(", "))],
+        actual: selected.join(", "),
+        evidence: vec![seen.answer.evidence("enabled_events", selected.join(", "))],
         fix: Fix::new(summary).link(page.clone()),
     };
     let mut findings = Vec::new();
@@ -69,7 +70,7 @@ async fn judged(world: &World, _: Deployment) -> Result<Verdict, NoAnswer> {
         );
         findings.push(finding("surplus", Severity::Warning, message, summary));
     }
-    Ok(Verdict::of(findings, format!("{} selects {}", endpoint.id, endpoint.events.join(", "))))
+    Ok(Verdict::of(findings, format!("{} selects {}", endpoint.id, selected.join(", "))))
 }
 
 #[cfg(test)]

@@ -15,8 +15,8 @@ pub(super) fn tell(stripe: &mut Stripe, clerk: &mut Clerk) {
                 wrong(key, format!("Clerk's secret key, the same as in {there}"));
             }
         } else if at_stripe.starts_with("sk_") && !may_be_stripes(&at_stripe) && is_stripes(&at_clerk) {
-            wrong(key, format!("Clerk's secret key; Stripe's is in {there}"));
-            wrong(&mut clerk.secret_key, format!("Stripe's secret key; Clerk's is in {here}"));
+            key.slips = vec![Slip::Swapped(there)];
+            clerk.secret_key.slips = vec![Slip::Swapped(here)];
         }
     }
 }
@@ -51,7 +51,7 @@ mod tests {
     /// Whether Stripe's and Clerk's keys, as given, are told to be of the wrong kind.
     fn told(stripe: &'static str, clerk: &'static str) -> (bool, bool) {
         let config = config_with(MINIMAL, &[("STRIPE_SECRET_KEY", stripe), ("CLERK_SECRET_KEY", clerk)]);
-        let wrong = |slips: &[Slip]| matches!(slips, [Slip::WrongKind(_)]);
+        let wrong = |slips: &[Slip]| matches!(slips, [Slip::WrongKind(_) | Slip::Swapped(_)]);
         (wrong(&config.stripe.secret_key.slips), wrong(&config.clerk.secret_key.slips))
     }
 
@@ -90,6 +90,6 @@ mod tests {
                 ("STRIPE_SECRET_KEY", "sk_live_a8GkRqZ0m3X5V7b9N1cPdQeRfSgThUiVjWkXlYmZn0\n"),
             ],
         );
-        assert!(matches!(config.stripe.secret_key.slips.as_slice(), [Slip::WrongKind(told)] if told.contains("Clerk")));
+        assert!(matches!(config.stripe.secret_key.slips.as_slice(), [Slip::Swapped(other)] if other.contains("CLERK")));
     }
 }

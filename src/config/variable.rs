@@ -130,6 +130,8 @@ pub enum Slip {
     Placeholder,
     /// It is something else; in words for "it is …": `a product ID`.
     WrongKind(String),
+    /// It and the value of another variable are in each other's place; that variable's name.
+    Swapped(String),
     /// It may be something else: a warning, since only its use can prove it. In words for "it may be …".
     Doubtful(String),
 }

@@ -190,7 +190,7 @@ mod tests {
         charges_enabled: Field<bool>,
     }
 
-    fn account(charges_enabled: serde_json::Value) -> Account {
+    fn account(charges_enabled: &serde_json::Value) -> Account {
         serde_json::from_value(json!({ "id": "acct_1", "charges_enabled": charges_enabled })).unwrap()
     }
 
@@ -198,9 +198,9 @@ mod tests {
     fn a_field_is_absent_null_of_another_type_or_there() {
         let absent: Account = serde_json::from_str(r#"{"id":"acct_1"}"#).unwrap();
         assert_eq!(absent.charges_enabled, Field::Absent);
-        assert_eq!(account(json!(null)).charges_enabled, Field::Null);
-        assert_eq!(account(json!("yes")).charges_enabled, Field::Unreadable);
-        assert_eq!(account(json!(false)).charges_enabled, Field::Is(false));
+        assert_eq!(account(&json!(null)).charges_enabled, Field::Null);
+        assert_eq!(account(&json!("yes")).charges_enabled, Field::Unreadable);
+        assert_eq!(account(&json!(false)).charges_enabled, Field::Is(false));
     }
 
     #[test]

@@ -29,16 +29,16 @@ use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 
-use crate::config::{Config, Mode, Redactor, Secret, Variable};
+use crate::config::{Config, Kind, Mode, Redactor, Secret, Variable};
 use crate::finding::{Cause, NoAnswer};
 
 pub use address::is_out_of_reach;
 pub use canary::{CanaryTies, HeldId, KnownCustomer};
 pub use clerk::*;
 pub use cloudflare::*;
-pub use entitlement::{Case, Mismatch, Sample};
+pub use entitlement::{Case, Mismatch, Part, Sample};
 pub use field::{Field, Items, Metadata};
-pub use plan_value::{PlanSlip, judge_plan, plan_text};
+pub use plan_value::{PlanSlip, judge_plan, meant_tier, plan_text};
 pub use site::*;
 pub use stripe::*;
 pub use transport::{Alias, Answer, CertificateTrouble, Failure, Options, Party, Resolve, Trail, Trouble, optional};
@@ -227,6 +227,14 @@ impl World {
         }
     }
 
+    /// The ID of the canary.
+    ///
+    /// # Errors
+    /// Unknown where it is not set, and blocked by `config/hygiene` where it is not an ID.
+    fn known_canary_id(&self) -> Result<&str, NoAnswer> {
+        sound(&self.config.clerk.canary_user).map(String::as_str)
+    }
+
     const fn reads(&self) -> Reads<'_> {
         Reads::new(&self.transport)
     }
@@ -246,7 +254,15 @@ pub(crate) fn sound<T>(variable: &Variable<T>) -> Result<&T, NoAnswer> {
     if !variable.is_sound() {
         return Err(NoAnswer::Because(Cause::ValueUnusable));
     }
-    variable.value.as_ref().ok_or_else(|| NoAnswer::unknown(format!("{} is not set", variable.name)))
+    let name = &variable.name;
+    variable.value.as_ref().ok_or_else(|| {
+        NoAnswer::Unknown(match variable.kind {
+            Kind::ClerkUserId => format!(
+                "{name} is not set: create a user in Clerk's dashboard, set its public metadata to {{\"plan\": \"<a paid tier>\"}}, and set {name} to its ID"
+            ),
+            _ => format!("{name} is not set"),
+        })
+    })
 }
 
 /// A key that is sound and of the mode wanted.

@@ -87,6 +87,14 @@ pub fn judge_plan(word: &str, tiers: &[Tier]) -> Option<PlanSlip> {
     }
 }
 
+/// The tier whose value `word` is, or is meant to be.
+#[must_use]
+pub fn meant_tier<'t>(word: &str, tiers: &'t [Tier]) -> Option<&'t Tier> {
+    let slip = judge_plan(word, tiers);
+    let meant = slip.as_ref().map_or(Some(word), PlanSlip::meant)?;
+    tiers.iter().find(|tier| tier.metadata == meant)
+}
+
 /// The Latin letter or ASCII sign that a character is easily taken for: Cyrillic and Greek letters that share their
 /// shapes, full-width forms, and the dashes. Every other character stands for itself.
 fn plain_form(character: char) -> char {

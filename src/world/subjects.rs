@@ -45,7 +45,7 @@ impl Subject for Offer<'_> {
     }
 }
 
-impl Offer<'_> {
+impl<'w> Offer<'w> {
     /// The price ID as the environment has it; empty where it has none.
     #[must_use]
     pub fn id(&self) -> &str {
@@ -56,6 +56,13 @@ impl Offer<'_> {
     #[must_use]
     pub fn is(&self, other: &Self) -> bool {
         std::ptr::eq(self.price, other.price)
+    }
+
+    /// The others whose variables hold the same price ID.
+    #[must_use]
+    pub fn shared_with(self, world: &'w World) -> Vec<Self> {
+        let is_same = |other: &Self| !other.is(&self) && !self.id().is_empty() && other.id() == self.id();
+        offers(world).into_iter().filter(is_same).collect()
     }
 
     /// How often it is paid: `month`, `3 months`.

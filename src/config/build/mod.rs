@@ -127,7 +127,7 @@ impl<'b, 't> Build<'b, 't> {
                 &clerk.canary_user,
                 "PREFLIGHT_CANARY_USER",
                 Kind::ClerkUserId,
-                Need::Required,
+                Need::Optional,
             ),
             api_base: api_base?,
             frontend_api: flattened(frontend_api)?,

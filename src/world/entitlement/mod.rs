@@ -2,42 +2,59 @@
 
 mod person;
 mod sold;
+mod twice;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use super::clerk::User;
 use super::id::{CustomerId, SubscriptionId};
-use super::stripe::{Found, Refusal, Seen, Subscription};
-use super::transport::Answer;
+use super::stripe::{Found, Newest, Refusal, Seen, Subscription};
+use super::transport::{Answer, optional};
 use super::{NoAnswer, World};
 use crate::config::Mode;
-use crate::finding::Cause;
+use crate::finding::{Answered, Cause};
 
 use person::{Judged, Person};
-use sold::Shop;
+use sold::{Shop, Sold};
 
 /// What the newest subscriptions and the newest users say of each other.
 #[derive(Debug)]
 pub struct Sample {
-    /// Where the two sides disagree.
-    pub cases: Vec<Case>,
-    /// Why somebody could not be judged, where that was so.
-    pub doubt: Option<NoAnswer>,
+    /// What came of each user and each subscription.
+    pub parts: Vec<Part>,
     /// How many subscriptions were read.
     pub subscriptions: usize,
     /// How many users were read.
     pub users: usize,
-    /// How many users pay and have what they pay for.
-    pub agree: usize,
-    /// How many subscriptions grant a tier to nobody that could be found.
-    pub unplaced: usize,
-    /// How many users have something to look up that was not looked up.
-    pub left: usize,
-    /// The answer that holds the subscriptions.
+    /// Whether these are all users.
+    pub are_all_users: bool,
+    /// The response that holds the subscriptions.
     pub subscriptions_answer: Arc<Answer>,
-    /// The answer that holds the newest users.
+    /// The response that holds the newest users.
     pub users_answer: Arc<Answer>,
+}
+
+/// What came of one user or one subscription.
+#[derive(Debug, Clone)]
+pub enum Part {
+    /// A user pays and has the tier.
+    Agrees,
+    /// A user pays for one thing and has another.
+    Case(Case),
+    /// A customer pays twice.
+    ChargedTwice {
+        /// `cus_…`.
+        customer: String,
+        /// `sub_…`, the oldest first.
+        subscriptions: Vec<String>,
+    },
+    /// A subscription to a tier that cannot be matched to a user: `sub_…`.
+    Unmapped(String),
+    /// A user who may have a subscription beyond the sample, which was not looked up.
+    NotLookedUp,
+    /// It could not be told.
+    Unanswered(NoAnswer),
 }
 
 /// A user whose two sides disagree.
@@ -103,22 +120,38 @@ pub enum Mismatch {
 const METADATA: &str = "a user's public metadata";
 /// So many users at most are looked up at Stripe one by one; `reconcile` looks at all.
 const LOOKED_UP: usize = 40;
+/// Clerk gives so many users at once: with fewer on the first page, these are all.
+const USERS_AT_ONCE: usize = 500;
 
 impl World {
     /// The newest subscriptions and the newest users, held against each other.
     ///
     /// # Errors
-    /// Where nobody can tell.
-    pub async fn entitlement_sample(&self) -> Result<Sample, NoAnswer> {
+    /// Unknown where Stripe or Clerk gives no answer.
+    pub async fn entitlement_sample(&self) -> Answered<Sample> {
         let (newest, page) = futures::join!(self.stripe().newest_subscriptions(), self.clerk().newest_users());
-        let (newest, page) = (newest?, page?);
-        let users = &page.value.users;
-        let subscriptions = &newest.value.subscriptions;
-        let by_user = self.users_of(subscriptions, users);
-        let elsewhere = by_user.keys().filter(|id| !users.iter().any(|user| user.id == **id)).cloned().collect();
-        let others = self.clerk().users_by_id(elsewhere).await?;
-        let users: Vec<&User> = users.iter().chain(&others.users).filter(|user| !self.is_exempt(&user.id)).collect();
+        let (Newest { listed, are_all }, page) = (newest?, page?);
+        let (newest_users, users_answer) = (page.value, page.answer);
+        let subscriptions = &listed.items;
+        let mut parts: Vec<Part> =
+            listed.unread.into_iter().chain(newest_users.unread.clone()).map(Part::Unanswered).collect();
+        let by_user = self.users_of(subscriptions, &newest_users.users);
+        let is_listed = |id: &String| newest_users.users.iter().any(|user| user.id == *id);
+        let elsewhere = by_user.keys().filter(|id| !is_listed(id)).cloned().collect();
+        let others = self.clerk().users_by_id(elsewhere).await;
+        let (others, unread_users) = match others {
+            // With no user at all, the answer says nothing of those who pay.
+            Ok(_) if newest_users.is_empty() && !by_user.is_empty() => {
+                (Vec::new(), Some(NoAnswer::unknown("Clerk lists no users, although subscriptions name some")))
+            }
+            Ok(others) => (others.users, others.unread.into_iter().chain(newest_users.unread.clone()).next()),
+            Err(why) => (Vec::new(), Some(why)),
+        };
+        parts.extend(unread_users.iter().cloned().map(Part::Unanswered));
+        let users: Vec<&User> =
+            newest_users.users.iter().chain(&others).filter(|user| !self.is_exempt(&user.id)).collect();
         let mut looked_up = self.look_up(&users, subscriptions, &by_user).await;
+        parts.append(&mut looked_up.parts);
         let of_user = |user: &User| -> Vec<&Subscription> {
             let sampled = subscriptions.iter().filter(|subscription| {
                 by_user.get(&user.id).is_some_and(|ids| ids.contains(&subscription.id))
@@ -127,48 +160,51 @@ impl World {
             sampled.chain(looked_up.found.get(&user.id).into_iter().flatten()).collect()
         };
         let people: Vec<Person<'_>> = users.iter().map(|user| Person { user, subscriptions: of_user(user) }).collect();
-        let shop = Shop::open(self, people.iter().flat_map(|person| &person.subscriptions).copied()).await;
-        let mut sample = Sample {
-            cases: std::mem::take(&mut looked_up.missing),
-            doubt: looked_up.doubt.take(),
-            subscriptions: subscriptions.len(),
-            users: users.len(),
-            agree: 0,
-            unplaced: 0,
-            left: 0,
-            subscriptions_answer: newest.answer,
-            users_answer: page.answer,
-        };
+        let looked_up_subscriptions = looked_up.found.values().flatten();
+        let shop = Shop::open(self, subscriptions.iter().chain(looked_up_subscriptions)).await;
         for person in &people {
-            // Of whom Clerk holds something that is not there, that is said already.
-            if sample.cases.iter().any(|case| case.user == person.user.id) {
+            // If Clerk holds an ID of this user that does not exist, that is said already.
+            let is_case = |part: &Part| matches!(part, Part::Case(case) if case.user == person.user.id);
+            if parts.iter().any(is_case) {
                 continue;
             }
-            let is_left =
-                looked_up.left.contains(&person.user.id) || self.may_pay_elsewhere(person, newest.value.are_all);
+            if let Err(why) = person.user.public_metadata() {
+                parts.push(Part::Unanswered(why));
+                continue;
+            }
+            let is_left = looked_up.left.contains(&person.user.id) || self.may_pay_elsewhere(person, are_all);
             if is_left && person.subscriptions.is_empty() {
-                sample.left += 1;
+                parts.push(Part::NotLookedUp);
                 continue;
             }
             match shop.judge(person) {
                 Judged::Fine => {}
-                Judged::Agrees => sample.agree += 1,
-                Judged::Case(case) => sample.cases.push(case),
-                Judged::Doubt(why) => sample.doubt = Some(why),
+                Judged::Agrees => parts.push(Part::Agrees),
+                Judged::Case(case) => parts.push(Part::Case(case)),
+                Judged::Doubt(why) => parts.push(Part::Unanswered(why)),
             }
         }
-        self.add_ghosts(&mut sample, &shop, subscriptions, &by_user, &users).await;
-        Ok(sample)
+        let known: BTreeSet<&str> = users.iter().map(|user| user.id.as_str()).collect();
+        parts.extend(self.unmatched(&shop, subscriptions, &by_user, &known, unread_users.is_none()).await);
+        parts.extend(shop.charged_twice(subscriptions.iter().chain(looked_up.found.values().flatten())));
+        Ok(Sample {
+            parts,
+            subscriptions: subscriptions.len(),
+            users: users.len(),
+            are_all_users: !newest_users.is_empty() && newest_users.len() < USERS_AT_ONCE,
+            subscriptions_answer: listed.answer,
+            users_answer,
+        })
     }
 
     /// Whose each subscription is: the IDs of subscriptions by user.
     fn users_of(&self, subscriptions: &[Subscription], users: &[User]) -> BTreeMap<String, BTreeSet<String>> {
         let mut by_user: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
         for subscription in subscriptions {
-            let named = subscription.metadata.get(&self.config.entitlement.user_key).filter(|id| !id.is_empty());
-            let holder = || users.iter().find(|user| self.holds(user, subscription)).map(|user| user.id.clone());
-            if let Some(user) = named.cloned().or_else(holder) {
-                by_user.entry(user).or_default().insert(subscription.id.clone());
+            let named = subscription.metadata.text(&self.config.entitlement.user_key).filter(|id| !id.is_empty());
+            let holder = || users.iter().find(|user| self.holds(user, subscription)).map(|user| user.id.as_str());
+            if let Some(user) = named.or_else(holder) {
+                by_user.entry(user.to_owned()).or_default().insert(subscription.id.clone());
             }
         }
         by_user.retain(|user, _| !self.is_exempt(user));
@@ -177,7 +213,8 @@ impl World {
 
     /// Whether Clerk says that a subscription is this user's.
     fn holds(&self, user: &User, subscription: &Subscription) -> bool {
-        self.customer_of(user) == Some(&subscription.customer) || self.subscription_of(user) == Some(&subscription.id)
+        (subscription.customer.text().is_some() && self.customer_of(user) == subscription.customer.text())
+            || self.subscription_of(user) == Some(&subscription.id)
     }
 
     fn customer_of<'u>(&self, user: &'u User) -> Option<&'u str> {
@@ -207,7 +244,7 @@ impl World {
         sampled: &[Subscription],
         by_user: &BTreeMap<String, BTreeSet<String>>,
     ) -> LookedUp {
-        let is_known = |id: &str| sampled.iter().any(|known| known.id == id || known.customer == id);
+        let is_known = |id: &str| sampled.iter().any(|known| known.id == id || known.customer.text() == Some(id));
         let mut wanting: Vec<(&User, Option<&str>, Option<&str>)> = users
             .iter()
             .map(|user| {
@@ -223,19 +260,20 @@ impl World {
         let asked = wanting.iter().map(|(_, customer, subscription)| self.held_ids(*customer, *subscription));
         for ((user, ..), asked) in wanting.iter().zip(futures::future::join_all(asked).await) {
             match asked {
-                Ok((found, missing)) => {
+                Ok(Held { found, missing, unread }) => {
+                    looked_up.parts.extend(unread.into_iter().map(Part::Unanswered));
                     let case = |mismatch| Case {
                         user: user.id.clone(),
                         plan: self.plan_text(user),
                         subscription: self.subscription_of(user).map(str::to_owned),
                         mismatch,
                     };
-                    looked_up.missing.extend(missing.map(case));
+                    looked_up.parts.extend(missing.map(case).map(Part::Case));
                     looked_up.found.insert(user.id.clone(), found);
                 }
                 Err(why) => {
                     looked_up.left.insert(user.id.clone());
-                    looked_up.doubt = Some(why);
+                    looked_up.parts.push(Part::Unanswered(why));
                 }
             }
         }
@@ -243,71 +281,89 @@ impl World {
     }
 
     /// What Stripe has under the IDs that Clerk holds, and which of them it does not know.
-    async fn held_ids(
-        &self,
-        customer: Option<&str>,
-        subscription: Option<&str>,
-    ) -> Result<(Vec<Subscription>, Option<Mismatch>), NoAnswer> {
-        let (mut found, mut missing) = (Vec::new(), None);
+    async fn held_ids(&self, customer: Option<&str>, subscription: Option<&str>) -> Answered<Held> {
+        let mut held = Held::default();
         let known_in = |refusal: &Refusal| refusal.other_mode();
         if let Some(id) = customer {
             let asked = CustomerId::parse(id).map_err(|malformed| malformed.in_place(METADATA))?;
             match self.stripe().subscriptions_of(&asked).await? {
-                Found::Here(Seen { value, .. }) => found = value,
+                Found::Here(Seen { value: (found, unread), .. }) => (held.found, held.unread) = (found, unread),
                 Found::Missing(refusal) => {
-                    missing = Some(Mismatch::NoSuchCustomer { id: id.to_owned(), known_in: known_in(&refusal) });
+                    held.missing = Some(Mismatch::NoSuchCustomer { id: id.to_owned(), known_in: known_in(&refusal) });
                 }
             }
         }
-        if let Some(id) = subscription.filter(|id| !found.iter().any(|found| found.id == **id)) {
+        if let Some(id) = subscription.filter(|id| !held.found.iter().any(|found| found.id == **id)) {
             let asked = SubscriptionId::parse(id).map_err(|malformed| malformed.in_place(METADATA))?;
             match self.stripe().subscription(&asked).await? {
-                Found::Here(Seen { value, .. }) => found.push(value),
+                Found::Here(Seen { value, .. }) => held.found.push(value),
                 Found::Missing(refusal) => {
                     let no_such = Mismatch::NoSuchSubscription { id: id.to_owned(), known_in: known_in(&refusal) };
-                    missing.get_or_insert(no_such);
+                    held.missing.get_or_insert(no_such);
                 }
             }
         }
-        Ok((found, missing))
+        Ok(held)
     }
 
-    /// Who pays and is no user, and how many pay of whom nobody says who they are.
-    async fn add_ghosts(
+    /// The paid subscriptions whose user does not exist, or is not named anywhere.
+    async fn unmatched(
         &self,
-        sample: &mut Sample,
         shop: &Shop<'_>,
         subscriptions: &[Subscription],
         by_user: &BTreeMap<String, BTreeSet<String>>,
-        users: &[&User],
-    ) {
+        known: &BTreeSet<&str>,
+        are_users_read: bool,
+    ) -> Vec<Part> {
         let owner: HashMap<&str, &str> =
             by_user.iter().flat_map(|(user, ids)| ids.iter().map(|id| (id.as_str(), user.as_str()))).collect();
-        let mut ghosts = Vec::new();
-        // Another business on the same account has users of its own.
-        let sold = subscriptions.iter().filter(|subscription| shop.entitles(subscription) && shop.sells(subscription));
-        for subscription in sold {
-            match owner.get(subscription.id.as_str()) {
-                Some(user) if users.iter().any(|known| known.id == **user) || shop.is_fresh(subscription) => {}
-                Some(user) => ghosts.push(Case {
-                    user: (*user).to_owned(),
+        let (mut parts, mut ghosts) = (Vec::new(), Vec::new());
+        for subscription in subscriptions.iter().filter(|subscription| shop.entitles(subscription)) {
+            let owner = owner.get(subscription.id.as_str()).copied();
+            if owner.is_some_and(|user| known.contains(user)) {
+                continue;
+            }
+            let tier = match shop.sold(subscription) {
+                // Another business on the same account has users of its own.
+                Sold::Nothing => continue,
+                Sold::Tier(tier) => Some(tier.metadata.clone()),
+                Sold::Doubtful(tiers, why) if tiers.is_empty() => {
+                    parts.push(Part::Unanswered(why));
+                    continue;
+                }
+                Sold::Doubtful(..) => None,
+            };
+            match shop.is_fresh(subscription) {
+                Ok(true) => continue,
+                Ok(false) => {}
+                Err(why) => {
+                    parts.push(Part::Unanswered(why));
+                    continue;
+                }
+            }
+            let key = &self.config.entitlement.user_key;
+            match (owner, subscription.metadata.get(key, &subscription.id)) {
+                (Some(user), _) if are_users_read => ghosts.push(Part::Case(Case {
+                    user: user.to_owned(),
                     plan: None,
                     subscription: Some(subscription.id.clone()),
-                    mismatch: Mismatch::GhostUser { tier: shop.tier_of(subscription) },
-                }),
-                None => {
-                    let named = subscription.metadata.get(&self.config.entitlement.user_key);
-                    sample.unplaced += usize::from(!named.is_some_and(|user| self.is_exempt(user)));
-                }
+                    mismatch: Mismatch::GhostUser { tier },
+                })),
+                // That the users could not be read is said already.
+                (Some(_), _) => {}
+                (None, Ok(Some(user))) if self.is_exempt(user) => {}
+                (None, Ok(_)) => parts.push(Part::Unmapped(subscription.id.clone())),
+                (None, Err(why)) => parts.push(Part::Unanswered(why)),
             }
         }
         if !ghosts.is_empty() {
-            // At another instance nobody is known.
-            match self.clerk().shared_keys().await.map(|keys| keys.value.are_shared) {
-                Ok(false) => sample.doubt = Some(NoAnswer::Because(Cause::ClerkInstancesDiffer)),
-                _ => sample.cases.extend(ghosts),
+            // In another instance no user is known. Without an answer, that the users were not found stands for itself.
+            match optional(self.clerk().shared_keys()).await.map(|keys| keys.value.are_shared) {
+                Some(false) => parts.push(Part::Unanswered(NoAnswer::Because(Cause::ClerkInstancesDiffer))),
+                _ => parts.extend(ghosts),
             }
         }
+        parts
     }
 }
 
@@ -315,7 +371,14 @@ impl World {
 #[derive(Debug, Default)]
 struct LookedUp {
     found: HashMap<String, Vec<Subscription>>,
-    missing: Vec<Case>,
+    parts: Vec<Part>,
     left: BTreeSet<String>,
-    doubt: Option<NoAnswer>,
+}
+
+/// What Stripe has under the IDs that Clerk holds of one user.
+#[derive(Debug, Default)]
+struct Held {
+    found: Vec<Subscription>,
+    missing: Option<Mismatch>,
+    unread: Vec<NoAnswer>,
 }

@@ -1,14 +1,12 @@
 //! One user: what is paid for, and what is had.
 
-use jiff::Timestamp;
-
 use super::super::clerk::User;
 use super::super::stripe::Subscription;
 use super::super::{NoAnswer, World, plan_text};
 use super::sold::{Shop, Sold};
 use super::{Case, Mismatch};
 use crate::config::Tier;
-use crate::finding::Cause;
+use crate::finding::{Answered, Cause};
 
 /// A user, and the subscriptions that are known to be theirs.
 #[derive(Debug)]
@@ -60,32 +58,32 @@ impl<'w> Shop<'w> {
     }
 
     /// Whether something happened to it that may not have arrived yet.
-    pub fn is_fresh(&self, subscription: &Subscription) -> bool {
-        self.world.now.as_second() - subscription.changed() < GRACE
-    }
-
-    /// Whether a subscription is for a tier.
-    pub fn sells(&self, subscription: &Subscription) -> bool {
-        !matches!(self.sold(subscription), Sold::Nothing)
-    }
-
-    /// The value of the one tier that a subscription is for, where it is for one.
-    pub fn tier_of(&self, subscription: &Subscription) -> Option<String> {
-        match self.sold(subscription) {
-            Sold::Tier(tier) => Some(tier.metadata.clone()),
-            Sold::Doubtful(..) | Sold::Nothing => None,
-        }
+    pub fn is_fresh(&self, subscription: &Subscription) -> Answered<bool> {
+        Ok(self.world.now.as_second() - subscription.changed()? < GRACE)
     }
 
     /// Holds what a user pays for against what the user has.
     pub fn judge(&self, person: &Person<'_>) -> Judged {
-        if person.subscriptions.iter().any(|subscription| self.is_fresh(subscription)) {
-            return Judged::Fine;
+        let mut unknown_age = None;
+        for subscription in &person.subscriptions {
+            match self.is_fresh(subscription) {
+                Ok(true) => return Judged::Fine,
+                Ok(false) => {}
+                Err(why) => unknown_age = Some(why),
+            }
         }
+        match (self.judge_settled(person), unknown_age) {
+            // What disagrees may just not have arrived yet.
+            (Judged::Case(_), Some(why)) => Judged::Doubt(why),
+            (judged, _) => judged,
+        }
+    }
+
+    fn judge_settled(&self, person: &Person<'_>) -> Judged {
         let entitling: Vec<&Subscription> =
             person.subscriptions.iter().copied().filter(|subscription| self.entitles(subscription)).collect();
         match (self.world.plan(person.user), entitling.is_empty()) {
-            // Whoever pays for nothing and has no tier is nobody's case, whatever the plan says.
+            // A user who pays nothing and has no tier is not a case, whatever the plan says.
             (Err(_), true) => Judged::Fine,
             (Err(_), false) => Judged::Doubt(NoAnswer::Because(Cause::PlanUnknown)),
             (Ok(plan), true) => self.without_payment(person, plan.filter(|tier| !tier.prices.is_empty())),
@@ -113,7 +111,7 @@ impl<'w> Shop<'w> {
             return Judged::Doubt(why);
         }
         let Some((tier, subscription)) = paid.first() else {
-            let price = entitling.iter().flat_map(|subscription| subscription.prices()).next();
+            let price = entitling.iter().filter_map(|subscription| subscription.prices().ok()).flatten().next();
             let price = price.map_or_else(String::new, |price| price.id.clone());
             return self.case(person, entitling.first().copied(), Mismatch::NoTier { price });
         };
@@ -130,7 +128,7 @@ impl<'w> Shop<'w> {
         let Some(plan) = plan else { return Judged::Fine };
         let lapsed = person.subscriptions.iter().copied().find(|subscription| !subscription.is_over());
         if let Some(subscription) = lapsed {
-            // Another tier than the one that is due is no grace that anybody gives.
+            // A tier other than the one that is due is not a grace period.
             let is_its = match self.sold(subscription) {
                 Sold::Tier(tier) => tier.name == plan.name,
                 Sold::Doubtful(..) | Sold::Nothing => true,
@@ -139,10 +137,22 @@ impl<'w> Shop<'w> {
             let mismatch = if is_its { Mismatch::PastDueEntitled { status } } else { Mismatch::FreeButEntitled };
             return self.case(person, Some(subscription), mismatch);
         }
-        let written =
-            Timestamp::from_millisecond(person.user.updated_at().unwrap_or_default()).unwrap_or(Timestamp::UNIX_EPOCH);
-        if self.world.now.as_second() - written.as_second() < JUST_WRITTEN {
-            return Judged::Fine;
+        match person.user.updated_at() {
+            Ok(written) if self.world.now.as_millisecond() - written < JUST_WRITTEN * 1000 => return Judged::Fine,
+            Ok(_) => {}
+            Err(why) => return Judged::Doubt(why),
+        }
+        // The canary has a tier and no subscription, and may be this user.
+        if person.subscriptions.is_empty()
+            && let Err(why) = self.world.known_canary_id()
+        {
+            return Judged::Doubt(match why {
+                NoAnswer::Unknown(reason) => {
+                    let user = &person.user.id;
+                    NoAnswer::Unknown(format!("{user} has a tier and no subscription, and may be the canary: {reason}"))
+                }
+                because => because,
+            });
         }
         let last = person.subscriptions.iter().copied().max_by_key(|subscription| subscription.created);
         self.case(person, last, Mismatch::FreeButEntitled)

@@ -1,6 +1,5 @@
 //! Checkout Sessions, and what a sale depends on besides.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use reqwest::header::{HeaderName, HeaderValue};
@@ -14,6 +13,8 @@ use super::super::step::Step;
 use super::super::transport::{Answer, Credential, Party};
 use super::account::get;
 use super::{Found, NoAnswer, Page, Price, Refusal, Seen, Stripe, version_header};
+use crate::finding::Answered;
+use crate::world::field::{Field, Metadata};
 
 /// A Checkout Session, as far as a sale depends on it (facts.md, A2 and A6).
 #[derive(Debug, Clone, Deserialize)]
@@ -21,54 +22,69 @@ pub struct CheckoutSession {
     /// `cs_live_…`.
     pub id: String,
     /// When it was made: Unix seconds.
-    pub created: i64,
-    /// Whom the Worker says that it is for.
-    pub client_reference_id: Option<String>,
+    #[serde(default)]
+    pub created: Field<i64>,
+    /// The Worker's own reference for the buyer.
+    #[serde(default)]
+    pub client_reference_id: Field<String>,
     /// `cus_…`, where one is named.
-    pub customer: Option<String>,
+    #[serde(default)]
+    pub customer: Field<String>,
+    /// What newer accounts have in place of a customer.
+    #[serde(default)]
+    pub customer_account: Field<String>,
     /// Its metadata: not the subscription's, which cannot be read before there is one.
     #[serde(default)]
-    pub metadata: Option<BTreeMap<String, String>>,
-    /// Where a payer returns to.
-    pub success_url: Option<String>,
-    /// Where somebody returns to who does not pay.
-    pub cancel_url: Option<String>,
-    /// Where both return to, of a form inside the frontend's own page.
-    pub return_url: Option<String>,
-    /// Whether taxes are computed.
-    pub automatic_tax: Option<AutomaticTax>,
+    pub metadata: Metadata,
+    /// Where a customer returns to after paying.
+    #[serde(default)]
+    pub success_url: Field<String>,
+    /// Where a customer returns to without paying.
+    #[serde(default)]
+    pub cancel_url: Field<String>,
+    /// Where both return to from an embedded form.
+    #[serde(default)]
+    pub return_url: Field<String>,
+    /// Whether Stripe Tax computes taxes.
+    #[serde(default)]
+    pub automatic_tax: Field<AutomaticTax>,
     /// What is sold; only there where it was asked for.
-    pub line_items: Option<LineItems>,
+    #[serde(default)]
+    pub line_items: Field<LineItems>,
 }
 
 /// Whether a session computes taxes.
 #[derive(Debug, Clone, Deserialize)]
 pub struct AutomaticTax {
     /// Whether it does.
-    pub enabled: bool,
+    #[serde(default)]
+    pub enabled: Field<bool>,
 }
 
 /// What a session sells.
 #[derive(Debug, Clone, Deserialize)]
 pub struct LineItems {
     /// Each item.
-    pub data: Vec<LineItem>,
+    #[serde(default)]
+    pub data: Field<Vec<LineItem>>,
 }
 
 /// One item of a session.
 #[derive(Debug, Clone, Deserialize)]
 pub struct LineItem {
     /// At which price.
-    pub price: Option<Price>,
+    #[serde(default)]
+    pub price: Field<Price>,
     /// How often.
-    pub quantity: Option<u64>,
+    #[serde(default)]
+    pub quantity: Field<u64>,
 }
 
 impl CheckoutSession {
     /// A value of its metadata that is not empty.
     #[must_use]
     pub fn metadata(&self, key: &str) -> Option<&str> {
-        self.metadata.as_ref()?.get(key).map(String::as_str).filter(|value| !value.is_empty())
+        self.metadata.text(key).filter(|value| !value.is_empty())
     }
 
     /// Every address that a browser is sent to from it, with the field's name.
@@ -76,7 +92,7 @@ impl CheckoutSession {
     pub fn addresses(&self) -> Vec<(&'static str, &str)> {
         let fields =
             [("success_url", &self.success_url), ("cancel_url", &self.cancel_url), ("return_url", &self.return_url)];
-        fields.into_iter().filter_map(|(name, url)| Some((name, url.as_deref()?))).collect()
+        fields.into_iter().filter_map(|(name, url)| Some((name, url.text()?))).collect()
     }
 }
 
@@ -84,32 +100,38 @@ impl CheckoutSession {
 #[derive(Debug, Clone, Deserialize)]
 pub struct TaxSettings {
     /// `active` or `pending`.
-    pub status: String,
-    status_details: Option<TaxStatusDetails>,
+    #[serde(default)]
+    pub status: Field<String>,
+    #[serde(default)]
+    status_details: Field<TaxStatusDetails>,
 }
 
 #[derive(Debug, Clone, Deserialize)]
 struct TaxStatusDetails {
-    pending: Option<TaxPending>,
+    #[serde(default)]
+    pending: Field<TaxPending>,
 }
 
 #[derive(Debug, Clone, Deserialize)]
 struct TaxPending {
-    missing_fields: Option<Vec<String>>,
+    #[serde(default)]
+    missing_fields: Field<Vec<String>>,
 }
 
 impl TaxSettings {
     /// Whether taxes can be computed.
-    #[must_use]
-    pub fn is_active(&self) -> bool {
-        self.status == "active"
+    ///
+    /// # Errors
+    /// Unknown where Stripe does not say.
+    pub fn is_active(&self) -> Answered<bool> {
+        Ok(self.status.known("status of GET /v1/tax/settings")? == "active")
     }
 
-    /// What Stripe still wants to know before.
+    /// What Stripe still needs before that, for a sentence.
     #[must_use]
     pub fn missing_fields(&self) -> Vec<String> {
-        let pending = self.status_details.as_ref().and_then(|details| details.pending.as_ref());
-        pending.and_then(|pending| pending.missing_fields.clone()).unwrap_or_default()
+        let pending = self.status_details.value().and_then(|details| details.pending.value());
+        pending.and_then(|pending| pending.missing_fields.value()).cloned().unwrap_or_default()
     }
 }
 
@@ -135,10 +157,16 @@ impl Stripe<'_> {
     /// # Errors
     /// Where nobody can tell.
     pub async fn has_subscription(self, customer: &CustomerId) -> Result<bool, NoAnswer> {
-        Ok(match self.subscriptions_of(customer).await? {
-            Found::Here(found) => found.value.iter().any(|subscription| !subscription.is_over()),
-            Found::Missing(_) => false,
-        })
+        match self.subscriptions_of(customer).await? {
+            Found::Here(Seen { value: (subscriptions, unread), .. }) => {
+                let has_one = subscriptions.iter().any(|subscription| !subscription.is_over());
+                match unread.into_iter().next().filter(|_| !has_one) {
+                    Some(why) => Err(why),
+                    None => Ok(has_one),
+                }
+            }
+            Found::Missing(_) => Ok(false),
+        }
     }
 
     pub(super) async fn there<T: serde::de::DeserializeOwned>(
@@ -163,15 +191,24 @@ impl Stripe<'_> {
         if !answer.is_success() {
             return Err(Refusal::read(&answer)?.unknown());
         }
-        let page: Page<CheckoutSession> = answer.json()?;
+        let (sessions, unread, has_more) = answer.json::<Page<CheckoutSession>>()?.read(&answer.request)?;
+        if let Some(why) = unread.into_iter().next() {
+            return Err(why);
+        }
         let since = self.world.began_by(&answer).as_second();
         let is_ours = |session: &CheckoutSession| {
-            let metadata = session.metadata.iter().flat_map(BTreeMap::values);
-            let is_for_user =
-                session.client_reference_id.as_deref() == Some(user) || metadata.into_iter().any(|value| value == user);
-            is_for_user && session.created >= since
+            let is_for_user = session.client_reference_id.text() == Some(user)
+                || session.metadata.texts().any(|(_, value)| value == user);
+            is_for_user && session.created.value().is_none_or(|created| *created >= since)
         };
-        let ours = page.data.iter().filter(|session| is_ours(session));
+        // The newest come first.
+        let is_before = |session: &CheckoutSession| session.created.value().is_some_and(|created| *created < since);
+        if has_more && !sessions.last().is_some_and(is_before) {
+            return Err(NoAnswer::unknown(
+                "more than 100 Checkout Sessions are open that were made since the run began",
+            ));
+        }
+        let ours = sessions.iter().filter(|session| is_ours(session));
         ours.map(|session| CheckoutSessionId::parse(&session.id))
             .collect::<Result<_, _>>()
             .map_err(|malformed| malformed.in_answer(&answer))

@@ -6,10 +6,14 @@ use super::super::canary::KnownCustomer;
 use super::super::id::{ApiPath, CustomerId};
 use super::account::get;
 use super::{Found, NoAnswer, Page, Seen, Stripe};
+use crate::world::field::Field;
 
 #[derive(Deserialize)]
 struct Made {
-    created: i64,
+    #[serde(default)]
+    created: Field<i64>,
+    #[serde(default)]
+    deleted: Field<bool>,
 }
 
 #[derive(Deserialize)]
@@ -26,8 +30,12 @@ impl Stripe<'_> {
         let path = ApiPath::new("/customers").query("email", email).query("limit", PAGE);
         match self.ask::<Page<Customer>>(&get(&path)).await? {
             Found::Here(Seen { value, answer }) => {
+                let (customers, unread, _) = value.read(&answer.request)?;
+                if let Some(why) = unread.into_iter().next() {
+                    return Err(why);
+                }
                 let known = |Customer { id }| KnownCustomer { id, email: email.to_owned(), answer: answer.clone() };
-                Ok(value.data.into_iter().map(known).collect())
+                Ok(customers.into_iter().map(known).collect())
             }
             Found::Missing(refusal) => Err(refusal.unknown()),
         }
@@ -38,7 +46,11 @@ impl Stripe<'_> {
     /// # Errors
     /// Where nobody can tell.
     pub async fn is_new_customer(self, id: &CustomerId) -> Result<bool, NoAnswer> {
-        let customer: Seen<Made> = self.there(&get(&ApiPath::new("/customers/").id(id))).await?;
-        Ok(customer.value.created >= self.world.now.as_second())
+        let customer = self.there::<Made>(&get(&ApiPath::new("/customers/").id(id))).await?.value;
+        // Of a deleted customer Stripe shows nothing but the ID, and the run deletes none.
+        if customer.deleted.is(&true) {
+            return Ok(false);
+        }
+        Ok(*customer.created.known(format_args!("created of {id}"))? >= self.world.now.as_second())
     }
 }

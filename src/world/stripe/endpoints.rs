@@ -7,6 +7,8 @@ use stripe_misc::webhook_endpoint::ListWebhookEndpoint;
 use url::Url;
 
 use super::{Found, Listed, NoAnswer, Seen, Stripe};
+use crate::finding::Answered;
+use crate::world::field::{Field, Items};
 
 /// A place that Stripe delivers events to.
 #[derive(Debug, Clone)]
@@ -22,11 +24,11 @@ pub struct Endpoint {
     /// Whether it delivers.
     pub enabled: bool,
     /// The event types that are selected; `*` is all that need no selection of their own.
-    pub events: Vec<String>,
-    /// The version that gives the payloads their shape; `None` is the account's default.
-    pub api_version: Option<String>,
+    pub events: Field<Vec<String>>,
+    /// The version that gives the payloads their shape; null is the account's default.
+    pub api_version: Field<String>,
     /// When it was made.
-    pub created: Timestamp,
+    pub created: Field<Timestamp>,
     /// Whether it delivers whole objects. A thin payload holds an ID only.
     pub whole_objects: bool,
 }
@@ -41,10 +43,20 @@ pub enum EndpointKind {
 }
 
 impl Endpoint {
+    /// The event types that are selected.
+    ///
+    /// # Errors
+    /// Unknown where Stripe does not say.
+    pub fn events(&self) -> Answered<&[String]> {
+        self.events.known(format_args!("enabled_events of {}", self.id)).map(Vec::as_slice)
+    }
+
     /// Whether events of this type are delivered.
-    #[must_use]
-    pub fn selects(&self, event: &str) -> bool {
-        self.events.iter().any(|selected| selected == event || selected == "*")
+    ///
+    /// # Errors
+    /// Unknown where Stripe does not say.
+    pub fn selects(&self, event: &str) -> Answered<bool> {
+        Ok(self.events()?.iter().any(|selected| selected == event || selected == "*"))
     }
 
     /// The endpoint in a sentence.
@@ -60,11 +72,16 @@ impl Endpoint {
 #[derive(Debug, Clone, Deserialize)]
 struct Classic {
     id: String,
-    url: String,
-    status: String,
-    enabled_events: Vec<String>,
-    api_version: Option<String>,
-    created: i64,
+    #[serde(default)]
+    url: Field<String>,
+    #[serde(default)]
+    status: Field<String>,
+    #[serde(default)]
+    enabled_events: Field<Vec<String>>,
+    #[serde(default)]
+    api_version: Field<String>,
+    #[serde(default)]
+    created: Field<i64>,
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -72,46 +89,60 @@ struct Destination {
     id: String,
     #[serde(rename = "type")]
     kind: String,
-    event_payload: String,
-    enabled_events: Vec<String>,
-    status: String,
-    snapshot_api_version: Option<String>,
-    created: Timestamp,
-    webhook_endpoint: Option<DestinationUrl>,
+    #[serde(default)]
+    event_payload: Field<String>,
+    #[serde(default)]
+    enabled_events: Field<Vec<String>>,
+    #[serde(default)]
+    status: Field<String>,
+    #[serde(default)]
+    snapshot_api_version: Field<String>,
+    #[serde(default)]
+    created: Field<Timestamp>,
+    #[serde(default)]
+    webhook_endpoint: Field<DestinationUrl>,
 }
 
 #[derive(Debug, Clone, Deserialize)]
 struct DestinationUrl {
-    url: Option<String>,
+    #[serde(default)]
+    url: Field<String>,
 }
 
 #[derive(Debug, Deserialize)]
 struct DestinationPage {
-    data: Vec<Destination>,
-    next_page_url: Option<String>,
+    #[serde(default)]
+    data: Field<Items<Destination>>,
+    #[serde(default)]
+    next_page_url: Field<String>,
 }
 
 impl TryFrom<Classic> for Endpoint {
     type Error = NoAnswer;
 
     fn try_from(classic: Classic) -> Result<Self, NoAnswer> {
-        let created = Timestamp::from_second(classic.created);
+        let url = classic.url.known(format_args!("url of {}", classic.id))?.clone();
+        let created = match classic.created.map(Timestamp::from_second) {
+            Field::Is(Ok(created)) => Field::Is(created),
+            Field::Is(Err(_)) => Field::Unreadable,
+            other => other.map(|_| Timestamp::UNIX_EPOCH),
+        };
         Ok(Self {
             kind: EndpointKind::Classic,
-            url: Url::parse(&classic.url).ok(),
-            url_text: classic.url,
+            url: Url::parse(&url).ok(),
+            url_text: url,
             enabled: enabled(&classic.id, &classic.status)?,
             events: classic.enabled_events,
             api_version: classic.api_version,
-            created: created.map_err(|error| NoAnswer::unknown(format!("{} has no age: {error}", classic.id)))?,
+            created,
             whole_objects: true,
             id: classic.id,
         })
     }
 }
 
-fn enabled(id: &str, status: &str) -> Result<bool, NoAnswer> {
-    match status {
+fn enabled(id: &str, status: &Field<String>) -> Result<bool, NoAnswer> {
+    match status.known(format_args!("status of {id}"))?.as_str() {
         "enabled" => Ok(true),
         "disabled" => Ok(false),
         other => Err(NoAnswer::unknown(format!("Stripe says that {id} is \"{other}\", which is neither on nor off"))),
@@ -132,42 +163,78 @@ impl Stripe<'_> {
     /// # Errors
     /// Where nobody can tell.
     async fn classic_endpoints(self) -> Result<Listed<Endpoint>, NoAnswer> {
-        let Listed { items, answer } = self.list(classic_page, |endpoint: &Classic| &endpoint.id).await?;
-        Ok(Listed { items: items.into_iter().map(Endpoint::try_from).collect::<Result<_, _>>()?, answer })
+        let mut read = self.list(classic_page, |endpoint: &Classic| &endpoint.id).await?;
+        let mut items = Vec::new();
+        for endpoint in read.items {
+            match Endpoint::try_from(endpoint) {
+                Ok(endpoint) => items.push(endpoint),
+                Err(why) => read.unread.push(why),
+            }
+        }
+        Ok(Listed { items, unread: read.unread, answer: read.answer })
     }
 
-    /// Every event destination that is a URL.
-    async fn event_destinations(self) -> Result<Listed<Endpoint>, NoAnswer> {
+    /// Every event destination that is a URL, and what could not be read of the list.
+    async fn event_destinations(self) -> (Vec<Endpoint>, Vec<NoAnswer>) {
         // The URL is hidden unless it is asked for, on every page (facts.md, A2).
         let first_page = "limit=100&include[0]=webhook_endpoint.url".to_owned();
         let mut request = RequestBuilder::new(StripeMethod::Get, "/v2/core/event_destinations");
         request.query = Some(first_page);
-        let (mut items, mut first) = (Vec::new(), None);
+        let (mut items, mut unread) = (Vec::new(), Vec::new());
         for _ in 0..super::MOST_PAGES {
-            let Found::Here(Seen { value, answer }) = self.ask::<DestinationPage>(&request).await? else {
-                return Err(NoAnswer::unknown("Stripe has no list of event destinations for this account"));
-            };
-            for destination in value.data.into_iter().filter(|destination| destination.kind == "webhook_endpoint") {
-                items.push(destination.try_into()?);
+            match self.destinations_page(&request, &mut items, &mut unread).await {
+                Ok(Some(query)) => request.query = Some(query),
+                Ok(None) => return (items, unread),
+                Err(why) => {
+                    unread.push(why);
+                    return (items, unread);
+                }
             }
-            let first = first.get_or_insert(answer);
-            let Some(next) = value.next_page_url else {
-                return Ok(Listed { items, answer: std::sync::Arc::clone(first) });
-            };
-            request.query = next.split_once('?').map(|(_, query)| with_url(query));
         }
-        Err(NoAnswer::unknown("Stripe's list of event destinations does not end"))
+        unread.push(NoAnswer::unknown("Stripe's list of event destinations has more pages than could be read"));
+        (items, unread)
+    }
+
+    /// Reads one page of them; the query of the next one, if there is one.
+    async fn destinations_page(
+        self,
+        request: &RequestBuilder,
+        items: &mut Vec<Endpoint>,
+        unread: &mut Vec<NoAnswer>,
+    ) -> Answered<Option<String>> {
+        let Found::Here(Seen { value, answer }) = self.ask::<DestinationPage>(request).await? else {
+            return Err(NoAnswer::unknown("Stripe has no list of event destinations for this account"));
+        };
+        let request = &answer.request;
+        value.data.known(format_args!("data of {request}"))?;
+        if let Field::Is(data) = value.data {
+            let (read, unreadable) = data.split(|place| format!("data[{place}] of {request}"));
+            unread.extend(unreadable);
+            for destination in read.into_iter().filter(|destination| destination.kind == "webhook_endpoint") {
+                match Endpoint::try_from(destination) {
+                    Ok(endpoint) => items.push(endpoint),
+                    Err(why) => unread.push(why),
+                }
+            }
+        }
+        let next = value.next_page_url.nullable(format_args!("next_page_url of {request}"))?;
+        let Some(next) = next else { return Ok(None) };
+        let query = next.split_once('?').map(|(_, query)| with_url(query));
+        query.map(Some).ok_or_else(|| NoAnswer::Unknown(format!("next_page_url of {request} has no query")))
     }
 
     /// Every endpoint and every event destination. Whether Stripe shows one in both lists is not known (facts.md, A2), so
-    /// both are read. Where a restricted key may not read the event destinations, they are an error beside the rest.
+    /// both are read. What could not be read of either is an error beside the rest: an endpoint that is not among those that
+    /// were read may be there all the same.
     ///
     /// # Errors
     /// Where the classic endpoints cannot be read.
     pub async fn endpoints(self) -> Result<(Listed<Endpoint>, Result<(), NoAnswer>), NoAnswer> {
-        let (classic, destinations) = futures::join!(self.classic_endpoints(), self.event_destinations());
+        let (classic, (destinations, unread)) = futures::join!(self.classic_endpoints(), self.event_destinations());
         let mut all = classic?;
-        let complete = destinations.map(|destinations| all.items.extend(destinations.items));
+        all.items.extend(destinations);
+        all.unread.extend(unread);
+        let complete = all.unread.first().map_or(Ok(()), |why| Err(why.clone()));
         Ok((all, complete))
     }
 }
@@ -180,7 +247,10 @@ impl TryFrom<Destination> for Endpoint {
     type Error = NoAnswer;
 
     fn try_from(destination: Destination) -> Result<Self, NoAnswer> {
-        let url = destination.webhook_endpoint.and_then(|endpoint| endpoint.url).unwrap_or_default();
+        let id = &destination.id;
+        let endpoint = destination.webhook_endpoint.known(format_args!("webhook_endpoint of {id}"))?;
+        let url = endpoint.url.known(format_args!("webhook_endpoint.url of {id}"))?.clone();
+        let payload = destination.event_payload.known(format_args!("event_payload of {id}"))?;
         Ok(Self {
             kind: EndpointKind::Destination,
             url: Url::parse(&url).ok(),
@@ -189,7 +259,7 @@ impl TryFrom<Destination> for Endpoint {
             events: destination.enabled_events,
             api_version: destination.snapshot_api_version,
             created: destination.created,
-            whole_objects: destination.event_payload == "snapshot",
+            whole_objects: payload == "snapshot",
             id: destination.id,
         })
     }

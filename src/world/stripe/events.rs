@@ -8,7 +8,9 @@ use stripe_client_core::{RequestBuilder, StripeRequest};
 use stripe_core::event::ListEvent;
 
 use super::super::transport::Answer;
-use super::{Found, NoAnswer, Page, Seen, Stripe};
+use super::{Listed, NoAnswer, Stripe};
+use crate::finding::Answered;
+use crate::world::field::Field;
 
 /// Something that happened (facts.md, A2).
 #[derive(Debug, Clone, Deserialize)]
@@ -21,7 +23,8 @@ pub struct Event {
     /// When it happened, in seconds.
     pub created: i64,
     /// The version that it was written in: the account's default at that time.
-    pub api_version: Option<String>,
+    #[serde(default)]
+    pub api_version: Field<String>,
 }
 
 /// What became of the events that the Worker handles, the newest first.
@@ -31,6 +34,8 @@ pub struct DeliveryLog {
     pub undelivered: Vec<Event>,
     /// The newest of those that every endpoint has taken.
     pub delivered: Vec<Event>,
+    /// Events that could not be read: what is not among the others may be among these.
+    pub unread: Vec<NoAnswer>,
     /// The answer that names the first undelivered ones, or that there are none.
     pub answer: Arc<Answer>,
 }
@@ -85,27 +90,25 @@ impl Stripe<'_> {
     /// # Errors
     /// Where nobody can tell.
     pub async fn delivery_log(self) -> Result<DeliveryLog, NoAnswer> {
-        let (mut undelivered, mut delivered, mut first) = (Vec::new(), Vec::new(), None);
+        let (mut undelivered, mut delivered, mut unread, mut first) = (Vec::new(), Vec::new(), Vec::new(), None);
         for types in self.world.config.webhook.events.chunks(MOST_TYPES) {
             let (failed, taken) = futures::join!(self.some_events(types, false), self.some_events(types, true));
             let (failed, taken) = (failed?, taken?);
             first.get_or_insert(failed.answer);
-            undelivered.extend(failed.value);
-            delivered.extend(taken.value);
+            undelivered.extend(failed.items);
+            delivered.extend(taken.items);
+            unread.extend(failed.unread.into_iter().chain(taken.unread));
         }
         for events in [&mut undelivered, &mut delivered] {
             events.sort_by_key(|event: &Event| std::cmp::Reverse(event.created));
         }
         let answer =
             first.ok_or_else(|| NoAnswer::unknown("webhook.events names no event that could be looked for"))?;
-        Ok(DeliveryLog { undelivered, delivered, answer })
+        Ok(DeliveryLog { undelivered, delivered, unread, answer })
     }
 
     /// One page is enough: it is the newest that tell how things are.
-    async fn some_events(self, types: &[String], delivered: bool) -> Result<Seen<Vec<Event>>, NoAnswer> {
-        match self.ask::<Page<Event>>(&page(types, delivered, self.world.now)).await? {
-            Found::Here(Seen { value, answer }) => Ok(Seen { value: value.data, answer }),
-            Found::Missing(refusal) => Err(refusal.unknown()),
-        }
+    async fn some_events(self, types: &[String], delivered: bool) -> Answered<Listed<Event>> {
+        Ok(self.page(&page(types, delivered, self.world.now)).await?.0)
     }
 }

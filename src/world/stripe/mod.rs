@@ -2,7 +2,6 @@
 //! hold what a check looks at and nothing else.
 
 mod account;
-mod assortment;
 mod catalogue;
 mod checkout;
 mod customers;
@@ -25,16 +24,16 @@ use url::Url;
 use super::transport::{Answer, Credential, Party};
 use super::{NoAnswer, World, key_of_mode};
 use crate::config::{Mode, Secret, Variable};
-use crate::finding::Cause;
+use crate::finding::{Answered, Cause};
+use crate::world::field::{Field, Items};
 
-pub use account::{Acceptance, Account};
-pub use assortment::{Assortment, Rival};
+pub use account::{Acceptance, Account, Requirements};
 pub use catalogue::{Price, PriceOf, Product, Recurring};
 pub use checkout::{CheckoutSession, LineItem, TaxSettings};
 pub use endpoints::{Endpoint, EndpointKind};
 pub use events::{DeliveryLog, Event};
 pub use parity::{Difference, Twin};
-pub use portal::{PlanChange, PortalConfiguration, PortalFeatures, Switchable};
+pub use portal::{PlanChange, PortalConfiguration, PortalFeatures, Switch, Switchable};
 pub use refusal::Refusal;
 pub use subscriptions::{Newest, Subscription};
 pub use version::{ShapeGap, shape_gap};
@@ -65,19 +64,39 @@ pub enum Found<T> {
     Missing(Refusal),
 }
 
-/// A list, read to its last page.
+/// A list, read to its last page as far as it could be read.
 #[derive(Debug, Clone)]
 pub struct Listed<T> {
-    /// Every item.
+    /// Every item that could be read.
     pub items: Vec<T>,
+    /// Each item and each page that could not: what is not among the items may be among these.
+    pub unread: Vec<NoAnswer>,
     /// The answer that held the first page.
     pub answer: Arc<Answer>,
 }
 
 #[derive(Deserialize)]
+#[serde(bound(deserialize = "T: DeserializeOwned"))]
 struct Page<T> {
-    data: Vec<T>,
-    has_more: bool,
+    #[serde(default)]
+    data: Field<Items<T>>,
+    #[serde(default)]
+    has_more: Field<bool>,
+}
+
+impl<T: DeserializeOwned> Page<T> {
+    /// What is on the page, what could not be read of it, and whether there are other pages.
+    fn read(self, request: &str) -> Answered<(Vec<T>, Vec<NoAnswer>, bool)> {
+        self.data.known(format_args!("data of {request}"))?;
+        let Field::Is(items) = self.data else { return Ok((Vec::new(), Vec::new(), false)) };
+        let (items, mut unread) = items.split(|place| format!("data[{place}] of {request}"));
+        let has_more = self.has_more.known(format_args!("has_more of {request}"));
+        let has_more = has_more.copied().unwrap_or_else(|why| {
+            unread.push(why);
+            false
+        });
+        Ok((items, unread, has_more))
+    }
 }
 
 /// No list of an account that preflight is made for has more pages of a hundred.
@@ -181,38 +200,59 @@ impl Stripe<'_> {
                 Err(NoAnswer::Unknown(format!("Stripe does not accept the key in {name}: {}", refusal.message)))
             }
             Err(refusal) if refusal.status == 401 => Err(NoAnswer::Because(Cause::StripeKeyRejected)),
-            Err(refusal) if refusal.is_missing() => Ok(Found::Missing(refusal)),
+            Err(refusal) if refusal.is_missing() => {
+                // With a key of another account everything is missing, so the account has to be known here.
+                if self.mode == Mode::Live && self.world.config.stripe.account.is_some() {
+                    self.account().await?;
+                }
+                Ok(Found::Missing(refusal))
+            }
             Err(refusal) => Err(refusal.unknown()),
         }
     }
 
-    /// Reads a list to its last page.
+    /// Reads a list to its last page. A page after the first that cannot be read leaves the rest of the list unread.
     async fn list<T: DeserializeOwned>(
         self,
         page: impl Fn(Option<String>) -> RequestBuilder,
         id: impl Fn(&T) -> &str,
-    ) -> Result<Listed<T>, NoAnswer> {
-        let mut items: Vec<T> = Vec::new();
-        let mut first = None;
-        for _ in 0..MOST_PAGES {
-            let cursor = items.last().map(|item| id(item).to_owned());
-            let found = self.ask::<Page<T>>(&page(cursor)).await?;
-            let Found::Here(Seen { value: Page { data, has_more }, answer }) = found else {
-                return Err(NoAnswer::unknown("Stripe said that a list does not exist"));
-            };
-            let is_empty = data.is_empty();
-            items.extend(data);
-            let first = first.get_or_insert(answer);
-            if !has_more {
-                return Ok(Listed { items, answer: Arc::clone(first) });
-            }
-            if is_empty {
-                return Err(NoAnswer::unknown(format!(
-                    "Stripe said that {} has more, and gave nothing",
-                    first.request
-                )));
+    ) -> Answered<Listed<T>> {
+        let (mut listed, mut more) = self.page(&page(None)).await?;
+        for _ in 1..MOST_PAGES {
+            let Some(cursor) = listed.items.last().map(|item| id(item).to_owned()).filter(|_| more) else { break };
+            match self.page(&page(Some(cursor))).await {
+                Ok((next, has_more)) => {
+                    more = has_more && !next.items.is_empty();
+                    if has_more && !more {
+                        listed.unread.push(NoAnswer::unknown(format!(
+                            "Stripe said that {} has more, and gave nothing",
+                            next.answer.request
+                        )));
+                    }
+                    listed.items.extend(next.items);
+                    listed.unread.extend(next.unread);
+                }
+                Err(why) => {
+                    listed.unread.push(why);
+                    more = false;
+                }
             }
         }
-        Err(NoAnswer::unknown(format!("a list of Stripe's has more than {MOST_PAGES} pages")))
+        if more {
+            let request = &listed.answer.request;
+            listed.unread.push(NoAnswer::unknown(format!("{request} has more pages than could be read")));
+        }
+        Ok(listed)
+    }
+
+    /// One page of a list as a list, and whether there are others.
+    async fn page<T: DeserializeOwned>(self, request: &RequestBuilder) -> Answered<(Listed<T>, bool)> {
+        match self.ask::<Page<T>>(request).await? {
+            Found::Here(Seen { value, answer }) => {
+                let (items, unread, more) = value.read(&answer.request)?;
+                Ok((Listed { items, unread, answer }, more))
+            }
+            Found::Missing(refusal) => Err(refusal.unknown()),
+        }
     }
 }

@@ -7,10 +7,9 @@ use stripe_billing::billing_portal_configuration::{
 use stripe_client_core::{RequestBuilder, StripeRequest};
 
 use super::super::id::{PathId, PortalConfigurationId, configured};
-use super::super::subjects::offers;
-use super::assortment::claim;
-use super::{Found, Listed, NoAnswer, Price, Seen, Stripe};
-use crate::finding::Cause;
+use super::{Found, Listed, NoAnswer, Seen, Stripe};
+use crate::finding::{Answered, Cause};
+use crate::world::field::Field;
 
 /// A portal configuration (facts.md, A2).
 #[derive(Debug, Clone, Deserialize)]
@@ -18,31 +17,35 @@ pub struct PortalConfiguration {
     /// `bpc_…`.
     pub id: String,
     /// Whether sessions can use it.
-    pub active: bool,
-    /// Whether it is the one of the dashboard.
-    pub is_default: bool,
-    /// What customers may do.
-    pub features: PortalFeatures,
+    #[serde(default)]
+    pub active: Field<bool>,
+    #[serde(default)]
+    features: Field<PortalFeatures>,
 }
 
 /// What customers may do in the portal.
 #[derive(Debug, Clone, Deserialize)]
 pub struct PortalFeatures {
     /// See their invoices.
-    pub invoice_history: Switch,
+    #[serde(default)]
+    pub invoice_history: Field<Switch>,
     /// Change the card.
-    pub payment_method_update: Switch,
+    #[serde(default)]
+    pub payment_method_update: Field<Switch>,
     /// Cancel.
-    pub subscription_cancel: Switch,
+    #[serde(default)]
+    pub subscription_cancel: Field<Switch>,
     /// Change the plan.
-    pub subscription_update: PlanChange,
+    #[serde(default)]
+    pub subscription_update: Field<PlanChange>,
 }
 
 /// Whether a feature is on.
 #[derive(Debug, Clone, Deserialize)]
 pub struct Switch {
     /// Whether it is on.
-    pub enabled: bool,
+    #[serde(default)]
+    pub enabled: Field<bool>,
 }
 
 /// Where a configuration names the products that customers may switch between.
@@ -52,29 +55,62 @@ const PRODUCTS: &str = "features.subscription_update.products";
 #[derive(Debug, Clone, Deserialize)]
 pub struct PlanChange {
     /// Whether it is on.
-    pub enabled: bool,
+    #[serde(default)]
+    pub enabled: Field<bool>,
     /// `price`, `quantity`, `promotion_code`.
     #[serde(default)]
-    pub default_allowed_updates: Vec<String>,
-    /// The products that they may switch between, where Stripe names them.
+    pub default_allowed_updates: Field<Vec<String>>,
+    /// The products that they may switch between; null is none.
     #[serde(default)]
-    pub products: Option<Vec<Switchable>>,
+    pub products: Field<Vec<Switchable>>,
 }
 
 /// A product that customers may switch to.
 #[derive(Debug, Clone, Deserialize)]
 pub struct Switchable {
-    /// `prod_…`.
-    pub product: String,
     /// The prices of it that are offered.
     pub prices: Vec<String>,
 }
 
+impl PortalConfiguration {
+    /// What customers may do.
+    ///
+    /// # Errors
+    /// Unknown where Stripe does not say.
+    pub fn features(&self) -> Answered<&PortalFeatures> {
+        self.features.known(format_args!("features of {}", self.id))
+    }
+
+    /// What customers may change of a subscription.
+    ///
+    /// # Errors
+    /// Unknown where Stripe does not say.
+    pub fn plan_change(&self) -> Answered<&PlanChange> {
+        self.features()?.subscription_update.known(format_args!("features.subscription_update of {}", self.id))
+    }
+}
+
 impl PlanChange {
     /// Whether customers can switch to another price.
-    #[must_use]
-    pub fn allows_switch(&self) -> bool {
-        self.enabled && self.default_allowed_updates.iter().any(|update| update == "price")
+    ///
+    /// # Errors
+    /// Unknown where Stripe does not say.
+    pub fn allows_switch(&self) -> Answered<bool> {
+        Ok(*self.enabled.known("features.subscription_update.enabled")?
+            && self
+                .default_allowed_updates
+                .known("features.subscription_update.default_allowed_updates")?
+                .iter()
+                .any(|update| update == "price"))
+    }
+
+    /// The prices that customers can switch between.
+    ///
+    /// # Errors
+    /// Unknown where Stripe does not say.
+    pub fn switchable(&self) -> Answered<Vec<&str>> {
+        let products = self.products.nullable("features.subscription_update.products")?;
+        Ok(products.into_iter().flatten().flat_map(|product| &product.prices).map(String::as_str).collect())
     }
 }
 
@@ -125,29 +161,15 @@ impl Stripe<'_> {
                 Found::Missing(_) => None,
             }
         } else {
-            let Listed { items, answer } = self.default_portals().await?;
-            items.into_iter().next().map(|value| Seen { value, answer })
+            let Listed { items, unread, answer } = self.default_portals().await?;
+            let first = items.into_iter().next();
+            match unread.into_iter().next().filter(|_| first.is_none()) {
+                Some(why) => return Err(why),
+                None => first.map(|value| Seen { value, answer }),
+            }
         };
-        found.filter(|portal| portal.value.active).ok_or(NoAnswer::Because(Cause::PortalUnavailable))
-    }
-
-    /// The prices that customers can switch to in the portal and that are no tier's: whoever does loses the tier.
-    ///
-    /// # Errors
-    /// Where nobody can tell.
-    pub async fn switches_without_tier(self, change: &PlanChange) -> Result<Vec<Price>, NoAnswer> {
-        let offered: Vec<&String> = change.products.iter().flatten().flat_map(|product| &product.prices).collect();
-        if offered.is_empty() {
-            return Ok(Vec::new());
-        }
-        let config = &self.world.config;
-        let is_configured = |price: &Price| offers(self.world).iter().any(|offer| offer.id() == price.id);
-        let has_tier = |price: &Price| {
-            let claim = claim(price, price.product(), config);
-            claim.is_some_and(|claim| config.tiers.iter().any(|tier| tier.metadata == claim))
-        };
-        let mut prices = self.recurring_prices().await?.items;
-        prices.retain(|price| offered.contains(&&price.id) && !is_configured(price) && !has_tier(price));
-        Ok(prices)
+        let portal = found.ok_or(NoAnswer::Because(Cause::PortalUnavailable))?;
+        let is_active = *portal.value.active.known(format_args!("active of {}", portal.value.id))?;
+        if is_active { Ok(portal) } else { Err(NoAnswer::Because(Cause::PortalUnavailable)) }
     }
 }

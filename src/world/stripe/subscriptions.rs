@@ -1,13 +1,13 @@
 //! Subscriptions: who pays, and for what.
 
-use std::collections::BTreeMap;
-
 use serde::Deserialize;
 use stripe_billing::subscription::{ListSubscription, ListSubscriptionStatus, RetrieveSubscription};
 use stripe_client_core::{RequestBuilder, StripeRequest};
 
 use super::super::id::{CustomerId, PathId, SubscriptionId};
-use super::{Found, NoAnswer, Page, Price, Seen, Stripe};
+use super::{Found, Listed, NoAnswer, Page, Price, Seen, Stripe};
+use crate::finding::Answered;
+use crate::world::field::{Field, Metadata};
 
 /// A subscription (facts.md, A6).
 #[derive(Debug, Clone, Deserialize)]
@@ -16,23 +16,28 @@ pub struct Subscription {
     pub id: String,
     /// `active`, `past_due`, `canceled`, …
     pub status: String,
-    /// `cus_…`.
-    pub customer: String,
+    /// `cus_…`; null where an account pays and no customer.
+    #[serde(default)]
+    pub customer: Field<String>,
     /// When it began, in seconds.
     pub created: i64,
-    /// When it was cancelled, in seconds.
-    pub canceled_at: Option<i64>,
-    /// When it ended, in seconds.
-    pub ended_at: Option<i64>,
     /// Its metadata.
     #[serde(default)]
-    pub metadata: BTreeMap<String, String>,
-    items: Items,
+    pub metadata: Metadata,
+    #[serde(default)]
+    cancel_at_period_end: Field<bool>,
+    #[serde(default)]
+    canceled_at: Field<i64>,
+    #[serde(default)]
+    ended_at: Field<i64>,
+    #[serde(default)]
+    items: Field<ItemList>,
 }
 
 #[derive(Debug, Clone, Deserialize)]
-struct Items {
-    data: Vec<Item>,
+struct ItemList {
+    #[serde(default)]
+    data: Field<Vec<Item>>,
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -40,19 +45,24 @@ struct Item {
     price: Price,
 }
 
-/// The newest subscriptions.
+/// The newest subscriptions, whatever became of them.
 #[derive(Debug, Clone)]
 pub struct Newest {
     /// The newest first.
-    pub subscriptions: Vec<Subscription>,
+    pub listed: Listed<Subscription>,
     /// Whether there are no others.
     pub are_all: bool,
 }
 
 impl Subscription {
     /// What is paid for.
-    pub fn prices(&self) -> impl Iterator<Item = &Price> {
-        self.items.data.iter().map(|item| &item.price)
+    ///
+    /// # Errors
+    /// Unknown where Stripe does not say, or says something that could not be read.
+    pub fn prices(&self) -> Answered<Vec<&Price>> {
+        let items = self.items.known(format_args!("items of {}", self.id))?;
+        let items = items.data.known(format_args!("items.data of {}", self.id))?;
+        Ok(items.iter().map(|item| &item.price).collect())
     }
 
     /// Whether it is over: no payment can bring it back.
@@ -61,10 +71,25 @@ impl Subscription {
         matches!(self.status.as_str(), "canceled" | "incomplete_expired")
     }
 
+    /// Whether it is cancelled already and ends with its period.
+    ///
+    /// # Errors
+    /// Unknown where Stripe does not say.
+    pub fn is_ending(&self) -> Answered<bool> {
+        if *self.cancel_at_period_end.known(format_args!("cancel_at_period_end of {}", self.id))? {
+            return Ok(true);
+        }
+        Ok(self.canceled_at.nullable(format_args!("canceled_at of {}", self.id))?.is_some())
+    }
+
     /// When something was last seen to happen to it, in seconds.
-    #[must_use]
-    pub fn changed(&self) -> i64 {
-        [Some(self.created), self.canceled_at, self.ended_at].into_iter().flatten().max().unwrap_or_default()
+    ///
+    /// # Errors
+    /// Unknown where Stripe does not say.
+    pub fn changed(&self) -> Answered<i64> {
+        let canceled = self.canceled_at.nullable(format_args!("canceled_at of {}", self.id))?;
+        let ended = self.ended_at.nullable(format_args!("ended_at of {}", self.id))?;
+        Ok([canceled, ended].into_iter().flatten().copied().fold(self.created, i64::max))
     }
 }
 
@@ -80,33 +105,37 @@ impl Stripe<'_> {
     /// The newest subscriptions, whatever became of them.
     ///
     /// # Errors
-    /// Where nobody can tell.
-    pub async fn newest_subscriptions(self) -> Result<Seen<Newest>, NoAnswer> {
-        match self.ask::<Page<Subscription>>(&newest_page()).await? {
-            Found::Here(Seen { value: Page { data, has_more }, answer }) => {
-                Ok(Seen { value: Newest { subscriptions: data, are_all: !has_more }, answer })
-            }
-            Found::Missing(refusal) => Err(refusal.unknown()),
-        }
+    /// Unknown where Stripe gives no answer.
+    pub async fn newest_subscriptions(self) -> Answered<Newest> {
+        let (listed, has_more) = self.page(&newest_page()).await?;
+        Ok(Newest { listed, are_all: !has_more })
     }
 
     /// One subscription.
     ///
     /// # Errors
-    /// Where nobody can tell.
-    pub async fn subscription(self, id: &SubscriptionId) -> Result<Found<Subscription>, NoAnswer> {
+    /// Unknown where Stripe gives no answer.
+    pub async fn subscription(self, id: &SubscriptionId) -> Answered<Found<Subscription>> {
         self.ask(&RetrieveSubscription::new(id.segment()).build()).await
     }
 
-    /// The newest subscriptions of one customer.
+    /// The newest subscriptions of one customer, with what could not be read of them.
     ///
     /// # Errors
-    /// Where nobody can tell.
-    pub async fn subscriptions_of(self, customer: &CustomerId) -> Result<Found<Vec<Subscription>>, NoAnswer> {
+    /// Unknown where Stripe gives no answer.
+    pub async fn subscriptions_of(self, customer: &CustomerId) -> Answered<Found<(Vec<Subscription>, Vec<NoAnswer>)>> {
         let request =
             ListSubscription::new().customer(customer.as_str()).status(ListSubscriptionStatus::All).limit(SAMPLE);
         Ok(match self.ask::<Page<Subscription>>(&request.build()).await? {
-            Found::Here(Seen { value, answer }) => Found::Here(Seen { value: value.data, answer }),
+            Found::Here(Seen { value, answer }) => {
+                let (items, mut unread, has_more) = value.read(&answer.request)?;
+                if has_more {
+                    let words =
+                        format!("{customer} has more than {SAMPLE} subscriptions, of which the newest were read");
+                    unread.push(NoAnswer::Unknown(words));
+                }
+                Found::Here(Seen { value: (items, unread), answer })
+            }
             Found::Missing(refusal) => Found::Missing(refusal),
         })
     }

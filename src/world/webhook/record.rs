@@ -48,16 +48,22 @@ impl Webhook<'_> {
         let stripe = self.world.stripe();
         let (endpoint, log, listed) = futures::join!(self.endpoint(), stripe.delivery_log(), stripe.endpoints());
         let (endpoint, log, (listed, complete)) = (endpoint?.value, log?, listed?);
-        if !self.world.config.webhook.events.iter().any(|event| endpoint.selects(event)) {
+        let selected = endpoint.events()?;
+        let selects = |event: &str| selected.iter().any(|selected| selected == event || selected == "*");
+        if !self.world.config.webhook.events.iter().any(|event| selects(event)) {
             return Err(NoAnswer::Because(Cause::EventsNotSelected));
         }
+        let since = endpoint.created.known(format_args!("created of {}", endpoint.id))?.as_second();
+        if let Some(why) = log.unread.into_iter().next() {
+            return Err(why);
+        }
         // What happened before the endpoint was there was never meant for it.
-        let is_for_us = |event: &Event| endpoint.selects(&event.kind) && event.created >= endpoint.created.as_second();
+        let is_for_us = |event: &Event| selects(&event.kind) && event.created >= since;
         let undelivered: Vec<Event> = log.undelivered.into_iter().filter(is_for_us).collect();
         let delivered = log.delivered.into_iter().find(is_for_us);
         let gets_it_too = |other: &&Endpoint| {
             let is_other = other.enabled && other.id != endpoint.id;
-            is_other && undelivered.iter().any(|event| other.selects(&event.kind))
+            is_other && undelivered.iter().any(|event| other.selects(&event.kind) != Ok(false))
         };
         let others = listed.items.iter().filter(gets_it_too).map(|other| other.url_text.clone()).collect();
         Ok(Record { endpoint, undelivered, delivered, others, others_unknown: complete.err(), answer: log.answer })

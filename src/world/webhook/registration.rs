@@ -35,7 +35,7 @@ impl Webhook<'_> {
     /// # Errors
     /// Where nobody can tell.
     pub async fn registration(self) -> Result<Seen<Registration>, NoAnswer> {
-        let (Listed { items, answer }, complete) = self.world.stripe().endpoints().await?;
+        let (Listed { items, answer, .. }, complete) = self.world.stripe().endpoints().await?;
         let found = self.among(&items);
         if matches!(found, Registration::Here(_)) {
             return Ok(Seen { value: found, answer });

@@ -245,7 +245,8 @@ impl<'w> Worker<'w> {
         let cause = cause(&answer.text(), self.mode(), &ours);
         if cause == NoSale::Unexplained {
             let stripe = self.world.stripe();
-            if !stripe.account().await?.value.charges_enabled {
+            let account = stripe.account().await?.value;
+            if !*account.charges_enabled.known("charges_enabled of GET /v1/account")? {
                 return Err(NoAnswer::Because(Cause::StripeAccountRestricted));
             }
             for offer in &offers {

@@ -130,13 +130,14 @@ impl<'w> Worker<'w> {
         let mut slips = self.price_slip(tier, sold).await?;
         slips.extend(self.mapping_slips(tier, sold));
         slips.extend(sold.addresses().into_iter().filter_map(|(field, url)| self.return_slip(field, url)));
-        if sold.automatic_tax.as_ref().is_some_and(|tax| tax.enabled) {
+        let tax = sold.automatic_tax.known(format_args!("automatic_tax of {}", sold.id))?;
+        if *tax.enabled.known(format_args!("automatic_tax.enabled of {}", sold.id))? {
             let settings = stripe.tax_settings().await?.value;
-            if !settings.is_active() {
+            if !settings.is_active()? {
                 slips.push(SaleSlip::Tax(settings.missing_fields()));
             }
         }
-        if let Some(customer) = &sold.customer {
+        if let Some(customer) = sold.customer.value() {
             let canary = self.world.clerk().known_canary().await?;
             let is_known = canary.public_metadata()?.contains_key(&self.world.config.clerk.customer_key);
             let id = CustomerId::parse(customer).map_err(|malformed| malformed.in_answer(&session.answer))?;
@@ -148,18 +149,19 @@ impl<'w> Worker<'w> {
     }
 
     async fn price_slip(self, tier: &Tier, sold: &CheckoutSession) -> Result<Vec<SaleSlip>, NoAnswer> {
-        let items: &[LineItem] = sold.line_items.as_ref().map_or(&[], |items| &items.data);
+        let items = sold.line_items.known(format_args!("line_items of {}", sold.id))?;
+        let items: &[LineItem] = items.data.known(format_args!("line_items.data of {}", sold.id))?;
         let all = offers(self.world);
         for offer in all.iter().filter(|offer| offer.tier.name == tier.name) {
-            let known = self.world.stripe().price(offer).await?.value;
-            let is_sold = |item: &&LineItem| item.price.as_ref().is_some_and(|price| is_same(price, &known, offer));
+            let known = self.world.stripe().own_price(offer).await?.value;
+            let is_sold = |item: &&LineItem| item.price.value().is_some_and(|price| is_same(price, &known, offer));
             if let Some(item) = items.iter().find(is_sold) {
-                let several = item.quantity.filter(|quantity| *quantity != 1);
+                let several = item.quantity.value().copied().filter(|quantity| *quantity != 1);
                 return Ok(several.map(SaleSlip::Quantity).into_iter().collect());
             }
         }
-        let prices = || items.iter().filter_map(|item| item.price.as_ref());
-        let found = prices().find(|price| price.recurring.is_some()).or_else(|| prices().next());
+        let prices = || items.iter().filter_map(|item| item.price.value());
+        let found = prices().find(|price| price.recurring.value().is_some()).or_else(|| prices().next());
         let found = found.ok_or_else(|| NoAnswer::unknown(format!("Stripe shows nothing that {} sells", sold.id)))?;
         let theirs = all.iter().find(|offer| offer.id() == found.id).map(|offer| offer.tier.name.clone());
         Ok(vec![SaleSlip::Price { found: format!("{} ({})", found.id, found.terms()), tier: theirs }])
@@ -173,16 +175,14 @@ impl<'w> Worker<'w> {
             return Vec::new();
         }
         let mut slips = Vec::new();
-        let metadata = sold.metadata.iter().flatten();
+        let metadata = sold.metadata.texts();
         // The tier in the metadata leads to nobody.
         let mut others = metadata.filter(|(key, value)| {
-            **key != config.entitlement.tier_key
-                && **value != tier.name
-                && **value != tier.metadata
-                && !value.is_empty()
+            *key != config.entitlement.tier_key && *value != tier.name && *value != tier.metadata && !value.is_empty()
         });
-        let named = sold.client_reference_id.as_deref().is_some_and(|user| !user.is_empty());
-        if !named && sold.customer.is_none() && others.next().is_none() {
+        let named = sold.client_reference_id.text().is_some_and(|user| !user.is_empty());
+        let has_customer = sold.customer.value().is_some() || sold.customer_account.value().is_some();
+        if !named && !has_customer && others.next().is_none() {
             slips.push(SaleSlip::NoUser);
         }
         if config.entitlement.source == Source::SubscriptionMetadata {
@@ -217,5 +217,5 @@ impl<'w> Worker<'w> {
 
 /// Whether a price is the tier's, or is made for one sale with the same product and terms.
 fn is_same(price: &Price, known: &Price, offer: &Offer<'_>) -> bool {
-    price.id == known.id || (price.suits(offer) && price.product_id() == known.product_id())
+    price.id == known.id || (price.seems_to_suit(offer) && price.product_id() == known.product_id())
 }
