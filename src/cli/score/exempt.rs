@@ -4,7 +4,20 @@ use preflight::sandbox::RequestKey;
 
 /// The user's own data, or the Worker's own words: whose answer, what its path begins with, the field as a JSON pointer
 /// in which `*` is any one step and which covers what is within, and why its absence is a fault and no gap.
-const EXEMPT: [(&str, &str, &str, &str); 1] = [("worker", "/", "", "the Worker's answers are what is judged")];
+const EXEMPT: [(&str, &str, &str, &str); 7] = [
+    ("worker", "/", "", "the Worker's answers are what is judged"),
+    ("stripe", "/v1/products", "/data/*/metadata", "the tier stands in it, and without it the Worker grants none"),
+    ("stripe", "/v1/prices", "/data/*/product/metadata", "the same, where the product is expanded"),
+    ("stripe", "/v1/prices/", "/product/metadata", "the same, where the product is expanded"),
+    (
+        "clerk",
+        "/v1/jwt_templates",
+        "/*/claims",
+        "the claims are the user's own: without the plan's it is not in the token",
+    ),
+    ("clerk", "/v1/users", "/*/public_metadata/plan", "a plan that is not a tier's value is the fault"),
+    ("clerk_frontend", "/.well-known/jwks.json", "/keys/*", "a key that is not there verifies no token"),
+];
 
 /// Whether a failure is right where this field is changed.
 pub fn is_exempt(key: &RequestKey, pointer: &str) -> bool {

@@ -46,6 +46,8 @@ impl Runs {
         let options = world::Options {
             // An answer from this machine that has not come by then comes never.
             timeout: Duration::from_secs(5),
+            // A changed field may send a client round in circles.
+            deadline: Some(Duration::from_secs(30)),
             retries: 1,
             backoff: Duration::from_millis(1),
             journal: self.journal.clone(),
