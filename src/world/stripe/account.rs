@@ -188,3 +188,28 @@ impl Stripe<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::Account;
+    use crate::world::field::Field;
+
+    #[test]
+    fn stripe_promises_nothing_of_an_account_but_its_id() {
+        let account: Account = serde_json::from_value(json!({ "id": "acct_1", "object": "account" })).unwrap();
+        assert_eq!(account.name(), "acct_1");
+        assert!(account.charges_enabled.known("charges_enabled").is_err());
+        assert!(account.requirements.known("requirements").is_err());
+    }
+
+    #[test]
+    fn a_list_of_requirements_that_is_null_is_empty_and_one_that_is_absent_is_unknown() {
+        let account: Account =
+            serde_json::from_value(json!({ "id": "acct_1", "requirements": { "past_due": null } })).unwrap();
+        let Field::Is(requirements) = account.requirements else { panic!("{account:?}") };
+        assert_eq!(requirements.past_due.nullable("past_due"), Ok(None));
+        assert!(requirements.currently_due.nullable("currently_due").is_err());
+    }
+}

@@ -379,3 +379,40 @@ impl Stripe<'_> {
         self.list(products_page, |product: &Product| &product.id).await
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::Price;
+
+    fn price(field: &str, value: Value) -> Price {
+        let mut price = json!({
+            "id": "price_1", "active": true, "livemode": true, "currency": "usd", "unit_amount": 2900, "metadata": {},
+            "recurring": { "interval": "month", "interval_count": 1, "usage_type": "licensed" },
+            "product": { "id": "prod_1", "active": true, "name": "Pro", "metadata": { "plan": "pro" } },
+        });
+        price[field] = value;
+        serde_json::from_value(price).unwrap()
+    }
+
+    #[test]
+    fn a_field_that_is_null_or_of_another_type_leaves_the_others_readable() {
+        let price = price("metadata", Value::Null);
+        assert_eq!((price.is_on_sale(), price.amount()), (Ok(true), Ok(Some(2900))));
+        assert!(price.metadata.get("plan", "price_1").is_err());
+        assert!(self::price("unit_amount", json!("2900")).amount().is_err());
+    }
+
+    #[test]
+    fn a_price_that_is_paid_once_is_told_from_one_whose_interval_is_unknown() {
+        assert!(matches!(price("recurring", Value::Null).recurring(), Ok(None)));
+        assert!(price("recurring", json!(true)).recurring().is_err());
+    }
+
+    #[test]
+    fn a_deleted_product_is_not_on_sale_and_one_that_was_not_shown_is_unknown() {
+        assert_eq!(price("product", json!({ "id": "prod_1", "deleted": true })).is_on_sale(), Ok(false));
+        assert!(price("product", json!("prod_1")).is_on_sale().is_err());
+    }
+}

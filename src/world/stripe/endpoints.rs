@@ -264,3 +264,22 @@ impl TryFrom<Destination> for Endpoint {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::{Destination, Endpoint};
+    use crate::finding::NoAnswer;
+
+    #[test]
+    fn a_destination_whose_url_is_absent_is_not_one_that_delivers_elsewhere() {
+        let destination: Destination = serde_json::from_value(json!({
+            "id": "ed_1", "type": "webhook_endpoint", "status": "enabled", "event_payload": "snapshot",
+            "webhook_endpoint": {},
+        }))
+        .unwrap();
+        let why = Endpoint::try_from(destination).map(|endpoint| endpoint.id);
+        assert_eq!(why, Err(NoAnswer::unknown("webhook_endpoint.url of ed_1 is missing")));
+    }
+}
