@@ -145,6 +145,8 @@ pub enum Cause {
     PlanUnknown,
     /// The Worker does not answer on any route.
     WorkerDown,
+    /// The Worker answers every route with a list of names that are not set on it.
+    WorkerMissesBindings,
     /// The Worker announces other tiers than are sold.
     AnnouncedTiersDiffer,
     /// The Worker accepts requests without a valid token.

@@ -7,20 +7,19 @@ check! {
     /// Events have the shape that the Worker's SDK expects.
     ///
     /// ## Why it matters
-    /// Stripe writes an event in the version of the endpoint that it is delivered to, whatever version the Worker's SDK has.
-    /// Across a release that moved something, the Worker reads a field that is not there: the end of a paid period becomes
-    /// `undefined`, and with it whatever depends on it.
+    /// Stripe renders an event in the API version of the endpoint, whatever version the Worker's SDK has. Across a release that
+    /// moved a field, the Worker reads one that is not there: the end of a paid period becomes `undefined`.
     ///
     /// ## How it is verified
-    /// The endpoint's version is compared with `webhook.api_version`. Within one release Stripe only adds, so that another
-    /// date of it is as good. Of the releases that are known to have moved something in the handled events, the last that
-    /// lies between the two is named. An endpoint without a version of its own follows the account's default, which no API
-    /// tells: the newest event shows what it was when that was written. Which fields the Worker reads cannot be seen.
+    /// The endpoint's version is compared with `webhook.api_version`. Within one release Stripe only adds fields, so another
+    /// date of the same release is fine. Of the releases that are known to have moved a field of the handled events, the last
+    /// one between the two is named. An endpoint without its own version follows the account's default, which no API returns:
+    /// the newest event shows what it was at that time. Which fields the Worker reads cannot be seen.
     ///
     /// ## Findings
-    /// - `older-shape`: the events are older than something that moved.
-    /// - `newer-shape`: they are newer than something that moved.
-    /// - `other-release`: they are of another release, in which nothing is known to have moved that is handled; a warning.
+    /// - `older-shape`: events have a version from before a field moved.
+    /// - `newer-shape`: events have a version from after a field moved.
+    /// - `other-release`: events have another release, without a known change to the handled events; a warning.
     ///
     /// ## How to mend it
     /// An endpoint's version cannot be changed: add an endpoint of the right version for the same URL, set its signing secret
@@ -28,15 +27,11 @@ check! {
     pub const CHECK = Check { need: Need::Configured("webhook.api_version"), sends: "", subjects: deployment, run };
 }
 
-async fn run(world: &World, subject: Deployment, outcome: &mut Outcome) -> Answered {
-    outcome.settle(judged(world, subject).await?);
-    Ok(())
-}
-
-async fn judged(world: &World, _: Deployment) -> Result<Verdict, NoAnswer> {
+async fn run(world: &World, _: Deployment, outcome: &mut Outcome) -> Answered {
     let config = &world.config().webhook;
     let Some(wanted) = &config.api_version else {
-        return Ok(Verdict::NotApplicable("webhook.api_version is not configured".to_owned()));
+        outcome.not_applicable("webhook.api_version is not configured");
+        return Ok(());
     };
     let seen = world.webhook().endpoint().await?;
     let endpoint = &seen.value;
@@ -48,16 +43,19 @@ async fn judged(world: &World, _: Deployment) -> Result<Verdict, NoAnswer> {
             let newest = log.delivered.iter().chain(&log.undelivered).max_by_key(|event| event.created);
             let version = newest.and_then(|event| event.api_version.value().cloned()).ok_or_else(|| {
                 NoAnswer::unknown(format!(
-                    "{} follows the account's default version, and there is no event that shows which that is",
+                    "{} follows the account's default version, and no event shows which that is",
                     endpoint.id
                 ))
             })?;
             (version, "follows the account's default, by its newest event", log.answer)
         };
     let (code, severity, what) = match shape_gap(&found, wanted, &config.events) {
-        ShapeGap::Same => return Ok(Verdict::Pass(format!("{} {whose} {found}", endpoint.id))),
+        ShapeGap::Same => {
+            outcome.pass(format!("{} {whose} {found}", endpoint.id));
+            return Ok(());
+        }
         ShapeGap::OtherRelease => {
-            ("other-release", Severity::Warning, "nothing is known to have moved in the events that are handled")
+            ("other-release", Severity::Warning, "no change to the events that the Worker handles is known")
         }
         ShapeGap::Older(moved) => ("older-shape", Severity::Failure, moved),
         ShapeGap::Newer(moved) => ("newer-shape", Severity::Failure, moved),
@@ -67,8 +65,9 @@ async fn judged(world: &World, _: Deployment) -> Result<Verdict, NoAnswer> {
         "newer-shape" => "since then ",
         _ => "",
     };
-    let message = format!("{} {whose} {found}, and the Worker expects {wanted}: {between}{what}.", endpoint.id);
-    Ok(finding(world, endpoint, &answer, (code, severity, message), found).into())
+    let message = format!("{} {whose} {found}, but the Worker expects {wanted}: {between}{what}.", endpoint.id);
+    outcome.find(finding(world, endpoint, &answer, (code, severity, message), found));
+    Ok(())
 }
 
 fn finding(
@@ -95,7 +94,7 @@ fn finding(
         actual: found.clone(),
         evidence: vec![answer.evidence("data[].api_version", found)],
         fix: Fix::new(format!(
-            "Add an endpoint of the right version, set its signing secret as {} on the Worker, and delete {}.",
+            "Add an endpoint with the right version, set its signing secret as {} on the Worker, and delete {}.",
             world.config().stripe.webhook_secret.name,
             endpoint.id
         ))
@@ -128,6 +127,6 @@ mod tests {
         run.passes(CHECK);
         assert!(run.seen(CHECK).contains("account's default"), "{}", run.seen(CHECK));
         let run = scenario("healthy-default-api-version,healthy-new-endpoint").await;
-        assert!(run.reasons(CHECK).contains("no event that shows"), "{}", run.told());
+        assert!(run.reasons(CHECK).contains("no event shows"), "{}", run.told());
     }
 }

@@ -7,21 +7,20 @@ check! {
     /// Exactly the Worker's URL is registered at Stripe, enabled and in this mode.
     ///
     /// ## Why it matters
-    /// Stripe delivers to the URL that is registered, to the letter, and follows no redirect. With a slash more, another
-    /// path, or an endpoint that exists in test mode only, customers pay and the Worker hears nothing of it.
+    /// Stripe delivers to exactly the URL that is registered, and follows no redirect. With an extra slash, another path, or
+    /// an endpoint that exists in test mode only, customers pay and the Worker never hears of it.
     ///
     /// ## How it is verified
     /// Stripe's classic webhook endpoints and its event destinations are both read to their last page and compared with
-    /// `webhook.url` and with the same path on each of `webhook.hosts`. With a test key configured, the test-mode endpoints
-    /// are looked at where the URL is not found. An endpoint that a Connect platform registers is not told from one of your
-    /// own.
+    /// `webhook.url` and with the same path on each of `webhook.hosts`. If you configured a test key, the test-mode endpoints
+    /// are read if the URL is not found. An endpoint registered by a Connect platform looks like one of your own.
     ///
     /// ## Findings
-    /// - `not-found`: no endpoint is anything like this URL.
+    /// - `not-found`: no endpoint has this URL or a similar one.
     /// - `other-mode`: it is registered in the other mode only.
-    /// - `disabled`: it is registered and switched off.
+    /// - `disabled`: it is registered and disabled.
     /// - `thin-payload`: it is an event destination that delivers IDs instead of objects.
-    /// - `trailing-slash`: a slash at the end is too many or missing.
+    /// - `trailing-slash`: there is an extra slash at the end, or one is missing.
     /// - `not-https`: it is registered with `http://`.
     /// - `path`: it is registered with another path.
     /// - `host`: the path is registered on another host.
@@ -38,55 +37,56 @@ check! {
     };
 }
 
-async fn run(world: &World, subject: Deployment, outcome: &mut Outcome) -> Answered {
-    outcome.settle(judged(world, subject).await?);
-    Ok(())
-}
-
-async fn judged(world: &World, _: Deployment) -> Result<Verdict, NoAnswer> {
+async fn run(world: &World, _: Deployment, outcome: &mut Outcome) -> Answered {
     let seen = world.webhook().registration().await?;
     let wanted = &world.config().webhook.url;
-    let (code, endpoint, what, summary) = match &seen.value {
+    let (code, endpoint, message, summary) = match &seen.value {
         Registration::Here(endpoint) => {
-            return Ok(Verdict::Pass(format!("{} delivers to {}", endpoint.name(), endpoint.url_text)));
+            outcome.pass(format!("{} delivers to {}", endpoint.name(), endpoint.url_text));
+            return Ok(());
         }
-        Registration::NotFound => ("not-found", None, "no endpoint is registered for".to_owned(), add(world)),
+        Registration::NotFound => (
+            "not-found",
+            None,
+            format!("No endpoint is registered at Stripe for {wanted}, so the Worker gets no events."),
+            add(world),
+        ),
         Registration::OtherMode(endpoint) => (
             "other-mode",
             Some(endpoint),
-            format!("{} is of test mode; no live one is registered for", endpoint.id),
+            format!("{} for {wanted} is a test-mode endpoint. The Worker gets no live events.", endpoint.id),
             add(world),
         ),
         Registration::Disabled(endpoint) => (
             "disabled",
             Some(endpoint),
-            format!("{} is switched off, so nothing is delivered to", endpoint.id),
-            "Enable it on its page; Stripe switches an endpoint off that failed for days, so mend that first."
+            format!("{} for {wanted} is disabled, so the Worker gets no events.", endpoint.id),
+            "Enable the endpoint on its page. Stripe disables endpoints that failed for days: fix the cause first."
                 .to_owned(),
         ),
         Registration::Thin(endpoint) => (
             "thin-payload",
             Some(endpoint),
-            format!("{} delivers IDs instead of whole objects to", endpoint.id),
-            "Add a destination with snapshot payloads for the same URL, and remove this one.".to_owned(),
+            format!("{} delivers thin payloads (IDs, not objects) to {wanted}.", endpoint.id),
+            "Add a destination with snapshot payloads for the same URL, and delete this one.".to_owned(),
         ),
-        Registration::TrailingSlash(endpoint) => differs("trailing-slash", endpoint, "a slash at the end", wanted),
+        Registration::TrailingSlash(endpoint) => differs("trailing-slash", endpoint, "the slash at the end", wanted),
         Registration::NotHttps(endpoint) => differs("not-https", endpoint, "http instead of https", wanted),
         Registration::Path(endpoint) => differs("path", endpoint, "another path", wanted),
         Registration::Host(endpoint) => differs("host", endpoint, "another host", wanted),
     };
     let actual = endpoint.map_or_else(|| "no such endpoint".to_owned(), |endpoint| endpoint.url_text.clone());
     let page = endpoint.map_or_else(|| "webhooks".to_owned(), |endpoint| format!("webhooks/{}", endpoint.id));
-    Ok(Finding {
+    outcome.find(Finding {
         code,
         severity: Severity::Failure,
-        message: format!("At Stripe, {what} {wanted}."),
+        message,
         expected: format!("an enabled endpoint for {wanted}"),
         actual: actual.clone(),
         evidence: vec![seen.answer.evidence("data[].url", actual)],
         fix: Fix::new(summary).link(world.stripe().dashboard(&page)),
-    }
-    .into())
+    });
+    Ok(())
 }
 
 fn differs<'e>(
@@ -95,8 +95,8 @@ fn differs<'e>(
     how: &str,
     wanted: &impl std::fmt::Display,
 ) -> (&'static str, Option<&'e Endpoint>, String, String) {
-    let what = format!("{} is registered for {} — {how} — and not for", endpoint.id, endpoint.url_text);
-    (code, Some(endpoint), what, format!("Change the URL of {} to {wanted}.", endpoint.id))
+    let message = format!("{} is registered for {}, not for {wanted}: {how}.", endpoint.id, endpoint.url_text);
+    (code, Some(endpoint), message, format!("Change the URL of {} to {wanted}.", endpoint.id))
 }
 
 fn add(world: &World) -> String {
@@ -113,21 +113,6 @@ fn add(world: &World) -> String {
 mod tests {
     use super::CHECK;
     use crate::check::testing::scenario;
-
-    #[tokio::test]
-    async fn finds_each_way_in_which_the_registration_can_miss() {
-        for (name, code) in [
-            ("endpoint-none", "not-found"),
-            ("endpoint-test-only", "other-mode"),
-            ("endpoint-disabled", "disabled"),
-            ("endpoint-path", "path"),
-            ("endpoint-slash", "trailing-slash"),
-            ("endpoint-http", "not-https"),
-            ("endpoint-old-host", "host"),
-        ] {
-            scenario(name).await.finds(CHECK, code);
-        }
-    }
 
     #[tokio::test]
     async fn an_event_destination_is_as_good_as_a_classic_endpoint() {

@@ -1,68 +1,72 @@
 //! `webhook/raw-body`.
 
 use crate::check::prelude::*;
-use crate::world::Exactness;
+use crate::world::{Delivery, alike};
 
 check! {
     /// The Worker verifies the bytes that Stripe signed, against every signature.
     ///
     /// ## Why it matters
-    /// A Worker that parses the body and verifies what it writes anew works until Stripe formats one number or one letter
-    /// otherwise. One that looks at a single signature refuses every event while the signing secret is rolled.
+    /// A Worker that parses the body and verifies what it serializes again works until Stripe formats one number or letter
+    /// differently. One that looks at a single signature rejects every event while the signing secret is rolled.
     ///
     /// ## How it is verified
     /// Once a compact event is accepted, one in unusual but valid JSON is sent: white space, another order of keys, letters
-    /// with and without escapes, numbers such as `1.0`. Its header carries three signatures of which the second is right, as
-    /// while several secrets are in force; only where it is refused is it sent again with the right one alone. Where nothing
-    /// is verified at all, this passes, and `webhook/rejects-forged` does not.
+    /// with and without escapes, numbers such as `1.0`. Its header has three signatures of which the second is right, as while
+    /// several secrets are valid; only if it is rejected is it sent again with the right one alone. If nothing is verified at
+    /// all, this passes, and `webhook/rejects-forged` does not.
     ///
     /// ## Findings
-    /// - `re-serialised`: it is refused as a forged event is, so what is verified is not what came.
-    /// - `rotation`: it is taken with one signature and refused with several.
-    /// - `refused`: it is refused for another reason, which the finding quotes.
+    /// - `re-serialised`: it is rejected as a forged event is, so what is verified is not what was sent.
+    /// - `rotation`: it is accepted with one signature and rejected with several.
+    /// - `refused`: it is rejected for another reason, which the finding quotes.
     ///
     /// ## How to mend it
-    /// Hand the text of the request, as it came, to Stripe's SDK: `await request.text()` before anything parses it.
+    /// Pass the text of the request unchanged to Stripe's SDK: `await request.text()` before anything parses it.
     pub const CHECK = Check {
         need: Need::Required,
-        sends: "1 signed event in unusual JSON",
+        sends: "1 signed event in unusual JSON, and again if it is rejected; the Worker may remember its ID",
         subjects: deployment,
         run
     };
 }
 
-async fn run(world: &World, subject: Deployment, outcome: &mut Outcome) -> Answered {
-    outcome.settle(judged(world, subject).await?);
-    Ok(())
-}
-
-async fn judged(world: &World, _: Deployment) -> Result<Verdict, NoAnswer> {
-    let (exactness, answer) = world.webhook().exactness().await?;
-    let (code, message, summary) = match exactness {
-        Exactness::Exact => {
-            return Ok(Verdict::Pass(format!(
-                "an event in unusual JSON, with three signatures, is answered {} {}",
-                answer.status,
-                answer.excerpt()
-            )));
-        }
-        Exactness::OneSignature => (
+async fn run(world: &World, _: Deployment, outcome: &mut Outcome) -> Answered {
+    let webhook = world.webhook();
+    webhook.proved_secret().await?;
+    let answer = webhook.handled(Delivery::Reformatted).await?;
+    if webhook.is_taken(&answer).await? {
+        let words = "an event in unusual JSON, with three signatures, is answered";
+        outcome.pass(format!("{words} {} {}", answer.status, answer.excerpt()));
+        return Ok(());
+    }
+    // It is rejected in any case: what follows only tells why.
+    let accepted_alone = optional(async {
+        let alone = webhook.handled(Delivery::ReformattedAlone).await?;
+        webhook.is_taken(&alone).await
+    });
+    let forged = optional(webhook.answer(Delivery::WrongSignature));
+    let (accepted_alone, forged) = futures::join!(accepted_alone, forged);
+    let (code, message, summary) = if accepted_alone == Some(true) {
+        (
             "rotation",
-            "The Worker looks at one signature of several, so it refuses every event while its secret is rolled.",
+            "The Worker checks only one of several signatures, so it rejects every event while the signing secret is rolled.",
             "Verify with Stripe's SDK (`constructEventAsync`), which tries every `v1` signature of the header.",
-        ),
-        Exactness::ReSerialised => (
+        )
+    } else if accepted_alone == Some(false) && forged.is_some_and(|forged| alike(&forged, &answer)) {
+        (
             "re-serialised",
-            "The Worker refuses a correctly signed event as soon as its JSON is formatted unusually: it verifies a copy.",
+            "The Worker verifies a re-serialized copy of the body: it rejects a signed event as soon as its JSON is formatted differently.",
             "Pass `await request.text()` to `constructEventAsync`, and never `JSON.stringify(await request.json())`.",
-        ),
-        Exactness::Refused => (
+        )
+    } else {
+        (
             "refused",
-            "The Worker takes a compact event and refuses the same in unusual but valid JSON.",
-            "Read the event with `JSON.parse`, after the raw text was verified; its answer is quoted above.",
-        ),
+            "The Worker accepts a compact event but rejects the same event in unusual but valid JSON.",
+            "Parse the event with `JSON.parse` after the raw text was verified; the Worker's answer is quoted above.",
+        )
     };
-    Ok(Finding {
+    outcome.find(Finding {
         code,
         severity: Severity::Failure,
         message: message.to_owned(),
@@ -70,8 +74,8 @@ async fn judged(world: &World, _: Deployment) -> Result<Verdict, NoAnswer> {
         actual: format!("{} {}", answer.status, answer.excerpt()),
         evidence: vec![answer.evidence("answer", answer.excerpt())],
         fix: Fix::new(summary),
-    }
-    .into())
+    });
+    Ok(())
 }
 
 #[cfg(test)]
@@ -80,17 +84,7 @@ mod tests {
     use crate::check::testing::scenario;
 
     #[tokio::test]
-    async fn finds_a_worker_that_verifies_a_copy() {
-        scenario("worker-reserialises").await.finds(CHECK, "re-serialised");
-    }
-
-    #[tokio::test]
-    async fn finds_a_worker_that_looks_at_one_signature_only() {
-        scenario("worker-first-signature").await.finds(CHECK, "rotation");
-    }
-
-    #[tokio::test]
-    async fn a_refused_type_is_refused_in_any_format() {
+    async fn a_rejected_type_is_rejected_in_any_format() {
         scenario("worker-unhandled-type").await.passes(CHECK);
     }
 }

@@ -1,57 +1,78 @@
 //! `worker/health`.
 
 use crate::check::prelude::*;
-use crate::world::Route;
+use crate::world::{Missing, Route};
 
 check! {
     /// The Worker says that it is up.
     ///
     /// ## Why it matters
-    /// This is what a monitor watches after the launch. A health route that is not there, or that tells of a missing
-    /// variable, is the first thing to mend.
+    /// This is what a monitor watches after the launch. A health route that does not exist, or that reports a missing
+    /// variable, is the first thing to fix.
     ///
     /// ## How it is verified
-    /// The health route is read once and must be answered 200. What the Worker looks at before it says so cannot be seen. A
-    /// page is no answer of a health route: it may be the site's for every address.
+    /// The health route is read once and must be answered with 200. What the Worker checks before it answers cannot be seen. A
+    /// page is not an answer of a health route: it may be the site's for every address.
     ///
     /// ## Findings
-    /// - `status`: it is answered otherwise.
-    /// - `silent`: it gets no answer, and the webhook does.
+    /// - `missing-bindings`: the Worker lists names that are not set on it. No other check reports what follows from that.
+    /// - `status`: the answer is not 200.
+    /// - `silent`: there is no answer, but the webhook answers.
     ///
     /// ## How to mend it
-    /// Deploy the route, name the right one as `worker.health`, or set that to `false` where this Worker has none.
+    /// Set what is missing and deploy; or set `worker.health` to the right route, or to `false` if the Worker has none.
     pub const CHECK = Check {
         need: Need::Configured("worker.health"),
         sends: "",
-        owns: [WorkerDown],
+        owns: [WorkerDown, WorkerMissesBindings],
         subjects: deployment,
         run
     };
 }
 
-async fn run(world: &World, subject: Deployment, outcome: &mut Outcome) -> Answered {
-    outcome.settle(judged(world, subject).await?);
-    Ok(())
-}
-
-async fn judged(world: &World, _: Deployment) -> Result<Verdict, NoAnswer> {
+async fn run(world: &World, _: Deployment, outcome: &mut Outcome) -> Answered {
     let worker = world.worker();
     if let Some(lacking) = worker.lacks(Route::Health) {
-        return Ok(Verdict::NotApplicable(lacking));
+        outcome.not_applicable(lacking);
+        return Ok(());
     }
-    let expected = "200";
     let breakdown = match worker.health().await? {
         Ok(answer) if answer.status == 200 && answer.is_page() => {
             return Err(NoAnswer::unknown(format!("a page answers {}, which may answer everything", answer.request)));
         }
         Ok(answer) if answer.status == 200 => {
-            return Ok(Verdict::Pass(format!("{} is answered 200 {}", answer.request, answer.excerpt())));
+            outcome.pass(format!("{} is answered 200 {}", answer.request, answer.excerpt()));
+            return Ok(());
         }
         Ok(answer) => answer.into(),
         Err(breakdown) => breakdown,
     };
+    if breakdown.answer.is_some()
+        && let Some(missing) = worker.missing_bindings().await?
+    {
+        outcome.find(missing_bindings(&missing));
+        return Ok(());
+    }
     let code = if breakdown.answer.is_some() { "status" } else { "silent" };
-    Ok(breakdown.finding(code, expected).into())
+    outcome.find(breakdown.finding(code, "200"));
+    Ok(())
+}
+
+fn missing_bindings(Missing { names, answer }: &Missing) -> Finding {
+    let listed = names.join(", ");
+    let them = if names.len() == 1 { "it" } else { "them" };
+    Finding {
+        code: "missing-bindings",
+        severity: Severity::Failure,
+        message: format!("The Worker answers {} and lists {listed} as missing. No route works without {them}.", answer.status),
+        expected: "200".to_owned(),
+        actual: format!("{} {}", answer.status, answer.excerpt()),
+        evidence: vec![answer.evidence("missing", listed.clone())],
+        fix: Fix::new(format!(
+            "Set {listed} on the Worker: a secret with `wrangler secret put`, a binding or a variable in the Wrangler file."
+        ))
+        .command("wrangler deploy"),
+    }
 }
 
 #[cfg(test)]
@@ -71,7 +92,10 @@ mod tests {
 
     #[tokio::test]
     async fn a_worker_that_breaks_everywhere_is_one_finding() {
-        scenario("worker-variable-empty").await.finds(crate::checks::webhook::accepts_signed::CHECK, "server-error");
+        let run = scenario("worker-variable-empty").await;
+        run.finds(CHECK, "missing-bindings");
+        assert!(run.message(CHECK).contains("STRIPE_PRICE_ID_PRO"), "{}", run.told());
+        scenario("worker-lists-missing").await.finds(CHECK, "missing-bindings");
         scenario("secret-price-not-set").await.finds(crate::checks::worker::secrets::CHECK, "missing");
     }
 

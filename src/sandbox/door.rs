@@ -3,6 +3,7 @@
 use std::convert::Infallible;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
 use axum::response::Response;
@@ -27,11 +28,17 @@ pub(super) struct Door {
 }
 
 impl Door {
-    /// A port where `router` answers.
-    pub(super) fn open(port: u16, tls: Option<Arc<ServerConfig>>, router: Router) -> std::io::Result<Self> {
+    /// A port where `router` answers. A connection takes as long to be made as the link takes for a round trip.
+    pub(super) fn open(
+        port: u16,
+        tls: Option<Arc<ServerConfig>>,
+        latency: Duration,
+        router: Router,
+    ) -> std::io::Result<Self> {
         let listener = bound(port)?.listen(1024)?;
         let address = listener.local_addr()?;
-        let server = tokio::spawn(serve(listener, move |stream| connection(stream, tls.clone(), router.clone())));
+        let server =
+            tokio::spawn(serve(listener, move |stream| connection(stream, tls.clone(), latency, router.clone())));
         Ok(Self { address, server: Some(server), _closed: None })
     }
 
@@ -86,7 +93,10 @@ async fn serve<F: Future<Output = ()> + Send + 'static>(listener: TcpListener, a
     }
 }
 
-async fn connection(stream: TcpStream, tls: Option<Arc<ServerConfig>>, router: Router) {
+async fn connection(stream: TcpStream, tls: Option<Arc<ServerConfig>>, latency: Duration, router: Router) {
+    if !latency.is_zero() {
+        tokio::time::sleep(latency).await;
+    }
     // Without it a small answer waits for the acknowledgement of the one before, and loopback takes 40 ms.
     drop(stream.set_nodelay(true));
     match tls {

@@ -55,7 +55,7 @@ const WRANGLER: &str = "api/wrangler.toml";
 /// How a sandbox is to be run.
 #[derive(Debug, Clone, Default)]
 pub struct Options {
-    /// What is added to every answer.
+    /// What is added to every answer, and to every connection that is made.
     pub latency: Duration,
     /// A Worker elsewhere, in workerd for one, that takes the place of the embedded one: what comes to the Worker's
     /// name or port is passed on to it.
@@ -157,13 +157,15 @@ impl Sandbox {
             })
             .collect();
         for (provider, way, router) in &servers {
-            let door = open(way, ports.next().unwrap_or_default(), |port| Door::open(port, None, router.clone()))?;
+            let door =
+                open(way, ports.next().unwrap_or_default(), |port| Door::open(port, None, latency, router.clone()))?;
             plain.insert(provider.word(), door.address());
             doors.push(door);
         }
         for (_, way, router) in servers {
             let tls = authority.server(&way.names, way.certificate)?;
-            let door = open(way, ports.next().unwrap_or_default(), |port| Door::open(port, Some(tls), router))?;
+            let door =
+                open(way, ports.next().unwrap_or_default(), |port| Door::open(port, Some(tls), latency, router))?;
             if way.resolves {
                 names.extend(way.names.iter().map(|name| (name.clone(), door.address())));
             }

@@ -8,7 +8,7 @@ use serde::Deserialize;
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Network {
-    /// What the link adds to every answer, in milliseconds.
+    /// What the link adds to every answer and to every connection that is made, in milliseconds.
     #[serde(default)]
     pub(super) latency_ms: u64,
     /// The hosts that are another name for something else, each with what the DNS says of it.

@@ -1,6 +1,7 @@
 //! What may leave the machine, as types. Who holds no door cannot send.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use reqwest::Method;
 use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
@@ -44,6 +45,11 @@ impl<'w> Reads<'w> {
     /// The certificate that a host shows, in DER.
     pub async fn certificate(self, url: &Url) -> Option<Vec<u8>> {
         self.0.certificate(url).await
+    }
+
+    /// How long a round trip to a host takes, apart from whatever answers there.
+    pub async fn round_trip(self, url: &Url) -> Option<Duration> {
+        self.0.round_trip(url).await
     }
 }
 

@@ -13,6 +13,7 @@ mod webhook;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use axum::Router;
 use axum::body::{Body, to_bytes};
@@ -22,6 +23,7 @@ use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 
 pub use outside::Outside;
+use state::Defect;
 pub use state::State;
 
 /// The variables without which no route of it works.
@@ -52,6 +54,9 @@ pub fn router(state: State, bindings: BTreeMap<String, String>, outside: Outside
 
 async fn serve(extract::State(worker): extract::State<Arc<Worker>>, request: Request) -> Response {
     let origin = request.headers().get(header::ORIGIN).and_then(|origin| origin.to_str().ok()).map(str::to_owned);
+    if worker.state.has(Defect::SlowEverywhere) {
+        tokio::time::sleep(Duration::from_millis(worker.state.delay_ms)).await;
+    }
     let response = match front::intercept(&worker.state, &request) {
         Some(response) => response,
         None => worker.route(request).await,
@@ -87,7 +92,8 @@ impl Worker {
     /// The required variables that are not set.
     fn missing(&self) -> Vec<&str> {
         let prices = self.state.tiers.values().filter_map(|tier| tier.price_id.as_deref());
-        REQUIRED.into_iter().chain(prices).filter(|name| self.binding(name).is_empty()).collect()
+        let further = self.state.requires.iter().map(String::as_str);
+        REQUIRED.into_iter().chain(prices).chain(further).filter(|name| self.binding(name).is_empty()).collect()
     }
 
     /// A variable's value, empty where it is not set.

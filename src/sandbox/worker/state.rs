@@ -38,6 +38,12 @@ pub struct State {
     /// What `/api/usage` says the plan is, whatever the token says.
     #[serde(default)]
     pub usage_plan: Option<String>,
+    /// Further names without which no route works, beside those of the reference stack.
+    #[serde(default)]
+    pub requires: Vec<String>,
+    /// What answers an event in the handler's place, by what the event is signed with.
+    #[serde(default)]
+    pub webhook_answers: BTreeMap<SignedWith, Canned>,
     /// What is wrong with it: the defects that it has are true.
     #[serde(default)]
     pub defects: BTreeMap<Defect, bool>,
@@ -48,6 +54,35 @@ impl State {
     pub(super) fn has(&self, defect: Defect) -> bool {
         self.defects.get(&defect).copied().unwrap_or_default()
     }
+}
+
+/// What an event is signed with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum SignedWith {
+    /// The Worker's secret.
+    #[serde(rename = "signed")]
+    Sound,
+    /// Nothing.
+    #[serde(rename = "unsigned")]
+    Nothing,
+    /// Anything else.
+    #[serde(rename = "forged")]
+    Else,
+}
+
+/// An answer that is given without a look at the event.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Canned {
+    /// Its status.
+    pub status: u16,
+    /// Its body.
+    #[serde(default)]
+    pub text: String,
+    /// Where it redirects to.
+    #[serde(default)]
+    pub location: Option<String>,
 }
 
 /// A tier in the Worker's table.
@@ -176,6 +211,10 @@ pub enum Defect {
     RefusesUnhandled,
     /// It takes its time over each event.
     Slow,
+    /// It takes its time over each request, in middleware.
+    SlowEverywhere,
+    /// An exception for a bad signature is not caught: 500, with the library's words.
+    ThrowsOnBadSignature,
     /// It never answers an event.
     Hangs,
     /// The second delivery of an event breaks it.

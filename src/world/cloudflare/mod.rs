@@ -13,7 +13,7 @@ use super::stripe::Seen;
 use super::transport::{Answer, Credential, Party};
 use super::{NoAnswer, World, sound};
 use crate::config;
-use crate::finding::Cause;
+use crate::finding::{Answered, Cause};
 
 pub use bindings::{BindingSlip, JudgedBindings};
 
@@ -162,20 +162,15 @@ impl World {
 }
 
 impl World {
-    /// Every host name that is known to lead to the Worker.
-    pub async fn webhook_hosts(&self) -> Vec<String> {
-        let mut hosts = match self.cloudflare() {
-            Some(cloudflare) => cloudflare.hosts().await,
-            None => Vec::new(),
-        };
-        hosts.extend(self.config.webhook.hosts.iter().cloned());
-        hosts.extend(
-            [&self.config.webhook.url, &self.config.worker.url]
-                .into_iter()
-                .filter_map(Url::host_str)
-                .map(str::to_owned),
-        );
-        hosts
+    /// The host names that are known to lead to the Worker, one part for each place that names some.
+    pub async fn webhook_hosts(&self) -> Vec<Answered<Vec<String>>> {
+        let config = &self.config;
+        let ours = [&config.webhook.url, &config.worker.url].into_iter().filter_map(Url::host_str).map(str::to_owned);
+        let mut parts = vec![Ok(ours.chain(config.webhook.hosts.iter().cloned()).collect())];
+        if let Some(cloudflare) = self.cloudflare() {
+            parts.extend(cloudflare.hosts().await);
+        }
+        parts
     }
 }
 
@@ -233,21 +228,26 @@ impl Cloudflare<'_> {
         Ok(Seen { value: Rollout { newest, serving }, answer: deployments.answer })
     }
 
-    /// The host names that lead to the deployed script: its custom domains and its name below `workers.dev`. What cannot be
-    /// read is left out.
-    async fn hosts(self) -> Vec<String> {
+    /// The host names that lead to the deployed script: its custom domains, and its name below `workers.dev`.
+    async fn hosts(self) -> [Answered<Vec<String>>; 2] {
         let script = self.config.deployed_script();
-        let Ok(account) = self.account() else { return Vec::new() };
+        let account = match self.account() {
+            Ok(account) => account,
+            Err(why) => return [Err(why.clone()), Err(why)],
+        };
         let (domains, subdomain) = (account.clone().then("/workers/domains"), account.then("/workers/subdomain"));
         let (domains, subdomain) = futures::join!(
             self.get::<Vec<Domain>>(&domains, SCRIPTS_READ),
             self.get::<Subdomain>(&subdomain, SCRIPTS_READ)
         );
-        let domains = domains.ok().flatten().map(|seen| seen.value).unwrap_or_default();
-        let mut hosts: Vec<String> =
-            domains.into_iter().filter(|domain| domain.service == script).map(|domain| domain.hostname).collect();
-        hosts.extend(subdomain.ok().flatten().map(|seen| format!("{script}.{}.workers.dev", seen.value.subdomain)));
-        hosts
+        let custom = domains.map(|seen| {
+            let domains = seen.into_iter().flat_map(|seen| seen.value);
+            domains.filter(|domain| domain.service == script).map(|domain| domain.hostname).collect()
+        });
+        let own = subdomain.map(|seen| {
+            seen.into_iter().map(|seen| format!("{script}.{}.workers.dev", seen.value.subdomain)).collect()
+        });
+        [custom, own]
     }
 
     /// The path of the account that the script is in.

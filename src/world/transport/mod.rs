@@ -7,6 +7,7 @@ mod answer;
 mod body;
 mod client;
 mod limits;
+mod link;
 mod memo;
 mod names;
 mod options;
@@ -40,6 +41,7 @@ pub(super) use trail::{Once, note};
 
 use client::Clients;
 use limits::Limits;
+use link::Link;
 use memo::Memo;
 use phase::Phases;
 use records::Records;
@@ -120,6 +122,7 @@ pub(super) type Asked = Result<Arc<Answer>, Arc<Failure>>;
 pub(super) struct Transport {
     clients: Clients,
     limits: Limits,
+    link: Link,
     memo: Memo,
     records: Records,
     log: Mutex<Vec<Logged>>,
@@ -149,6 +152,7 @@ impl Transport {
         Ok(Self {
             clients: Clients::new(options)?,
             limits: Limits::new(mode, options.concurrency),
+            link: Link::new(options),
             memo: Memo::default(),
             records: Records::new(options),
             log: Mutex::default(),
@@ -200,6 +204,12 @@ impl Transport {
         }
         let request = self.clients.trusting.head(url.clone()).timeout(self.timeout).send();
         answer::certificate_of(&request.await.ok()?)
+    }
+
+    /// How long a round trip to the host of `url` takes, apart from whatever answers there; `None` where that cannot be
+    /// measured. Sends nothing.
+    pub async fn round_trip(&self, url: &Url) -> Option<Duration> {
+        if self.offline { None } else { self.link.round_trip(url).await }
     }
 
     /// What the DNS has under a host. An error says in words why nobody answered.

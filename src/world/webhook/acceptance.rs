@@ -5,53 +5,53 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use super::super::transport::{Answer, Failure, Trouble};
+use super::super::transport::{Answer, Failure, Trouble, optional};
 use super::{Delivery, NoAnswer, Webhook};
-use crate::finding::Cause;
+use crate::finding::{Answered, Cause};
 use crate::pattern::patterns;
 
 /// What the handler makes of a correctly signed event.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Reception {
-    /// It takes it; how long that took beyond the network's share.
-    Received {
-        /// The handler's own share of the time.
-        took: Duration,
-    },
-    /// It takes the signature and refuses the type.
+    /// It accepts it.
+    Received,
+    /// It accepts the signature and rejects the event type.
     TypeRefused,
-    /// It refuses the signature; whether it says that its secret holds white space.
+    /// It rejects the signature.
     SecretMismatch {
-        /// Stripe's SDK says so in its message.
+        /// Stripe's SDK says that the Worker's copy of the secret contains white space.
         white_space: bool,
     },
     /// It has no secret.
     SecretMissing,
-    /// It breaks down.
+    /// It answers 5xx.
     ServerError,
-    /// It verifies with a crypto provider that cannot work there.
+    /// It verifies with a crypto provider that does not work in Workers.
     SyncCrypto,
-    /// It gives no answer in time.
+    /// It does not answer in time.
     TimedOut(Duration),
     /// The connection breaks, but only for a signed event.
     Broken(String),
-    /// Something else answers, whatever is asked.
+    /// A 3xx or 4xx that the handler did not give.
+    Refused,
+    /// Something else answers every request.
     NotTheHandler,
-    /// It answers with success but not with the words that it should.
+    /// It answers 2xx, but without the expected body.
     UnexpectedAnswer,
 }
 
-/// What becomes of the exact bytes of an event, and of several signatures.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Exactness {
-    /// The bytes are verified as they came, against every signature.
-    Exact,
-    /// Of several signatures just one is looked at.
-    OneSignature,
-    /// What is verified is not what came: it is refused as a forged event is.
-    ReSerialised,
-    /// It is refused for another reason.
-    Refused,
+impl Reception {
+    /// Whether the Worker's copy of the secret is the right one.
+    #[must_use]
+    pub const fn proves_secret(&self) -> bool {
+        matches!(self, Self::Received | Self::TypeRefused)
+    }
+
+    /// Whether the handler itself answered, with a judgement of the signature.
+    #[must_use]
+    pub const fn is_the_handlers(&self) -> bool {
+        matches!(self, Self::Received | Self::TypeRefused | Self::SecretMismatch { .. })
+    }
 }
 
 /// A signed event's reception, and the answer where there was one.
@@ -61,12 +61,13 @@ impl Webhook<'_> {
     /// Delivers a correctly signed event and judges its reception; asked by `webhook/accepts-signed`.
     ///
     /// # Errors
-    /// Where nobody can tell.
-    pub async fn reception(self) -> Result<Received, NoAnswer> {
-        self.reached().await?;
+    /// Unknown where it got no answer, and blocked where another check reports the reason.
+    pub async fn reception(self) -> Answered<Received> {
         let signed = self.deliver(Delivery::Signed).await?;
         let answer = match &signed {
             Err(failure) => {
+                self.reached().await?;
+                self.world.is_to_blame(failure).await?;
                 let reception = match &failure.trouble {
                     Trouble::TimedOut(after) => Reception::TimedOut(*after),
                     trouble if trouble.is_ours() => return Err(NoAnswer::Unknown(failure.to_string())),
@@ -76,12 +77,14 @@ impl Webhook<'_> {
             }
             Ok(answer) => answer,
         };
-        let reception = match answer.status {
-            200..=299 => self.success(answer).await?,
-            _ => self.refusal(answer).await?,
-        };
+        if !self.is_reception(answer) {
+            self.reached().await?;
+            limited(answer)?;
+        }
+        let reception = if answer.is_success() { self.success(answer).await? } else { self.refusal(answer).await? };
         if matches!(reception, Reception::SecretMissing | Reception::ServerError) {
             self.yields_to_secrets().await?;
+            self.world.worker().yields_to_missing_bindings(answer).await?;
         }
         Ok((reception, signed))
     }
@@ -90,69 +93,57 @@ impl Webhook<'_> {
     ///
     /// # Errors
     /// Blocked by `webhook/accepts-signed` where it is not.
-    pub async fn proved_secret(self) -> Result<(), NoAnswer> {
+    pub async fn proved_secret(self) -> Answered {
         let (reception, _) = self.reception().await?;
         if reception.proves_secret() { Ok(()) } else { Err(NoAnswer::Because(Cause::SignedEventNotAccepted)) }
     }
 
-    /// Whether an answer says of one signed event what was said of the first: that it is received, or that nobody handles
-    /// its type.
+    /// Whether a signed event is answered as the first one was: received, or rejected for its type.
     ///
     /// # Errors
-    /// Where nobody can tell what was said of the first.
-    pub async fn is_taken(self, answer: &Answer) -> Result<bool, NoAnswer> {
+    /// Unknown where it cannot be told how the first one was answered.
+    pub async fn is_taken(self, answer: &Answer) -> Answered<bool> {
         Ok(match self.reception().await? {
-            (Reception::Received { .. }, _) => self.is_reception(answer),
+            (Reception::Received, _) => self.is_reception(answer),
             (Reception::TypeRefused, Ok(first)) => alike(answer, &first),
             _ => false,
         })
     }
 
-    /// What becomes of the exact bytes of an event, and of several signatures; asked by `webhook/raw-body`.
-    ///
-    /// # Errors
-    /// Blocked by `webhook/accepts-signed` where not even a compact event is taken.
-    pub async fn exactness(self) -> Result<(Exactness, Arc<Answer>), NoAnswer> {
-        self.proved_secret().await?;
-        let silent = |failure: Arc<Failure>| NoAnswer::Unknown(failure.to_string());
-        let answer = self.deliver(Delivery::Reformatted).await?.map_err(silent)?;
-        if self.is_taken(&answer).await? {
-            return Ok((Exactness::Exact, answer));
-        }
-        let alone = self.deliver(Delivery::ReformattedAlone).await?.map_err(silent)?;
-        if self.is_taken(&alone).await? {
-            return Ok((Exactness::OneSignature, answer));
-        }
-        let forged = self.deliver(Delivery::WrongSignature).await?.ok();
-        let like_forged = forged.is_some_and(|forged| alike(&alone, &forged));
-        Ok((if like_forged { Exactness::ReSerialised } else { Exactness::Refused }, alone))
+    /// What the network adds to the time of a request on a new connection; `None` where that cannot be measured.
+    pub async fn network_share(self) -> Option<Duration> {
+        let url = &self.world.config.webhook.url;
+        // TCP, the request itself, and TLS where there is any: a round trip each.
+        let trips = if url.scheme() == "https" { 3 } else { 2 };
+        Some(self.world.reads().round_trip(url).await? * trips)
     }
 
-    async fn success(self, answer: &Answer) -> Result<Reception, NoAnswer> {
+    async fn success(self, answer: &Answer) -> Answered<Reception> {
         if self.answers_everything(answer).await? {
             return Ok(Reception::NotTheHandler);
         }
-        if !self.is_expected(answer) {
-            let wrong = self.deliver(Delivery::WrongSignature).await?.ok();
-            let like_forged = wrong.is_some_and(|wrong| words(&wrong) == words(answer));
-            return Ok(if like_forged { mismatch(answer) } else { Reception::UnexpectedAnswer });
+        if self.is_expected(answer) {
+            return Ok(Reception::Received);
         }
-        // What a path that does not exist takes is the network's share, and the Worker's own of getting started.
-        let share = self.deliver(Delivery::Nowhere).await?.map_or(Duration::ZERO, |nowhere| nowhere.elapsed);
-        Ok(Reception::Received { took: answer.elapsed.saturating_sub(share) })
+        // Either is a failure; the forged event only tells which.
+        let forged = optional(self.answer(Delivery::WrongSignature)).await;
+        let like_forged = forged.is_some_and(|forged| words(&forged) == words(answer));
+        Ok(if like_forged { mismatch(answer) } else { Reception::UnexpectedAnswer })
     }
 
-    /// Whether a success is that of a page, or of something that answers everything alike.
+    /// Whether a 2xx comes from a page, or from something that answers every path alike.
     ///
     /// # Errors
-    /// Where nobody can tell.
-    pub async fn answers_everything(self, answer: &Answer) -> Result<bool, NoAnswer> {
-        let nowhere = self.deliver(Delivery::Nowhere).await?.ok();
-        let alike = nowhere.is_some_and(|nowhere| nowhere.is_success() && nowhere.body == answer.body);
-        Ok(answer.is_page() || alike)
+    /// Unknown where the path that does not exist got no answer.
+    pub async fn answers_everything(self, answer: &Answer) -> Answered<bool> {
+        if answer.is_page() {
+            return Ok(true);
+        }
+        let nowhere = self.answer(Delivery::Nowhere).await?;
+        Ok(nowhere.is_success() && nowhere.body == answer.body)
     }
 
-    async fn refusal(self, answer: &Answer) -> Result<Reception, NoAnswer> {
+    async fn refusal(self, answer: &Answer) -> Answered<Reception> {
         let text = answer.text();
         if text.contains("SubtleCryptoProvider cannot be used in a synchronous context") {
             return Ok(Reception::SyncCrypto);
@@ -160,39 +151,66 @@ impl Webhook<'_> {
         if text.contains("Timestamp outside the tolerance zone") {
             return Err(clocks_differ(answer));
         }
-        let (wrong, unsigned) =
-            futures::join!(self.deliver(Delivery::WrongSignature), self.deliver(Delivery::Unsigned));
-        let (wrong, unsigned) = (wrong?.ok(), unsigned?.ok());
-        let breaks = |other: &Option<Arc<Answer>>| other.as_ref().is_some_and(|other| other.status >= 500);
         if answer.status >= 500 {
-            // Without a signature it refuses, with any signature it breaks: it has nothing to compare it with.
-            let only_with_signature = breaks(&wrong) && !breaks(&unsigned);
-            return Ok(if only_with_signature || names_missing_secret(&text) {
-                Reception::SecretMissing
-            } else {
-                Reception::ServerError
-            });
+            return Ok(self.breakdown(answer).await);
         }
-        let like_forged = wrong.is_some_and(|wrong| alike(&wrong, answer));
-        Ok(if like_forged { mismatch(answer) } else { Reception::TypeRefused })
+        if answer.status < 400 || (matches!(answer.status, 401 | 403) && answer.is_page()) {
+            return Ok(Reception::Refused);
+        }
+        if alike(&*self.answer(Delivery::WrongSignature).await?, answer) {
+            return Ok(mismatch(answer));
+        }
+        // What a router, a guard or a firewall answers, too: only a handler's speaks of the event.
+        if matches!(answer.status, 401 | 403 | 404 | 405 | 410) {
+            let nowhere = self.answer(Delivery::Nowhere).await?;
+            let speaks_of_events = ["event", "type"].iter().any(|word| text.to_lowercase().contains(word));
+            if alike(&nowhere, answer) || !speaks_of_events {
+                return Ok(Reception::Refused);
+            }
+        }
+        Ok(Reception::TypeRefused)
     }
 
-    /// What Cloudflare can name exactly is its own check's finding.
+    /// A 5xx is a failure in any case: the other deliveries only choose between the diagnoses.
+    async fn breakdown(self, answer: &Answer) -> Reception {
+        let (forged, unsigned) =
+            futures::join!(optional(self.answer(Delivery::WrongSignature)), optional(self.answer(Delivery::Unsigned)));
+        let like_forged = forged.as_ref().is_some_and(|forged| alike(forged, answer));
+        // Without a signature it refuses, with any signature it breaks: it has nothing to compare it with.
+        let only_with_signature =
+            forged.is_some_and(|forged| forged.status >= 500) && unsigned.is_some_and(|unsigned| unsigned.status < 500);
+        if names_missing_secret(&answer.text()) {
+            Reception::SecretMissing
+        } else if like_forged && blames_signature(answer) {
+            mismatch(answer)
+        } else if only_with_signature {
+            Reception::SecretMissing
+        } else {
+            Reception::ServerError
+        }
+    }
+
+    /// That Cloudflare does not list a secret as missing, which is the finding of `worker/secrets`.
     ///
     /// # Errors
-    /// Blocked by `worker/secrets` where it is.
-    pub(in crate::world) async fn yields_to_secrets(self) -> Result<(), NoAnswer> {
+    /// Blocked by `worker/secrets` where it does.
+    pub(in crate::world) async fn yields_to_secrets(self) -> Answered {
         let Some(cloudflare) = self.world.cloudflare() else { return Ok(()) };
-        match cloudflare.missing_names().await {
-            Ok(Some(missing)) if missing.value.is_empty() => Ok(()),
-            Ok(_) => Err(NoAnswer::Because(Cause::WorkerSecretsMissing)),
-            Err(_) => Ok(()),
+        match optional(cloudflare.missing_names()).await {
+            Some(Some(missing)) if missing.value.is_empty() => Ok(()),
+            Some(_) => Err(NoAnswer::Because(Cause::WorkerSecretsMissing)),
+            None => Ok(()),
         }
+    }
+
+    /// Whether an answer is the handler's to an event that it received.
+    pub(super) fn is_reception(self, answer: &Answer) -> bool {
+        answer.is_success() && !answer.is_page() && self.is_expected(answer)
     }
 
     /// Whether an answer holds what `webhook.expect` says, whatever its content type: Workers of this stack send JSON as
     /// `text/plain` (facts.md, part F).
-    pub(super) fn is_expected(self, answer: &Answer) -> bool {
+    fn is_expected(self, answer: &Answer) -> bool {
         let expected = &self.world.config.webhook.expect;
         if expected.is_empty() {
             return true;
@@ -200,6 +218,17 @@ impl Webhook<'_> {
         let Ok(Value::Object(found)) = serde_json::from_slice(&answer.body) else { return false };
         expected.iter().all(|(key, value)| found.get(key) == Some(value))
     }
+}
+
+/// A rate limit says nothing about the handler.
+///
+/// # Errors
+/// Unknown for a 429.
+pub(super) fn limited(answer: &Answer) -> Answered {
+    if answer.status == 429 {
+        return Err(NoAnswer::Unknown(format!("the Worker answered 429 to {}: rate limited", answer.request)));
+    }
+    Ok(())
 }
 
 fn clocks_differ(answer: &Answer) -> NoAnswer {
@@ -218,11 +247,20 @@ fn mismatch(answer: &Answer) -> Reception {
 fn names_missing_secret(text: &str) -> bool {
     let text = text.to_lowercase();
     let names = text.contains("webhook secret") || text.contains("webhook_secret");
-    names && ["missing", "not configured", "not set", "undefined", "required"].iter().any(|word| text.contains(word))
+    let missing = ["missing", "not configured", "not set", "undefined", "required", "no webhook secret"];
+    names && missing.iter().any(|word| text.contains(word))
+}
+
+/// Whether an answer says that the signature was the reason (facts.md, A5).
+#[must_use]
+pub fn blames_signature(answer: &Answer) -> bool {
+    let text = answer.text().to_lowercase();
+    ["signature", "tolerance zone"].iter().any(|word| text.contains(word))
 }
 
 /// Whether two answers say the same.
-pub(in crate::world) fn alike(one: &Answer, other: &Answer) -> bool {
+#[must_use]
+pub fn alike(one: &Answer, other: &Answer) -> bool {
     one.status == other.status && words(one) == words(other)
 }
 

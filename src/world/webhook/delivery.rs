@@ -6,8 +6,10 @@ use serde_json::{Value, json};
 
 use super::super::sound;
 use super::super::transport::{Answer, Failure};
-use super::{NoAnswer, Webhook, World};
+use super::acceptance::limited;
+use super::{NoAnswer, Webhook, World, is_challenge};
 use crate::config::{Mode, Secret};
+use crate::finding::Answered;
 
 /// One way to deliver the probe event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -92,9 +94,9 @@ impl Webhook<'_> {
     /// Delivers the probe event, each way once in a run.
     ///
     /// # Errors
-    /// Where it cannot be sent: the secret is another check's finding, or probing was left out. And where a limit of this
-    /// run or of this machine kept the answer from being heard.
-    pub async fn deliver(self, delivery: Delivery) -> Result<Delivered, NoAnswer> {
+    /// Blocked where the secret is another check's finding, skipped with `--no-probe`, and unknown where a limit of this run or
+    /// of this machine kept the answer from being heard.
+    pub async fn deliver(self, delivery: Delivery) -> Answered<Delivered> {
         let config = &self.world.config;
         let (body, now) = (self.event(delivery), jiff::Timestamp::now().as_second());
         let signed_at = *self.world.signed_at.get_or_init(|| now);
@@ -128,6 +130,33 @@ impl Webhook<'_> {
             Err(failure) if failure.trouble.is_ours() => Err(NoAnswer::Unknown(failure.to_string())),
             delivered => Ok(delivered),
         }
+    }
+
+    /// The Worker's answer to a delivery.
+    ///
+    /// # Errors
+    /// Unknown where there is none, and for a 429, which says nothing about the handler.
+    pub async fn answer(self, delivery: Delivery) -> Answered<Arc<Answer>> {
+        let answer = self.deliver(delivery).await?.map_err(|failure| NoAnswer::Unknown(failure.to_string()))?;
+        limited(&answer)?;
+        Ok(answer)
+    }
+
+    /// The same, where it is the Worker that answered.
+    ///
+    /// # Errors
+    /// Unknown for a redirect or a bot challenge, too: they are not the handler's.
+    pub async fn handled(self, delivery: Delivery) -> Answered<Arc<Answer>> {
+        let answer = self.answer(delivery).await?;
+        if (300..400).contains(&answer.status) || is_challenge(&answer) {
+            return Err(NoAnswer::Unknown(format!(
+                "{} was answered {} by something other than the handler: {}",
+                delivery.words(),
+                answer.status,
+                answer.excerpt()
+            )));
+        }
+        Ok(answer)
     }
 
     /// The probe event: of a type that nobody handles, with an ID of its own for each way of delivery. Written as

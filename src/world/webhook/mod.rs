@@ -8,8 +8,7 @@ mod registration;
 
 use super::{NoAnswer, World};
 
-pub(super) use acceptance::alike;
-pub use acceptance::{Exactness, Received, Reception};
+pub use acceptance::{Received, Reception, alike, blames_signature};
 pub use delivery::{Delivered, Delivery};
 pub use reach::{Obstacle, Reach, Validity};
 pub(super) use reach::{describe, is_challenge, is_sign_in, obstacle, validity};

@@ -1,22 +1,23 @@
 //! Whether what answers at the webhook URL is the handler.
 
+use std::sync::Arc;
+
 use url::Url;
 
-use super::super::transport::{Answer, CertificateTrouble, Failure, Trouble};
-use super::{Delivered, Delivery, NoAnswer, Reception, Webhook};
-use crate::finding::{Cause, Evidence};
+use super::super::transport::{Answer, CertificateTrouble, Failure, Trouble, optional};
+use super::acceptance::limited;
+use super::{Delivered, Delivery, NoAnswer, Webhook, alike, blames_signature};
+use crate::finding::{Answered, Cause, Evidence};
 
-/// What the first knock at the webhook URL tells.
+/// What the deliveries tell of the way to the handler.
 #[derive(Debug, Clone)]
 pub struct Reach {
     /// What stands between Stripe and the handler.
     pub obstacle: Option<Obstacle>,
-    /// What the knock was answered with.
+    /// The answer that shows it, or that nothing does.
     pub evidence: Evidence,
     /// The certificate, where there is one: for which days it is good.
     pub certificate: Option<Validity>,
-    /// Whether what stands there is in this machine's way alone: Stripe's own deliveries get through.
-    pub is_for_us_alone: bool,
 }
 
 /// For how long a certificate is good.
@@ -39,21 +40,21 @@ impl Validity {
 /// What stands between Stripe and the handler.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Obstacle {
-    /// The name leads nowhere.
+    /// The name does not resolve.
     Name(String),
     /// Nothing listens.
     Refused,
-    /// No connection comes about.
+    /// No connection can be made.
     Unreachable(String),
     /// The certificate cannot be trusted.
     Certificate(CertificateTrouble),
-    /// Somebody else is sent for; where to.
+    /// A redirect, and where to.
     Redirect(String),
-    /// Only who is signed in gets through; how that can be seen.
+    /// Only signed-in users get through; how that can be seen.
     LoginWall(String),
     /// Only browsers get through.
     BotChallenge,
-    /// Nobody is there.
+    /// The route does not exist.
     NotFound,
     /// POST is not allowed.
     Method,
@@ -62,74 +63,103 @@ pub enum Obstacle {
 }
 
 impl Webhook<'_> {
-    /// Knocks without a signature; asked by `webhook/reachable`.
+    /// What stands between Stripe and the handler, as far as the deliveries tell that were answered: one without a
+    /// signature, one to a path that does not exist, and a signed one.
     ///
     /// # Errors
-    /// Where nobody can tell.
-    pub async fn reach(self) -> Result<Reach, NoAnswer> {
-        let (knock, nowhere, signed) = futures::join!(
-            self.deliver(Delivery::Unsigned),
-            self.deliver(Delivery::Nowhere),
-            self.deliver(Delivery::Signed)
+    /// Unknown where none of them tells.
+    pub async fn reach(self) -> Answered<Reach> {
+        let (unsigned, nowhere, signed) = futures::join!(
+            self.attempt(Delivery::Unsigned),
+            self.attempt(Delivery::Nowhere),
+            self.attempt(Delivery::Signed)
         );
-        match knock? {
-            Err(failure) => self.no_answer(&failure).await,
-            Ok(answer) => {
-                let signed = signed.ok().and_then(Result::ok);
-                // Whatever a knock without a signature is told: where Stripe gets through, nothing stands in its way.
-                let gets_through = signed.as_ref().is_some_and(|signed| self.is_reception(signed));
-                let obstacle = if gets_through {
-                    None
-                } else {
-                    obstacle(&answer).or_else(|| same_as_nowhere(&answer, &nowhere, signed.as_deref()))
-                };
-                let seen = match answer.shown_location() {
-                    Some(location) if (300..400).contains(&answer.status) => format!("Location: {location}"),
-                    _ => answer.excerpt(),
-                };
-                let certificate = answer.certificate.as_deref().and_then(|der| validity(der, self.world.now));
-                let is_for_us_alone = obstacle == Some(Obstacle::BotChallenge) && self.stripe_gets_through().await;
-                let evidence = answer.evidence("answer", seen);
-                Ok(Reach { obstacle, evidence, certificate, is_for_us_alone })
-            }
-        }
+        let unsigned = unsigned?;
+        let told = |delivered: &Answered<Delivered>| match delivered {
+            Ok(Ok(answer)) => limited(answer).is_ok().then(|| Arc::clone(answer)),
+            _ => None,
+        };
+        let (nowhere, signed_answer) = (told(&nowhere), told(&signed));
+        let unsigned_answer = unsigned.as_ref().ok().filter(|answer| limited(answer).is_ok());
+        let Some(heard) = unsigned_answer.or(signed_answer.as_ref()) else {
+            return match &unsigned {
+                Ok(limit) => Err(limited(limit).err().unwrap_or_else(|| NoAnswer::unknown("no answer"))),
+                Err(failure) => self.silence(failure, matches!(signed, Ok(Err(_)))).await,
+            };
+        };
+        let signed = signed_answer.as_deref();
+        let (obstacle, shown) = match signed {
+            // Whatever is answered without a signature: where Stripe gets through, nothing stands in its way.
+            Some(signed) if self.is_reception(signed) && obstacle(signed).is_none() => (None, heard.as_ref()),
+            Some(signed) => (before_the_handler(signed, unsigned_answer.map(AsRef::as_ref)), signed),
+            None => (obstacle(heard), heard.as_ref()),
+        };
+        let obstacle = obstacle
+            .or_else(|| same_as_nowhere(unsigned_answer?, nowhere.as_deref()?, signed?).then_some(Obstacle::NotFound));
+        let shown = if obstacle.is_some() { shown } else { heard };
+        let seen = match shown.shown_location() {
+            Some(location) if (300..400).contains(&shown.status) => format!("Location: {location}"),
+            _ => shown.excerpt(),
+        };
+        let certificate = shown.certificate.as_deref().and_then(|der| validity(der, self.world.now));
+        Ok(Reach { obstacle, evidence: shown.evidence("answer", seen), certificate })
     }
 
     /// That deliveries reach the handler.
     ///
     /// # Errors
     /// Blocked by `webhook/reachable` where something stands in the way.
-    pub(super) async fn reached(self) -> Result<(), NoAnswer> {
-        let reach = self.reach().await?;
-        match reach.obstacle {
+    pub(super) async fn reached(self) -> Answered {
+        match self.reach().await?.obstacle {
             None | Some(Obstacle::Hangs) => Ok(()),
-            Some(_) if reach.is_for_us_alone => Err(NoAnswer::unknown(
-                "a bot challenge answers this machine in the handler's place; Stripe's own deliveries get through",
-            )),
+            Some(Obstacle::BotChallenge) => match optional(self.stripe_gets_through()).await {
+                Some(false) => Err(NoAnswer::Because(Cause::WebhookUnreachable)),
+                Some(true) => Err(NoAnswer::unknown(
+                    "a bot challenge answers this machine in place of the handler; Stripe's own deliveries get through",
+                )),
+                None => Err(NoAnswer::unknown(
+                    "a bot challenge answers this machine in place of the handler; whether it stops Stripe is unknown",
+                )),
+            },
             Some(_) => Err(NoAnswer::Because(Cause::WebhookUnreachable)),
         }
     }
 
-    /// Whether Stripe delivered what happened in the last days: a challenge may be aimed at us alone.
-    async fn stripe_gets_through(self) -> bool {
-        let record = Box::pin(self.record()).await;
-        record.is_ok_and(|record| {
-            record.gets_through() && record.delivered.is_some_and(|event| event.is_within(7, self.world.now))
-        })
+    /// Whether Stripe delivered what happened in the last days: a challenge may be aimed at this machine alone.
+    ///
+    /// # Errors
+    /// Unknown where Stripe's record could not be read.
+    pub async fn stripe_gets_through(self) -> Answered<bool> {
+        match Box::pin(self.record()).await {
+            Ok(record) => {
+                Ok(record.gets_through() && record.delivered.is_some_and(|event| event.is_within(7, self.world.now)))
+            }
+            // No endpoint, or none that selects an event: nothing is delivered.
+            Err(NoAnswer::Because(Cause::EndpointNotRegistered | Cause::EventsNotSelected)) => Ok(false),
+            Err(why) => Err(why),
+        }
     }
 
-    async fn no_answer(self, failure: &Failure) -> Result<Reach, NoAnswer> {
-        let url = &self.world.config.webhook.url;
+    /// A delivery of which no answer is needed to tell something.
+    async fn attempt(self, delivery: Delivery) -> Answered<Delivered> {
+        optional(async { Ok(self.deliver(delivery).await) }).await.unwrap_or_else(|| Err(NoAnswer::unknown("not sent")))
+    }
+
+    /// No delivery was answered: an obstacle, where it is neither this machine's fault nor its network's.
+    async fn silence(self, failure: &Failure, signed_too: bool) -> Answered<Reach> {
+        self.world.is_to_blame(failure).await?;
         let obstacle = match &failure.trouble {
             Trouble::Name(words) => Obstacle::Name(words.clone()),
             Trouble::Refused => Obstacle::Refused,
             Trouble::Certificate(trouble) => Obstacle::Certificate(trouble.clone()),
-            Trouble::TimedOut(_) => Obstacle::Hangs,
+            // What a signed event meets is the finding of `webhook/accepts-signed`, if one was sent.
+            Trouble::TimedOut(_) if signed_too => Obstacle::Hangs,
             Trouble::ConnectTimedOut | Trouble::Handshake(_) | Trouble::Broken(_) => {
                 Obstacle::Unreachable(failure.trouble.to_string())
             }
-            // `deliver` tells these apart already.
-            Trouble::TooLarge
+            // Limits of this machine's own, which `is_to_blame` told apart already.
+            Trouble::TimedOut(_)
+            | Trouble::TooLarge
             | Trouble::Deadline
             | Trouble::Stopped
             | Trouble::Machine(_)
@@ -137,13 +167,8 @@ impl Webhook<'_> {
             | Trouble::NotForThisHost
             | Trouble::Offline => return Err(NoAnswer::Unknown(failure.to_string())),
         };
-        if !self.world.is_online().await {
-            return Err(NoAnswer::Unknown(format!(
-                "{failure}; and no provider could be reached from this machine either"
-            )));
-        }
         let shown = match &obstacle {
-            Obstacle::Certificate(_) => self.world.reads().certificate(url).await,
+            Obstacle::Certificate(_) => self.world.reads().certificate(&self.world.config.webhook.url).await,
             _ => None,
         };
         let words = shown.as_deref().and_then(describe).map_or_else(String::new, |words| format!(": {words}"));
@@ -154,13 +179,16 @@ impl Webhook<'_> {
             field: "connection".to_owned(),
             seen: format!("{}{words}", failure.trouble),
         };
-        Ok(Reach { obstacle: Some(obstacle), evidence, certificate: None, is_for_us_alone: false })
+        Ok(Reach { obstacle: Some(obstacle), evidence, certificate: None })
     }
+}
 
-    /// Whether an answer is the handler's to an event that it received.
-    pub(super) fn is_reception(self, answer: &Answer) -> bool {
-        answer.is_success() && !answer.is_page() && self.is_expected(answer)
-    }
+/// What stands in the way of a signed event. A handler may answer 404 or 405 itself, but then not to every event alike.
+fn before_the_handler(signed: &Answer, unsigned: Option<&Answer>) -> Option<Obstacle> {
+    let found = obstacle(signed)?;
+    let may_be_the_handlers = matches!(found, Obstacle::NotFound | Obstacle::Method);
+    let differs = unsigned.is_some_and(|unsigned| !alike(unsigned, signed));
+    (!may_be_the_handlers || !differs).then_some(found)
 }
 
 /// What an answer shows to stand in the way.
@@ -192,16 +220,10 @@ pub(in crate::world) fn obstacle(answer: &Answer) -> Option<Obstacle> {
     }
 }
 
-/// A catch-all that refuses everybody: it answers here as it answers where nothing is, with and without a signature.
-fn same_as_nowhere(
-    answer: &Answer,
-    nowhere: &Result<Delivered, NoAnswer>,
-    signed: Option<&Answer>,
-) -> Option<Obstacle> {
-    let Ok(Ok(nowhere)) = nowhere else { return None };
-    let alike = |other: &Answer| other.status == answer.status && other.body == answer.body;
-    let refuses = matches!(answer.status, 401 | 403) && !answer.text().to_lowercase().contains("signature");
-    (refuses && alike(nowhere) && signed.is_some_and(alike)).then_some(Obstacle::NotFound)
+/// A catch-all that rejects every request: it answers here as it answers where nothing is, with and without a signature.
+fn same_as_nowhere(unsigned: &Answer, nowhere: &Answer, signed: &Answer) -> bool {
+    let refuses = matches!(unsigned.status, 401 | 403) && !blames_signature(unsigned);
+    refuses && alike(unsigned, nowhere) && alike(unsigned, signed)
 }
 
 /// Cloudflare's challenge page (facts.md, D9).
@@ -244,12 +266,4 @@ pub(in crate::world) fn describe(der: &[u8]) -> Option<String> {
         certificate.issuer(),
         certificate.validity().not_after
     ))
-}
-
-impl Reception {
-    /// Whether the Worker's copy of the secret is the right one.
-    #[must_use]
-    pub const fn proves_secret(&self) -> bool {
-        matches!(self, Self::Received { .. } | Self::TypeRefused)
-    }
 }

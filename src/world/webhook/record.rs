@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use super::super::stripe::{Endpoint, Event};
-use super::super::transport::Answer;
+use super::super::transport::{Answer, optional};
 use super::{NoAnswer, Webhook};
-use crate::finding::Cause;
+use crate::finding::{Answered, Cause};
 
 /// What Stripe's record says of the events that the endpoint selects, since the endpoint is there.
 #[derive(Debug, Clone)]
@@ -18,8 +18,8 @@ pub struct Record {
     pub delivered: Option<Event>,
     /// Where else Stripe delivers events of an undelivered type to; a failure may be theirs.
     pub others: Vec<String>,
-    /// Why it is not known whether there are others, where it is not.
-    pub others_unknown: Option<NoAnswer>,
+    /// Whether every list of endpoints could be read: others may stand in the one that could not.
+    pub others_complete: Answered,
     /// The answer that names the undelivered ones.
     pub answer: Arc<Answer>,
 }
@@ -35,7 +35,7 @@ impl Record {
     /// Whether an undelivered event can only be ours.
     #[must_use]
     pub const fn is_ours_alone(&self) -> bool {
-        self.others.is_empty() && self.others_unknown.is_none()
+        self.others.is_empty() && self.others_complete.is_ok()
     }
 }
 
@@ -44,7 +44,7 @@ impl Webhook<'_> {
     ///
     /// # Errors
     /// Blocked by `webhook/endpoint` or `webhook/events` where nothing is delivered there.
-    pub async fn record(self) -> Result<Record, NoAnswer> {
+    pub async fn record(self) -> Answered<Record> {
         let stripe = self.world.stripe();
         let (endpoint, log, listed) = futures::join!(self.endpoint(), stripe.delivery_log(), stripe.endpoints());
         let (endpoint, log, (listed, complete)) = (endpoint?.value, log?, listed?);
@@ -66,24 +66,26 @@ impl Webhook<'_> {
             is_other && undelivered.iter().any(|event| other.selects(&event.kind) != Ok(false))
         };
         let others = listed.items.iter().filter(gets_it_too).map(|other| other.url_text.clone()).collect();
-        Ok(Record { endpoint, undelivered, delivered, others, others_unknown: complete.err(), answer: log.answer })
+        Ok(Record { endpoint, undelivered, delivered, others, others_complete: complete, answer: log.answer })
     }
 
     /// That the Worker gives no reason of its own for events that are not delivered.
     ///
     /// # Errors
     /// Blocked by the check whose finding is that reason.
-    pub async fn gives_no_reason(self) -> Result<(), NoAnswer> {
+    pub async fn gives_no_reason(self) -> Answered {
         let explains = [
             Cause::WebhookUnreachable,
             Cause::SignedEventNotAccepted,
             Cause::WorkerNotDeployed,
             Cause::WorkerSecretsMissing,
+            Cause::WorkerMissesBindings,
         ];
-        match self.reception().await {
+        // Where the Worker could not be asked, Stripe's record stands for itself.
+        let Some(reception) = optional(async { Ok(self.reception().await) }).await else { return Ok(()) };
+        match reception {
             Ok((reception, _)) if !reception.proves_secret() => Err(NoAnswer::Because(Cause::SignedEventNotAccepted)),
             Err(NoAnswer::Because(cause)) if explains.contains(&cause) => Err(NoAnswer::Because(cause)),
-            // Where the Worker could not be asked, Stripe's record stands for itself.
             _ => Ok(()),
         }
     }

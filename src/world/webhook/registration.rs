@@ -3,8 +3,9 @@
 use url::Url;
 
 use super::super::stripe::{Endpoint, Listed, Seen};
+use super::super::transport::optional;
 use super::{NoAnswer, Webhook};
-use crate::finding::Cause;
+use crate::finding::{Answered, Cause};
 
 /// How the webhook URL is registered at Stripe.
 #[derive(Debug, Clone)]
@@ -33,8 +34,8 @@ impl Webhook<'_> {
     /// How the webhook URL is registered; asked by `webhook/endpoint`.
     ///
     /// # Errors
-    /// Where nobody can tell.
-    pub async fn registration(self) -> Result<Seen<Registration>, NoAnswer> {
+    /// Unknown where a list, or the URL of an endpoint in it, could not be read.
+    pub async fn registration(self) -> Answered<Seen<Registration>> {
         let (Listed { items, answer, .. }, complete) = self.world.stripe().endpoints().await?;
         let found = self.among(&items);
         if matches!(found, Registration::Here(_)) {
@@ -43,7 +44,7 @@ impl Webhook<'_> {
         // What could not be read might be just what is missing.
         complete?;
         if let (Registration::NotFound, Some(test)) = (&found, self.world.stripe_test())
-            && let Ok((Listed { items, .. }, _)) = test.endpoints().await
+            && let Some((Listed { items, .. }, _)) = optional(test.endpoints()).await
             && let Some(twin) = items.into_iter().find(|endpoint| self.is_ours(endpoint))
         {
             return Ok(Seen { value: Registration::OtherMode(twin), answer });
@@ -55,7 +56,7 @@ impl Webhook<'_> {
     ///
     /// # Errors
     /// Blocked by `webhook/endpoint` where there is none.
-    pub async fn endpoint(self) -> Result<Seen<Endpoint>, NoAnswer> {
+    pub async fn endpoint(self) -> Answered<Seen<Endpoint>> {
         let Seen { value, answer } = self.registration().await?;
         match value {
             Registration::Here(endpoint) => Ok(Seen { value: endpoint, answer }),
