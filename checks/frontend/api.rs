@@ -27,34 +27,32 @@ check! {
     pub const CHECK = Check { need: Need::Configured("frontend"), sends: "", subjects: deployment, run };
 }
 
-async fn run(world: &World, subject: Deployment, outcome: &mut Outcome) -> Answered {
-    outcome.settle(judged(world, subject).await?);
-    Ok(())
-}
-
-async fn judged(world: &World, _: Deployment) -> Result<Verdict, NoAnswer> {
+async fn run(world: &World, _: Deployment, outcome: &mut Outcome) -> Answered {
     let Some(site) = world.site() else {
-        return Ok(Verdict::NotApplicable("no [frontend] is configured".to_owned()));
+        outcome.not_applicable("[frontend] is not configured");
+        return Ok(());
     };
     let worker = world.config().worker.url.origin().ascii_serialization();
-    let (code, what, address, places) = match site.destination().await? {
-        Destination::Worker(places) => {
-            return Ok(Verdict::Pass(format!("the scripts name {worker}: {}", listed(&places))));
-        }
+    match site.destination().await? {
+        Destination::Worker(places) => outcome.pass(format!("the scripts name {worker}: {}", listed(&places))),
         Destination::OwnOrigin(route) => {
             let how = if route.is_empty() { String::new() } else { format!(", as GET {route} shows") };
-            return Ok(Verdict::Pass(format!("the page's own origin leads to the Worker{how}")));
+            outcome.pass(format!("the page's own origin leads to the Worker{how}"));
         }
         Destination::Nowhere => {
             let missing = site.served().await?.missing().map_or_else(String::new, |missing| format!("; {missing}"));
             return Err(NoAnswer::unknown(format!(
-                "no script of the page names {worker} or another place where a Worker could be{missing}"
+                "no script of the page names {worker}, or another address that could be a Worker's{missing}"
             )));
         }
-        Destination::Local(address, places) => ("localhost", "the visitor's own machine", address, places),
-        Destination::Other(host, places) => ("other-host", "another host", host, places),
-    };
-    Ok(finding(code, what, &worker, &address, &places).into())
+        Destination::Local(address, places) => {
+            outcome.find(finding("localhost", "the visitor's own machine", &worker, &address, &places));
+        }
+        Destination::Other(host, places) => {
+            outcome.find(finding("other-host", "another host", &worker, &host, &places));
+        }
+    }
+    Ok(())
 }
 
 fn finding(code: &'static str, what: &str, worker: &str, address: &str, places: &[Place]) -> Finding {
@@ -68,11 +66,14 @@ fn finding(code: &'static str, what: &str, worker: &str, address: &str, places: 
     Finding {
         code,
         severity: Severity::Failure,
-        message: format!("The page's scripts ask {what}, {address}, and nowhere name {worker}: {}.", listed(places)),
+        message: format!(
+            "The page's scripts send requests to {what}, {address}, and never to {worker}: {}.",
+            listed(places)
+        ),
         expected: worker.to_owned(),
         actual: address.to_owned(),
         evidence: evidence.collect(),
-        fix: Fix::new(format!("Set the Worker's URL in the frontend's build to {worker}, build it and deploy it.")),
+        fix: Fix::new(format!("Set the Worker's URL to {worker} in the frontend's build, and deploy the frontend.")),
     }
 }
 

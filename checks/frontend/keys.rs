@@ -38,39 +38,37 @@ check! {
     };
 }
 
-async fn run(world: &World, subject: Deployment, outcome: &mut Outcome) -> Answered {
-    outcome.settle(judged(world, subject).await?);
-    Ok(())
-}
-
-async fn judged(world: &World, _: Deployment) -> Result<Verdict, NoAnswer> {
+async fn run(world: &World, _: Deployment, outcome: &mut Outcome) -> Answered {
     let Some(site) = world.site() else {
-        return Ok(Verdict::NotApplicable("no [frontend] is configured".to_owned()));
+        outcome.not_applicable("[frontend] is not configured");
+        return Ok(());
     };
     let found = match site.keys().await? {
         Ok(found) => found,
-        Err(unserved) => return Ok(unserved_finding(unserved).into()),
+        Err(unserved) => {
+            outcome.find(unserved_finding(unserved));
+            return Ok(());
+        }
     };
-    let findings: Vec<Finding> =
-        found.keys.iter().filter_map(|key| Some(finding(world, key, key.slip.as_ref()?))).collect();
-    if !findings.is_empty() {
-        return Ok(Verdict::Findings(findings));
-    }
-    if let Some(untold) = found.untold {
-        return Err(untold);
+    for key in &found.keys {
+        if let Some(Some(slip)) = outcome.ask(key.slip.clone()) {
+            outcome.find(finding(world, key, &slip));
+        }
     }
     if !found.has(Vendor::Clerk) {
-        return Err(NoAnswer::unknown(format!(
-            "no publishable key of Clerk's is in {}: {} ({})",
+        outcome.leave_open(NoAnswer::unknown(format!(
+            "there is no Clerk publishable key in {}: {} ({})",
             found.served.page,
-            found.served.missing().unwrap_or_else(|| "it may come into the page when it runs".to_owned()),
+            found.served.missing().unwrap_or_else(|| "it may be added when the page runs".to_owned()),
             found.served.extent()
         )));
     }
     if let Some(missing) = found.served.missing().filter(|_| !found.has(Vendor::Stripe)) {
-        return Err(NoAnswer::unknown(format!("no publishable key of Stripe's is in what was read; {missing}")));
+        let reason = format!("there is no Stripe publishable key in what could be read; {missing}");
+        outcome.leave_open(NoAnswer::unknown(reason));
     }
-    Ok(Verdict::Pass(seen(&found)))
+    outcome.pass_if_clean(seen(&found));
+    Ok(())
 }
 
 fn seen(found: &Keys<'_>) -> String {

@@ -33,36 +33,37 @@ check! {
     pub const CHECK = Check { need: Need::Configured("frontend"), sends: "", subjects: deployment, run };
 }
 
-async fn run(world: &World, subject: Deployment, outcome: &mut Outcome) -> Answered {
-    outcome.settle(judged(world, subject).await?);
-    Ok(())
-}
-
-async fn judged(world: &World, _: Deployment) -> Result<Verdict, NoAnswer> {
+async fn run(world: &World, _: Deployment, outcome: &mut Outcome) -> Answered {
     let Some(site) = world.site() else {
-        return Ok(Verdict::NotApplicable("no [frontend] is configured".to_owned()));
+        outcome.not_applicable("[frontend] is not configured");
+        return Ok(());
     };
     let served = site.served().await?;
-    let mut findings: Vec<Finding> = served.leaks.iter().map(leaked).collect();
-    findings.extend(served.missing().map(|missing| not_all_read(served, &missing)));
-    Ok(Verdict::of(findings, format!("no secret; {}", served.extent())))
+    served.leaks.iter().map(leaked).for_each(|finding| outcome.find(finding));
+    if let Some(missing) = served.missing() {
+        outcome.find(not_all_read(served, &missing));
+    }
+    outcome.pass_if_clean(format!("no secret; {}", served.extent()));
+    Ok(())
 }
 
 fn leaked(leak: &Leak) -> Finding {
     let (code, what, page) = match leak.issuer {
-        Issuer::Stripe => ("stripe-secret-key", "a secret key of Stripe's", "https://dashboard.stripe.com/apikeys"),
+        Issuer::Stripe => ("stripe-secret-key", "a Stripe secret key", "https://dashboard.stripe.com/apikeys"),
         Issuer::Clerk => {
-            ("clerk-secret-key", "a secret key of Clerk's", "https://dashboard.clerk.com/last-active?path=api-keys")
+            ("clerk-secret-key", "a Clerk secret key", "https://dashboard.clerk.com/last-active?path=api-keys")
         }
-        Issuer::Webhook => ("webhook-secret", "a webhook's signing secret", "https://dashboard.stripe.com/webhooks"),
+        Issuer::Webhook => ("webhook-secret", "a webhook signing secret", "https://dashboard.stripe.com/webhooks"),
         Issuer::Cloudflare => {
-            ("cloudflare-token", "an API token of Cloudflare's", "https://dash.cloudflare.com/profile/api-tokens")
+            ("cloudflare-token", "a Cloudflare API token", "https://dash.cloudflare.com/profile/api-tokens")
         }
         Issuer::Other => ("other-secret", "a secret", ""),
     };
     let known = leak.variable.as_ref().map_or_else(String::new, |name| format!(", the value of {name}"));
     let shown = leak.secret.to_string();
-    let replace = format!("Replace {shown} at its provider now, and take it out of the frontend's build.");
+    let replace = format!(
+        "Remove {shown} from the frontend's build, then replace it: create a new one, set it wherever it is used, and revoke this one."
+    );
     let fix = Fix::new(replace);
     let evidence = leak.places.iter().take(3).map(|place| Evidence {
         request: format!("GET {}", place.file),
@@ -74,7 +75,7 @@ fn leaked(leak: &Leak) -> Finding {
     Finding {
         code,
         severity: Severity::Failure,
-        message: format!("Everybody can read {what} in the page ({shown}{known}): {}.", listed(&leak.places)),
+        message: format!("The page exposes {what} to every visitor ({shown}{known}): {}.", listed(&leak.places)),
         expected: "no secret".to_owned(),
         actual: shown.clone(),
         evidence: evidence.collect(),
@@ -86,7 +87,7 @@ fn not_all_read(served: &Served, missing: &str) -> Finding {
     Finding {
         code: "not-all-read",
         severity: Severity::Warning,
-        message: format!("Not everything that the page loads could be looked through: {missing}."),
+        message: format!("Not every script of the page could be scanned for secrets: {missing}."),
         expected: "every script of the page's own site".to_owned(),
         actual: served.extent(),
         evidence: vec![Evidence {
@@ -97,7 +98,7 @@ fn not_all_read(served: &Served, missing: &str) -> Finding {
             seen: missing.to_owned(),
         }],
         fix: Fix::new(
-            "Let every script that the page loads be served; look through what lies beyond the bound before it is deployed.",
+            "Serve every script that the page loads, and scan what is beyond the limit before you deploy it.",
         ),
     }
 }

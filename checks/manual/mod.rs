@@ -38,14 +38,10 @@ fn item<'w>(world: &'w World, id: &CheckId) -> Vec<&'w Manual> {
     world.config().manual.iter().filter(|item| CheckId::made("manual", &item.id) == *id).collect()
 }
 
-async fn run(world: &World, subject: &Manual, outcome: &mut Outcome) -> Answered {
-    outcome.settle(judged(world, subject).await?);
-    Ok(())
-}
-
 #[expect(clippy::unused_async, reason = "a check is an async function, and this one asks nobody")]
-async fn judged(world: &World, item: &Manual) -> Result<Verdict, NoAnswer> {
-    Ok(Verdict::Pass(world.sign_off(item)?))
+async fn run(world: &World, item: &Manual, outcome: &mut Outcome) -> Answered {
+    outcome.pass(world.sign_off(item)?);
+    Ok(())
 }
 
 #[cfg(test)]

@@ -49,42 +49,33 @@ fn probe<'w>(world: &'w World, id: &CheckId) -> Vec<&'w Probe> {
     world.config().probes.iter().filter(is_called).collect()
 }
 
-async fn run(world: &World, subject: &Probe, outcome: &mut Outcome) -> Answered {
-    outcome.settle(judged(world, subject).await?);
-    Ok(())
-}
-
-async fn judged(world: &World, probe: &Probe) -> Result<Verdict, NoAnswer> {
+async fn run(world: &World, probe: &Probe, outcome: &mut Outcome) -> Answered {
     let answer = match world.probe(probe).await? {
         Ok(answer) => answer,
-        Err(failure) => return Ok(unreachable(world, probe, &failure).into()),
+        Err(failure) => {
+            outcome.find(unreachable(world, probe, &failure));
+            return Ok(());
+        }
     };
     let Probe { expect, .. } = probe;
-    let mut findings = Vec::new();
     if answer.status == expect.status {
-        findings.extend(misplaced(world, probe, &answer));
+        misplaced(world, probe, &answer).into_iter().for_each(|finding| outcome.find(finding));
     } else {
         let leads = answer.shown_location().map_or_else(String::new, |to| format!(", which leads to {to}"));
         let message = format!("{} answers {}{leads}.", probe.url, answer.status);
         let seen = format!("{}{leads}", answer.status);
         let evidence = answer.evidence("status", format!("{seen}: {}", answer.excerpt()));
-        findings.push(finding(world, probe, "status", message, expect.status.to_string(), seen, evidence));
+        outcome.find(finding(world, probe, "status", message, expect.status.to_string(), seen, evidence));
     }
     let took = answer.elapsed.as_millis();
     if let Some(most) = expect.max_ms.filter(|most| took > u128::from(*most)) {
         let message = format!("{} took {took} ms to answer.", probe.url);
         let evidence = answer.evidence("time", format!("{took} ms"));
-        findings.push(finding(
-            world,
-            probe,
-            "slow",
-            message,
-            format!("at most {most} ms"),
-            format!("{took} ms"),
-            evidence,
-        ));
+        let (most, took) = (format!("at most {most} ms"), format!("{took} ms"));
+        outcome.find(finding(world, probe, "slow", message, most, took, evidence));
     }
-    Ok(Verdict::of(findings, format!("{} answers {} as it should, in {took} ms", probe.url, answer.status)))
+    outcome.pass_if_clean(format!("{} answers {} as it should, in {took} ms", probe.url, answer.status));
+    Ok(())
 }
 
 /// The places in the answer that have another value than they should.

@@ -7,7 +7,8 @@ use std::time::{Duration, Instant};
 use futures::FutureExt;
 use indicatif::ProgressBar;
 use preflight::run::{CheckReport, Decision, Report};
-use preflight::sandbox::{self, Exchange, Scenario, Tampered, Tampering, Unanswerable};
+use preflight::sandbox::{self, Exchange, Scenario, TAMPERED, Tampered, Tampering, Unanswerable};
+use preflight::world::Logged;
 
 use super::super::exit::Failure;
 use super::super::terminal::{self, Terminal};
@@ -163,17 +164,13 @@ fn differs(exchange: &Exchange, way: Unanswerable) -> bool {
 /// What is wrong with a run in which a request to `server` was unanswerable.
 pub fn judge(baseline: &Report, report: &Report, server: &str) -> Vec<Wrong> {
     let mut wrong = Vec::new();
-    match report.checks.iter().map(|check| asked_tampered(check, report)).collect::<Option<Vec<bool>>>() {
-        Some(asked) => {
-            let asked = report.checks.iter().zip(asked).filter(|(_, asked)| *asked).map(|(check, _)| check);
-            let green = asked.filter(|check| check.status.is_verified());
-            wrong.extend(green.map(|check| Wrong::Green(format!("{} is {}", check.id, said(check)))));
-        }
-        None if went_unnoticed(baseline, report) => {
-            let verdict = if report.decision == Decision::Go { "GO" } else { "not GO, but" };
-            wrong.push(Wrong::Green(format!("{verdict} and no check says anything of it")));
-        }
-        None => {}
+    let asked: Vec<&CheckReport> = report.checks.iter().filter(|check| asked_tampered(check, report)).collect();
+    let green = asked.iter().filter(|check| check.status.is_verified());
+    wrong.extend(green.map(|check| Wrong::Green(format!("{} is {}", check.id, said(check)))));
+    // What no check asks, a run asks to end what it began.
+    if asked.is_empty() && went_unnoticed(baseline, report) {
+        let verdict = if report.decision == Decision::Go { "GO" } else { "not GO, but" };
+        wrong.push(Wrong::Green(format!("{verdict} and no check says anything of it")));
     }
     let is_judged = matches!(server, "worker" | "frontend" | "clerk_frontend");
     let known = runs::failures(baseline);
@@ -183,9 +180,10 @@ pub fn judge(baseline: &Report, report: &Report, server: &str) -> Vec<Wrong> {
     wrong
 }
 
-/// Whether `check` asked the request that was tampered with; `None` where the report does not say what a check asked.
-const fn asked_tampered(_check: &CheckReport, _report: &Report) -> Option<bool> {
-    None
+/// Whether `check` asked the request that was tampered with.
+fn asked_tampered(check: &CheckReport, report: &Report) -> bool {
+    let is_tampered = |request: &Logged| request.request_id.as_deref() == Some(TAMPERED) || request.trouble.is_some();
+    check.asked.iter().filter_map(|place| report.requests.get(*place)).any(is_tampered)
 }
 
 /// Whether a request without an answer made no difference to anything that the report says.

@@ -5,6 +5,7 @@ use url::Url;
 
 use super::place::Place;
 use super::{NoAnswer, Party, Site};
+use crate::finding::Answered;
 
 /// Where the frontend looks for the Worker.
 #[derive(Debug, Clone)]
@@ -31,7 +32,7 @@ impl Site<'_> {
         if !addresses.worker.is_empty() {
             return Ok(Destination::Worker(addresses.worker.clone()));
         }
-        if let Some(route) = self.own_origin_leads_to_worker().await {
+        if let Some(route) = self.own_origin_leads_to_worker().await? {
             return Ok(Destination::OwnOrigin(route));
         }
         // Of several, the one that is named most often.
@@ -48,19 +49,25 @@ impl Site<'_> {
 
     /// Whether the Worker answers under the page's own origin: it is served there, or a proxy leads to it. Then scripts need
     /// no host. The route by which that was seen.
-    async fn own_origin_leads_to_worker(self) -> Option<String> {
+    ///
+    /// # Errors
+    /// Unknown where one of the two does not answer.
+    async fn own_origin_leads_to_worker(self) -> Answered<Option<String>> {
         let worker = &self.world.config.worker;
         if worker.url.origin() == self.url.origin() {
-            return Some(String::new());
+            return Ok(Some(String::new()));
         }
-        let route = worker.tiers.as_ref().or(worker.health.as_ref())?;
+        let Some(route) = worker.tiers.as_ref().or(worker.health.as_ref()) else { return Ok(None) };
         let ask = |party: Party, base: &Url| {
-            let url = base.join(route);
-            async move { self.world.reads().get(party, url.ok()?, HeaderMap::new(), None).await.ok() }
+            let url = base.join(route).map_err(|error| NoAnswer::unknown(format!("{route} is not a path: {error}")));
+            async move {
+                let asked = self.world.reads().get(party, url?, HeaderMap::new(), None).await;
+                asked.map_err(|failure| NoAnswer::Unknown(failure.to_string()))
+            }
         };
         let (here, there) = futures::join!(ask(Party::Frontend, self.url), ask(Party::Worker, &worker.url));
         let (here, there) = (here?, there?);
         let alike = here.is_success() && there.is_success() && here.body == there.body;
-        alike.then(|| route.clone())
+        Ok(alike.then(|| route.clone()))
     }
 }

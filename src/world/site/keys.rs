@@ -4,6 +4,7 @@ use super::place::Place;
 use super::served::Served;
 use super::{NoAnswer, Site, Unserved};
 use crate::config::{Config, Mode, account_of, frontend_api_of, mode_of};
+use crate::finding::Answered;
 
 /// Whose a publishable key is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,7 +36,10 @@ pub struct CarriedKey {
     /// Where it stands.
     pub places: Vec<Place>,
     /// What is wrong with it.
-    pub slip: Option<KeySlip>,
+    ///
+    /// # Errors
+    /// Unknown where there is nothing to compare it with.
+    pub slip: Answered<Option<KeySlip>>,
     /// Whether the right key of this vendor is there too, so that which of them is used cannot be seen.
     pub beside_right: bool,
 }
@@ -56,8 +60,6 @@ pub enum KeySlip {
 pub struct Keys<'w> {
     /// Every key.
     pub keys: Vec<CarriedKey>,
-    /// What could not be told of them.
-    pub untold: Option<NoAnswer>,
     /// What was read.
     pub served: &'w Served,
 }
@@ -72,23 +74,27 @@ impl<'w> Site<'w> {
             Ok(served) => served,
             Err(unserved) => return Ok(Err(unserved)),
         };
-        let mut found = Keys { keys: Vec::new(), untold: None, served };
+        let mut found = Keys { keys: Vec::new(), served };
         for (key, places) in &served.keys {
             let vendor = if frontend_api_of(key).is_some() { Vendor::Clerk } else { Vendor::Stripe };
             let slip = match vendor {
                 // Too short for a key, and no host in it: a text about keys.
                 Vendor::Stripe if key.len() < "pk_live_".len() + 24 => continue,
-                _ if mode_of(key) != Some(self.world.config.project.mode) => mode_of(key).map(KeySlip::Mode),
-                Vendor::Clerk => self.clerk_slip(key).unwrap_or_else(|untold| found.leave_open(untold)),
-                Vendor::Stripe => self.stripe_slip(key).await.unwrap_or_else(|untold| found.leave_open(untold)),
+                _ if mode_of(key) != Some(self.world.config.project.mode) => Ok(mode_of(key).map(KeySlip::Mode)),
+                Vendor::Clerk => self.clerk_slip(key),
+                Vendor::Stripe => self.stripe_slip(key).await,
             };
             let shown = if vendor == Vendor::Clerk { key.clone() } else { shortened(key) };
             found.keys.push(CarriedKey { vendor, shown, places: places.clone(), slip, beside_right: false });
         }
         for vendor in [Vendor::Clerk, Vendor::Stripe] {
             let of_vendor = |key: &&mut CarriedKey| key.vendor == vendor;
-            let has_right = found.keys.iter().any(|key| key.vendor == vendor && key.slip.is_none());
-            found.keys.iter_mut().filter(of_vendor).for_each(|key| key.beside_right = has_right && key.slip.is_some());
+            let has_right = found.keys.iter().any(|key| key.vendor == vendor && key.slip == Ok(None));
+            found
+                .keys
+                .iter_mut()
+                .filter(of_vendor)
+                .for_each(|key| key.beside_right = has_right && key.slip != Ok(None));
         }
         Ok(Ok(found))
     }
@@ -134,11 +140,6 @@ impl Keys<'_> {
     #[must_use]
     pub fn has(&self, vendor: Vendor) -> bool {
         self.keys.iter().any(|key| key.vendor == vendor)
-    }
-
-    fn leave_open(&mut self, untold: NoAnswer) -> Option<KeySlip> {
-        self.untold.get_or_insert(untold);
-        None
     }
 }
 
