@@ -47,23 +47,6 @@ impl Endpoint {
         self.events.iter().any(|selected| selected == event || selected == "*")
     }
 
-    /// That Stripe says where it delivers to: an event destination may come without its URL.
-    ///
-    /// # Errors
-    /// Unknown where it does not.
-    pub fn has_known_url(&self) -> Result<(), NoAnswer> {
-        if self.url_text.is_empty() {
-            return Err(NoAnswer::Unknown(format!("Stripe did not return the URL of {}", self.name())));
-        }
-        Ok(())
-    }
-
-    /// Its URL, or its ID where Stripe does not return the URL.
-    #[must_use]
-    pub fn place(&self) -> String {
-        if self.url_text.is_empty() { self.id.clone() } else { self.url_text.clone() }
-    }
-
     /// The endpoint in a sentence.
     #[must_use]
     pub fn name(&self) -> String {

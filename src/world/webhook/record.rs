@@ -59,7 +59,7 @@ impl Webhook<'_> {
             let is_other = other.enabled && other.id != endpoint.id;
             is_other && undelivered.iter().any(|event| other.selects(&event.kind))
         };
-        let others = listed.items.iter().filter(gets_it_too).map(Endpoint::place).collect();
+        let others = listed.items.iter().filter(gets_it_too).map(|other| other.url_text.clone()).collect();
         Ok(Record { endpoint, undelivered, delivered, others, others_complete: complete, answer: log.answer })
     }
 
