@@ -112,7 +112,7 @@ fn told(obstacle: &Obstacle, url: &url::Url, host: &str) -> Told {
             };
             (
                 code,
-                format!("The certificate of {host} {trouble}. Stripe does not deliver to it."),
+                format!("The certificate of {host} {}. Stripe does not deliver to it.", certificate(trouble)),
                 format!("Install a certificate for {host} from a public certificate authority."),
             )
         }
@@ -136,6 +136,16 @@ fn told(obstacle: &Obstacle, url: &url::Url, host: &str) -> Told {
         }
         // It has severities of its own, and a hang is the finding of another check.
         Obstacle::BotChallenge | Obstacle::Hangs => challenge(url),
+    }
+}
+
+fn certificate(trouble: &CertificateTrouble) -> String {
+    match trouble {
+        CertificateTrouble::Expired => "has expired".to_owned(),
+        CertificateTrouble::NotYetValid => "is not valid yet".to_owned(),
+        CertificateTrouble::Host => "is for other names".to_owned(),
+        CertificateTrouble::Untrusted => "is not trusted".to_owned(),
+        CertificateTrouble::Other(words) => format!("is not trusted ({words})"),
     }
 }
 

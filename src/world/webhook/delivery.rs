@@ -28,7 +28,7 @@ pub enum Delivery {
     Tampered,
     /// Without the header, to a path that does not exist.
     Nowhere,
-    /// As Stripe does while a signing secret is rolled: in JSON that nobody would write again in just this way, and with
+    /// As Stripe does while a signing secret is rolled: in JSON that no serializer would write in this way, and with
     /// the right signature between two others.
     Reformatted,
     /// The same JSON with the right signature alone.
@@ -159,7 +159,7 @@ impl Webhook<'_> {
         Ok(answer)
     }
 
-    /// The probe event: of a type that nobody handles, with an ID of its own for each way of delivery. Written as
+    /// The probe event: of a type that no Worker handles, with an ID of its own for each way of delivery. Written as
     /// JavaScript would write it again, so that a Worker which verifies a copy is not found out here but by
     /// `webhook/raw-body`.
     fn event(self, delivery: Delivery) -> Vec<u8> {
