@@ -21,6 +21,7 @@ check! {
     /// ## Findings
     /// - `canary-missing`: there is no such user.
     /// - `canary-without-plan`: its metadata names no tier, so that nothing can be compared.
+    /// - `canary-unknown-plan`: its metadata names a plan that is no tier's.
     /// - `signature`: no published key has signed the token.
     /// - `issuer`: the token is from somebody else.
     /// - `times`: the token is not in force.
@@ -66,6 +67,19 @@ async fn judged(world: &World, _: Deployment) -> Result<Verdict, NoAnswer> {
     };
     let Some(tier) = clerk.tier_of(&canary.value) else {
         let key = &world.config().clerk.metadata_key;
+        if let Some(plan) = canary.value.public_metadata.get(key).filter(|plan| !plan.is_null()) {
+            let newest = optional(clerk.newest_users()).await;
+            // A plan that is no tier's is the finding of `clerk/metadata`, if it looks at the canary.
+            if newest.is_some_and(|newest| newest.value.iter().any(|user| user.id == canary.value.id)) {
+                return Err(NoAnswer::Because(Cause::PlanUnknown));
+            }
+            let tiers: Vec<&str> = world.config().tiers.iter().map(|tier| tier.metadata.as_str()).collect();
+            let expected = tiers.join(", ");
+            let message =
+                format!("The canary {id} has {key} = {plan} in its public metadata, which is no tier's value.");
+            let fix = format!("Set {key} in the canary's public metadata to a paid tier's value: {expected}.");
+            return Ok(finding(world, "canary-unknown-plan", message, &expected, plan.to_string(), fix).into());
+        }
         let message =
             format!("The canary {id} has no tier in its public metadata, so that no claim can be compared with it.");
         let fix = format!("Set {key} in the canary's public metadata to a paid tier's value.");

@@ -29,6 +29,9 @@ pub struct State {
     scripts: BTreeMap<String, Script>,
     /// The project's Wrangler file: what is meant to be on the script.
     wrangler: Table,
+    /// Whether a script's settings come without its bindings.
+    #[serde(default)]
+    omits_bindings: bool,
     /// Custom domains: host name to script.
     #[serde(default)]
     domains: BTreeMap<String, String>,
@@ -264,7 +267,7 @@ async fn settings(Shared(cloudflare): Shared<Arc<Cloudflare>>, Path((_, script))
         .kv
         .iter()
         .map(|(name, namespace)| json!({ "name": name, "type": "kv_namespace", "namespace_id": namespace }));
-    success(&json!({
+    let mut settings = json!({
         "bindings": secrets.chain(vars).chain(kv).collect::<Value>(),
         "compatibility_date": "2026-07-01",
         "compatibility_flags": ["nodejs_compat"],
@@ -274,7 +277,11 @@ async fn settings(Shared(cloudflare): Shared<Arc<Cloudflare>>, Path((_, script))
         "tags": [],
         "tail_consumers": null,
         "usage_model": "standard",
-    }))
+    });
+    if let Some(settings) = settings.as_object_mut().filter(|_| cloudflare.state.omits_bindings) {
+        settings.remove("bindings");
+    }
+    success(&settings)
 }
 
 async fn deployments(Shared(cloudflare): Shared<Arc<Cloudflare>>, Path((_, script)): Path<(String, String)>) -> Answer {

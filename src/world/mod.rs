@@ -5,6 +5,7 @@
 //! [`NoAnswer::Because`]. So checks need no order, and one cause makes one failure.
 
 mod address;
+mod canary;
 mod clerk;
 mod cloudflare;
 mod configured;
@@ -29,7 +30,8 @@ use jiff::Timestamp;
 use crate::config::{Config, Mode, Secret, Variable};
 use crate::finding::{Cause, NoAnswer};
 
-pub use address::is_out_of_reach;
+pub use address::{Kinship, is_out_of_reach, kinship};
+pub use canary::{CanaryTies, HeldId, KnownCustomer};
 pub use clerk::*;
 pub use cloudflare::*;
 pub use entitlement::{Case, Mismatch, Sample};

@@ -38,6 +38,9 @@ pub struct State {
     /// What `/api/usage` says the plan is, whatever the token says.
     #[serde(default)]
     pub usage_plan: Option<String>,
+    /// Its own record of who has which subscription, beside what Clerk holds.
+    #[serde(default)]
+    pub subscriptions: BTreeMap<String, String>,
     /// What is wrong with it: the defects that it has are true.
     #[serde(default)]
     pub defects: BTreeMap<Defect, bool>,
@@ -69,6 +72,9 @@ pub struct Tier {
     /// The variable that holds its price ID; a free tier has none.
     #[serde(default)]
     pub price_id: Option<String>,
+    /// The status with which an order for it is refused.
+    #[serde(default)]
+    pub order_status: Option<u16>,
 }
 
 const fn yes() -> bool {
@@ -134,6 +140,8 @@ pub enum CrossOrigin {
     WildcardWithCredentials,
     /// Whoever asks is told that it may.
     Reflects,
+    /// Those on its list, and every project on Vercel, as previews have such names; cookies may come along.
+    AnyPreview,
 }
 
 /// What can be wrong with a Worker.
@@ -198,4 +206,6 @@ pub enum Defect {
     ComputesTaxes,
     /// Checkout makes a customer for whoever has none, and keeps nobody's.
     MakesCustomers,
+    /// It starts without price IDs, and misses one when the tier is bought.
+    LooksUpPricesLate,
 }

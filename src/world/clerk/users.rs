@@ -21,9 +21,22 @@ pub struct User {
     /// What users can write themselves.
     #[serde(default)]
     pub unsafe_metadata: Option<Map<String, Value>>,
+    /// What neither the user nor a browser sees.
+    #[serde(default)]
+    pub private_metadata: Option<Map<String, Value>>,
+    /// The user's addresses; `None` where Clerk does not tell.
+    #[serde(default)]
+    pub email_addresses: Option<Vec<EmailAddress>>,
     /// When it was last written, in milliseconds.
     #[serde(default)]
     pub updated_at: i64,
+}
+
+/// An e-mail address of a user's.
+#[derive(Debug, Clone, Deserialize)]
+pub struct EmailAddress {
+    /// The address itself.
+    pub email_address: String,
 }
 
 /// A user whose plan is not as it should be.

@@ -1,6 +1,5 @@
 //! Checkout Sessions, and what a sale depends on besides.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -11,9 +10,11 @@ use stripe_client_core::{RequestBuilder, StripeRequest};
 use stripe_shared::CheckoutSessionStatus;
 
 use super::super::doors::{Body, Post, Step};
+use super::super::field::{Field, Metadata};
 use super::super::transport::{Answer, Credential, Party};
 use super::account::get;
 use super::{Found, NoAnswer, Page, Price, Refusal, Seen, Stripe, segment};
+use crate::finding::Answered;
 
 /// A Checkout Session, as far as a sale depends on it (facts.md, A2 and A6).
 #[derive(Debug, Clone, Deserialize)]
@@ -21,62 +22,69 @@ pub struct CheckoutSession {
     /// `cs_live_…`.
     pub id: String,
     /// When it was made: Unix seconds.
-    pub created: i64,
+    #[serde(default)]
+    pub created: Field<i64>,
     /// Whom the Worker says that it is for.
-    pub client_reference_id: Option<String>,
+    #[serde(default)]
+    pub client_reference_id: Field<String>,
     /// `cus_…`, where one is named.
-    pub customer: Option<String>,
+    #[serde(default)]
+    pub customer: Field<String>,
+    /// The same for accounts that have customers as accounts; only there where one is named.
+    #[serde(default)]
+    pub customer_account: Field<String>,
     /// Its metadata: not the subscription's, which cannot be read before there is one.
     #[serde(default)]
-    pub metadata: Option<BTreeMap<String, String>>,
+    pub metadata: Metadata,
     /// Where a payer returns to.
-    pub success_url: Option<String>,
-    /// Where somebody returns to who does not pay.
-    pub cancel_url: Option<String>,
+    #[serde(default)]
+    pub success_url: Field<String>,
+    /// Where customers return to who do not pay.
+    #[serde(default)]
+    pub cancel_url: Field<String>,
     /// Where both return to, of a form inside the frontend's own page.
-    pub return_url: Option<String>,
+    #[serde(default)]
+    pub return_url: Field<String>,
     /// Whether taxes are computed.
-    pub automatic_tax: Option<AutomaticTax>,
+    #[serde(default)]
+    pub automatic_tax: Field<AutomaticTax>,
     /// What is sold; only there where it was asked for.
-    pub line_items: Option<LineItems>,
+    #[serde(default)]
+    pub line_items: Field<LineItems>,
 }
 
 /// Whether a session computes taxes.
 #[derive(Debug, Clone, Deserialize)]
 pub struct AutomaticTax {
     /// Whether it does.
-    pub enabled: bool,
+    #[serde(default)]
+    pub enabled: Field<bool>,
 }
 
 /// What a session sells.
 #[derive(Debug, Clone, Deserialize)]
 pub struct LineItems {
     /// Each item.
-    pub data: Vec<LineItem>,
+    #[serde(default)]
+    pub data: Field<Vec<LineItem>>,
 }
 
 /// One item of a session.
 #[derive(Debug, Clone, Deserialize)]
 pub struct LineItem {
     /// At which price.
-    pub price: Option<Price>,
+    #[serde(default)]
+    pub price: Field<Price>,
     /// How often.
-    pub quantity: Option<u64>,
+    #[serde(default)]
+    pub quantity: Field<u64>,
 }
 
 impl CheckoutSession {
-    /// A value of its metadata that is not empty.
+    /// The addresses that browsers are sent to from it, each with its field's name.
     #[must_use]
-    pub fn metadata(&self, key: &str) -> Option<&str> {
-        self.metadata.as_ref()?.get(key).map(String::as_str).filter(|value| !value.is_empty())
-    }
-
-    /// Every address that a browser is sent to from it, with the field's name.
-    #[must_use]
-    pub fn addresses(&self) -> Vec<(&'static str, &str)> {
-        let fields =
-            [("success_url", &self.success_url), ("cancel_url", &self.cancel_url), ("return_url", &self.return_url)];
-        fields.into_iter().filter_map(|(name, url)| Some((name, url.as_deref()?))).collect()
+    pub const fn addresses(&self) -> [(&'static str, &Field<String>); 3] {
+        [("success_url", &self.success_url), ("cancel_url", &self.cancel_url), ("return_url", &self.return_url)]
     }
 }
 
@@ -84,38 +92,39 @@ impl CheckoutSession {
 #[derive(Debug, Clone, Deserialize)]
 pub struct TaxSettings {
     /// `active` or `pending`.
-    pub status: String,
-    status_details: Option<TaxStatusDetails>,
+    #[serde(default)]
+    pub status: Field<String>,
+    #[serde(default)]
+    status_details: Field<TaxStatusDetails>,
 }
 
 #[derive(Debug, Clone, Deserialize)]
 struct TaxStatusDetails {
-    pending: Option<TaxPending>,
+    #[serde(default)]
+    pending: Field<TaxPending>,
 }
 
 #[derive(Debug, Clone, Deserialize)]
 struct TaxPending {
-    missing_fields: Option<Vec<String>>,
+    #[serde(default)]
+    missing_fields: Field<Vec<String>>,
 }
 
 impl TaxSettings {
     /// Whether taxes can be computed.
-    #[must_use]
-    pub fn is_active(&self) -> bool {
-        self.status == "active"
+    ///
+    /// # Errors
+    /// Where Stripe does not say so.
+    pub fn is_active(&self) -> Answered<bool> {
+        Ok(self.status.known("status of GET /v1/tax/settings")? == "active")
     }
 
-    /// What Stripe still wants to know before.
+    /// What Stripe still wants to know before, as far as it says.
     #[must_use]
     pub fn missing_fields(&self) -> Vec<String> {
-        let pending = self.status_details.as_ref().and_then(|details| details.pending.as_ref());
-        pending.and_then(|pending| pending.missing_fields.clone()).unwrap_or_default()
+        let pending = self.status_details.value().and_then(|details| details.pending.value());
+        pending.and_then(|pending| pending.missing_fields.value().cloned()).unwrap_or_default()
     }
-}
-
-#[derive(Deserialize)]
-struct Created {
-    created: i64,
 }
 
 impl Stripe<'_> {
@@ -135,27 +144,10 @@ impl Stripe<'_> {
         self.there(&get("/tax/settings")).await
     }
 
-    /// Whether a customer has a subscription that is not over.
-    ///
-    /// # Errors
-    /// Where nobody can tell.
-    pub async fn has_subscription(self, customer: &str) -> Result<bool, NoAnswer> {
-        Ok(match self.subscriptions_of(customer).await? {
-            Found::Here(found) => found.value.iter().any(|subscription| !subscription.is_over()),
-            Found::Missing(_) => false,
-        })
-    }
-
-    /// Whether a customer was made since the run began.
-    ///
-    /// # Errors
-    /// Where nobody can tell.
-    pub async fn is_new_customer(self, id: &str) -> Result<bool, NoAnswer> {
-        let customer: Seen<Created> = self.there(&get(&format!("/customers/{}", segment(id)))).await?;
-        Ok(customer.value.created >= self.world.now.as_second())
-    }
-
-    async fn there<T: serde::de::DeserializeOwned>(self, request: &RequestBuilder) -> Result<Seen<T>, NoAnswer> {
+    pub(super) async fn there<T: serde::de::DeserializeOwned>(
+        self,
+        request: &RequestBuilder,
+    ) -> Result<Seen<T>, NoAnswer> {
         match self.ask(request).await? {
             Found::Here(seen) => Ok(seen),
             Found::Missing(refusal) => Err(refusal.unknown()),
@@ -176,10 +168,9 @@ impl Stripe<'_> {
         }
         let page: Page<CheckoutSession> = answer.json()?;
         let is_ours = |session: &CheckoutSession| {
-            let metadata = session.metadata.iter().flat_map(BTreeMap::values);
-            let is_for_user =
-                session.client_reference_id.as_deref() == Some(user) || metadata.into_iter().any(|value| value == user);
-            is_for_user && session.created >= since.as_second()
+            let is_for_user = session.client_reference_id.text() == Some(user)
+                || session.metadata.texts().any(|(_, text)| text == user);
+            is_for_user && session.created.value().is_some_and(|created| *created >= since.as_second())
         };
         Ok(page.data.into_iter().filter(is_ours).map(|session| session.id).collect())
     }

@@ -5,6 +5,7 @@ mod account;
 mod assortment;
 mod catalogue;
 mod checkout;
+mod customers;
 mod endpoints;
 mod events;
 mod parity;

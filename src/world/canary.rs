@@ -1,0 +1,168 @@
+//! What ties the canary to a customer or a subscription at Stripe: facts, for whoever must not touch either.
+
+use std::sync::Arc;
+
+use regex::Regex;
+use serde_json::{Map, Value};
+
+use super::clerk::User;
+use super::transport::Answer;
+use super::{NoAnswer, World};
+
+/// Everything that ties the canary to Stripe.
+#[derive(Debug, Clone)]
+pub struct CanaryTies {
+    /// The canary.
+    pub user: User,
+    /// Every ID of a customer or a subscription in its metadata.
+    pub held: Vec<HeldId>,
+    /// Stripe's customers with one of its e-mail addresses; or why that is not known.
+    pub customers: Result<Vec<KnownCustomer>, NoAnswer>,
+}
+
+/// An ID of Stripe's in a user's metadata.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HeldId {
+    /// `cus_…` or `sub_…`.
+    pub id: String,
+    /// Where it stands: `private_metadata.billing.ids[0]`.
+    pub place: String,
+}
+
+/// A customer of Stripe's with an e-mail address that was looked for.
+#[derive(Debug, Clone)]
+pub struct KnownCustomer {
+    /// `cus_…`.
+    pub id: String,
+    /// The address.
+    pub email: String,
+    /// The answer that names it.
+    pub answer: Arc<Answer>,
+}
+
+impl World {
+    /// Everything that ties the canary to a customer or a subscription at Stripe.
+    ///
+    /// # Errors
+    /// Where the canary itself is not known.
+    pub async fn canary_ties(&self) -> Result<CanaryTies, NoAnswer> {
+        let user = self.clerk().known_canary().await?;
+        let (held, customers) = (held_ids(&user)?, self.customers_of(&user).await);
+        Ok(CanaryTies { user, held, customers })
+    }
+
+    async fn customers_of(&self, user: &User) -> Result<Vec<KnownCustomer>, NoAnswer> {
+        let addresses = user.email_addresses.as_ref();
+        let addresses =
+            addresses.ok_or_else(|| NoAnswer::unknown("Clerk does not say which e-mail addresses the canary has"))?;
+        let stripe = self.stripe();
+        let asked = addresses.iter().map(|address| stripe.customers_with(&address.email_address));
+        let mut customers = Vec::new();
+        for found in futures::future::join_all(asked).await {
+            customers.extend(found?);
+        }
+        Ok(customers)
+    }
+}
+
+/// Every ID of a customer or a subscription in a user's metadata: under any key, at any depth, in keys too, and inside of
+/// longer texts.
+fn held_ids(user: &User) -> Result<Vec<HeldId>, NoAnswer> {
+    let pattern = Regex::new("(?:^|[^A-Za-z0-9])((?:cus|sub)_[A-Za-z0-9]+)");
+    let pattern = pattern.map_err(|error| NoAnswer::unknown(format!("no ID can be looked for: {error}")))?;
+    let mut held = Vec::new();
+    let parts = [
+        ("public_metadata", Some(&user.public_metadata)),
+        ("private_metadata", user.private_metadata.as_ref()),
+        ("unsafe_metadata", user.unsafe_metadata.as_ref()),
+    ];
+    for (name, part) in parts {
+        if let Some(part) = part {
+            in_object(part, name, &pattern, &mut held);
+        }
+    }
+    Ok(held)
+}
+
+fn in_object(object: &Map<String, Value>, place: &str, pattern: &Regex, held: &mut Vec<HeldId>) {
+    for (key, value) in object {
+        let place = format!("{place}.{key}");
+        in_text(key, &place, pattern, held);
+        in_value(value, &place, pattern, held);
+    }
+}
+
+fn in_value(value: &Value, place: &str, pattern: &Regex, held: &mut Vec<HeldId>) {
+    match value {
+        Value::String(text) => in_text(text, place, pattern, held),
+        Value::Array(items) => {
+            for (index, item) in items.iter().enumerate() {
+                in_value(item, &format!("{place}[{index}]"), pattern, held);
+            }
+        }
+        Value::Object(object) => in_object(object, place, pattern, held),
+        Value::Null | Value::Bool(_) | Value::Number(_) => {}
+    }
+}
+
+fn in_text(text: &str, place: &str, pattern: &Regex, held: &mut Vec<HeldId>) {
+    let found = pattern.captures_iter(text).map(|found| HeldId { id: found[1].to_owned(), place: place.to_owned() });
+    held.extend(found);
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::held_ids;
+    use crate::sandbox::{self, Sandbox};
+    use crate::world::{self, World};
+
+    fn places(user: Value) -> Vec<(String, String)> {
+        let held = held_ids(&serde_json::from_value(user).unwrap()).unwrap();
+        held.into_iter().map(|held| (held.id, held.place)).collect()
+    }
+
+    #[test]
+    fn an_id_is_found_in_every_part_of_the_metadata_at_any_depth() {
+        let found = places(json!({
+            "id": "user_1",
+            "public_metadata": { "plan": "pro", "billing": { "ids": [7, { "any": "sub_1A" }] } },
+            "private_metadata": { "note": "moved from cus_Old1,cus_New2 (see sub_9)" },
+            "unsafe_metadata": { "cus_AsKey": true, "resub_x": "customs" },
+        }));
+        let expected = [
+            ("sub_1A", "public_metadata.billing.ids[1].any"),
+            ("cus_Old1", "private_metadata.note"),
+            ("cus_New2", "private_metadata.note"),
+            ("sub_9", "private_metadata.note"),
+            ("cus_AsKey", "unsafe_metadata.cus_AsKey"),
+        ];
+        let mut found: Vec<(&str, &str)> = found.iter().map(|(id, place)| (id.as_str(), place.as_str())).collect();
+        found.sort_unstable();
+        let mut expected = expected.to_vec();
+        expected.sort_unstable();
+        assert_eq!(found, expected);
+    }
+
+    #[tokio::test]
+    async fn stripes_customers_with_the_canarys_address_are_found() {
+        let sandbox = Sandbox::start(&["healthy-canary-customer"], sandbox::Options::default()).await.unwrap();
+        let world = World::new(sandbox.config(None).unwrap(), sandbox.options(world::Options::default())).unwrap();
+        let ties = world.canary_ties().await.unwrap();
+        let held: Vec<(&str, &str)> = ties.held.iter().map(|held| (held.id.as_str(), held.place.as_str())).collect();
+        assert_eq!(held, [("cus_QpanCanary001", "public_metadata.stripeCustomerId")]);
+        let customers = ties.customers.unwrap();
+        let customers: Vec<(&str, &str)> =
+            customers.iter().map(|customer| (customer.id.as_str(), customer.email.as_str())).collect();
+        assert_eq!(customers, [("cus_QpanCanary001", "canary@acme.com")]);
+    }
+
+    #[tokio::test]
+    async fn a_canary_that_stripe_has_never_seen_has_no_ties() {
+        let sandbox = Sandbox::start(&["healthy"], sandbox::Options::default()).await.unwrap();
+        let world = World::new(sandbox.config(None).unwrap(), sandbox.options(world::Options::default())).unwrap();
+        let ties = world.canary_ties().await.unwrap();
+        assert!(ties.held.is_empty() && ties.customers.unwrap().is_empty());
+    }
+}
