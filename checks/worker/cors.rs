@@ -1,95 +1,181 @@
 //! `worker/cors`.
 
 use crate::check::prelude::*;
-use crate::world::{CrossOrigin, FOREIGN_ORIGIN};
+use crate::world::{CrossOrigin, CrossOriginAnswer, FOREIGN_ORIGIN};
 
 check! {
-    /// The frontend's pages may read the Worker's answers, and nobody else's.
+    /// The frontend's pages can read the Worker's answers, and other sites' pages cannot.
     ///
     /// ## Why it matters
-    /// A browser keeps an answer from a page whose origin the Worker does not name: everything works with `curl` and nothing
-    /// on the new domain. A Worker that names whoever asks lets every web site use a visitor's session.
+    /// A browser hides an answer from a page whose origin the Worker does not name: everything works with `curl` and nothing
+    /// on the new domain. A Worker that names any origin lets every site use a visitor's session.
     ///
     /// ## How it is verified
-    /// The Worker is asked as a browser asks before it sends a token (`OPTIONS`), once from the frontend's origin and once
-    /// from an origin that is nobody's; and the announced tiers are looked at for the same header. Which further origins are
-    /// allowed cannot be seen.
+    /// The Worker is asked as a browser asks before it sends a token (`OPTIONS`): from the frontend's origin, from a foreign
+    /// origin, and from a foreign project's origin on the frontend's hosting platform and on another one. The announced tiers
+    /// are checked for the same header. Which further origins are allowed cannot be seen.
     ///
     /// ## Findings
-    /// - `wildcard`: every web site may read the answers. A failure where cookies may come along, else a warning.
-    /// - `reflects`: whoever asks is told that they may.
-    /// - `frontend-blocked`: the frontend's own pages may not.
+    /// - `wildcard`: every site can read the answers. A failure if cookies are allowed, too; otherwise a warning.
+    /// - `reflects`: any origin is allowed.
+    /// - `strangers`: any project on a hosting platform is allowed. A failure if cookies are allowed, too; otherwise a warning.
+    /// - `frontend-blocked`: the frontend's own pages cannot read the answers.
     /// - `broken`: the Worker does not answer such a request.
     ///
     /// ## How to mend it
-    /// Answer with the frontend's origin, from a list of those that are allowed, and with `Vary: Origin`.
-    pub const CHECK = Check { need: Need::Configured("frontend"), sends: "", subjects: deployment, run };
+    /// Answer with the frontend's origin, from a list of allowed origins, and with `Vary: Origin`.
+    pub const CHECK = Check {
+        need: Need::Configured("frontend"),
+        sends: "up to 4 OPTIONS requests; a Worker that limits request rates counts them",
+        subjects: deployment,
+        run
+    };
 }
 
-async fn run(world: &World, subject: Deployment, outcome: &mut Outcome) -> Answered {
-    outcome.settle(judged(world, subject).await?);
+async fn run(world: &World, _: Deployment, outcome: &mut Outcome) -> Answered {
+    let Some(frontend) = &world.config().frontend else {
+        outcome.not_applicable("[frontend] is not configured");
+        return Ok(());
+    };
+    if frontend.url.origin() == world.config().worker.url.origin() {
+        outcome.not_applicable("the frontend and the Worker have the same origin");
+        return Ok(());
+    }
+    let worker = world.worker();
+    if !worker.is_asked_by_pages() {
+        outcome.not_applicable("this Worker has no route that pages use");
+        return Ok(());
+    }
+    let origin = frontend.url.origin().ascii_serialization();
+    let strangers = strangers(frontend.url.host_str().unwrap_or_default());
+    let (ours, foreign, platforms, tiers) = futures::join!(
+        worker.preflight(&origin),
+        worker.preflight(FOREIGN_ORIGIN),
+        futures::future::join_all(strangers.iter().map(|(_, stranger)| worker.preflight(stranger))),
+        worker.tiers_cross_origin()
+    );
+    let foreign = outcome.ask(foreign);
+    let allows_any = foreign.as_ref().is_some_and(|told| foreign_origin(world, told, outcome));
+    if let Some(told) = outcome.ask(ours) {
+        own_origin(world, &origin, told, outcome);
+    }
+    for ((suffix, stranger), told) in strangers.iter().zip(platforms) {
+        // What any origin is told, these are told, too.
+        if let Some(Ok(told)) = outcome.ask(told).filter(|_| !allows_any) {
+            platform(world, (suffix, stranger), &told, outcome);
+        }
+    }
+    if let Some(Some(told)) = outcome.ask(tiers) {
+        if told.allows(&origin) {
+            outcome.pass(format!("the announced tiers can be read from {origin}"));
+        } else {
+            outcome.find(blocked(world, &origin, &told, &format!("the announced tiers name {}", told.shown())));
+        }
+    }
     Ok(())
 }
 
-async fn judged(world: &World, _: Deployment) -> Result<Verdict, NoAnswer> {
-    let Some(frontend) = &world.config().frontend else {
-        return Ok(Verdict::NotApplicable("[frontend] is not configured".to_owned()));
-    };
-    if frontend.url.origin() == world.config().worker.url.origin() {
-        return Ok(Verdict::NotApplicable("the frontend and the Worker have one origin".to_owned()));
-    }
-    let origin = frontend.url.origin().ascii_serialization();
-    let worker = world.worker();
-    let (ours, foreign, tiers) =
-        futures::join!(worker.preflight(&origin), worker.preflight(FOREIGN_ORIGIN), worker.tiers_cross_origin());
-    let (Some(ours), Some(foreign)) = (ours?, foreign?) else {
-        return Ok(Verdict::NotApplicable("this Worker offers no route to a page".to_owned()));
-    };
-    let (ours, foreign) = match (ours, foreign) {
-        (Ok(ours), Ok(foreign)) => (ours, foreign),
-        (Err(breakdown), _) | (_, Err(breakdown)) => return Ok(breakdown.finding("broken", "204").into()),
-    };
-    if [&ours, &foreign].iter().any(|told| told.origin.as_deref() == Some("*")) {
-        let told = if foreign.origin.as_deref() == Some("*") { &foreign } else { &ours };
-        let (severity, more) = if told.credentials {
-            (Severity::Failure, " with cookies, which no browser accepts")
-        } else {
-            (Severity::Warning, "")
-        };
-        let message = format!("The Worker lets the pages of every web site read its answers{more}.");
-        return Ok(finding(world, "wildcard", severity, message, told).into());
-    }
-    if foreign.allows(FOREIGN_ORIGIN) {
-        let message = "The Worker tells whoever asks that they may read its answers.".to_owned();
-        return Ok(finding(world, "reflects", Severity::Failure, message, &foreign).into());
-    }
-    let blocked = if !ours.answer.is_success() {
-        Some((&ours, format!("such a request is answered {}", ours.answer.status)))
-    } else if !ours.allows(&origin) {
-        Some((&ours, format!("it names {}", ours.shown())))
-    } else if !ours.takes_tokens {
-        Some((&ours, "it does not allow the header Authorization".to_owned()))
-    } else {
-        let silent = tiers.as_ref().filter(|told| told.answer.is_success() && !told.allows(&origin));
-        silent.map(|told| (told, format!("the answer itself names {}", told.shown())))
-    };
-    match blocked {
-        Some((told, why)) => {
-            let message = format!("Browsers keep the Worker's answers from the pages of {origin}: {why}.");
-            Ok(finding(world, "frontend-blocked", Severity::Failure, message, told).into())
+/// Platforms on which anyone can have a project under a name of their own.
+const PLATFORMS: [&str; 12] = [
+    "vercel.app",
+    "pages.dev",
+    "workers.dev",
+    "netlify.app",
+    "github.io",
+    "web.app",
+    "firebaseapp.com",
+    "onrender.com",
+    "herokuapp.com",
+    "fly.dev",
+    "azurestaticapps.net",
+    "surge.sh",
+];
+
+/// A stranger's origin on the frontend's own platform, where it is on one, and on a common one.
+fn strangers(frontend: &str) -> Vec<(&'static str, String)> {
+    let is_on = |platform: &&str| frontend.strip_suffix(platform).is_some_and(|project| project.ends_with('.'));
+    let own = PLATFORMS.into_iter().find(is_on);
+    let common = PLATFORMS.into_iter().find(|platform| Some(*platform) != own);
+    let named = |platform| (platform, format!("https://preflight-stranger.{platform}"));
+    own.into_iter().chain(common).map(named).collect()
+}
+
+/// Judges what a foreign origin is told; whether it is allowed as any other would be.
+fn foreign_origin(world: &World, told: &CrossOriginAnswer, outcome: &mut Outcome) -> bool {
+    let told = match told {
+        Ok(told) => told,
+        Err(breakdown) => {
+            outcome.find(breakdown.clone().finding("broken", "204"));
+            return false;
         }
-        None => Ok(Verdict::Pass(format!("{origin} may read the Worker's answers, and a foreign origin may not"))),
+    };
+    if told.origin.as_deref() == Some("*") {
+        outcome.find(wildcard(world, told));
+        return true;
     }
+    if told.allows(FOREIGN_ORIGIN) {
+        let message = "The Worker allows any origin that asks: pages of every site can read its answers.".to_owned();
+        outcome.find(finding(world, "reflects", Severity::Failure, message, told));
+        return true;
+    }
+    outcome.pass("a foreign origin is not allowed");
+    false
+}
+
+fn own_origin(world: &World, origin: &str, told: CrossOriginAnswer, outcome: &mut Outcome) {
+    let told = match told {
+        Ok(told) => told,
+        Err(breakdown) => {
+            outcome.find(breakdown.finding("broken", "204"));
+            return;
+        }
+    };
+    if !told.answer.is_success() {
+        outcome.find(blocked(world, origin, &told, &format!("such a request is answered {}", told.answer.status)));
+    } else if told.origin.as_deref() == Some("*") && told.credentials {
+        outcome.find(wildcard(world, &told));
+    } else if !told.allows(origin) {
+        outcome.find(blocked(world, origin, &told, &format!("it names {}", told.shown())));
+    } else if !told.takes_tokens {
+        outcome.find(blocked(world, origin, &told, "it does not allow the header Authorization"));
+    } else {
+        outcome.pass(format!("{origin} can read the Worker's answers"));
+    }
+}
+
+fn platform(world: &World, (suffix, stranger): (&str, &str), told: &CrossOrigin, outcome: &mut Outcome) {
+    if told.allows(stranger) {
+        let message = format!("The Worker allows any project on {suffix}: strangers' pages can read its answers.");
+        outcome.find(finding(world, "strangers", with_credentials(told), message, told));
+    } else {
+        outcome.pass(format!("a stranger's project on {suffix} is not allowed"));
+    }
+}
+
+fn wildcard(world: &World, told: &CrossOrigin) -> Finding {
+    let with_cookies = if told.credentials { ", even with cookies" } else { "" };
+    let message = format!("The Worker lets pages of every site read its answers{with_cookies}.");
+    finding(world, "wildcard", with_credentials(told), message, told)
+}
+
+/// Without cookies, a stranger's page has no visitor's session to use.
+const fn with_credentials(told: &CrossOrigin) -> Severity {
+    if told.credentials { Severity::Failure } else { Severity::Warning }
+}
+
+fn blocked(world: &World, origin: &str, told: &CrossOrigin, why: &str) -> Finding {
+    let message = format!("Browsers hide the Worker's answers from {origin}: {why}.");
+    finding(world, "frontend-blocked", Severity::Failure, message, told)
 }
 
 fn finding(world: &World, code: &'static str, severity: Severity, message: String, told: &CrossOrigin) -> Finding {
     let origin = world.config().frontend.as_ref().map(|frontend| frontend.url.origin().ascii_serialization());
-    let expected = format!("Access-Control-Allow-Origin: {}, for that origin alone", origin.unwrap_or_default());
+    let expected = format!("Access-Control-Allow-Origin: {}", origin.unwrap_or_default());
     Finding {
         code,
         severity,
         message,
-        fix: Fix::new(format!("Answer with {expected}; and with `Vary: Origin`.")),
+        fix: Fix::new(format!("Answer with {expected} for that origin only, and with `Vary: Origin`.")),
         expected,
         actual: told.shown(),
         evidence: vec![told.answer.evidence("Access-Control-Allow-Origin", told.shown())],
@@ -98,22 +184,21 @@ fn finding(world: &World, code: &'static str, severity: Severity, message: Strin
 
 #[cfg(test)]
 mod tests {
-    use super::CHECK;
+    use super::{CHECK, strangers};
     use crate::check::testing::scenario;
 
-    #[tokio::test]
-    async fn finds_who_may_read_the_answers_and_must_not() {
-        for (name, code) in [
-            ("cors-reflects", "reflects"),
-            ("cors-wildcard-credentials", "wildcard"),
-            ("cors-frontend-blocked", "frontend-blocked"),
-        ] {
-            scenario(name).await.finds(CHECK, code);
-        }
+    #[test]
+    fn a_stranger_has_a_project_on_the_frontends_platform_and_on_another() {
+        let suffixes = |host| strangers(host).into_iter().map(|(suffix, _)| suffix).collect::<Vec<_>>();
+        assert_eq!(suffixes("app.acme.com"), ["vercel.app"]);
+        assert_eq!(suffixes("acme.pages.dev"), ["pages.dev", "vercel.app"]);
+        assert_eq!(suffixes("acme.vercel.app"), ["vercel.app", "pages.dev"]);
     }
 
     #[tokio::test]
-    async fn warns_of_a_wildcard_without_cookies() {
+    async fn a_wildcard_with_cookies_is_one_finding_and_a_failure() {
+        let run = scenario("cors-wildcard-credentials").await;
+        run.finds(CHECK, "wildcard");
         scenario("cors-wildcard").await.warns(CHECK, "wildcard");
     }
 }

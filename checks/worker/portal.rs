@@ -1,7 +1,7 @@
 //! `worker/portal`.
 
 use crate::check::prelude::*;
-use crate::world::{Portal, Route};
+use crate::world::{Answer, Portal, Route};
 
 check! {
     /// The Worker opens the customer portal.
@@ -10,67 +10,87 @@ check! {
     /// This is where customers change their card and cancel. A portal that does not open becomes a chargeback.
     ///
     /// ## How it is verified
-    /// The Worker is asked to open the portal for the canary, where that is a customer: where its public metadata names one.
-    /// The address that comes back must be one of a session of this mode; it is not followed, and not shown, since it lets
-    /// anybody in. What the portal allows is judged by `portal/features`.
+    /// The Worker is asked to open the portal for the canary, if its public metadata names a Stripe customer. The address that
+    /// comes back must be one of a portal session of this mode; it is not followed and not shown, since anyone who has it is
+    /// signed in. What the portal allows is judged by `portal/features`.
     ///
     /// ## Findings
     /// - `other-mode`: it opens in the other mode.
+    /// - `configuration`: the Worker's portal configuration does not exist for its key.
     /// - `customer`: the canary's customer does not exist for the Worker's key.
-    /// - `refused`: it does not open.
+    /// - `refused`: it does not open, for a reason that the finding quotes.
     ///
     /// ## How to mend it
-    /// See what the Worker's answer says; most often the customer, or the portal's configuration, is of the other mode.
+    /// Read the Worker's answer. Most often the customer, or the portal configuration, is from the other mode.
     pub const CHECK = Check {
         need: Need::Configured("worker.portal, and a canary that is a customer"),
-        sends: "1 portal session",
+        sends: "1 portal session, which expires by itself",
         subjects: deployment,
         run
     };
 }
 
-async fn run(world: &World, subject: Deployment, outcome: &mut Outcome) -> Answered {
-    outcome.settle(judged(world, subject).await?);
+async fn run(world: &World, _: Deployment, outcome: &mut Outcome) -> Answered {
+    let worker = world.worker();
+    if let Some(lacking) = worker.lacks(Route::Portal) {
+        outcome.not_applicable(lacking);
+        return Ok(());
+    }
+    let config = world.config();
+    let key = &config.clerk.customer_key;
+    let (code, message, breakdown, fix) = match worker.portal().await? {
+        Portal::NotACustomer => {
+            outcome.not_applicable(format!("the canary is not a Stripe customer: its public metadata has no {key}"));
+            return Ok(());
+        }
+        Portal::Opened(answer) => {
+            outcome.pass(format!("{} opens the portal for the canary", answer.request));
+            return Ok(());
+        }
+        Portal::OtherMode(answer) => {
+            outcome.find(other_mode(world, &answer));
+            return Ok(());
+        }
+        Portal::UnknownConfiguration(id, breakdown) => {
+            let name = &config.stripe.portal_configuration.name;
+            let message = format!(
+                "The Worker opens the portal with configuration {id}, which does not exist for its Stripe key: the portal fails."
+            );
+            let right = config.stripe.portal_configuration.value.as_deref();
+            let right = right.filter(|right| *right != id).unwrap_or("the ID of a configuration in this mode");
+            let fix = Fix::new(format!("Set {name} on the Worker to {right}, or remove it to use the default."))
+                .command(world.secret_put(name))
+                .link(world.stripe().dashboard("settings/billing/portal"));
+            ("configuration", message, breakdown, fix)
+        }
+        Portal::UnknownCustomer(id, breakdown) => {
+            let message = format!("The canary's {key} is {id}, which does not exist for the Worker's Stripe key.");
+            let fix =
+                format!("Remove {key} from the public metadata of every user whose customer is from another mode.");
+            ("customer", message, breakdown, Fix::new(fix))
+        }
+        Portal::Refused(breakdown) => {
+            let message = format!("The Worker does not open the portal: {}.", breakdown.words().trim_end_matches('.'));
+            let fix = breakdown.fix();
+            ("refused", message, breakdown, fix)
+        }
+    };
+    outcome.find(Finding { message, fix, ..breakdown.finding(code, "the address of a portal session") });
     Ok(())
 }
 
-async fn judged(world: &World, _: Deployment) -> Result<Verdict, NoAnswer> {
-    let worker = world.worker();
-    if let Some(lacking) = worker.lacks(Route::Portal) {
-        return Ok(Verdict::NotApplicable(lacking));
-    }
-    let metadata = &world.config().clerk.customer_key;
-    let expected = "the address of a portal session";
-    match worker.portal().await? {
-        Portal::NotACustomer => {
-            Ok(Verdict::NotApplicable(format!("the canary is no customer: its metadata has no {metadata}")))
-        }
-        Portal::Opened(answer) => Ok(Verdict::Pass(format!("{} opens the portal for the canary", answer.request))),
-        Portal::OtherMode(answer) => {
-            let key = &world.config().stripe.secret_key.name;
-            // Whoever has the address is let in, so it is not shown.
-            let seen = "a session of the other mode";
-            Ok(Finding {
-                code: "other-mode",
-                severity: Severity::Failure,
-                message: "The Worker opens the portal of the other mode.".to_owned(),
-                expected: expected.to_owned(),
-                actual: seen.to_owned(),
-                evidence: vec![answer.evidence("url", seen)],
-                fix: Fix::new(format!("Set {key} on the Worker to the value that was checked here."))
-                    .command(world.secret_put(key)),
-            }
-            .into())
-        }
-        Portal::UnknownCustomer(id, breakdown) => {
-            let mut finding = breakdown.finding("customer", expected);
-            finding.message =
-                format!("The canary's metadata names the customer {id}, who does not exist in this mode.");
-            finding.fix =
-                Fix::new(format!("Remove {metadata} from the public metadata of whoever has one of another mode."));
-            Ok(finding.into())
-        }
-        Portal::Refused(breakdown) => Ok(breakdown.finding("refused", expected).into()),
+fn other_mode(world: &World, answer: &Answer) -> Finding {
+    let key = &world.config().stripe.secret_key.name;
+    let seen = "a portal session of the other mode";
+    Finding {
+        code: "other-mode",
+        severity: Severity::Failure,
+        message: "The Worker opens the customer portal in the other mode.".to_owned(),
+        expected: format!("a portal session in {} mode", world.config().project.mode.word()),
+        actual: seen.to_owned(),
+        evidence: vec![answer.evidence("url", seen)],
+        fix: Fix::new(format!("Set {key} on the Worker to the key that was checked here."))
+            .command(world.secret_put(key)),
     }
 }
 
@@ -106,7 +126,10 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn finds_a_portal_that_does_not_open() {
-        scenario("portal-wrong-configuration").await.finds(CHECK, "refused");
+    async fn a_configuration_that_does_not_exist_is_named_with_its_variable() {
+        let run = scenario("portal-id-wrong-on-worker").await;
+        run.finds(CHECK, "configuration");
+        assert!(run.message(CHECK).contains("bpc_1Rtestcme7LaunchPortal00"), "{}", run.told());
+        assert!(run.fix(CHECK).summary.contains("STRIPE_PORTAL_CONFIG_ID"), "{}", run.told());
     }
 }

@@ -5,22 +5,22 @@ use crate::config::{Cloudflare, is_secret};
 use crate::world::{Binding, Seen, Settings};
 
 check! {
-    /// Every value that the Worker needs is set on the deployed script, and what is secret is a secret there.
+    /// Every value that the Worker needs is set on the deployed script, and every secret is stored as a secret.
     ///
     /// ## Why it matters
-    /// A named Wrangler environment is a script of its own and inherits no secret. One that was set on `pan-api` while
-    /// `pan-api-production` serves is set nowhere, and `wrangler secret list` without `--env` looks complete.
+    /// A named Wrangler environment is a script of its own and inherits no secret. A secret that was set on `pan-api` is not
+    /// set on `pan-api-production`, and `wrangler secret list` without `--env` looks complete.
     ///
     /// ## How it is verified
     /// The bindings of the deployed script, as Cloudflare lists them, are compared with the names in `cloudflare.secrets`. The
-    /// values of secrets cannot be read back by anybody; `webhook/accepts-signed` and the other `worker` checks prove them by
-    /// their effect.
+    /// values of secrets cannot be read back; `webhook/accepts-signed` and the other `worker` checks prove them by their
+    /// effect.
     ///
     /// ## Findings
     /// - `no-such-script`: there is no script of that name.
     /// - `missing`: names are not set.
     /// - `other-environment`: they are set, but on another environment's script.
-    /// - `readable`: a secret is set as a plain variable, which everybody with access to the account can read.
+    /// - `readable`: a secret is set as a plain variable, which everyone with access to the account can read.
     ///
     /// ## How to mend it
     /// `wrangler secret put NAME`, with `--env` for a named environment.
@@ -33,29 +33,38 @@ check! {
     };
 }
 
-async fn run(world: &World, subject: Deployment, outcome: &mut Outcome) -> Answered {
-    outcome.settle(judged(world, subject).await?);
-    Ok(())
-}
-
-async fn judged(world: &World, _: Deployment) -> Result<Verdict, NoAnswer> {
+async fn run(world: &World, _: Deployment, outcome: &mut Outcome) -> Answered {
     let (Some(config), Some(cloudflare)) = (&world.config().cloudflare, world.cloudflare()) else {
-        return Ok(Verdict::NotApplicable("[cloudflare] is not configured".to_owned()));
+        outcome.not_applicable("[cloudflare] is not configured");
+        return Ok(());
     };
     let script = config.deployed_script();
     let Some(settings) = cloudflare.settings(&script).await? else {
-        return Ok(no_such_script(config, &script).into());
+        outcome.find(no_such_script(config, &script));
+        return Ok(());
     };
-    let missing: Vec<&str> =
-        config.secrets.iter().map(String::as_str).filter(|name| !settings.value.has_value(name)).collect();
-    let mut findings = Vec::new();
+    let (mut missing, mut set) = (Vec::new(), Vec::new());
+    for name in config.secrets.iter().map(String::as_str) {
+        match outcome.ask(settings.value.has_value(name)) {
+            Some(true) => set.push(name),
+            Some(false) => missing.push(name),
+            None => {}
+        }
+    }
     if !missing.is_empty() {
-        findings.push(missing_finding(world, config, &settings, &missing).await?);
+        outcome.find(missing_finding(world, config, &settings, &missing).await);
     }
     for binding in settings.value.bindings.iter().filter(|binding| is_readable_secret(world, binding)) {
-        findings.push(readable(world, &script, &settings, binding));
+        outcome.find(readable(world, &script, &settings, binding));
     }
-    Ok(Verdict::of(findings, format!("{} are set on {script}", config.secrets.join(", "))))
+    // One that cannot be read may be a secret that everyone can read.
+    for unread in &settings.value.unread {
+        outcome.leave_open(unread.clone());
+    }
+    if missing.is_empty() {
+        outcome.pass(format!("{} are set on {script}", set.join(", ")));
+    }
+    Ok(())
 }
 
 fn no_such_script(config: &Cloudflare, script: &str) -> Finding {
@@ -74,25 +83,20 @@ fn no_such_script(config: &Cloudflare, script: &str) -> Finding {
             field: "errors[].code".to_owned(),
             seen: "10007".to_owned(),
         }],
-        fix: Fix::new("Deploy it, or mend cloudflare.script and cloudflare.environment in preflight.toml.")
+        fix: Fix::new("Deploy it, or correct cloudflare.script and cloudflare.environment in preflight.toml.")
             .command(format!("wrangler deploy{environment}")),
     }
 }
 
-async fn missing_finding(
-    world: &World,
-    config: &Cloudflare,
-    settings: &Seen<Settings>,
-    missing: &[&str],
-) -> Result<Finding, NoAnswer> {
+async fn missing_finding(world: &World, config: &Cloudflare, settings: &Seen<Settings>, missing: &[&str]) -> Finding {
     let script = config.deployed_script();
     let names = missing.join(", ");
-    let elsewhere = elsewhere(world, config, missing).await?;
+    let elsewhere = optional(elsewhere(world, config, missing)).await.flatten();
     let (code, message) = match &elsewhere {
-        Some(other) => {
-            ("other-environment", format!("{names}: set on {other}, but {script} is the Worker that serves."))
+        Some(other) => ("other-environment", format!("{names}: set on {other}, but the deployed Worker is {script}.")),
+        None => {
+            ("missing", format!("{names}: not set on the Worker {script}, which cannot serve customers without it."))
         }
-        None => ("missing", format!("{names}: not set on the Worker {script}.")),
     };
     let set: Vec<&str> = settings
         .value
@@ -105,7 +109,7 @@ async fn missing_finding(
     let fix = missing
         .iter()
         .fold(Fix::new(format!("Set {names} on {script}.")), |fix, name| fix.command(world.secret_put(name)));
-    Ok(Finding {
+    Finding {
         code,
         severity: Severity::Failure,
         message,
@@ -113,15 +117,15 @@ async fn missing_finding(
         actual: set.clone(),
         evidence: vec![settings.answer.evidence("result.bindings", set)],
         fix,
-    })
+    }
 }
 
 /// Another script of the same Worker that has all the names which the deployed one lacks.
-async fn elsewhere(world: &World, config: &Cloudflare, missing: &[&str]) -> Result<Option<String>, NoAnswer> {
+async fn elsewhere(world: &World, config: &Cloudflare, missing: &[&str]) -> Answered<Option<String>> {
     let Some(cloudflare) = world.cloudflare() else { return Ok(None) };
     for other in config.other_scripts() {
         if let Some(settings) = cloudflare.settings(&other).await?
-            && missing.iter().all(|name| settings.value.has_value(name))
+            && missing.iter().all(|name| settings.value.has_value(name) == Ok(true))
         {
             return Ok(Some(other));
         }
@@ -135,7 +139,7 @@ fn is_readable_secret(world: &World, binding: &Binding) -> bool {
     let named = [&config.stripe.secret_key.name, &config.stripe.webhook_secret.name, &config.clerk.secret_key.name];
     !binding.is_secret()
         && binding.is_value()
-        && (named.contains(&&binding.name) || binding.text.as_deref().is_some_and(is_secret))
+        && (named.contains(&&binding.name) || binding.text.text().is_some_and(is_secret))
 }
 
 fn readable(world: &World, script: &str, settings: &Seen<Settings>, binding: &Binding) -> Finding {
@@ -144,12 +148,12 @@ fn readable(world: &World, script: &str, settings: &Seen<Settings>, binding: &Bi
         code: "readable",
         severity: Severity::Failure,
         message: format!(
-            "{name} is a plain variable on {script}: everybody with access to the account, and the Wrangler file, can read it."
+            "{name} is a plain variable on {script}: everyone with access to the account or the Wrangler file can read it."
         ),
         expected: "secret_text".to_owned(),
         actual: binding.kind.clone(),
         evidence: vec![settings.answer.evidence(format!("result.bindings[{name}].type"), binding.kind.clone())],
-        fix: Fix::new(format!("Remove {name} from the variables, roll the key, and set the new one as a secret."))
+        fix: Fix::new(format!("Remove {name} from the variables, roll the key, and set the new key as a secret."))
             .command(world.secret_put(name)),
     }
 }

@@ -2,14 +2,14 @@
 
 use crate::check::prelude::*;
 use crate::config::{Limit, Tier};
-use crate::world::{Announced, Answer, Route};
+use crate::world::{Announced, AnnouncedTiers, Answer, Route};
 
 check! {
     /// The Worker announces the tiers, prices and limits that are sold.
     ///
     /// ## Why it matters
-    /// The pricing page shows what this route says, and Stripe charges what its own price says. Where they differ, the
-    /// customer pays another amount than was read.
+    /// The pricing page shows what this route says, and Stripe charges what its own price says. If they differ, customers pay
+    /// another amount than they read.
     ///
     /// ## How it is verified
     /// The announced list (`{"tiers": [{"id", "price", "limit"}]}`, prices in whole units of the currency) is compared with
@@ -17,14 +17,14 @@ check! {
     /// several prices may announce any of them. A list of another shape cannot be judged.
     ///
     /// ## Findings
-    /// - `missing`: a tier is not announced. A warning for a tier that costs nothing.
+    /// - `missing`: a tier is not announced. A warning for a free tier.
     /// - `amount`: another price is announced.
     /// - `limit`: another limit is announced.
-    /// - `surplus`: a tier is announced that this configuration does not know; a warning.
+    /// - `surplus`: a tier is announced that this configuration does not have; a warning.
     /// - `broken`: the route does not work.
     ///
     /// ## How to mend it
-    /// Mend the Worker's table of tiers and deploy it, or mend the tiers in `preflight.toml`.
+    /// Correct the Worker's table of tiers and deploy it, or correct the tiers in `preflight.toml`.
     pub const CHECK = Check {
         need: Need::Configured("worker.tiers"),
         sends: "",
@@ -34,77 +34,85 @@ check! {
     };
 }
 
-async fn run(world: &World, subject: Deployment, outcome: &mut Outcome) -> Answered {
-    outcome.settle(judged(world, subject).await?);
-    Ok(())
-}
-
-async fn judged(world: &World, _: Deployment) -> Result<Verdict, NoAnswer> {
+async fn run(world: &World, _: Deployment, outcome: &mut Outcome) -> Answered {
     let worker = world.worker();
     if let Some(lacking) = worker.lacks(Route::Tiers) {
-        return Ok(Verdict::NotApplicable(lacking));
+        outcome.not_applicable(lacking);
+        return Ok(());
     }
     let announced = match worker.tiers().await? {
         Ok(announced) => announced,
-        Err(breakdown) => return Ok(breakdown.finding("broken", "200 and a list of tiers").into()),
-    };
-    let (mut findings, mut blocked) = (Vec::new(), None);
-    for tier in &world.config().tiers {
-        match judge(world, tier, &announced.value, &announced.answer).await {
-            Ok(found) => findings.extend(found),
-            Err(why) => blocked = Some(why),
+        Err(breakdown) => {
+            outcome.find(breakdown.finding("broken", "200 and a list of tiers"));
+            return Ok(());
         }
+    };
+    let AnnouncedTiers { tiers, unread } = &announced.value;
+    for why in unread {
+        outcome.leave_open(why.clone());
+    }
+    for tier in &world.config().tiers {
+        let judged = match tiers.iter().find(|found| found.is(tier)) {
+            Some(found) => judge(world, tier, found, &announced.answer, outcome).await,
+            // It may be the one that could not be read.
+            None if !unread.is_empty() => continue,
+            None => {
+                outcome.find(missing(tier, tiers, &announced.answer));
+                continue;
+            }
+        };
+        outcome.ask(judged);
     }
     let known = |found: &&Announced| !world.config().tiers.iter().any(|tier| found.is(tier));
-    for extra in announced.value.iter().filter(known) {
-        let message = format!("The Worker announces a tier \"{}\" that this configuration does not know.", extra.id);
+    for extra in tiers.iter().filter(known) {
+        let message = format!("The Worker announces a tier \"{}\" that this configuration does not have.", extra.id);
         let names: Vec<&str> = world.config().tiers.iter().map(|tier| tier.name.as_str()).collect();
+        let found = (names.join(", "), extra.id.clone());
         let summary = "Add it to preflight.toml, or stop announcing it.";
-        findings.push(finding(
-            &announced.answer,
-            ("surplus", Severity::Warning),
-            message,
-            (names.join(", "), extra.id.clone()),
-            summary,
-        ));
+        let severity = Severity::Warning;
+        outcome.find(finding(&announced.answer, ("surplus", severity), message, found, summary));
     }
-    match blocked {
-        Some(blocked) if findings.is_empty() => Err(blocked),
-        _ => Ok(Verdict::of(findings, format!("{} tiers are announced as they are sold", announced.value.len()))),
-    }
+    Ok(())
 }
 
-async fn judge(world: &World, tier: &Tier, all: &[Announced], answer: &Answer) -> Result<Vec<Finding>, NoAnswer> {
-    let name = &tier.name;
-    let mend = "Mend the Worker's table of tiers and deploy it, or mend the tier in preflight.toml.";
-    let Some(found) = all.iter().find(|found| found.is(tier)) else {
-        let severity = if tier.prices.is_empty() { Severity::Warning } else { Severity::Failure };
-        let listed: Vec<&str> = all.iter().map(|found| found.id.as_str()).collect();
-        let message = format!("The Worker does not announce tier {name}.");
-        return Ok(vec![finding(answer, ("missing", severity), message, (name.clone(), listed.join(", ")), mend)]);
-    };
-    let mut findings = Vec::new();
-    let price = found.price.clone().unwrap_or_default();
+const CORRECT: &str = "Correct the Worker's table of tiers and deploy it, or correct the tier in preflight.toml.";
+
+fn missing(tier: &Tier, all: &[Announced], answer: &Answer) -> Finding {
+    let severity = if tier.prices.is_empty() { Severity::Warning } else { Severity::Failure };
+    let listed: Vec<&str> = all.iter().map(|found| found.id.as_str()).collect();
+    let message = format!("The Worker does not announce tier {}.", tier.name);
+    finding(answer, ("missing", severity), message, (tier.name.clone(), listed.join(", ")), CORRECT)
+}
+
+async fn judge(world: &World, tier: &Tier, found: &Announced, answer: &Answer, outcome: &mut Outcome) -> Answered {
+    let (name, mut is_right) = (&tier.name, true);
+    if let Some(limit) = found.limit.filter(|limit| *limit != tier.limit) {
+        let message = format!("The Worker announces {} for tier {name}, which has {}.", uses(limit), uses(tier.limit));
+        let wanted = (uses(tier.limit), uses(limit));
+        outcome.find(finding(answer, ("limit", Severity::Failure), message, wanted, CORRECT));
+        is_right = false;
+    }
     let is_free = tier.prices.is_empty();
     let costs = tier.prices.iter().any(|wanted| found.costs(&wanted.money));
-    if found.price.is_some() && !(costs || is_free && price == "0") {
-        // What the Worker and Stripe agree on is not the Worker's slip.
+    if let Some(price) = found.price.clone().filter(|price| !(costs || is_free && price == "0")) {
+        // What the Worker and Stripe agree on is not wrong on the Worker.
         for offer in offers(world).iter().filter(|offer| offer.tier.name == *name) {
-            let charged = world.stripe().price(offer).await.ok().and_then(|price| price.value.money());
+            let charged = optional(world.stripe().price(offer)).await.and_then(|price| price.value.money());
             if charged.is_some_and(|charged| found.costs(&charged)) {
                 return Err(NoAnswer::Because(Cause::PriceTermsDiffer));
             }
         }
         let wanted: Vec<String> = tier.prices.iter().map(|wanted| wanted.money.to_string()).collect();
         let wanted = if is_free { "0".to_owned() } else { wanted.join(" or ") };
-        let message = format!("The Worker announces tier {name} at {price}, and it costs {wanted}.");
-        findings.push(finding(answer, ("amount", Severity::Failure), message, (wanted, price), mend));
+        let message = format!("The Worker announces tier {name} at {price}, but it costs {wanted}.");
+        outcome.find(finding(answer, ("amount", Severity::Failure), message, (wanted, price), CORRECT));
+        is_right = false;
     }
-    if let Some(limit) = found.limit.filter(|limit| *limit != tier.limit) {
-        let message = format!("The Worker announces {} for tier {name}, and it has {}.", uses(limit), uses(tier.limit));
-        findings.push(finding(answer, ("limit", Severity::Failure), message, (uses(tier.limit), uses(limit)), mend));
+    let price = found.price.as_ref().map_or("without a price", |_| "at its price");
+    if is_right {
+        outcome.pass(format!("tier {name} is announced {price}"));
     }
-    Ok(findings)
+    Ok(())
 }
 
 fn uses(limit: Limit) -> String {
@@ -129,18 +137,6 @@ fn finding(
 mod tests {
     use super::CHECK;
     use crate::check::testing::scenario;
-
-    #[tokio::test]
-    async fn finds_what_is_announced_otherwise_than_it_is_sold() {
-        for (name, code) in [("tiers-amount", "amount"), ("tiers-limit", "limit"), ("tiers-missing", "missing")] {
-            scenario(name).await.finds(CHECK, code);
-        }
-    }
-
-    #[tokio::test]
-    async fn warns_of_a_tier_that_nobody_configured() {
-        scenario("tiers-surplus").await.warns(CHECK, "surplus");
-    }
 
     #[tokio::test]
     async fn a_currency_without_decimals_is_announced_as_it_is() {

@@ -2,29 +2,29 @@
 
 use crate::check::prelude::*;
 use crate::config::Limit;
-use crate::world::{Grant, Route, Usage};
+use crate::world::{Answer, Grant, Route, Usage};
 
 check! {
     /// The Worker grants the canary its plan and that tier's limit.
     ///
     /// ## Why it matters
-    /// This is where a payment becomes something: the Worker verifies the token with its own Clerk key, reads the plan and
-    /// grants a limit. A Worker with the key of another instance refuses every customer.
+    /// This is where a payment becomes access: the Worker verifies the token with its own Clerk key, reads the plan and grants
+    /// a limit. A Worker with the key of another instance rejects every customer.
     ///
     /// ## How it is verified
-    /// The usage route is asked with a token of the canary's, which `clerk/plan-claim` has verified, as the frontend asks it.
+    /// The usage route is asked with a token of the canary, which `clerk/plan-claim` has verified, as the frontend asks it.
     /// The answer must name the canary's plan and the limit of that tier. What other plans are granted cannot be seen from
-    /// one user. A Worker may insist on tokens that were made in a browser: without `[frontend]` such a refusal proves
+    /// one user. A Worker may insist on tokens that were made in a browser: without `[frontend]`, such a rejection proves
     /// nothing.
     ///
     /// ## Findings
-    /// - `token-refused`: the Worker refuses a token that verifies.
+    /// - `token-refused`: the Worker rejects a token that verifies.
     /// - `plan`: it grants another plan.
     /// - `limit`: it grants another limit.
     /// - `broken`: the route does not work.
     ///
     /// ## How to mend it
-    /// Set the Clerk secret key of this instance on the Worker; let it read the claim that the template carries.
+    /// Set the Clerk secret key of this instance on the Worker, and read the claim that the template carries.
     pub const CHECK = Check {
         need: Need::Required,
         sends: "",
@@ -34,57 +34,65 @@ check! {
     };
 }
 
-async fn run(world: &World, subject: Deployment, outcome: &mut Outcome) -> Answered {
-    outcome.settle(judged(world, subject).await?);
-    Ok(())
-}
-
-async fn judged(world: &World, _: Deployment) -> Result<Verdict, NoAnswer> {
+async fn run(world: &World, _: Deployment, outcome: &mut Outcome) -> Answered {
     let worker = world.worker();
     if let Some(lacking) = worker.lacks(Route::Usage) {
-        return Ok(Verdict::NotApplicable(lacking));
+        outcome.not_applicable(lacking);
+        return Ok(());
     }
     let grant = match worker.usage().await? {
         Usage::Granted(grant) => grant,
-        Usage::Broken(breakdown) => return Ok(breakdown.finding("broken", "200 with the canary's plan").into()),
+        Usage::Broken(breakdown) => {
+            outcome.find(breakdown.finding("broken", "200 with the canary's plan"));
+            return Ok(());
+        }
         Usage::Refused { reason, answer } => {
-            let key = &world.config().clerk.secret_key.name;
-            return Ok(Finding {
-                code: "token-refused",
-                severity: Severity::Failure,
-                message: format!("The Worker refuses a token that verifies against Clerk's published keys: {reason}."),
-                expected: "200 with the canary's plan".to_owned(),
-                actual: format!("{} {reason}", answer.status),
-                evidence: vec![answer.evidence("answer", reason)],
-                fix: Fix::new(format!("Set {key} of this Clerk instance on the Worker; see which parties it allows."))
-                    .command(world.secret_put(key))
-                    .link("https://dashboard.clerk.com/last-active?path=api-keys"),
-            }
-            .into());
+            outcome.find(token_refused(world, reason, &answer));
+            return Ok(());
         }
     };
-    let Some(tier) = world.config().tiers.iter().find(|tier| tier.name == grant.tier) else {
-        return Err(NoAnswer::Because(Cause::PlanClaimDiffers));
-    };
-    if grant.plan != tier.metadata && grant.plan != tier.name {
-        // A Worker that does not ask who it is grants everybody the same.
+    let tier = world.config().tiers.iter().find(|tier| tier.name == grant.tier);
+    let tier = tier.ok_or(NoAnswer::Because(Cause::PlanClaimDiffers))?;
+    let plan = grant.plan.clone()?;
+    if plan != tier.metadata && plan != tier.name {
+        // A Worker that does not authenticate grants everyone the same.
         worker.asks_who_it_is().await?;
-        let message = format!("The canary's token says {}, and the Worker grants \"{}\".", tier.metadata, grant.plan);
-        let fix = format!("Let the Worker read the plan from the claim \"{}\".", world.config().clerk.plan_claim);
-        return Ok(finding("plan", &grant, message, tier.metadata.clone(), grant.plan.clone(), fix).into());
+        let message = format!("The canary's token says {}, but the Worker grants \"{plan}\".", tier.metadata);
+        let fix = format!("Read the plan from the claim \"{}\" in the Worker.", world.config().clerk.plan_claim);
+        outcome.find(finding("plan", &grant, message, tier.metadata.clone(), plan, fix));
+        return Ok(());
     }
-    match grant.limit {
+    match grant.limit.clone()? {
         Some(limit) if limit != tier.limit => {
             if announces(world, &grant.tier, limit).await {
                 return Err(NoAnswer::Because(Cause::AnnouncedTiersDiffer));
             }
             let (wanted, found) = (words(tier.limit), words(limit));
-            let message = format!("Tier {} has {wanted}, and the Worker grants {found}.", tier.name);
-            let fix = "Mend the limit in the Worker's table of tiers and deploy it, or mend preflight.toml.".to_owned();
-            Ok(finding("limit", &grant, message, wanted, found, fix).into())
+            let message = format!("Tier {} has {wanted}, but the Worker grants {found}.", tier.name);
+            let fix =
+                "Correct the limit in the Worker's table of tiers and deploy it, or correct preflight.toml.".to_owned();
+            outcome.find(finding("limit", &grant, message, wanted, found, fix));
         }
-        Some(limit) => Ok(Verdict::Pass(format!("the canary gets {} with {}", grant.plan, words(limit)))),
-        None => Ok(Verdict::Pass(format!("the canary gets {}; no limit is told", grant.plan))),
+        Some(limit) => outcome.pass(format!("the canary gets {plan} with {}", words(limit))),
+        None => outcome.pass(format!("the canary gets {plan}; the answer names no limit")),
+    }
+    Ok(())
+}
+
+fn token_refused(world: &World, reason: String, answer: &Answer) -> Finding {
+    let key = &world.config().clerk.secret_key.name;
+    Finding {
+        code: "token-refused",
+        severity: Severity::Failure,
+        message: format!("The Worker rejects a token that verifies against Clerk's published keys: {reason}."),
+        expected: "200 with the canary's plan".to_owned(),
+        actual: format!("{} {reason}", answer.status),
+        evidence: vec![answer.evidence("answer", reason)],
+        fix: Fix::new(format!(
+            "Set {key} on the Worker to this Clerk instance's key, and check its authorizedParties."
+        ))
+        .command(world.secret_put(key))
+        .link("https://dashboard.clerk.com/last-active?path=api-keys"),
     }
 }
 
@@ -94,9 +102,9 @@ async fn announces(world: &World, name: &str, limit: Limit) -> bool {
     if worker.lacks(Route::Tiers).is_some() {
         return false;
     }
-    let Ok(Ok(announced)) = worker.tiers().await else { return false };
+    let Some(Ok(announced)) = optional(worker.tiers()).await else { return false };
     let Some(tier) = world.config().tiers.iter().find(|tier| tier.name == name) else { return false };
-    announced.value.iter().any(|found| found.is(tier) && found.limit == Some(limit))
+    announced.value.tiers.iter().any(|found| found.is(tier) && found.limit == Some(limit))
 }
 
 fn words(limit: Limit) -> String {
@@ -122,18 +130,6 @@ fn finding(
 mod tests {
     use super::CHECK;
     use crate::check::testing::scenario;
-
-    #[tokio::test]
-    async fn finds_what_the_canary_is_granted_instead() {
-        for (name, code) in [("usage-plan", "plan"), ("usage-limit", "limit"), ("usage-clerk-key", "token-refused")] {
-            scenario(name).await.finds(CHECK, code);
-        }
-    }
-
-    #[tokio::test]
-    async fn finds_a_route_that_is_not_there() {
-        scenario("usage-not-there").await.finds(CHECK, "broken");
-    }
 
     #[tokio::test]
     async fn one_wrong_table_is_one_finding() {

@@ -43,6 +43,8 @@ pub struct KvNamespace {
     pub binding: String,
     /// The namespace; left out, Wrangler makes one when it deploys.
     pub id: Option<String>,
+    /// The namespace that `wrangler dev --remote` uses instead.
+    pub preview_id: Option<String>,
 }
 
 impl Wrangler {
@@ -102,6 +104,16 @@ impl Cloudflare {
     #[must_use]
     pub fn declared(&self) -> Option<&Declared> {
         self.wrangler.as_ref()?.declared(self.environment.as_deref())
+    }
+
+    /// What the Wrangler file declares for the environments that do not serve, each with its name; `None` is the one without
+    /// a name.
+    #[must_use]
+    pub fn declared_elsewhere(&self) -> Vec<(Option<&str>, &Declared)> {
+        let Some(wrangler) = &self.wrangler else { return Vec::new() };
+        let all = wrangler.environments().map(Some).chain([None]);
+        let others = all.filter(|name| *name != self.environment.as_deref());
+        others.filter_map(|name| Some((name, wrangler.declared(name)?))).collect()
     }
 
     /// The scripts of this Worker's other environments: of the Wrangler file's, and the one without an environment.
@@ -284,7 +296,10 @@ name = "acme-staging"
         let declared = cloudflare.declared().unwrap();
         let vars = [("CLERK_JWT_TEMPLATE".to_owned(), Some("pan-api".to_owned())), ("LIMITS".to_owned(), None)];
         assert_eq!(declared.vars, vars);
-        assert_eq!(declared.kv_namespaces, [KvNamespace { binding: "USAGE".into(), id: Some("0123".into()) }]);
+        assert_eq!(
+            declared.kv_namespaces,
+            [KvNamespace { binding: "USAGE".into(), id: Some("0123".into()), preview_id: None }]
+        );
     }
 
     #[test]

@@ -46,6 +46,7 @@ impl From<&Report> for Document {
                 Decision::NotProven | Decision::NothingRan => Verdict::NotProven,
             },
             exit_code: report.exit_code(),
+            changed: report.changed.as_deref().map(clean),
             coverage: Coverage { required: report.coverage.required, verified: report.coverage.verified },
             summary: Summary {
                 pass: report.count(Status::Pass),

@@ -48,6 +48,9 @@ impl Page {
     }
 
     fn head(&mut self, report: &Report) {
+        if let Some(changed) = &report.changed {
+            self.paragraph(&format!("**{}**", markdown(changed)));
+        }
         self.heading(1, &format!("{}: {}", markdown(&report.project), outline::verdict(report.decision)));
         self.paragraph(&format!("**{}** ({})", outline::coverage(report), outline::summary(report)));
         if let (Decision::Go, Some(not_covered)) = (report.decision, outline::not_covered(report)) {

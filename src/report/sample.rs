@@ -99,6 +99,7 @@ fn report(decision: Decision, checks: Vec<CheckReport>) -> Report {
         coverage: Coverage { required, verified },
         checks,
         waivers: Vec::new(),
+        changed: None,
         left_open: None,
         not_configured: Vec::new(),
         requests: requests(),

@@ -52,6 +52,9 @@ struct Page {
 
 impl Page {
     fn head(&mut self, report: &Report) {
+        if let Some(changed) = &report.changed {
+            self.line(&shown(changed), Ink::Bad);
+        }
         self.verdict(report, &outline::coverage(report));
         let (project, mode) = (shown(&report.project), report.mode.word());
         let began = outline::began(report);

@@ -139,7 +139,7 @@ impl Parts {
 /// check and no renderer can forget it.
 pub(super) fn redact(report: &mut Report, redactor: &Redactor) {
     let redact = |text: &mut String| *text = redactor.redact(text);
-    report.left_open.iter_mut().for_each(redact);
+    report.changed.iter_mut().chain(&mut report.left_open).for_each(redact);
     for check in &mut report.checks {
         check.reasons.iter_mut().chain(&mut check.seen).for_each(redact);
         for reported in &mut check.findings {

@@ -43,6 +43,8 @@ pub struct Report {
     pub checks: Vec<CheckReport>,
     /// What the waivers did.
     pub waivers: Vec<WaiverReport>,
+    /// What this run changed although it must not, and how to undo it; one sentence that every report opens with.
+    pub changed: Option<String>,
     /// What this run began and could not end; one sentence.
     pub left_open: Option<String>,
     /// What the configuration does not name, so that no check looked at it.
@@ -235,6 +237,9 @@ impl Report {
             let mut findings = self.checks.iter().flat_map(|check| &check.findings);
             findings.find(|reported| reported.waived_by.is_none() && reported.finding.severity == severity)
         };
+        if let Some(changed) = &self.changed {
+            return changed.clone();
+        }
         let mend = |reported: &Reported| format!("{} Then: {}", reported.finding.fix.summary, reported.verify);
         if let Some(failure) = first(Severity::Failure) {
             return mend(failure);
@@ -353,6 +358,7 @@ pub async fn run(
         coverage: coverage(&reports),
         checks: reports,
         waivers,
+        changed: world.changed(),
         left_open,
         not_configured: not_configured(world.config()),
         requests: world.requests(),

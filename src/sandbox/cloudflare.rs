@@ -31,6 +31,9 @@ pub struct State {
     scripts: BTreeMap<String, Script>,
     /// The project's Wrangler file: what is meant to be on the script.
     wrangler: Table,
+    /// Whether a script's settings come without its bindings.
+    #[serde(default)]
+    omits_bindings: bool,
     /// Custom domains: host name to script.
     #[serde(default)]
     domains: BTreeMap<String, String>,
@@ -267,7 +270,7 @@ async fn secrets(Shared(cloudflare): Shared<Arc<Cloudflare>>, Path((_, script)):
 
 async fn settings(Shared(cloudflare): Shared<Arc<Cloudflare>>, Path((_, script)): Path<(String, String)>) -> Answer {
     let script = cloudflare.script(&script)?;
-    success(&json!({
+    let mut settings = json!({
         "bindings": cloudflare.bindings_of(script),
         "compatibility_date": "2026-07-01",
         "compatibility_flags": ["nodejs_compat"],
@@ -277,7 +280,11 @@ async fn settings(Shared(cloudflare): Shared<Arc<Cloudflare>>, Path((_, script))
         "tags": [],
         "tail_consumers": null,
         "usage_model": "standard",
-    }))
+    });
+    if let Some(settings) = settings.as_object_mut().filter(|_| cloudflare.state.omits_bindings) {
+        settings.remove("bindings");
+    }
+    success(&settings)
 }
 
 async fn script_subdomain(

@@ -32,12 +32,13 @@ use jiff::Timestamp;
 use crate::config::{Config, Kind, Mode, Redactor, Secret, Variable};
 use crate::finding::{Cause, NoAnswer};
 
-pub use address::is_out_of_reach;
+pub use address::{Kinship, is_out_of_reach, kinship};
 pub use canary::{CanaryTies, HeldId, KnownCustomer};
 pub use clerk::*;
 pub use cloudflare::*;
 pub use entitlement::{Case, Mismatch, Part, Sample};
 pub use field::{Field, Items, Metadata};
+pub use id::CustomerId;
 pub use plan_value::{PlanSlip, judge_plan, meant_tier, plan_text};
 pub use site::*;
 pub use stripe::*;

@@ -144,6 +144,7 @@ mod tests {
             coverage: Coverage { required: 2, verified: 2 },
             checks: vec![first, check("c/d", Status::Pass)],
             waivers: Vec::new(),
+            changed: None,
             left_open: None,
             not_configured: Vec::new(),
             requests: Vec::new(),

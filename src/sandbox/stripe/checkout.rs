@@ -210,6 +210,10 @@ fn list(asked: &Asked) -> Answer {
 fn one(asked: &Asked) -> Answer {
     let shelves = asked.stripe.shelves();
     let session = shelves.find(Kind::CheckoutSession, asked.id, &asked.caller)?.body.clone();
+    let breaks_over = asked.account()?.breaks_over_sessions_of.as_deref();
+    if breaks_over.is_some_and(|price| session["line_items"][0]["price"]["id"] == price) {
+        return Err(Refusal::invalid(StatusCode::INTERNAL_SERVER_ERROR, "An unknown error occurred"));
+    }
     Ok(shown(session, asked, &shelves))
 }
 

@@ -50,6 +50,9 @@ pub(super) struct Account {
     pub(super) email: String,
     /// What shapes the answer to a request without `Stripe-Version`.
     pub(super) api_version: String,
+    /// The ID of a price whose Checkout Sessions cannot be read back: Stripe breaks over them.
+    #[serde(default)]
+    pub(super) breaks_over_sessions_of: Option<String>,
     #[serde(default = "yes")]
     pub(super) charges_enabled: bool,
     #[serde(default = "yes")]

@@ -111,10 +111,16 @@ async fn checkout(
     let tier = asked["tier"].as_str().ok_or_else(invalid)?;
     let price = worker.state.tiers.get(tier).and_then(|tier| tier.price_id.as_deref()).ok_or_else(invalid)?;
     let price = worker.binding(price);
+    if let Some(status) = worker.state.tiers.get(tier).and_then(|tier| tier.order_status) {
+        return Err((StatusCode::from_u16(status).unwrap_or_default(), "Too many requests".to_owned()));
+    }
+    if price.is_empty() {
+        return Err(failed(format!("No price ID configured for tier: {tier}")));
+    }
     let metadata = metadata(worker, account).await?;
     let base = return_to(worker, headers);
-    if let (Some(subscription), Some(_)) = (metadata["subscriptionId"].as_str(), metadata["stripeCustomerId"].as_str())
-    {
+    let named = metadata["subscriptionId"].as_str().filter(|_| metadata["stripeCustomerId"].is_string());
+    if let Some(subscription) = named.or_else(|| worker.state.subscriptions.get(&account.user).map(String::as_str)) {
         change(worker, subscription, price, tier).await.map_err(failed)?;
         return Ok(json!({ "url": format!("{base}/dashboard?success=true") }));
     }

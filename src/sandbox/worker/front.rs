@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::state::{CrossOrigin, Defect, State};
 
-/// The origins of previews, which are allowed wherever the Worker knows its frontend.
+/// The origins of previews on Vercel: everybody's.
 const PREVIEWS: &str = ".vercel.app";
 
 /// The answer of whatever is in the way of the webhook, if anything is.
@@ -67,16 +67,17 @@ fn instead(defect: Defect) -> Option<Response> {
 /// Adds what tells a browser who may read the answer.
 pub(super) fn allow_origin(state: &State, origin: Option<&str>, mut response: Response) -> Response {
     let first = state.allowed_origins.first().map(String::as_str);
+    let any_preview = state.cross_origin == CrossOrigin::AnyPreview;
     let is_allowed = |origin: &str| {
         let listed = state.allowed_origins.iter().any(|allowed| allowed == origin);
-        listed || (origin.starts_with("https://") && origin.ends_with(PREVIEWS))
+        listed || (any_preview && origin.starts_with("https://") && origin.ends_with(PREVIEWS))
     };
     let allowed = match state.cross_origin {
-        CrossOrigin::AllowList => origin.filter(|origin| is_allowed(origin)).or(first),
+        CrossOrigin::AllowList | CrossOrigin::AnyPreview => origin.filter(|origin| is_allowed(origin)).or(first),
         CrossOrigin::Wildcard | CrossOrigin::WildcardWithCredentials => Some("*"),
         CrossOrigin::Reflects => origin.or(first),
     };
-    let credentials = state.cross_origin == CrossOrigin::WildcardWithCredentials;
+    let credentials = any_preview || state.cross_origin == CrossOrigin::WildcardWithCredentials;
     let fields: [(HeaderName, Option<&str>); 5] = [
         (header::ACCESS_CONTROL_ALLOW_ORIGIN, allowed),
         (header::ACCESS_CONTROL_ALLOW_METHODS, Some("GET, POST, OPTIONS")),

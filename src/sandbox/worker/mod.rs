@@ -91,7 +91,8 @@ impl Worker {
 
     /// The required variables that are not set.
     fn missing(&self) -> Vec<&str> {
-        let prices = self.state.tiers.values().filter_map(|tier| tier.price_id.as_deref());
+        let needs_prices = !self.state.has(state::Defect::LooksUpPricesLate);
+        let prices = self.state.tiers.values().filter_map(|tier| tier.price_id.as_deref()).filter(|_| needs_prices);
         let further = self.state.requires.iter().map(String::as_str);
         REQUIRED.into_iter().chain(prices).chain(further).filter(|name| self.binding(name).is_empty()).collect()
     }

@@ -44,6 +44,9 @@ pub struct State {
     /// What answers an event in the handler's place, by what the event is signed with.
     #[serde(default)]
     pub webhook_answers: BTreeMap<SignedWith, Canned>,
+    /// Its own record of who has which subscription, beside what Clerk holds.
+    #[serde(default)]
+    pub subscriptions: BTreeMap<String, String>,
     /// What is wrong with it: the defects that it has are true.
     #[serde(default)]
     pub defects: BTreeMap<Defect, bool>,
@@ -104,6 +107,9 @@ pub struct Tier {
     /// The variable that holds its price ID; a free tier has none.
     #[serde(default)]
     pub price_id: Option<String>,
+    /// The status with which an order for it is refused.
+    #[serde(default)]
+    pub order_status: Option<u16>,
 }
 
 const fn yes() -> bool {
@@ -169,6 +175,8 @@ pub enum CrossOrigin {
     WildcardWithCredentials,
     /// Whoever asks is told that it may.
     Reflects,
+    /// Those on its list, and every project on Vercel, as previews have such names; cookies may come along.
+    AnyPreview,
 }
 
 /// What can be wrong with a Worker.
@@ -237,4 +245,6 @@ pub enum Defect {
     ComputesTaxes,
     /// Checkout makes a customer for whoever has none, and keeps nobody's.
     MakesCustomers,
+    /// It starts without price IDs, and misses one when the tier is bought.
+    LooksUpPricesLate,
 }

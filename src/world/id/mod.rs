@@ -28,7 +28,7 @@ pub struct MalformedId {
 
 impl MalformedId {
     /// That `answer` cannot be used, since it holds an ID of a wrong form.
-    pub(super) fn in_answer(&self, answer: &Answer) -> NoAnswer {
+    pub fn in_answer(&self, answer: &Answer) -> NoAnswer {
         let (party, status, request) = (answer.party.name(), answer.status, &answer.request);
         NoAnswer::unknown(format!("{party} answered {status} to {request} with an ID of a wrong form: {self}"))
     }

@@ -8,7 +8,7 @@ use stripe_checkout::checkout_session::{ListCheckoutSession, RetrieveCheckoutSes
 use stripe_client_core::{RequestBuilder, StripeRequest};
 use stripe_shared::CheckoutSessionStatus;
 
-use super::super::id::{ApiPath, CheckoutSessionId, CustomerId, PathId};
+use super::super::id::{ApiPath, CheckoutSessionId, PathId};
 use super::super::step::Step;
 use super::super::transport::{Answer, Credential, Party};
 use super::account::get;
@@ -81,18 +81,10 @@ pub struct LineItem {
 }
 
 impl CheckoutSession {
-    /// A value of its metadata that is not empty.
-    #[must_use]
-    pub fn metadata(&self, key: &str) -> Option<&str> {
-        self.metadata.text(key).filter(|value| !value.is_empty())
-    }
-
     /// Every address that a browser is sent to from it, with the field's name.
     #[must_use]
-    pub fn addresses(&self) -> Vec<(&'static str, &str)> {
-        let fields =
-            [("success_url", &self.success_url), ("cancel_url", &self.cancel_url), ("return_url", &self.return_url)];
-        fields.into_iter().filter_map(|(name, url)| Some((name, url.text()?))).collect()
+    pub const fn addresses(&self) -> [(&'static str, &Field<String>); 3] {
+        [("success_url", &self.success_url), ("cancel_url", &self.cancel_url), ("return_url", &self.return_url)]
     }
 }
 
@@ -150,23 +142,6 @@ impl Stripe<'_> {
     /// Where nobody can tell.
     pub async fn tax_settings(self) -> Result<Seen<TaxSettings>, NoAnswer> {
         self.there(&get(&ApiPath::new("/tax/settings"))).await
-    }
-
-    /// Whether a customer has a subscription that is not over.
-    ///
-    /// # Errors
-    /// Where nobody can tell.
-    pub async fn has_subscription(self, customer: &CustomerId) -> Result<bool, NoAnswer> {
-        match self.subscriptions_of(customer).await? {
-            Found::Here(Seen { value: (subscriptions, unread), .. }) => {
-                let has_one = subscriptions.iter().any(|subscription| !subscription.is_over());
-                match unread.into_iter().next().filter(|_| !has_one) {
-                    Some(why) => Err(why),
-                    None => Ok(has_one),
-                }
-            }
-            Found::Missing(_) => Ok(false),
-        }
     }
 
     pub(super) async fn there<T: serde::de::DeserializeOwned>(

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::super::transport::{Answer, Credential};
+use super::super::transport::{Answer, Credential, optional};
 use super::{Breakdown, NoAnswer, Route, Usage, Worker, forgery};
 use crate::config::Secret;
 use crate::finding::Cause;
@@ -25,11 +25,11 @@ pub enum Forgery {
 /// What the Worker makes of such a request.
 #[derive(Debug, Clone)]
 pub enum Reaction {
-    /// It answers as it would answer a user.
+    /// It accepts the request, as it would a user's.
     LetIn(Arc<Answer>),
-    /// It refuses, or sends to a sign-in.
+    /// It rejects the request, or redirects to a sign-in page.
     Refused(Arc<Answer>),
-    /// It breaks down, so that nobody can tell.
+    /// It fails, so that it cannot be told.
     Broken(Breakdown),
 }
 
@@ -80,8 +80,9 @@ impl Worker<'_> {
         if self.path(Route::Usage).is_none() {
             return Ok(());
         }
-        let (without, garbage) = futures::join!(self.forged(Forgery::NoToken), self.forged(Forgery::Garbage));
-        let let_in = |reaction| matches!(reaction, Ok(Reaction::LetIn(_)));
+        let forged = |forgery| Box::pin(optional(self.forged(forgery)));
+        let (without, garbage) = futures::join!(forged(Forgery::NoToken), forged(Forgery::Garbage));
+        let let_in = |reaction| matches!(reaction, Some(Reaction::LetIn(_)));
         if let_in(without) || let_in(garbage) { Err(NoAnswer::Because(Cause::WorkerUnauthenticated)) } else { Ok(()) }
     }
 

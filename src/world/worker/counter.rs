@@ -20,6 +20,8 @@ struct Open {
     sessions: BTreeSet<CheckoutSessionId>,
     /// How many were asked for and not answered, so that nobody knows what came of them.
     unanswered: usize,
+    /// What the Worker changed instead of selling.
+    changed: Vec<String>,
 }
 
 impl Counter {
@@ -61,6 +63,11 @@ impl Counter {
         }
     }
 
+    /// The Worker has changed something instead of selling.
+    pub(super) fn is_changed(&self, what: &str) {
+        self.open().changed.push(what.to_owned());
+    }
+
     /// A session has ended.
     pub(super) fn is_ended(&self, session: &CheckoutSessionId) {
         self.open().sessions.remove(session);
@@ -68,6 +75,19 @@ impl Counter {
 }
 
 impl World {
+    /// What this run has changed at Stripe, and how to undo it; one sentence.
+    #[must_use]
+    pub fn changed(&self) -> Option<String> {
+        let changed = self.counter.open().changed.clone();
+        let first = changed.first()?;
+        let page = self.worker().subscription_page(Some(first.as_str()).filter(|id| id.starts_with("sub_")));
+        Some(format!(
+            "THIS RUN CHANGED {}: asked to sell to the canary, the Worker changed it. Undo it at {page}: set the former price \
+             and void or refund the prorated invoice.",
+            changed.join(", ")
+        ))
+    }
+
     /// Ends every Checkout Session that the Worker made in this run and that is still open.
     ///
     /// # Errors

@@ -6,6 +6,7 @@ use reqwest::Method;
 
 use super::super::transport::Answer;
 use super::{Breakdown, NoAnswer, Route, Worker};
+use crate::finding::{Answered, Cause};
 
 /// What a browser is told before it asks.
 #[derive(Debug, Clone)]
@@ -45,6 +46,9 @@ impl CrossOrigin {
     }
 }
 
+/// What a browser is told, or that the Worker does not answer such a request.
+pub type CrossOriginAnswer = Result<CrossOrigin, Breakdown>;
+
 impl Worker<'_> {
     /// The route that a browser would ask first, where there is any.
     fn asked_by_browsers(self) -> Option<(Route, Method)> {
@@ -52,12 +56,19 @@ impl Worker<'_> {
         routes.into_iter().find(|(route, _)| self.path(*route).is_some())
     }
 
-    /// Asks as a browser asks before it sends a token from a page of `origin`; `None` where no route is offered to pages.
+    /// Whether there is any route that pages ask.
+    #[must_use]
+    pub fn is_asked_by_pages(self) -> bool {
+        self.asked_by_browsers().is_some()
+    }
+
+    /// Asks as a browser asks before it sends a token from a page of `origin`.
     ///
     /// # Errors
     /// Where nobody can tell, or it is another check's finding.
-    pub async fn preflight(self, origin: &str) -> Result<Option<Result<CrossOrigin, Breakdown>>, NoAnswer> {
-        let Some((route, method)) = self.asked_by_browsers() else { return Ok(None) };
+    pub async fn preflight(self, origin: &str) -> Answered<CrossOriginAnswer> {
+        let none = || NoAnswer::unknown("this Worker has no route that pages use");
+        let (route, method) = self.asked_by_browsers().ok_or_else(none)?;
         let headers = [
             ("origin", origin.to_owned()),
             ("access-control-request-method", method.to_string()),
@@ -65,12 +76,20 @@ impl Worker<'_> {
         ];
         let (door, url) = (self.world.probes()?, self.url(route)?);
         let asked = door.ask(origin, Method::OPTIONS, url, &headers, None).await;
-        Ok(Some(self.heard(route, asked).await?.map(CrossOrigin::read)))
+        Ok(self.heard(route, asked).await?.map(CrossOrigin::read))
     }
 
-    /// What the browser of a customer is told with the announced tiers themselves; `None` where there is no such answer.
-    pub async fn tiers_cross_origin(self) -> Option<CrossOrigin> {
-        self.path(Route::Tiers)?;
-        self.tiers_answer().await.ok()?.ok().map(CrossOrigin::read)
+    /// What the browser of a customer is told with the announced tiers themselves; `None` where there is no such route.
+    ///
+    /// # Errors
+    /// Blocked by `worker/tiers` where the route does not work.
+    pub async fn tiers_cross_origin(self) -> Answered<Option<CrossOrigin>> {
+        if self.path(Route::Tiers).is_none() {
+            return Ok(None);
+        }
+        match self.tiers_answer().await? {
+            Ok(answer) if answer.is_success() => Ok(Some(CrossOrigin::read(answer))),
+            Ok(_) | Err(_) => Err(NoAnswer::Because(Cause::AnnouncedTiersDiffer)),
+        }
     }
 }

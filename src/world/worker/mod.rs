@@ -8,26 +8,24 @@ mod forgery;
 mod missing;
 mod plan;
 mod portal;
-mod session;
 
 use std::sync::Arc;
 
 use reqwest::Method;
 use url::Url;
 
-use super::transport::{Answer, Asked, Credential, Failure, Trouble};
+use super::transport::{Answer, Asked, Credential, Failure, Trouble, optional};
 use super::webhook::{Obstacle, Reception, alike, obstacle};
 use super::{NoAnswer, World};
-use crate::finding::{Cause, Evidence, Finding, Fix, Severity};
+use crate::finding::{Answered, Cause, Evidence, Finding, Fix, Severity};
 
 pub use auth::{Forgery, Reaction};
 pub use checkout::{NoSale, Sale, Sales};
 pub(super) use counter::Counter;
-pub use cross_origin::CrossOrigin;
+pub use cross_origin::{CrossOrigin, CrossOriginAnswer};
 pub use missing::{Missing, listed_as_missing};
-pub use plan::{Announced, Grant, Usage};
+pub use plan::{Announced, AnnouncedTiers, Grant, Usage};
 pub use portal::Portal;
-pub use session::{JudgedSale, SaleSlip};
 
 /// An origin that is nobody's.
 pub const FOREIGN_ORIGIN: &str = "https://preflight-foreign-origin.example";
@@ -91,6 +89,12 @@ impl Breakdown {
         Self { evidence, answer: None }
     }
 
+    /// What was seen, and where.
+    #[must_use]
+    pub const fn evidence(&self) -> &Evidence {
+        &self.evidence
+    }
+
     /// What was seen, in a few words.
     #[must_use]
     pub fn words(&self) -> String {
@@ -110,12 +114,20 @@ impl Breakdown {
             message: format!("The Worker does not serve this route: {}.", self.words().trim_end_matches('.')),
             expected: expected.to_owned(),
             actual: self.words(),
+            fix: self.fix(),
             evidence: vec![self.evidence],
-            fix: Fix::new(
-                "See what the Worker's log says of the request; or name the right route under [worker] in \
-                 preflight.toml, or set it to false where this Worker does not offer it.",
-            )
-            .command("wrangler tail"),
+        }
+    }
+
+    /// What to do about it, as far as the status tells.
+    #[must_use]
+    pub fn fix(&self) -> Fix {
+        match self.answer.as_ref().map(|answer| answer.status) {
+            Some(300..=399 | 404 | 405 | 410) => Fix::new(
+                "Set the right path under [worker] in preflight.toml, or false if this Worker does not have the route.",
+            ),
+            Some(_) => Fix::new("Read what the Worker logs for this request, and fix that.").command("wrangler tail"),
+            None => Fix::new("Deploy the Worker under this host name, or correct worker.url in preflight.toml."),
         }
     }
 }
@@ -172,6 +184,13 @@ impl<'w> Worker<'w> {
         url.map_err(|error| NoAnswer::unknown(format!("worker.{} is no path: {error}", route.key())))
     }
 
+    /// The page at Stripe where a subscription can be undone, or the list of all where it is not known which.
+    #[must_use]
+    pub fn subscription_page(self, id: Option<&str>) -> String {
+        let path = id.map_or_else(|| "subscriptions".to_owned(), |id| format!("subscriptions/{id}"));
+        self.world.stripe().dashboard(&path)
+    }
+
     /// The origin that the customers' browsers send.
     fn origin(self) -> Option<String> {
         self.world.config.frontend.as_ref().map(|frontend| frontend.url.origin().ascii_serialization())
@@ -207,7 +226,7 @@ impl<'w> Worker<'w> {
     async fn yields_to_webhook(self, answer: &Answer) -> Result<(), NoAnswer> {
         let webhook = self.world.webhook();
         if let Some(found) = obstacle(answer) {
-            let way = if self.shares_host() { webhook.reach().await.ok() } else { None };
+            let way = if self.shares_host() { optional(webhook.reach()).await } else { None };
             let is_same = |other: &Obstacle| std::mem::discriminant(other) == std::mem::discriminant(&found);
             if way.and_then(|reach| reach.obstacle).as_ref().is_some_and(is_same) {
                 return Err(NoAnswer::Because(Cause::WebhookUnreachable));
@@ -220,12 +239,18 @@ impl<'w> Worker<'w> {
         if answer.status >= 500 {
             webhook.yields_to_secrets().await?;
         }
+        self.yields_to_reception(answer).await
+    }
+
+    /// That a signed event is not answered likewise, which is the finding of `webhook/accepts-signed`.
+    async fn yields_to_reception(self, answer: &Answer) -> Answered {
+        let webhook = self.world.webhook();
         if self.shares_host() && (answer.status >= 500 || answer.is_page()) {
-            match webhook.reception().await {
-                Ok((Reception::ServerError | Reception::SecretMissing, Ok(signed))) if alike(&signed, answer) => {
+            match optional(webhook.reception()).await {
+                Some((Reception::ServerError | Reception::SecretMissing, Ok(signed))) if alike(&signed, answer) => {
                     return Err(NoAnswer::Because(Cause::SignedEventNotAccepted));
                 }
-                Ok((Reception::NotTheHandler, _)) => return Err(NoAnswer::Because(Cause::SignedEventNotAccepted)),
+                Some((Reception::NotTheHandler, _)) => return Err(NoAnswer::Because(Cause::SignedEventNotAccepted)),
                 _ => {}
             }
         }
@@ -248,14 +273,24 @@ impl<'w> Worker<'w> {
     ///
     /// # Errors
     /// Blocked by `worker/bindings` where one is.
-    async fn yields_to_bindings(self, names: &[&str]) -> Result<(), NoAnswer> {
+    pub async fn yields_to_bindings(self, names: &[&str]) -> Answered {
         let Some(cloudflare) = self.world.cloudflare() else { return Ok(()) };
-        match cloudflare.bindings().await {
-            Ok(bindings) if bindings.slips.iter().any(|slip| names.contains(&slip.name.as_str())) => {
-                Err(NoAnswer::Because(Cause::WorkerVariableDiffers))
-            }
-            _ => Ok(()),
+        let differs = Box::pin(optional(cloudflare.differing(names))).await;
+        if differs == Some(true) { Err(NoAnswer::Because(Cause::WorkerVariableDiffers)) } else { Ok(()) }
+    }
+
+    /// That Cloudflare does not say that one of the names is missing on the script.
+    ///
+    /// # Errors
+    /// Blocked by `worker/secrets` where it does.
+    async fn yields_to_secrets(self, names: &[&str]) -> Answered {
+        let Some(cloudflare) = self.world.cloudflare() else { return Ok(()) };
+        let missing = Box::pin(optional(cloudflare.missing_names())).await.flatten();
+        let is_missing = |missing: &String| names.contains(&missing.as_str());
+        if missing.is_some_and(|missing| missing.value.iter().any(is_missing)) {
+            return Err(NoAnswer::Because(Cause::WorkerSecretsMissing));
         }
+        Ok(())
     }
 
     /// No answer at all: a breakdown, where nothing else explains it.
@@ -270,15 +305,15 @@ impl<'w> Worker<'w> {
         }
         if self.shares_host() {
             let webhook = self.world.webhook();
-            let (reach, reception) = futures::join!(webhook.reach(), webhook.reception());
-            match reach.ok().and_then(|reach| reach.obstacle) {
+            let (reach, reception) = futures::join!(optional(webhook.reach()), optional(webhook.reception()));
+            match reach.and_then(|reach| reach.obstacle) {
                 Some(Obstacle::Name(_) | Obstacle::Refused | Obstacle::Unreachable(_) | Obstacle::Certificate(_)) => {
                     return Err(NoAnswer::Because(Cause::WebhookUnreachable));
                 }
                 Some(Obstacle::Hangs) => return Err(NoAnswer::Because(Cause::SignedEventNotAccepted)),
                 _ => {}
             }
-            if hangs && matches!(reception, Ok((Reception::TimedOut(_) | Reception::Broken(_), _))) {
+            if hangs && matches!(reception, Some((Reception::TimedOut(_) | Reception::Broken(_), _))) {
                 return Err(NoAnswer::Because(Cause::SignedEventNotAccepted));
             }
         }

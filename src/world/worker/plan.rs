@@ -8,7 +8,7 @@ use super::super::Seen;
 use super::super::transport::Answer;
 use super::{Breakdown, Heard, NoAnswer, Route, Worker};
 use crate::config::{Limit, Money, Tier};
-use crate::finding::Cause;
+use crate::finding::{Answered, Cause};
 
 /// A tier as the Worker announces it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,6 +19,15 @@ pub struct Announced {
     pub price: Option<String>,
     /// The limit; `None` where none is announced.
     pub limit: Option<Limit>,
+}
+
+/// The tiers that the Worker announces.
+#[derive(Debug, Clone)]
+pub struct AnnouncedTiers {
+    /// Those that could be read.
+    pub tiers: Vec<Announced>,
+    /// One for each that could not.
+    pub unread: Vec<NoAnswer>,
 }
 
 impl Announced {
@@ -55,9 +64,9 @@ pub enum Usage {
 #[derive(Debug, Clone)]
 pub struct Grant {
     /// The plan, as the Worker calls it.
-    pub plan: String,
+    pub plan: Answered<String>,
     /// Its limit; `None` where none is told.
-    pub limit: Option<Limit>,
+    pub limit: Answered<Option<Limit>>,
     /// The tier that the token is of.
     pub tier: String,
     /// The answer.
@@ -69,17 +78,24 @@ impl Worker<'_> {
     ///
     /// # Errors
     /// Where nobody can tell, or it is another check's finding.
-    pub async fn tiers(self) -> Result<Result<Seen<Vec<Announced>>, Breakdown>, NoAnswer> {
+    pub async fn tiers(self) -> Answered<Result<Seen<AnnouncedTiers>, Breakdown>> {
         let answer = match self.tiers_answer().await? {
             Ok(answer) if answer.is_success() => answer,
             Ok(answer) => return Ok(Err(Breakdown::of(&answer))),
             Err(breakdown) => return Ok(Err(breakdown)),
         };
         let body: Value = answer.json()?;
-        let listed = body.get("tiers").unwrap_or(&body).as_array();
-        let tiers = listed.and_then(|tiers| tiers.iter().map(announced).collect::<Option<Vec<_>>>());
-        let tiers = tiers.ok_or_else(|| unreadable(&answer))?;
-        Ok(Ok(Seen { value: tiers, answer }))
+        let listed = body.get("tiers").unwrap_or(&body).as_array().ok_or_else(|| unreadable(&answer))?;
+        let (mut tiers, mut unread) = (Vec::new(), Vec::new());
+        for (place, tier) in listed.iter().enumerate() {
+            match announced(tier) {
+                Some(tier) => tiers.push(tier),
+                None => {
+                    unread.push(NoAnswer::Unknown(format!("tiers[{place}] of {} could not be read", answer.request)));
+                }
+            }
+        }
+        Ok(Ok(Seen { value: AnnouncedTiers { tiers, unread }, answer }))
     }
 
     /// The answer that announces the tiers.
@@ -107,11 +123,9 @@ impl Worker<'_> {
                 let body: Map<String, Value> = answer.json()?;
                 let names = [self.world.config.clerk.plan_claim.as_str(), "plan", "tier"];
                 let plan = names.into_iter().find_map(|name| body.get(name)?.as_str());
-                let plan = plan.ok_or_else(|| unreadable(&answer))?.to_owned();
-                let limit = match body.get("limit") {
-                    Some(limit) => Some(read_limit(limit).ok_or_else(|| unreadable(&answer))?),
-                    None => None,
-                };
+                let plan = plan.ok_or_else(|| unreadable(&answer)).map(str::to_owned);
+                let limit = body.get("limit").map(|limit| read_limit(limit).ok_or_else(|| unreadable(&answer)));
+                let limit = limit.transpose();
                 Ok(Usage::Granted(Grant { plan, limit, tier: tier.name.clone(), answer }))
             }
             401 | 403 => {

@@ -24,6 +24,8 @@ pub enum Portal {
     OtherMode(Arc<Answer>),
     /// The canary's customer does not exist for the Worker's key.
     UnknownCustomer(String, Breakdown),
+    /// The Worker's portal configuration does not exist for its key.
+    UnknownConfiguration(String, Breakdown),
     /// It does not open, for a reason of its own.
     Refused(Breakdown),
 }
@@ -75,6 +77,7 @@ impl Worker<'_> {
         self.yields_to_bindings(&[&self.world.config.stripe.portal_configuration.name]).await?;
         Ok(match cause(&answer.text(), self.world.config.project.mode, &[]) {
             NoSale::UnknownCustomer(customer) => Portal::UnknownCustomer(customer, breakdown),
+            NoSale::UnknownConfiguration(id) => Portal::UnknownConfiguration(id, breakdown),
             _ => Portal::Refused(breakdown),
         })
     }
