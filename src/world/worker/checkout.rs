@@ -274,7 +274,7 @@ impl<'w> Worker<'w> {
         }
         if let Ok(answer) = &asked
             && !answer.is_success()
-            && cause(&answer.text(), self.mode(), &[]) == NoSale::PriceUnset
+            && self.lacks_price_of(tier, &answer.text())
         {
             Box::pin(self.yields_to_reception(answer)).await?;
             let variables: Vec<&str> = tier.prices.iter().map(|price| price.price_id.name.as_str()).collect();
@@ -287,6 +287,15 @@ impl<'w> Worker<'w> {
             Err(breakdown) => breakdown,
         };
         Box::pin(self.explain(tier, &breakdown)).await.map(|cause| Ordered::Nothing(Sale::Refused(cause, breakdown)))
+    }
+
+    /// Whether an answer says that the Worker has no price ID for the tier, and not for another one.
+    fn lacks_price_of(self, tier: &Tier, text: &str) -> bool {
+        let is_named = |offer: &Offer<'_>| text.contains(&offer.price.price_id.name);
+        let others = offers(self.world).into_iter().filter(|offer| offer.tier.name != tier.name);
+        let is_about_another =
+            !self.offers(tier).iter().any(is_named) && others.into_iter().any(|offer| is_named(&offer));
+        cause(text, self.mode(), &[]) == NoSale::PriceUnset && !is_about_another
     }
 
     /// The user's subscription, as far as the metadata of the newest ones names the user.
@@ -325,7 +334,10 @@ impl<'w> Worker<'w> {
         self.asks_who_it_is().await?;
         let offers = self.offers(tier);
         let ours: Vec<&str> = offers.iter().map(Offer::id).collect();
-        let cause = cause(&answer.text(), self.mode(), &ours);
+        let cause = match cause(&answer.text(), self.mode(), &ours) {
+            NoSale::PriceUnset if !self.lacks_price_of(tier, &answer.text()) => NoSale::Unexplained,
+            cause => cause,
+        };
         if cause == NoSale::Unexplained {
             let stripe = self.world.stripe();
             let account = stripe.account().await?.value;
