@@ -86,6 +86,19 @@ fn a_check_imports_the_prelude_the_configuration_and_the_world_and_nothing_else_
 }
 
 #[test]
+fn no_check_drops_why_a_question_has_no_answer() {
+    // A question is passed on with `?`, told to the outcome, or declared `optional`. Text that does not parse is no question.
+    let dropped = Regex::new(r"\.ok\(\)|\bErr\(_\)|\blet Ok\(").unwrap();
+    for check in ALL {
+        let code = code(&file_of(check));
+        let lines =
+            code.lines().filter(|line| !line.contains("Url::parse(") && !line.contains("serde_json::from_slice"));
+        let dropping: Vec<&str> = lines.filter(|line| dropped.is_match(line)).collect();
+        assert!(dropping.is_empty(), "{}: {dropping:?}", check.id);
+    }
+}
+
+#[test]
 fn every_cause_has_exactly_one_check_that_reports_it() {
     let vocabulary = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("src/finding.rs")).unwrap();
     let variant = Regex::new(r"(?m)^    ([A-Z]\w+),$").unwrap();

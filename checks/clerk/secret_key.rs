@@ -29,11 +29,7 @@ check! {
 async fn run(world: &World, _: Deployment, outcome: &mut Outcome) -> Answered {
     let name = &world.config().clerk.secret_key.name;
     match world.clerk().acceptance().await? {
-        Ok(instance) => match instance.value.id() {
-            Ok(id) => outcome.pass(format!("Clerk accepts the key, for the instance {id}")),
-            // Which instance it is does not matter here.
-            Err(_) => outcome.pass("Clerk accepts the key"),
-        },
+        Ok(instance) => outcome.pass(format!("Clerk accepts the key, for {}", instance.value.described())),
         Err(refusal) => outcome.find(Finding {
             code: "rejected",
             severity: Severity::Failure,

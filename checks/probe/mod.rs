@@ -59,7 +59,9 @@ async fn run(world: &World, probe: &Probe, outcome: &mut Outcome) -> Answered {
     };
     let Probe { expect, .. } = probe;
     if answer.status == expect.status {
-        misplaced(world, probe, &answer).into_iter().for_each(|finding| outcome.find(finding));
+        for finding in misplaced(world, probe, &answer) {
+            outcome.find(finding);
+        }
     } else {
         let leads = answer.shown_location().map_or_else(String::new, |to| format!(", which leads to {to}"));
         let message = format!("{} answers {}{leads}.", probe.url, answer.status);

@@ -45,18 +45,20 @@ check! {
 
 async fn run(world: &World, _: Deployment, outcome: &mut Outcome) -> Answered {
     let (reception, delivered) = world.webhook().reception().await?;
-    let evidence = match &delivered {
-        Ok(answer) => answer.evidence("answer", answer.excerpt()),
-        Err(failure) => Evidence {
-            request: failure.request.clone(),
-            status: None,
-            request_id: None,
-            field: "connection".to_owned(),
-            seen: failure.trouble.to_string(),
-        },
+    let (answer, evidence) = match &delivered {
+        Ok(answer) => (Some(answer.as_ref()), answer.evidence("answer", answer.excerpt())),
+        Err(failure) => {
+            let evidence = Evidence {
+                request: failure.request.clone(),
+                status: None,
+                request_id: None,
+                field: "connection".to_owned(),
+                seen: failure.trouble.to_string(),
+            };
+            (None, evidence)
+        }
     };
     let actual = evidence.status.map_or_else(|| evidence.seen.clone(), |status| format!("{status} {}", evidence.seen));
-    let answer = delivered.as_deref().ok();
     let (severity, (code, message, fix)) = match &reception {
         Reception::Received => {
             outcome.pass(format!("a signed event is answered {actual}"));

@@ -132,42 +132,6 @@ pub struct Judgement {
     pub outcome: Outcome,
 }
 
-/// An answered question. TEMPORARY: every check is to speak to its outcome itself.
-#[derive(Debug, Clone)]
-pub enum Verdict {
-    /// As it should be; says what was seen.
-    Pass(String),
-    /// Not as it should be. Never empty.
-    Findings(Vec<crate::finding::Finding>),
-    /// The check has nothing to judge here; says why.
-    NotApplicable(String),
-}
-
-impl Verdict {
-    /// `findings` if there are any, else a pass with what was seen.
-    #[must_use]
-    pub fn of(findings: Vec<crate::finding::Finding>, seen: impl Into<String>) -> Self {
-        if findings.is_empty() { Self::Pass(seen.into()) } else { Self::Findings(findings) }
-    }
-}
-
-impl From<crate::finding::Finding> for Verdict {
-    fn from(finding: crate::finding::Finding) -> Self {
-        Self::Findings(vec![finding])
-    }
-}
-
-impl Outcome {
-    /// TEMPORARY.
-    pub fn settle(&mut self, verdict: Verdict) {
-        match verdict {
-            Verdict::Pass(seen) => self.pass(seen),
-            Verdict::Findings(findings) => findings.into_iter().for_each(|finding| self.find(finding)),
-            Verdict::NotApplicable(reason) => self.not_applicable(reason),
-        }
-    }
-}
-
 /// Asks `run` about every subject at once.
 pub async fn judge<S: Subject, F: Future<Output = Outcome>>(subjects: Vec<S>, run: impl Fn(S) -> F) -> Vec<Judgement> {
     futures::future::join_all(subjects.into_iter().map(|subject| {
@@ -277,7 +241,7 @@ macro_rules! check {
 
 /// All that a check imports.
 pub mod prelude {
-    pub use super::{Check, CheckId, Need, Outcome, Verdict};
+    pub use super::{Check, CheckId, Need, Outcome};
     pub use crate::check;
     pub use crate::finding::{Answered, Cause, Evidence, Finding, Fix, NoAnswer, Severity};
     pub use crate::world::subjects::*;

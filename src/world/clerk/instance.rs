@@ -17,6 +17,14 @@ pub struct Instance {
 }
 
 impl Instance {
+    /// Which instance it is, for a sentence.
+    #[must_use]
+    pub fn described(&self) -> String {
+        self.id
+            .text()
+            .map_or_else(|| "an instance that Clerk does not name".to_owned(), |id| format!("the instance {id}"))
+    }
+
     /// `ins_…`.
     ///
     /// # Errors

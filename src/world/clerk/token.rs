@@ -118,6 +118,7 @@ impl PublicKeys {
     }
 
     /// The name, modulus and exponent of the first RSA key that has a name.
+    #[must_use]
     pub fn first_rsa(&self) -> Option<(&str, Vec<u8>, Vec<u8>)> {
         let decoded = |text: &str| URL_SAFE_NO_PAD.decode(text).ok();
         self.keys.iter().find_map(|key| {

@@ -1,6 +1,7 @@
 //! Customers.
 
 use serde::Deserialize;
+use stripe_client_core::RequestBuilder;
 
 use super::super::canary::KnownCustomer;
 use super::super::id::{ApiPath, CustomerId};
@@ -21,14 +22,18 @@ struct Customer {
     id: String,
 }
 
+/// The request for the customers with an e-mail address; Stripe looks for it to the letter (facts.md, A2).
+pub(super) fn page_with(email: &str) -> RequestBuilder {
+    get(&ApiPath::new("/customers").query("email", email).query("limit", PAGE))
+}
+
 /// A hundred is the most that Stripe gives at once, and one is as good as many.
 const PAGE: usize = 100;
 
 impl Stripe<'_> {
-    /// The customers with an e-mail address; Stripe looks for it to the letter (facts.md, A2).
+    /// The customers with an e-mail address.
     pub(in crate::world) async fn customers_with(self, email: &str) -> Result<Vec<KnownCustomer>, NoAnswer> {
-        let path = ApiPath::new("/customers").query("email", email).query("limit", PAGE);
-        match self.ask::<Page<Customer>>(&get(&path)).await? {
+        match self.ask::<Page<Customer>>(&page_with(email)).await? {
             Found::Here(Seen { value, answer }) => {
                 let (customers, unread, _) = value.read(&answer.request)?;
                 if let Some(why) = unread.into_iter().next() {

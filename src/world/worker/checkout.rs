@@ -276,6 +276,7 @@ impl<'w> Worker<'w> {
             && !answer.is_success()
             && self.lacks_price_of(tier, &answer.text())
         {
+            Box::pin(self.yields_to_missing_bindings(answer)).await?;
             Box::pin(self.yields_to_reception(answer)).await?;
             let variables: Vec<&str> = tier.prices.iter().map(|price| price.price_id.name.as_str()).collect();
             self.yields_to_secrets(&variables).await?;
