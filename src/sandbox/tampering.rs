@@ -225,8 +225,13 @@ impl Tampers {
             Some(Tampered::Unanswerable(Unanswerable::Html)) => trouble::page(),
             Some(Tampered::Unanswerable(Unanswerable::Empty)) => StatusCode::OK.into_response(),
             Some(Tampered::Unanswerable(Unanswerable::CutOff)) => {
-                let (response, body) = self.answered(key, request, next).await;
-                cut_off(response, &body)
+                // Not noted: it had no answer, so that another attempt meets the same.
+                let (parts, body) = next.run(request).await.into_parts();
+                if body.size_hint().exact().is_none() {
+                    return Response::from_parts(parts, body);
+                }
+                let body = to_bytes(body, usize::MAX).await.unwrap_or_default();
+                cut_off(Response::from_parts(parts, Body::empty()), &body)
             }
             Some(Tampered::Fields(changes)) => {
                 let (response, body) = self.answered(key, request, next).await;

@@ -4,7 +4,7 @@ use preflight::sandbox::RequestKey;
 
 /// The user's own data, or the Worker's own words: whose answer, what its path begins with, the field as a JSON pointer
 /// in which `*` is any one step and which covers what is within, and why its absence is a fault and no gap.
-const EXEMPT: [(&str, &str, &str, &str); 7] = [
+const EXEMPT: [(&str, &str, &str, &str); 8] = [
     ("worker", "/", "", "the Worker's answers are what is judged"),
     ("stripe", "/v1/products", "/data/*/metadata", "the tier stands in it, and without it the Worker grants none"),
     ("stripe", "/v1/prices", "/data/*/product/metadata", "the same, where the product is expanded"),
@@ -16,6 +16,7 @@ const EXEMPT: [(&str, &str, &str, &str); 7] = [
         "the claims are the user's own: without the plan's it is not in the token",
     ),
     ("clerk", "/v1/users", "/*/public_metadata/plan", "a plan that is not a tier's value is the fault"),
+    ("clerk", "/v1/users/user_", "/public_metadata/plan", "the same, of the canary"),
     ("clerk_frontend", "/.well-known/jwks.json", "/keys/*", "a key that is not there verifies no token"),
 ];
 

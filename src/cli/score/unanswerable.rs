@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use futures::FutureExt;
 use indicatif::ProgressBar;
 use preflight::run::{CheckReport, Decision, Report};
-use preflight::sandbox::{self, Exchange, Scenario, TAMPERED, Tampered, Tampering, Unanswerable};
+use preflight::sandbox::{self, Exchange, RequestKey, Scenario, TAMPERED, Tampered, Tampering, Unanswerable};
 use preflight::world::Logged;
 
 use super::super::exit::Failure;
@@ -21,6 +21,48 @@ const SHOWN: usize = 40;
 /// Requests whose status is the whole answer: a success with another body is as good. Provider, method and path; why.
 const STATUS_ALONE: [(&str, &str, &str, &str); 1] =
     [("worker", "GET", "/health", "passes with any 200, whatever the body says, as the check's documentation has it")];
+
+/// A request whose answer, or a part of which, a check does not need: what the check passes by was seen elsewhere. The
+/// check, the provider, what the method and the path begin with, the ways, and why.
+const SEEN_ELSEWHERE: [(&str, &str, &str, &[Unanswerable], &str); 11] = {
+    use Unanswerable::{CutOff, Defect, Empty, Html};
+    const ANY: &[Unanswerable] = &[Defect, Html, Empty];
+    const UNLIKE: &str = "it is compared with the handler's answer, and only one that is alike says anything; what answers \
+                          every path alike accepts forged events, too, and fails for that";
+    const CARRIED: &str = "the page's key and address were found in another file, and frontend/secrets warns of the one that \
+                           was not read";
+    [
+        ("webhook/accepts-signed", "worker", "POST /webhook/stripe-", ANY, UNLIKE),
+        ("webhook/rejects-forged", "worker", "POST /webhook/stripe-", ANY, UNLIKE),
+        ("webhook/raw-body", "worker", "POST /webhook/stripe-", ANY, UNLIKE),
+        ("webhook/idempotent", "worker", "POST /webhook/stripe-", ANY, UNLIKE),
+        (
+            "webhook/reachable",
+            "worker",
+            "POST /webhook/stripe",
+            ANY,
+            "any answer is reached; what it says of an unsigned event is for webhook/rejects-forged",
+        ),
+        ("webhook/idempotent", "worker", "POST /webhook/stripe", &[Empty], "any 2xx is all that Stripe asks for"),
+        ("worker/cors", "worker", "OPTIONS ", &[Empty], "the headers are the answer: without one no origin is allowed"),
+        ("worker/cors", "worker", "GET /api/tiers", &[CutOff], "its headers alone are looked at"),
+        (
+            "clerk/domain",
+            "clerk_frontend",
+            "GET /v1/environment",
+            &[Html, Empty, CutOff],
+            "the question is whether TLS can be agreed on; what is answered over it is for clerk/instance",
+        ),
+        ("frontend/keys", "frontend", "GET /assets/", &[Defect, Html, Empty, CutOff], CARRIED),
+        ("frontend/api", "frontend", "GET /assets/", &[Defect, Html, Empty, CutOff], CARRIED),
+    ]
+};
+
+/// Where a page is an answer like any other: a site answers with one.
+const PAGES: [(&str, &str); 2] = [
+    ("/", "a page without a script has no secret; that it has no key either is for frontend/keys"),
+    ("/assets/index-DkT4cmeQ.js.map", "a site answers so for a map that was not deployed"),
+];
 
 /// What is wrong with a run.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -133,7 +175,7 @@ async fn world(scenario: &str, sample: bool, latency: Duration, bar: &ProgressBa
             let report = runs.run(Some(Tampering { key: exchange.key.clone(), with })).await?;
             bar.inc(1);
             let what = format!("{}: {}", exchange.key, way.word());
-            Ok((what, runs::met(&report), judge(&baseline, &report, exchange.key.provider)))
+            Ok((what, runs::met(&report), judge(&baseline, &report, &exchange.key, way)))
         }
         .boxed()
     })
@@ -161,23 +203,43 @@ fn differs(exchange: &Exchange, way: Unanswerable) -> bool {
     }
 }
 
-/// What is wrong with a run in which a request to `server` was unanswerable.
-pub fn judge(baseline: &Report, report: &Report, server: &str) -> Vec<Wrong> {
+/// What is wrong with a run in which the request `key` was unanswerable.
+pub fn judge(baseline: &Report, report: &Report, key: &RequestKey, way: Unanswerable) -> Vec<Wrong> {
     let mut wrong = Vec::new();
     let asked: Vec<&CheckReport> = report.checks.iter().filter(|check| asked_tampered(check, report)).collect();
-    let green = asked.iter().filter(|check| check.status.is_verified());
+    // What could not be ended is said, and nothing else depends on an end.
+    let is_said = |check: &CheckReport| warns_more(baseline, check) || report.left_open.is_some();
+    let green = asked.iter().filter(|check| check.status.is_verified() && !is_said(check));
+    let green = green.filter(|check| !is_seen_elsewhere(check, key, way));
     wrong.extend(green.map(|check| Wrong::Green(format!("{} is {}", check.id, said(check)))));
     // What no check asks, a run asks to end what it began.
     if asked.is_empty() && went_unnoticed(baseline, report) {
         let verdict = if report.decision == Decision::Go { "GO" } else { "not GO, but" };
         wrong.push(Wrong::Green(format!("{verdict} and no check says anything of it")));
     }
-    let is_judged = matches!(server, "worker" | "frontend" | "clerk_frontend");
+    let is_judged = matches!(key.provider, "worker" | "frontend" | "clerk_frontend");
     let known = runs::failures(baseline);
     let new = runs::failures(report).into_iter().filter(|failure| !is_judged && !known.contains(failure));
     wrong.extend(new.map(Wrong::Failure));
     wrong.extend(runs::broken_down(report).into_iter().map(|id| Wrong::Failure(format!("{id} broke down"))));
     wrong
+}
+
+/// Whether a check warns of more than it did.
+fn warns_more(baseline: &Report, check: &CheckReport) -> bool {
+    let before = baseline.checks.iter().find(|before| before.id == check.id);
+    before.is_some_and(|before| check.findings.len() > before.findings.len())
+}
+
+/// Whether what a check passes by was seen elsewhere.
+fn is_seen_elsewhere(check: &CheckReport, key: &RequestKey, way: Unanswerable) -> bool {
+    let request = format!("{} {}", key.method, key.target);
+    let is_listed = SEEN_ELSEWHERE.iter().any(|(id, provider, start, ways, _)| {
+        check.id.as_str() == *id && key.provider == *provider && request.starts_with(start) && ways.contains(&way)
+    });
+    let is_page =
+        way == Unanswerable::Html && key.provider == "frontend" && PAGES.iter().any(|(path, _)| key.target == *path);
+    is_listed || is_page
 }
 
 /// Whether `check` asked the request that was tampered with.

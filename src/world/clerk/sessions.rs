@@ -31,6 +31,12 @@ struct Listed {
     created_at: i64,
 }
 
+/// A session that was revoked (facts.md, B2).
+#[derive(Deserialize)]
+struct Ended {
+    status: String,
+}
+
 /// The canary signs in a few times at most in a run; the newest come first.
 const PAGE: usize = 100;
 
@@ -112,7 +118,13 @@ impl Clerk<'_> {
         let credential = Some(self.credential(self.key()?));
         let asked = self.world.leave_no_trace()?.take(Step::SignOut(session), version(), credential).await?;
         match judged(asked.map_err(|failure| NoAnswer::Unknown(failure.to_string()))?)? {
-            Ok(_) => Ok(()),
+            // Only Clerk's word that it is active no more is the end of it.
+            Ok(answer) => match answer.json::<Ended>()?.status.as_str() {
+                "active" => {
+                    Err(NoAnswer::unknown(format!("Clerk was asked to revoke {session}, and says that it is active")))
+                }
+                _ => Ok(()),
+            },
             Err(refusal) => Err(super::blocked_by_key(&refusal)),
         }
     }

@@ -204,7 +204,12 @@ impl Served {
         // What cannot be read as one is text all the same: it may hold what nobody should read.
         match serde_json::from_str::<SourceMap>(json) {
             Ok(map) => self.read_sources(config, file, &map, stop),
-            Err(_) => self.read(config, &Reading::new(file, None, json), Kind::Source, stop),
+            Err(error) => {
+                self.read(config, &Reading::new(file, None, json), Kind::Source, stop);
+                if error.is_eof() {
+                    self.unread.push((file.to_owned(), "it ends in the middle".to_owned()));
+                }
+            }
         }
     }
 

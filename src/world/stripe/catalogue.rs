@@ -292,8 +292,12 @@ impl Stripe<'_> {
     /// Blocked by `stripe/price-mode` where it does not.
     pub async fn price(self, offer: &Offer<'_>) -> Result<Seen<Price>, NoAnswer> {
         match self.find_price(offer).await? {
-            Found::Here(price) if price.value.mode()? == self.mode => Ok(price),
-            Found::Here(_) | Found::Missing(_) => Err(NoAnswer::Because(Cause::PriceNotFound)),
+            Found::Here(price) if price.value.mode().is_ok_and(|mode| mode != self.mode) => {
+                Err(NoAnswer::Because(Cause::PriceNotFound))
+            }
+            // Where Stripe does not say which mode it is of, `stripe/price-mode` does not know, and the rest is not its question.
+            Found::Here(price) => Ok(price),
+            Found::Missing(_) => Err(NoAnswer::Because(Cause::PriceNotFound)),
         }
     }
 

@@ -80,6 +80,12 @@ pub struct LineItem {
     pub quantity: Field<u64>,
 }
 
+/// A session that was to end.
+#[derive(Deserialize)]
+struct Ended {
+    status: String,
+}
+
 impl CheckoutSession {
     /// Every address that a browser is sent to from it, with the field's name.
     #[must_use]
@@ -200,7 +206,10 @@ impl Stripe<'_> {
         let asked = self.world.leave_no_trace()?.take(Step::Expiry(id), headers, credential).await?;
         let answer: Arc<Answer> = asked.map_err(|failure| NoAnswer::Unknown(failure.to_string()))?;
         if answer.is_success() {
-            return Ok(());
+            // Only Stripe's word that it is open no more is the end of it.
+            let Ended { status } = answer.json()?;
+            let is_open = || NoAnswer::unknown(format!("Stripe was asked to expire {id}, and says that it is open"));
+            return if status == "open" { Err(is_open()) } else { Ok(()) };
         }
         let refusal = Refusal::read(&answer)?;
         // Not ours, or over already: in either case nothing is left that we could end.
