@@ -45,7 +45,11 @@ impl Outcome {
 
     /// A part that is as it should be; what was seen.
     pub fn pass(&mut self, seen: impl Into<String>) {
-        self.passed.push(seen.into());
+        let seen = seen.into();
+        // Two questions may have the same answer, which is said once.
+        if !self.passed.contains(&seen) {
+            self.passed.push(seen);
+        }
     }
 
     /// The check has nothing to judge here, and why.
