@@ -2,16 +2,16 @@
 
 use std::collections::HashMap;
 use std::fmt;
-use std::sync::LazyLock;
 
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, Method, header};
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
-use regex::{Captures, Regex};
+use regex::Captures;
 use serde_json::Value;
 
 use super::network::Provider;
+use crate::pattern::patterns;
 
 /// Names one request of a run, the same in every run: what a run makes up (IDs, nonces, times) is masked.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -45,23 +45,20 @@ impl fmt::Display for RequestKey {
 #[derive(Debug, Default)]
 pub(super) struct MadeIds(HashMap<String, String>);
 
-fn pattern(text: &str) -> Option<Regex> {
-    Regex::new(text).ok()
+patterns! {
+    /// IDs of things that are made while a run goes on, whose names are counters.
+    MADE = r"\b(sess|sit|sia|client|cs_live|cs_test|bps)_[A-Za-z0-9]+";
+    /// A nonce of eight bytes, or a time in seconds or milliseconds.
+    PASSING = r"\b(?:[0-9a-f]{16}|1[0-9]{9}(?:[0-9]{3})?)\b";
+    /// The probe event's ID.
+    EVENT = r#""evt_preflight([a-z]+)[0-9a-f]{16}""#;
 }
-
-/// IDs of things that are made while a run goes on, whose names are counters.
-static MADE: LazyLock<Option<Regex>> =
-    LazyLock::new(|| pattern(r"\b(sess|sit|sia|client|cs_live|cs_test|bps)_[A-Za-z0-9]+"));
-/// A nonce of eight bytes, or a time in seconds or milliseconds.
-static PASSING: LazyLock<Option<Regex>> = LazyLock::new(|| pattern(r"\b(?:[0-9a-f]{16}|1[0-9]{9}(?:[0-9]{3})?)\b"));
-/// The probe event's ID.
-static EVENT: LazyLock<Option<Regex>> = LazyLock::new(|| pattern(r#""evt_preflight([a-z]+)[0-9a-f]{16}""#));
 
 impl MadeIds {
     /// Remembers the IDs in the answer to the request `key` that were not seen before.
     pub(super) fn learn(&mut self, key: &RequestKey, body: &[u8]) {
         let text = String::from_utf8_lossy(body);
-        for found in MADE.iter().flat_map(|made| made.find_iter(&text)) {
+        for found in MADE.find_iter(&text) {
             if !self.0.contains_key(found.as_str()) {
                 self.0.insert(found.as_str().to_owned(), key.detail.clone());
             }
@@ -70,12 +67,11 @@ impl MadeIds {
 
     /// `text` with what differs between two runs masked; an ID says what it was made for.
     fn masked(&self, text: &str) -> String {
-        let Some((made, passing)) = MADE.as_ref().zip(PASSING.as_ref()) else { return text.to_owned() };
-        let text = made.replace_all(text, |found: &Captures<'_>| {
+        let text = MADE.replace_all(text, |found: &Captures<'_>| {
             let cause = self.0.get(&found[0]).map(String::as_str).unwrap_or_default();
             format!("{}_*{}", &found[1], if cause.is_empty() { String::new() } else { format!("[{cause}]") })
         });
-        passing.replace_all(&text, "*").into_owned()
+        PASSING.replace_all(&text, "*").into_owned()
     }
 
     /// The key of a request, as the first of its kind.
@@ -101,7 +97,7 @@ fn detail(provider: Provider, parts: &Parts, body: &[u8]) -> String {
         Provider::Stripe => details.extend(is_test_key(headers).then(|| "test key".to_owned())),
         Provider::Worker => {
             let body = String::from_utf8_lossy(body);
-            let event = EVENT.as_ref().and_then(|event| event.captures(&body)).map(|found| found[1].to_owned());
+            let event = EVENT.captures(&body).map(|found| found[1].to_owned());
             let is_event = event.is_some();
             details.extend(event);
             if is_event {

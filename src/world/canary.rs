@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use regex::Regex;
 use serde_json::{Map, Value};
 
 use super::clerk::User;
 use super::transport::Answer;
 use super::{NoAnswer, World};
+use crate::pattern::patterns;
 
 /// Everything that ties the canary to Stripe.
 #[derive(Debug, Clone)]
@@ -63,11 +63,14 @@ impl World {
     }
 }
 
+patterns! {
+    /// The ID of a customer or a subscription, also within a longer text.
+    HELD = "(?:^|[^A-Za-z0-9])((?:cus|sub)_[A-Za-z0-9]+)";
+}
+
 /// Every ID of a customer or a subscription in a user's metadata: under any key, at any depth, in keys too, and inside of
 /// longer texts.
 fn held_ids(user: &User) -> Result<Vec<HeldId>, NoAnswer> {
-    let pattern = Regex::new("(?:^|[^A-Za-z0-9])((?:cus|sub)_[A-Za-z0-9]+)");
-    let pattern = pattern.map_err(|error| NoAnswer::unknown(format!("no ID can be looked for: {error}")))?;
     let mut held = Vec::new();
     let parts = [
         ("public_metadata", Some(user.public_metadata()?)),
@@ -76,35 +79,35 @@ fn held_ids(user: &User) -> Result<Vec<HeldId>, NoAnswer> {
     ];
     for (name, part) in parts {
         if let Some(part) = part {
-            in_object(part, name, &pattern, &mut held);
+            in_object(part, name, &mut held);
         }
     }
     Ok(held)
 }
 
-fn in_object(object: &Map<String, Value>, place: &str, pattern: &Regex, held: &mut Vec<HeldId>) {
+fn in_object(object: &Map<String, Value>, place: &str, held: &mut Vec<HeldId>) {
     for (key, value) in object {
         let place = format!("{place}.{key}");
-        in_text(key, &place, pattern, held);
-        in_value(value, &place, pattern, held);
+        in_text(key, &place, held);
+        in_value(value, &place, held);
     }
 }
 
-fn in_value(value: &Value, place: &str, pattern: &Regex, held: &mut Vec<HeldId>) {
+fn in_value(value: &Value, place: &str, held: &mut Vec<HeldId>) {
     match value {
-        Value::String(text) => in_text(text, place, pattern, held),
+        Value::String(text) => in_text(text, place, held),
         Value::Array(items) => {
             for (index, item) in items.iter().enumerate() {
-                in_value(item, &format!("{place}[{index}]"), pattern, held);
+                in_value(item, &format!("{place}[{index}]"), held);
             }
         }
-        Value::Object(object) => in_object(object, place, pattern, held),
+        Value::Object(object) => in_object(object, place, held),
         Value::Null | Value::Bool(_) | Value::Number(_) => {}
     }
 }
 
-fn in_text(text: &str, place: &str, pattern: &Regex, held: &mut Vec<HeldId>) {
-    let found = pattern.captures_iter(text).map(|found| HeldId { id: found[1].to_owned(), place: place.to_owned() });
+fn in_text(text: &str, place: &str, held: &mut Vec<HeldId>) {
+    let found = HELD.captures_iter(text).map(|found| HeldId { id: found[1].to_owned(), place: place.to_owned() });
     held.extend(found);
 }
 

@@ -27,8 +27,7 @@ pub(super) struct Document {
     pub(super) verdict: Verdict,
     /// The exit status that belongs to the verdict: 0, 1, 2, 4 where no check ran, 130 or 143 where the run was stopped.
     pub(super) exit_code: u8,
-    /// What the run changed although it must not, and how to undo it; absent where it changed nothing.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    /// What the run changed although it must not, and how to undo it; null where it changed nothing.
     pub(super) changed: Option<String>,
     /// How much of what is required was verified.
     pub(super) coverage: Coverage,

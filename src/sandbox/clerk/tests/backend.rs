@@ -174,7 +174,7 @@ async fn a_paginated_list_says_how_many_there_are() {
 #[tokio::test]
 async fn a_session_is_revoked_without_fields() {
     let (status, answer) = acme().post("/v1/sessions/sess_1/revoke", json!({ "reason": "x" })).await;
-    assert_eq!((status, code(&answer)), (StatusCode::UNPROCESSABLE_ENTITY, "form_param_unknown"));
+    assert_eq!((status, code(&answer)), (StatusCode::BAD_REQUEST, "request_body_invalid"));
 }
 
 #[tokio::test]
