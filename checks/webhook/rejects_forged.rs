@@ -81,7 +81,13 @@ async fn judge(
     code: &'static str,
     delivery: Delivery,
 ) -> Answered<Option<Finding>> {
-    let answer = webhook.handled(delivery).await?;
+    let answer = match (webhook.handled(delivery).await, reception) {
+        // Silence at signed and forged events alike has one cause.
+        (Err(NoAnswer::Unknown(_)), Ok((Reception::TimedOut(_) | Reception::Broken(_), _))) => {
+            return Err(NoAnswer::Because(Cause::SignedEventNotAccepted));
+        }
+        (answer, _) => answer?,
+    };
     let reception = reception.as_ref().map(|(reception, _)| reception);
     let not_rejected = || {
         let words = "which does not show that its signature is the reason";

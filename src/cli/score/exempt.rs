@@ -20,6 +20,29 @@ const EXEMPT: [(&str, &str, &str, &str); 8] = [
     ("clerk_frontend", "/.well-known/jwks.json", "/keys/*", "a key that is not there verifies no token"),
 ];
 
+/// What tells an object from all others: whoever asks for the object has none without it. Whose answer, what its path begins
+/// with, the field, and which checks that is right for.
+const IDENTITIES: [(&str, &str, &str, &str); 10] = [
+    ("stripe", "/v1/prices/", "/id", "every check of a tier's price: another price would be judged for it"),
+    ("stripe", "/v1/prices/", "/product", "every check of what is sold at a tier's price"),
+    ("stripe", "/v1/prices/", "/product/id", "the same"),
+    ("stripe", "/v1/webhook_endpoints", "/data", "every check of the Worker's endpoint, which is one of this list"),
+    ("stripe", "/v1/webhook_endpoints", "/data/*", "the same"),
+    ("clerk_frontend", "/.well-known/jwks.json", "/keys", "every check that verifies a token"),
+    ("clerk", "/v1/jwks", "/keys", "every check that verifies a token"),
+    ("stripe", "/v1/webhook_endpoints", "/data/*/id", "every check of the Worker's endpoint"),
+    ("stripe", "/v1/webhook_endpoints", "/data/*/url", "the same: the URL says whose endpoint it is"),
+    ("stripe", "/v1/webhook_endpoints", "/data/*/status", "the same: of two with one URL, the enabled one is meant"),
+];
+
+/// Whether more checks may be blind than otherwise where this field is changed.
+pub fn is_identity(key: &RequestKey, pointer: &str) -> bool {
+    IDENTITIES.iter().any(|(provider, path, pattern, _)| {
+        let is_itself = pointer.split('/').count() == pattern.split('/').count() && is_within(pointer, pattern);
+        is_itself && key.provider == *provider && key.target.starts_with(path)
+    })
+}
+
 /// Whether a failure is right where this field is changed.
 pub fn is_exempt(key: &RequestKey, pointer: &str) -> bool {
     EXEMPT.iter().any(|(provider, path, pattern, _)| {

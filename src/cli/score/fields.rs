@@ -14,7 +14,7 @@ use serde_json::Value;
 
 use super::super::exit::Failure;
 use super::super::terminal::{self, Terminal};
-use super::exempt::is_exempt;
+use super::exempt::{is_exempt, is_identity};
 use super::runs::{self, Runs, spread};
 use super::unanswerable::lines;
 
@@ -80,7 +80,7 @@ fn judged(done: &Done) -> (String, bool) {
     let wide: Vec<String> = blind
         .iter()
         .rev()
-        .filter(|effect| effect.blinded.len() > AT_MOST)
+        .filter(|effect| effect.blinded.len() > AT_MOST && !is_identity(&effect.key, &effect.field.pointer))
         .map(|effect| format!("{}: {} checks: {}", fields(effect), effect.blinded.len(), effect.blinded.join(", ")))
         .collect();
     let mut text = lines("wrong failure", failures.iter().cloned());
@@ -89,7 +89,7 @@ fn judged(done: &Done) -> (String, bool) {
     let _ = writeln!(
         text,
         "{} mutations in {} runs: {} wrong failures, {} panics. {} mutations blind a check: median {median}, at most \
-         {most}, {} of them more than {AT_MOST}.",
+         {most}, {} of them more than {AT_MOST} without being an identity.",
         done.mutations,
         done.runs,
         failures.len(),
