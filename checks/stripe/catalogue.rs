@@ -115,15 +115,14 @@ fn lists_whole(products: &Listed<Product>, prices: &Listed<Price>, held: &[Held<
         if price.is_on_sale() != Ok(true) || !is_recurring {
             continue;
         }
+        let product = price.product_id().unwrap_or_default();
         let is_listed = prices.items.iter().any(|listed| listed.id == price.id);
-        let is_product_listed = products.items.iter().any(|product| Some(product.id.as_str()) == price.product_id());
-        if !is_listed {
-            let (request, id) = (&prices.answer.request, &price.id);
-            outcome.leave_open(NoAnswer::unknown(format!("{request} does not list {id}, which is on sale")));
-        }
-        if !is_product_listed {
-            let id = price.product_id().unwrap_or_default();
-            let request = &products.answer.request;
+        let is_product_listed = products.items.iter().any(|listed| listed.id == product);
+        let lists = [
+            (is_listed, &prices.answer.request, price.id.as_str()),
+            (is_product_listed, &products.answer.request, product),
+        ];
+        for (_, request, id) in lists.into_iter().filter(|(is_listed, ..)| !is_listed) {
             outcome.leave_open(NoAnswer::unknown(format!("{request} does not list {id}, which is on sale")));
         }
     }

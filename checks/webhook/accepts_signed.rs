@@ -47,16 +47,7 @@ async fn run(world: &World, _: Deployment, outcome: &mut Outcome) -> Answered {
     let (reception, delivered) = world.webhook().reception().await?;
     let (answer, evidence) = match &delivered {
         Ok(answer) => (Some(answer.as_ref()), answer.evidence("answer", answer.excerpt())),
-        Err(failure) => {
-            let evidence = Evidence {
-                request: failure.request.clone(),
-                status: None,
-                request_id: None,
-                field: "connection".to_owned(),
-                seen: failure.trouble.to_string(),
-            };
-            (None, evidence)
-        }
+        Err(failure) => (None, failure.evidence()),
     };
     let actual = evidence.status.map_or_else(|| evidence.seen.clone(), |status| format!("{status} {}", evidence.seen));
     let (severity, (code, message, fix)) = match &reception {

@@ -31,12 +31,15 @@ async fn run(world: &World, _: Deployment, outcome: &mut Outcome) -> Answered {
     let ours = world.webhook().endpoint().await?.value;
     let (listed, complete) = world.stripe().endpoints().await?;
     outcome.ask(complete);
-    let others = || listed.items.iter().filter(|endpoint| endpoint.enabled && endpoint.id != ours.id);
+    let others: Vec<&Endpoint> = listed.items.iter().filter(|endpoint| endpoint.id != ours.id).collect();
+    let others: Vec<&Endpoint> =
+        others.into_iter().filter(|other| outcome.ask(other.enabled.clone()) == Some(true)).collect();
     let path = ours.url.as_ref().map_or("", url::Url::path);
     let is_on_path = |other: &Endpoint| other.url.as_ref().is_some_and(|url| url.path() == path);
     // Only where an endpoint of the same path is on another host does it matter which hosts lead to the Worker.
     let mut hosts = Vec::new();
-    if others().any(|other| is_on_path(other) && other.url != ours.url && shares_events(&ours, other) != Ok(false)) {
+    if others.iter().any(|other| is_on_path(other) && other.url != ours.url && shares_events(&ours, other) != Ok(false))
+    {
         for part in world.webhook_hosts().await {
             hosts.extend(outcome.ask(part).into_iter().flatten());
         }
@@ -54,7 +57,7 @@ async fn run(world: &World, _: Deployment, outcome: &mut Outcome) -> Answered {
         ))
         .link(world.stripe().dashboard(&format!("webhooks/{}", other.id))),
     };
-    for other in others() {
+    for other in &others {
         let Some(url) = &other.url else { continue };
         let Some(shares_events) = outcome.ask(shares_events(&ours, other)) else { continue };
         let is_worker = is_on_path(other) && url.host_str().is_some_and(|host| hosts.iter().any(|known| known == host));
@@ -78,7 +81,7 @@ async fn run(world: &World, _: Deployment, outcome: &mut Outcome) -> Answered {
             outcome.find(finding("tunnel", Severity::Warning, message, other));
         }
     }
-    let count = others().count() + 1;
+    let count = others.len() + 1;
     outcome.pass_if_clean(format!("of {count} enabled endpoints, only {} leads to this Worker", ours.id));
     Ok(())
 }

@@ -45,6 +45,7 @@ async fn run(world: &World, _: Deployment, outcome: &mut Outcome) -> Answered {
             outcome.pass(format!("{} delivers to {}", endpoint.name(), endpoint.url_text));
             return Ok(());
         }
+        Registration::Unsure(_, why) => return Err(why.clone()),
         Registration::NotFound => (
             "not-found",
             None,

@@ -6,6 +6,9 @@ use std::time::{Duration, Instant};
 
 use preflight::sandbox::{Options, Sandbox};
 use tokio::runtime::Runtime;
+use url::Url;
+
+use crate::told::Told;
 
 /// How often the program is started.
 pub const STARTS: usize = 21;
@@ -16,13 +19,16 @@ pub struct Program {
     pub start: Duration,
     /// Users, and the peak of the resident memory in KiB.
     pub peaks: Vec<(usize, u64)>,
+    /// The same where nobody answers as they should.
+    pub told: Vec<(Told, u64)>,
 }
 
 pub fn measure(runtime: &Runtime) -> Program {
     let mut starts: Vec<Duration> = (0..STARTS).map(|_| start()).collect();
     starts.sort();
     let peaks = [1_200, 100_000].map(|users| (users, runtime.block_on(peak(users))));
-    Program { start: starts[STARTS / 2], peaks: peaks.to_vec() }
+    let told = Told::ALL.map(|told| (told, runtime.block_on(peak_when(told))));
+    Program { start: starts[STARTS / 2], peaks: peaks.to_vec(), told: told.to_vec() }
 }
 
 fn start() -> Duration {
@@ -36,16 +42,33 @@ fn start() -> Duration {
 async fn peak(users: usize) -> u64 {
     let scenario = if users > 10_000 { "healthy-many-users" } else { "healthy-many-pages" };
     let sandbox = Sandbox::start(&[scenario], Options::default()).await.expect("a sandbox");
-    let folder = tempfile::tempdir().expect("a temporary folder");
     let plain = sandbox.plain();
-    // Without TLS and by address, since a name could only be given to another process with its port.
+    let addresses =
+        [&plain.stripe, &plain.clerk, &plain.clerk_frontend, &plain.cloudflare, &plain.worker, &plain.frontend];
+    peak_at(&sandbox, addresses.map(Url::as_str)).await
+}
+
+/// The peak memory of a run in which every provider, the Worker and the frontend answer as `told` has it.
+async fn peak_when(told: Told) -> u64 {
+    let sandbox = Sandbox::start(&["healthy"], Options::default()).await.expect("a sandbox");
+    let address = told.serve().await;
+    peak_at(&sandbox, [address.as_str(); 6]).await
+}
+
+/// The peak memory of a run with the sandbox's configuration, which finds Stripe, Clerk's two APIs, Cloudflare, the Worker
+/// and the frontend at these addresses: without TLS and by address, since a name could only be given to another process
+/// with its port.
+async fn peak_at(sandbox: &Sandbox, addresses: [&str; 6]) -> u64 {
+    let [stripe, clerk, clerk_frontend, cloudflare, worker, frontend] =
+        addresses.map(|address| address.trim_end_matches('/'));
+    let folder = tempfile::tempdir().expect("a temporary folder");
     let configuration = sandbox
         .configuration()
-        .replace("[stripe]", &format!("[stripe]\napi_base = \"{}\"", plain.stripe))
-        .replace("[cloudflare]", &format!("[cloudflare]\napi_base = \"{}\"", plain.cloudflare))
-        .replace("https://pan-api.acme.workers.dev", plain.worker.as_str().trim_end_matches('/'))
-        .replace("https://app.acme.com", plain.frontend.as_str().trim_end_matches('/'))
-        + &format!("\n[clerk]\napi_base = \"{}\"\nfrontend_api = \"{}\"\n", plain.clerk, plain.clerk_frontend);
+        .replace("[stripe]", &format!("[stripe]\napi_base = \"{stripe}\""))
+        .replace("[cloudflare]", &format!("[cloudflare]\napi_base = \"{cloudflare}\""))
+        .replace("https://pan-api.acme.workers.dev", worker)
+        .replace("https://app.acme.com", frontend)
+        + &format!("\n[clerk]\napi_base = \"{clerk}\"\nfrontend_api = \"{clerk_frontend}\"\n");
     fs::write(folder.path().join("preflight.toml"), configuration).expect("a configuration");
     let mut command = Command::new(env!("CARGO_BIN_EXE_preflight"));
     command.arg("run").current_dir(folder.path()).envs(sandbox.environment());

@@ -22,7 +22,7 @@ const EXEMPT: [(&str, &str, &str, &str); 8] = [
 
 /// What tells an object from all others: whoever asks for the object has none without it. Whose answer, what its path begins
 /// with, the field, and which checks that is right for.
-const IDENTITIES: [(&str, &str, &str, &str); 10] = [
+const IDENTITIES: [(&str, &str, &str, &str); 9] = [
     ("stripe", "/v1/prices/", "/id", "every check of a tier's price: another price would be judged for it"),
     ("stripe", "/v1/prices/", "/product", "every check of what is sold at a tier's price"),
     ("stripe", "/v1/prices/", "/product/id", "the same"),
@@ -32,7 +32,6 @@ const IDENTITIES: [(&str, &str, &str, &str); 10] = [
     ("clerk", "/v1/jwks", "/keys", "every check that verifies a token"),
     ("stripe", "/v1/webhook_endpoints", "/data/*/id", "every check of the Worker's endpoint"),
     ("stripe", "/v1/webhook_endpoints", "/data/*/url", "the same: the URL says whose endpoint it is"),
-    ("stripe", "/v1/webhook_endpoints", "/data/*/status", "the same: of two with one URL, the enabled one is meant"),
 ];
 
 /// Whether more checks may be blind than otherwise where this field is changed.

@@ -124,14 +124,7 @@ fn judged(url: Url, answer: Arc<Answer>) -> Result<Result<(Url, Arc<Answer>), Un
 }
 
 fn unreachable(url: &Url, failure: &Failure) -> Unserved {
-    let evidence = Evidence {
-        request: failure.request.clone(),
-        status: None,
-        request_id: None,
-        field: "connection".to_owned(),
-        seen: failure.trouble.to_string(),
-    };
-    Unserved::Unreachable { url: url.clone(), evidence }
+    Unserved::Unreachable { url: url.clone(), evidence: failure.evidence() }
 }
 
 /// Whether two addresses are of one site: of one domain that somebody registered.

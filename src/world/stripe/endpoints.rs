@@ -22,7 +22,7 @@ pub struct Endpoint {
     /// The same as Stripe has it.
     pub url_text: String,
     /// Whether it delivers.
-    pub enabled: bool,
+    pub enabled: Answered<bool>,
     /// The event types that are selected; `*` is all that need no selection of their own.
     pub events: Field<Vec<String>>,
     /// The version that gives the payloads their shape; null is the account's default.
@@ -131,7 +131,7 @@ impl TryFrom<Classic> for Endpoint {
             kind: EndpointKind::Classic,
             url: Url::parse(&url).ok(),
             url_text: url,
-            enabled: enabled(&classic.id, &classic.status)?,
+            enabled: enabled(&classic.id, &classic.status),
             events: classic.enabled_events,
             api_version: classic.api_version,
             created,
@@ -141,7 +141,7 @@ impl TryFrom<Classic> for Endpoint {
     }
 }
 
-fn enabled(id: &str, status: &Field<String>) -> Result<bool, NoAnswer> {
+fn enabled(id: &str, status: &Field<String>) -> Answered<bool> {
     match status.known(format_args!("status of {id}"))?.as_str() {
         "enabled" => Ok(true),
         "disabled" => Ok(false),
@@ -255,7 +255,7 @@ impl TryFrom<Destination> for Endpoint {
             kind: EndpointKind::Destination,
             url: Url::parse(&url).ok(),
             url_text: url,
-            enabled: enabled(&destination.id, &destination.status)?,
+            enabled: enabled(&destination.id, &destination.status),
             events: destination.enabled_events,
             api_version: destination.snapshot_api_version,
             created: destination.created,

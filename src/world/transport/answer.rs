@@ -10,6 +10,7 @@ use reqwest::{RequestBuilder, Response};
 use serde::de::DeserializeOwned;
 
 use super::body::Body;
+use super::budget::{Budget, Share};
 use super::{Ask, Party, Trouble};
 use crate::config::Redactor;
 use crate::finding::{Evidence, NoAnswer};
@@ -43,6 +44,7 @@ pub struct Answer {
     /// The certificate of the other side, in DER.
     pub certificate: Option<Vec<u8>>,
     redactor: Arc<Redactor>,
+    _share: Arc<Share>,
 }
 
 impl Answer {
@@ -52,10 +54,11 @@ impl Answer {
         request: RequestBuilder,
         started: Instant,
         redactor: &Arc<Redactor>,
+        budget: &Budget,
     ) -> Result<Self, Trouble> {
         let mut response = request.send().await.map_err(|error| Trouble::of(&error))?;
         let certificate = certificate_of(&response);
-        let mut body = Body::new(ask, response.status());
+        let mut body = Body::new(ask, response.status(), budget);
         while let Some(chunk) = response.chunk().await.map_err(|error| Trouble::of(&error))? {
             if !body.take(&chunk)? {
                 break;
@@ -66,18 +69,20 @@ impl Answer {
         let request_id =
             ["request-id", "x-clerk-trace-id", "cf-ray"].into_iter().find_map(|name| text_of(&headers, name));
         let request_id = request_id.map(|id| redactor.quote(&id, QUOTED));
+        let (body, share) = body.finish();
         Ok(Self {
             party: ask.party,
             request: ask.line(),
             status: response.status().as_u16(),
             headers,
-            body: body.finish(),
+            body,
             elapsed: started.elapsed(),
             attempts: 1,
             place: 0,
             request_id,
             certificate,
             redactor: Arc::clone(redactor),
+            _share: Arc::new(share),
         })
     }
 

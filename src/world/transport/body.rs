@@ -2,6 +2,7 @@
 
 use reqwest::StatusCode;
 
+use super::budget::{Budget, Share};
 use super::{Ask, Party, Trouble};
 
 /// No answer that a check looks at is larger: a page of a provider's list, a script.
@@ -26,6 +27,7 @@ pub(super) struct Body {
     kind: Kind,
     parts: usize,
     string: Option<Text>,
+    share: Share,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -57,7 +59,7 @@ enum Escape {
 
 impl Body {
     /// For the answer to `ask`.
-    pub fn new(ask: &Ask, status: StatusCode) -> Self {
+    pub fn new(ask: &Ask, status: StatusCode, budget: &Budget) -> Self {
         let is_error = !status.is_success();
         let largest = match ask.party {
             _ if is_error => LARGEST_ERROR,
@@ -66,7 +68,16 @@ impl Body {
         };
         // A script is text, whatever it begins with.
         let kind = if ask.party == Party::Frontend { Kind::Other } else { Kind::Unknown };
-        Self { read: Vec::new(), received: 0, largest, is_cut: is_error, kind, parts: 0, string: None }
+        Self {
+            read: Vec::new(),
+            received: 0,
+            largest,
+            is_cut: is_error,
+            kind,
+            parts: 0,
+            string: None,
+            share: budget.share(ask.party),
+        }
     }
 
     /// Takes the next part; `false` where no more is wanted.
@@ -84,6 +95,7 @@ impl Body {
                 None => Kind::Unknown,
             };
         }
+        let kept = self.read.len();
         if self.kind == Kind::Json {
             for byte in wanted {
                 self.json(*byte);
@@ -94,12 +106,14 @@ impl Body {
         } else {
             self.read.extend_from_slice(wanted);
         }
+        self.share.take(self.read.len() - kept)?;
         Ok(wanted.len() == chunk.len())
     }
 
-    pub fn finish(mut self) -> Vec<u8> {
+    /// The bytes, and what they hold of the budget.
+    pub fn finish(mut self) -> (Vec<u8>, Share) {
         self.read.shrink_to_fit();
-        self.read
+        (self.read, self.share)
     }
 
     fn json(&mut self, byte: u8) {
@@ -165,7 +179,7 @@ mod tests {
     use super::*;
 
     fn body(party: Party, status: StatusCode) -> Body {
-        Body::new(&Ask::get(party, Url::parse("https://api.acme.com/").unwrap()), status)
+        Body::new(&Ask::get(party, Url::parse("https://api.acme.com/").unwrap()), status, &Budget::default())
     }
 
     /// What is kept of a body that arrives in parts of an awkward size.
@@ -174,7 +188,7 @@ mod tests {
         for chunk in text.as_bytes().chunks(4097) {
             assert!(body.take(chunk).unwrap());
         }
-        body.finish()
+        body.finish().0
     }
 
     #[test]
@@ -207,7 +221,7 @@ mod tests {
         let megabytes = vec![b'x'; LARGEST_OF_A_WORKER + 1];
         let mut error = body(Party::Worker, StatusCode::BAD_GATEWAY);
         assert_eq!(error.take(&megabytes), Ok(false));
-        assert_eq!(error.finish().len(), LARGEST_ERROR);
+        assert_eq!(error.finish().0.len(), LARGEST_ERROR);
         assert_eq!(body(Party::Worker, StatusCode::OK).take(&megabytes), Err(Trouble::TooLarge));
         assert_eq!(body(Party::Frontend, StatusCode::OK).take(&megabytes), Ok(true));
     }

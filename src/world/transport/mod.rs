@@ -5,6 +5,7 @@
 
 mod answer;
 mod body;
+mod budget;
 mod client;
 mod limits;
 mod link;
@@ -39,6 +40,7 @@ pub use trouble::{CertificateTrouble, Failure, Trouble};
 pub(crate) use trail::followed;
 pub(super) use trail::{Once, note};
 
+use budget::Budget;
 use client::Clients;
 use limits::Limits;
 use link::Link;
@@ -125,6 +127,7 @@ pub(super) struct Transport {
     link: Link,
     memo: Memo,
     records: Records,
+    budget: Budget,
     log: Mutex<Vec<Logged>>,
     phases: Phases,
     redactor: Arc<Redactor>,
@@ -155,6 +158,7 @@ impl Transport {
             link: Link::new(options),
             memo: Memo::default(),
             records: Records::new(options),
+            budget: Budget::default(),
             log: Mutex::default(),
             phases: Phases::new(options),
             redactor,
@@ -317,7 +321,8 @@ impl Transport {
             request = request.body(body.clone());
         }
         let started = Instant::now();
-        let result = tokio::time::timeout(left, Answer::read(ask, request, started, &self.redactor)).await;
+        let answer = Answer::read(ask, request, started, &self.redactor, &self.budget);
+        let result = tokio::time::timeout(left, answer).await;
         let took = started.elapsed();
         match result {
             Ok(Err(Trouble::ConnectTimedOut)) if is_overdue(took, client::connect_timeout(self.timeout)) => {

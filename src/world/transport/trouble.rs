@@ -8,6 +8,7 @@ use rustls::CertificateError;
 
 use super::Party;
 use super::names::NoSuchName;
+use crate::finding::Evidence;
 
 /// A request without an answer.
 #[derive(Debug, Clone)]
@@ -29,9 +30,19 @@ impl Failure {
     pub(in crate::world) const fn unsent(party: Party, request: String, trouble: Trouble) -> Self {
         Self { party, request, trouble, attempts: 0, place: None }
     }
-}
 
-impl Failure {
+    /// What a finding shows of a request without an answer.
+    #[must_use]
+    pub fn evidence(&self) -> Evidence {
+        Evidence {
+            request: self.request.clone(),
+            status: None,
+            request_id: None,
+            field: "connection".to_owned(),
+            seen: self.trouble.to_string(),
+        }
+    }
+
     /// Whether nothing of it has left this machine, so that the other side cannot have heard of it.
     pub(in crate::world) const fn is_unsent(&self) -> bool {
         let is_before = matches!(
@@ -72,6 +83,8 @@ pub enum Trouble {
     TimedOut(Duration),
     /// The answer is larger than anybody needs.
     TooLarge,
+    /// All answers together are larger than this run keeps.
+    TooMuch,
     /// The run's own time was over, before it was asked or before the answer was there.
     Deadline,
     /// The run was told to stop: nothing was sent.
@@ -112,6 +125,7 @@ impl Trouble {
     pub const fn is_ours(&self) -> bool {
         match self {
             Self::TooLarge
+            | Self::TooMuch
             | Self::Deadline
             | Self::Stopped
             | Self::Machine(_)
@@ -205,6 +219,7 @@ impl fmt::Display for Trouble {
             Self::Broken(words) => write!(formatter, "the connection broke: {words}"),
             Self::TimedOut(after) => write!(formatter, "no whole answer within {:.1} s", after.as_secs_f64()),
             Self::TooLarge => formatter.write_str("the answer is too large to be read"),
+            Self::TooMuch => formatter.write_str("all answers together are too large to be read"),
             Self::Deadline => formatter.write_str("the run's own time was over before it was answered"),
             Self::Stopped => formatter.write_str("the run was stopped before it could be asked"),
             Self::Machine(limit) => write!(formatter, "this machine is at a limit of its own: {limit}"),

@@ -160,6 +160,7 @@ impl Webhook<'_> {
             // Limits of this machine's own, which `is_to_blame` told apart already.
             Trouble::TimedOut(_)
             | Trouble::TooLarge
+            | Trouble::TooMuch
             | Trouble::Deadline
             | Trouble::Stopped
             | Trouble::Machine(_)

@@ -62,7 +62,7 @@ impl Webhook<'_> {
         let undelivered: Vec<Event> = log.undelivered.into_iter().filter(is_for_us).collect();
         let delivered = log.delivered.into_iter().find(is_for_us);
         let gets_it_too = |other: &&Endpoint| {
-            let is_other = other.enabled && other.id != endpoint.id;
+            let is_other = other.enabled != Ok(false) && other.id != endpoint.id;
             is_other && undelivered.iter().any(|event| other.selects(&event.kind) != Ok(false))
         };
         let others = listed.items.iter().filter(gets_it_too).map(|other| other.url_text.clone()).collect();

@@ -12,6 +12,8 @@ use crate::finding::{Answered, Cause};
 pub enum Registration {
     /// Exactly, and enabled.
     Here(Endpoint),
+    /// Exactly, and Stripe does not say whether it is enabled.
+    Unsure(Endpoint, NoAnswer),
     /// Exactly, but switched off.
     Disabled(Endpoint),
     /// Exactly, but its payloads hold IDs only.
@@ -38,7 +40,7 @@ impl Webhook<'_> {
     pub async fn registration(self) -> Answered<Seen<Registration>> {
         let (Listed { items, answer, .. }, complete) = self.world.stripe().endpoints().await?;
         let found = self.among(&items);
-        if matches!(found, Registration::Here(_)) {
+        if matches!(found, Registration::Here(_) | Registration::Unsure(..)) {
             return Ok(Seen { value: found, answer });
         }
         // What could not be read might be just what is missing.
@@ -59,19 +61,24 @@ impl Webhook<'_> {
     pub async fn endpoint(self) -> Answered<Seen<Endpoint>> {
         let Seen { value, answer } = self.registration().await?;
         match value {
-            Registration::Here(endpoint) => Ok(Seen { value: endpoint, answer }),
+            Registration::Here(endpoint) | Registration::Unsure(endpoint, _) => Ok(Seen { value: endpoint, answer }),
             _ => Err(NoAnswer::Because(Cause::EndpointNotRegistered)),
         }
     }
 
     fn among(self, endpoints: &[Endpoint]) -> Registration {
         let ours = || endpoints.iter().filter(|endpoint| self.is_ours(endpoint));
-        if let Some(endpoint) = ours().find(|endpoint| endpoint.enabled && endpoint.whole_objects) {
+        let whole = || ours().filter(|endpoint| endpoint.whole_objects);
+        if let Some(endpoint) = whole().find(|endpoint| endpoint.enabled == Ok(true)) {
             return Registration::Here(endpoint.clone());
         }
+        if let Some((endpoint, why)) = whole().find_map(|endpoint| Some((endpoint, endpoint.enabled.as_ref().err()?))) {
+            return Registration::Unsure(endpoint.clone(), why.clone());
+        }
         if let Some(endpoint) = ours().next() {
-            let endpoint = endpoint.clone();
-            return if endpoint.enabled { Registration::Thin(endpoint) } else { Registration::Disabled(endpoint) };
+            let is_disabled = endpoint.enabled == Ok(false);
+            let registration = if is_disabled { Registration::Disabled } else { Registration::Thin };
+            return registration(endpoint.clone());
         }
         let wanted = &self.world.config.webhook.url;
         let find = |differs: fn(&Url, &Url) -> bool| {

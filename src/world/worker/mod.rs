@@ -79,14 +79,7 @@ impl Breakdown {
     }
 
     fn without_answer(failure: &Failure) -> Self {
-        let evidence = Evidence {
-            request: failure.request.clone(),
-            status: None,
-            request_id: None,
-            field: "connection".to_owned(),
-            seen: failure.trouble.to_string(),
-        };
-        Self { evidence, answer: None }
+        Self { evidence: failure.evidence(), answer: None }
     }
 
     /// What was seen, and where.
