@@ -47,7 +47,7 @@ fn every_file_is_a_registered_check_under_its_own_path() {
 fn every_documentation_has_a_title_and_the_four_sections() {
     for check in ALL {
         assert!(!check.title().is_empty() && !check.title().ends_with('.'), "{}", check.id);
-        for heading in ["Why it matters", "How it is verified", "Findings", "How to mend it"] {
+        for heading in ["Why it matters", "How it is verified", "Findings", "How to fix it"] {
             assert!(check.section(heading).is_some_and(|text| text.len() > 20), "{}: {heading}", check.id);
         }
     }

@@ -23,7 +23,7 @@ check! {
     /// - `tls-expiring`: it expires within days and was not renewed; a warning.
     /// - `unreachable`: the frontend API does not answer.
     ///
-    /// ## How to mend it
+    /// ## How to fix it
     /// Create the records that the finding names as CNAME records at your DNS provider; at Cloudflare as *DNS only*. The Domains
     /// page of the Clerk Dashboard verifies them and issues the certificate.
     pub const CHECK = Check {

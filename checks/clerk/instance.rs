@@ -23,7 +23,7 @@ check! {
     /// - `test-mode`: everyone can sign in with a `+clerk_test` address and the code 424242.
     /// - `sign-up-restricted`: sign-up needs an invitation, or there is a waitlist; a warning.
     ///
-    /// ## How to mend it
+    /// ## How to fix it
     /// Copy both keys from the same production instance. Turn test mode off and public sign-up on in its settings.
     pub const CHECK = Check {
         need: Need::Required,

@@ -29,7 +29,7 @@ check! {
     /// - `paid-default`: users without a plan get a paid one.
     /// - `lifetime`: a token outlives a downgrade by more than five minutes; a warning.
     ///
-    /// ## How to mend it
+    /// ## How to fix it
     /// Edit the template on the JWT templates page of the Clerk Dashboard.
     pub const CHECK = Check {
         need: Need::Configured("clerk.jwt_template"),

@@ -26,7 +26,7 @@ check! {
     /// - `unknown-tier`: it is not the value of any tier.
     /// - `user-writable`: a plan is in unsafe metadata. A warning, and a failure where the claim reads it.
     ///
-    /// ## How to mend it
+    /// ## How to fix it
     /// Correct the user's public metadata in the Clerk Dashboard, and fix what wrote it.
     pub const CHECK = Check {
         need: Need::Required,

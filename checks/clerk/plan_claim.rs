@@ -28,7 +28,7 @@ check! {
     /// - `null`: the claim is `null` although the metadata has a plan.
     /// - `differs`: the claim differs from the metadata.
     ///
-    /// ## How to mend it
+    /// ## How to fix it
     /// Fix the template or the session token's claims in the Clerk Dashboard. Give the canary a tier and no subscription.
     pub const CHECK = Check {
         need: Need::Required,

@@ -15,7 +15,7 @@ check! {
     /// ## Findings
     /// - `rejected`: Clerk does not accept the key.
     ///
-    /// ## How to mend it
+    /// ## How to fix it
     /// Copy the key from the API keys page of the Clerk Dashboard, and set it in the environment and on the Worker.
     pub const CHECK = Check {
         need: Need::Required,

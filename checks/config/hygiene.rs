@@ -22,7 +22,7 @@ check! {
     /// - `placeholder`: it is a placeholder.
     /// - `wrong-kind`: it is something else, or two keys are swapped. A warning if only its use can prove that.
     ///
-    /// ## How to mend it
+    /// ## How to fix it
     /// Copy the value again from the page in the finding, without quotes and without a newline, and set it where it is read
     /// from.
     pub const CHECK = Check {

@@ -21,7 +21,7 @@ check! {
     /// - `clerk-secret-key`: the Clerk secret key is for the other mode.
     /// - `clerk-publishable-key`: the Clerk publishable key is for the other mode.
     ///
-    /// ## How to mend it
+    /// ## How to fix it
     /// Copy the key for the right mode from the dashboard page in the finding. To check the test-mode system instead, run
     /// `preflight run --mode test`.
     pub const CHECK = Check {

@@ -31,7 +31,7 @@ check! {
     /// - `past-due-entitled`: a user has the tier of a subscription whose status does not grant it; a warning.
     /// - `no-tier`: a user pays for a price that does not belong to any tier; a warning.
     ///
-    /// ## How to mend it
+    /// ## How to fix it
     /// Correct the user's public metadata in Clerk's dashboard or resend the missed event, and check on the endpoint's page
     /// what happened to it. Add staff to `entitlement.comped`.
     pub const CHECK = Check { need: Need::Required, sends: "", subjects: deployment, run };

@@ -22,7 +22,7 @@ check! {
     /// - `localhost`: the scripts ask the visitor's own machine.
     /// - `other-host`: the scripts ask another host.
     ///
-    /// ## How to mend it
+    /// ## How to fix it
     /// Build the frontend with this Worker's URL, and deploy it.
     pub const CHECK = Check { need: Need::Configured("frontend"), sends: "", subjects: deployment, run };
 }

@@ -27,7 +27,7 @@ check! {
     /// - `other-instance`: a key of Clerk's is of another instance.
     /// - `other-account`: a key of Stripe's is of another account.
     ///
-    /// ## How to mend it
+    /// ## How to fix it
     /// Build the frontend with the publishable keys that the finding names, and deploy it.
     pub const CHECK = Check {
         need: Need::Configured("frontend"),

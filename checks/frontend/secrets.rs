@@ -27,7 +27,7 @@ check! {
     /// - `not-all-read`: a script that the page or another script loads could not be read, or there are more than the bound;
     ///   a warning.
     ///
-    /// ## How to mend it
+    /// ## How to fix it
     /// Replace the secret at its provider first: whoever has read it keeps it. Then take it out of the frontend's build: a
     /// variable whose name begins with `VITE_`, `NEXT_PUBLIC_` or `PUBLIC_` is in the page.
     pub const CHECK = Check { need: Need::Configured("frontend"), sends: "", subjects: deployment, run };

@@ -18,7 +18,7 @@ check! {
     /// ## Findings
     /// There are none: it passes, or is unknown.
     ///
-    /// ## How to mend it
+    /// ## How to fix it
     /// Look, and set `signed_off_by` and `on` in the `[[manual]]` of `preflight.toml`.
     pub const KIND = Check { id: "manual/<id>", need: Need::Required, sends: "", subjects: item, run };
 }

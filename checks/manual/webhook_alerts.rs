@@ -16,7 +16,7 @@ check! {
     /// ## Findings
     /// There are none: it passes, or is unknown.
     ///
-    /// ## How to mend it
+    /// ## How to fix it
     /// Open the communication preferences of everybody who is to know, at
     /// <https://dashboard.stripe.com/settings/communication-preferences>, and see that webhook problems are mailed. Then add
     /// to `preflight.toml` a `[[manual]]` with the id `webhook-alerts`, a title, `signed_off_by` and `on`.

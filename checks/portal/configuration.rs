@@ -19,7 +19,7 @@ check! {
     /// - `not-found`: the configured portal configuration does not exist for this key.
     /// - `inactive`: it exists but is not active.
     ///
-    /// ## How to mend it
+    /// ## How to fix it
     /// Save the portal's settings in the dashboard, in the right mode, or use the ID of an active configuration.
     pub const CHECK = Check {
         need: Need::Required,

@@ -19,7 +19,7 @@ check! {
     /// - `payment-method`: they cannot change the payment method.
     /// - `invoices`: they cannot see their invoices.
     ///
-    /// ## How to mend it
+    /// ## How to fix it
     /// Turn the feature on in the portal's settings in the dashboard, in the right mode.
     pub const CHECK = Check { need: Need::Required, sends: "", subjects: deployment, run };
 }

@@ -22,7 +22,7 @@ check! {
     /// - `stale-tier`: customers can switch plans, but their tier stays the same.
     /// - `no-tier`: they can switch to a price that does not belong to any tier.
     ///
-    /// ## How to mend it
+    /// ## How to fix it
     /// Turn plan changes off in the portal's settings, or make the Worker read the tier from the price or its product.
     pub const CHECK = Check { need: Need::Required, sends: "", subjects: deployment, run };
 }

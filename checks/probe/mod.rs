@@ -25,7 +25,7 @@ check! {
     /// - `json`: a place in the answer has another value, or the answer is no JSON.
     /// - `slow`: it took longer than `expect.max_ms`.
     ///
-    /// ## How to mend it
+    /// ## How to fix it
     /// Mend what answers there, or the `[[probe]]` where the answer is right.
     pub const KIND = Check {
         id: "probe/<name>",

@@ -22,7 +22,7 @@ check! {
     /// - `cannot-pay-out`: it takes payments, but they are not paid out.
     /// - `due-soon`: Stripe needs something by a deadline; a warning.
     ///
-    /// ## How to mend it
+    /// ## How to fix it
     /// Complete what Stripe asks for on the account's status page, or use a key of the right account.
     pub const CHECK = Check {
         need: Need::Required,

@@ -25,7 +25,7 @@ check! {
     /// - `unmapped-product`: active subscription products do not belong to any tier; a warning.
     /// - `unmapped-price`: a tier's own product has active prices that are not configured; a warning.
     ///
-    /// ## How to mend it
+    /// ## How to fix it
     /// Archive what is no longer sold, or add it to `preflight.toml`: a tier can have several `[[tiers.NAME.prices]]`.
     pub const CHECK = Check { need: Need::Required, sends: "", subjects: deployment, run };
 }

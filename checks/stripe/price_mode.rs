@@ -20,7 +20,7 @@ check! {
     /// - `other-account`: the ID comes from another Stripe account or a sandbox.
     /// - `not-found`: there is no such price.
     ///
-    /// ## How to mend it
+    /// ## How to fix it
     /// Copy the price ID from its product's page in the dashboard, in the right mode, and set it in your environment and on
     /// the Worker.
     pub const CHECK = Check {

@@ -25,7 +25,7 @@ check! {
     /// - `currency`: it is in another currency.
     /// - `amount`: it is another amount.
     ///
-    /// ## How to mend it
+    /// ## How to fix it
     /// The terms of a price cannot be changed in Stripe: add the right price to the product, set its ID in your environment
     /// and on the Worker, and archive the wrong one. If `preflight.toml` is wrong instead, correct it there.
     pub const CHECK = Check {

@@ -27,7 +27,7 @@ check! {
     /// - `other-tier`: it is another tier's value.
     /// - `unknown-tier`: it does not belong to any tier.
     ///
-    /// ## How to mend it
+    /// ## How to fix it
     /// Set the key and the value in the Metadata section of the product's page, or with the command in the finding.
     pub const CHECK = Check {
         need: Need::Required,

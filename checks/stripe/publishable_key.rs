@@ -18,7 +18,7 @@ check! {
     /// ## Findings
     /// - `other-account`: the publishable key belongs to another account than the secret key.
     ///
-    /// ## How to mend it
+    /// ## How to fix it
     /// Copy both keys from the API keys page of one account, in the same mode, and build the frontend with the new one.
     pub const CHECK = Check { need: Need::Configured("stripe.publishable_key"), sends: "", subjects: deployment, run };
 }

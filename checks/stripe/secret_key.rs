@@ -20,7 +20,7 @@ check! {
     /// - `rejected`: Stripe does not accept the key.
     /// - `other-mode`: Stripe says that the key is for the other mode.
     ///
-    /// ## How to mend it
+    /// ## How to fix it
     /// Create or copy a key on the API keys page of Stripe's dashboard, and set it in your environment and on the Worker.
     pub const CHECK = Check {
         need: Need::Required,

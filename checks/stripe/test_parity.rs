@@ -24,7 +24,7 @@ check! {
     /// - `currency`: it is in another currency in test mode.
     /// - `amount`: it is another amount in test mode.
     ///
-    /// ## How to mend it
+    /// ## How to fix it
     /// Change the test-mode catalog to match what is sold live.
     pub const CHECK = Check { need: Need::Configured("stripe.test_secret_key"), sends: "", subjects: offers, run };
 }

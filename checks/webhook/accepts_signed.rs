@@ -32,7 +32,7 @@ check! {
     ///   endpoint selects events that the Worker does not handle.
     /// - `slow`: the Worker takes longer than `webhook.max_response_ms`; a warning.
     ///
-    /// ## How to mend it
+    /// ## How to fix it
     /// Set the signing secret of the registered endpoint on the Worker, or fix what the finding quotes from its answer.
     pub const CHECK = Check {
         need: Need::Required,

@@ -21,7 +21,7 @@ check! {
     /// - `newer-shape`: events have a version from after a field moved.
     /// - `other-release`: events have another release, without a known change to the handled events; a warning.
     ///
-    /// ## How to mend it
+    /// ## How to fix it
     /// An endpoint's version cannot be changed: add an endpoint of the right version for the same URL, set its signing secret
     /// on the Worker, and delete the old one. Or move the SDK's version, and `webhook.api_version` with it.
     pub const CHECK = Check { need: Need::Configured("webhook.api_version"), sends: "", subjects: deployment, run };

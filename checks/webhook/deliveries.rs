@@ -22,7 +22,7 @@ check! {
     /// - `recovered`: events of the last week are undelivered, but later ones got through; a warning.
     /// - `none-yet`: nothing was delivered to this endpoint yet; a warning.
     ///
-    /// ## How to mend it
+    /// ## How to fix it
     /// The endpoint's page in the dashboard shows every failed delivery with the Worker's answer. Compare its signing secret
     /// with the Worker's, fix what the answers say, and resend the events.
     pub const CHECK = Check { need: Need::Required, sends: "", subjects: deployment, run };

@@ -22,7 +22,7 @@ check! {
     /// - `same-worker`: an endpoint on another host leads to the same Worker.
     /// - `tunnel`: an enabled endpoint points at localhost, a private address or a tunnel; a warning.
     ///
-    /// ## How to mend it
+    /// ## How to fix it
     /// Keep the endpoint whose signing secret the Worker has, and delete the other on its page in the dashboard.
     pub const CHECK = Check { need: Need::Required, sends: "", subjects: deployment, run };
 }

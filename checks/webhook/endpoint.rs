@@ -25,7 +25,7 @@ check! {
     /// - `path`: it is registered with another path.
     /// - `host`: the path is registered on another host.
     ///
-    /// ## How to mend it
+    /// ## How to fix it
     /// Change the endpoint's URL on its page in the dashboard, or add an endpoint there and set its signing secret on the
     /// Worker.
     pub const CHECK = Check {

@@ -17,7 +17,7 @@ check! {
     /// - `missing`: events that the Worker handles are not selected.
     /// - `surplus`: events are selected that it does not handle; a warning.
     ///
-    /// ## How to mend it
+    /// ## How to fix it
     /// Edit the selection on the endpoint's page in the dashboard.
     pub const CHECK = Check {
         need: Need::Required,

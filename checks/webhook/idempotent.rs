@@ -19,7 +19,7 @@ check! {
     /// ## Findings
     /// - `second-refused`: the second delivery is not answered with 2xx.
     ///
-    /// ## How to mend it
+    /// ## How to fix it
     /// Look up the event's ID first, and answer 200 if it was already handled.
     pub const CHECK = Check {
         need: Need::Required,

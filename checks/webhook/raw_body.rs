@@ -21,7 +21,7 @@ check! {
     /// - `rotation`: it is accepted with one signature and rejected with several.
     /// - `refused`: it is rejected for another reason, which the finding quotes.
     ///
-    /// ## How to mend it
+    /// ## How to fix it
     /// Pass the text of the request unchanged to Stripe's SDK: `await request.text()` before anything parses it.
     pub const CHECK = Check {
         need: Need::Required,

@@ -30,7 +30,7 @@ check! {
     /// - `not-found`: the route does not exist.
     /// - `method`: POST is not allowed there.
     ///
-    /// ## How to mend it
+    /// ## How to fix it
     /// Route POST requests for the webhook's path directly to the handler: ahead of authentication, redirects and challenges.
     pub const CHECK = Check {
         need: Need::Required,

@@ -24,7 +24,7 @@ check! {
     /// - `old-scheme`: a signature of the scheme `v0` is accepted.
     /// - `stale`: an event that was signed an hour ago is accepted, so a captured event can be replayed.
     ///
-    /// ## How to mend it
+    /// ## How to fix it
     /// Verify the raw body with Stripe's SDK (`constructEventAsync`) before anything else, with its default tolerance, and
     /// answer 400 if it throws.
     pub const CHECK = Check {

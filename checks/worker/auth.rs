@@ -22,7 +22,7 @@ check! {
     /// - `alg-none`: a token without a signature is accepted.
     /// - `hs256`: a token that is signed with the public key is accepted.
     ///
-    /// ## How to mend it
+    /// ## How to fix it
     /// Verify with Clerk's SDK (`verifyToken` of `@clerk/backend`), which allows RS256 alone, before anything reads the token.
     pub const CHECK = Check {
         need: Need::Configured("worker.usage"),

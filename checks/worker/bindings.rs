@@ -24,7 +24,7 @@ check! {
     /// - `shared-namespace`: the script uses the KV namespace of another environment. A warning if only local previews or the
     ///   top level of the Wrangler file share it.
     ///
-    /// ## How to mend it
+    /// ## How to fix it
     /// Correct the binding in the Wrangler file, under the environment that is deployed, and deploy.
     pub const CHECK = Check {
         need: Need::Configured("cloudflare"),

@@ -37,7 +37,7 @@ check! {
     /// - `new-customer`: the Worker created a customer for the canary, which stays; a warning.
     /// - `refused`: it creates no session, for a reason that the finding quotes.
     ///
-    /// ## How to mend it
+    /// ## How to fix it
     /// Set the live key and the live price IDs on the Worker; pass the user's ID as `client_reference_id` and in the metadata
     /// of the session and of `subscription_data`; take the return URLs from the configuration and not from the request.
     pub const CHECK = Check {

@@ -22,7 +22,7 @@ check! {
     /// - `frontend-blocked`: the frontend's own pages cannot read the answers.
     /// - `broken`: the Worker does not answer such a request.
     ///
-    /// ## How to mend it
+    /// ## How to fix it
     /// Answer with the frontend's origin, from a list of allowed origins, and with `Vary: Origin`.
     pub const CHECK = Check {
         need: Need::Configured("frontend"),

@@ -17,7 +17,7 @@ check! {
     /// - `not-deployed`: the newest version serves no traffic.
     /// - `split`: it shares the traffic with another version; a warning.
     ///
-    /// ## How to mend it
+    /// ## How to fix it
     /// `wrangler versions deploy` sends all traffic to the newest version, and `wrangler deploy` uploads and deploys at once.
     pub const CHECK = Check { need: Need::Configured("cloudflare"), sends: "", subjects: deployment, run };
 }

@@ -19,7 +19,7 @@ check! {
     /// - `status`: it answers with another status.
     /// - `silent`: it does not answer, although the webhook does.
     ///
-    /// ## How to mend it
+    /// ## How to fix it
     /// Set what is missing and deploy; or set `worker.health` to the right path, or to `false` if this Worker has no health
     /// route.
     pub const CHECK = Check {

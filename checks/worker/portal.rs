@@ -20,7 +20,7 @@ check! {
     /// - `customer`: the canary's customer does not exist for the Worker's key.
     /// - `refused`: it does not open, for a reason that the finding quotes.
     ///
-    /// ## How to mend it
+    /// ## How to fix it
     /// Read the Worker's answer. Most often the customer, or the portal configuration, is from the other mode.
     pub const CHECK = Check {
         need: Need::Configured("worker.portal, and a canary that is a customer"),

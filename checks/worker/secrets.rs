@@ -22,7 +22,7 @@ check! {
     /// - `other-environment`: they are set, but on another environment's script.
     /// - `readable`: a secret is set as a plain variable, which everyone with access to the account can read.
     ///
-    /// ## How to mend it
+    /// ## How to fix it
     /// `wrangler secret put NAME`, with `--env` for a named environment.
     pub const CHECK = Check {
         need: Need::Configured("cloudflare"),

@@ -23,7 +23,7 @@ check! {
     /// - `surplus`: a tier is announced that this configuration does not have; a warning.
     /// - `broken`: the route does not work.
     ///
-    /// ## How to mend it
+    /// ## How to fix it
     /// Correct the Worker's table of tiers and deploy it, or correct the tiers in `preflight.toml`.
     pub const CHECK = Check {
         need: Need::Configured("worker.tiers"),

@@ -23,7 +23,7 @@ check! {
     /// - `limit`: it grants another limit.
     /// - `broken`: the route does not work.
     ///
-    /// ## How to mend it
+    /// ## How to fix it
     /// Set the Clerk secret key of this instance on the Worker, and read the claim that the template carries.
     pub const CHECK = Check {
         need: Need::Required,

@@ -71,9 +71,9 @@ fn finding(check: &Check, code: &str, terminal: Terminal) -> Result<String, Fail
     described.extend(lines.take_while(|line| !line.starts_with("- ")));
     text.push('\n');
     text.push_str(&documentation::render(&described.join("\n"), terminal));
-    if let Some(mend) = check.section("How to mend it") {
+    if let Some(mend) = check.section("How to fix it") {
         text.push('\n');
-        text.push_str(&documentation::render(&format!("## How to mend it\n{mend}"), terminal));
+        text.push_str(&documentation::render(&format!("## How to fix it\n{mend}"), terminal));
     }
     Ok(text)
 }
@@ -123,7 +123,7 @@ mod tests {
         check.sends = "".into();
         check.documentation = " Every price exists.\n\n ## Why it matters\n No price, no money.\n\n ## How it is verified\n \
              It is asked for.\n\n ## Findings\n - `other-mode`: the price\n   is of the other mode.\n - `not-found`: there is \
-             none.\n\n ## How to mend it\n Copy the ID.\n"
+             none.\n\n ## How to fix it\n Copy the ID.\n"
             .into();
         vec![check]
     }

@@ -139,7 +139,7 @@ pub(super) struct Finding {
     pub(super) actual: String,
     /// Where it was seen.
     pub(super) evidence: Vec<Seen>,
-    /// How to mend it.
+    /// How to fix it.
     pub(super) fix: Fix,
 }
 
