@@ -4,10 +4,8 @@
 /// Something that is wrong, with what was seen and how to fix it. Every field is mandatory.
 #[derive(Debug, Clone)]
 pub struct Finding {
-    /// Stable within its check: `other-mode`.
-    pub code: &'static str,
-    /// How much it matters.
-    pub severity: Severity,
+    /// Which of the things that its check can find, and how much it matters.
+    pub code: Code,
     /// One sentence: what is wrong, where.
     pub message: String,
     /// What should have been there.
@@ -18,6 +16,46 @@ pub struct Finding {
     pub evidence: Vec<Evidence>,
     /// How to fix it.
     pub fix: Fix,
+}
+
+/// One thing that a check can find. Declared once, by `codes!` in the check's file, and nowhere else.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Code {
+    name: &'static str,
+    severity: Severity,
+    documentation: &'static str,
+}
+
+impl Code {
+    #[doc(hidden)]
+    #[must_use]
+    pub const fn declared(name: &'static str, severity: Severity, documentation: &'static str) -> Self {
+        Self { name, severity, documentation }
+    }
+
+    /// Its name, stable within its check: `other-mode`.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        self.name
+    }
+
+    /// How much it matters.
+    #[must_use]
+    pub const fn severity(self) -> Severity {
+        self.severity
+    }
+
+    /// What it means, in one line of Markdown.
+    #[must_use]
+    pub fn meaning(self) -> String {
+        self.documentation.split_whitespace().collect::<Vec<_>>().join(" ")
+    }
+
+    /// The same code where it is only a warning.
+    #[must_use]
+    pub const fn as_warning(self) -> Self {
+        Self { severity: Severity::Warning, ..self }
+    }
 }
 
 /// How much a finding matters.

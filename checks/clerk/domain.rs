@@ -16,13 +16,6 @@ check! {
     /// this machine's resolver is asked for each of them. A development instance has no domain of its own and no records.
     /// What other resolvers still remember cannot be seen, nor are the domains of satellites and CAA records looked at.
     ///
-    /// ## Findings
-    /// - `dns`: a required record is missing or points elsewhere, or the frontend API's name does not resolve.
-    /// - `proxied`: a required record is proxied, or has another type; a warning while the frontend API answers through it.
-    /// - `tls`: the certificate is not trusted.
-    /// - `tls-expiring`: it expires within days and was not renewed; a warning.
-    /// - `unreachable`: the frontend API does not answer.
-    ///
     /// ## How to fix it
     /// Create the records that the finding names as CNAME records at your DNS provider; at Cloudflare as *DNS only*. The Domains
     /// page of the Clerk Dashboard verifies them and issues the certificate.
@@ -33,6 +26,19 @@ check! {
         subjects: deployment,
         run
     };
+}
+
+codes! {
+    /// A required record is missing or points elsewhere, or the frontend API's name does not resolve.
+    DNS: Failure,
+    /// A required record is proxied, or has another type; a warning while the frontend API answers through it.
+    PROXIED: Failure,
+    /// The certificate is not trusted.
+    TLS: Failure,
+    /// It expires within days and was not renewed.
+    TLS_EXPIRING: Warning,
+    /// The frontend API does not answer.
+    UNREACHABLE: Failure,
 }
 
 /// The page that shows what Clerk makes of the records and the certificate.
@@ -60,12 +66,12 @@ async fn run(world: &World, _: Deployment, outcome: &mut Outcome) -> Answered {
         judge(outcome, connection, host, !wrong.is_empty());
     }
     if !wrong.is_empty() {
-        outcome.find(records_finding("dns", Severity::Failure, &wrong));
+        outcome.find(records_finding(DNS, &wrong));
     }
     for record in proxied {
         let works = answers && record.host == host;
-        let severity = if works { Severity::Warning } else { Severity::Failure };
-        outcome.find(records_finding("proxied", severity, &[record]));
+        let code = if works { PROXIED.as_warning() } else { PROXIED };
+        outcome.find(records_finding(code, &[record]));
     }
     if is_known {
         outcome.pass(match in_place {
@@ -83,25 +89,24 @@ fn judge(outcome: &mut Outcome, connection: &Connection, host: &str, record_is_m
         None => outcome.pass(format!("{host} answers over TLS")),
         // The missing record says the same.
         Some(Trouble::Name(_)) if record_is_missing => {}
-        Some(Trouble::Name(words)) => outcome.find(finding(connection, "dns", format!("{words}."), open)),
+        Some(Trouble::Name(words)) => outcome.find(finding(connection, DNS, format!("{words}."), open)),
         Some(Trouble::Certificate(words)) => {
-            outcome.find(finding(connection, "tls", format!("The certificate of {host} {words}."), open));
+            outcome.find(finding(connection, TLS, format!("The certificate of {host} {words}."), open));
         }
         Some(other) => {
-            outcome.find(finding(connection, "unreachable", format!("{host} does not answer: {other}."), open));
+            outcome.find(finding(connection, UNREACHABLE, format!("{host} does not answer: {other}."), open));
         }
     }
     if let Some(validity) = connection.certificate.filter(|validity| validity.is_running_out()) {
         let message = format!("The certificate of {host} expires in {} days, and was not renewed.", validity.days_left);
         let fix = "Allow Let's Encrypt and Google Trust Services in the domain's CAA records, so that Clerk can renew the certificate.";
-        outcome.find(Finding { severity: Severity::Warning, ..finding(connection, "tls-expiring", message, fix) });
+        outcome.find(finding(connection, TLS_EXPIRING, message, fix));
     }
 }
 
-fn finding(connection: &Connection, code: &'static str, message: String, summary: &str) -> Finding {
+fn finding(connection: &Connection, code: Code, message: String, summary: &str) -> Finding {
     Finding {
         code,
-        severity: Severity::Failure,
         message,
         expected: "an answer from Clerk's frontend API".to_owned(),
         actual: connection.evidence.seen.clone(),
@@ -111,11 +116,11 @@ fn finding(connection: &Connection, code: &'static str, message: String, summary
 }
 
 /// What is wrong with records, as one finding: they are created together, or forgotten together.
-fn records_finding(code: &'static str, severity: Severity, records: &[DnsRecord]) -> Finding {
+fn records_finding(code: Code, records: &[DnsRecord]) -> Finding {
     let joined = |text: fn(&DnsRecord) -> String| records.iter().map(text).collect::<Vec<_>>().join("; ");
     let seen = joined(|record| format!("{} {}", record.host, words(&record.found)));
     let wanted = joined(|record| format!("{} CNAME {}", record.host, record.value));
-    let what = if code == "proxied" { "is hidden behind a proxy" } else { "is not in place" };
+    let what = if code.name() == PROXIED.name() { "is hidden behind a proxy" } else { "is not in place" };
     let subject = if records.len() == 1 {
         "A required DNS record".to_owned()
     } else {
@@ -130,7 +135,6 @@ fn records_finding(code: &'static str, severity: Severity, records: &[DnsRecord]
     });
     Finding {
         code,
-        severity,
         message: format!("{subject} {what}: {seen}."),
         expected: wanted.clone(),
         actual: seen,

@@ -17,12 +17,6 @@ check! {
     /// instance's ID. Test mode and the sign-up mode are read from the frontend API's public environment. In test mode, a
     /// development instance is what you want.
     ///
-    /// ## Findings
-    /// - `not-production`: the secret key's instance is not a production instance.
-    /// - `two-instances`: the secret key and the publishable key belong to different instances.
-    /// - `test-mode`: everyone can sign in with a `+clerk_test` address and the code 424242.
-    /// - `sign-up-restricted`: sign-up needs an invitation, or there is a waitlist; a warning.
-    ///
     /// ## How to fix it
     /// Copy both keys from the same production instance. Turn test mode off and public sign-up on in its settings.
     pub const CHECK = Check {
@@ -32,6 +26,17 @@ check! {
         subjects: deployment,
         run
     };
+}
+
+codes! {
+    /// The secret key's instance is not a production instance.
+    NOT_PRODUCTION: Failure,
+    /// The secret key and the publishable key belong to different instances.
+    TWO_INSTANCES: Failure,
+    /// Everyone can sign in with a `+clerk_test` address and the code 424242.
+    TEST_MODE: Failure,
+    /// Sign-up needs an invitation, or there is a waitlist.
+    SIGN_UP_RESTRICTED: Warning,
 }
 
 const DASHBOARD: &str = "https://dashboard.clerk.com/last-active?path=";
@@ -44,7 +49,7 @@ async fn run(world: &World, _: Deployment, outcome: &mut Outcome) -> Answered {
     if let Some(kind) = kind.filter(|kind| is_live && *kind != "production") {
         let id = instance.value.id().unwrap_or("of the secret key");
         outcome.find(finding(
-            ("not-production", Severity::Failure),
+            NOT_PRODUCTION,
             format!("The Clerk instance {id} is a {kind} instance."),
             "a production instance",
             instance.answer.evidence("environment_type", kind),
@@ -62,7 +67,7 @@ async fn run(world: &World, _: Deployment, outcome: &mut Outcome) -> Answered {
             let config = &world.config().clerk;
             let (secret, publishable) = (&config.secret_key.name, &config.publishable_key.name);
             outcome.find(finding(
-                ("two-instances", Severity::Failure),
+                TWO_INSTANCES,
                 format!("{secret} and {publishable} belong to different Clerk instances."),
                 "keys of one instance",
                 keys.answer.evidence("keys[].kid", keys.value.published.join(", ")),
@@ -85,7 +90,7 @@ fn judge(outcome: &mut Outcome, environment: &Environment, answer: &Answer) {
     if let Some(test_mode) = outcome.ask(environment.test_mode()) {
         if test_mode {
             outcome.find(finding(
-                ("test-mode", Severity::Failure),
+                TEST_MODE,
                 "Test mode is on: everyone can sign in with a +clerk_test address and the code 424242.".to_owned(),
                 "test_mode false",
                 answer.evidence("auth_config.test_mode", "true"),
@@ -98,7 +103,7 @@ fn judge(outcome: &mut Outcome, environment: &Environment, answer: &Answer) {
     match outcome.ask(environment.sign_up_mode()) {
         Some("public") => outcome.pass("sign-up is public"),
         Some(mode) => outcome.find(finding(
-            ("sign-up-restricted", Severity::Warning),
+            SIGN_UP_RESTRICTED,
             format!("Customers cannot sign up freely: the sign-up mode is \"{mode}\"."),
             "public",
             answer.evidence("user_settings.sign_up.mode", mode),
@@ -109,13 +114,7 @@ fn judge(outcome: &mut Outcome, environment: &Environment, answer: &Answer) {
     }
 }
 
-fn finding(
-    (code, severity): (&'static str, Severity),
-    message: String,
-    expected: &str,
-    evidence: Evidence,
-    fix: Fix,
-) -> Finding {
+fn finding(code: Code, message: String, expected: &str, evidence: Evidence, fix: Fix) -> Finding {
     let actual = evidence.seen.clone();
-    Finding { code, severity, message, expected: expected.to_owned(), actual, evidence: vec![evidence], fix }
+    Finding { code, message, expected: expected.to_owned(), actual, evidence: vec![evidence], fix }
 }

@@ -15,20 +15,6 @@ check! {
     /// from, and which fallback it has. Where the session token itself carries the claim, its definition cannot be read with a
     /// secret key; `clerk/plan-claim` looks at a real token in either case.
     ///
-    /// ## Findings
-    /// - `missing`: there is no template of that name.
-    /// - `name`: there is one whose name differs in upper and lower case.
-    /// - `algorithm`: it is signed with a key that the Worker does not look up.
-    /// - `claim-missing`: no claim carries the plan.
-    /// - `claim-key`: a claim of another name does.
-    /// - `constant`: the claim is the same for every user.
-    /// - `user-writable`: the claim reads metadata that users can write.
-    /// - `not-public`: it reads private metadata, which the Worker does not write.
-    /// - `other-source`: it reads something else than the plan.
-    /// - `interpolated`: there is text around the value.
-    /// - `paid-default`: users without a plan get a paid one.
-    /// - `lifetime`: a token outlives a downgrade by more than five minutes; a warning.
-    ///
     /// ## How to fix it
     /// Edit the template on the JWT templates page of the Clerk Dashboard.
     pub const CHECK = Check {
@@ -38,6 +24,33 @@ check! {
         subjects: deployment,
         run
     };
+}
+
+codes! {
+    /// There is no template of that name.
+    MISSING: Failure,
+    /// There is one whose name differs in upper and lower case.
+    NAME: Failure,
+    /// It is signed with a key that the Worker does not look up.
+    ALGORITHM: Failure,
+    /// No claim carries the plan.
+    CLAIM_MISSING: Failure,
+    /// A claim of another name does.
+    CLAIM_KEY: Failure,
+    /// The claim is the same for every user.
+    CONSTANT: Failure,
+    /// The claim reads metadata that users can write.
+    USER_WRITABLE: Failure,
+    /// It reads private metadata, which the Worker does not write.
+    NOT_PUBLIC: Failure,
+    /// It reads something else than the plan.
+    OTHER_SOURCE: Failure,
+    /// There is text around the value.
+    INTERPOLATED: Failure,
+    /// Users without a plan get a paid one.
+    PAID_DEFAULT: Failure,
+    /// A token outlives a downgrade by more than five minutes.
+    LIFETIME: Warning,
 }
 
 async fn run(world: &World, _: Deployment, outcome: &mut Outcome) -> Answered {
@@ -66,14 +79,14 @@ fn finding(world: &World, answer: &Answer, slip: &TemplateSlip) -> Finding {
         TemplateSlip::Missing(others) => {
             let others = if others.is_empty() { "no template".to_owned() } else { others.join(", ") };
             (
-                "missing",
+                MISSING,
                 format!("There is no JWT template \"{name}\"."),
                 others,
                 format!("Create the template \"{name}\" with the claim {right}."),
             )
         }
         TemplateSlip::Name(found) => (
-            "name",
+            NAME,
             format!(
                 "There is no JWT template \"{name}\", but there is \"{found}\". Template names are case-sensitive."
             ),
@@ -81,7 +94,7 @@ fn finding(world: &World, answer: &Answer, slip: &TemplateSlip) -> Finding {
             format!("Rename \"{found}\" to \"{name}\"."),
         ),
         TemplateSlip::Algorithm(algorithm) => (
-            "algorithm",
+            ALGORITHM,
             format!(
                 "The template \"{name}\" is signed with a custom key ({algorithm}), which the Worker does not look up."
             ),
@@ -89,22 +102,22 @@ fn finding(world: &World, answer: &Answer, slip: &TemplateSlip) -> Finding {
             format!("Switch the custom signing key of \"{name}\" off."),
         ),
         TemplateSlip::ClaimMissing => (
-            "claim-missing",
+            CLAIM_MISSING,
             format!("The template \"{name}\" has no claim {claim}."),
             "no such claim".to_owned(),
             set_claim,
         ),
         TemplateSlip::ClaimKey(key) => (
-            "claim-key",
+            CLAIM_KEY,
             format!("The template \"{name}\" carries the plan as {key}, and the Worker reads {claim}."),
             key.clone(),
             format!("Rename the claim {key} to {claim}."),
         ),
         TemplateSlip::Constant(value) => {
-            ("constant", format!("The claim {claim} is \"{value}\" for every user."), value.clone(), set_claim)
+            (CONSTANT, format!("The claim {claim} is \"{value}\" for every user."), value.clone(), set_claim)
         }
         TemplateSlip::UserWritable(value) => (
-            "user-writable",
+            USER_WRITABLE,
             format!(
                 "The claim {claim} reads unsafe metadata, which users can write: everyone can choose their own tier."
             ),
@@ -112,25 +125,25 @@ fn finding(world: &World, answer: &Answer, slip: &TemplateSlip) -> Finding {
             set_claim,
         ),
         TemplateSlip::NotPublic(value) => (
-            "not-public",
+            NOT_PUBLIC,
             format!("The claim {claim} reads private metadata, which the Worker does not write."),
             value.clone(),
             set_claim,
         ),
         TemplateSlip::OtherSource(value) => {
-            ("other-source", format!("The claim {claim} does not read the plan."), value.clone(), set_claim)
+            (OTHER_SOURCE, format!("The claim {claim} does not read the plan."), value.clone(), set_claim)
         }
         TemplateSlip::Interpolated(value) => {
-            ("interpolated", format!("There is text around the plan in the claim {claim}."), value.clone(), set_claim)
+            (INTERPOLATED, format!("There is text around the plan in the claim {claim}."), value.clone(), set_claim)
         }
         TemplateSlip::PaidDefault(tier) => (
-            "paid-default",
+            PAID_DEFAULT,
             format!("The claim {claim} gives \"{tier}\" to users without a plan."),
             tier.clone(),
             "Make the fallback in the claim the free tier, or remove it.".to_owned(),
         ),
         TemplateSlip::Lifetime(seconds) => (
-            "lifetime",
+            LIFETIME,
             format!(
                 "Tokens from \"{name}\" are valid for {seconds} s, so a canceled customer keeps the tier that long."
             ),
@@ -140,7 +153,6 @@ fn finding(world: &World, answer: &Answer, slip: &TemplateSlip) -> Finding {
     };
     Finding {
         code,
-        severity: if slip.is_warning() { Severity::Warning } else { Severity::Failure },
         message,
         expected: if slip.is_warning() {
             "at most 300 s".to_owned()

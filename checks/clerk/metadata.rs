@@ -19,13 +19,6 @@ check! {
     /// report says how many users there are and how many were read. Whether they pay is the question of
     /// `entitlements/sample`.
     ///
-    /// ## Findings
-    /// - `case`: a plan differs from a tier in upper and lower case.
-    /// - `whitespace`: there is white space around it.
-    /// - `lookalike`: a character only looks like the right one.
-    /// - `unknown-tier`: it is not the value of any tier.
-    /// - `user-writable`: a plan is in unsafe metadata. A warning, and a failure where the claim reads it.
-    ///
     /// ## How to fix it
     /// Correct the user's public metadata in the Clerk Dashboard, and fix what wrote it.
     pub const CHECK = Check {
@@ -35,6 +28,19 @@ check! {
         subjects: deployment,
         run
     };
+}
+
+codes! {
+    /// A plan differs from a tier in upper and lower case.
+    CASE: Failure,
+    /// There is white space around it.
+    WHITESPACE: Failure,
+    /// A character only looks like the right one.
+    LOOKALIKE: Failure,
+    /// It is not the value of any tier.
+    UNKNOWN_TIER: Failure,
+    /// A plan is in unsafe metadata. A warning, and a failure where the claim reads it.
+    USER_WRITABLE: Failure,
 }
 
 /// How many users a report can use for each code; the others are counted.
@@ -47,7 +53,7 @@ struct Seen {
     /// How many users have each plan.
     plans: BTreeMap<String, usize>,
     /// The users whose plan is wrong, by code.
-    wrong: BTreeMap<&'static str, Wrong>,
+    wrong: BTreeMap<Code, Wrong>,
 }
 
 /// Users whose plan is wrong in the same way.
@@ -80,7 +86,7 @@ async fn run(world: &World, _: Deployment, outcome: &mut Outcome) -> Answered {
     }
     let is_read = reads_unsafe_metadata(world).await;
     for (code, wrong) in &seen.wrong {
-        outcome.find(finding(world, code, wrong, (seen.read, total), is_read));
+        outcome.find(finding(world, *code, wrong, (seen.read, total), is_read));
     }
     let plans: Vec<String> = seen.plans.iter().map(|(plan, users)| format!("{users} {plan}")).collect();
     let plans = if plans.is_empty() { "none has a plan".to_owned() } else { format!("{} by plan", plans.join(", ")) };
@@ -94,7 +100,7 @@ fn look_at(world: &World, user: &User, seen: &mut Seen) -> Answered {
     let key = &config.clerk.metadata_key;
     seen.read += 1;
     if let Some(plan) = user.unsafe_metadata()?.and_then(|metadata| metadata.get(key)).and_then(plan_text) {
-        seen.add("user-writable", "is in unsafe metadata, which users can write".to_owned(), user, &plan);
+        seen.add(USER_WRITABLE, "is in unsafe metadata, which users can write".to_owned(), user, &plan);
     }
     let Some(plan) = user.public_metadata()?.get(key) else { return Ok(()) };
     let Some(text) = plan_text(plan) else { return Ok(()) };
@@ -103,10 +109,10 @@ fn look_at(world: &World, user: &User, seen: &mut Seen) -> Answered {
         None => *seen.plans.entry(text).or_default() += 1,
         Some(slip) => {
             let code = match &slip {
-                PlanSlip::Case { .. } => "case",
-                PlanSlip::Whitespace { .. } => "whitespace",
-                PlanSlip::Lookalike { .. } => "lookalike",
-                PlanSlip::UnknownTier => "unknown-tier",
+                PlanSlip::Case { .. } => CASE,
+                PlanSlip::Whitespace { .. } => WHITESPACE,
+                PlanSlip::Lookalike { .. } => LOOKALIKE,
+                PlanSlip::UnknownTier => UNKNOWN_TIER,
             };
             seen.add(code, slip.words(), user, &text);
         }
@@ -115,7 +121,7 @@ fn look_at(world: &World, user: &User, seen: &mut Seen) -> Answered {
 }
 
 impl Seen {
-    fn add(&mut self, code: &'static str, words: String, user: &User, plan: &str) {
+    fn add(&mut self, code: Code, words: String, user: &User, plan: &str) {
         let first = || Wrong { words, first: user.id.clone(), shown: Vec::new(), count: 0 };
         let wrong = self.wrong.entry(code).or_insert_with(first);
         wrong.count += 1;
@@ -131,9 +137,9 @@ async fn reads_unsafe_metadata(world: &World) -> bool {
     template.is_some_and(|template| template.value.reads_unsafe_metadata())
 }
 
-fn finding(world: &World, code: &'static str, wrong: &Wrong, (read, total): (usize, usize), is_read: bool) -> Finding {
+fn finding(world: &World, code: Code, wrong: &Wrong, (read, total): (usize, usize), is_read: bool) -> Finding {
     let key = &world.config().clerk.metadata_key;
-    let is_writable = code == "user-writable";
+    let is_writable = code == USER_WRITABLE;
     let place = if is_writable { "unsafe_metadata" } else { "public_metadata" };
     let more = wrong.count - wrong.shown.len();
     let more = if more > 0 { format!(" and {more} more") } else { String::new() };
@@ -145,8 +151,7 @@ fn finding(world: &World, code: &'static str, wrong: &Wrong, (read, total): (usi
         format!("Correct {key} in the public metadata of {}, and fix what wrote it.", wrong.first)
     };
     Finding {
-        code,
-        severity: if is_writable && !is_read { Severity::Warning } else { Severity::Failure },
+        code: if is_writable && !is_read { code.as_warning() } else { code },
         message: format!("A plan {}: {shown}.", wrong.words),
         expected: format!("no plan, or one of {}", tiers.join(", ")),
         actual: shown.clone(),

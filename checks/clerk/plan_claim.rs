@@ -18,16 +18,6 @@ check! {
     /// claim is compared with the canary's public metadata. The session ends with the run. How long other users' tokens stay
     /// the same after a change cannot be seen from one token.
     ///
-    /// ## Findings
-    /// - `canary-missing`: there is no such user.
-    /// - `canary-without-plan`: its metadata names no tier, so there is nothing to compare.
-    /// - `signature`: the token is not signed with a key that Clerk publishes.
-    /// - `issuer`: the token is from another issuer.
-    /// - `times`: the token has expired, or is not valid yet.
-    /// - `missing`: the token has no such claim.
-    /// - `null`: the claim is `null` although the metadata has a plan.
-    /// - `differs`: the claim differs from the metadata.
-    ///
     /// ## How to fix it
     /// Fix the template or the session token's claims in the Clerk Dashboard. Give the canary a tier and no subscription.
     pub const CHECK = Check {
@@ -37,6 +27,25 @@ check! {
         subjects: deployment,
         run
     };
+}
+
+codes! {
+    /// There is no such user.
+    CANARY_MISSING: Failure,
+    /// Its metadata names no tier, so there is nothing to compare.
+    CANARY_WITHOUT_PLAN: Failure,
+    /// The token is not signed with a key that Clerk publishes.
+    SIGNATURE: Failure,
+    /// The token is from another issuer.
+    ISSUER: Failure,
+    /// The token has expired, or is not valid yet.
+    TIMES: Failure,
+    /// The token has no such claim.
+    MISSING: Failure,
+    /// The claim is `null` although the metadata has a plan.
+    NULL: Failure,
+    /// The claim differs from the metadata.
+    DIFFERS: Failure,
 }
 
 async fn run(world: &World, _: Deployment, outcome: &mut Outcome) -> Answered {
@@ -50,7 +59,7 @@ async fn run(world: &World, _: Deployment, outcome: &mut Outcome) -> Answered {
             config.metadata_key, config.canary_user.name
         );
         let message = format!("There is no user {id} in this Clerk instance.");
-        outcome.find(finding(world, "canary-missing", message, "a user", "none".to_owned(), on_users(fix)));
+        outcome.find(finding(world, CANARY_MISSING, message, "a user", "none".to_owned(), on_users(fix)));
         return Ok(());
     };
     let tier = match clerk.tier_of(&canary.value)? {
@@ -78,9 +87,9 @@ async fn run(world: &World, _: Deployment, outcome: &mut Outcome) -> Answered {
             outcome.pass(format!("a token of the canary's has {claim} = {plan}"));
             return Ok(());
         }
-        None => ("missing", "no such claim".to_owned()),
-        Some(Value::Null) => ("null", "null".to_owned()),
-        Some(other) => ("differs", other.to_string()),
+        None => (MISSING, "no such claim".to_owned()),
+        Some(Value::Null) => (NULL, "null".to_owned()),
+        Some(other) => (DIFFERS, other.to_string()),
     };
     let source = format!("{{{{user.public_metadata.{}}}}}", config.metadata_key);
     let fix = match &config.jwt_template {
@@ -111,24 +120,24 @@ fn without_tier(world: &World, id: &str, plan: Option<String>) -> Finding {
         None => (format!("The canary {id} has no plan in its public metadata."), "no plan".to_owned()),
     };
     let fix = on_users(format!("Set {key} in the canary's public metadata to {tiers}."));
-    finding(world, "canary-without-plan", message, "a tier's value", seen, fix)
+    finding(world, CANARY_WITHOUT_PLAN, message, "a tier's value", seen, fix)
 }
 
 /// A token that does not verify.
 fn unverified(world: &World, slip: TokenSlip) -> Finding {
     let (code, what, fix) = match slip {
         TokenSlip::Signature(words) => (
-            "signature",
+            SIGNATURE,
             words,
             "Use the publishable key and the secret key of one Clerk instance, and no custom signing key.",
         ),
         TokenSlip::Issuer(words) => (
-            "issuer",
+            ISSUER,
             words,
             "Set clerk.frontend_api in preflight.toml to the URL that Clerk's frontend API is served at.",
         ),
         TokenSlip::Time(words) => (
-            "times",
+            TIMES,
             words,
             "Set this machine's clock, and set the template's token lifetime to 60 seconds and its allowed clock skew to 5.",
         ),
@@ -142,12 +151,11 @@ fn on_users(summary: String) -> Fix {
     Fix::new(summary).link("https://dashboard.clerk.com/last-active?path=users")
 }
 
-fn finding(world: &World, code: &'static str, message: String, expected: &str, actual: String, fix: Fix) -> Finding {
+fn finding(world: &World, code: Code, message: String, expected: &str, actual: String, fix: Fix) -> Finding {
     let template = world.config().clerk.jwt_template.as_ref();
     let template = template.map_or_else(|| "the session token".to_owned(), |name| format!("the template \"{name}\""));
     Finding {
         code,
-        severity: Severity::Failure,
         message,
         expected: expected.to_owned(),
         actual: actual.clone(),

@@ -12,9 +12,6 @@ check! {
     /// ## How it is verified
     /// `GET /v1/instance` is asked with the key. It is your local copy; the Worker's own key is proved by `worker/usage`.
     ///
-    /// ## Findings
-    /// - `rejected`: Clerk does not accept the key.
-    ///
     /// ## How to fix it
     /// Copy the key from the API keys page of the Clerk Dashboard, and set it in the environment and on the Worker.
     pub const CHECK = Check {
@@ -26,13 +23,17 @@ check! {
     };
 }
 
+codes! {
+    /// Clerk does not accept the key.
+    REJECTED: Failure,
+}
+
 async fn run(world: &World, _: Deployment, outcome: &mut Outcome) -> Answered {
     let name = &world.config().clerk.secret_key.name;
     match world.clerk().acceptance().await? {
         Ok(instance) => outcome.pass(format!("Clerk accepts the key, for {}", instance.value.described())),
         Err(refusal) => outcome.find(Finding {
-            code: "rejected",
-            severity: Severity::Failure,
+            code: REJECTED,
             message: format!("Clerk does not accept the key in {name}."),
             expected: "a key that Clerk accepts".to_owned(),
             actual: refusal.message.clone(),

@@ -15,13 +15,6 @@ check! {
     /// checks your copies. The Worker may have other values: `webhook/accepts-signed` and the `worker` checks test those.
     /// `PREFLIGHT_CANARY_USER` may be left out; then the checks that need the canary are unknown.
     ///
-    /// ## Findings
-    /// - `missing`: a required value is not set.
-    /// - `whitespace`: there is stray white space or a newline.
-    /// - `quotes`: the value is wrapped in quotes.
-    /// - `placeholder`: it is a placeholder.
-    /// - `wrong-kind`: it is something else, or two keys are swapped. A warning if only its use can prove that.
-    ///
     /// ## How to fix it
     /// Copy the value again from the page in the finding, without quotes and without a newline, and set it where it is read
     /// from.
@@ -32,6 +25,19 @@ check! {
         subjects: deployment,
         run
     };
+}
+
+codes! {
+    /// A required value is not set.
+    MISSING: Failure,
+    /// There is stray white space or a newline.
+    WHITESPACE: Failure,
+    /// The value is wrapped in quotes.
+    QUOTES: Failure,
+    /// It is a placeholder.
+    PLACEHOLDER: Failure,
+    /// It is something else, or two keys are swapped. A warning if only its use can prove that.
+    WRONG_KIND: Failure,
 }
 
 #[expect(clippy::unused_async, reason = "every check is asked the same way, and this one has nothing to wait for")]
@@ -54,19 +60,19 @@ async fn run(world: &World, _: Deployment, outcome: &mut Outcome) -> Answered {
 fn finding(world: &World, variable: &Described<'_>, slip: &Slip) -> Finding {
     let Described { name, origin, kind, .. } = variable;
     let (code, message) = match slip {
-        Slip::Missing => ("missing", format!("{name} is not set.")),
-        Slip::Whitespace(words) => ("whitespace", format!("{name} is damaged: there is {words}.")),
-        Slip::Quotes => ("quotes", format!("{name} is wrapped in quotes, which are part of the value.")),
-        Slip::Placeholder => ("placeholder", format!("{name} is still a placeholder.")),
-        Slip::WrongKind(words) => ("wrong-kind", format!("{name} is not {}: it is {words}.", kind.expected())),
+        Slip::Missing => (MISSING, format!("{name} is not set.")),
+        Slip::Whitespace(words) => (WHITESPACE, format!("{name} is damaged: there is {words}.")),
+        Slip::Quotes => (QUOTES, format!("{name} is wrapped in quotes, which are part of the value.")),
+        Slip::Placeholder => (PLACEHOLDER, format!("{name} is still a placeholder.")),
+        Slip::WrongKind(words) => (WRONG_KIND, format!("{name} is not {}: it is {words}.", kind.expected())),
         // The same sentence from both sides, so that one swap is one finding.
         Slip::Swapped(other) => {
             let (stripe, clerk) =
                 if *kind == Kind::ClerkSecretKey { (other.as_str(), *name) } else { (*name, other.as_str()) };
             let words = format!("{stripe} and {clerk} are swapped: each holds the other's secret key.");
-            ("wrong-kind", words)
+            (WRONG_KIND, words)
         }
-        Slip::Doubtful(words) => ("wrong-kind", format!("{name} may be wrong: {words}.")),
+        Slip::Doubtful(words) => (WRONG_KIND, format!("{name} may be wrong: {words}.")),
     };
     let shown = variable.shown.clone().unwrap_or_else(|| "nothing".to_owned());
     let looked_at = match slip {
@@ -83,8 +89,7 @@ fn finding(world: &World, variable: &Described<'_>, slip: &Slip) -> Finding {
         _ => format!("Copy {} again, and set {name} where it was read from: {origin}.", kind.expected()),
     };
     Finding {
-        code,
-        severity: if slip.is_warning() { Severity::Warning } else { Severity::Failure },
+        code: if slip.is_warning() { code.as_warning() } else { code },
         message,
         expected: kind.expected().to_owned(),
         actual: shown.clone(),

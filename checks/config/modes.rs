@@ -14,13 +14,6 @@ check! {
     /// By the prefixes of the keys in your environment: `sk_live_` or `sk_test_`, and so on. Nothing is sent. The IDs of prices
     /// and portal configurations do not show their mode; `stripe/price-mode` and `portal/configuration` ask Stripe.
     ///
-    /// ## Findings
-    /// - `stripe-secret-key`: the Stripe secret key is for the other mode.
-    /// - `stripe-publishable-key`: the Stripe publishable key is for the other mode.
-    /// - `stripe-test-secret-key`: the Stripe test key is a live key.
-    /// - `clerk-secret-key`: the Clerk secret key is for the other mode.
-    /// - `clerk-publishable-key`: the Clerk publishable key is for the other mode.
-    ///
     /// ## How to fix it
     /// Copy the key for the right mode from the dashboard page in the finding. To check the test-mode system instead, run
     /// `preflight run --mode test`.
@@ -33,15 +26,28 @@ check! {
     };
 }
 
+codes! {
+    /// The Stripe secret key is for the other mode.
+    STRIPE_SECRET_KEY: Failure,
+    /// The Stripe publishable key is for the other mode.
+    STRIPE_PUBLISHABLE_KEY: Failure,
+    /// The Stripe test key is a live key.
+    STRIPE_TEST_SECRET_KEY: Failure,
+    /// The Clerk secret key is for the other mode.
+    CLERK_SECRET_KEY: Failure,
+    /// The Clerk publishable key is for the other mode.
+    CLERK_PUBLISHABLE_KEY: Failure,
+}
+
 #[expect(clippy::unused_async, reason = "every check is asked the same way, and this one has nothing to wait for")]
 async fn run(world: &World, _: Deployment, outcome: &mut Outcome) -> Answered {
     let wanted = world.config().project.mode;
     let keys = [
-        ("stripe-secret-key", "stripe.secret_key", wanted),
-        ("stripe-publishable-key", "stripe.publishable_key", wanted),
-        ("stripe-test-secret-key", "stripe.test_secret_key", Mode::Test),
-        ("clerk-secret-key", "clerk.secret_key", wanted),
-        ("clerk-publishable-key", "clerk.publishable_key", wanted),
+        (STRIPE_SECRET_KEY, "stripe.secret_key", wanted),
+        (STRIPE_PUBLISHABLE_KEY, "stripe.publishable_key", wanted),
+        (STRIPE_TEST_SECRET_KEY, "stripe.test_secret_key", Mode::Test),
+        (CLERK_SECRET_KEY, "clerk.secret_key", wanted),
+        (CLERK_PUBLISHABLE_KEY, "clerk.publishable_key", wanted),
     ];
     let variables = world.config().variables();
     for (code, setting, wanted) in keys {
@@ -57,11 +63,10 @@ async fn run(world: &World, _: Deployment, outcome: &mut Outcome) -> Answered {
     Ok(())
 }
 
-fn finding(code: &'static str, key: &Described<'_>, mode: Mode, wanted: Mode) -> Finding {
+fn finding(code: Code, key: &Described<'_>, mode: Mode, wanted: Mode) -> Finding {
     let shown = key.shown.clone().unwrap_or_default();
     Finding {
         code,
-        severity: Severity::Failure,
         message: format!("{} is a {}-mode key, but it must be a {}-mode key.", key.name, mode.word(), wanted.word()),
         expected: format!("a {}-mode key", wanted.word()),
         actual: shown.clone(),

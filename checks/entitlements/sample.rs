@@ -19,34 +19,45 @@ check! {
     /// is what happened in the last ten minutes: it may still be on its way. If the canary is not configured, a user with a
     /// tier and no subscription may be the canary, and is left open. `preflight reconcile` compares everyone.
     ///
-    /// ## Findings
-    /// - `paid-but-free`: a user pays for a tier and does not have one.
-    /// - `free-but-entitled`: a user has a tier and pays nothing.
-    /// - `wrong-tier`: a user has another tier than the one paid for.
-    /// - `ghost-user`: a subscription belongs to a user who does not exist.
-    /// - `unmappable`: no paid subscription can be matched to a user, so canceling would never take the tier away.
-    /// - `charged-twice`: a customer has several active subscriptions to configured prices.
-    /// - `no-such-customer`: Clerk holds the ID of a customer that does not exist in this mode.
-    /// - `no-such-subscription`: Clerk holds the ID of a subscription that does not exist in this mode.
-    /// - `past-due-entitled`: a user has the tier of a subscription whose status does not grant it; a warning.
-    /// - `no-tier`: a user pays for a price that does not belong to any tier; a warning.
-    ///
     /// ## How to fix it
     /// Correct the user's public metadata in Clerk's dashboard or resend the missed event, and check on the endpoint's page
     /// what happened to it. Add staff to `entitlement.comped`.
     pub const CHECK = Check { need: Need::Required, sends: "", subjects: deployment, run };
 }
 
-/// The codes of cases, and whether one is a failure.
-const CODES: [(&str, Severity); 8] = [
-    ("paid-but-free", Severity::Failure),
-    ("wrong-tier", Severity::Failure),
-    ("ghost-user", Severity::Failure),
-    ("free-but-entitled", Severity::Failure),
-    ("no-such-customer", Severity::Failure),
-    ("no-such-subscription", Severity::Failure),
-    ("past-due-entitled", Severity::Warning),
-    ("no-tier", Severity::Warning),
+codes! {
+    /// A user pays for a tier and does not have one.
+    PAID_BUT_FREE: Failure,
+    /// A user has a tier and pays nothing.
+    FREE_BUT_ENTITLED: Failure,
+    /// A user has another tier than the one paid for.
+    WRONG_TIER: Failure,
+    /// A subscription belongs to a user who does not exist.
+    GHOST_USER: Failure,
+    /// No paid subscription can be matched to a user, so canceling would never take the tier away.
+    UNMAPPABLE: Failure,
+    /// A customer has several active subscriptions to configured prices.
+    CHARGED_TWICE: Failure,
+    /// Clerk holds the ID of a customer that does not exist in this mode.
+    NO_SUCH_CUSTOMER: Failure,
+    /// Clerk holds the ID of a subscription that does not exist in this mode.
+    NO_SUCH_SUBSCRIPTION: Failure,
+    /// A user has the tier of a subscription whose status does not grant it.
+    PAST_DUE_ENTITLED: Warning,
+    /// A user pays for a price that does not belong to any tier.
+    NO_TIER: Warning,
+}
+
+/// The codes of cases, in the order in which they are reported.
+const CASES: [Code; 8] = [
+    PAID_BUT_FREE,
+    WRONG_TIER,
+    GHOST_USER,
+    FREE_BUT_ENTITLED,
+    NO_SUCH_CUSTOMER,
+    NO_SUCH_SUBSCRIPTION,
+    PAST_DUE_ENTITLED,
+    NO_TIER,
 ];
 
 async fn run(world: &World, _: Deployment, outcome: &mut Outcome) -> Answered {
@@ -64,10 +75,10 @@ async fn run(world: &World, _: Deployment, outcome: &mut Outcome) -> Answered {
             Part::Unanswered(why) => outcome.leave_open(why.clone()),
         }
     }
-    for (code, severity) in CODES {
+    for code in CASES {
         let alike: Vec<&Case> = cases.iter().copied().filter(|case| code_of(&case.mismatch) == code).collect();
         if !alike.is_empty() {
-            outcome.find(finding(world, (code, severity), &alike, &sample));
+            outcome.find(finding(world, code, &alike, &sample));
         }
     }
     // One that can be matched shows that the Worker knows how; the others may be another business's.
@@ -98,8 +109,7 @@ fn unmappable(world: &World, subscriptions: &[&str], sample: &Sample) -> Finding
     let key = &world.config().entitlement.user_key;
     let (count, first) = (subscriptions.len(), subscriptions[0]);
     Finding {
-        code: "unmappable",
-        severity: Severity::Failure,
+        code: UNMAPPABLE,
         message: format!(
             "None of {count} paid subscriptions can be matched to a user ({first}, …). Canceling one would never take the tier away."
         ),
@@ -117,8 +127,7 @@ fn unmappable(world: &World, subscriptions: &[&str], sample: &Sample) -> Finding
 fn charged_twice(world: &World, customer: &str, subscriptions: &[String], sample: &Sample) -> Finding {
     let (all, last) = (subscriptions.join(", "), subscriptions.last().map_or("", String::as_str));
     Finding {
-        code: "charged-twice",
-        severity: Severity::Failure,
+        code: CHARGED_TWICE,
         message: format!("The customer {customer} has {} active subscriptions and is charged for each: {all}.", subscriptions.len()),
         expected: "one active subscription for each customer".to_owned(),
         actual: all.clone(),
@@ -130,16 +139,16 @@ fn charged_twice(world: &World, customer: &str, subscriptions: &[String], sample
     }
 }
 
-const fn code_of(mismatch: &Mismatch) -> &'static str {
+const fn code_of(mismatch: &Mismatch) -> Code {
     match mismatch {
-        Mismatch::PaidButFree { .. } => "paid-but-free",
-        Mismatch::FreeButEntitled => "free-but-entitled",
-        Mismatch::WrongTier { .. } => "wrong-tier",
-        Mismatch::GhostUser { .. } => "ghost-user",
-        Mismatch::PastDueEntitled { .. } => "past-due-entitled",
-        Mismatch::NoTier { .. } => "no-tier",
-        Mismatch::NoSuchCustomer { .. } => "no-such-customer",
-        Mismatch::NoSuchSubscription { .. } => "no-such-subscription",
+        Mismatch::PaidButFree { .. } => PAID_BUT_FREE,
+        Mismatch::FreeButEntitled => FREE_BUT_ENTITLED,
+        Mismatch::WrongTier { .. } => WRONG_TIER,
+        Mismatch::GhostUser { .. } => GHOST_USER,
+        Mismatch::PastDueEntitled { .. } => PAST_DUE_ENTITLED,
+        Mismatch::NoTier { .. } => NO_TIER,
+        Mismatch::NoSuchCustomer { .. } => NO_SUCH_CUSTOMER,
+        Mismatch::NoSuchSubscription { .. } => NO_SUCH_SUBSCRIPTION,
     }
 }
 
@@ -170,7 +179,7 @@ fn words(case: &Case) -> String {
     }
 }
 
-fn finding(world: &World, (code, severity): (&'static str, Severity), cases: &[&Case], sample: &Sample) -> Finding {
+fn finding(world: &World, code: Code, cases: &[&Case], sample: &Sample) -> Finding {
     let first = cases[0];
     let shown: Vec<String> = cases.iter().take(5).map(|case| words(case)).collect();
     let more =
@@ -206,7 +215,6 @@ fn finding(world: &World, (code, severity): (&'static str, Severity), cases: &[&
     let page = id.map(|id| world.stripe().dashboard(&format!("subscriptions/{id}")));
     Finding {
         code,
-        severity,
         message: format!("{shown}."),
         expected: "the tier that is paid for, and no other".to_owned(),
         actual: shown.clone(),

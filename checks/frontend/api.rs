@@ -18,13 +18,16 @@ check! {
     /// An address that is put together when the page runs, or is fetched, cannot be seen: where none is found, the check is
     /// unknown.
     ///
-    /// ## Findings
-    /// - `localhost`: the scripts ask the visitor's own machine.
-    /// - `other-host`: the scripts ask another host.
-    ///
     /// ## How to fix it
     /// Build the frontend with this Worker's URL, and deploy it.
     pub const CHECK = Check { need: Need::Configured("frontend"), sends: "", subjects: deployment, run };
+}
+
+codes! {
+    /// The scripts ask the visitor's own machine.
+    LOCALHOST: Failure,
+    /// The scripts ask another host.
+    OTHER_HOST: Failure,
 }
 
 async fn run(world: &World, _: Deployment, outcome: &mut Outcome) -> Answered {
@@ -46,16 +49,16 @@ async fn run(world: &World, _: Deployment, outcome: &mut Outcome) -> Answered {
             )));
         }
         Destination::Local(address, places) => {
-            outcome.find(finding("localhost", "the visitor's own machine", &worker, &address, &places));
+            outcome.find(finding(LOCALHOST, "the visitor's own machine", &worker, &address, &places));
         }
         Destination::Other(host, places) => {
-            outcome.find(finding("other-host", "another host", &worker, &host, &places));
+            outcome.find(finding(OTHER_HOST, "another host", &worker, &host, &places));
         }
     }
     Ok(())
 }
 
-fn finding(code: &'static str, what: &str, worker: &str, address: &str, places: &[Place]) -> Finding {
+fn finding(code: Code, what: &str, worker: &str, address: &str, places: &[Place]) -> Finding {
     let evidence = places.iter().take(3).map(|place| Evidence {
         request: format!("GET {}", place.file),
         status: Some(200),
@@ -65,7 +68,6 @@ fn finding(code: &'static str, what: &str, worker: &str, address: &str, places: 
     });
     Finding {
         code,
-        severity: Severity::Failure,
         message: format!(
             "The page's scripts send requests to {what}, {address}, and never to {worker}: {}.",
             listed(places)

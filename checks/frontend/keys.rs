@@ -19,14 +19,6 @@ check! {
     /// found, the check is unknown. Without a key of Stripe's it passes where everything was read, since a redirect to
     /// Checkout needs none.
     ///
-    /// ## Findings
-    /// - `unreachable`: the page gives no answer.
-    /// - `no-page`: what answers is an error, or no page.
-    /// - `redirect`: the page leads to another site, or in a circle.
-    /// - `other-mode`: a key is of the other mode.
-    /// - `other-instance`: a key of Clerk's is of another instance.
-    /// - `other-account`: a key of Stripe's is of another account.
-    ///
     /// ## How to fix it
     /// Build the frontend with the publishable keys that the finding names, and deploy it.
     pub const CHECK = Check {
@@ -36,6 +28,21 @@ check! {
         subjects: deployment,
         run
     };
+}
+
+codes! {
+    /// The page gives no answer.
+    UNREACHABLE: Failure,
+    /// What answers is an error, or no page.
+    NO_PAGE: Failure,
+    /// The page leads to another site, or in a circle.
+    REDIRECT: Failure,
+    /// A key is of the other mode.
+    OTHER_MODE: Failure,
+    /// A key of Clerk's is of another instance.
+    OTHER_INSTANCE: Failure,
+    /// A key of Stripe's is of another account.
+    OTHER_ACCOUNT: Failure,
 }
 
 async fn run(world: &World, _: Deployment, outcome: &mut Outcome) -> Answered {
@@ -89,20 +96,20 @@ fn finding(world: &World, key: &CarriedKey, slip: &KeySlip) -> Finding {
         KeySlip::Mode(mode) => {
             let wanted = config.project.mode.word();
             (
-                "other-mode",
+                OTHER_MODE,
                 format!("a {}-mode key of {vendor}'s", mode.word()),
                 format!("a {wanted}-mode key"),
                 key.shown.clone(),
             )
         }
         KeySlip::Instance(named, ours) => (
-            "other-instance",
+            OTHER_INSTANCE,
             format!("a key of another Clerk instance, {named}"),
             format!("a key of {ours}"),
             named.clone(),
         ),
         KeySlip::Account(named, ours) => (
-            "other-account",
+            OTHER_ACCOUNT,
             format!("a key of another Stripe account, {named}"),
             format!("a key of {ours}"),
             named.clone(),
@@ -116,8 +123,7 @@ fn finding(world: &World, key: &CarriedKey, slip: &KeySlip) -> Finding {
         seen: key.shown.clone(),
     });
     Finding {
-        code,
-        severity: if key.beside_right { Severity::Warning } else { Severity::Failure },
+        code: if key.beside_right { code.as_warning() } else { code },
         message: format!("The page carries {what}{beside}: {}.", listed(&key.places)),
         expected,
         actual,
@@ -130,20 +136,19 @@ fn unserved_finding(unserved: &Unserved) -> Finding {
     let (code, message, evidence, summary) = match unserved {
         Unserved::Unreachable { url, evidence } => {
             let summary = format!("Let {url} answer, or mend frontend.url.");
-            ("unreachable", format!("{url} gives no answer: {}.", evidence.seen), evidence, summary)
+            (UNREACHABLE, format!("{url} gives no answer: {}.", evidence.seen), evidence, summary)
         }
         Unserved::NoPage { url, status, evidence } => {
             let summary = format!("Deploy the frontend at {url}, or mend frontend.url.");
-            ("no-page", format!("{url} answers {status}, and not with a page."), evidence, summary)
+            (NO_PAGE, format!("{url} answers {status}, and not with a page."), evidence, summary)
         }
         Unserved::Elsewhere { url, to, evidence } => {
             let summary = format!("Set frontend.url to the page that customers open, or mend the redirect of {url}.");
-            ("redirect", format!("{url} leads to {to}, which is no page of this site."), evidence, summary)
+            (REDIRECT, format!("{url} leads to {to}, which is no page of this site."), evidence, summary)
         }
     };
     Finding {
         code,
-        severity: Severity::Failure,
         message,
         expected: "the page that a customer opens".to_owned(),
         actual: evidence.seen.clone(),

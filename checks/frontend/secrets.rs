@@ -18,19 +18,25 @@ check! {
     /// a program only says about keys is none. Scripts of other hosts are not read, and what a page puts together when it
     /// runs, or what was encrypted, cannot be seen.
     ///
-    /// ## Findings
-    /// - `stripe-secret-key`: a secret or restricted key of Stripe.
-    /// - `clerk-secret-key`: a secret key of Clerk.
-    /// - `webhook-secret`: the signing secret of a webhook endpoint.
-    /// - `cloudflare-token`: the API token of Cloudflare.
-    /// - `other-secret`: a secret of somebody else's, or a private key.
-    /// - `not-all-read`: a script that the page or another script loads could not be read, or there are more than the bound;
-    ///   a warning.
-    ///
     /// ## How to fix it
     /// Replace the secret at its provider first: whoever has read it keeps it. Then take it out of the frontend's build: a
     /// variable whose name begins with `VITE_`, `NEXT_PUBLIC_` or `PUBLIC_` is in the page.
     pub const CHECK = Check { need: Need::Configured("frontend"), sends: "", subjects: deployment, run };
+}
+
+codes! {
+    /// A secret or restricted key of Stripe.
+    STRIPE_SECRET_KEY: Failure,
+    /// A secret key of Clerk.
+    CLERK_SECRET_KEY: Failure,
+    /// The signing secret of a webhook endpoint.
+    WEBHOOK_SECRET: Failure,
+    /// The API token of Cloudflare.
+    CLOUDFLARE_TOKEN: Failure,
+    /// A secret of somebody else's, or a private key.
+    OTHER_SECRET: Failure,
+    /// A script that the page or another script loads could not be read, or there are more than the bound.
+    NOT_ALL_READ: Warning,
 }
 
 async fn run(world: &World, _: Deployment, outcome: &mut Outcome) -> Answered {
@@ -49,15 +55,15 @@ async fn run(world: &World, _: Deployment, outcome: &mut Outcome) -> Answered {
 
 fn leaked(leak: &Leak) -> Finding {
     let (code, what, page) = match leak.issuer {
-        Issuer::Stripe => ("stripe-secret-key", "a Stripe secret key", "https://dashboard.stripe.com/apikeys"),
+        Issuer::Stripe => (STRIPE_SECRET_KEY, "a Stripe secret key", "https://dashboard.stripe.com/apikeys"),
         Issuer::Clerk => {
-            ("clerk-secret-key", "a Clerk secret key", "https://dashboard.clerk.com/last-active?path=api-keys")
+            (CLERK_SECRET_KEY, "a Clerk secret key", "https://dashboard.clerk.com/last-active?path=api-keys")
         }
-        Issuer::Webhook => ("webhook-secret", "a webhook signing secret", "https://dashboard.stripe.com/webhooks"),
+        Issuer::Webhook => (WEBHOOK_SECRET, "a webhook signing secret", "https://dashboard.stripe.com/webhooks"),
         Issuer::Cloudflare => {
-            ("cloudflare-token", "a Cloudflare API token", "https://dash.cloudflare.com/profile/api-tokens")
+            (CLOUDFLARE_TOKEN, "a Cloudflare API token", "https://dash.cloudflare.com/profile/api-tokens")
         }
-        Issuer::Other => ("other-secret", "a secret", ""),
+        Issuer::Other => (OTHER_SECRET, "a secret", ""),
     };
     let known = leak.variable.as_ref().map_or_else(String::new, |name| format!(", the value of {name}"));
     let shown = leak.secret.to_string();
@@ -74,7 +80,6 @@ fn leaked(leak: &Leak) -> Finding {
     });
     Finding {
         code,
-        severity: Severity::Failure,
         message: format!("The page exposes {what} to every visitor ({shown}{known}): {}.", listed(&leak.places)),
         expected: "no secret".to_owned(),
         actual: shown.clone(),
@@ -85,8 +90,7 @@ fn leaked(leak: &Leak) -> Finding {
 
 fn not_all_read(served: &Served, missing: &str) -> Finding {
     Finding {
-        code: "not-all-read",
-        severity: Severity::Warning,
+        code: NOT_ALL_READ,
         message: format!("Not every script of the page could be scanned for secrets: {missing}."),
         expected: "every script of the page's own site".to_owned(),
         actual: served.extent(),

@@ -15,13 +15,13 @@ check! {
     /// By a word: the `[[manual]]` says who looked and when, and until when that holds. Whether it is so cannot be seen. What
     /// nobody signed off, or whose time is over, is unknown and not passed.
     ///
-    /// ## Findings
-    /// There are none: it passes, or is unknown.
-    ///
     /// ## How to fix it
     /// Look, and set `signed_off_by` and `on` in the `[[manual]]` of `preflight.toml`.
     pub const KIND = Check { id: "manual/<id>", need: Need::Required, sends: "", subjects: item, run };
 }
+
+// A person answers: there is nothing that it could find.
+codes! {}
 
 /// A check for each `[[manual]]`, and those that are built in. What the configuration names, the verdict needs.
 pub fn configured(config: &Config) -> impl Iterator<Item = Check> {

@@ -14,11 +14,6 @@ check! {
     /// The configuration in `stripe.portal_configuration` is read with the key, or else the account's default one. Which one
     /// the Worker uses cannot be seen; `worker/portal` opens it.
     ///
-    /// ## Findings
-    /// - `none`: the portal was never saved in this mode.
-    /// - `not-found`: the configured portal configuration does not exist for this key.
-    /// - `inactive`: it exists but is not active.
-    ///
     /// ## How to fix it
     /// Save the portal's settings in the dashboard, in the right mode, or use the ID of an active configuration.
     pub const CHECK = Check {
@@ -28,6 +23,15 @@ check! {
         subjects: deployment,
         run
     };
+}
+
+codes! {
+    /// The portal was never saved in this mode.
+    NONE: Failure,
+    /// The configured portal configuration does not exist for this key.
+    NOT_FOUND: Failure,
+    /// It exists but is not active.
+    INACTIVE: Failure,
 }
 
 async fn run(world: &World, _: Deployment, outcome: &mut Outcome) -> Answered {
@@ -40,8 +44,7 @@ async fn run(world: &World, _: Deployment, outcome: &mut Outcome) -> Answered {
         };
         let (name, id) = (&variable.name, variable.value.clone().unwrap_or_default());
         outcome.find(Finding {
-            code: "not-found",
-            severity: Severity::Failure,
+            code: NOT_FOUND,
             message: format!("{name} is set to {id}, which does not exist in {mode} mode."),
             expected: format!("a {mode}-mode configuration"),
             actual: refusal.message.clone(),
@@ -62,8 +65,7 @@ async fn run(world: &World, _: Deployment, outcome: &mut Outcome) -> Answered {
         return Err(why);
     }
     outcome.find(Finding {
-        code: "none",
-        severity: Severity::Failure,
+        code: NONE,
         message: format!("The customer portal was never saved in {mode} mode, so customers cannot open it."),
         expected: "a default configuration".to_owned(),
         actual: "none".to_owned(),
@@ -80,8 +82,7 @@ fn judge(world: &World, portal: &PortalConfiguration, answer: &Answer, outcome: 
         return Ok(());
     }
     outcome.find(Finding {
-        code: "inactive",
-        severity: Severity::Failure,
+        code: INACTIVE,
         message: format!("The portal configuration {id} is not active."),
         expected: "active true".to_owned(),
         actual: "active false".to_owned(),

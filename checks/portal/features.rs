@@ -14,29 +14,33 @@ check! {
     /// The features of the portal configuration that `portal/configuration` found are read. Whether the frontend links to the
     /// portal, and whether the Worker opens it with another configuration, cannot be seen here.
     ///
-    /// ## Findings
-    /// - `cancel`: customers cannot cancel.
-    /// - `payment-method`: they cannot change the payment method.
-    /// - `invoices`: they cannot see their invoices.
-    ///
     /// ## How to fix it
     /// Turn the feature on in the portal's settings in the dashboard, in the right mode.
     pub const CHECK = Check { need: Need::Required, sends: "", subjects: deployment, run };
+}
+
+codes! {
+    /// Customers cannot cancel.
+    CANCEL: Failure,
+    /// They cannot change the payment method.
+    PAYMENT_METHOD: Failure,
+    /// They cannot see their invoices.
+    INVOICES: Failure,
 }
 
 async fn run(world: &World, _: Deployment, outcome: &mut Outcome) -> Answered {
     let portal = world.stripe().portal().await?;
     let id = &portal.value.id;
     let features = portal.value.features()?;
-    let features: [(&'static str, &Field<Switch>, &str, &str); 3] = [
-        ("cancel", &features.subscription_cancel, "features.subscription_cancel", "cancel"),
+    let features: [(Code, &Field<Switch>, &str, &str); 3] = [
+        (CANCEL, &features.subscription_cancel, "features.subscription_cancel", "cancel"),
         (
-            "payment-method",
+            PAYMENT_METHOD,
             &features.payment_method_update,
             "features.payment_method_update",
             "change their payment method",
         ),
-        ("invoices", &features.invoice_history, "features.invoice_history", "see their invoices"),
+        (INVOICES, &features.invoice_history, "features.invoice_history", "see their invoices"),
     ];
     for (code, switch, field, what) in features {
         let field = format!("{field}.enabled");
@@ -46,7 +50,6 @@ async fn run(world: &World, _: Deployment, outcome: &mut Outcome) -> Answered {
             Some(true) => outcome.pass(format!("in {id} customers can {what}")),
             Some(false) => outcome.find(Finding {
                 code,
-                severity: Severity::Failure,
                 message: format!("Customers cannot {what} in the portal: it is turned off in {id}."),
                 expected: "enabled true".to_owned(),
                 actual: "enabled false".to_owned(),

@@ -18,13 +18,16 @@ check! {
     /// `customer.subscription.updated` and the new price belongs to a tier. What the Worker does with the event can only be
     /// seen by switching.
     ///
-    /// ## Findings
-    /// - `stale-tier`: customers can switch plans, but their tier stays the same.
-    /// - `no-tier`: they can switch to a price that does not belong to any tier.
-    ///
     /// ## How to fix it
     /// Turn plan changes off in the portal's settings, or make the Worker read the tier from the price or its product.
     pub const CHECK = Check { need: Need::Required, sends: "", subjects: deployment, run };
+}
+
+codes! {
+    /// Customers can switch plans, but their tier stays the same.
+    STALE_TIER: Failure,
+    /// They can switch to a price that does not belong to any tier.
+    NO_TIER: Failure,
 }
 
 /// The event that tells the Worker of a switch.
@@ -81,8 +84,7 @@ fn has_tier(world: &World, price: &Price) -> Answered<bool> {
 fn stale(world: &World, portal: &Seen<PortalConfiguration>, why: &str) -> Finding {
     let id = &portal.value.id;
     Finding {
-        code: "stale-tier",
-        severity: Severity::Failure,
+        code: STALE_TIER,
         message: format!("Customers can switch plans in the portal and keep the old tier: {why}."),
         expected: "no plan changes in the portal, or a Worker that follows them".to_owned(),
         actual: format!("customers can update the price in {id}"),
@@ -98,8 +100,7 @@ fn no_tier(world: &World, portal: &Seen<PortalConfiguration>, lost: &[&Price]) -
     let named = |price: &&Price| format!("\"{}\" ({}, {})", price.product_name(), price.id, price.terms());
     let shown = lost.iter().map(named).collect::<Vec<_>>().join(", ");
     Finding {
-        code: "no-tier",
-        severity: Severity::Failure,
+        code: NO_TIER,
         message: format!("Customers can switch to {shown} in the portal, which does not belong to any tier."),
         expected: "only prices of configured tiers".to_owned(),
         actual: shown.clone(),

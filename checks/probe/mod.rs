@@ -19,12 +19,6 @@ check! {
     /// `expect.json` names are read. The time is from the first byte sent to the last received, so the network is part of
     /// it. What the answer looks like in a browser cannot be seen.
     ///
-    /// ## Findings
-    /// - `unreachable`: no answer came.
-    /// - `status`: the answer has another status; of a redirect the finding says where it leads.
-    /// - `json`: a place in the answer has another value, or the answer is no JSON.
-    /// - `slow`: it took longer than `expect.max_ms`.
-    ///
     /// ## How to fix it
     /// Mend what answers there, or the `[[probe]]` where the answer is right.
     pub const KIND = Check {
@@ -34,6 +28,17 @@ check! {
         subjects: probe,
         run
     };
+}
+
+codes! {
+    /// No answer came.
+    UNREACHABLE: Failure,
+    /// The answer has another status; of a redirect the finding says where it leads.
+    STATUS: Failure,
+    /// A place in the answer has another value, or the answer is no JSON.
+    JSON: Failure,
+    /// It took longer than `expect.max_ms`.
+    SLOW: Failure,
 }
 
 /// A check for each `[[probe]]`.
@@ -67,14 +72,14 @@ async fn run(world: &World, probe: &Probe, outcome: &mut Outcome) -> Answered {
         let message = format!("{} answers {}{leads}.", probe.url, answer.status);
         let seen = format!("{}{leads}", answer.status);
         let evidence = answer.evidence("status", format!("{seen}: {}", answer.excerpt()));
-        outcome.find(finding(world, probe, "status", message, expect.status.to_string(), seen, evidence));
+        outcome.find(finding(world, probe, STATUS, message, expect.status.to_string(), seen, evidence));
     }
     let took = answer.elapsed.as_millis();
     if let Some(most) = expect.max_ms.filter(|most| took > u128::from(*most)) {
         let message = format!("{} took {took} ms to answer.", probe.url);
         let evidence = answer.evidence("time", format!("{took} ms"));
         let (most, took) = (format!("at most {most} ms"), format!("{took} ms"));
-        outcome.find(finding(world, probe, "slow", message, most, took, evidence));
+        outcome.find(finding(world, probe, SLOW, message, most, took, evidence));
     }
     outcome.pass_if_clean(format!("{} answers {} as it should, in {took} ms", probe.url, answer.status));
     Ok(())
@@ -88,7 +93,7 @@ fn misplaced(world: &World, probe: &Probe, answer: &Answer) -> Vec<Finding> {
     let Ok(body) = serde_json::from_slice::<Value>(&answer.body) else {
         let evidence = answer.evidence("body", answer.excerpt());
         let message = format!("{} answers with something that is no JSON.", probe.url);
-        return vec![finding(world, probe, "json", message, "JSON".to_owned(), answer.excerpt(), evidence)];
+        return vec![finding(world, probe, JSON, message, "JSON".to_owned(), answer.excerpt(), evidence)];
     };
     let differs = |(pointer, expected): &(String, Value)| {
         let found = body.pointer(pointer);
@@ -99,28 +104,21 @@ fn misplaced(world: &World, probe: &Probe, answer: &Answer) -> Vec<Finding> {
         let place = if pointer.is_empty() { "the answer" } else { pointer };
         let message = format!("{} has {seen} at {place}, where {expected} ought to be.", probe.url);
         let evidence = answer.evidence(place, seen.clone());
-        (!same).then(|| finding(world, probe, "json", message, expected.to_string(), seen, evidence))
+        (!same).then(|| finding(world, probe, JSON, message, expected.to_string(), seen, evidence))
     };
     probe.expect.json.iter().filter_map(differs).collect()
 }
 
 fn unreachable(world: &World, probe: &Probe, failure: &Failure) -> Finding {
-    let seen = failure.trouble.to_string();
-    let evidence = Evidence {
-        request: failure.request.clone(),
-        status: None,
-        request_id: None,
-        field: "connection".to_owned(),
-        seen: seen.clone(),
-    };
+    let (seen, evidence) = (failure.trouble.to_string(), failure.evidence());
     let message = format!("{} gives no answer: {seen}.", probe.url);
-    finding(world, probe, "unreachable", message, "an answer".to_owned(), seen, evidence)
+    finding(world, probe, UNREACHABLE, message, "an answer".to_owned(), seen, evidence)
 }
 
 fn finding(
     world: &World,
     probe: &Probe,
-    code: &'static str,
+    code: Code,
     message: String,
     expected: String,
     actual: String,
@@ -129,7 +127,7 @@ fn finding(
     let place = format!("{}:{}", world.config().path.display(), probe.line);
     let summary = format!("Mend what answers at {}, or the [[probe]] at {place} where this is right.", probe.url);
     let fix = Fix::new(summary).command(format!("curl -i -X {} '{}'", probe.method, probe.url));
-    Finding { code, severity: Severity::Failure, message, expected, actual, evidence: vec![evidence], fix }
+    Finding { code, message, expected, actual, evidence: vec![evidence], fix }
 }
 
 #[cfg(test)]
@@ -140,7 +138,7 @@ mod tests {
     /// The line of the scenarios' one probe.
     fn line(run: &TestRun) -> (Status, Vec<&'static str>, String) {
         let line = run.report().checks.iter().find(|check| check.id.as_str() == "probe/the-worker-is-up").unwrap();
-        (line.status, line.findings.iter().map(|found| found.finding.code).collect(), line.title.clone())
+        (line.status, line.findings.iter().map(|found| found.finding.code.name()).collect(), line.title.clone())
     }
 
     #[tokio::test]

@@ -16,12 +16,6 @@ check! {
     /// and requirements are read. In test mode those flags say nothing about a launch and are ignored, and another account is
     /// a warning: a sandbox is an account of its own. What Stripe may ask for tomorrow cannot be seen.
     ///
-    /// ## Findings
-    /// - `other-account`: the key belongs to another account than `stripe.account`; a warning in test mode.
-    /// - `cannot-charge`: the account cannot take payments, or a requirement is past due.
-    /// - `cannot-pay-out`: it takes payments, but they are not paid out.
-    /// - `due-soon`: Stripe needs something by a deadline; a warning.
-    ///
     /// ## How to fix it
     /// Complete what Stripe asks for on the account's status page, or use a key of the right account.
     pub const CHECK = Check {
@@ -31,6 +25,17 @@ check! {
         subjects: deployment,
         run
     };
+}
+
+codes! {
+    /// The key belongs to another account than `stripe.account`; a warning in test mode.
+    OTHER_ACCOUNT: Failure,
+    /// The account cannot take payments, or a requirement is past due.
+    CANNOT_CHARGE: Failure,
+    /// It takes payments, but they are not paid out.
+    CANNOT_PAY_OUT: Failure,
+    /// Stripe needs something by a deadline.
+    DUE_SOON: Warning,
 }
 
 async fn run(world: &World, _: Deployment, outcome: &mut Outcome) -> Answered {
@@ -64,7 +69,7 @@ async fn run(world: &World, _: Deployment, outcome: &mut Outcome) -> Answered {
         outcome.find(restricted(
             world,
             &seen,
-            ("cannot-charge", "charges_enabled", format!("charges_enabled false{needs}")),
+            (CANNOT_CHARGE, "charges_enabled", format!("charges_enabled false{needs}")),
             format!("The Stripe account {name} cannot take payments{reason}."),
             "Complete what Stripe asks for on the account's status page.",
         ));
@@ -72,7 +77,7 @@ async fn run(world: &World, _: Deployment, outcome: &mut Outcome) -> Answered {
         outcome.find(restricted(
             world,
             &seen,
-            ("cannot-charge", "requirements.past_due", past_due.join(", ")),
+            (CANNOT_CHARGE, "requirements.past_due", past_due.join(", ")),
             format!("Requirements of the Stripe account {name} are past due{reason}. Stripe will stop its payments."),
             "Complete what Stripe asks for on the account's status page.",
         ));
@@ -80,15 +85,15 @@ async fn run(world: &World, _: Deployment, outcome: &mut Outcome) -> Answered {
         outcome.find(restricted(
             world,
             &seen,
-            ("cannot-pay-out", "payouts_enabled", "payouts_enabled false".to_owned()),
+            (CANNOT_PAY_OUT, "payouts_enabled", "payouts_enabled false".to_owned()),
             format!("The Stripe account {name} takes payments, but Stripe does not pay them out{reason}."),
             "Add or verify the bank account that payouts go to.",
         ));
     } else if !currently_due.is_empty() {
         let message = format!("Stripe will restrict the account {name} unless it gets what it asks for.");
-        let due = ("due-soon", "requirements.currently_due", currently_due.join(", "));
+        let due = (DUE_SOON, "requirements.currently_due", currently_due.join(", "));
         let fix = "Complete what Stripe asks for before its deadline.";
-        outcome.find(Finding { severity: Severity::Warning, ..restricted(world, &seen, due, message, fix) });
+        outcome.find(restricted(world, &seen, due, message, fix));
     }
     outcome.pass_if_clean(format!("{name} takes payments and pays out, and nothing is due"));
     Ok(())
@@ -97,13 +102,12 @@ async fn run(world: &World, _: Deployment, outcome: &mut Outcome) -> Answered {
 fn restricted(
     world: &World,
     seen: &Seen<Account>,
-    (code, field, actual): (&'static str, &str, String),
+    (code, field, actual): (Code, &str, String),
     message: String,
     summary: &str,
 ) -> Finding {
     Finding {
         code,
-        severity: Severity::Failure,
         message,
         expected: "an account that takes payments and pays out, with nothing past due".to_owned(),
         actual: actual.clone(),
@@ -116,14 +120,14 @@ fn other_account(world: &World, seen: &Seen<Account>, wanted: &str, mode: Mode) 
     let name = &world.config().stripe.secret_key.name;
     let (id, belongs) = (&seen.value.id, seen.value.name());
     let fix = Fix::new(format!("Switch the dashboard to {wanted}, copy its key, and set {name}."));
-    let (severity, message, fix) = match mode {
+    let (code, message, fix) = match mode {
         Mode::Live => (
-            Severity::Failure,
+            OTHER_ACCOUNT,
             format!("The key in {name} belongs to {belongs}, not to {wanted}."),
             fix.link(format!("https://dashboard.stripe.com/{wanted}/apikeys")).command(world.secret_put(name)),
         ),
         Mode::Test => (
-            Severity::Warning,
+            OTHER_ACCOUNT.as_warning(),
             format!("The test key in {name} belongs to {belongs}, not to {wanted}. It may be a sandbox of it."),
             Fix::new(format!(
                 "Set stripe.account to {id} if that is your sandbox. Otherwise set {name} to your test key."
@@ -132,8 +136,7 @@ fn other_account(world: &World, seen: &Seen<Account>, wanted: &str, mode: Mode) 
         ),
     };
     Finding {
-        code: "other-account",
-        severity,
+        code,
         message,
         expected: wanted.to_owned(),
         actual: id.clone(),

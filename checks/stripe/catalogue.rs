@@ -20,14 +20,18 @@ check! {
     /// ignored. Free prices, usage-based prices on a tier's own product, and archived ones are ignored too. Payment links and
     /// old checkout pages cannot be seen.
     ///
-    /// ## Findings
-    /// - `duplicate-claim`: another active product (or price, if the Worker reads those) claims a tier.
-    /// - `unmapped-product`: active subscription products do not belong to any tier; a warning.
-    /// - `unmapped-price`: a tier's own product has active prices that are not configured; a warning.
-    ///
     /// ## How to fix it
     /// Archive what is no longer sold, or add it to `preflight.toml`: a tier can have several `[[tiers.NAME.prices]]`.
     pub const CHECK = Check { need: Need::Required, sends: "", subjects: deployment, run };
+}
+
+codes! {
+    /// Another active product (or price, if the Worker reads those) claims a tier.
+    DUPLICATE_CLAIM: Failure,
+    /// Active subscription products do not belong to any tier.
+    UNMAPPED_PRODUCT: Warning,
+    /// A tier's own product has active prices that are not configured.
+    UNMAPPED_PRICE: Warning,
 }
 
 /// A tier's price, if it is known.
@@ -92,10 +96,10 @@ async fn run(world: &World, _: Deployment, outcome: &mut Outcome) -> Answered {
         strays.into_iter().partition(|price| price.product_id().is_some_and(|id| own.contains(id)));
     if !strays.is_empty() {
         let what = "on sale but does not belong to any tier";
-        outcome.find(unmapped(world, "unmapped-product", what, &strays, &prices.answer));
+        outcome.find(unmapped(world, UNMAPPED_PRODUCT, what, &strays, &prices.answer));
     }
     if !extra.is_empty() {
-        outcome.find(unmapped(world, "unmapped-price", "on sale but not configured", &extra, &prices.answer));
+        outcome.find(unmapped(world, UNMAPPED_PRICE, "on sale but not configured", &extra, &prices.answer));
     }
     outcome.pass_if_clean(format!(
         "all of {} active products and {} active recurring prices belong to a tier or need none",
@@ -215,8 +219,7 @@ fn duplicate(world: &World, tier: &Tier, (id, name, value): Claim<'_>, answer: &
     let key = &entitlement.key;
     let claims = if *value == tier.metadata { "claims" } else { "seems to claim" };
     Finding {
-        code: "duplicate-claim",
-        severity: Severity::Failure,
+        code: DUPLICATE_CLAIM,
         message: format!("A second {what}, \"{name}\" ({id}), {claims} the tier {}: {key} = \"{value}\".", tier.name),
         expected: format!("{key} = \"{}\" on the tier's own {what} alone", tier.metadata),
         actual: format!("{key} = \"{value}\" on {id} as well"),
@@ -227,7 +230,7 @@ fn duplicate(world: &World, tier: &Tier, (id, name, value): Claim<'_>, answer: &
     }
 }
 
-fn unmapped(world: &World, code: &'static str, what: &str, prices: &[&Price], answer: &Answer) -> Finding {
+fn unmapped(world: &World, code: Code, what: &str, prices: &[&Price], answer: &Answer) -> Finding {
     let named = |price: &&Price| format!("\"{}\" ({}, {})", price.product_name(), price.id, price.terms());
     let shown: Vec<String> = prices.iter().take(5).map(named).collect();
     let more =
@@ -236,7 +239,6 @@ fn unmapped(world: &World, code: &'static str, what: &str, prices: &[&Price], an
     let first = &prices[0].id;
     Finding {
         code,
-        severity: Severity::Warning,
         message: format!("{shown} {} {what}.", if prices.len() == 1 { "is" } else { "are" }),
         expected: "every active recurring price in preflight.toml".to_owned(),
         actual: shown.clone(),

@@ -15,11 +15,6 @@ check! {
     /// `GET /v1/prices/{id}` with the key, for every price of every paid tier. This checks your copy of the ID;
     /// `worker/checkout` checks the one that the Worker has.
     ///
-    /// ## Findings
-    /// - `other-mode`: the price exists, but in the other mode.
-    /// - `other-account`: the ID comes from another Stripe account or a sandbox.
-    /// - `not-found`: there is no such price.
-    ///
     /// ## How to fix it
     /// Copy the price ID from its product's page in the dashboard, in the right mode, and set it in your environment and on
     /// the Worker.
@@ -30,6 +25,15 @@ check! {
         subjects: offers,
         run
     };
+}
+
+codes! {
+    /// The price exists, but in the other mode.
+    OTHER_MODE: Failure,
+    /// The ID comes from another Stripe account or a sandbox.
+    OTHER_ACCOUNT: Failure,
+    /// There is no such price.
+    NOT_FOUND: Failure,
 }
 
 async fn run(world: &World, offer: Offer<'_>, outcome: &mut Outcome) -> Answered {
@@ -58,8 +62,7 @@ async fn other_mode(world: &World, offer: &Offer<'_>, found: Mode, evidence: Evi
     let key = &world.config().stripe.secret_key.name;
     let wanted = world.config().project.mode;
     Finding {
-        code: "other-mode",
-        severity: Severity::Failure,
+        code: OTHER_MODE,
         message: format!(
             "{name} is a {}-mode price, but {key} is a {} key. Checkout will fail for every {} customer.",
             found.word(),
@@ -77,14 +80,13 @@ async fn missing(world: &World, offer: &Offer<'_>, refusal: &Refusal) -> Finding
     let name = &offer.price.price_id.name;
     let (code, message) = match world.stripe().foreign_account(offer.id()).await {
         Some(account) => (
-            "other-account",
+            OTHER_ACCOUNT,
             format!("{name} comes from another Stripe account or a sandbox: it is not a price ID of {account}."),
         ),
-        None => ("not-found", format!("{name} is set to a price that does not exist.")),
+        None => (NOT_FOUND, format!("{name} is set to a price that does not exist.")),
     };
     Finding {
         code,
-        severity: Severity::Failure,
         message,
         expected: "a price that exists for this key".to_owned(),
         actual: offer.id().to_owned(),

@@ -14,17 +14,6 @@ check! {
     /// The price and its product in Stripe are compared with the tier in `preflight.toml`. Coupons, trials and taxes are not
     /// checked.
     ///
-    /// ## Findings
-    /// - `shared`: two tiers use the same price.
-    /// - `swapped`: two tiers use each other's price.
-    /// - `price-archived`: the price is archived.
-    /// - `product-archived`: its product is archived or was deleted.
-    /// - `not-recurring`: it is a one-time price.
-    /// - `metered`: it is charged by usage.
-    /// - `interval`: it has another billing interval.
-    /// - `currency`: it is in another currency.
-    /// - `amount`: it is another amount.
-    ///
     /// ## How to fix it
     /// The terms of a price cannot be changed in Stripe: add the right price to the product, set its ID in your environment
     /// and on the Worker, and archive the wrong one. If `preflight.toml` is wrong instead, correct it there.
@@ -35,6 +24,27 @@ check! {
         subjects: offers,
         run
     };
+}
+
+codes! {
+    /// Two tiers use the same price.
+    SHARED: Failure,
+    /// Two tiers use each other's price.
+    SWAPPED: Failure,
+    /// The price is archived.
+    PRICE_ARCHIVED: Failure,
+    /// Its product is archived or was deleted.
+    PRODUCT_ARCHIVED: Failure,
+    /// It is a one-time price.
+    NOT_RECURRING: Failure,
+    /// It is charged by usage.
+    METERED: Failure,
+    /// It has another billing interval.
+    INTERVAL: Failure,
+    /// It is in another currency.
+    CURRENCY: Failure,
+    /// It is another amount.
+    AMOUNT: Failure,
 }
 
 async fn run(world: &World, offer: Offer<'_>, outcome: &mut Outcome) -> Answered {
@@ -114,8 +124,7 @@ async fn shared(world: &World, offer: &Offer<'_>, other: &Offer<'_>, seen: &Seen
         None => format!("the ID of the price of {} a {}", offer.price.money, offer.term()),
     };
     Finding {
-        code: "shared",
-        severity: Severity::Failure,
+        code: SHARED,
         message: format!(
             "{name} and {their_name} hold the same price ID, so {} is sold at the price of {}.",
             offer.label(),
@@ -133,8 +142,7 @@ async fn shared(world: &World, offer: &Offer<'_>, other: &Offer<'_>, seen: &Seen
 fn swapped(world: &World, offer: &Offer<'_>, other: &Offer<'_>, seen: &Seen<Price>) -> Finding {
     let (name, their_name) = (&offer.price.price_id.name, &other.price.price_id.name);
     Finding {
-        code: "swapped",
-        severity: Severity::Failure,
+        code: SWAPPED,
         message: format!("{name} and {their_name} are swapped: each holds the other tier's price."),
         expected: format!("{name} = {}, {their_name} = {}", other.id(), offer.id()),
         actual: format!("{name} = {}, {their_name} = {}", offer.id(), other.id()),
@@ -146,7 +154,7 @@ fn swapped(world: &World, offer: &Offer<'_>, other: &Offer<'_>, seen: &Seen<Pric
 
 /// One way in which a price differs: its code, the field, what that should be, and what it is.
 struct Slip {
-    code: &'static str,
+    code: Code,
     field: &'static str,
     expected: String,
     actual: String,
@@ -157,7 +165,7 @@ fn slips(offer: &Offer<'_>, price: &Price) -> [Answered<Option<Slip>>; 5] {
     [product(price), sale(price), recurrence(offer, price), usage(price), money(offer, price)]
 }
 
-fn slip(code: &'static str, field: &'static str, expected: impl Into<String>, actual: String) -> Slip {
+fn slip(code: Code, field: &'static str, expected: impl Into<String>, actual: String) -> Slip {
     Slip { code, field, expected: expected.into(), actual }
 }
 
@@ -168,32 +176,32 @@ fn product(price: &Price) -> Answered<Option<Slip>> {
     Ok(Some(match price.product() {
         Some(product) => {
             let actual = format!("\"{}\" ({}) is archived", product.name(), product.id);
-            slip("product-archived", "product.active", "on sale", actual)
+            slip(PRODUCT_ARCHIVED, "product.active", "on sale", actual)
         }
-        None => slip("product-archived", "product.deleted", "on sale", format!("{} was deleted", price.product_name())),
+        None => slip(PRODUCT_ARCHIVED, "product.deleted", "on sale", format!("{} was deleted", price.product_name())),
     }))
 }
 
 fn sale(price: &Price) -> Answered<Option<Slip>> {
     let is_active = *price.active.known(format_args!("active of {}", price.id))?;
-    let archived = || slip("price-archived", "active", "on sale", format!("{} is archived", price.id));
+    let archived = || slip(PRICE_ARCHIVED, "active", "on sale", format!("{} is archived", price.id));
     Ok((!is_active).then(archived))
 }
 
 fn recurrence(offer: &Offer<'_>, price: &Price) -> Answered<Option<Slip>> {
     let wanted = format!("paid each {}", offer.term());
     let Some(recurring) = price.recurring()? else {
-        return Ok(Some(slip("not-recurring", "type", wanted, "paid once".to_owned())));
+        return Ok(Some(slip(NOT_RECURRING, "type", wanted, "paid once".to_owned())));
     };
     let found = recurring.term()?;
-    let differs = || slip("interval", "recurring.interval", wanted, format!("paid each {found}"));
+    let differs = || slip(INTERVAL, "recurring.interval", wanted, format!("paid each {found}"));
     Ok((found != offer.term()).then(differs))
 }
 
 fn usage(price: &Price) -> Answered<Option<Slip>> {
     let Some(recurring) = price.recurring()? else { return Ok(None) };
     let found = recurring.usage_type()?;
-    let differs = || slip("metered", "recurring.usage_type", "licensed", found.to_owned());
+    let differs = || slip(METERED, "recurring.usage_type", "licensed", found.to_owned());
     Ok((found != "licensed").then(differs))
 }
 
@@ -201,9 +209,9 @@ fn money(offer: &Offer<'_>, price: &Price) -> Answered<Option<Slip>> {
     let wanted = &offer.price.money;
     let currency = price.currency()?;
     if currency != wanted.currency {
-        return Ok(Some(slip("currency", "currency", wanted.currency.to_uppercase(), currency.to_uppercase())));
+        return Ok(Some(slip(CURRENCY, "currency", wanted.currency.to_uppercase(), currency.to_uppercase())));
     }
-    let differs = || slip("amount", "unit_amount", wanted.to_string(), amount(price));
+    let differs = || slip(AMOUNT, "unit_amount", wanted.to_string(), amount(price));
     Ok((price.amount()? != Some(wanted.minor)).then(differs))
 }
 
@@ -234,16 +242,16 @@ fn finding(world: &World, offer: &Offer<'_>, seen: &Seen<Price>, slip: Slip) -> 
     let tier = &offer.tier.name;
     let Slip { code, field, expected, actual } = slip;
     let message = match code {
-        "product-archived" => format!("The product of {name} is not on sale: {actual}."),
-        "price-archived" => format!("{name} is not on sale: {actual}."),
-        "amount" => {
+        PRODUCT_ARCHIVED => format!("The product of {name} is not on sale: {actual}."),
+        PRICE_ARCHIVED => format!("{name} is not on sale: {actual}."),
+        AMOUNT => {
             let times = hundredfold(seen.value.unit_amount.value().copied(), offer.price.money.minor);
             format!("{name} charges {actual} where {tier} costs {expected}{times}.")
         }
         _ => format!("{name} is {actual} where {tier} is {expected}."),
     };
     let summary = match code {
-        "product-archived" | "price-archived" => {
+        PRODUCT_ARCHIVED | PRICE_ARCHIVED => {
             format!("Restore it on its page, or set {name} to a price that is on sale.")
         }
         _ => format!(
@@ -254,7 +262,6 @@ fn finding(world: &World, offer: &Offer<'_>, seen: &Seen<Price>, slip: Slip) -> 
     };
     Finding {
         code,
-        severity: Severity::Failure,
         message,
         expected,
         actual: actual.clone(),

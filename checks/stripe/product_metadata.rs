@@ -17,16 +17,6 @@ check! {
     /// Worker reads the tier elsewhere, a wrong value here is a warning, and none is fine. How the Worker reads it cannot be
     /// seen from outside; a rehearsed purchase shows that.
     ///
-    /// ## Findings
-    /// - `missing`: there is no such key.
-    /// - `key`: the value is under another key.
-    /// - `on-price`: it is on the price, not on the product.
-    /// - `case`: only upper and lower case differ.
-    /// - `whitespace`: there is white space around the value.
-    /// - `lookalike`: a character only looks like the right one.
-    /// - `other-tier`: it is another tier's value.
-    /// - `unknown-tier`: it does not belong to any tier.
-    ///
     /// ## How to fix it
     /// Set the key and the value in the Metadata section of the product's page, or with the command in the finding.
     pub const CHECK = Check {
@@ -38,9 +28,28 @@ check! {
     };
 }
 
+codes! {
+    /// There is no such key.
+    MISSING: Failure,
+    /// The value is under another key.
+    KEY: Failure,
+    /// It is on the price, not on the product.
+    ON_PRICE: Failure,
+    /// Only upper and lower case differ.
+    CASE: Failure,
+    /// There is white space around the value.
+    WHITESPACE: Failure,
+    /// A character only looks like the right one.
+    LOOKALIKE: Failure,
+    /// It is another tier's value.
+    OTHER_TIER: Failure,
+    /// It does not belong to any tier.
+    UNKNOWN_TIER: Failure,
+}
+
 /// What is wrong, in words, beside its code.
 struct Slip {
-    code: &'static str,
+    code: Code,
     message: String,
     actual: String,
 }
@@ -75,21 +84,21 @@ async fn run(world: &World, offer: Offer<'_>, outcome: &mut Outcome) -> Answered
     };
     // With a price of another tier, this is the other tier's product: one cause.
     let is_shared = !offer.shared_with(world).is_empty();
-    if is_shared || (slip.code == "other-tier" && !price.suits(&offer)?) {
+    if is_shared || (slip.code == OTHER_TIER && !price.suits(&offer)?) {
         return Err(NoAnswer::Because(Cause::PriceTermsDiffer));
     }
-    let severity = if is_read { Severity::Failure } else { Severity::Warning };
-    outcome.find(finding(world, &offer, &seen, product, slip, severity));
+    let slip = if is_read { slip } else { Slip { code: slip.code.as_warning(), ..slip } };
+    outcome.find(finding(world, &offer, &seen, product, slip));
     Ok(())
 }
 
 fn wrong_value(value: &str, key: &str, tier: &Tier, tiers: &[Tier]) -> Slip {
     let code = match judge_plan(value, tiers) {
-        None => "other-tier",
-        Some(PlanSlip::Case { .. }) => "case",
-        Some(PlanSlip::Whitespace { .. }) => "whitespace",
-        Some(PlanSlip::Lookalike { .. }) => "lookalike",
-        Some(PlanSlip::UnknownTier) => "unknown-tier",
+        None => OTHER_TIER,
+        Some(PlanSlip::Case { .. }) => CASE,
+        Some(PlanSlip::Whitespace { .. }) => WHITESPACE,
+        Some(PlanSlip::Lookalike { .. }) => LOOKALIKE,
+        Some(PlanSlip::UnknownTier) => UNKNOWN_TIER,
     };
     let words = judge_plan(value, tiers).map_or_else(|| format!("is not \"{}\"", tier.metadata), |slip| slip.words());
     Slip { code, message: format!("its {key} is \"{value}\", which {words}"), actual: format!("{key} = \"{value}\"") }
@@ -100,32 +109,24 @@ fn no_value(key: &str, tier: &Tier, metadata: &Metadata, price: Option<&Price>) 
     let other = metadata.texts().find(|(found, value)| alike(found) || **value == tier.metadata);
     if let Some((found, value)) = other {
         let message = format!("the value is under the key \"{found}\", not under \"{key}\"");
-        return Slip { code: "key", message, actual: format!("{found} = \"{value}\"") };
+        return Slip { code: KEY, message, actual: format!("{found} = \"{value}\"") };
     }
     if let Some(value) = price.and_then(|price| price.metadata.text(key)) {
         let message = format!("{key} is set on the price, which the Worker does not read, and not on the product");
-        return Slip { code: "on-price", message, actual: format!("{key} = \"{value}\" on the price") };
+        return Slip { code: ON_PRICE, message, actual: format!("{key} = \"{value}\" on the price") };
     }
     let keys: Vec<&str> = metadata.texts().map(|(key, _)| key).collect();
     let actual = if keys.is_empty() { "no metadata".to_owned() } else { format!("only {}", keys.join(", ")) };
-    Slip { code: "missing", message: format!("it has no {key}"), actual }
+    Slip { code: MISSING, message: format!("it has no {key}"), actual }
 }
 
-fn finding(
-    world: &World,
-    offer: &Offer<'_>,
-    seen: &Seen<Price>,
-    product: &Product,
-    slip: Slip,
-    severity: Severity,
-) -> Finding {
+fn finding(world: &World, offer: &Offer<'_>, seen: &Seen<Price>, product: &Product, slip: Slip) -> Finding {
     let (key, value) = (&world.config().entitlement.key, &offer.tier.metadata);
     let on_price = world.config().entitlement.source == Source::PriceMetadata;
     let (what, field) = if on_price { ("price", "metadata") } else { ("product", "product.metadata") };
     let (list, id) = if on_price { ("prices", &seen.value.id) } else { ("products", &product.id) };
     Finding {
         code: slip.code,
-        severity,
         message: format!(
             "The metadata of the {what} \"{}\" of {} is wrong: {}. Customers pay and get no tier.",
             product.name(),

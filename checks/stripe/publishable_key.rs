@@ -15,12 +15,14 @@ check! {
     /// does not document that, and older keys do not carry it: then the check is unknown. The mode is compared by
     /// `config/modes`. This checks your copy of the key; `frontend/keys` checks the one that is served.
     ///
-    /// ## Findings
-    /// - `other-account`: the publishable key belongs to another account than the secret key.
-    ///
     /// ## How to fix it
     /// Copy both keys from the API keys page of one account, in the same mode, and build the frontend with the new one.
     pub const CHECK = Check { need: Need::Configured("stripe.publishable_key"), sends: "", subjects: deployment, run };
+}
+
+codes! {
+    /// The publishable key belongs to another account than the secret key.
+    OTHER_ACCOUNT: Failure,
 }
 
 async fn run(world: &World, _: Deployment, outcome: &mut Outcome) -> Answered {
@@ -52,8 +54,7 @@ async fn run(world: &World, _: Deployment, outcome: &mut Outcome) -> Answered {
     }
     let secret = &config.stripe.secret_key.name;
     outcome.find(Finding {
-        code: "other-account",
-        severity: Severity::Failure,
+        code: OTHER_ACCOUNT,
         message: format!("{name} belongs to the account {named}, but {secret} to {}.", account.value.name()),
         expected: format!("a publishable key of {id}"),
         actual: format!("one of {named}"),

@@ -16,10 +16,6 @@ check! {
     /// list that the other checks read is requested as well, and the permissions that Stripe reports as missing are listed.
     /// This checks your copy of the key; `worker/checkout` checks the one that the Worker has.
     ///
-    /// ## Findings
-    /// - `rejected`: Stripe does not accept the key.
-    /// - `other-mode`: Stripe says that the key is for the other mode.
-    ///
     /// ## How to fix it
     /// Create or copy a key on the API keys page of Stripe's dashboard, and set it in your environment and on the Worker.
     pub const CHECK = Check {
@@ -31,6 +27,13 @@ check! {
     };
 }
 
+codes! {
+    /// Stripe does not accept the key.
+    REJECTED: Failure,
+    /// Stripe says that the key is for the other mode.
+    OTHER_MODE: Failure,
+}
+
 async fn run(world: &World, _: Deployment, outcome: &mut Outcome) -> Answered {
     let name = &world.config().stripe.secret_key.name;
     let page = world.stripe().dashboard("apikeys");
@@ -38,8 +41,7 @@ async fn run(world: &World, _: Deployment, outcome: &mut Outcome) -> Answered {
     let balance = match world.stripe().acceptance().await? {
         Acceptance::Rejected(refusal) => {
             outcome.find(Finding {
-                code: "rejected",
-                severity: Severity::Failure,
+                code: REJECTED,
                 message: format!("Stripe does not accept the key in {name}."),
                 expected: "a key that Stripe accepts".to_owned(),
                 actual: refusal.message.clone(),
@@ -61,8 +63,7 @@ async fn run(world: &World, _: Deployment, outcome: &mut Outcome) -> Answered {
     {
         let livemode = found == Mode::Live;
         outcome.find(Finding {
-            code: "other-mode",
-            severity: Severity::Failure,
+            code: OTHER_MODE,
             message: format!("Stripe says that the key in {name} is a {}-mode key.", found.word()),
             expected: format!("livemode {}", wanted == Mode::Live),
             actual: format!("livemode {livemode}"),

@@ -16,17 +16,24 @@ check! {
     /// amount, currency and interval. A sandbox works like test mode. A test key that Stripe does not accept is not a
     /// finding: nothing could be compared, and the report says so. Which price IDs the test deployment uses cannot be seen.
     ///
-    /// ## Findings
-    /// - `missing`: the tier is not sold in test mode; a warning, as all of these are.
-    /// - `metadata`: its test-mode product or price does not have the tier's value.
-    /// - `interval`: it has another billing interval in test mode.
-    /// - `metered`: it is charged by usage in test mode.
-    /// - `currency`: it is in another currency in test mode.
-    /// - `amount`: it is another amount in test mode.
-    ///
     /// ## How to fix it
     /// Change the test-mode catalog to match what is sold live.
     pub const CHECK = Check { need: Need::Configured("stripe.test_secret_key"), sends: "", subjects: offers, run };
+}
+
+codes! {
+    /// The tier is not sold in test mode.
+    MISSING: Warning,
+    /// Its test-mode product or price does not have the tier's value.
+    METADATA: Warning,
+    /// It has another billing interval in test mode.
+    INTERVAL: Warning,
+    /// It is charged by usage in test mode.
+    METERED: Warning,
+    /// It is in another currency in test mode.
+    CURRENCY: Warning,
+    /// It is another amount in test mode.
+    AMOUNT: Warning,
 }
 
 async fn run(world: &World, offer: Offer<'_>, outcome: &mut Outcome) -> Answered {
@@ -52,10 +59,10 @@ async fn run(world: &World, offer: Offer<'_>, outcome: &mut Outcome) -> Answered
 
 fn differs(world: &World, offer: &Offer<'_>, answer: &Answer, price: &Price, difference: Difference) -> Finding {
     let (code, field) = match difference {
-        Difference::Interval => ("interval", "recurring.interval"),
-        Difference::Metered => ("metered", "recurring.usage_type"),
-        Difference::Currency => ("currency", "currency"),
-        Difference::Amount => ("amount", "unit_amount"),
+        Difference::Interval => (INTERVAL, "recurring.interval"),
+        Difference::Metered => (METERED, "recurring.usage_type"),
+        Difference::Currency => (CURRENCY, "currency"),
+        Difference::Amount => (AMOUNT, "unit_amount"),
     };
     let (expected, actual) = (terms(offer), price.terms());
     let message = match difference {
@@ -82,14 +89,14 @@ fn unclaimed(world: &World, offer: &Offer<'_>, answer: &Answer, price: &Price, v
     let evidence = answer.evidence("data[].product.metadata", actual.clone());
     let summary = format!("In test mode, set {key} to {} in the metadata of \"{product}\".", offer.tier.metadata);
     let page = format!("products/{}", price.product_id().unwrap_or_default());
-    finding(world, "metadata", message, (expected, actual), evidence, summary, &page)
+    finding(world, METADATA, message, (expected, actual), evidence, summary, &page)
 }
 
 fn missing(world: &World, offer: &Offer<'_>, answer: &Answer) -> Finding {
     let message = format!("In test mode {} is not sold: no active recurring price claims it.", offer.tier.name);
     let evidence = answer.evidence("data[]", "no such price".to_owned());
     let summary = format!("In test mode, add the product of {} with a price of {}.", offer.tier.name, terms(offer));
-    finding(world, "missing", message, (terms(offer), "no such price".to_owned()), evidence, summary, "products")
+    finding(world, MISSING, message, (terms(offer), "no such price".to_owned()), evidence, summary, "products")
 }
 
 fn terms(offer: &Offer<'_>) -> String {
@@ -98,7 +105,7 @@ fn terms(offer: &Offer<'_>) -> String {
 
 fn finding(
     world: &World,
-    code: &'static str,
+    code: Code,
     message: String,
     (expected, actual): (String, String),
     evidence: Evidence,
@@ -107,7 +114,7 @@ fn finding(
 ) -> Finding {
     let page = world.stripe_test().map(|test| test.dashboard(page));
     let fix = page.into_iter().fold(Fix::new(summary), Fix::link);
-    Finding { code, severity: Severity::Warning, message, expected, actual, evidence: vec![evidence], fix }
+    Finding { code, message, expected, actual, evidence: vec![evidence], fix }
 }
 
 #[cfg(test)]

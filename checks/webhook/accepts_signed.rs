@@ -18,20 +18,6 @@ check! {
     /// is late, the connection is timed without a request, and what the network adds is subtracted. Whether a real event then
     /// changes a user cannot be seen here: `preflight rehearse` tries it.
     ///
-    /// ## Findings
-    /// - `secret-mismatch`: the event is rejected just as a forged one is, so the Worker has another secret.
-    /// - `secret-missing`: the Worker fails as soon as there is a signature to verify.
-    /// - `sync-crypto`: it verifies synchronously, which does not work in Workers.
-    /// - `server-error`: it answers 5xx.
-    /// - `timeout`: it does not answer in time.
-    /// - `no-answer`: the connection breaks.
-    /// - `refused`: something other than the handler rejects the event.
-    /// - `not-the-handler`: a page, or something else that answers every path, answers the event.
-    /// - `unexpected-answer`: it answers 2xx, but not with what `webhook.expect` says.
-    /// - `unhandled-type-refused`: it accepts the signature and rejects the event type. A warning, and a failure if the
-    ///   endpoint selects events that the Worker does not handle.
-    /// - `slow`: the Worker takes longer than `webhook.max_response_ms`; a warning.
-    ///
     /// ## How to fix it
     /// Set the signing secret of the registered endpoint on the Worker, or fix what the finding quotes from its answer.
     pub const CHECK = Check {
@@ -43,6 +29,32 @@ check! {
     };
 }
 
+codes! {
+    /// The event is rejected just as a forged one is, so the Worker has another secret.
+    SECRET_MISMATCH: Failure,
+    /// The Worker fails as soon as there is a signature to verify.
+    SECRET_MISSING: Failure,
+    /// It verifies synchronously, which does not work in Workers.
+    SYNC_CRYPTO: Failure,
+    /// It answers 5xx.
+    SERVER_ERROR: Failure,
+    /// It does not answer in time.
+    TIMEOUT: Failure,
+    /// The connection breaks.
+    NO_ANSWER: Failure,
+    /// Something other than the handler rejects the event.
+    REFUSED: Failure,
+    /// A page, or something else that answers every path, answers the event.
+    NOT_THE_HANDLER: Failure,
+    /// It answers 2xx, but not with what `webhook.expect` says.
+    UNEXPECTED_ANSWER: Failure,
+    /// It accepts the signature and rejects the event type. A warning, and a failure if the endpoint selects events
+    /// that the Worker does not handle.
+    UNHANDLED_TYPE_REFUSED: Failure,
+    /// The Worker takes longer than `webhook.max_response_ms`.
+    SLOW: Warning,
+}
+
 async fn run(world: &World, _: Deployment, outcome: &mut Outcome) -> Answered {
     let (reception, delivered) = world.webhook().reception().await?;
     let (answer, evidence) = match &delivered {
@@ -50,11 +62,11 @@ async fn run(world: &World, _: Deployment, outcome: &mut Outcome) -> Answered {
         Err(failure) => (None, failure.evidence()),
     };
     let actual = evidence.status.map_or_else(|| evidence.seen.clone(), |status| format!("{status} {}", evidence.seen));
-    let (severity, (code, message, fix)) = match &reception {
+    let (code, message, fix) = match &reception {
         Reception::Received => {
             outcome.pass(format!("a signed event is answered {actual}"));
             match own_time(world, answer).await {
-                Some(took) => (Severity::Warning, slow(took)),
+                Some(took) => slow(took),
                 None => return Ok(()),
             }
         }
@@ -64,18 +76,18 @@ async fn run(world: &World, _: Deployment, outcome: &mut Outcome) -> Answered {
             let handled = &world.config().webhook.events;
             let events = endpoint.and_then(|seen| seen.value.events.value().cloned());
             let selects_more = events.is_some_and(|events| events.iter().any(|event| !handled.contains(event)));
-            (if selects_more { Severity::Failure } else { Severity::Warning }, type_refused())
+            type_refused(selects_more)
         }
-        reception => (Severity::Failure, told(world, reception, answer)),
+        reception => told(world, reception, answer),
     };
     let limit = limit(world).as_millis();
     let expected = format!("2xx within {limit} ms, with {}", expected(world));
-    outcome.find(Finding { code, severity, message, expected, actual, evidence: vec![evidence], fix });
+    outcome.find(Finding { code, message, expected, actual, evidence: vec![evidence], fix });
     Ok(())
 }
 
 /// The code, the message and the fix.
-type Told = (&'static str, String, Fix);
+type Told = (Code, String, Fix);
 
 fn limit(world: &World) -> Duration {
     Duration::from_millis(world.config().webhook.max_response_ms)
@@ -97,7 +109,7 @@ async fn own_time(world: &World, answer: Option<&Answer>) -> Option<Duration> {
 
 fn slow(took: Duration) -> Told {
     (
-        "slow",
+        SLOW,
         format!("The Worker took {} ms to acknowledge an event that it does not handle.", took.as_millis()),
         Fix::new(
             "Answer first and do the rest with ctx.waitUntil(); check what middleware in front of the handler costs.",
@@ -105,9 +117,9 @@ fn slow(took: Duration) -> Told {
     )
 }
 
-fn type_refused() -> Told {
+fn type_refused(selects_more: bool) -> Told {
     (
-        "unhandled-type-refused",
+        if selects_more { UNHANDLED_TYPE_REFUSED } else { UNHANDLED_TYPE_REFUSED.as_warning() },
         "The Worker accepts the signature but rejects event types that it does not handle. Stripe retries such events for days."
             .to_owned(),
         Fix::new("Answer 200 to event types that the handler does not know."),
@@ -125,7 +137,7 @@ fn told(world: &World, reception: &Reception, answer: Option<&Answer>) -> Told {
                 "Reveal the signing secret of the endpoint for {url} and set it as {name}, both on the Worker and in your environment."
             );
             (
-                "secret-mismatch",
+                SECRET_MISMATCH,
                 format!(
                     "The Worker rejects an event signed with {name} as it rejects a forged one: it has another secret.{why}"
                 ),
@@ -133,12 +145,12 @@ fn told(world: &World, reception: &Reception, answer: Option<&Answer>) -> Told {
             )
         }
         Reception::SecretMissing => (
-            "secret-missing",
+            SECRET_MISSING,
             format!("The Worker fails on every signed event: {name} is not set on it, or verification throws."),
             Fix::new(format!("Set {name} on the Worker.")).command(world.secret_put(name)),
         ),
         Reception::SyncCrypto => (
-            "sync-crypto",
+            SYNC_CRYPTO,
             "The Worker verifies signatures synchronously, which does not work in Workers. It rejects every event."
                 .to_owned(),
             Fix::new(
@@ -146,7 +158,7 @@ fn told(world: &World, reception: &Reception, answer: Option<&Answer>) -> Told {
             ),
         ),
         Reception::TimedOut(after) => (
-            "timeout",
+            TIMEOUT,
             format!(
                 "The Worker did not answer a signed event within {:.0} s. Stripe counts that as failed.",
                 after.as_secs_f64()
@@ -154,12 +166,12 @@ fn told(world: &World, reception: &Reception, answer: Option<&Answer>) -> Told {
             logged("Find out in the Worker's log what the handler waits for."),
         ),
         Reception::Broken(words) => (
-            "no-answer",
+            NO_ANSWER,
             format!("The connection breaks on a signed event: {words}."),
             logged("Look for the exception in the Worker's log."),
         ),
         Reception::Refused => (
-            "refused",
+            REFUSED,
             format!(
                 "A correctly signed event is answered {}, but not by the webhook handler. Stripe's events do not get through.",
                 answer.map_or_else(String::new, |answer| answer.status.to_string())
@@ -170,12 +182,12 @@ fn told(world: &World, reception: &Reception, answer: Option<&Answer>) -> Told {
             )),
         ),
         Reception::NotTheHandler => (
-            "not-the-handler",
+            NOT_THE_HANDLER,
             "Something other than the webhook handler answers every request with 2xx, so events are lost.".to_owned(),
             Fix::new(format!("Route POST {} to the handler, ahead of the site's catch-all.", url.path())),
         ),
         Reception::UnexpectedAnswer => (
-            "unexpected-answer",
+            UNEXPECTED_ANSWER,
             "The Worker answers a signed event with 2xx, but not with what webhook.expect says.".to_owned(),
             Fix::new("If the answer is right, set webhook.expect to it in preflight.toml; otherwise fix the handler."),
         ),
@@ -188,14 +200,14 @@ fn server_error(answer: Option<&Answer>) -> Told {
     let missing = answer.and_then(listed_as_missing).map(|names| names.join(", "));
     match missing {
         Some(names) => (
-            "server-error",
+            SERVER_ERROR,
             format!("The Worker fails on a correctly signed event: it lists {names} as missing."),
             Fix::new(format!(
                 "Set {names} on the Worker: a secret with `wrangler secret put`, a binding or a variable in the Wrangler file. Then deploy."
             )),
         ),
         None => (
-            "server-error",
+            SERVER_ERROR,
             "The Worker fails on a correctly signed event, so payments do not change a tier.".to_owned(),
             Fix::new("Look for the exception in the Worker's log.").command("wrangler tail"),
         ),

@@ -16,15 +16,19 @@ check! {
     /// one between the two is named. An endpoint without its own version follows the account's default, which no API returns:
     /// the newest event shows what it was at that time. Which fields the Worker reads cannot be seen.
     ///
-    /// ## Findings
-    /// - `older-shape`: events have a version from before a field moved.
-    /// - `newer-shape`: events have a version from after a field moved.
-    /// - `other-release`: events have another release, without a known change to the handled events; a warning.
-    ///
     /// ## How to fix it
     /// An endpoint's version cannot be changed: add an endpoint of the right version for the same URL, set its signing secret
     /// on the Worker, and delete the old one. Or move the SDK's version, and `webhook.api_version` with it.
     pub const CHECK = Check { need: Need::Configured("webhook.api_version"), sends: "", subjects: deployment, run };
+}
+
+codes! {
+    /// Events have a version from before a field moved.
+    OLDER_SHAPE: Failure,
+    /// Events have a version from after a field moved.
+    NEWER_SHAPE: Failure,
+    /// Events have another release, without a known change to the handled events.
+    OTHER_RELEASE: Warning,
 }
 
 async fn run(world: &World, _: Deployment, outcome: &mut Outcome) -> Answered {
@@ -49,24 +53,22 @@ async fn run(world: &World, _: Deployment, outcome: &mut Outcome) -> Answered {
             })?;
             (version, "follows the account's default, by its newest event", log.answer)
         };
-    let (code, severity, what) = match shape_gap(&found, wanted, &config.events) {
+    let (code, what) = match shape_gap(&found, wanted, &config.events) {
         ShapeGap::Same => {
             outcome.pass(format!("{} {whose} {found}", endpoint.id));
             return Ok(());
         }
-        ShapeGap::OtherRelease => {
-            ("other-release", Severity::Warning, "no change to the events that the Worker handles is known")
-        }
-        ShapeGap::Older(moved) => ("older-shape", Severity::Failure, moved),
-        ShapeGap::Newer(moved) => ("newer-shape", Severity::Failure, moved),
+        ShapeGap::OtherRelease => (OTHER_RELEASE, "no change to the events that the Worker handles is known"),
+        ShapeGap::Older(moved) => (OLDER_SHAPE, moved),
+        ShapeGap::Newer(moved) => (NEWER_SHAPE, moved),
     };
     let between = match code {
-        "older-shape" => "in the meantime ",
-        "newer-shape" => "since then ",
+        OLDER_SHAPE => "in the meantime ",
+        NEWER_SHAPE => "since then ",
         _ => "",
     };
     let message = format!("{} {whose} {found}, but the Worker expects {wanted}: {between}{what}.", endpoint.id);
-    outcome.find(finding(world, endpoint, &answer, (code, severity, message), found));
+    outcome.find(finding(world, endpoint, &answer, (code, message), found));
     Ok(())
 }
 
@@ -74,7 +76,7 @@ fn finding(
     world: &World,
     endpoint: &Endpoint,
     answer: &Answer,
-    (code, severity, message): (&'static str, Severity, String),
+    (code, message): (Code, String),
     found: String,
 ) -> Finding {
     let wanted = world.config().webhook.api_version.clone().unwrap_or_default();
@@ -88,7 +90,6 @@ fn finding(
     );
     Finding {
         code,
-        severity,
         message,
         expected: wanted,
         actual: found.clone(),

@@ -16,16 +16,21 @@ check! {
     /// does not say to which endpoint a delivery failed: if another enabled endpoint selects the same type, it cannot be told
     /// whose failure it is. What the Worker answered is shown only in the dashboard.
     ///
-    /// ## Findings
-    /// - `failing`: the newest events are undelivered, and yours is the only endpoint for them.
-    /// - `undelivered`: events are undelivered, and it cannot be told to which endpoint; a warning.
-    /// - `recovered`: events of the last week are undelivered, but later ones got through; a warning.
-    /// - `none-yet`: nothing was delivered to this endpoint yet; a warning.
-    ///
     /// ## How to fix it
     /// The endpoint's page in the dashboard shows every failed delivery with the Worker's answer. Compare its signing secret
     /// with the Worker's, fix what the answers say, and resend the events.
     pub const CHECK = Check { need: Need::Required, sends: "", subjects: deployment, run };
+}
+
+codes! {
+    /// The newest events are undelivered, and yours is the only endpoint for them.
+    FAILING: Failure,
+    /// Events are undelivered, and it cannot be told to which endpoint.
+    UNDELIVERED: Warning,
+    /// Events of the last week are undelivered, but later ones got through.
+    RECOVERED: Warning,
+    /// Nothing was delivered to this endpoint yet.
+    NONE_YET: Warning,
 }
 
 async fn run(world: &World, _: Deployment, outcome: &mut Outcome) -> Answered {
@@ -44,7 +49,7 @@ async fn run(world: &World, _: Deployment, outcome: &mut Outcome) -> Answered {
     };
     let (age, endpoint) = (newest.age(world.now()), &record.endpoint.id);
     let what = format!("{} ({}, {age} old)", newest.kind, newest.id);
-    let (code, severity, message) = if !record.is_ours_alone() {
+    let (code, message) = if !record.is_ours_alone() {
         let whose = if record.others.is_empty() {
             "not all endpoints could be read".to_owned()
         } else {
@@ -55,18 +60,18 @@ async fn run(world: &World, _: Deployment, outcome: &mut Outcome) -> Answered {
         if record.others.is_empty() {
             outcome.ask(record.others_complete.clone());
         }
-        ("undelivered", Severity::Warning, message)
+        (UNDELIVERED, message)
     } else if record.gets_through() {
         let message =
             format!("{} undelivered in the last week, the newest {what}. Later ones got through.", count(recent));
-        ("recovered", Severity::Warning, message)
+        (RECOVERED, message)
     } else {
         world.webhook().gives_no_reason().await?;
         let message =
             format!("Stripe's deliveries to {endpoint} fail: {what} is undelivered, and none got through since.");
-        ("failing", Severity::Failure, message)
+        (FAILING, message)
     };
-    outcome.find(finding(world, &record, code, severity, message, newest));
+    outcome.find(finding(world, &record, code, message, newest));
     Ok(())
 }
 
@@ -77,8 +82,7 @@ fn count(events: usize) -> String {
 fn none_yet(world: &World, record: &Record) -> Finding {
     let endpoint = &record.endpoint;
     Finding {
-        code: "none-yet",
-        severity: Severity::Warning,
+        code: NONE_YET,
         message: format!(
             "Nothing was delivered to {} yet: no event of its types happened since it was created.",
             endpoint.id
@@ -91,20 +95,13 @@ fn none_yet(world: &World, record: &Record) -> Finding {
     }
 }
 
-fn finding(
-    world: &World,
-    record: &Record,
-    code: &'static str,
-    severity: Severity,
-    message: String,
-    newest: &Event,
-) -> Finding {
+fn finding(world: &World, record: &Record, code: Code, message: String, newest: &Event) -> Finding {
     let endpoint = &record.endpoint;
     let secret = &world.config().stripe.webhook_secret.name;
     let shown: Vec<String> =
         record.undelivered.iter().take(5).map(|event| format!("{} ({})", event.id, event.kind)).collect();
     let summary = match code {
-        "failing" => format!(
+        FAILING => format!(
             "Open the failed deliveries on the page of {}, compare its signing secret with {secret} on the Worker, and resend the event.",
             endpoint.id
         ),
@@ -119,7 +116,6 @@ fn finding(
     let delivered = record.delivered.as_ref();
     Finding {
         code,
-        severity,
         message,
         expected: "every event delivered within 10 minutes".to_owned(),
         actual: delivered.map_or_else(

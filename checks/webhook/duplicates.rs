@@ -17,14 +17,18 @@ check! {
     /// classic endpoint and an event destination with one URL may be one object that Stripe lists twice. Whether two other
     /// names lead to one Worker cannot be seen if Cloudflare is not configured.
     ///
-    /// ## Findings
-    /// - `same-url`: two enabled endpoints have the Worker's URL. A warning if they may be one object.
-    /// - `same-worker`: an endpoint on another host leads to the same Worker.
-    /// - `tunnel`: an enabled endpoint points at localhost, a private address or a tunnel; a warning.
-    ///
     /// ## How to fix it
     /// Keep the endpoint whose signing secret the Worker has, and delete the other on its page in the dashboard.
     pub const CHECK = Check { need: Need::Required, sends: "", subjects: deployment, run };
+}
+
+codes! {
+    /// Two enabled endpoints have the Worker's URL. A warning if they may be one object.
+    SAME_URL: Failure,
+    /// An endpoint on another host leads to the same Worker.
+    SAME_WORKER: Failure,
+    /// An enabled endpoint points at localhost, a private address or a tunnel.
+    TUNNEL: Warning,
 }
 
 async fn run(world: &World, _: Deployment, outcome: &mut Outcome) -> Answered {
@@ -44,9 +48,8 @@ async fn run(world: &World, _: Deployment, outcome: &mut Outcome) -> Answered {
             hosts.extend(outcome.ask(part).into_iter().flatten());
         }
     }
-    let finding = |code, severity, message: String, other: &Endpoint| Finding {
+    let finding = |code, message: String, other: &Endpoint| Finding {
         code,
-        severity,
         message,
         expected: format!("one enabled endpoint, {}", ours.url_text),
         actual: format!("{} at {}", other.name(), other.url_text),
@@ -63,22 +66,22 @@ async fn run(world: &World, _: Deployment, outcome: &mut Outcome) -> Answered {
         let is_worker = is_on_path(other) && url.host_str().is_some_and(|host| hosts.iter().any(|known| known == host));
         if other.url == ours.url && shares_events {
             let may_be_one = (other.kind == EndpointKind::Classic) != (ours.kind == EndpointKind::Classic);
-            let (severity, what) = if may_be_one {
+            let (code, what) = if may_be_one {
                 (
-                    Severity::Warning,
+                    SAME_URL.as_warning(),
                     "have the same URL: either Stripe lists one object twice, or every event arrives twice",
                 )
             } else {
-                (Severity::Failure, "have the same URL, so every event arrives twice")
+                (SAME_URL, "have the same URL, so every event arrives twice")
             };
-            outcome.find(finding("same-url", severity, format!("{} and {} {what}.", ours.id, other.id), other));
+            outcome.find(finding(code, format!("{} and {} {what}.", ours.id, other.id), other));
         } else if is_worker && shares_events {
             let message = format!("{} and {} lead to one Worker, so every event arrives twice.", ours.id, other.id);
-            outcome.find(finding("same-worker", Severity::Failure, message, other));
+            outcome.find(finding(SAME_WORKER, message, other));
         } else if is_out_of_reach(url) {
             let mode = world.config().project.mode.word();
             let message = format!("{} sends {mode} events to {}, a development host.", other.id, other.url_text);
-            outcome.find(finding("tunnel", Severity::Warning, message, other));
+            outcome.find(finding(TUNNEL, message, other));
         }
     }
     let count = others.len() + 1;

@@ -15,16 +15,6 @@ check! {
     /// `webhook.url` and with the same path on each of `webhook.hosts`. If you configured a test key, the test-mode endpoints
     /// are read if the URL is not found. An endpoint registered by a Connect platform looks like one of your own.
     ///
-    /// ## Findings
-    /// - `not-found`: no endpoint has this URL or a similar one.
-    /// - `other-mode`: it is registered in the other mode only.
-    /// - `disabled`: it is registered and disabled.
-    /// - `thin-payload`: it is an event destination that delivers IDs instead of objects.
-    /// - `trailing-slash`: there is an extra slash at the end, or one is missing.
-    /// - `not-https`: it is registered with `http://`.
-    /// - `path`: it is registered with another path.
-    /// - `host`: the path is registered on another host.
-    ///
     /// ## How to fix it
     /// Change the endpoint's URL on its page in the dashboard, or add an endpoint there and set its signing secret on the
     /// Worker.
@@ -37,6 +27,25 @@ check! {
     };
 }
 
+codes! {
+    /// No endpoint has this URL or a similar one.
+    NOT_FOUND: Failure,
+    /// It is registered in the other mode only.
+    OTHER_MODE: Failure,
+    /// It is registered and disabled.
+    DISABLED: Failure,
+    /// It is an event destination that delivers IDs instead of objects.
+    THIN_PAYLOAD: Failure,
+    /// There is an extra slash at the end, or one is missing.
+    TRAILING_SLASH: Failure,
+    /// It is registered with `http://`.
+    NOT_HTTPS: Failure,
+    /// It is registered with another path.
+    PATH: Failure,
+    /// The path is registered on another host.
+    HOST: Failure,
+}
+
 async fn run(world: &World, _: Deployment, outcome: &mut Outcome) -> Answered {
     let seen = world.webhook().registration().await?;
     let wanted = &world.config().webhook.url;
@@ -47,40 +56,39 @@ async fn run(world: &World, _: Deployment, outcome: &mut Outcome) -> Answered {
         }
         Registration::Unsure(_, why) => return Err(why.clone()),
         Registration::NotFound => (
-            "not-found",
+            NOT_FOUND,
             None,
             format!("No endpoint is registered at Stripe for {wanted}, so the Worker gets no events."),
             add(world),
         ),
         Registration::OtherMode(endpoint) => (
-            "other-mode",
+            OTHER_MODE,
             Some(endpoint),
             format!("{} for {wanted} is a test-mode endpoint. The Worker gets no live events.", endpoint.id),
             add(world),
         ),
         Registration::Disabled(endpoint) => (
-            "disabled",
+            DISABLED,
             Some(endpoint),
             format!("{} for {wanted} is disabled, so the Worker gets no events.", endpoint.id),
             "Enable the endpoint on its page. Stripe disables endpoints that failed for days: fix the cause first."
                 .to_owned(),
         ),
         Registration::Thin(endpoint) => (
-            "thin-payload",
+            THIN_PAYLOAD,
             Some(endpoint),
             format!("{} delivers thin payloads (IDs, not objects) to {wanted}.", endpoint.id),
             "Add a destination with snapshot payloads for the same URL, and delete this one.".to_owned(),
         ),
-        Registration::TrailingSlash(endpoint) => differs("trailing-slash", endpoint, "the slash at the end", wanted),
-        Registration::NotHttps(endpoint) => differs("not-https", endpoint, "http instead of https", wanted),
-        Registration::Path(endpoint) => differs("path", endpoint, "another path", wanted),
-        Registration::Host(endpoint) => differs("host", endpoint, "another host", wanted),
+        Registration::TrailingSlash(endpoint) => differs(TRAILING_SLASH, endpoint, "the slash at the end", wanted),
+        Registration::NotHttps(endpoint) => differs(NOT_HTTPS, endpoint, "http instead of https", wanted),
+        Registration::Path(endpoint) => differs(PATH, endpoint, "another path", wanted),
+        Registration::Host(endpoint) => differs(HOST, endpoint, "another host", wanted),
     };
     let actual = endpoint.map_or_else(|| "no such endpoint".to_owned(), |endpoint| endpoint.url_text.clone());
     let page = endpoint.map_or_else(|| "webhooks".to_owned(), |endpoint| format!("webhooks/{}", endpoint.id));
     outcome.find(Finding {
         code,
-        severity: Severity::Failure,
         message,
         expected: format!("an enabled endpoint for {wanted}"),
         actual: actual.clone(),
@@ -91,11 +99,11 @@ async fn run(world: &World, _: Deployment, outcome: &mut Outcome) -> Answered {
 }
 
 fn differs<'e>(
-    code: &'static str,
+    code: Code,
     endpoint: &'e Endpoint,
     how: &str,
     wanted: &impl std::fmt::Display,
-) -> (&'static str, Option<&'e Endpoint>, String, String) {
+) -> (Code, Option<&'e Endpoint>, String, String) {
     let message = format!("{} is registered for {}, not for {wanted}: {how}.", endpoint.id, endpoint.url_text);
     (code, Some(endpoint), message, format!("Change the URL of {} to {wanted}.", endpoint.id))
 }

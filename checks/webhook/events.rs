@@ -13,10 +13,6 @@ check! {
     /// The selection of the endpoint that `webhook/endpoint` found is compared with `webhook.events`. What the Worker's code
     /// really handles cannot be seen from outside.
     ///
-    /// ## Findings
-    /// - `missing`: events that the Worker handles are not selected.
-    /// - `surplus`: events are selected that it does not handle; a warning.
-    ///
     /// ## How to fix it
     /// Edit the selection on the endpoint's page in the dashboard.
     pub const CHECK = Check {
@@ -28,14 +24,20 @@ check! {
     };
 }
 
+codes! {
+    /// Events that the Worker handles are not selected.
+    MISSING: Failure,
+    /// Events are selected that it does not handle.
+    SURPLUS: Warning,
+}
+
 async fn run(world: &World, _: Deployment, outcome: &mut Outcome) -> Answered {
     let seen = world.webhook().endpoint().await?;
     let (endpoint, wanted) = (&seen.value, &world.config().webhook.events);
     let events = endpoint.events()?;
     let selected = events.join(", ");
-    let finding = |code, severity, message: String, summary: String| Finding {
+    let finding = |code, message: String, summary: String| Finding {
         code,
-        severity,
         message,
         expected: wanted.join(", "),
         actual: selected.clone(),
@@ -50,7 +52,7 @@ async fn run(world: &World, _: Deployment, outcome: &mut Outcome) -> Answered {
         let missing = missing.join(", ");
         let message = format!("{} does not select {missing}, so Stripe never sends it to the Worker.", endpoint.id);
         let summary = format!("Select {missing} on the endpoint's page.");
-        outcome.find(finding("missing", Severity::Failure, message, summary));
+        outcome.find(finding(MISSING, message, summary));
     }
     let surplus: Vec<&str> = events.iter().filter(|event| !wanted.contains(event)).map(String::as_str).collect();
     if !surplus.is_empty() {
@@ -60,7 +62,7 @@ async fn run(world: &World, _: Deployment, outcome: &mut Outcome) -> Answered {
             "Select only {} on the endpoint's page, or add what else the Worker handles to webhook.events.",
             wanted.join(", ")
         );
-        outcome.find(finding("surplus", Severity::Warning, message, summary));
+        outcome.find(finding(SURPLUS, message, summary));
     }
     Ok(())
 }

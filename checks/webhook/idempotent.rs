@@ -16,9 +16,6 @@ check! {
     /// effect twice cannot be seen here, and `preflight rehearse` tries it. If the Worker rejects event types that it does not
     /// handle, this check does not apply: any other event would have an effect.
     ///
-    /// ## Findings
-    /// - `second-refused`: the second delivery is not answered with 2xx.
-    ///
     /// ## How to fix it
     /// Look up the event's ID first, and answer 200 if it was already handled.
     pub const CHECK = Check {
@@ -27,6 +24,11 @@ check! {
         subjects: deployment,
         run
     };
+}
+
+codes! {
+    /// The second delivery is not answered with 2xx.
+    SECOND_REFUSED: Failure,
 }
 
 async fn run(world: &World, _: Deployment, outcome: &mut Outcome) -> Answered {
@@ -56,8 +58,7 @@ async fn run(world: &World, _: Deployment, outcome: &mut Outcome) -> Answered {
         return Ok(());
     }
     outcome.find(Finding {
-        code: "second-refused",
-        severity: Severity::Failure,
+        code: SECOND_REFUSED,
         message: "The Worker accepts an event once and rejects the same event the second time. Stripe will retry it for days."
             .to_owned(),
         expected: "2xx both times".to_owned(),

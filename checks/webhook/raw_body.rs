@@ -16,11 +16,6 @@ check! {
     /// several secrets are valid; only if it is rejected is it sent again with the right one alone. If nothing is verified at
     /// all, this passes, and `webhook/rejects-forged` does not.
     ///
-    /// ## Findings
-    /// - `re-serialised`: it is rejected as a forged event is, so what is verified is not what was sent.
-    /// - `rotation`: it is accepted with one signature and rejected with several.
-    /// - `refused`: it is rejected for another reason, which the finding quotes.
-    ///
     /// ## How to fix it
     /// Pass the text of the request unchanged to Stripe's SDK: `await request.text()` before anything parses it.
     pub const CHECK = Check {
@@ -29,6 +24,15 @@ check! {
         subjects: deployment,
         run
     };
+}
+
+codes! {
+    /// It is rejected as a forged event is, so what is verified is not what was sent.
+    RE_SERIALISED: Failure,
+    /// It is accepted with one signature and rejected with several.
+    ROTATION: Failure,
+    /// It is rejected for another reason, which the finding quotes.
+    REFUSED: Failure,
 }
 
 async fn run(world: &World, _: Deployment, outcome: &mut Outcome) -> Answered {
@@ -49,26 +53,25 @@ async fn run(world: &World, _: Deployment, outcome: &mut Outcome) -> Answered {
     let (accepted_alone, forged) = futures::join!(accepted_alone, forged);
     let (code, message, summary) = if accepted_alone == Some(true) {
         (
-            "rotation",
+            ROTATION,
             "The Worker checks only one of several signatures, so it rejects every event while the signing secret is rolled.",
             "Verify with Stripe's SDK (`constructEventAsync`), which tries every `v1` signature of the header.",
         )
     } else if accepted_alone == Some(false) && forged.is_some_and(|forged| alike(&forged, &answer)) {
         (
-            "re-serialised",
+            RE_SERIALISED,
             "The Worker verifies a re-serialized copy of the body: it rejects a signed event as soon as its JSON is formatted differently.",
             "Pass `await request.text()` to `constructEventAsync`, and never `JSON.stringify(await request.json())`.",
         )
     } else {
         (
-            "refused",
+            REFUSED,
             "The Worker accepts a compact event but rejects the same event in unusual but valid JSON.",
             "Parse the event with `JSON.parse` after the raw text was verified; the Worker's answer is quoted above.",
         )
     };
     outcome.find(Finding {
         code,
-        severity: Severity::Failure,
         message: message.to_owned(),
         expected: "the answer that a compact event gets".to_owned(),
         actual: format!("{} {}", answer.status, answer.excerpt()),

@@ -16,20 +16,6 @@ check! {
     /// answered; a bare 401 alone is not a login wall. A challenge may be aimed at this machine and not at Stripe: if Stripe's
     /// record shows that its own deliveries of the last week got through, it is a warning, and what lies behind it is unknown.
     ///
-    /// ## Findings
-    /// - `dns`: the name does not resolve.
-    /// - `refused`: nothing listens there.
-    /// - `unreachable`: no connection can be made.
-    /// - `tls-expired`: the certificate has expired, or is not valid yet.
-    /// - `tls-untrusted`: the certificate is not trusted.
-    /// - `tls-host`: the certificate is for other names.
-    /// - `tls-expiring`: the certificate expires within days; a warning.
-    /// - `redirect`: the answer is a redirect.
-    /// - `login-wall`: only signed-in users get through.
-    /// - `bot-challenge`: only browsers get through. A warning if Stripe's own deliveries do, too.
-    /// - `not-found`: the route does not exist.
-    /// - `method`: POST is not allowed there.
-    ///
     /// ## How to fix it
     /// Route POST requests for the webhook's path directly to the handler: ahead of authentication, redirects and challenges.
     pub const CHECK = Check {
@@ -39,6 +25,33 @@ check! {
         subjects: deployment,
         run
     };
+}
+
+codes! {
+    /// The name does not resolve.
+    DNS: Failure,
+    /// Nothing listens there.
+    REFUSED: Failure,
+    /// No connection can be made.
+    UNREACHABLE: Failure,
+    /// The certificate has expired, or is not valid yet.
+    TLS_EXPIRED: Failure,
+    /// The certificate is not trusted.
+    TLS_UNTRUSTED: Failure,
+    /// The certificate is for other names.
+    TLS_HOST: Failure,
+    /// The certificate expires within days.
+    TLS_EXPIRING: Warning,
+    /// The answer is a redirect.
+    REDIRECT: Failure,
+    /// Only signed-in users get through.
+    LOGIN_WALL: Failure,
+    /// Only browsers get through. A warning if Stripe's own deliveries do, too.
+    BOT_CHALLENGE: Failure,
+    /// The route does not exist.
+    NOT_FOUND: Failure,
+    /// POST is not allowed there.
+    METHOD: Failure,
 }
 
 async fn run(world: &World, _: Deployment, outcome: &mut Outcome) -> Answered {
@@ -51,23 +64,19 @@ async fn run(world: &World, _: Deployment, outcome: &mut Outcome) -> Answered {
     if let Some(validity) = reach.certificate.filter(|validity| validity.is_running_out()) {
         let message = format!("The certificate of {host} expires in {} days and was not renewed.", validity.days_left);
         let summary = "Find out why the certificate is not renewed automatically.".to_owned();
-        outcome.find(finding(&reach, "tls-expiring", Severity::Warning, message, summary));
+        outcome.find(finding(&reach, TLS_EXPIRING, message, summary));
     }
     match &reach.obstacle {
         Some(Obstacle::Hangs) => return Err(NoAnswer::Because(Cause::SignedEventNotAccepted)),
         Some(Obstacle::BotChallenge) => {
             // While it is not known whether Stripe gets through, it is not known whether this is a failure.
             let stops_stripe = outcome.ask(webhook.stripe_gets_through().await).is_some_and(|through| !through);
-            let (severity, (code, message, summary)) = if stops_stripe {
-                (Severity::Failure, challenge(url))
-            } else {
-                (Severity::Warning, challenge_for_us(url))
-            };
-            outcome.find(finding(&reach, code, severity, message, summary));
+            let (code, message, summary) = if stops_stripe { challenge(url) } else { challenge_for_us(url) };
+            outcome.find(finding(&reach, code, message, summary));
         }
         Some(obstacle) => {
             let (code, message, summary) = told(obstacle, url, host);
-            outcome.find(finding(&reach, code, Severity::Failure, message, summary));
+            outcome.find(finding(&reach, code, message, summary));
         }
         None => {
             outcome.ask(nowhere);
@@ -85,30 +94,30 @@ async fn run(world: &World, _: Deployment, outcome: &mut Outcome) -> Answered {
 }
 
 /// The code, the message and the fix.
-type Told = (&'static str, String, String);
+type Told = (Code, String, String);
 
 fn told(obstacle: &Obstacle, url: &url::Url, host: &str) -> Told {
     match obstacle {
         Obstacle::Name(_) => (
-            "dns",
+            DNS,
             format!("{host} does not resolve, so Stripe cannot deliver events."),
             format!("Add the DNS record or the custom domain for {host}, or correct webhook.url and worker.url."),
         ),
         Obstacle::Refused => (
-            "refused",
+            REFUSED,
             format!("{host} refuses connections, so Stripe cannot deliver events."),
             format!("Deploy the Worker to {host}, or correct webhook.url and worker.url."),
         ),
         Obstacle::Unreachable(words) => (
-            "unreachable",
+            UNREACHABLE,
             format!("Could not connect to {host}: {words}."),
             format!("Find out why {host} accepts no connections."),
         ),
         Obstacle::Certificate(trouble) => {
             let code = match trouble {
-                CertificateTrouble::Expired | CertificateTrouble::NotYetValid => "tls-expired",
-                CertificateTrouble::Host => "tls-host",
-                CertificateTrouble::Untrusted | CertificateTrouble::Other(_) => "tls-untrusted",
+                CertificateTrouble::Expired | CertificateTrouble::NotYetValid => TLS_EXPIRED,
+                CertificateTrouble::Host => TLS_HOST,
+                CertificateTrouble::Untrusted | CertificateTrouble::Other(_) => TLS_UNTRUSTED,
             };
             (
                 code,
@@ -117,22 +126,22 @@ fn told(obstacle: &Obstacle, url: &url::Url, host: &str) -> Told {
             )
         }
         Obstacle::Redirect(to) => (
-            "redirect",
+            REDIRECT,
             format!("{url} redirects to {to}. Stripe does not follow redirects."),
             format!("Register the final URL at Stripe, or exempt {} from the redirect.", url.path()),
         ),
         Obstacle::LoginWall(how) => (
-            "login-wall",
+            LOGIN_WALL,
             format!("{url} requires sign-in ({how}), so Stripe's events do not get through."),
             format!("Exempt {} from the authentication middleware: its signature protects it.", url.path()),
         ),
         Obstacle::NotFound => (
-            "not-found",
+            NOT_FOUND,
             format!("{url} is answered like a path that does not exist."),
             format!("Deploy the Worker with a route for POST {}, or correct webhook.url.", url.path()),
         ),
         Obstacle::Method => {
-            ("method", format!("{url} does not allow POST."), format!("Add a handler for POST {}.", url.path()))
+            (METHOD, format!("{url} does not allow POST."), format!("Add a handler for POST {}.", url.path()))
         }
         // It has severities of its own, and a hang is the finding of another check.
         Obstacle::BotChallenge | Obstacle::Hangs => challenge(url),
@@ -151,7 +160,7 @@ fn certificate(trouble: &CertificateTrouble) -> String {
 
 fn challenge(url: &url::Url) -> Told {
     (
-        "bot-challenge",
+        BOT_CHALLENGE,
         format!("A bot challenge answers in place of the handler at {url}. Stripe cannot solve it."),
         format!("Skip the challenge for {} in the zone's security rules, and turn Bot Fight Mode off.", url.path()),
     )
@@ -159,16 +168,15 @@ fn challenge(url: &url::Url) -> Told {
 
 fn challenge_for_us(url: &url::Url) -> Told {
     (
-        "bot-challenge",
+        BOT_CHALLENGE.as_warning(),
         format!("A bot challenge answers this machine at {url}, perhaps not Stripe."),
         "Exempt preflight's requests from the challenge, by their User-Agent or by this machine's address.".to_owned(),
     )
 }
 
-fn finding(reach: &Reach, code: &'static str, severity: Severity, message: String, summary: String) -> Finding {
+fn finding(reach: &Reach, code: Code, message: String, summary: String) -> Finding {
     Finding {
         code,
-        severity,
         message,
         expected: "an answer of the webhook handler".to_owned(),
         actual: reach.evidence.seen.clone(),

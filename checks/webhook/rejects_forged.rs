@@ -17,13 +17,6 @@ check! {
     /// whatever the body says. A 5xx counts as a rejection only if it names the signature as the reason. A 429, a redirect or
     /// a challenge says nothing about the handler, so that event is reported as unknown.
     ///
-    /// ## Findings
-    /// - `unsigned`: an event without a signature is accepted.
-    /// - `wrong-signature`: an event signed with another secret is accepted.
-    /// - `tampered`: an event whose body was changed is accepted.
-    /// - `old-scheme`: a signature of the scheme `v0` is accepted.
-    /// - `stale`: an event that was signed an hour ago is accepted, so a captured event can be replayed.
-    ///
     /// ## How to fix it
     /// Verify the raw body with Stripe's SDK (`constructEventAsync`) before anything else, with its default tolerance, and
     /// answer 400 if it throws.
@@ -33,6 +26,19 @@ check! {
         subjects: deployment,
         run
     };
+}
+
+codes! {
+    /// An event without a signature is accepted.
+    UNSIGNED: Failure,
+    /// An event signed with another secret is accepted.
+    WRONG_SIGNATURE: Failure,
+    /// An event whose body was changed is accepted.
+    TAMPERED: Failure,
+    /// A signature of the scheme `v0` is accepted.
+    OLD_SCHEME: Failure,
+    /// An event that was signed an hour ago is accepted, so a captured event can be replayed.
+    STALE: Failure,
 }
 
 async fn run(world: &World, _: Deployment, outcome: &mut Outcome) -> Answered {
@@ -50,7 +56,7 @@ async fn run(world: &World, _: Deployment, outcome: &mut Outcome) -> Answered {
         _ => {}
     }
     // Each of these tells of the later ones too: a Worker that accepts an unsigned event accepts any.
-    for (code, delivery) in [("unsigned", Delivery::Unsigned), ("wrong-signature", Delivery::WrongSignature)] {
+    for (code, delivery) in [(UNSIGNED, Delivery::Unsigned), (WRONG_SIGNATURE, Delivery::WrongSignature)] {
         if let Some(Some(accepted)) = outcome.ask(judge(webhook, &reception, code, delivery).await) {
             outcome.find(accepted);
             return Ok(());
@@ -60,7 +66,7 @@ async fn run(world: &World, _: Deployment, outcome: &mut Outcome) -> Answered {
     if !reception_of_signed.proves_secret() {
         return Err(NoAnswer::Because(Cause::SignedEventNotAccepted));
     }
-    let rest = [("tampered", Delivery::Tampered), ("old-scheme", Delivery::OldScheme), ("stale", Delivery::Stale)];
+    let rest = [(TAMPERED, Delivery::Tampered), (OLD_SCHEME, Delivery::OldScheme), (STALE, Delivery::Stale)];
     let judged = rest.map(|(code, delivery)| judge(webhook, &reception, code, delivery));
     for judged in futures::future::join_all(judged).await {
         if let Some(Some(accepted)) = outcome.ask(judged) {
@@ -78,7 +84,7 @@ async fn run(world: &World, _: Deployment, outcome: &mut Outcome) -> Answered {
 async fn judge(
     webhook: Webhook<'_>,
     reception: &Answered<Received>,
-    code: &'static str,
+    code: Code,
     delivery: Delivery,
 ) -> Answered<Option<Finding>> {
     let answer = match (webhook.handled(delivery).await, reception) {
@@ -115,25 +121,24 @@ async fn judge(
     }
 }
 
-fn accepted(code: &'static str, delivery: Delivery, answer: &Answer) -> Finding {
+fn accepted(code: Code, delivery: Delivery, answer: &Answer) -> Finding {
     let harm = match code {
         // The signature was right when it was made: this is replay, and no more.
-        "stale" => "Anyone who captures a delivery can replay it at any time.",
-        "old-scheme" => "Stripe's SDK ignores that scheme, so verification is not the SDK's.",
-        "tampered" => "Anyone who captures a delivery can turn it into a paid tier.",
+        STALE => "Anyone who captures a delivery can replay it at any time.",
+        OLD_SCHEME => "Stripe's SDK ignores that scheme, so verification is not the SDK's.",
+        TAMPERED => "Anyone who captures a delivery can turn it into a paid tier.",
         _ => "Anyone can give themselves a paid tier.",
     };
     Finding {
         code,
-        severity: Severity::Failure,
         message: format!("The Worker accepts {}. {harm}", delivery.words()),
         expected: "4xx".to_owned(),
         actual: format!("{} {}", answer.status, answer.excerpt()),
         evidence: vec![answer.evidence("answer", answer.excerpt())],
         fix: Fix::new(match code {
-            "stale" => "Leave the tolerance of the SDK's verification at its default of 300 seconds.",
-            "tampered" => "Verify the whole raw request body, and nothing that was made from it.",
-            "unsigned" => "Reject a request without a Stripe-Signature header before its body is read.",
+            STALE => "Leave the tolerance of the SDK's verification at its default of 300 seconds.",
+            TAMPERED => "Verify the whole raw request body, and nothing that was made from it.",
+            UNSIGNED => "Reject a request without a Stripe-Signature header before its body is read.",
             _ => "Verify with `constructEventAsync` before anything else, and answer 400 if it throws.",
         }),
     }

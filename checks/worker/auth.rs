@@ -16,12 +16,6 @@ check! {
     /// rejected; a redirect to a sign-in page is a rejection. An expired token is tried by `preflight rehearse`, since a token
     /// needs time to expire.
     ///
-    /// ## Findings
-    /// - `open`: no token is needed, or any text will do. The forged tokens are then not judged.
-    /// - `foreign`: tokens are read but not verified. The two below are then not judged.
-    /// - `alg-none`: a token without a signature is accepted.
-    /// - `hs256`: a token that is signed with the public key is accepted.
-    ///
     /// ## How to fix it
     /// Verify with Clerk's SDK (`verifyToken` of `@clerk/backend`), which allows RS256 alone, before anything reads the token.
     pub const CHECK = Check {
@@ -31,6 +25,17 @@ check! {
         subjects: deployment,
         run
     };
+}
+
+codes! {
+    /// No token is needed, or any text will do. The forged tokens are then not judged.
+    OPEN: Failure,
+    /// Tokens are read but not verified. The two below are then not judged.
+    FOREIGN: Failure,
+    /// A token without a signature is accepted.
+    ALG_NONE: Failure,
+    /// A token that is signed with the public key is accepted.
+    HS256: Failure,
 }
 
 async fn run(world: &World, _: Deployment, outcome: &mut Outcome) -> Answered {
@@ -48,11 +53,11 @@ async fn run(world: &World, _: Deployment, outcome: &mut Outcome) -> Answered {
     );
     let (mut accepted, mut refusals) = (Vec::new(), Vec::new());
     for (code, what, reaction) in [
-        ("open", "a request without a token", without),
-        ("open", "any text as a token", garbage),
-        ("foreign", "a token that another key has signed", foreign),
-        ("alg-none", "a token that says it needs no signature", none),
-        ("hs256", "a token that is signed with the public key", hs256),
+        (OPEN, "a request without a token", without),
+        (OPEN, "any text as a token", garbage),
+        (FOREIGN, "a token that another key has signed", foreign),
+        (ALG_NONE, "a token that says it needs no signature", none),
+        (HS256, "a token that is signed with the public key", hs256),
     ] {
         match outcome.ask(reaction) {
             Some(Reaction::LetIn(answer)) => accepted.push((code, what, answer)),
@@ -62,10 +67,10 @@ async fn run(world: &World, _: Deployment, outcome: &mut Outcome) -> Answered {
         }
     }
     // A Worker that accepts anything accepts the rest for the same reason.
-    let whole = accepted.iter().map(|(code, ..)| *code).find(|code| matches!(*code, "open" | "foreign"));
+    let whole = accepted.iter().map(|(code, ..)| *code).find(|code| matches!(*code, OPEN | FOREIGN));
     let findings = accepted.iter().filter(|(code, ..)| whole.is_none_or(|whole| whole == *code));
     for (code, what, answer) in findings.take(if whole.is_some() { 1 } else { accepted.len() }) {
-        outcome.find(finding(code, what, answer));
+        outcome.find(finding(*code, what, answer));
     }
     // A route that is not there rejects everything, too.
     let is_everything_missing = refusals.iter().all(|(_, status)| matches!(status, 404 | 405));
@@ -78,16 +83,15 @@ async fn run(world: &World, _: Deployment, outcome: &mut Outcome) -> Answered {
     Ok(())
 }
 
-fn finding(code: &'static str, what: &str, answer: &Answer) -> Finding {
+fn finding(code: Code, what: &str, answer: &Answer) -> Finding {
     Finding {
         code,
-        severity: Severity::Failure,
         message: format!("The Worker accepts {what}: anyone can use every paid tier."),
         expected: "401".to_owned(),
         actual: format!("{} {}", answer.status, answer.excerpt()),
         evidence: vec![answer.evidence("answer", answer.excerpt())],
         fix: Fix::new(match code {
-            "open" => "Reject a request whose bearer token does not verify, on every route that serves a user.",
+            OPEN => "Reject a request whose bearer token does not verify, on every route that serves a user.",
             _ => "Verify tokens with `verifyToken` of @clerk/backend, and allow no algorithm but RS256.",
         }),
     }

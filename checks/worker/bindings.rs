@@ -18,12 +18,6 @@ check! {
     /// be a `preview_id`, or be bound to another environment's script. The values of secrets cannot be read, and how the code
     /// uses a binding cannot be seen.
     ///
-    /// ## Findings
-    /// - `missing`: a declared KV namespace or variable is not on the script.
-    /// - `differs`: it is on the script, but with another value.
-    /// - `shared-namespace`: the script uses the KV namespace of another environment. A warning if only local previews or the
-    ///   top level of the Wrangler file share it.
-    ///
     /// ## How to fix it
     /// Correct the binding in the Wrangler file, under the environment that is deployed, and deploy.
     pub const CHECK = Check {
@@ -33,6 +27,16 @@ check! {
         subjects: deployment,
         run
     };
+}
+
+codes! {
+    /// A declared KV namespace or variable is not on the script.
+    MISSING: Failure,
+    /// It is on the script, but with another value.
+    DIFFERS: Failure,
+    /// The script uses the KV namespace of another environment. A warning if only local previews or the top level of
+    /// the Wrangler file share it.
+    SHARED_NAMESPACE: Failure,
 }
 
 async fn run(world: &World, _: Deployment, outcome: &mut Outcome) -> Answered {
@@ -57,30 +61,30 @@ async fn run(world: &World, _: Deployment, outcome: &mut Outcome) -> Answered {
 
 fn judge(world: &World, compared: &ComparedBindings, part: &BindingPart, state: &BindingState, outcome: &mut Outcome) {
     let name = &part.name;
-    let (code, severity, message, expected, actual) = match state {
+    let (code, message, expected, actual) = match state {
         BindingState::AsMeant => {
             outcome.pass(format!("{name} is bound as configured"));
             return;
         }
         BindingState::Missing { expected } => {
             let message = format!("{name} is not on the deployed Worker; it should be {expected}.");
-            ("missing", Severity::Failure, message, expected.clone(), "not there".to_owned())
+            (MISSING, message, expected.clone(), "not there".to_owned())
         }
         BindingState::Differs { expected, actual } => {
             let message = format!("{name} on the deployed Worker is {actual}; it should be {expected}.");
-            ("differs", Severity::Failure, message, expected.clone(), actual.clone())
+            (DIFFERS, message, expected.clone(), actual.clone())
         }
         BindingState::SharedNamespace { id, owner, perhaps_meant } => {
-            let severity = if *perhaps_meant { Severity::Warning } else { Severity::Failure };
+            let code = if *perhaps_meant { SHARED_NAMESPACE.as_warning() } else { SHARED_NAMESPACE };
             let message = format!(
                 "{name} on the deployed Worker is the KV namespace of {owner}: both environments write to the same data."
             );
-            ("shared-namespace", severity, message, "a KV namespace of its own".to_owned(), id.clone())
+            (code, message, "a KV namespace of its own".to_owned(), id.clone())
         }
     };
     let evidence = compared.settings.answer.evidence(format!("result.bindings[{name}]"), actual.clone());
     let fix = fix(world, name, state);
-    outcome.find(Finding { code, severity, message, expected, actual, evidence: vec![evidence], fix });
+    outcome.find(Finding { code, message, expected, actual, evidence: vec![evidence], fix });
 }
 
 fn fix(world: &World, name: &str, state: &BindingState) -> Fix {

@@ -21,22 +21,6 @@ check! {
     /// subscription is never used, because the Worker would change that subscription: one with a `cus_…` or `sub_…` anywhere
     /// in its metadata, or with a Stripe customer under its e-mail address, unless Stripe shows no subscription for it.
     ///
-    /// ## Findings
-    /// - `changed-subscription`: instead of a Checkout Session, the Worker created or changed a subscription.
-    /// - `other-mode`: the Worker sells in the other mode.
-    /// - `other-account`: it sells for another account or sandbox.
-    /// - `key`: Stripe rejects the Worker's key for this request.
-    /// - `price-unset`: the Worker has no price ID for the tier.
-    /// - `price`: it sells the tier at another price, or more than once.
-    /// - `no-user`: nothing in the session identifies the user.
-    /// - `no-tier`: the tier is read from metadata, and the session's metadata does not name it.
-    /// - `return-url`: customers return to a development machine or to another site. A warning if it may be a sister site.
-    /// - `open-redirect`: customers return to whatever `Origin` was sent; a warning.
-    /// - `tax`: the session computes taxes, but Stripe Tax is not set up.
-    /// - `customer`: the canary's customer does not exist for the Worker's key.
-    /// - `new-customer`: the Worker created a customer for the canary, which stays; a warning.
-    /// - `refused`: it creates no session, for a reason that the finding quotes.
-    ///
     /// ## How to fix it
     /// Set the live key and the live price IDs on the Worker; pass the user's ID as `client_reference_id` and in the metadata
     /// of the session and of `subscription_data`; take the return URLs from the configuration and not from the request.
@@ -47,6 +31,37 @@ check! {
         subjects: deployment,
         run
     };
+}
+
+codes! {
+    /// Instead of a Checkout Session, the Worker created or changed a subscription.
+    CHANGED_SUBSCRIPTION: Failure,
+    /// The Worker sells in the other mode.
+    OTHER_MODE: Failure,
+    /// It sells for another account or sandbox.
+    OTHER_ACCOUNT: Failure,
+    /// Stripe rejects the Worker's key for this request.
+    KEY: Failure,
+    /// The Worker has no price ID for the tier.
+    PRICE_UNSET: Failure,
+    /// It sells the tier at another price, or more than once.
+    PRICE: Failure,
+    /// Nothing in the session identifies the user.
+    NO_USER: Failure,
+    /// The tier is read from metadata, and the session's metadata does not name it.
+    NO_TIER: Failure,
+    /// Customers return to a development machine or to another site. A warning if it may be a sister site.
+    RETURN_URL: Failure,
+    /// Customers return to whatever `Origin` was sent.
+    OPEN_REDIRECT: Warning,
+    /// The session computes taxes, but Stripe Tax is not set up.
+    TAX: Failure,
+    /// The canary's customer does not exist for the Worker's key.
+    CUSTOMER: Failure,
+    /// The Worker created a customer for the canary, which stays.
+    NEW_CUSTOMER: Warning,
+    /// It creates no session, for a reason that the finding quotes.
+    REFUSED: Failure,
 }
 
 async fn run(world: &World, _: Deployment, outcome: &mut Outcome) -> Answered {
@@ -118,11 +133,11 @@ async fn sale_of(world: &World, tier: &Tier, sale: &Sale, outcome: &mut Outcome)
                 NoSale::OtherAccount => other_account(world, false, evidence),
                 NoSale::Key => {
                     let message = "Stripe rejects the Worker's key, so checkout fails for every customer.".to_owned();
-                    failure("key", message, "a key that Stripe accepts", evidence, put_key(world))
+                    failure(KEY, message, "a key that Stripe accepts", evidence, put_key(world))
                 }
                 NoSale::PriceUnset => {
                     let message = format!("The Worker has no price ID for tier {name}, so customers cannot buy it.");
-                    failure("price-unset", message, &price_ids(tier), evidence, put_price(world, tier))
+                    failure(PRICE_UNSET, message, &price_ids(tier), evidence, put_price(world, tier))
                 }
                 NoSale::UnknownPrice(id) => {
                     worker_yields(world, tier).await?;
@@ -130,7 +145,7 @@ async fn sale_of(world: &World, tier: &Tier, sale: &Sale, outcome: &mut Outcome)
                     let message = format!(
                         "The Worker sells tier {name} at {id}, which does not exist in {mode} mode: checkout fails."
                     );
-                    failure("price", message, &price_ids(tier), evidence, put_price(world, tier))
+                    failure(PRICE, message, &price_ids(tier), evidence, put_price(world, tier))
                 }
                 NoSale::UnknownCustomer(id) => {
                     let message =
@@ -139,7 +154,7 @@ async fn sale_of(world: &World, tier: &Tier, sale: &Sale, outcome: &mut Outcome)
                     let fix = format!(
                         "Remove {key} from the public metadata of every user whose customer is from another mode."
                     );
-                    failure("customer", message, "a customer that exists", evidence, Fix::new(fix))
+                    failure(CUSTOMER, message, "a customer that exists", evidence, Fix::new(fix))
                 }
                 NoSale::Tax => tax(world, evidence).await?,
                 NoSale::UnknownConfiguration(_) | NoSale::Unexplained => refused(tier, breakdown),
@@ -184,7 +199,7 @@ async fn price_of(world: &World, tier: &Tier, session: &Seen<CheckoutSession>, o
                 Some(quantity) => {
                     let message = format!("The Worker sells tier {} {quantity} times in one checkout.", tier.name);
                     let evidence = session.answer.evidence("line_items.data.quantity", quantity.to_string());
-                    outcome.find(failure("price", message, "a quantity of 1", evidence, deploy("Set quantity to 1.")));
+                    outcome.find(failure(PRICE, message, "a quantity of 1", evidence, deploy("Set quantity to 1.")));
                 }
             }
             return Ok(());
@@ -201,7 +216,7 @@ async fn price_of(world: &World, tier: &Tier, session: &Seen<CheckoutSession>, o
     let seen = format!("{} ({})", found.id, found.terms());
     let message = format!("The Worker sells tier {} at {seen}{whose}.", tier.name);
     let evidence = session.answer.evidence("line_items.data.price", seen);
-    outcome.find(failure("price", message, &price_ids(tier), evidence, put_price(world, tier)));
+    outcome.find(failure(PRICE, message, &price_ids(tier), evidence, put_price(world, tier)));
     Ok(())
 }
 
@@ -238,7 +253,7 @@ fn user_of(world: &World, tier: &Tier, session: &Seen<CheckoutSession>, outcome:
         "Pass the user's ID as client_reference_id, and as {key} in the metadata of the session and of subscription_data."
     ));
     let evidence = session.answer.evidence("client_reference_id, metadata, customer", "all empty");
-    outcome.find(failure("no-user", message.to_owned(), "the canary's ID", evidence, fix));
+    outcome.find(failure(NO_USER, message.to_owned(), "the canary's ID", evidence, fix));
     Ok(())
 }
 
@@ -257,32 +272,32 @@ fn tier_of(world: &World, tier: &Tier, session: &Seen<CheckoutSession>, outcome:
         format!("The session for tier {} has {found} as metadata.{key}: the tier cannot be granted.", tier.name);
     let fix = deploy(&format!("Pass {key} in the metadata of the session and of subscription_data."));
     let evidence = session.answer.evidence(format!("metadata.{key}"), found);
-    outcome.find(failure("no-tier", message, &tier.metadata, evidence, fix));
+    outcome.find(failure(NO_TIER, message, &tier.metadata, evidence, fix));
     Ok(())
 }
 
 fn addresses_of(world: &World, session: &Seen<CheckoutSession>, outcome: &mut Outcome) -> Answered {
     let sold = &session.value;
-    let mut astray: Vec<(Severity, String, Vec<&str>, Vec<&str>)> = Vec::new();
+    let mut astray: Vec<(Code, String, Vec<&str>, Vec<&str>)> = Vec::new();
     for (field, url) in sold.addresses() {
         let Some(url) = url.value() else { continue };
-        let Some((severity, whither)) = astray_at(world, url) else { continue };
+        let Some((code, whither)) = astray_at(world, url) else { continue };
         // One cause that shows in both URLs is one finding.
-        match astray.iter_mut().find(|(other, same, ..)| *other == severity && *same == whither) {
+        match astray.iter_mut().find(|(other, same, ..)| *other == code && *same == whither) {
             Some((_, _, fields, urls)) => {
                 fields.push(field);
                 urls.push(url);
             }
-            None => astray.push((severity, whither, vec![field], vec![url])),
+            None => astray.push((code, whither, vec![field], vec![url])),
         }
     }
     let frontend = world.config().frontend.as_ref().map_or("the production frontend", |one| one.url.as_str());
-    for (severity, whither, fields, urls) in astray {
+    for (code, whither, fields, urls) in astray {
         let fields = fields.join(" and ");
         let message = format!("{fields} of the Worker's Checkout Sessions send customers to {whither}.");
         let fix = deploy(&format!("Set {fields} to {}/….", frontend.trim_end_matches('/')));
         let evidence = session.answer.evidence(fields, urls.join(", "));
-        outcome.find(Finding { severity, ..failure("return-url", message, frontend, evidence, fix) });
+        outcome.find(failure(code, message, frontend, evidence, fix));
     }
     let name = |field: &str| format!("{field} of {}", sold.id);
     if sold.return_url.value().is_none() {
@@ -293,19 +308,19 @@ fn addresses_of(world: &World, session: &Seen<CheckoutSession>, outcome: &mut Ou
 }
 
 /// Where an address leads that is not the frontend.
-fn astray_at(world: &World, url: &str) -> Option<(Severity, String)> {
+fn astray_at(world: &World, url: &str) -> Option<(Code, String)> {
     let parsed = url::Url::parse(url).ok();
     if parsed.as_ref().is_some_and(is_out_of_reach) {
-        return Some((Severity::Failure, format!("{}, a development address", origin_of(url))));
+        return Some((RETURN_URL, format!("{}, a development address", origin_of(url))));
     }
     let Some(address) = parsed.filter(|address| address.scheme() == "https") else {
-        return Some((Severity::Failure, format!("{}, which is not an HTTPS address", origin_of(url))));
+        return Some((RETURN_URL, format!("{}, which is not an HTTPS address", origin_of(url))));
     };
     let frontend = world.config().frontend.as_ref()?.url.host_str()?;
     match kinship(address.host_str()?, frontend) {
         Kinship::Same => None,
-        Kinship::Siblings => Some((Severity::Warning, format!("{}, not to {frontend}", origin_of(url)))),
-        Kinship::Strangers => Some((Severity::Failure, format!("{}, another site than {frontend}", origin_of(url)))),
+        Kinship::Siblings => Some((RETURN_URL.as_warning(), format!("{}, not to {frontend}", origin_of(url)))),
+        Kinship::Strangers => Some((RETURN_URL, format!("{}, another site than {frontend}", origin_of(url)))),
     }
 }
 
@@ -340,8 +355,8 @@ async fn customer_of(world: &World, session: &Seen<CheckoutSession>, outcome: &m
             Fix::new(format!("Set {key} to {customer} in the canary's public metadata, so that it is used again."))
                 .link(world.stripe().dashboard(&format!("customers/{customer}")));
         let evidence = session.answer.evidence("customer", customer.clone());
-        let found = failure("new-customer", message, "no new customer", evidence, fix);
-        outcome.find(Finding { severity: Severity::Warning, ..found });
+        let found = failure(NEW_CUSTOMER, message, "no new customer", evidence, fix);
+        outcome.find(found);
     }
     Ok(())
 }
@@ -363,8 +378,8 @@ fn foreign_order(world: &World, sale: &Sale, outcome: &mut Outcome) -> Answered 
             let message = "The Worker sends customers back to whatever Origin the request has: an open redirect.";
             let fix = deploy("Take the return URLs from the configuration, or from a list of allowed origins.");
             let evidence = session.answer.evidence(format!("{field} of {}", session.value.id), url.clone());
-            let found = failure("open-redirect", message.to_owned(), "the frontend's address", evidence, fix);
-            outcome.find(Finding { severity: Severity::Warning, ..found });
+            let found = failure(OPEN_REDIRECT, message.to_owned(), "the frontend's address", evidence, fix);
+            outcome.find(found);
         }
         Sale::Refused(_, breakdown) if breakdown.answer.as_ref().is_some_and(|answer| answer.status < 500) => {
             outcome.pass("an order with a foreign Origin is refused");
@@ -409,7 +424,7 @@ fn changed(world: &World, subscription: Option<&str>, answer: &crate::world::Ans
                         canary without a subscription.",
     )
     .link(world.worker().subscription_page(subscription));
-    failure("changed-subscription", message, "a Checkout Session", answer.evidence("answer", answer.excerpt()), fix)
+    failure(CHANGED_SUBSCRIPTION, message, "a Checkout Session", answer.evidence("answer", answer.excerpt()), fix)
 }
 
 fn other_mode(world: &World, evidence: Evidence) -> Finding {
@@ -417,7 +432,7 @@ fn other_mode(world: &World, evidence: Evidence) -> Finding {
         Mode::Live => "The Worker sells with a test-mode or sandbox key: customers check out, but no money is taken.",
         Mode::Test => "The Worker sells with a live key, but this run is about test mode.",
     };
-    failure("other-mode", message.to_owned(), &of_mode(world), evidence, put_key(world))
+    failure(OTHER_MODE, message.to_owned(), &of_mode(world), evidence, put_key(world))
 }
 
 /// `has_session` is whether a session of this mode proves that the key is of this mode, too.
@@ -430,7 +445,7 @@ fn other_account(world: &World, has_session: bool, evidence: Evidence) -> Findin
         Mode::Live => format!("The Worker's Stripe key belongs to another account than {name}, or to a sandbox."),
         Mode::Test => format!("The Worker's Stripe key belongs to another sandbox or account than {name}."),
     };
-    failure("other-account", message, &of_mode(world), evidence, put_key(world))
+    failure(OTHER_ACCOUNT, message, &of_mode(world), evidence, put_key(world))
 }
 
 fn of_mode(world: &World) -> String {
@@ -445,18 +460,18 @@ async fn tax(world: &World, evidence: Evidence) -> Answered<Finding> {
         format!("The Worker's sessions compute taxes, but Stripe Tax is not set up{missing}: checkout fails.");
     let fix = Fix::new("Complete the Stripe Tax settings and registrations, or turn automatic_tax off.")
         .link(world.stripe().dashboard("settings/tax"));
-    Ok(failure("tax", message, "active tax settings", evidence, fix))
+    Ok(failure(TAX, message, "active tax settings", evidence, fix))
 }
 
 fn refused(tier: &Tier, breakdown: &Breakdown) -> Finding {
     let words = breakdown.words();
     let message = format!("The Worker does not sell tier {}: {}.", tier.name, words.trim_end_matches('.'));
-    failure("refused", message, "a Checkout Session", breakdown.evidence().clone(), breakdown.fix())
+    failure(REFUSED, message, "a Checkout Session", breakdown.evidence().clone(), breakdown.fix())
 }
 
-fn failure(code: &'static str, message: String, expected: &str, evidence: Evidence, fix: Fix) -> Finding {
-    let (severity, expected, actual) = (Severity::Failure, expected.to_owned(), evidence.seen.clone());
-    Finding { code, severity, message, expected, actual, evidence: vec![evidence], fix }
+fn failure(code: Code, message: String, expected: &str, evidence: Evidence, fix: Fix) -> Finding {
+    let (expected, actual) = (expected.to_owned(), evidence.seen.clone());
+    Finding { code, message, expected, actual, evidence: vec![evidence], fix }
 }
 
 fn deploy(summary: &str) -> Fix {
@@ -544,7 +559,7 @@ mod tests {
     #[tokio::test]
     async fn a_price_id_that_the_worker_lacks_is_named_by_its_variable() {
         let run = scenario("origin-reflected-and-price-unset").await;
-        let codes: Vec<&str> = run.line(CHECK).findings.iter().map(|reported| reported.finding.code).collect();
+        let codes: Vec<&str> = run.line(CHECK).findings.iter().map(|reported| reported.finding.code.name()).collect();
         assert_eq!(codes, ["price-unset", "open-redirect"], "{}", run.told());
         assert!(run.fix(CHECK).summary.contains("STRIPE_PRICE_ID_ENTERPRISE"), "{}", run.told());
     }

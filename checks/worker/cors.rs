@@ -15,13 +15,6 @@ check! {
     /// origin, and from a foreign project's origin on the frontend's hosting platform and on another one. The announced tiers
     /// are checked for the same header. Which further origins are allowed cannot be seen.
     ///
-    /// ## Findings
-    /// - `wildcard`: every site can read the answers. A failure if cookies are allowed, too; otherwise a warning.
-    /// - `reflects`: any origin is allowed.
-    /// - `strangers`: any project on a hosting platform is allowed. A failure if cookies are allowed, too; otherwise a warning.
-    /// - `frontend-blocked`: the frontend's own pages cannot read the answers.
-    /// - `broken`: the Worker does not answer such a request.
-    ///
     /// ## How to fix it
     /// Answer with the frontend's origin, from a list of allowed origins, and with `Vary: Origin`.
     pub const CHECK = Check {
@@ -30,6 +23,19 @@ check! {
         subjects: deployment,
         run
     };
+}
+
+codes! {
+    /// Every site can read the answers. A failure if cookies are allowed, too; otherwise a warning.
+    WILDCARD: Failure,
+    /// Any origin is allowed.
+    REFLECTS: Failure,
+    /// Any project on a hosting platform is allowed. A failure if cookies are allowed, too; otherwise a warning.
+    STRANGERS: Failure,
+    /// The frontend's own pages cannot read the answers.
+    FRONTEND_BLOCKED: Failure,
+    /// The Worker does not answer such a request.
+    BROKEN: Failure,
 }
 
 async fn run(world: &World, _: Deployment, outcome: &mut Outcome) -> Answered {
@@ -105,7 +111,7 @@ fn foreign_origin(world: &World, told: &CrossOriginAnswer, outcome: &mut Outcome
     let told = match told {
         Ok(told) => told,
         Err(breakdown) => {
-            outcome.find(breakdown.clone().finding("broken", "204"));
+            outcome.find(breakdown.clone().finding(BROKEN, "204"));
             return false;
         }
     };
@@ -115,7 +121,7 @@ fn foreign_origin(world: &World, told: &CrossOriginAnswer, outcome: &mut Outcome
     }
     if told.allows(FOREIGN_ORIGIN) {
         let message = "The Worker allows any origin that asks: pages of every site can read its answers.".to_owned();
-        outcome.find(finding(world, "reflects", Severity::Failure, message, told));
+        outcome.find(finding(world, REFLECTS, message, told));
         return true;
     }
     if told.answer.is_page() {
@@ -130,7 +136,7 @@ fn own_origin(world: &World, origin: &str, told: CrossOriginAnswer, outcome: &mu
     let told = match told {
         Ok(told) => told,
         Err(breakdown) => {
-            outcome.find(breakdown.finding("broken", "204"));
+            outcome.find(breakdown.finding(BROKEN, "204"));
             return;
         }
     };
@@ -151,7 +157,7 @@ fn platform(world: &World, (suffix, stranger): (&str, &str), told: CrossOriginAn
     match told {
         Ok(told) if told.allows(stranger) => {
             let message = format!("The Worker allows any project on {suffix}: strangers' pages can read its answers.");
-            outcome.find(finding(world, "strangers", with_credentials(&told), message, &told));
+            outcome.find(finding(world, with_credentials(STRANGERS, &told), message, &told));
         }
         Ok(told) if told.answer.is_page() => outcome.leave_open(a_page(&told)),
         Ok(_) => outcome.pass(format!("a stranger's project on {suffix} is not allowed")),
@@ -167,25 +173,24 @@ fn a_page(told: &CrossOrigin) -> NoAnswer {
 fn wildcard(world: &World, told: &CrossOrigin) -> Finding {
     let with_cookies = if told.credentials { ", even with cookies" } else { "" };
     let message = format!("The Worker lets pages of every site read its answers{with_cookies}.");
-    finding(world, "wildcard", with_credentials(told), message, told)
+    finding(world, with_credentials(WILDCARD, told), message, told)
 }
 
 /// Without cookies, a stranger's page has no visitor's session to use.
-const fn with_credentials(told: &CrossOrigin) -> Severity {
-    if told.credentials { Severity::Failure } else { Severity::Warning }
+const fn with_credentials(code: Code, told: &CrossOrigin) -> Code {
+    if told.credentials { code } else { code.as_warning() }
 }
 
 fn blocked(world: &World, origin: &str, told: &CrossOrigin, why: &str) -> Finding {
     let message = format!("Browsers hide the Worker's answers from {origin}: {why}.");
-    finding(world, "frontend-blocked", Severity::Failure, message, told)
+    finding(world, FRONTEND_BLOCKED, message, told)
 }
 
-fn finding(world: &World, code: &'static str, severity: Severity, message: String, told: &CrossOrigin) -> Finding {
+fn finding(world: &World, code: Code, message: String, told: &CrossOrigin) -> Finding {
     let origin = world.config().frontend.as_ref().map(|frontend| frontend.url.origin().ascii_serialization());
     let expected = format!("Access-Control-Allow-Origin: {}", origin.unwrap_or_default());
     Finding {
         code,
-        severity,
         message,
         fix: Fix::new(format!("Answer with {expected} for that origin only, and with `Vary: Origin`.")),
         expected,

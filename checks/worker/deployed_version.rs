@@ -13,13 +13,16 @@ check! {
     /// Cloudflare's list of the deployed script's versions is compared with its newest deployment. Whether the newest version
     /// is the code that you mean to launch cannot be seen.
     ///
-    /// ## Findings
-    /// - `not-deployed`: the newest version serves no traffic.
-    /// - `split`: it shares the traffic with another version; a warning.
-    ///
     /// ## How to fix it
     /// `wrangler versions deploy` sends all traffic to the newest version, and `wrangler deploy` uploads and deploys at once.
     pub const CHECK = Check { need: Need::Configured("cloudflare"), sends: "", subjects: deployment, run };
+}
+
+codes! {
+    /// The newest version serves no traffic.
+    NOT_DEPLOYED: Failure,
+    /// It shares the traffic with another version.
+    SPLIT: Warning,
 }
 
 async fn run(world: &World, _: Deployment, outcome: &mut Outcome) -> Answered {
@@ -31,10 +34,10 @@ async fn run(world: &World, _: Deployment, outcome: &mut Outcome) -> Answered {
     let rollout = &seen.value;
     let (script, share) = (config.deployed_script(), rollout.share());
     let newest = format!("The newest {} of {script}", rollout.described);
-    let (code, severity, message) = if share <= 0.0 {
-        ("not-deployed", Severity::Failure, format!("{newest} is not deployed: it serves no traffic."))
+    let (code, message) = if share <= 0.0 {
+        (NOT_DEPLOYED, format!("{newest} is not deployed: it serves no traffic."))
     } else if share < 100.0 {
-        ("split", Severity::Warning, format!("{newest} serves only {share} % of the traffic."))
+        (SPLIT, format!("{newest} serves only {share} % of the traffic."))
     } else {
         outcome.pass(format!("{newest} serves all traffic"));
         return Ok(());
@@ -45,7 +48,6 @@ async fn run(world: &World, _: Deployment, outcome: &mut Outcome) -> Answered {
         format!("Send all traffic to version {}, or deploy the version that you mean to launch.", rollout.newest);
     outcome.find(Finding {
         code,
-        severity,
         message,
         expected: format!("{} 100 %", rollout.newest),
         actual: actual.clone(),

@@ -14,11 +14,6 @@ check! {
     /// The health route is read once and must answer 200. What the Worker checks before it answers cannot be seen. An HTML
     /// page does not count: a site may answer every address with it.
     ///
-    /// ## Findings
-    /// - `missing-bindings`: the Worker lists names that are not set on it. No other check reports what follows from that.
-    /// - `status`: it answers with another status.
-    /// - `silent`: it does not answer, although the webhook does.
-    ///
     /// ## How to fix it
     /// Set what is missing and deploy; or set `worker.health` to the right path, or to `false` if this Worker has no health
     /// route.
@@ -29,6 +24,15 @@ check! {
         subjects: deployment,
         run
     };
+}
+
+codes! {
+    /// The Worker lists names that are not set on it. No other check reports what follows from that.
+    MISSING_BINDINGS: Failure,
+    /// It answers with another status.
+    STATUS: Failure,
+    /// It does not answer, although the webhook does.
+    SILENT: Failure,
 }
 
 async fn run(world: &World, _: Deployment, outcome: &mut Outcome) -> Answered {
@@ -54,7 +58,7 @@ async fn run(world: &World, _: Deployment, outcome: &mut Outcome) -> Answered {
         outcome.find(missing_bindings(&missing));
         return Ok(());
     }
-    let code = if breakdown.answer.is_some() { "status" } else { "silent" };
+    let code = if breakdown.answer.is_some() { STATUS } else { SILENT };
     outcome.find(breakdown.finding(code, "200"));
     Ok(())
 }
@@ -63,8 +67,7 @@ fn missing_bindings(Missing { names, answer }: &Missing) -> Finding {
     let listed = names.join(", ");
     let them = if names.len() == 1 { "it" } else { "them" };
     Finding {
-        code: "missing-bindings",
-        severity: Severity::Failure,
+        code: MISSING_BINDINGS,
         message: format!("The Worker answers {} and lists {listed} as missing. No route works without {them}.", answer.status),
         expected: "200".to_owned(),
         actual: format!("{} {}", answer.status, answer.excerpt()),

@@ -14,12 +14,6 @@ check! {
     /// comes back must be one of a portal session of this mode; it is not followed and not shown, since anyone who has it is
     /// signed in. What the portal allows is judged by `portal/features`.
     ///
-    /// ## Findings
-    /// - `other-mode`: it opens in the other mode.
-    /// - `configuration`: the Worker's portal configuration does not exist for its key.
-    /// - `customer`: the canary's customer does not exist for the Worker's key.
-    /// - `refused`: it does not open, for a reason that the finding quotes.
-    ///
     /// ## How to fix it
     /// Read the Worker's answer. Most often the customer, or the portal configuration, is from the other mode.
     pub const CHECK = Check {
@@ -28,6 +22,17 @@ check! {
         subjects: deployment,
         run
     };
+}
+
+codes! {
+    /// It opens in the other mode.
+    OTHER_MODE: Failure,
+    /// The Worker's portal configuration does not exist for its key.
+    CONFIGURATION: Failure,
+    /// The canary's customer does not exist for the Worker's key.
+    CUSTOMER: Failure,
+    /// It does not open, for a reason that the finding quotes.
+    REFUSED: Failure,
 }
 
 async fn run(world: &World, _: Deployment, outcome: &mut Outcome) -> Answered {
@@ -61,18 +66,18 @@ async fn run(world: &World, _: Deployment, outcome: &mut Outcome) -> Answered {
             let fix = Fix::new(format!("Set {name} on the Worker to {right}, or remove it to use the default."))
                 .command(world.secret_put(name))
                 .link(world.stripe().dashboard("settings/billing/portal"));
-            ("configuration", message, breakdown, fix)
+            (CONFIGURATION, message, breakdown, fix)
         }
         Portal::UnknownCustomer(id, breakdown) => {
             let message = format!("The canary's {key} is {id}, which does not exist for the Worker's Stripe key.");
             let fix =
                 format!("Remove {key} from the public metadata of every user whose customer is from another mode.");
-            ("customer", message, breakdown, Fix::new(fix))
+            (CUSTOMER, message, breakdown, Fix::new(fix))
         }
         Portal::Refused(breakdown) => {
             let message = format!("The Worker does not open the portal: {}.", breakdown.words().trim_end_matches('.'));
             let fix = breakdown.fix();
-            ("refused", message, breakdown, fix)
+            (REFUSED, message, breakdown, fix)
         }
     };
     outcome.find(Finding { message, fix, ..breakdown.finding(code, "the address of a portal session") });
@@ -83,8 +88,7 @@ fn other_mode(world: &World, answer: &Answer) -> Finding {
     let key = &world.config().stripe.secret_key.name;
     let seen = "a portal session of the other mode";
     Finding {
-        code: "other-mode",
-        severity: Severity::Failure,
+        code: OTHER_MODE,
         message: "The Worker opens the customer portal in the other mode.".to_owned(),
         expected: format!("a portal session in {} mode", world.config().project.mode.word()),
         actual: seen.to_owned(),

@@ -16,12 +16,6 @@ check! {
     /// values of secrets cannot be read back; `webhook/accepts-signed` and the other `worker` checks prove them by their
     /// effect.
     ///
-    /// ## Findings
-    /// - `no-such-script`: there is no script of that name.
-    /// - `missing`: names are not set.
-    /// - `other-environment`: they are set, but on another environment's script.
-    /// - `readable`: a secret is set as a plain variable, which everyone with access to the account can read.
-    ///
     /// ## How to fix it
     /// `wrangler secret put NAME`, with `--env` for a named environment.
     pub const CHECK = Check {
@@ -31,6 +25,17 @@ check! {
         subjects: deployment,
         run
     };
+}
+
+codes! {
+    /// There is no script of that name.
+    NO_SUCH_SCRIPT: Failure,
+    /// Names are not set.
+    MISSING: Failure,
+    /// They are set, but on another environment's script.
+    OTHER_ENVIRONMENT: Failure,
+    /// A secret is set as a plain variable, which everyone with access to the account can read.
+    READABLE: Failure,
 }
 
 async fn run(world: &World, _: Deployment, outcome: &mut Outcome) -> Answered {
@@ -71,8 +76,7 @@ fn no_such_script(config: &Cloudflare, script: &str) -> Finding {
     let environment =
         config.environment.as_ref().map_or_else(String::new, |environment| format!(" --env {environment}"));
     Finding {
-        code: "no-such-script",
-        severity: Severity::Failure,
+        code: NO_SUCH_SCRIPT,
         message: format!("Cloudflare has no Worker named {script} in this account."),
         expected: format!("a deployed Worker named {script}"),
         actual: "no such Worker".to_owned(),
@@ -93,10 +97,8 @@ async fn missing_finding(world: &World, config: &Cloudflare, settings: &Seen<Set
     let names = missing.join(", ");
     let elsewhere = optional(elsewhere(world, config, missing)).await.flatten();
     let (code, message) = match &elsewhere {
-        Some(other) => ("other-environment", format!("{names}: set on {other}, but the deployed Worker is {script}.")),
-        None => {
-            ("missing", format!("{names}: not set on the Worker {script}, which cannot serve customers without it."))
-        }
+        Some(other) => (OTHER_ENVIRONMENT, format!("{names}: set on {other}, but the deployed Worker is {script}.")),
+        None => (MISSING, format!("{names}: not set on the Worker {script}, which cannot serve customers without it.")),
     };
     let set: Vec<&str> = settings
         .value
@@ -111,7 +113,6 @@ async fn missing_finding(world: &World, config: &Cloudflare, settings: &Seen<Set
         .fold(Fix::new(format!("Set {names} on {script}.")), |fix, name| fix.command(world.secret_put(name)));
     Finding {
         code,
-        severity: Severity::Failure,
         message,
         expected: config.secrets.join(", "),
         actual: set.clone(),
@@ -145,8 +146,7 @@ fn is_readable_secret(world: &World, binding: &Binding) -> bool {
 fn readable(world: &World, script: &str, settings: &Seen<Settings>, binding: &Binding) -> Finding {
     let name = &binding.name;
     Finding {
-        code: "readable",
-        severity: Severity::Failure,
+        code: READABLE,
         message: format!(
             "{name} is a plain variable on {script}: everyone with access to the account or the Wrangler file can read it."
         ),

@@ -16,13 +16,6 @@ check! {
     /// the tiers of this configuration, whose prices `stripe/price-terms` compares with Stripe's. A tier that is sold at
     /// several prices may announce any of them. A list of another shape cannot be judged.
     ///
-    /// ## Findings
-    /// - `missing`: a tier is not announced. A warning for a free tier.
-    /// - `amount`: another price is announced.
-    /// - `limit`: another limit is announced.
-    /// - `surplus`: a tier is announced that this configuration does not have; a warning.
-    /// - `broken`: the route does not work.
-    ///
     /// ## How to fix it
     /// Correct the Worker's table of tiers and deploy it, or correct the tiers in `preflight.toml`.
     pub const CHECK = Check {
@@ -34,6 +27,19 @@ check! {
     };
 }
 
+codes! {
+    /// A tier is not announced. A warning for a free tier.
+    MISSING: Failure,
+    /// Another price is announced.
+    AMOUNT: Failure,
+    /// Another limit is announced.
+    LIMIT: Failure,
+    /// A tier is announced that this configuration does not have.
+    SURPLUS: Warning,
+    /// The route does not work.
+    BROKEN: Failure,
+}
+
 async fn run(world: &World, _: Deployment, outcome: &mut Outcome) -> Answered {
     let worker = world.worker();
     if let Some(lacking) = worker.lacks(Route::Tiers) {
@@ -43,7 +49,7 @@ async fn run(world: &World, _: Deployment, outcome: &mut Outcome) -> Answered {
     let announced = match worker.tiers().await? {
         Ok(announced) => announced,
         Err(breakdown) => {
-            outcome.find(breakdown.finding("broken", "200 and a list of tiers"));
+            outcome.find(breakdown.finding(BROKEN, "200 and a list of tiers"));
             return Ok(());
         }
     };
@@ -69,8 +75,7 @@ async fn run(world: &World, _: Deployment, outcome: &mut Outcome) -> Answered {
         let names: Vec<&str> = world.config().tiers.iter().map(|tier| tier.name.as_str()).collect();
         let found = (names.join(", "), extra.id.clone());
         let summary = "Add it to preflight.toml, or stop announcing it.";
-        let severity = Severity::Warning;
-        outcome.find(finding(&announced.answer, ("surplus", severity), message, found, summary));
+        outcome.find(finding(&announced.answer, SURPLUS, message, found, summary));
     }
     Ok(())
 }
@@ -78,10 +83,10 @@ async fn run(world: &World, _: Deployment, outcome: &mut Outcome) -> Answered {
 const CORRECT: &str = "Correct the Worker's table of tiers and deploy it, or correct the tier in preflight.toml.";
 
 fn missing(tier: &Tier, all: &[Announced], answer: &Answer) -> Finding {
-    let severity = if tier.prices.is_empty() { Severity::Warning } else { Severity::Failure };
+    let code = if tier.prices.is_empty() { MISSING.as_warning() } else { MISSING };
     let listed: Vec<&str> = all.iter().map(|found| found.id.as_str()).collect();
     let message = format!("The Worker does not announce tier {}.", tier.name);
-    finding(answer, ("missing", severity), message, (tier.name.clone(), listed.join(", ")), CORRECT)
+    finding(answer, code, message, (tier.name.clone(), listed.join(", ")), CORRECT)
 }
 
 async fn judge(world: &World, tier: &Tier, found: &Announced, answer: &Answer, outcome: &mut Outcome) -> Answered {
@@ -89,7 +94,7 @@ async fn judge(world: &World, tier: &Tier, found: &Announced, answer: &Answer, o
     if let Some(limit) = found.limit.filter(|limit| *limit != tier.limit) {
         let message = format!("The Worker announces {} for tier {name}, which has {}.", uses(limit), uses(tier.limit));
         let wanted = (uses(tier.limit), uses(limit));
-        outcome.find(finding(answer, ("limit", Severity::Failure), message, wanted, CORRECT));
+        outcome.find(finding(answer, LIMIT, message, wanted, CORRECT));
         is_right = false;
     }
     let is_free = tier.prices.is_empty();
@@ -105,7 +110,7 @@ async fn judge(world: &World, tier: &Tier, found: &Announced, answer: &Answer, o
         let wanted: Vec<String> = tier.prices.iter().map(|wanted| wanted.money.to_string()).collect();
         let wanted = if is_free { "0".to_owned() } else { wanted.join(" or ") };
         let message = format!("The Worker announces tier {name} at {price}, but it costs {wanted}.");
-        outcome.find(finding(answer, ("amount", Severity::Failure), message, (wanted, price), CORRECT));
+        outcome.find(finding(answer, AMOUNT, message, (wanted, price), CORRECT));
         is_right = false;
     }
     let price = found.price.as_ref().map_or("without a price", |_| "at its price");
@@ -124,13 +129,13 @@ fn uses(limit: Limit) -> String {
 
 fn finding(
     answer: &Answer,
-    (code, severity): (&'static str, Severity),
+    code: Code,
     message: String,
     (expected, actual): (String, String),
     summary: &str,
 ) -> Finding {
     let evidence = vec![answer.evidence("tiers", actual.clone())];
-    Finding { code, severity, message, expected, actual, evidence, fix: Fix::new(summary).command("wrangler deploy") }
+    Finding { code, message, expected, actual, evidence, fix: Fix::new(summary).command("wrangler deploy") }
 }
 
 #[cfg(test)]

@@ -17,12 +17,6 @@ check! {
     /// one user. A Worker may insist on tokens that were made in a browser: without `[frontend]`, such a rejection proves
     /// nothing.
     ///
-    /// ## Findings
-    /// - `token-refused`: the Worker rejects a token that verifies.
-    /// - `plan`: it grants another plan.
-    /// - `limit`: it grants another limit.
-    /// - `broken`: the route does not work.
-    ///
     /// ## How to fix it
     /// Set the Clerk secret key of this instance on the Worker, and read the claim that the template carries.
     pub const CHECK = Check {
@@ -34,6 +28,17 @@ check! {
     };
 }
 
+codes! {
+    /// The Worker rejects a token that verifies.
+    TOKEN_REFUSED: Failure,
+    /// It grants another plan.
+    PLAN: Failure,
+    /// It grants another limit.
+    LIMIT: Failure,
+    /// The route does not work.
+    BROKEN: Failure,
+}
+
 async fn run(world: &World, _: Deployment, outcome: &mut Outcome) -> Answered {
     let worker = world.worker();
     if let Some(lacking) = worker.lacks(Route::Usage) {
@@ -43,7 +48,7 @@ async fn run(world: &World, _: Deployment, outcome: &mut Outcome) -> Answered {
     let grant = match worker.usage().await? {
         Usage::Granted(grant) => grant,
         Usage::Broken(breakdown) => {
-            outcome.find(breakdown.finding("broken", "200 with the canary's plan"));
+            outcome.find(breakdown.finding(BROKEN, "200 with the canary's plan"));
             return Ok(());
         }
         Usage::Refused { reason, answer } => {
@@ -59,7 +64,7 @@ async fn run(world: &World, _: Deployment, outcome: &mut Outcome) -> Answered {
         worker.asks_who_it_is().await?;
         let message = format!("The canary's token says {}, but the Worker grants \"{plan}\".", tier.metadata);
         let fix = format!("Read the plan from the claim \"{}\" in the Worker.", world.config().clerk.plan_claim);
-        outcome.find(finding("plan", &grant, message, tier.metadata.clone(), plan, fix));
+        outcome.find(finding(PLAN, &grant, message, tier.metadata.clone(), plan, fix));
         return Ok(());
     }
     match grant.limit.clone()? {
@@ -71,7 +76,7 @@ async fn run(world: &World, _: Deployment, outcome: &mut Outcome) -> Answered {
             let message = format!("Tier {} has {wanted}, but the Worker grants {found}.", tier.name);
             let fix =
                 "Correct the limit in the Worker's table of tiers and deploy it, or correct preflight.toml.".to_owned();
-            outcome.find(finding("limit", &grant, message, wanted, found, fix));
+            outcome.find(finding(LIMIT, &grant, message, wanted, found, fix));
         }
         Some(limit) => outcome.pass(format!("the canary gets {plan} with {}", words(limit))),
         None => outcome.pass(format!("the canary gets {plan}; the answer names no limit")),
@@ -82,8 +87,7 @@ async fn run(world: &World, _: Deployment, outcome: &mut Outcome) -> Answered {
 fn token_refused(world: &World, reason: String, answer: &Answer) -> Finding {
     let key = &world.config().clerk.secret_key.name;
     Finding {
-        code: "token-refused",
-        severity: Severity::Failure,
+        code: TOKEN_REFUSED,
         message: format!("The Worker rejects a token that verifies against Clerk's published keys: {reason}."),
         expected: "200 with the canary's plan".to_owned(),
         actual: format!("{} {reason}", answer.status),
@@ -114,16 +118,9 @@ fn words(limit: Limit) -> String {
     }
 }
 
-fn finding(
-    code: &'static str,
-    grant: &Grant,
-    message: String,
-    expected: String,
-    actual: String,
-    fix: String,
-) -> Finding {
-    let evidence = vec![grant.answer.evidence(code, actual.clone())];
-    Finding { code, severity: Severity::Failure, message, expected, actual, evidence, fix: Fix::new(fix) }
+fn finding(code: Code, grant: &Grant, message: String, expected: String, actual: String, fix: String) -> Finding {
+    let evidence = vec![grant.answer.evidence(code.name(), actual.clone())];
+    Finding { code, message, expected, actual, evidence, fix: Fix::new(fix) }
 }
 
 #[cfg(test)]

@@ -12,7 +12,7 @@ use std::future::Future;
 
 use futures::future::BoxFuture;
 
-use crate::finding::Cause;
+use crate::finding::{Cause, Code};
 use crate::world::World;
 use crate::world::subjects::Subject;
 
@@ -60,7 +60,7 @@ impl fmt::Display for CheckId {
 pub struct Check {
     /// Its name, made from the path of its file or from the configuration.
     pub id: CheckId,
-    /// Its documentation: the first line is the title, then the four sections that `explain` prints.
+    /// Its documentation: the first line is the title, then why it matters, how it is verified and how to fix it.
     pub documentation: Cow<'static, str>,
     /// Whether the verdict needs it.
     pub need: Need,
@@ -68,6 +68,8 @@ pub struct Check {
     pub sends: Cow<'static, str>,
     /// What is wrong with something that other questions are asked with, where this is the check that reports it.
     pub owns: &'static [Cause],
+    /// What it can find.
+    pub codes: &'static [Code],
     /// Judges every subject of the check. It is told the check's id, which says what a check that the configuration makes
     /// is about.
     pub judge: for<'w> fn(&'w World, &'w CheckId) -> BoxFuture<'w, Vec<Judgement>>,
@@ -105,6 +107,12 @@ impl Check {
         self.documentation.trim_start().lines().next().unwrap_or_default().trim().trim_end_matches('.')
     }
 
+    /// What it can find with this name.
+    #[must_use]
+    pub fn code(&self, name: &str) -> Option<Code> {
+        self.codes.iter().copied().find(|code| code.name() == name)
+    }
+
     /// The text below a `## heading` of the documentation.
     #[must_use]
     pub fn section(&self, heading: &str) -> Option<String> {
@@ -112,14 +120,6 @@ impl Check {
         lines.by_ref().find(|line| line.strip_prefix("## ").is_some_and(|found| found.trim() == heading))?;
         let text: Vec<&str> = lines.take_while(|line| !line.starts_with("## ")).collect();
         Some(text.join("\n").trim().to_owned())
-    }
-
-    /// The finding codes that the documentation lists, in its order.
-    #[must_use]
-    pub fn codes(&self) -> Vec<String> {
-        let findings = self.section("Findings").unwrap_or_default();
-        let listed = findings.lines().filter_map(|line| line.strip_prefix("- `"));
-        listed.filter_map(|line| line.split_once('`').map(|(code, _)| code.to_owned())).collect()
     }
 }
 
@@ -183,6 +183,44 @@ pub const fn id_length(module: &str) -> usize {
     panic!("a check stands at checks::<group>::<name>");
 }
 
+/// The name of a code, from that of its constant: `OTHER_MODE` as `other-mode`, at compile time.
+#[doc(hidden)]
+#[must_use]
+pub const fn code_of<const LENGTH: usize>(constant: &str) -> [u8; LENGTH] {
+    let constant = constant.as_bytes();
+    let mut name = [0; LENGTH];
+    let mut at = 0;
+    while at < LENGTH {
+        name[at] = if constant[at] == b'_' { b'-' } else { constant[at].to_ascii_lowercase() };
+        at += 1;
+    }
+    name
+}
+
+/// Declares what the check of a file can find: a doc comment that says what it means, a name, and how much it matters.
+#[macro_export]
+macro_rules! codes {
+    ($($(#[doc = $documentation:literal])+ $code:ident: $severity:ident),* $(,)?) => {
+        $(
+            $(#[doc = $documentation])+
+            const $code: $crate::finding::Code = $crate::finding::Code::declared(
+                {
+                    const NAME: &[u8] = &$crate::check::code_of::<{ stringify!($code).len() }>(stringify!($code));
+                    match str::from_utf8(NAME) {
+                        Ok(name) => name,
+                        Err(_) => panic!("the name of a constant is UTF-8"),
+                    }
+                },
+                $crate::finding::Severity::$severity,
+                concat!($($documentation),+),
+            );
+        )*
+
+        /// All that this check can find.
+        const CODES: &[$crate::finding::Code] = &[$($code),*];
+    };
+}
+
 /// Declares the check of a file: its doc comment is its documentation, its path is its id. Or the kind of the checks that the
 /// configuration makes, which have no file of their own.
 #[macro_export]
@@ -210,6 +248,7 @@ macro_rules! check {
             need: $need,
             sends: ::std::borrow::Cow::Borrowed($sends),
             owns: &[$($($crate::finding::Cause::$cause),+)?],
+            codes: CODES,
             judge: |world, _| Box::pin($crate::check::judge($subjects(world), move |subject| async move {
                 let mut outcome = $crate::check::Outcome::new();
                 let ended = run(world, subject, &mut outcome).await;
@@ -229,6 +268,7 @@ macro_rules! check {
             need: $need,
             sends: ::std::borrow::Cow::Borrowed($sends),
             owns: &[],
+            codes: CODES,
             judge: |world, id| Box::pin($crate::check::judge($subjects(world, id), move |subject| async move {
                 let mut outcome = $crate::check::Outcome::new();
                 let ended = run(world, subject, &mut outcome).await;
@@ -242,8 +282,8 @@ macro_rules! check {
 /// All that a check imports.
 pub mod prelude {
     pub use super::{Check, CheckId, Need, Outcome};
-    pub use crate::check;
-    pub use crate::finding::{Answered, Cause, Evidence, Finding, Fix, NoAnswer, Severity};
+    pub use crate::finding::{Answered, Cause, Code, Evidence, Finding, Fix, NoAnswer};
     pub use crate::world::subjects::*;
     pub use crate::world::{World, optional};
+    pub use crate::{check, codes};
 }

@@ -59,7 +59,8 @@ impl TestRun {
     /// `check` warns of `code`, and nothing fails.
     pub fn warns(&self, check: Check, code: &str) {
         assert_eq!(self.failures(), Vec::<String>::new(), "{}", self.told());
-        let codes: Vec<&str> = self.line(check.clone()).findings.iter().map(|reported| reported.finding.code).collect();
+        let codes: Vec<&str> =
+            self.line(check.clone()).findings.iter().map(|reported| reported.finding.code.name()).collect();
         assert!(codes.contains(&code), "{} has {codes:?}\n{}", check.id, self.told());
     }
 
@@ -79,9 +80,9 @@ impl TestRun {
     pub fn failures(&self) -> Vec<String> {
         let findings =
             self.report.checks.iter().flat_map(|check| check.findings.iter().map(move |found| (check, found)));
-        let failures = findings.filter(|(_, found)| found.finding.severity == Severity::Failure);
+        let failures = findings.filter(|(_, found)| found.finding.code.severity() == Severity::Failure);
         let mut kinds: Vec<String> =
-            failures.map(|(check, found)| format!("{}: {}", check.id, found.finding.code)).collect();
+            failures.map(|(check, found)| format!("{}: {}", check.id, found.finding.code.name())).collect();
         kinds.dedup();
         kinds
     }
@@ -128,7 +129,7 @@ impl TestRun {
             let codes: Vec<String> = check
                 .findings
                 .iter()
-                .map(|found| format!("{}: {}", found.finding.code, found.finding.message))
+                .map(|found| format!("{}: {}", found.finding.code.name(), found.finding.message))
                 .collect();
             told += &format!(
                 "  {:8} {} {} {}\n",

@@ -5,6 +5,7 @@ use std::fmt::Write;
 use clap::Args;
 use preflight::check::{Check, Need};
 use preflight::checks;
+use preflight::finding::{Code, Severity};
 
 use super::documentation;
 use super::exit::{self, Failure};
@@ -51,31 +52,38 @@ fn text(checks: &[Check], name: &str, terminal: Terminal) -> Result<String, Fail
 /// All that there is to say about a check.
 fn whole(check: &Check, terminal: Terminal) -> String {
     let mut text = head(check, terminal);
-    let body = check.documentation.trim_start().split_once('\n').map_or("", |(_, body)| body);
-    text.push_str(&documentation::render(body, terminal));
+    for heading in ["Why it matters", "How it is verified", "Findings", "How to fix it"] {
+        let body = match heading {
+            "Findings" => check.codes.iter().map(|code| described(*code)).collect::<Vec<_>>().join("\n"),
+            _ => check.section(heading).unwrap_or_default(),
+        };
+        if !body.is_empty() {
+            text.push('\n');
+            text.push_str(&documentation::render(&format!("## {heading}\n{body}"), terminal));
+        }
+    }
     text
 }
 
 /// What there is to say about one finding of a check.
 fn finding(check: &Check, code: &str, terminal: Terminal) -> Result<String, Failure> {
-    let codes = check.codes();
-    if !codes.iter().any(|known| known == code) {
-        let known = codes.join(", ");
+    let Some(code) = check.code(code) else {
+        let known = check.codes.iter().map(|code| code.name()).collect::<Vec<_>>().join(", ");
         return Err(Failure::Usage(format!("{} has no finding `{code}`; it has {known}", check.id)));
-    }
+    };
     let mut text = head(check, terminal);
-    let mentions = |line: &str| line.starts_with(&format!("- `{code}`"));
-    let findings = check.section("Findings").unwrap_or_default();
-    let mut lines = findings.lines().skip_while(|line| !mentions(line));
-    let mut described: Vec<&str> = lines.next().into_iter().collect();
-    described.extend(lines.take_while(|line| !line.starts_with("- ")));
     text.push('\n');
-    text.push_str(&documentation::render(&described.join("\n"), terminal));
-    if let Some(mend) = check.section("How to fix it") {
+    text.push_str(&documentation::render(&described(code), terminal));
+    if let Some(fix) = check.section("How to fix it") {
         text.push('\n');
-        text.push_str(&documentation::render(&format!("## How to fix it\n{mend}"), terminal));
+        text.push_str(&documentation::render(&format!("## How to fix it\n{fix}"), terminal));
     }
     Ok(text)
+}
+
+fn described(code: Code) -> String {
+    let severity = if code.severity() == Severity::Warning { " (warning)" } else { "" };
+    format!("- `{}`{severity}: {}", code.name(), code.meaning())
 }
 
 fn head(check: &Check, terminal: Terminal) -> String {
@@ -116,15 +124,23 @@ mod tests {
 
     const TERMINAL: Terminal = Terminal { stdout_color: false, stderr_color: false, live: false, width: 80 };
 
+    preflight::codes! {
+        /// The price is in the other mode.
+        OTHER_MODE: Failure,
+        /// There is no such price.
+        NOT_FOUND: Failure,
+    }
+
     fn checks() -> Vec<Check> {
         let mut check = checks::ALL[0].clone();
         check.id = CheckId::new("stripe/price-mode");
         check.need = Need::Required;
         check.sends = "".into();
-        check.documentation = " Every price exists.\n\n ## Why it matters\n No price, no money.\n\n ## How it is verified\n \
-             It is asked for.\n\n ## Findings\n - `other-mode`: the price\n   is of the other mode.\n - `not-found`: there is \
-             none.\n\n ## How to fix it\n Copy the ID.\n"
-            .into();
+        check.documentation =
+            " Every price exists.\n\n ## Why it matters\n No price, no money.\n\n ## How it is verified\n \
+             It is asked for.\n\n ## How to fix it\n Copy the ID.\n"
+                .into();
+        check.codes = CODES;
         vec![check]
     }
 
@@ -135,7 +151,7 @@ mod tests {
     #[test]
     fn a_check_is_explained_whole() {
         let text = explained("stripe/price-mode");
-        for part in ["Every price exists.", "WHY IT MATTERS", "HOW IT IS VERIFIED", "other-mode", "HOW TO MEND IT"] {
+        for part in ["Every price exists.", "WHY IT MATTERS", "HOW IT IS VERIFIED", "other-mode", "HOW TO FIX IT"] {
             assert!(text.contains(part), "{part}: {text}");
         }
     }
@@ -148,7 +164,7 @@ mod tests {
     #[test]
     fn a_finding_is_explained_alone_with_its_mend() {
         let text = explained("stripe/price-mode: other-mode");
-        assert!(text.contains("is of the other mode") && text.contains("Copy the ID."), "{text}");
+        assert!(text.contains("is in the other mode") && text.contains("Copy the ID."), "{text}");
         assert!(!text.contains("not-found") && !text.contains("No price, no money"), "{text}");
     }
 

@@ -100,8 +100,8 @@ impl From<&Reported> for Finding {
     fn from(reported: &Reported) -> Self {
         let finding = &reported.finding;
         Self {
-            code: finding.code.to_owned(),
-            severity: match finding.severity {
+            code: finding.code.name().to_owned(),
+            severity: match finding.code.severity() {
                 Severity::Warning => Weight::Warning,
                 Severity::Failure => Weight::Failure,
             },

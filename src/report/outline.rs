@@ -19,7 +19,7 @@ impl Found<'_> {
     /// The finding's name: `stripe/price-mode: other-mode`.
     #[must_use]
     pub fn name(&self) -> String {
-        format!("{}: {}", self.check.id, self.reported.finding.code)
+        format!("{}: {}", self.check.id, self.reported.finding.code.name())
     }
 }
 
@@ -51,7 +51,8 @@ pub fn warnings(report: &Report) -> Vec<Found<'_>> {
 fn findings(report: &Report, severity: Severity) -> Vec<Found<'_>> {
     let all =
         report.checks.iter().flat_map(|check| check.findings.iter().map(move |reported| Found { check, reported }));
-    all.filter(|found| found.reported.waived_by.is_none() && found.reported.finding.severity == severity).collect()
+    all.filter(|found| found.reported.waived_by.is_none() && found.reported.finding.code.severity() == severity)
+        .collect()
 }
 
 /// What could not be verified, joined by reason: a provider in the dark is one paragraph and not twenty. What the verdict
@@ -111,7 +112,7 @@ pub fn seen(check: &CheckReport) -> String {
 fn codes(check: &CheckReport) -> String {
     let mut codes: Vec<(&str, Vec<&str>)> = Vec::new();
     for reported in &check.findings {
-        let (code, subject) = (reported.finding.code, reported.subject.as_str());
+        let (code, subject) = (reported.finding.code.name(), reported.subject.as_str());
         match codes.iter_mut().find(|(known, _)| *known == code) {
             Some((_, subjects)) => subjects.push(subject),
             None => codes.push((code, vec![subject])),

@@ -6,7 +6,7 @@ use jiff::civil::date;
 
 use crate::check::CheckId;
 use crate::config::{Mode, Waiver};
-use crate::finding::{Evidence, Finding, Fix, Severity};
+use crate::finding::{Code, Evidence, Finding, Fix, Severity};
 use crate::run::{CheckReport, Coverage, Decision, Report, Reported, Status, WaiverEffect, WaiverReport};
 use crate::world::Logged;
 
@@ -31,8 +31,7 @@ pub fn other_mode() -> Reported {
     Reported {
         subject: "tier pro".to_owned(),
         finding: Finding {
-            code: "other-mode",
-            severity: Severity::Failure,
+            code: Code::declared("other-mode", Severity::Failure, "The price exists, but in the other mode."),
             message: "STRIPE_PRICE_ID_PRO is a test-mode price and the key is live.".to_owned(),
             expected: "a live price of the product Pro Plan".to_owned(),
             actual: "price_1Qtest000000000, which exists in test mode only".to_owned(),
@@ -55,8 +54,8 @@ pub fn other_mode() -> Reported {
 /// The same as a warning of another code.
 pub fn warning() -> Reported {
     let mut reported = other_mode();
-    reported.finding.code = "surplus";
-    reported.finding.severity = Severity::Warning;
+    reported.finding.code =
+        Code::declared("surplus", Severity::Warning, "Events are selected that it does not handle.");
     "The endpoint receives every event.".clone_into(&mut reported.finding.message);
     reported
 }

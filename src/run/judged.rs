@@ -51,7 +51,7 @@ pub(super) fn report(check: &Check, finished: Finished) -> CheckReport {
 /// A request that got no answer and that the check says nothing of: it cannot be green without it. What only words a fix is
 /// asked with [`optional`](crate::world::optional), and leaves no trail.
 fn unheard(judgements: &[Judgement], trail: &Trail) -> Option<NoAnswer> {
-    let is_failure = |finding: &Finding| finding.severity == Severity::Failure;
+    let is_failure = |finding: &Finding| finding.code.severity() == Severity::Failure;
     let is_heard = |judgement: &Judgement| {
         let outcome = &judgement.outcome;
         !outcome.unanswered.is_empty() || outcome.findings.iter().any(is_failure)
@@ -115,7 +115,7 @@ impl Parts {
 
     /// The gravest word that holds for any part. A warning does not hide that another part was not seen.
     fn status(&self, findings: &[Reported], retried: bool) -> Status {
-        let worst = findings.iter().map(|reported| reported.finding.severity).max();
+        let worst = findings.iter().map(|reported| reported.finding.code.severity()).max();
         if worst == Some(Severity::Failure) {
             Status::Fail
         } else if self.unknown {

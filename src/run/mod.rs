@@ -235,7 +235,7 @@ impl Report {
     pub fn next_action(&self) -> String {
         let first = |severity| {
             let mut findings = self.checks.iter().flat_map(|check| &check.findings);
-            findings.find(|reported| reported.waived_by.is_none() && reported.finding.severity == severity)
+            findings.find(|reported| reported.waived_by.is_none() && reported.finding.code.severity() == severity)
         };
         if let Some(changed) = &self.changed {
             return changed.clone();

@@ -36,7 +36,7 @@ pub(super) fn apply(waivers: &[Waiver], checks: &mut [CheckReport], now: Timesta
 fn cover(check: &mut CheckReport, waiver: &Waiver, index: usize) -> bool {
     let names = |code: &str| waiver.finding.as_deref().is_none_or(|finding| finding == code);
     let mut covered = false;
-    for reported in check.findings.iter_mut().filter(|reported| names(reported.finding.code)) {
+    for reported in check.findings.iter_mut().filter(|reported| names(reported.finding.code.name())) {
         reported.waived_by = Some(index);
         covered = true;
     }
@@ -53,7 +53,7 @@ fn cover(check: &mut CheckReport, waiver: &Waiver, index: usize) -> bool {
 fn settle(check: &mut CheckReport) {
     let mut open = check.findings.iter().filter(|reported| reported.waived_by.is_none());
     let is_covered = match check.status {
-        Status::Fail => !open.any(|reported| reported.finding.severity == Severity::Failure),
+        Status::Fail => !open.any(|reported| reported.finding.code.severity() == Severity::Failure),
         Status::Warn => open.next().is_none(),
         _ => false,
     };

@@ -101,7 +101,8 @@ fn found(report: &Report) -> Vec<String> {
 /// A report in a few lines.
 fn told(report: &Report) -> String {
     let line = |check: &preflight::run::CheckReport| {
-        let findings = check.findings.iter().map(|found| format!("{}: {}", found.finding.code, found.finding.message));
+        let findings =
+            check.findings.iter().map(|found| format!("{}: {}", found.finding.code.name(), found.finding.message));
         let said: Vec<String> = findings.chain(check.reasons.iter().cloned()).collect();
         format!("  {:8} {} {}\n", check.status.word(), check.id, said.join(" | "))
     };

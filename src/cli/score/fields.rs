@@ -178,7 +178,7 @@ fn is_like(one: &Report, other: &Report) -> bool {
     let said = |report: &Report| -> Vec<(Status, Vec<String>)> {
         let status = |check: &CheckReport| if check.status == Status::Flaky { Status::Pass } else { check.status };
         let codes = |check: &CheckReport| {
-            check.findings.iter().map(|found| format!("{}: {}", found.subject, found.finding.code)).collect()
+            check.findings.iter().map(|found| format!("{}: {}", found.subject, found.finding.code.name())).collect()
         };
         report.checks.iter().map(|check| (status(check), codes(check))).collect()
     };

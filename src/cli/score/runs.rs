@@ -101,11 +101,12 @@ pub fn met(report: &Report) -> bool {
 /// Every failure in a report: `check: code`, with the subject where there is one.
 pub fn failures(report: &Report) -> Vec<String> {
     let found = report.checks.iter().flat_map(|check| check.findings.iter().map(move |reported| (check, reported)));
-    let failures = found.filter(|(_, reported)| reported.finding.severity == preflight::finding::Severity::Failure);
+    let failures =
+        found.filter(|(_, reported)| reported.finding.code.severity() == preflight::finding::Severity::Failure);
     failures
         .map(|(check, reported)| {
             let of = if reported.subject.is_empty() { String::new() } else { format!(" ({})", reported.subject) };
-            format!("{}: {}{of}: {}", check.id, reported.finding.code, reported.finding.message)
+            format!("{}: {}{of}: {}", check.id, reported.finding.code.name(), reported.finding.message)
         })
         .collect()
 }

@@ -96,7 +96,7 @@ mod tests {
     use std::time::Duration;
 
     use preflight::config::Mode;
-    use preflight::finding::{Finding, Fix, Severity};
+    use preflight::finding::{Code, Finding, Fix, Severity};
     use preflight::run::{Coverage, Decision, Reported};
 
     use super::*;
@@ -123,8 +123,7 @@ mod tests {
         first.findings.extend(findings.iter().map(|(code, severity)| Reported {
             subject: String::new(),
             finding: Finding {
-                code,
-                severity: *severity,
+                code: Code::declared(code, *severity, ""),
                 message: String::new(),
                 expected: String::new(),
                 actual: String::new(),

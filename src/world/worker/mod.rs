@@ -17,7 +17,7 @@ use url::Url;
 use super::transport::{Answer, Asked, Credential, Failure, Trouble, optional};
 use super::webhook::{Obstacle, Reception, alike, obstacle};
 use super::{NoAnswer, World};
-use crate::finding::{Answered, Cause, Evidence, Finding, Fix, Severity};
+use crate::finding::{Answered, Cause, Code, Evidence, Finding, Fix};
 
 pub use auth::{Forgery, Reaction};
 pub use checkout::{NoSale, Sale, Sales};
@@ -100,10 +100,9 @@ impl Breakdown {
 
     /// The finding that it is, under the asking check's `code`.
     #[must_use]
-    pub fn finding(self, code: &'static str, expected: &str) -> Finding {
+    pub fn finding(self, code: Code, expected: &str) -> Finding {
         Finding {
             code,
-            severity: Severity::Failure,
             message: format!("The Worker does not serve this route: {}.", self.words().trim_end_matches('.')),
             expected: expected.to_owned(),
             actual: self.words(),
