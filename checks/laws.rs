@@ -56,10 +56,10 @@ fn every_documentation_has_a_title_and_its_sections() {
 #[test]
 fn a_check_declares_every_code_once_and_uses_it() {
     // What it cannot find needs no name, and a finding cannot be made without a declared code.
-    let made_up = Regex::new(r"Code::declared|Code \{").unwrap();
+    let made_up = "Code::declared";
     for check in ALL {
         let code = code(&file_of(check));
-        assert!(!made_up.is_match(&code), "{} makes a code outside of codes!", check.id);
+        assert!(!code.contains(made_up), "{} makes a code outside of codes!", check.id);
         let names: BTreeSet<&str> = check.codes.iter().map(|code| code.name()).collect();
         assert_eq!(names.len(), check.codes.len(), "{} declares a code twice", check.id);
         for name in names {
