@@ -65,7 +65,7 @@ impl Answer {
             }
         }
         let headers = response.headers().clone();
-        // Stripe's, then what Clerk's and Cloudflare's support ask for (facts.md, A3 and B1).
+        // What each provider's support asks for (docs/providers.md, "Stripe errors", "Clerk keys and API conventions").
         let request_id =
             ["request-id", "x-clerk-trace-id", "cf-ray"].into_iter().find_map(|name| text_of(&headers, name));
         let request_id = request_id.map(|id| redactor.quote(&id, QUOTED));

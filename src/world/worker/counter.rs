@@ -205,7 +205,7 @@ mod tests {
         let left_out = |id| {
             let check = report.checks.iter().find(|check| check.id == CheckId::new(id)).unwrap();
             assert_eq!(check.status, Status::Skipped, "{id}: {:?}", check.reasons);
-            assert_eq!(check.reasons, ["left out by --no-probe"], "{id}");
+            assert_eq!(check.reasons, ["excluded by --no-probe"], "{id}");
         };
         for id in ["worker/health", "worker/tiers", "worker/auth", "worker/usage", "worker/checkout", "worker/portal"] {
             left_out(id);

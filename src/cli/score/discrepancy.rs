@@ -1,25 +1,25 @@
-//! What is wrong with a run, by the word of its scenario.
+//! How a run differs from what its scenario expects.
 
 use globset::Glob;
 use preflight::check::CheckId;
-use preflight::report::outline::{self, Found};
+use preflight::report::outline::{self, CheckFinding};
 use preflight::run::{CheckReport, Report, Status};
 use preflight::sandbox::Scenario;
 
-/// One way in which a run was not what its scenario asks for.
+/// One difference between a run and its scenario.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Slip {
-    /// The check says nothing.
+pub enum Discrepancy {
+    /// The check found nothing.
     Missed(String),
-    /// The check says something else.
+    /// The check found something else.
     WrongCode(String),
-    /// Another check fails too.
+    /// Another check failed too.
     Extra(String),
-    /// Something fails, or cannot be told, where all is well.
+    /// A check failed or was not verified in a healthy scenario.
     FalseAlarm(String),
 }
 
-impl Slip {
+impl Discrepancy {
     /// Its column in the score.
     pub const fn kind(&self) -> usize {
         match self {
@@ -30,7 +30,7 @@ impl Slip {
         }
     }
 
-    /// It in words.
+    /// A description.
     pub fn words(&self) -> String {
         match self {
             Self::Missed(what) => format!("missed: {what}"),
@@ -41,54 +41,58 @@ impl Slip {
     }
 }
 
-/// A world in which nothing is wrong and nobody is in trouble, though there may be something to warn of.
+/// Whether a scenario has no problem, though it may have warnings.
 pub fn is_healthy(scenario: &Scenario) -> bool {
     scenario.group == "healthy"
 }
 
-/// In what a run was not what its scenario asks for. `local` are the checks that need nobody's answer.
-pub fn judge(scenario: &Scenario, report: &Report, local: &[CheckId]) -> Vec<Slip> {
+/// Compares a run with its scenario. `local` are the checks that need no network.
+pub fn judge(scenario: &Scenario, report: &Report, local: &[CheckId]) -> Vec<Discrepancy> {
     let (failures, warnings) = (outline::failures(report), outline::warnings(report));
-    let mut slips = Vec::new();
+    let mut discrepancies = Vec::new();
     let mut explained = Vec::new();
     for expected in &scenario.finds {
         let name = format!("{}: {}", expected.check, expected.code);
-        let is_of_check = |found: &&Found<'_>| found.check.id.as_str() == expected.check;
+        let is_of_check = |found: &&CheckFinding<'_>| found.check.id.as_str() == expected.check;
         let listed = if expected.warning { &warnings } else { &failures };
         if listed.iter().any(|found| found.name() == name) {
             explained.push(name);
             continue;
         }
-        let failed = failures.iter().filter(is_of_check).map(Found::name);
+        let failed = failures.iter().filter(is_of_check).map(CheckFinding::name);
         let warned = warnings.iter().filter(is_of_check).map(|found| format!("{} (warning)", found.name()));
         let instead: Vec<String> = failed.chain(warned).collect();
         let name = if expected.warning { format!("{name} (warning)") } else { name };
-        slips.push(if instead.is_empty() {
-            Slip::Missed(name)
+        discrepancies.push(if instead.is_empty() {
+            Discrepancy::Missed(name)
         } else {
-            Slip::WrongCode(format!("{name} was expected, and {} was found", instead.join(", ")))
+            Discrepancy::WrongCode(format!("expected {name}, found {}", instead.join(", ")))
         });
         explained.extend(instead);
     }
-    let surplus = failures.iter().map(Found::name).filter(|name| !explained.contains(name));
+    let surplus = failures.iter().map(CheckFinding::name).filter(|name| !explained.contains(name));
     let is_healthy = is_healthy(scenario);
-    slips.extend(surplus.map(|name| if is_healthy { Slip::FalseAlarm(name) } else { Slip::Extra(name) }));
-    slips.extend(scenario.unknown.iter().flat_map(|pattern| not_unknown(pattern, report, local)));
+    discrepancies
+        .extend(surplus.map(|name| if is_healthy { Discrepancy::FalseAlarm(name) } else { Discrepancy::Extra(name) }));
+    discrepancies.extend(scenario.unknown.iter().flat_map(|pattern| not_unknown(pattern, report, local)));
     if is_healthy {
         let open = |check: &&CheckReport| check.required && matches!(check.status, Status::Unknown | Status::Skipped);
         let open = report.checks.iter().filter(open);
-        slips.extend(open.map(|check| Slip::FalseAlarm(format!("{} is {}", check.id, check.status.word()))));
+        discrepancies
+            .extend(open.map(|check| Discrepancy::FalseAlarm(format!("{} is {}", check.id, check.status.word()))));
     }
-    slips
+    discrepancies
 }
 
-/// The checks that ought not to be able to tell, and told.
-fn not_unknown(pattern: &str, report: &Report, local: &[CheckId]) -> Vec<Slip> {
-    let Ok(glob) = Glob::new(pattern) else { return vec![Slip::Missed(format!("`{pattern}` is no pattern"))] };
+/// The checks that should be unknown but are not.
+fn not_unknown(pattern: &str, report: &Report, local: &[CheckId]) -> Vec<Discrepancy> {
+    let Ok(glob) = Glob::new(pattern) else {
+        return vec![Discrepancy::Missed(format!("`{pattern}` is not a valid pattern"))];
+    };
     let matcher = glob.compile_matcher();
     let concerned = report.checks.iter().filter(|check| matcher.is_match(check.id.as_str()));
-    let told = concerned.filter(|check| check.status != Status::Unknown && !local.contains(&check.id));
-    told.map(|check| Slip::Missed(format!("{} is {} and not unknown", check.id, check.status.word()))).collect()
+    let known = concerned.filter(|check| check.status != Status::Unknown && !local.contains(&check.id));
+    known.map(|check| Discrepancy::Missed(format!("{} is {}, not unknown", check.id, check.status.word()))).collect()
 }
 
 #[cfg(test)]
@@ -153,48 +157,51 @@ mod tests {
     const FAULT: &str = "group = 'a'\nfinds = ['a/b: x']";
 
     #[test]
-    fn what_is_found_as_it_should_be_is_no_slip() {
+    fn an_expected_finding_is_no_discrepancy() {
         let report = report(Status::Fail, &[("x", Severity::Failure)]);
         assert_eq!(judge(&scenario(FAULT), &report, &[]), []);
     }
 
     #[test]
-    fn what_is_not_found_is_missed() {
-        assert_eq!(judge(&scenario(FAULT), &report(Status::Pass, &[]), &[]), [Slip::Missed("a/b: x".to_owned())]);
+    fn a_finding_that_is_absent_is_missed() {
+        assert_eq!(
+            judge(&scenario(FAULT), &report(Status::Pass, &[]), &[]),
+            [Discrepancy::Missed("a/b: x".to_owned())]
+        );
     }
 
     #[test]
-    fn another_code_is_a_wrong_one_and_not_an_extra_failure() {
-        let slips = judge(&scenario(FAULT), &report(Status::Fail, &[("y", Severity::Failure)]), &[]);
-        assert_eq!(slips, [Slip::WrongCode("a/b: x was expected, and a/b: y was found".to_owned())]);
+    fn another_code_is_a_wrong_code_and_not_an_extra_failure() {
+        let found = judge(&scenario(FAULT), &report(Status::Fail, &[("y", Severity::Failure)]), &[]);
+        assert_eq!(found, [Discrepancy::WrongCode("expected a/b: x, found a/b: y".to_owned())]);
     }
 
     #[test]
-    fn a_warning_is_no_failure_even_with_the_right_code() {
-        let slips = judge(&scenario(FAULT), &report(Status::Warn, &[("x", Severity::Warning)]), &[]);
-        assert_eq!(slips, [Slip::WrongCode("a/b: x was expected, and a/b: x (warning) was found".to_owned())]);
+    fn a_warning_is_not_a_failure_even_with_the_right_code() {
+        let found = judge(&scenario(FAULT), &report(Status::Warn, &[("x", Severity::Warning)]), &[]);
+        assert_eq!(found, [Discrepancy::WrongCode("expected a/b: x, found a/b: x (warning)".to_owned())]);
     }
 
     #[test]
     fn a_second_failure_is_an_extra_one() {
         let report = report(Status::Fail, &[("x", Severity::Failure), ("y", Severity::Failure)]);
-        assert_eq!(judge(&scenario(FAULT), &report, &[]), [Slip::Extra("a/b: y".to_owned())]);
+        assert_eq!(judge(&scenario(FAULT), &report, &[]), [Discrepancy::Extra("a/b: y".to_owned())]);
     }
 
     #[test]
-    fn in_a_healthy_world_a_failure_is_a_false_alarm_and_so_is_not_knowing() {
+    fn in_a_healthy_scenario_a_failure_or_an_unknown_is_a_false_alarm() {
         let healthy = scenario("group = 'healthy'");
         let failing = judge(&healthy, &report(Status::Fail, &[("x", Severity::Failure)]), &[]);
-        assert_eq!(failing, [Slip::FalseAlarm("a/b: x".to_owned())]);
+        assert_eq!(failing, [Discrepancy::FalseAlarm("a/b: x".to_owned())]);
         let unknown = judge(&healthy, &report(Status::Unknown, &[]), &[]);
-        assert_eq!(unknown, [Slip::FalseAlarm("a/b is unknown".to_owned())]);
+        assert_eq!(unknown, [Discrepancy::FalseAlarm("a/b is unknown".to_owned())]);
     }
 
     #[test]
-    fn in_the_dark_only_what_needs_nobody_may_tell() {
+    fn without_providers_only_local_checks_may_pass() {
         let dark = scenario("group = 'a'\nunknown = ['*']");
-        let told = report(Status::Unknown, &[]);
-        assert_eq!(judge(&dark, &told, &[]), [Slip::Missed("c/d is pass and not unknown".to_owned())]);
-        assert_eq!(judge(&dark, &told, &[CheckId::new("c/d")]), []);
+        let report = report(Status::Unknown, &[]);
+        assert_eq!(judge(&dark, &report, &[]), [Discrepancy::Missed("c/d is pass, not unknown".to_owned())]);
+        assert_eq!(judge(&dark, &report, &[CheckId::new("c/d")]), []);
     }
 }
