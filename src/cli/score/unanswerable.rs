@@ -1,13 +1,14 @@
 //! `preflight sandbox --score=unanswerable`: no check passes without the responses it needs, and a provider's outage is not a
 //! failure of the deployment.
 
+use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use futures::FutureExt;
 use indicatif::ProgressBar;
-use preflight::run::{CheckReport, Decision, Report};
+use preflight::run::{CheckReport, Decision, Report, Reported};
 use preflight::sandbox::{self, Exchange, RequestKey, Scenario, TAMPERED, Tampered, Tampering, Unanswerable};
 use preflight::world::Logged;
 
@@ -85,26 +86,26 @@ pub async fn execute(names: &[String], sample: bool, latency: Duration, terminal
         played += 1;
         runs += done.runs;
         missed.extend(done.missed.into_iter().map(|what| format!("{scenario}: {what}")));
-        wrong.extend(done.wrong.into_iter().map(|(what, wrong)| (format!("{scenario}: {what}"), wrong)));
+        wrong.extend(done.wrong.into_iter().map(|(what, wrong)| (scenario.clone(), what, wrong)));
     }
     bar.finish_and_clear();
     let mut text = lines(
         "wrong pass",
-        wrong.iter().filter_map(|(what, wrong)| match wrong {
-            WrongResult::Pass(words) => Some(format!("{what}: {words}")),
+        grouped(&wrong, |wrong| match wrong {
+            WrongResult::Pass(words) => Some(words),
             WrongResult::Failure(_) => None,
         }),
     );
     text += &lines(
         "wrong failure",
-        wrong.iter().filter_map(|(what, wrong)| match wrong {
-            WrongResult::Failure(words) => Some(format!("{what}: {words}")),
+        grouped(&wrong, |wrong| match wrong {
+            WrongResult::Failure(words) => Some(words),
             WrongResult::Pass(_) => None,
         }),
     );
     let unmade = missed.len();
     text += &lines("request not made", missed.iter().cloned());
-    let passes = wrong.iter().filter(|(_, wrong)| matches!(wrong, WrongResult::Pass(_))).count();
+    let passes = wrong.iter().filter(|(.., wrong)| matches!(wrong, WrongResult::Pass(_))).count();
     let failures = wrong.len() - passes;
     let _ = writeln!(
         text,
@@ -114,6 +115,22 @@ pub async fn execute(names: &[String], sample: bool, latency: Duration, terminal
     let _ = writeln!(text, "Took {:.0} s.", started.elapsed().as_secs_f64());
     terminal::print(&text)?;
     Ok(u8::from(!wrong.is_empty() || !missed.is_empty()))
+}
+
+/// One line for each scenario and result of a kind, with the requests that were unanswerable.
+fn grouped<'w>(
+    wrong: &'w [(String, String, WrongResult)],
+    words: impl Fn(&'w WrongResult) -> Option<&'w String>,
+) -> impl Iterator<Item = String> {
+    let mut groups: BTreeMap<(&str, &str), Vec<&str>> = BTreeMap::new();
+    for (scenario, what, result) in wrong {
+        if let Some(words) = words(result) {
+            groups.entry((scenario, words)).or_default().push(what);
+        }
+    }
+    groups
+        .into_iter()
+        .map(|((scenario, words), requests)| format!("{scenario}: {words}, without {}", requests.join("; ")))
 }
 
 /// The first lines of a kind, and how many more there are.
@@ -236,7 +253,10 @@ pub fn judge(baseline: &Report, report: &Report, key: &RequestKey, way: Unanswer
 /// Whether a check has more findings than before.
 fn warns_more(baseline: &Report, check: &CheckReport) -> bool {
     let before = baseline.checks.iter().find(|before| before.id == check.id);
-    before.is_some_and(|before| check.findings.len() > before.findings.len())
+    let warned = |found: &Reported| {
+        before.is_some_and(|before| before.findings.iter().any(|known| known.finding.message == found.finding.message))
+    };
+    before.is_some() && check.findings.iter().any(|found| !warned(found))
 }
 
 /// Whether the check does not need this response to pass.
