@@ -1,4 +1,4 @@
-//! The catalogue: every way in which the sandbox can differ from a healthy world.
+//! The catalogue: every settings in which the sandbox can differ from a healthy world.
 
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
@@ -21,7 +21,7 @@ pub struct Scenario {
     /// The findings that it must cause; none in a healthy world, but for warnings.
     #[serde(default)]
     pub finds: Vec<Expected>,
-    /// The checks that cannot tell, by id or glob, where a provider is in trouble.
+    /// The checks that cannot tell, by id or glob, where a provider is in fault.
     #[serde(default)]
     pub unknown: Vec<String>,
     /// Scenarios that are applied before this one; it is found as the first of them is, unless it says otherwise.

@@ -4,8 +4,8 @@ use axum::http::StatusCode;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::gate::{Answer, Asked, Route};
-use super::refusal::Refusal;
+use super::error::StripeError;
+use super::request::{Call, Route, StripeResult};
 use super::state::Account;
 
 pub(super) const ROUTES: &[Route] = &[
@@ -14,16 +14,16 @@ pub(super) const ROUTES: &[Route] = &[
     Route::get("/v1/tax/settings", "rak_tax_settings_read", tax_settings),
 ];
 
-impl Asked<'_> {
+impl Call<'_> {
     /// The caller's account.
-    pub(super) fn account(&self) -> Result<&Account, Refusal> {
-        let gone = || Refusal::invalid(StatusCode::UNAUTHORIZED, "This account no longer exists.");
+    pub(super) fn account(&self) -> Result<&Account, StripeError> {
+        let gone = || StripeError::invalid(StatusCode::UNAUTHORIZED, "This account no longer exists.");
         self.stripe.account(&self.caller.account).ok_or_else(gone)
     }
 }
 
-fn account(asked: &Asked) -> Answer {
-    let account = asked.account()?;
+fn account(call: &Call) -> StripeResult {
+    let account = call.account()?;
     let capability = if account.charges_enabled { "active" } else { "inactive" };
     Ok(json!({
         "id": account.id,
@@ -119,27 +119,27 @@ fn settings(account: &Account) -> Value {
     })
 }
 
-#[expect(clippy::unnecessary_wraps, reason = "a route's answer may be a refusal, though not this one's")]
-fn balance(asked: &Asked) -> Answer {
+#[expect(clippy::unnecessary_wraps, reason = "a route's answer may be a error, though not this one's")]
+fn balance(call: &Call) -> StripeResult {
     let funds = |amount: u64| json!([{ "amount": amount, "currency": "usd", "source_types": { "card": amount } }]);
     Ok(json!({
         "object": "balance",
         "available": funds(12_345),
         "connect_reserved": [{ "amount": 0, "currency": "usd" }],
-        "livemode": asked.caller.livemode,
+        "livemode": call.caller.livemode,
         "pending": funds(2_900),
     }))
 }
 
-fn tax_settings(asked: &Asked) -> Answer {
-    let active = asked.account()?.tax_status == "active";
+fn tax_settings(call: &Call) -> StripeResult {
+    let active = call.account()?.tax_status == "active";
     let address =
         json!({ "city": null, "country": "US", "line1": null, "line2": null, "postal_code": null, "state": "CA" });
     Ok(json!({
         "object": "tax.settings",
         "defaults": { "provider": "stripe", "tax_behavior": null, "tax_code": "txcd_10000000" },
         "head_office": if active { json!({ "address": address }) } else { Value::Null },
-        "livemode": asked.caller.livemode,
+        "livemode": call.caller.livemode,
         "status": if active { "active" } else { "pending" },
         "status_details": if active {
             json!({ "active": {} })
@@ -151,24 +151,24 @@ fn tax_settings(asked: &Asked) -> Answer {
 
 #[cfg(test)]
 mod tests {
-    use super::super::desk::Desk;
+    use super::super::test_client::TestClient;
 
     #[tokio::test]
     async fn the_account_may_charge_and_pay_out() {
-        let account = Desk::of(&[]).get("/v1/account").await.body;
+        let account = TestClient::of(&[]).get("/v1/account").await.body;
         assert_eq!((&account["charges_enabled"], &account["payouts_enabled"]), (&true.into(), &true.into()));
     }
 
     #[tokio::test]
     async fn the_balance_tells_the_mode_of_the_key() {
-        let desk = Desk::of(&[]);
-        assert_eq!(desk.get("/v1/balance").await.body["livemode"], true);
-        assert_eq!(desk.get_in_test_mode("/v1/balance").await.body["livemode"], false);
+        let client = TestClient::of(&[]);
+        assert_eq!(client.get("/v1/balance").await.body["livemode"], true);
+        assert_eq!(client.get_in_test_mode("/v1/balance").await.body["livemode"], false);
     }
 
     #[tokio::test]
     async fn a_deadline_is_in_the_future() {
-        let account = Desk::of(&["stripe-account-due-soon"]).get("/v1/account").await.body;
+        let account = TestClient::of(&["stripe-account-due-soon"]).get("/v1/account").await.body;
         let deadline = account["requirements"]["current_deadline"].as_i64().unwrap();
         assert!(deadline > jiff::Timestamp::now().as_second());
     }

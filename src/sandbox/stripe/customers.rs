@@ -3,11 +3,11 @@
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::catalogue::{created_in, expand_product, price_body, put};
-use super::gate::{Answer, Asked, Route};
-use super::refusal::Refusal;
-use super::shelf::{Kind, Shelves, page};
+use super::catalog::{created_in, expand_product, price_body, put};
+use super::error::StripeError;
+use super::request::{Call, Route, StripeResult};
 use super::state::{Customer, State, Subscription};
+use super::store::{Kind, Store, page};
 use super::{Error, decimal, joined, named};
 
 pub(super) const ROUTES: &[Route] = &[
@@ -39,15 +39,15 @@ pub(super) const ROUTES: &[Route] = &[
 /// A month, as far as periods go here.
 const PERIOD: i64 = 30 * 24 * 3600;
 
-/// Puts the document's customers and subscriptions on their shelves.
-pub(super) fn stock(state: &State, now: Timestamp, shelves: &mut Shelves) -> Result<(), Error> {
+/// Puts the document's customers and subscriptions on their store.
+pub(super) fn load(state: &State, now: Timestamp, store: &mut Store) -> Result<(), Error> {
     for customer in state.customers.values() {
         let body = customer_body(customer, customer.age.before(now));
-        put(shelves, Kind::Customer, &customer.account, customer.livemode, body);
+        put(store, Kind::Customer, &customer.account, customer.livemode, body);
     }
     for subscription in state.subscriptions.values() {
         let body = subscription_body(state, subscription, now)?;
-        put(shelves, Kind::Subscription, &subscription.account, subscription.livemode, body);
+        put(store, Kind::Subscription, &subscription.account, subscription.livemode, body);
     }
     Ok(())
 }
@@ -200,35 +200,35 @@ fn plan_body(price: &Value) -> Value {
     })
 }
 
-fn list_customers(asked: &Asked) -> Answer {
-    let created = created_in(&asked.parameters)?;
-    let email = asked.parameters.get("email");
+fn list_customers(call: &Call) -> StripeResult {
+    let created = created_in(&call.parameters)?;
+    let email = call.parameters.get("email");
     if email == Some("") {
         let message = "You passed an empty string for 'email'. We assume empty values are an attempt to unset a parameter; \
                        however 'email' cannot be unset. You should remove 'email' from your request or supply a non-empty value.";
-        return Err(Refusal::bad(message).about("email"));
+        return Err(StripeError::bad(message).about("email"));
     }
-    let shelves = asked.stripe.shelves();
-    let wanted = shelves.of(Kind::Customer, &asked.caller).filter(|customer| {
+    let store = call.stripe.store();
+    let wanted = store.of(Kind::Customer, &call.caller).filter(|customer| {
         created(customer)
             && customer.body["deleted"] != true
             && email.is_none_or(|email| customer.body["email"].as_str() == Some(email))
     });
-    page(wanted, "/v1/customers", "customer", &asked.parameters)
+    page(wanted, "/v1/customers", "customer", &call.parameters)
 }
 
-fn one_customer(asked: &Asked) -> Answer {
-    Ok(asked.stripe.shelves().find(Kind::Customer, asked.id, &asked.caller)?.body.clone())
+fn one_customer(call: &Call) -> StripeResult {
+    Ok(call.stripe.store().find(Kind::Customer, call.id, &call.caller)?.body.clone())
 }
 
-#[expect(clippy::unnecessary_wraps, reason = "a route's answer may be a refusal, though not this one's")]
-fn create_customer(asked: &Asked) -> Answer {
-    let parameters = &asked.parameters;
+#[expect(clippy::unnecessary_wraps, reason = "a route's answer may be a error, though not this one's")]
+fn create_customer(call: &Call) -> StripeResult {
+    let parameters = &call.parameters;
     let customer = Customer {
-        id: format!("cus_QpanSandbox{:04}", asked.stripe.next_serial()),
+        id: format!("cus_QpanSandbox{:04}", call.stripe.next_serial()),
         email: parameters.get("email").unwrap_or_default().to_owned(),
-        livemode: asked.caller.livemode,
-        account: asked.caller.account.clone(),
+        livemode: call.caller.livemode,
+        account: call.caller.account.clone(),
         age: super::super::age::Age::default(),
         name: parameters.get("name").map(str::to_owned),
         deleted: false,
@@ -236,8 +236,8 @@ fn create_customer(asked: &Asked) -> Answer {
     };
     let mut body = customer_body(&customer, Timestamp::now().as_second());
     body["metadata"] = Value::Object(parameters.map("metadata"));
-    put(&mut asked.stripe.shelves(), Kind::Customer, &customer.account, customer.livemode, body.clone());
-    asked.stripe.effects.record("stripe.customer.created");
+    put(&mut call.stripe.store(), Kind::Customer, &customer.account, customer.livemode, body.clone());
+    call.stripe.effects.record("stripe.customer.created");
     Ok(body)
 }
 
@@ -254,22 +254,24 @@ const STATUSES: [&str; 10] = [
     "unpaid",
 ];
 
-fn list_subscriptions(asked: &Asked) -> Answer {
-    let parameters = &asked.parameters;
+fn list_subscriptions(call: &Call) -> StripeResult {
+    let parameters = &call.parameters;
     let created = created_in(parameters)?;
     let status = parameters.get("status");
     if let Some(status) = status.filter(|status| !STATUSES.contains(status)) {
         let known = STATUSES.join(", ");
-        return Err(Refusal::bad(format!("Invalid status: must be one of {known}, and not {status}")).about("status"));
+        return Err(
+            StripeError::bad(format!("Invalid status: must be one of {known}, and not {status}")).about("status")
+        );
     }
-    let shelves = asked.stripe.shelves();
+    let store = call.stripe.store();
     for (parameter, kind) in [("customer", Kind::Customer), ("price", Kind::Price)] {
         if let Some(id) = parameters.get(parameter) {
-            shelves.find(kind, id, &asked.caller).map_err(|refusal| refusal.in_parameter(parameter))?;
+            store.find(kind, id, &call.caller).map_err(|error| error.in_parameter(parameter))?;
         }
     }
     let is = |value: &Value, wanted: Option<&str>| wanted.is_none_or(|wanted| value.as_str() == Some(wanted));
-    let wanted = shelves.of(Kind::Subscription, &asked.caller).filter(|subscription| {
+    let wanted = store.of(Kind::Subscription, &call.caller).filter(|subscription| {
         let body = &subscription.body;
         let has_status = match status {
             // All that are not canceled.
@@ -287,41 +289,41 @@ fn list_subscriptions(asked: &Asked) -> Answer {
     let mut list = page(wanted, "/v1/subscriptions", "subscription", parameters)?;
     if parameters.all("expand").contains(&"data.customer") {
         for subscription in list["data"].as_array_mut().into_iter().flatten() {
-            expand_customer(&shelves, asked, subscription);
+            expand_customer(&store, call, subscription);
         }
     }
     Ok(list)
 }
 
-fn one_subscription(asked: &Asked) -> Answer {
-    let shelves = asked.stripe.shelves();
-    let mut subscription = shelves.find(Kind::Subscription, asked.id, &asked.caller)?.body.clone();
-    if asked.parameters.all("expand").contains(&"customer") {
-        expand_customer(&shelves, asked, &mut subscription);
+fn one_subscription(call: &Call) -> StripeResult {
+    let store = call.stripe.store();
+    let mut subscription = store.find(Kind::Subscription, call.id, &call.caller)?.body.clone();
+    if call.parameters.all("expand").contains(&"customer") {
+        expand_customer(&store, call, &mut subscription);
     }
-    if asked.parameters.all("expand").contains(&"items.data.price.product") {
+    if call.parameters.all("expand").contains(&"items.data.price.product") {
         for item in subscription["items"]["data"].as_array_mut().into_iter().flatten() {
-            expand_product(&shelves, asked, &mut item["price"]);
+            expand_product(&store, call, &mut item["price"]);
         }
     }
     Ok(subscription)
 }
 
-fn update_subscription(asked: &Asked) -> Answer {
-    let parameters = &asked.parameters;
+fn update_subscription(call: &Call) -> StripeResult {
+    let parameters = &call.parameters;
     let cancels = parameters.boolean("cancel_at_period_end")?;
-    let mut shelves = asked.stripe.shelves();
+    let mut store = call.stripe.store();
     let price = match parameters.get("items[0][price]") {
         None => None,
         Some(id) => {
-            let found = shelves.find(Kind::Price, id, &asked.caller);
-            Some(found.map_err(|refusal| refusal.in_parameter("items[0][price]"))?.body.clone())
+            let found = store.find(Kind::Price, id, &call.caller);
+            Some(found.map_err(|error| error.in_parameter("items[0][price]"))?.body.clone())
         }
     };
-    let subscription = &mut shelves.find_mut(Kind::Subscription, asked.id, &asked.caller)?.body;
+    let subscription = &mut store.find_mut(Kind::Subscription, call.id, &call.caller)?.body;
     if subscription["status"] == "canceled" {
         let message = "A canceled subscription can only update its cancellation_details and metadata.";
-        return Err(Refusal::bad(message));
+        return Err(StripeError::bad(message));
     }
     if let Some(price) = price {
         subscription["items"]["data"][0]["plan"] = plan_body(&price);
@@ -338,26 +340,26 @@ fn update_subscription(asked: &Asked) -> Answer {
             None => {}
         }
     }
-    asked.stripe.effects.record("stripe.subscription.updated");
+    call.stripe.effects.record("stripe.subscription.updated");
     Ok(subscription.clone())
 }
 
-fn expand_customer(shelves: &Shelves, asked: &Asked, subscription: &mut Value) {
+fn expand_customer(store: &Store, call: &Call, subscription: &mut Value) {
     let id = subscription["customer"].as_str().unwrap_or_default();
-    if let Ok(customer) = shelves.find(Kind::Customer, id, &asked.caller) {
+    if let Ok(customer) = store.find(Kind::Customer, id, &call.caller) {
         subscription["customer"] = customer.body.clone();
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::desk::Desk;
+    use super::super::test_client::TestClient;
 
     const ADA: &str = "/v1/subscriptions/sub_1Rlivecme7LaunchAda00001";
 
     #[tokio::test]
     async fn the_period_is_in_the_item_and_holds_now() {
-        let body = Desk::of(&[]).get(ADA).await.body;
+        let body = TestClient::of(&[]).get(ADA).await.body;
         let item = &body["items"]["data"][0];
         let now = jiff::Timestamp::now().as_second();
         assert!(item["current_period_start"].as_i64().unwrap() <= now);
@@ -367,57 +369,57 @@ mod tests {
 
     #[tokio::test]
     async fn canceled_subscriptions_are_listed_to_who_asks_for_them() {
-        let desk = Desk::of(&[]);
-        assert_eq!(desk.get("/v1/subscriptions").await.ids().len(), 2);
-        assert_eq!(desk.get("/v1/subscriptions?status=all").await.ids().len(), 3);
-        assert_eq!(desk.get("/v1/subscriptions?status=canceled").await.ids(), ["sub_1Rlivecme7LaunchAlan0001"]);
+        let client = TestClient::of(&[]);
+        assert_eq!(client.get("/v1/subscriptions").await.ids().len(), 2);
+        assert_eq!(client.get("/v1/subscriptions?status=all").await.ids().len(), 3);
+        assert_eq!(client.get("/v1/subscriptions?status=canceled").await.ids(), ["sub_1Rlivecme7LaunchAlan0001"]);
     }
 
     #[tokio::test]
     async fn subscriptions_are_found_by_customer_and_by_price() {
-        let desk = Desk::of(&[]);
-        let of_ada = desk.get("/v1/subscriptions?customer=cus_QpanAda0000001").await;
+        let client = TestClient::of(&[]);
+        let of_ada = client.get("/v1/subscriptions?customer=cus_QpanAda0000001").await;
         assert_eq!(of_ada.ids(), ["sub_1Rlivecme7LaunchAda00001"]);
-        let of_enterprise = desk.get("/v1/subscriptions?price=price_1Rlivecme7LaunchEntMonth").await;
+        let of_enterprise = client.get("/v1/subscriptions?price=price_1Rlivecme7LaunchEntMonth").await;
         assert_eq!(of_enterprise.ids(), ["sub_1Rlivecme7LaunchGrace001"]);
     }
 
     #[tokio::test]
     async fn customers_are_found_by_their_address_to_the_letter() {
-        let desk = Desk::of(&[]);
-        assert_eq!(desk.get("/v1/customers?email=ada%40example.com&limit=100").await.ids(), ["cus_QpanAda0000001"]);
-        assert!(desk.get("/v1/customers?email=Ada%40example.com").await.ids().is_empty());
-        assert_eq!(desk.get("/v1/customers?email=").await.body["error"]["param"], "email");
+        let client = TestClient::of(&[]);
+        assert_eq!(client.get("/v1/customers?email=ada%40example.com&limit=100").await.ids(), ["cus_QpanAda0000001"]);
+        assert!(client.get("/v1/customers?email=Ada%40example.com").await.ids().is_empty());
+        assert_eq!(client.get("/v1/customers?email=").await.body["error"]["param"], "email");
     }
 
     #[tokio::test]
     async fn a_status_that_there_is_not_is_refused() {
-        assert_eq!(Desk::of(&[]).get("/v1/subscriptions?status=activ").await.body["error"]["param"], "status");
+        assert_eq!(TestClient::of(&[]).get("/v1/subscriptions?status=activ").await.body["error"]["param"], "status");
     }
 
     #[tokio::test]
     async fn a_subscription_can_be_moved_to_another_price() {
-        let desk = Desk::of(&[]);
-        desk.post(ADA, "items%5B0%5D%5Bprice%5D=price_1Rlivecme7LaunchEntMonth&metadata%5Btier%5D=enterprise").await;
-        let body = desk.get(ADA).await.body;
+        let client = TestClient::of(&[]);
+        client.post(ADA, "items%5B0%5D%5Bprice%5D=price_1Rlivecme7LaunchEntMonth&metadata%5Btier%5D=enterprise").await;
+        let body = client.get(ADA).await.body;
         assert_eq!(body["items"]["data"][0]["price"]["unit_amount"], 9900);
         assert_eq!(body["metadata"]["tier"], "enterprise");
     }
 
     #[tokio::test]
     async fn a_customer_that_was_made_can_be_read() {
-        let desk = Desk::of(&[]);
-        let made = desk.post("/v1/customers", "email=a%40b.example&metadata%5BuserId%5D=user_1").await.body;
-        let read = desk.get(&format!("/v1/customers/{}", made["id"].as_str().unwrap())).await.body;
+        let client = TestClient::of(&[]);
+        let made = client.post("/v1/customers", "email=a%40b.example&metadata%5BuserId%5D=user_1").await.body;
+        let read = client.get(&format!("/v1/customers/{}", made["id"].as_str().unwrap())).await.body;
         assert_eq!((&read["email"], &read["metadata"]["userId"]), (&"a@b.example".into(), &"user_1".into()));
     }
 
     #[tokio::test]
     async fn the_product_of_a_subscriptions_price_can_be_expanded_but_not_in_a_list() {
-        let desk = Desk::of(&[]);
-        let body = desk.get(&format!("{ADA}?expand%5B%5D=items.data.price.product")).await.body;
+        let client = TestClient::of(&[]);
+        let body = client.get(&format!("{ADA}?expand%5B%5D=items.data.price.product")).await.body;
         assert_eq!(body["items"]["data"][0]["price"]["product"]["object"], "product");
-        let listed = desk.get("/v1/subscriptions?expand%5B%5D=data.items.data.price.product").await;
+        let listed = client.get("/v1/subscriptions?expand%5B%5D=data.items.data.price.product").await;
         assert_eq!(listed.message(), "You cannot expand more than 4 levels of a property.");
     }
 }

@@ -1,18 +1,18 @@
-//! Stripe's API, as strict as the real one: what is asked wrongly is refused in Stripe's words.
+//! Stripe's API, as strict as the real one: what is call wrongly is refused in Stripe's words.
 
 mod account;
-mod catalogue;
+mod catalog;
 mod checkout;
 mod customers;
-#[cfg(test)]
-mod desk;
-mod gate;
+mod error;
 mod parameters;
 mod portal;
-mod refusal;
+mod request;
 mod session;
-mod shelf;
 mod state;
+mod store;
+#[cfg(test)]
+mod test_client;
 mod webhooks;
 
 use std::collections::HashMap;
@@ -28,9 +28,9 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use super::{Effects, Error};
-use gate::{Replay, Request, Route, Verb};
-use shelf::Shelves;
+use request::{Replay, Request, Route, Verb};
 use state::{Account, Key};
+use store::Store;
 
 pub use state::State;
 
@@ -39,22 +39,22 @@ pub struct Stripe {
     accounts: std::collections::BTreeMap<String, Account>,
     keys: Vec<Key>,
     effects: Arc<Effects>,
-    shelves: Mutex<Shelves>,
+    store: Mutex<Store>,
     replays: Mutex<HashMap<String, Replay>>,
     serial: AtomicU64,
 }
 
-/// Everything that can be asked.
+/// Everything that can be call.
 fn routes() -> impl Iterator<Item = &'static Route> {
-    [account::ROUTES, catalogue::ROUTES, checkout::ROUTES, customers::ROUTES, portal::ROUTES, webhooks::ROUTES]
+    [account::ROUTES, catalog::ROUTES, checkout::ROUTES, customers::ROUTES, portal::ROUTES, webhooks::ROUTES]
         .into_iter()
         .flatten()
 }
 
 /// Stripe's API.
 pub fn router(stripe: &Arc<Stripe>) -> Router {
-    let nobody = Arc::clone(stripe);
-    let unrecognised = async move |method: Method, uri: Uri| gate::unrecognised(&nobody, &method, uri.path());
+    let fallback = Arc::clone(stripe);
+    let unrecognised = async move |method: Method, uri: Uri| request::unrecognised(&fallback, &method, uri.path());
     let mut router = Router::new().fallback(unrecognised.clone()).method_not_allowed_fallback(unrecognised);
     for route in routes() {
         let stripe = Arc::clone(stripe);
@@ -62,7 +62,7 @@ pub fn router(stripe: &Arc<Stripe>) -> Router {
             async move |uri: Uri, path: RawPathParams, RawQuery(query): RawQuery, headers: HeaderMap, body: Bytes| {
                 let id = path.iter().next().map(|(_, id)| id).unwrap_or_default();
                 let query = query.as_deref().unwrap_or_default();
-                gate::pass(&stripe, route, &Request { path: uri.path(), id, query, headers: &headers, body: &body })
+                request::pass(&stripe, route, &Request { path: uri.path(), id, query, headers: &headers, body: &body })
             };
         let method = match route.verb {
             Verb::Get => MethodFilter::GET,
@@ -78,19 +78,19 @@ impl Stripe {
     ///
     /// # Errors
     ///
-    /// Where something refers to a thing that is not in the document.
+    /// Where something refers to a object that is not in the document.
     pub fn new(state: &State, effects: Arc<Effects>) -> Result<Arc<Self>, Error> {
-        let mut shelves = Shelves::default();
+        let mut store = Store::default();
         let now = Timestamp::now();
-        catalogue::stock(state, now, &mut shelves)?;
-        customers::stock(state, now, &mut shelves)?;
-        portal::stock(state, now, &mut shelves)?;
-        webhooks::stock(state, now, &mut shelves)?;
+        catalog::load(state, now, &mut store)?;
+        customers::load(state, now, &mut store)?;
+        portal::load(state, now, &mut store)?;
+        webhooks::load(state, now, &mut store)?;
         Ok(Arc::new(Self {
             accounts: state.accounts.clone(),
             keys: state.keys.values().cloned().collect(),
             effects,
-            shelves: Mutex::new(shelves),
+            store: Mutex::new(store),
             replays: Mutex::default(),
             serial: AtomicU64::new(1),
         }))
@@ -104,8 +104,8 @@ impl Stripe {
         self.accounts.get(name)
     }
 
-    fn shelves(&self) -> MutexGuard<'_, Shelves> {
-        self.shelves.lock().unwrap_or_else(PoisonError::into_inner)
+    fn store(&self) -> MutexGuard<'_, Store> {
+        self.store.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn replays(&self) -> MutexGuard<'_, HashMap<String, Replay>> {
@@ -131,8 +131,8 @@ impl Stripe {
 }
 
 /// What a short name in the document refers to.
-fn named<'a, T>(things: &'a std::collections::BTreeMap<String, T>, kind: &str, name: &str) -> Result<&'a T, Error> {
-    things.get(name).ok_or_else(|| Error::Document(format!("stripe: there is no {kind} `{name}`")))
+fn named<'a, T>(objects: &'a std::collections::BTreeMap<String, T>, kind: &str, name: &str) -> Result<&'a T, Error> {
+    objects.get(name).ok_or_else(|| Error::Document(format!("stripe: there is no {kind} `{name}`")))
 }
 
 /// An amount as Stripe writes its decimal twin.

@@ -3,11 +3,11 @@
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::catalogue::put;
-use super::gate::{Answer, Asked, Route};
-use super::refusal::Refusal;
-use super::shelf::{Kind, Shelves, page};
+use super::catalog::put;
+use super::error::StripeError;
+use super::request::{Call, Route, StripeResult};
 use super::state::{PortalConfiguration, State};
+use super::store::{Kind, Store, page};
 use super::{Error, named};
 
 pub(super) const ROUTES: &[Route] = &[
@@ -28,10 +28,10 @@ pub(super) const ROUTES: &[Route] = &[
 ];
 
 /// Puts the document's configurations on their shelf.
-pub(super) fn stock(state: &State, now: Timestamp, shelves: &mut Shelves) -> Result<(), Error> {
+pub(super) fn load(state: &State, now: Timestamp, store: &mut Store) -> Result<(), Error> {
     for configuration in state.portal_configurations.values() {
         let body = body(state, configuration, now)?;
-        put(shelves, Kind::PortalConfiguration, &configuration.account, configuration.livemode, body);
+        put(store, Kind::PortalConfiguration, &configuration.account, configuration.livemode, body);
     }
     Ok(())
 }
@@ -98,11 +98,11 @@ fn without_products(mut configuration: Value) -> Value {
     configuration
 }
 
-fn list(asked: &Asked) -> Answer {
-    let parameters = &asked.parameters;
+fn list(call: &Call) -> StripeResult {
+    let parameters = &call.parameters;
     let (active, is_default) = (parameters.boolean("active")?, parameters.boolean("is_default")?);
-    let shelves = asked.stripe.shelves();
-    let wanted = shelves.of(Kind::PortalConfiguration, &asked.caller).filter(|configuration| {
+    let store = call.stripe.store();
+    let wanted = store.of(Kind::PortalConfiguration, &call.caller).filter(|configuration| {
         active.is_none_or(|active| configuration.body["active"] == active)
             && is_default.is_none_or(|is_default| configuration.body["is_default"] == is_default)
     });
@@ -115,27 +115,27 @@ fn list(asked: &Asked) -> Answer {
     Ok(list)
 }
 
-fn one(asked: &Asked) -> Answer {
-    let shelves = asked.stripe.shelves();
-    let found = shelves.find(Kind::PortalConfiguration, asked.id, &asked.caller);
-    let configuration = found.map_err(|refusal| refusal.about("configuration"))?.body.clone();
-    Ok(if asked.parameters.all("expand").is_empty() { without_products(configuration) } else { configuration })
+fn one(call: &Call) -> StripeResult {
+    let store = call.stripe.store();
+    let found = store.find(Kind::PortalConfiguration, call.id, &call.caller);
+    let configuration = found.map_err(|error| error.about("configuration"))?.body.clone();
+    Ok(if call.parameters.all("expand").is_empty() { without_products(configuration) } else { configuration })
 }
 
-fn open(asked: &Asked) -> Answer {
-    let parameters = &asked.parameters;
+fn open(call: &Call) -> StripeResult {
+    let parameters = &call.parameters;
     let customer = parameters.required("customer")?;
-    let shelves = asked.stripe.shelves();
-    shelves.find(Kind::Customer, customer, &asked.caller).map_err(|refusal| refusal.in_parameter("customer"))?;
+    let store = call.stripe.store();
+    store.find(Kind::Customer, customer, &call.caller).map_err(|error| error.in_parameter("customer"))?;
     let configuration = if let Some(id) = parameters.get("configuration") {
-        let found = shelves.find(Kind::PortalConfiguration, id, &asked.caller);
-        found.map_err(|refusal| refusal.about("configuration"))?
+        let found = store.find(Kind::PortalConfiguration, id, &call.caller);
+        found.map_err(|error| error.about("configuration"))?
     } else {
-        let mut all = shelves.of(Kind::PortalConfiguration, &asked.caller);
-        all.find(|configuration| configuration.body["is_default"] == true).ok_or_else(|| no_default(asked))?
+        let mut all = store.of(Kind::PortalConfiguration, &call.caller);
+        all.find(|configuration| configuration.body["is_default"] == true).ok_or_else(|| no_default(call))?
     };
-    asked.stripe.effects.record("stripe.portal_session.created");
-    let serial = asked.stripe.next_serial();
+    call.stripe.effects.record("stripe.portal_session.created");
+    let serial = call.stripe.next_serial();
     Ok(json!({
         "id": format!("bps_1Rlivecme7Launch{serial:08}"),
         "object": "billing_portal.session",
@@ -144,17 +144,17 @@ fn open(asked: &Asked) -> Answer {
         "customer": customer,
         "customer_account": null,
         "flow": null,
-        "livemode": asked.caller.livemode,
+        "livemode": call.caller.livemode,
         "locale": parameters.get("locale"),
         "on_behalf_of": null,
         "return_url": parameters.get("return_url"),
-        "url": format!("https://billing.stripe.com/p/session/{}_sandbox{serial:08}", asked.mode()),
+        "url": format!("https://billing.stripe.com/p/session/{}_sandbox{serial:08}", call.mode()),
     }))
 }
 
-fn no_default(asked: &Asked) -> Refusal {
-    let (mode, path) = if asked.caller.livemode { ("live", "") } else { ("test", "test/") };
-    Refusal::bad(format!(
+fn no_default(call: &Call) -> StripeError {
+    let (mode, path) = if call.caller.livemode { ("live", "") } else { ("test", "test/") };
+    StripeError::bad(format!(
         "No configuration provided and your {mode} mode default configuration has not been created. Provide a configuration \
          or create your default by saving your customer portal settings in {mode} mode at \
          https://dashboard.stripe.com/{path}settings/billing/portal."
@@ -163,29 +163,29 @@ fn no_default(asked: &Asked) -> Refusal {
 
 #[cfg(test)]
 mod tests {
-    use super::super::desk::Desk;
+    use super::super::test_client::TestClient;
 
     const CONFIGURATIONS: &str = "/v1/billing_portal/configurations";
 
     #[tokio::test]
     async fn there_is_one_default() {
-        let list = Desk::of(&[]).get(&format!("{CONFIGURATIONS}?is_default=true&active=true")).await;
+        let list = TestClient::of(&[]).get(&format!("{CONFIGURATIONS}?is_default=true&active=true")).await;
         assert_eq!(list.ids(), ["bpc_1Rlivecme7LaunchPortal00"]);
     }
 
     #[tokio::test]
     async fn the_products_are_shown_to_who_asks_for_them() {
-        let desk = Desk::of(&["portal-plan-change"]);
+        let client = TestClient::of(&["portal-plan-change"]);
         let path = format!("{CONFIGURATIONS}/bpc_1Rlivecme7LaunchPortal00");
         let update = |body: &serde_json::Value| body["features"]["subscription_update"]["products"].clone();
-        assert!(update(&desk.get(&path).await.body).is_null());
-        let expanded = desk.get(&format!("{path}?expand%5B%5D=features.subscription_update.products")).await.body;
+        assert!(update(&client.get(&path).await.body).is_null());
+        let expanded = client.get(&format!("{path}?expand%5B%5D=features.subscription_update.products")).await.body;
         assert_eq!(update(&expanded)[0]["prices"][0], "price_1Rlivecme7LaunchProMonth");
     }
 
     #[tokio::test]
     async fn a_configuration_that_nobody_has_is_named_as_such() {
-        let answer = Desk::of(&[]).get(&format!("{CONFIGURATIONS}/bpc_Nobody")).await;
+        let answer = TestClient::of(&[]).get(&format!("{CONFIGURATIONS}/bpc_Nobody")).await;
         assert_eq!(
             (answer.message(), &answer.body["error"]["param"]),
             ("No such configuration: 'bpc_Nobody'", &"configuration".into())
@@ -194,16 +194,16 @@ mod tests {
 
     #[tokio::test]
     async fn a_customer_can_be_let_in() {
-        let desk = Desk::of(&[]);
-        let session = desk.post("/v1/billing_portal/sessions", "customer=cus_QpanAda0000001").await.body;
+        let client = TestClient::of(&[]);
+        let session = client.post("/v1/billing_portal/sessions", "customer=cus_QpanAda0000001").await.body;
         assert_eq!(session["configuration"], "bpc_1Rlivecme7LaunchPortal00");
-        assert_eq!(desk.count("stripe.portal_session.created"), 1);
+        assert_eq!(client.count("stripe.portal_session.created"), 1);
     }
 
     #[tokio::test]
     async fn nobody_can_be_let_in_before_the_portal_was_saved() {
         let answer =
-            Desk::of(&["portal-none"]).post("/v1/billing_portal/sessions", "customer=cus_QpanAda0000001").await;
+            TestClient::of(&["portal-none"]).post("/v1/billing_portal/sessions", "customer=cus_QpanAda0000001").await;
         assert!(
             answer.message().starts_with("No configuration provided and your live mode default"),
             "{}",

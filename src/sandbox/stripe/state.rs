@@ -1,4 +1,4 @@
-//! The document's part `stripe`: things under short names, by which they refer to each other.
+//! The document's part `stripe`: objects under short names, by which they refer to each other.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,7 +8,7 @@ use super::super::age::Age;
 
 /// Everything that Stripe knows when the sandbox starts.
 ///
-/// Each thing is in one mode (`livemode`, true unless said otherwise) of one account (`account`, the short name,
+/// Each object is in one mode (`livemode`, true unless said otherwise) of one account (`account`, the short name,
 /// `acme` unless said otherwise).
 #[derive(Debug, Clone, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]

@@ -3,12 +3,12 @@
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::catalogue::{created_in, put};
+use super::catalog::{created_in, put};
 use super::customers::subscription_body;
-use super::gate::{Answer, Asked, Route};
-use super::refusal::Refusal;
-use super::shelf::{Kind, Shelves, Thing, limit, page};
+use super::error::StripeError;
+use super::request::{Call, Route, StripeResult};
 use super::state::{Event, EventDestination, State, WebhookEndpoint};
+use super::store::{Kind, Store, StoredObject, limit, page};
 use super::{Error, named, session};
 
 pub(super) const ROUTES: &[Route] = &[
@@ -24,26 +24,26 @@ pub(super) const ROUTES: &[Route] = &[
 /// Events are kept for so long, in seconds.
 const KEPT: i64 = 30 * 24 * 3600;
 
-/// Puts the document's endpoints, destinations and events on their shelves.
-pub(super) fn stock(state: &State, now: Timestamp, shelves: &mut Shelves) -> Result<(), Error> {
+/// Puts the document's endpoints, destinations and events on their store.
+pub(super) fn load(state: &State, now: Timestamp, store: &mut Store) -> Result<(), Error> {
     for endpoint in state.webhook_endpoints.values() {
-        put(shelves, Kind::WebhookEndpoint, &endpoint.account, endpoint.livemode, endpoint_body(endpoint, now));
+        put(store, Kind::WebhookEndpoint, &endpoint.account, endpoint.livemode, endpoint_body(endpoint, now));
     }
     for number in 0..state.extra_webhook_endpoints {
-        put(shelves, Kind::WebhookEndpoint, "acme", true, extra_endpoint(number, now));
+        put(store, Kind::WebhookEndpoint, "acme", true, extra_endpoint(number, now));
     }
     for destination in state.event_destinations.values() {
-        let thing = Thing {
+        let object = StoredObject {
             account: destination.account.clone(),
             livemode: destination.livemode,
             created: destination.age.before(now),
             id: destination.id.clone(),
             body: destination_body(destination, now),
         };
-        shelves.put(Kind::EventDestination, thing);
+        store.put(Kind::EventDestination, object);
     }
     for (name, event) in &state.events {
-        put(shelves, Kind::Event, &event.account, event.livemode, event_body(state, name, event, now)?);
+        put(store, Kind::Event, &event.account, event.livemode, event_body(state, name, event, now)?);
     }
     Ok(())
 }
@@ -140,33 +140,28 @@ fn event_body(state: &State, name: &str, event: &Event, now: Timestamp) -> Resul
     }))
 }
 
-fn list_endpoints(asked: &Asked) -> Answer {
-    let shelves = asked.stripe.shelves();
-    page(
-        shelves.of(Kind::WebhookEndpoint, &asked.caller),
-        "/v1/webhook_endpoints",
-        "webhook endpoint",
-        &asked.parameters,
-    )
+fn list_endpoints(call: &Call) -> StripeResult {
+    let store = call.stripe.store();
+    page(store.of(Kind::WebhookEndpoint, &call.caller), "/v1/webhook_endpoints", "webhook endpoint", &call.parameters)
 }
 
-fn one_endpoint(asked: &Asked) -> Answer {
-    Ok(asked.stripe.shelves().find(Kind::WebhookEndpoint, asked.id, &asked.caller)?.body.clone())
+fn one_endpoint(call: &Call) -> StripeResult {
+    Ok(call.stripe.store().find(Kind::WebhookEndpoint, call.id, &call.caller)?.body.clone())
 }
 
-fn list_destinations(asked: &Asked) -> Answer {
-    let (limit, parameters) = (limit(&asked.parameters)?, &asked.parameters);
+fn list_destinations(call: &Call) -> StripeResult {
+    let (limit, parameters) = (limit(&call.parameters)?, &call.parameters);
     let first: usize = match parameters.get("page") {
         None => 0,
         Some(token) => {
             let place = token.strip_prefix("page_").and_then(|place| place.parse().ok());
-            place.ok_or_else(|| Refusal::bad("The page token is invalid.").about("page"))?
+            place.ok_or_else(|| StripeError::bad("The page token is invalid.").about("page"))?
         }
     };
-    let shelves = asked.stripe.shelves();
-    let all: Vec<&Thing> = shelves.of(Kind::EventDestination, &asked.caller).collect();
-    let data: Vec<Value> = all.iter().skip(first).take(limit).map(|thing| shown(thing, asked)).collect();
-    // What was to be included is not part of the address: it is asked for on every page.
+    let store = call.stripe.store();
+    let all: Vec<&StoredObject> = store.of(Kind::EventDestination, &call.caller).collect();
+    let data: Vec<Value> = all.iter().skip(first).take(limit).map(|object| shown(object, call)).collect();
+    // What was to be included is not part of the address: it is call for on every page.
     let url = |place: usize| format!("/v2/core/event_destinations?limit={limit}&page=page_{place}");
     Ok(json!({
         "data": data,
@@ -175,34 +170,34 @@ fn list_destinations(asked: &Asked) -> Answer {
     }))
 }
 
-fn one_destination(asked: &Asked) -> Answer {
-    Ok(shown(asked.stripe.shelves().find(Kind::EventDestination, asked.id, &asked.caller)?, asked))
+fn one_destination(call: &Call) -> StripeResult {
+    Ok(shown(call.stripe.store().find(Kind::EventDestination, call.id, &call.caller)?, call))
 }
 
-/// A destination with the URL only for one who asked for it.
-fn shown(destination: &Thing, asked: &Asked) -> Value {
+/// A destination with the URL only for one who call for it.
+fn shown(destination: &StoredObject, call: &Call) -> Value {
     let mut body = destination.body.clone();
-    let includes = asked.parameters.all("include").contains(&"webhook_endpoint.url");
+    let includes = call.parameters.all("include").contains(&"webhook_endpoint.url");
     if let Some(endpoint) = body.get_mut("webhook_endpoint").and_then(Value::as_object_mut).filter(|_| !includes) {
         endpoint.remove("url");
     }
     body
 }
 
-fn list_events(asked: &Asked) -> Answer {
-    let parameters = &asked.parameters;
+fn list_events(call: &Call) -> StripeResult {
+    let parameters = &call.parameters;
     let created = created_in(parameters)?;
     let delivered = parameters.boolean("delivery_success")?;
     let (one, types) = (parameters.get("type"), parameters.all("types"));
     if one.is_some() && !types.is_empty() {
-        return Err(Refusal::bad("You may only specify one of these parameters: type, types.").about("type"));
+        return Err(StripeError::bad("You may only specify one of these parameters: type, types.").about("type"));
     }
     if types.len() > 20 {
-        return Err(Refusal::bad("Array types exceeded maximum 20 allowed elements.").about("types"));
+        return Err(StripeError::bad("Array types exceeded maximum 20 allowed elements.").about("types"));
     }
     let oldest = Timestamp::now().as_second() - KEPT;
-    let shelves = asked.stripe.shelves();
-    let wanted = shelves.of(Kind::Event, &asked.caller).filter(|event| {
+    let store = call.stripe.store();
+    let wanted = store.of(Kind::Event, &call.caller).filter(|event| {
         let kind = event.body["type"].as_str().unwrap_or_default();
         event.created >= oldest
             && created(event)
@@ -221,34 +216,34 @@ fn matches(pattern: &str, kind: &str) -> bool {
     }
 }
 
-fn one_event(asked: &Asked) -> Answer {
-    Ok(asked.stripe.shelves().find(Kind::Event, asked.id, &asked.caller)?.body.clone())
+fn one_event(call: &Call) -> StripeResult {
+    Ok(call.stripe.store().find(Kind::Event, call.id, &call.caller)?.body.clone())
 }
 
 #[cfg(test)]
 mod tests {
     use axum::http::Method;
 
-    use super::super::desk::{Answer, Desk};
+    use super::super::test_client::{TestClient, TestResponse};
 
     const DESTINATIONS: &str = "/v2/core/event_destinations";
 
-    async fn destinations(query: &str) -> Answer {
-        let desk = Desk::of(&["healthy-event-destination"]);
-        let key = format!("Bearer {}", desk.live);
+    async fn destinations(query: &str) -> TestResponse {
+        let client = TestClient::of(&["healthy-event-destination"]);
+        let key = format!("Bearer {}", client.live);
         let headers = [("authorization", key.as_str()), ("stripe-version", "2026-09-30.endive")];
-        desk.ask(Method::GET, &format!("{DESTINATIONS}{query}"), &headers, "").await
+        client.ask(Method::GET, &format!("{DESTINATIONS}{query}"), &headers, "").await
     }
 
     #[tokio::test]
     async fn the_second_api_wants_a_version() {
-        assert_eq!(Desk::of(&[]).get(DESTINATIONS).await.status, 400);
+        assert_eq!(TestClient::of(&[]).get(DESTINATIONS).await.status, 400);
         assert_eq!(destinations("").await.status, 200);
     }
 
     #[tokio::test]
     async fn a_destination_hides_its_url_unless_it_is_to_be_included() {
-        let url = |answer: &Answer| answer.body["data"][0]["webhook_endpoint"]["url"].clone();
+        let url = |answer: &TestResponse| answer.body["data"][0]["webhook_endpoint"]["url"].clone();
         assert!(url(&destinations("").await).is_null());
         let included = destinations("?include%5B0%5D=webhook_endpoint.url").await;
         assert_eq!(url(&included), "https://pan-api.acme.workers.dev/webhook/stripe");
@@ -256,40 +251,40 @@ mod tests {
 
     #[tokio::test]
     async fn an_endpoint_does_not_tell_its_secret() {
-        let endpoint = Desk::of(&[]).get("/v1/webhook_endpoints").await.body["data"][0].clone();
+        let endpoint = TestClient::of(&[]).get("/v1/webhook_endpoints").await.body["data"][0].clone();
         assert!(endpoint["secret"].is_null() && endpoint["url"].is_string());
     }
 
     #[tokio::test]
     async fn an_undelivered_event_is_found() {
-        let desk = Desk::of(&["deliveries-failing"]);
-        let undelivered = desk.get("/v1/events?delivery_success=false").await;
+        let client = TestClient::of(&["deliveries-failing"]);
+        let undelivered = client.get("/v1/events?delivery_success=false").await;
         assert_eq!(undelivered.body["data"][0]["type"], "customer.subscription.updated");
-        assert_eq!((undelivered.ids().len(), desk.get("/v1/events?delivery_success=true").await.ids().len()), (1, 3));
+        assert_eq!((undelivered.ids().len(), client.get("/v1/events?delivery_success=true").await.ids().len()), (1, 3));
     }
 
     #[tokio::test]
     async fn events_are_found_by_type_by_several_and_by_pattern() {
-        let desk = Desk::of(&[]);
-        assert_eq!(desk.get("/v1/events?type=checkout.session.completed").await.ids().len(), 1);
+        let client = TestClient::of(&[]);
+        assert_eq!(client.get("/v1/events?type=checkout.session.completed").await.ids().len(), 1);
         let query = "types%5B%5D=checkout.session.completed&types%5B%5D=customer.subscription.deleted";
-        assert_eq!(desk.get(&format!("/v1/events?{query}")).await.ids().len(), 2);
-        assert_eq!(desk.get("/v1/events?type=customer.subscription.*").await.ids().len(), 3);
-        assert_eq!(desk.get(&format!("/v1/events?type=x&{query}")).await.status, 400);
+        assert_eq!(client.get(&format!("/v1/events?{query}")).await.ids().len(), 2);
+        assert_eq!(client.get("/v1/events?type=customer.subscription.*").await.ids().len(), 3);
+        assert_eq!(client.get(&format!("/v1/events?type=x&{query}")).await.status, 400);
     }
 
     #[tokio::test]
     async fn events_are_found_by_age() {
         let since = jiff::Timestamp::now().as_second() - 3 * 24 * 3600;
-        let recent = Desk::of(&[]).get(&format!("/v1/events?created%5Bgte%5D={since}")).await;
+        let recent = TestClient::of(&[]).get(&format!("/v1/events?created%5Bgte%5D={since}")).await;
         assert_eq!(recent.body["data"][0]["type"], "customer.subscription.updated");
         assert_eq!(recent.ids().len(), 1);
     }
 
     #[tokio::test]
     async fn an_event_carries_what_it_is_about() {
-        let desk = Desk::of(&[]);
-        let completed = desk.get("/v1/events?type=checkout.session.completed").await;
+        let client = TestClient::of(&[]);
+        let completed = client.get("/v1/events?type=checkout.session.completed").await;
         let session = &completed.body["data"][0]["data"]["object"];
         assert_eq!(
             (&session["object"], &session["subscription"]),

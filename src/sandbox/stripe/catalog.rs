@@ -3,11 +3,11 @@
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::gate::{Answer, Asked, Route};
+use super::error::StripeError;
 use super::parameters::Parameters;
-use super::refusal::Refusal;
-use super::shelf::{Kind, Shelves, Thing, page};
+use super::request::{Call, Route, StripeResult};
 use super::state::{Price, Product, State};
+use super::store::{Kind, Store, StoredObject, page};
 use super::{Error, decimal, named};
 
 pub(super) const ROUTES: &[Route] = &[
@@ -21,33 +21,33 @@ pub(super) const ROUTES: &[Route] = &[
     Route::get("/v1/products/{id}", "rak_product_read", one_product).expands(&["default_price"]),
 ];
 
-/// Puts the document's products and prices on their shelves.
-pub(super) fn stock(state: &State, now: Timestamp, shelves: &mut Shelves) -> Result<(), Error> {
+/// Puts the document's products and prices on their store.
+pub(super) fn load(state: &State, now: Timestamp, store: &mut Store) -> Result<(), Error> {
     for product in state.products.values() {
         let default_price = product.default_price.as_ref();
         let default_price = default_price.map(|name| named(&state.prices, "price", name)).transpose()?;
         let created = product.age.before(now);
         let body = product_body(product, default_price.map(|price| price.id.as_str()), created);
-        put(shelves, Kind::Product, &product.account, product.livemode, body);
+        put(store, Kind::Product, &product.account, product.livemode, body);
     }
     for price in state.prices.values() {
         let body = price_body(state, price, now)?;
-        put(shelves, Kind::Price, &price.account, price.livemode, body);
+        put(store, Kind::Price, &price.account, price.livemode, body);
     }
     for number in 0..state.extra_products {
         // Newer than all that matters, which therefore stands on a later page.
         let created = now.as_second() - i64::from(number);
-        put(shelves, Kind::Product, "acme", true, extra_product(number, created));
-        put(shelves, Kind::Price, "acme", true, extra_price(number, created));
+        put(store, Kind::Product, "acme", true, extra_product(number, created));
+        put(store, Kind::Price, "acme", true, extra_price(number, created));
     }
     Ok(())
 }
 
 /// Puts a body that says its own ID and age on a shelf.
-pub(super) fn put(shelves: &mut Shelves, kind: Kind, account: &str, livemode: bool, body: Value) {
+pub(super) fn put(store: &mut Store, kind: Kind, account: &str, livemode: bool, body: Value) {
     let id = body["id"].as_str().unwrap_or_default().to_owned();
     let created = body["created"].as_i64().unwrap_or_default();
-    shelves.put(kind, Thing { account: account.to_owned(), livemode, created, id, body });
+    store.put(kind, StoredObject { account: account.to_owned(), livemode, created, id, body });
 }
 
 fn product_body(product: &Product, default_price: Option<&str>, created: i64) -> Value {
@@ -148,33 +148,33 @@ fn extra_price(number: u32, created: i64) -> Value {
     })
 }
 
-/// Whether a thing was created when `created`, `created[gte]` and so on say.
-pub(super) fn created_in(parameters: &Parameters) -> Result<impl Fn(&Thing) -> bool + use<>, Refusal> {
+/// Whether a object was created when `created`, `created[gte]` and so on say.
+pub(super) fn created_in(parameters: &Parameters) -> Result<impl Fn(&StoredObject) -> bool + use<>, StripeError> {
     let at = parameters.integer("created")?;
     let (from, after) = (parameters.integer("created[gte]")?, parameters.integer("created[gt]")?);
     let (until, before) = (parameters.integer("created[lte]")?, parameters.integer("created[lt]")?);
-    Ok(move |thing: &Thing| {
-        at.is_none_or(|at| thing.created == at)
-            && from.is_none_or(|from| thing.created >= from)
-            && after.is_none_or(|after| thing.created > after)
-            && until.is_none_or(|until| thing.created <= until)
-            && before.is_none_or(|before| thing.created < before)
+    Ok(move |object: &StoredObject| {
+        at.is_none_or(|at| object.created == at)
+            && from.is_none_or(|from| object.created >= from)
+            && after.is_none_or(|after| object.created > after)
+            && until.is_none_or(|until| object.created <= until)
+            && before.is_none_or(|before| object.created < before)
     })
 }
 
-fn list_prices(asked: &Asked) -> Answer {
-    let parameters = &asked.parameters;
+fn list_prices(call: &Call) -> StripeResult {
+    let parameters = &call.parameters;
     let active = parameters.boolean("active")?;
     let created = created_in(parameters)?;
     let lookup_keys = parameters.all("lookup_keys");
     if lookup_keys.len() > 10 {
         return Err(
-            Refusal::bad("You may only specify up to 10 of these parameters: lookup_keys.").about("lookup_keys")
+            StripeError::bad("You may only specify up to 10 of these parameters: lookup_keys.").about("lookup_keys")
         );
     }
     let is = |value: &Value, wanted: Option<&str>| wanted.is_none_or(|wanted| value.as_str() == Some(wanted));
-    let shelves = asked.stripe.shelves();
-    let wanted = shelves.of(Kind::Price, &asked.caller).filter(|price| {
+    let store = call.stripe.store();
+    let wanted = store.of(Kind::Price, &call.caller).filter(|price| {
         let body = &price.body;
         active.is_none_or(|active| body["active"] == active)
             && created(price)
@@ -189,40 +189,40 @@ fn list_prices(asked: &Asked) -> Answer {
     let mut list = page(wanted, "/v1/prices", "price", parameters)?;
     if parameters.all("expand").contains(&"data.product") {
         for price in list["data"].as_array_mut().into_iter().flatten() {
-            expand_product(&shelves, asked, price);
+            expand_product(&store, call, price);
         }
     }
     Ok(list)
 }
 
-fn one_price(asked: &Asked) -> Answer {
-    let shelves = asked.stripe.shelves();
-    let mut price = shelves.find(Kind::Price, asked.id, &asked.caller)?.body.clone();
-    if asked.parameters.all("expand").contains(&"product") {
-        expand_product(&shelves, asked, &mut price);
+fn one_price(call: &Call) -> StripeResult {
+    let store = call.stripe.store();
+    let mut price = store.find(Kind::Price, call.id, &call.caller)?.body.clone();
+    if call.parameters.all("expand").contains(&"product") {
+        expand_product(&store, call, &mut price);
     }
     Ok(price)
 }
 
 /// Puts the product in the place of its ID; what is left of a deleted one says so.
-pub(super) fn expand_product(shelves: &Shelves, asked: &Asked, price: &mut Value) {
+pub(super) fn expand_product(store: &Store, call: &Call, price: &mut Value) {
     let id = price["product"].as_str().unwrap_or_default();
-    price["product"] = match shelves.find(Kind::Product, id, &asked.caller) {
+    price["product"] = match store.find(Kind::Product, id, &call.caller) {
         Ok(product) => product.body.clone(),
         Err(_) => json!({ "id": id, "object": "product", "deleted": true }),
     };
 }
 
-fn list_products(asked: &Asked) -> Answer {
-    let parameters = &asked.parameters;
+fn list_products(call: &Call) -> StripeResult {
+    let parameters = &call.parameters;
     let active = parameters.boolean("active")?;
     let created = created_in(parameters)?;
     let ids = parameters.all("ids");
     if !ids.is_empty() && (parameters.get("starting_after").is_some() || parameters.get("ending_before").is_some()) {
-        return Err(Refusal::bad("You cannot paginate while filtering by ids.").about("ids"));
+        return Err(StripeError::bad("You cannot paginate while filtering by ids.").about("ids"));
     }
-    let shelves = asked.stripe.shelves();
-    let wanted = shelves.of(Kind::Product, &asked.caller).filter(|product| {
+    let store = call.stripe.store();
+    let wanted = store.of(Kind::Product, &call.caller).filter(|product| {
         active.is_none_or(|active| product.body["active"] == active)
             && created(product)
             && (ids.is_empty() || ids.contains(&product.id.as_str()))
@@ -230,24 +230,23 @@ fn list_products(asked: &Asked) -> Answer {
     let mut list = page(wanted, "/v1/products", "product", parameters)?;
     if parameters.all("expand").contains(&"data.default_price") {
         for product in list["data"].as_array_mut().into_iter().flatten() {
-            expand_default_price(&shelves, asked, product);
+            expand_default_price(&store, call, product);
         }
     }
     Ok(list)
 }
 
-fn one_product(asked: &Asked) -> Answer {
-    let shelves = asked.stripe.shelves();
-    let mut product = shelves.find(Kind::Product, asked.id, &asked.caller)?.body.clone();
-    if asked.parameters.all("expand").contains(&"default_price") {
-        expand_default_price(&shelves, asked, &mut product);
+fn one_product(call: &Call) -> StripeResult {
+    let store = call.stripe.store();
+    let mut product = store.find(Kind::Product, call.id, &call.caller)?.body.clone();
+    if call.parameters.all("expand").contains(&"default_price") {
+        expand_default_price(&store, call, &mut product);
     }
     Ok(product)
 }
 
-fn expand_default_price(shelves: &Shelves, asked: &Asked, product: &mut Value) {
-    if let Some(price) =
-        product["default_price"].as_str().and_then(|id| shelves.find(Kind::Price, id, &asked.caller).ok())
+fn expand_default_price(store: &Store, call: &Call, product: &mut Value) {
+    if let Some(price) = product["default_price"].as_str().and_then(|id| store.find(Kind::Price, id, &call.caller).ok())
     {
         product["default_price"] = price.body.clone();
     }
@@ -255,31 +254,31 @@ fn expand_default_price(shelves: &Shelves, asked: &Asked, product: &mut Value) {
 
 #[cfg(test)]
 mod tests {
-    use super::super::desk::Desk;
+    use super::super::test_client::TestClient;
 
     const PRO: &str = "price_1Rlivecme7LaunchProMonth";
 
     #[tokio::test]
     async fn a_price_holds_the_id_of_its_product() {
-        let price = Desk::of(&[]).get(&format!("/v1/prices/{PRO}")).await.body;
+        let price = TestClient::of(&[]).get(&format!("/v1/prices/{PRO}")).await.body;
         assert_eq!((&price["unit_amount"], &price["product"]), (&2900.into(), &"prod_QpanAcmePro001".into()));
     }
 
     #[tokio::test]
     async fn a_product_can_be_expanded_in_it() {
-        let price = Desk::of(&[]).get(&format!("/v1/prices/{PRO}?expand%5B%5D=product")).await.body;
+        let price = TestClient::of(&[]).get(&format!("/v1/prices/{PRO}?expand%5B%5D=product")).await.body;
         assert_eq!(price["product"]["metadata"]["plan"], "pro");
     }
 
     #[tokio::test]
     async fn a_price_that_is_paid_once_does_not_recur() {
-        let price = Desk::of(&["price-one-time"]).get(&format!("/v1/prices/{PRO}")).await.body;
+        let price = TestClient::of(&["price-one-time"]).get(&format!("/v1/prices/{PRO}")).await.body;
         assert!(price["recurring"].is_null());
     }
 
     #[tokio::test]
     async fn a_live_price_is_not_there_in_test_mode_but_something_similar_is() {
-        let answer = Desk::of(&[]).get_in_test_mode(&format!("/v1/prices/{PRO}")).await;
+        let answer = TestClient::of(&[]).get_in_test_mode(&format!("/v1/prices/{PRO}")).await;
         let message = "No such price: 'price_1Rlivecme7LaunchProMonth'; a similar object exists in live mode, but a test mode \
                        key was used to make this request.";
         assert_eq!((answer.status, answer.message()), (404, message));
@@ -287,33 +286,33 @@ mod tests {
 
     #[tokio::test]
     async fn a_price_of_another_account_is_just_not_there() {
-        let answer = Desk::of(&[]).get("/v1/prices/price_1Rlivether0Shop0ProMonth").await;
+        let answer = TestClient::of(&[]).get("/v1/prices/price_1Rlivether0Shop0ProMonth").await;
         assert_eq!(answer.message(), "No such price: 'price_1Rlivether0Shop0ProMonth'");
     }
 
     #[tokio::test]
     async fn prices_are_found_by_what_they_are() {
-        let desk = Desk::of(&["price-archived"]);
-        let of_pro = desk.get("/v1/prices?product=prod_QpanAcmePro001").await;
+        let client = TestClient::of(&["price-archived"]);
+        let of_pro = client.get("/v1/prices?product=prod_QpanAcmePro001").await;
         assert_eq!(of_pro.ids(), [PRO]);
-        let active = desk.get("/v1/prices?active=true&type=recurring&recurring%5Binterval%5D=month").await;
+        let active = client.get("/v1/prices?active=true&type=recurring&recurring%5Binterval%5D=month").await;
         assert_eq!(active.ids(), ["price_1Rlivecme7LaunchEntMonth"]);
     }
 
     #[tokio::test]
     async fn test_mode_has_a_catalogue_of_its_own() {
-        let products = Desk::of(&[]).get_in_test_mode("/v1/products").await;
+        let products = TestClient::of(&[]).get_in_test_mode("/v1/products").await;
         assert_eq!(products.ids().len(), 2);
         assert!(products.ids().iter().all(|id| id.starts_with("prod_QpanTest")));
     }
 
     #[tokio::test]
     async fn what_matters_is_on_a_later_page_where_there_are_many() {
-        let desk = Desk::of(&["healthy-many-pages"]);
+        let client = TestClient::of(&["healthy-many-pages"]);
         let mut path = "/v1/products?limit=100&active=true".to_owned();
         let mut pages = Vec::new();
         loop {
-            let page = desk.get(&path).await;
+            let page = client.get(&path).await;
             pages.push(page.ids().contains(&"prod_QpanAcmePro001"));
             if page.body["has_more"] == false {
                 break;

@@ -7,8 +7,8 @@ use axum::response::{IntoResponse, Response};
 use serde_json::Value;
 
 use super::Stripe;
+use super::error::StripeError;
 use super::parameters::Parameters;
-use super::refusal::Refusal;
 use super::state::Key;
 
 /// Who asks.
@@ -20,19 +20,19 @@ pub(super) struct Caller {
 }
 
 /// A request that passed the gate.
-pub(super) struct Asked<'a> {
+pub(super) struct Call<'a> {
     pub(super) stripe: &'a Stripe,
     pub(super) caller: Caller,
     pub(super) parameters: Parameters,
     /// The API version that shapes the answer.
     pub(super) version: &'a str,
-    /// The path that was asked for.
+    /// The path that was call for.
     pub(super) path: &'a str,
     /// What stands in the path's place for an ID; empty where there is none.
     pub(super) id: &'a str,
 }
 
-impl Asked<'_> {
+impl Call<'_> {
     /// The mode that the key is of: `live` or `test`.
     pub(super) const fn mode(&self) -> &'static str {
         if self.caller.livemode { "live" } else { "test" }
@@ -40,16 +40,16 @@ impl Asked<'_> {
 }
 
 /// What comes of it.
-pub(super) type Answer = Result<Value, Refusal>;
+pub(super) type StripeResult = Result<Value, StripeError>;
 
-/// How it is asked.
+/// How it is call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Verb {
     Get,
     Post,
 }
 
-/// One thing that can be asked of Stripe.
+/// One object that can be call of Stripe.
 pub(super) struct Route {
     pub(super) verb: Verb,
     pub(super) path: &'static str,
@@ -58,20 +58,20 @@ pub(super) struct Route {
     parameters: &'static [&'static str],
     expands: &'static [&'static str],
     paged: bool,
-    answer: fn(&Asked) -> Answer,
+    answer: fn(&Call) -> StripeResult,
 }
 
 impl Route {
-    pub(super) const fn get(path: &'static str, permission: &'static str, answer: fn(&Asked) -> Answer) -> Self {
+    pub(super) const fn get(path: &'static str, permission: &'static str, answer: fn(&Call) -> StripeResult) -> Self {
         Self { verb: Verb::Get, path, permission, parameters: &[], expands: &[], paged: false, answer }
     }
 
     /// A GET that answers in pages.
-    pub(super) const fn list(path: &'static str, permission: &'static str, answer: fn(&Asked) -> Answer) -> Self {
+    pub(super) const fn list(path: &'static str, permission: &'static str, answer: fn(&Call) -> StripeResult) -> Self {
         Self { paged: true, ..Self::get(path, permission, answer) }
     }
 
-    pub(super) const fn post(path: &'static str, permission: &'static str, answer: fn(&Asked) -> Answer) -> Self {
+    pub(super) const fn post(path: &'static str, permission: &'static str, answer: fn(&Call) -> StripeResult) -> Self {
         Self { verb: Verb::Post, ..Self::get(path, permission, answer) }
     }
 
@@ -131,8 +131,8 @@ pub(super) fn unrecognised(stripe: &Stripe, method: &Method, path: &str) -> Resp
          https://support.stripe.com/."
     );
     let request_id = stripe.next_request_id();
-    let refusal = Refusal::invalid(StatusCode::NOT_FOUND, message);
-    answer(refusal.status, &refusal.body(&request_id), &request_id, "2026-09-30.endive")
+    let error = StripeError::invalid(StatusCode::NOT_FOUND, message);
+    answer(error.status, &error.body(&request_id), &request_id, "2026-09-30.endive")
 }
 
 fn answer(status: StatusCode, body: &Value, request_id: &str, version: &str) -> Response {
@@ -155,7 +155,7 @@ fn once(
 ) -> (StatusCode, Value, bool) {
     let fresh = || match ask(stripe, route, request, version) {
         Ok(body) => (StatusCode::OK, body, false),
-        Err(refusal) => (refusal.status, refusal.body(request_id), false),
+        Err(error) => (error.status, error.body(request_id), false),
     };
     let Some(key) = request.header("idempotency-key").filter(|_| route.verb == Verb::Post) else { return fresh() };
     let authorization = request.header("authorization").unwrap_or_default();
@@ -166,8 +166,8 @@ fn once(
     match replays.get(&name) {
         Some(replay) if replay.request == this => (replay.status, replay.body.clone(), true),
         Some(_) => {
-            let refusal = Refusal::idempotency(key);
-            (refusal.status, refusal.body(request_id), false)
+            let error = StripeError::idempotency(key);
+            (error.status, error.body(request_id), false)
         }
         None => {
             let (status, body, _) = fresh();
@@ -180,43 +180,43 @@ fn once(
     }
 }
 
-fn ask(stripe: &Stripe, route: &Route, request: &Request, version: &str) -> Answer {
+fn ask(stripe: &Stripe, route: &Route, request: &Request, version: &str) -> StripeResult {
     let key = stripe.key(request.headers)?;
     check_version(request)?;
     let encoded = if route.verb == Verb::Get { request.query.as_bytes() } else { &request.body[..] };
     let parameters = Parameters::read(encoded);
-    may(stripe, key, route)?;
+    check_permission(stripe, key, route)?;
     parameters.allow(route.parameters, route.paged)?;
     for expand in parameters.all("expand") {
         check_expand(expand, route)?;
     }
     let caller = Caller { account: key.account.clone(), livemode: key.value.contains("_live_") };
-    (route.answer)(&Asked { stripe, caller, parameters, version, path: request.path, id: request.id })
+    (route.answer)(&Call { stripe, caller, parameters, version, path: request.path, id: request.id })
 }
 
-fn check_version(request: &Request) -> Result<(), Refusal> {
+fn check_version(request: &Request) -> Result<(), StripeError> {
     match request.header("stripe-version") {
-        None if request.path.starts_with("/v2/") => Err(Refusal::bad(
+        None if request.path.starts_with("/v2/") => Err(StripeError::bad(
             "Stripe-Version header is required. Please provide a Stripe-Version header with your request.",
         )),
         Some(version) if version.get(..10).is_none_or(|date| date.parse::<jiff::civil::Date>().is_err()) => {
-            Err(Refusal::bad(format!("Invalid Stripe API version: {version}")))
+            Err(StripeError::bad(format!("Invalid Stripe API version: {version}")))
         }
         _ => Ok(()),
     }
 }
 
-fn check_expand(expand: &str, route: &Route) -> Result<(), Refusal> {
+fn check_expand(expand: &str, route: &Route) -> Result<(), StripeError> {
     if expand.split('.').count() > 4 {
-        return Err(Refusal::bad("You cannot expand more than 4 levels of a property.").about("expand"));
+        return Err(StripeError::bad("You cannot expand more than 4 levels of a property.").about("expand"));
     }
     if route.expands.contains(&expand) {
         return Ok(());
     }
-    Err(Refusal::bad(format!("This property cannot be expanded ({expand}).")).about("expand"))
+    Err(StripeError::bad(format!("This property cannot be expanded ({expand}).")).about("expand"))
 }
 
-fn may(stripe: &Stripe, key: &Key, route: &Route) -> Result<(), Refusal> {
+fn check_permission(stripe: &Stripe, key: &Key, route: &Route) -> Result<(), StripeError> {
     let Some(permissions) = &key.permissions else { return Ok(()) };
     // Who may write may read.
     let written = route.permission.replace("_read", "_write");
@@ -230,16 +230,16 @@ fn may(stripe: &Stripe, key: &Key, route: &Route) -> Result<(), Refusal> {
         masked(&key.value),
         route.permission,
     );
-    Err(Refusal::invalid(StatusCode::FORBIDDEN, message))
+    Err(StripeError::invalid(StatusCode::FORBIDDEN, message))
 }
 
 impl Stripe {
     /// The key of a request, if Stripe accepts it.
-    pub(super) fn key(&self, headers: &HeaderMap) -> Result<&Key, Refusal> {
-        let refuse = |message: String| Refusal::invalid(StatusCode::UNAUTHORIZED, message);
+    pub(super) fn key(&self, headers: &HeaderMap) -> Result<&Key, StripeError> {
+        let unauthorized = |message: String| StripeError::invalid(StatusCode::UNAUTHORIZED, message);
         let header = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok()).unwrap_or_default();
         let Some(value) = header.strip_prefix("Bearer ").filter(|value| !value.is_empty()) else {
-            return Err(refuse(
+            return Err(unauthorized(
                 "You did not provide an API key. You need to provide your API key in the Authorization header, using Bearer \
                  auth (e.g. 'Authorization: Bearer YOUR_SECRET_KEY'). See https://stripe.com/docs/api#authentication for \
                  details, or we can help at https://support.stripe.com/."
@@ -249,12 +249,12 @@ impl Stripe {
         if value.starts_with("pk_") {
             let message = "This API call cannot be made with a publishable API key. Please use a secret API key. You can find \
                            a list of your API keys at https://dashboard.stripe.com/account/apikeys.";
-            return Err(refuse(message.to_owned()).coded("secret_key_required"));
+            return Err(unauthorized(message.to_owned()).coded("secret_key_required"));
         }
         let known = self.keys().find(|key| key.value == value);
-        let key = known.ok_or_else(|| refuse(format!("Invalid API Key provided: {}", masked(value))))?;
+        let key = known.ok_or_else(|| unauthorized(format!("Invalid API Key provided: {}", masked(value))))?;
         if key.expired {
-            return Err(refuse(format!("Expired API Key provided: {}", masked(value))).coded("api_key_expired"));
+            return Err(unauthorized(format!("Expired API Key provided: {}", masked(value))).coded("api_key_expired"));
         }
         Ok(key)
     }
@@ -271,11 +271,11 @@ fn masked(key: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::desk::{Answer, Desk};
+    use super::super::test_client::{TestClient, TestResponse};
     use super::*;
 
-    async fn with_key(scenarios: &[&str], key: &str, path: &str) -> Answer {
-        Desk::of(scenarios).ask(Method::GET, path, &[("authorization", &format!("Bearer {key}"))], "").await
+    async fn with_key(scenarios: &[&str], key: &str, path: &str) -> TestResponse {
+        TestClient::of(scenarios).ask(Method::GET, path, &[("authorization", &format!("Bearer {key}"))], "").await
     }
 
     #[test]
@@ -286,7 +286,7 @@ mod tests {
 
     #[tokio::test]
     async fn no_key_is_no_entry() {
-        let answer = Desk::of(&[]).ask(Method::GET, "/v1/account", &[], "").await;
+        let answer = TestClient::of(&[]).ask(Method::GET, "/v1/account", &[], "").await;
         assert_eq!(answer.status, 401);
         assert!(answer.message().starts_with("You did not provide an API key."), "{}", answer.message());
     }
@@ -299,7 +299,7 @@ mod tests {
 
     #[tokio::test]
     async fn an_expired_key_says_so() {
-        let answer = Desk::of(&["stripe-key-revoked"]).get("/v1/account").await;
+        let answer = TestClient::of(&["stripe-key-revoked"]).get("/v1/account").await;
         assert_eq!((answer.status, &answer.body["error"]["code"]), (401, &"api_key_expired".into()));
     }
 
@@ -311,60 +311,60 @@ mod tests {
 
     #[tokio::test]
     async fn a_restricted_key_is_told_the_permission_that_it_lacks() {
-        let answer = Desk::of(&["stripe-key-restricted"]).get("/v1/webhook_endpoints").await;
+        let answer = TestClient::of(&["stripe-key-restricted"]).get("/v1/webhook_endpoints").await;
         assert_eq!(answer.status, 403);
         assert!(answer.message().contains("Having the 'rak_webhook_read' permission"), "{}", answer.message());
     }
 
     #[tokio::test]
     async fn who_may_write_may_read() {
-        let desk = Desk::of(&["healthy-restricted-key"]);
-        assert_eq!(desk.get("/v1/checkout/sessions").await.status, 200);
+        let client = TestClient::of(&["healthy-restricted-key"]);
+        assert_eq!(client.get("/v1/checkout/sessions").await.status, 200);
     }
 
     #[tokio::test]
     async fn every_answer_has_a_request_id_of_its_own_and_the_version() {
-        let desk = Desk::of(&[]);
-        let (one, other) = (desk.get("/v1/account").await, desk.get("/v1/account").await);
+        let client = TestClient::of(&[]);
+        let (one, other) = (client.get("/v1/account").await, client.get("/v1/account").await);
         assert_ne!(one.headers["request-id"], other.headers["request-id"]);
         assert_eq!(one.headers["stripe-version"], "2026-09-30.endive");
     }
 
     #[tokio::test]
     async fn a_property_that_cannot_be_expanded_is_refused() {
-        let desk = Desk::of(&[]);
+        let client = TestClient::of(&[]);
         let path = "/v1/prices/price_1Rlivecme7LaunchProMonth?expand%5B%5D=";
-        assert_eq!(desk.get(&format!("{path}colour")).await.message(), "This property cannot be expanded (colour).");
-        let deep = desk.get(&format!("{path}a.b.c.d.e")).await;
+        assert_eq!(client.get(&format!("{path}colour")).await.message(), "This property cannot be expanded (colour).");
+        let deep = client.get(&format!("{path}a.b.c.d.e")).await;
         assert_eq!(deep.message(), "You cannot expand more than 4 levels of a property.");
     }
 
     #[tokio::test]
     async fn an_address_that_there_is_not_is_not_recognised() {
-        let answer = Desk::of(&[]).get("/v1/colours").await;
+        let answer = TestClient::of(&[]).get("/v1/colours").await;
         assert_eq!(answer.status, 404);
         assert!(answer.message().starts_with("Unrecognized request URL (GET: /v1/colours)."), "{}", answer.message());
     }
 
-    async fn create(desk: &Desk, form: &str) -> Answer {
-        let key = format!("Bearer {}", desk.live);
+    async fn create(client: &TestClient, form: &str) -> TestResponse {
+        let key = format!("Bearer {}", client.live);
         let headers = [("authorization", key.as_str()), ("idempotency-key", "once")];
-        desk.ask(Method::POST, "/v1/customers", &headers, form).await
+        client.ask(Method::POST, "/v1/customers", &headers, form).await
     }
 
     #[tokio::test]
     async fn the_same_request_under_the_same_idempotency_key_is_one() {
-        let desk = Desk::of(&[]);
-        let (one, other) = (create(&desk, "name=a").await, create(&desk, "name=a").await);
-        assert_eq!((&one.body["id"], desk.count("stripe.customer.created")), (&other.body["id"], 1));
+        let client = TestClient::of(&[]);
+        let (one, other) = (create(&client, "name=a").await, create(&client, "name=a").await);
+        assert_eq!((&one.body["id"], client.count("stripe.customer.created")), (&other.body["id"], 1));
         assert_eq!(other.headers["idempotent-replayed"], "true");
     }
 
     #[tokio::test]
     async fn another_request_under_the_same_idempotency_key_is_refused() {
-        let desk = Desk::of(&[]);
-        create(&desk, "name=a").await;
-        let other = create(&desk, "name=b").await;
+        let client = TestClient::of(&[]);
+        create(&client, "name=a").await;
+        let other = create(&client, "name=b").await;
         assert_eq!((other.status, &other.body["error"]["type"]), (400, &"idempotency_error".into()));
     }
 }
