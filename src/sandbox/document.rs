@@ -3,7 +3,6 @@
 use toml::{Table, Value};
 
 use super::Error;
-use super::scenario::Scenario;
 
 /// The parts of the document: a name at its top level, and the healthy text.
 const PARTS: [(&str, &str); 8] = [
@@ -21,6 +20,9 @@ const PARTS: [(&str, &str); 8] = [
 /// writes `sk_live_51Acme…` and means a key of the usual length.
 const FILLER: &str = "Fake";
 
+/// Why a path does not lead anywhere.
+pub(super) type PathProblem = &'static str;
+
 /// The document: one table for each part.
 #[derive(Debug, Clone)]
 pub(super) struct Document(Table);
@@ -36,23 +38,22 @@ impl Document {
         Ok(Self(document))
     }
 
-    /// Changes the document as a scenario says: what it copies, then what it removes, then what it sets.
-    pub(super) fn apply(&mut self, scenario: &Scenario) -> Result<(), Error> {
-        let because = |path: &str| {
-            let (scenario, path) = (scenario.name.clone(), path.to_owned());
-            move |reason| Error::Patch { scenario, path, reason }
-        };
-        for (to, from) in &scenario.copy {
-            let value = find(&mut self.0, from).map_err(because(from))?.clone();
-            set(&mut self.0, to, value).map_err(because(to))?;
-        }
-        for path in &scenario.remove {
-            remove(&mut self.0, path).map_err(because(path))?;
-        }
-        for (path, value) in &scenario.set {
-            set(&mut self.0, path, value.clone()).map_err(because(path))?;
-        }
+    /// Copies the value at `from` to `to`.
+    pub(super) fn copy(&mut self, to: &str, from: &str) -> Result<(), PathProblem> {
+        let value = find(&mut self.0, from)?.clone();
+        self.set(to, value)
+    }
+
+    /// Sets the value at a path. Everything but the path's last key must exist.
+    pub(super) fn set(&mut self, path: &str, value: Value) -> Result<(), PathProblem> {
+        let (table, key) = parent(&mut self.0, path)?;
+        table.insert(key, value);
         Ok(())
+    }
+
+    /// Removes a key from a table, or a string from an array of strings.
+    pub(super) fn remove(&mut self, path: &str) -> Result<(), PathProblem> {
+        remove(&mut self.0, path)
     }
 
     /// The document with every shortened key at its full length.
@@ -78,7 +79,7 @@ fn keys(path: &str) -> Vec<String> {
 }
 
 /// The table that the last key of a path is in, and that key.
-fn parent<'a>(document: &'a mut Table, path: &str) -> Result<(&'a mut Table, String), &'static str> {
+fn parent<'a>(document: &'a mut Table, path: &str) -> Result<(&'a mut Table, String), PathProblem> {
     let mut keys = keys(path);
     let last = keys.pop().unwrap_or_default();
     let mut table = document;
@@ -92,19 +93,13 @@ fn parent<'a>(document: &'a mut Table, path: &str) -> Result<(&'a mut Table, Str
     Ok((table, last))
 }
 
-fn find<'a>(document: &'a mut Table, path: &str) -> Result<&'a mut Value, &'static str> {
+fn find<'a>(document: &'a mut Table, path: &str) -> Result<&'a mut Value, PathProblem> {
     let (table, key) = parent(document, path)?;
     table.get_mut(&key).ok_or("is not there")
 }
 
-fn set(document: &mut Table, path: &str, value: Value) -> Result<(), &'static str> {
-    let (table, key) = parent(document, path)?;
-    table.insert(key, value);
-    Ok(())
-}
-
 /// Takes a key out of a table, or a text out of a list of texts.
-fn remove(document: &mut Table, path: &str) -> Result<(), &'static str> {
+fn remove(document: &mut Table, path: &str) -> Result<(), PathProblem> {
     let mut keys = keys(path);
     let key = keys.pop().unwrap_or_default();
     let mut place = document.get_mut(&keys.first().cloned().unwrap_or_default()).ok_or("is not there")?;
@@ -189,17 +184,5 @@ mod tests {
     #[test]
     fn a_key_with_dots_in_it_is_quoted() {
         assert_eq!(keys(r#"network."api.acme.com".resolves"#), ["network", "api.acme.com", "resolves"]);
-    }
-
-    #[test]
-    fn a_patch_through_something_that_is_not_there_is_an_error() {
-        let scenario: Scenario =
-            toml::from_str("name = 'x'\ngroup = ''\nabout = ''\nset = { 'stripe.prizes.pro.livemode' = false }")
-                .unwrap();
-        let error = Document::healthy().unwrap().apply(&scenario).unwrap_err();
-        assert_eq!(
-            error.to_string(),
-            "scenario `x`: `stripe.prizes.pro.livemode`: leads through something that is not there"
-        );
     }
 }

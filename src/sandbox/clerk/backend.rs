@@ -13,17 +13,13 @@ use serde_json::{Map, Value, json};
 
 use super::error::{ClerkError, ClerkResult};
 use super::listing::{Listing, limit, listed};
+use super::request::{Parameters, Shared, fields, no_such};
 use super::state::{CnameTarget, Domain, Environment, Instance, JwtTemplate, KeyName};
 use super::users::{Part, merge};
 use super::{Clerk, keys, now, sign_ins};
 
 /// The versions that this API knows.
 const VERSIONS: [&str; 5] = ["2021-02-05", "2024-10-01", "2025-04-10", "2025-11-10", "2026-05-12"];
-
-/// The Clerk that a handler answers for.
-pub(super) type Shared = extract::State<Arc<Clerk>>;
-/// A query string, in which a name may come more than once.
-pub(super) type Parameters = Query<Vec<(String, String)>>;
 
 /// The Backend API over a Clerk.
 pub fn backend(clerk: Arc<Clerk>) -> Router {
@@ -267,23 +263,4 @@ fn store_metadata(
     users.store(user.clone(), now());
     clerk.effects.record("clerk.user.metadata_changed");
     Ok(Json(users.show(&user)))
-}
-
-/// The fields of a JSON body, which may be left out altogether; any but the known ones is refused.
-pub(super) fn fields(body: &[u8], known: &[&str]) -> Result<Map<String, Value>, ClerkError> {
-    if body.is_empty() {
-        return Ok(Map::new());
-    }
-    let malformed =
-        |_| ClerkError::bad_request("request_body_invalid", "Request body invalid", "The body is not a JSON object.");
-    let fields: Map<String, Value> = serde_json::from_slice(body).map_err(malformed)?;
-    match fields.keys().find(|name| !known.contains(&name.as_str())) {
-        Some(name) => Err(ClerkError::unknown_parameter(name)),
-        None => Ok(fields),
-    }
-}
-
-/// A 404 for a thing of that kind.
-pub(super) fn no_such(kind: &str, id: &str) -> ClerkError {
-    ClerkError::not_found(format!("No {kind} was found with id {id}."))
 }

@@ -6,6 +6,7 @@ mod error;
 mod frontend_api;
 mod keys;
 mod listing;
+mod request;
 mod sessions;
 mod sign_ins;
 mod state;

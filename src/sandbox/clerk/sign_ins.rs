@@ -9,9 +9,9 @@ use axum::routing::{get, post};
 use axum::{Json, Router};
 use serde_json::{Map, Value, json};
 
-use super::backend::{Parameters, Shared, fields, no_such};
 use super::error::{ClerkError, ClerkResult};
 use super::listing::{limit, listed};
+use super::request::{Parameters, Shared, fields, no_such};
 use super::sessions::{Session, Ticket, TicketStatus};
 use super::state::Environment;
 use super::{Clerk, now, tokens};
