@@ -17,7 +17,7 @@ pub(super) struct Fixtures {
     pub(super) environment: BTreeMap<String, String>,
     pub(super) network: Network,
     configuration: Table,
-    stripe: stripe::State,
+    stripe: stripe::Settings,
     clerk: clerk::State,
     cloudflare: cloudflare::State,
     worker: worker::WorkerSettings,

@@ -19,6 +19,7 @@ mod frontend;
 mod network;
 mod port;
 mod proxy;
+mod recorded;
 mod request_key;
 mod scenario;
 mod stripe;

@@ -1,38 +1,31 @@
-//! Checkout Sessions: what the Worker makes, what can be read of one, and its end.
+//! Checkout Sessions: what the Worker creates, what can be read of one, and how one ends.
 
 use axum::http::StatusCode;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::catalog::{created_in, expand_product, put};
 use super::error::StripeError;
 use super::request::{Call, Route, StripeResult};
-use super::session::{LIFETIME, item_body, session_body};
-use super::store::{Kind, Store, StoredObject, page};
+use super::resources::list;
+use super::store::{Kind, Store};
 
-pub(super) const ROUTES: &[Route] = &[
-    Route::post("/v1/checkout/sessions", "rak_checkout_session_write", create).takes(TAKEN).expands(&["line_items"]),
-    Route::list("/v1/checkout/sessions", "rak_checkout_session_read", list).takes(&[
-        "created",
-        "customer",
-        "customer_details",
-        "payment_intent",
-        "payment_link",
-        "status",
-        "subscription",
-    ]),
-    Route::get("/v1/checkout/sessions/{id}", "rak_checkout_session_read", one).expands(&[
-        "customer",
-        "line_items",
-        "line_items.data.price.product",
-        "subscription",
-    ]),
-    Route::list("/v1/checkout/sessions/{id}/line_items", "rak_checkout_session_read", list_line_items)
-        .expands(&["data.price.product"]),
-    Route::post("/v1/checkout/sessions/{id}/expire", "rak_checkout_session_write", expire).expands(&["line_items"]),
-];
+pub(super) const ROUTES: &[Route] =
+    &[
+        Route::post("/v1/checkout/sessions", "rak_checkout_session_write", create)
+            .takes(TAKEN)
+            .expands(&["line_items"]),
+        Route::list("/v1/checkout/sessions", "rak_checkout_session_read", Kind::CheckoutSession, list)
+            .filters(&["customer", "customer_details", "payment_intent", "payment_link", "status", "subscription"])
+            .takes(&["created"]),
+        Route::retrieve("/v1/checkout/sessions/{id}", "rak_checkout_session_read", Kind::CheckoutSession, one)
+            .expands(&["customer", "line_items", "line_items.data.price.product", "subscription"]),
+        Route::get("/v1/checkout/sessions/{id}/line_items", "rak_checkout_session_read", list_line_items)
+            .takes(&["limit", "starting_after", "ending_before"])
+            .expands(&["data.price.product"]),
+        Route::post("/v1/checkout/sessions/{id}/expire", "rak_checkout_session_write", expire).expands(&["line_items"]),
+    ];
 
-/// What a session can be made with.
+/// The parameters of a new session.
 const TAKEN: &[&str] = &[
     "allow_promotion_codes",
     "allowed_payment_method_types",
@@ -79,12 +72,11 @@ fn create(call: &Call) -> StripeResult {
             return Err(StripeError::bad("Not a valid URL").coded("url_invalid").about(name));
         }
     }
-    let account = call.account()?;
-    if call.caller.livemode && !account.charges_enabled {
+    if call.caller.livemode && call.account()?["charges_enabled"] != true {
         return Err(StripeError::bad("Your account cannot currently make live charges."));
     }
     let taxed = parameters.get("automatic_tax[enabled]") == Some("true");
-    if taxed && account.tax_status != "active" {
+    if taxed && call.stripe.tax_settings["status"] != "active" {
         return Err(no_head_office(call));
     }
     if parameters.any_under("allow_promotion_codes") && parameters.any_under("discounts") {
@@ -96,44 +88,50 @@ fn create(call: &Call) -> StripeResult {
         store.find(Kind::Customer, customer, &call.caller).map_err(|error| error.in_parameter("customer"))?;
     }
     let items = line_items(call, &store, mode)?;
-    let serial = call.stripe.next_serial();
     let now = Timestamp::now().as_second();
-    let id = format!("cs_{}_a1Sandbox{serial:049}", call.mode());
+    let id = format!("cs_{}_a1Sandbox{:049}", call.caller.mode(), call.stripe.next_serial());
     let total: i64 = items.iter().filter_map(|item| item["amount_total"].as_i64()).sum();
-    let mut body = session_body(&id, mode, call.caller.livemode, now);
-    let tax_status = taxed.then_some("requires_location_inputs");
-    for (field, value) in [
-        ("allow_promotion_codes", json!(parameters.boolean("allow_promotion_codes")?)),
-        ("amount_subtotal", json!(total)),
-        ("amount_total", json!(total)),
-        ("automatic_tax", json!({ "enabled": taxed, "liability": null, "provider": null, "status": tax_status })),
-        ("cancel_url", json!(parameters.get("cancel_url"))),
-        ("client_reference_id", json!(parameters.get("client_reference_id"))),
-        ("currency", items.first().map_or(Value::Null, |item| item["currency"].clone())),
-        ("customer", json!(parameters.get("customer"))),
-        ("customer_email", json!(parameters.get("customer_email"))),
-        ("expires_at", json!(parameters.integer("expires_at")?.unwrap_or(now + LIFETIME))),
-        ("line_items", items.into_iter().collect()),
-        ("metadata", Value::Object(parameters.map("metadata"))),
-        ("success_url", json!(success_url)),
-        ("url", json!(format!("https://checkout.stripe.com/c/pay/{id}"))),
-    ] {
-        body[field] = value;
-    }
-    put(&mut store, Kind::CheckoutSession, &call.caller.account, call.caller.livemode, body.clone());
+    let fields = json!({
+        "id": id,
+        "allow_promotion_codes": parameters.boolean("allow_promotion_codes")?,
+        "amount_subtotal": total,
+        "amount_total": total,
+        "automatic_tax": { "enabled": taxed, "status": taxed.then_some("requires_location_inputs") },
+        "cancel_url": parameters.get("cancel_url"),
+        "client_reference_id": parameters.get("client_reference_id"),
+        "created": now,
+        "currency": items[0]["currency"],
+        "customer": parameters.get("customer"),
+        "customer_creation": (mode != "subscription").then_some("if_required"),
+        "customer_email": parameters.get("customer_email"),
+        "expires_at": parameters.integer("expires_at")?.unwrap_or(now + LIFETIME),
+        "livemode": call.caller.livemode,
+        "metadata": parameters.map("metadata"),
+        "mode": mode,
+        "success_url": success_url,
+        "url": format!("https://checkout.stripe.com/c/pay/{id}"),
+    });
+    let mut session = call.complete("checkout.session", &fields)?;
+    session["line_items"] = json!({
+        "object": "list", "data": items, "has_more": false, "url": format!("/v1/checkout/sessions/{id}/line_items"),
+    });
+    store.insert(Kind::CheckoutSession, &call.caller.account, session.clone());
     call.stripe.effects.record("stripe.checkout_session.created");
-    Ok(shown(body, call, &store))
+    Ok(call.shown(&store, Kind::CheckoutSession, session))
 }
 
+/// How long a session is open, in seconds.
+const LIFETIME: i64 = 24 * 3600;
+
 fn no_head_office(call: &Call) -> StripeError {
-    let (mode, path) = if call.caller.livemode { ("live", "") } else { ("test", "test/") };
+    let (mode, path) = (call.caller.mode(), call.caller.dashboard_path());
     StripeError::bad(format!(
         "You must have a valid head office address to enable automatic tax calculation in {mode} mode. Visit \
          https://dashboard.stripe.com/{path}settings/tax to update it."
     ))
 }
 
-/// The items that are to be bought, each checked as Stripe checks it.
+/// The items to buy, each checked as Stripe checks it.
 fn line_items(call: &Call, store: &Store, mode: &str) -> Result<Vec<Value>, StripeError> {
     let mut items = Vec::new();
     for index in 0.. {
@@ -145,7 +143,7 @@ fn line_items(call: &Call, store: &Store, mode: &str) -> Result<Vec<Value>, Stri
                 .about(&name));
         }
         let quantity = call.parameters.integer(&format!("line_items[{index}][quantity]"))?;
-        items.push(item_body(&price.body, quantity.unwrap_or(1), index));
+        items.push(line_item(call, &price.body, quantity.unwrap_or(1), index)?);
     }
     if items.is_empty() {
         return Err(StripeError::missing_parameter("line_items"));
@@ -167,83 +165,50 @@ fn line_items(call: &Call, store: &Store, mode: &str) -> Result<Vec<Value>, Stri
     }
 }
 
-/// A session as it is answered: the items only where they were call for.
-fn shown(mut body: Value, call: &Call, store: &Store) -> Value {
-    let id = body["id"].as_str().unwrap_or_default().to_owned();
-    let mut items = body.as_object_mut().and_then(|body| body.remove("line_items")).unwrap_or_default();
-    let expand = call.parameters.all("expand");
-    if expand.contains(&"line_items.data.price.product") {
-        for item in items.as_array_mut().into_iter().flatten() {
-            expand_product(store, call, &mut item["price"]);
-        }
-    }
-    if expand.iter().any(|expand| expand.starts_with("line_items")) {
-        let url = format!("/v1/checkout/sessions/{id}/line_items");
-        body["line_items"] = json!({ "object": "list", "data": items, "has_more": false, "url": url });
-    }
-    for (name, kind) in [("customer", Kind::Customer), ("subscription", Kind::Subscription)] {
-        let found = body[name].as_str().and_then(|id| store.find(kind, id, &call.caller).ok());
-        if let Some(found) = found.filter(|_| expand.contains(&name)) {
-            body[name] = found.body.clone();
-        }
-    }
-    body
-}
-
-fn list(call: &Call) -> StripeResult {
-    let created = created_in(&call.parameters)?;
-    let is = |session: &StoredObject, name: &str| {
-        call.parameters.get(name).is_none_or(|wanted| session.body[name].as_str() == Some(wanted))
-    };
-    let store = call.stripe.store();
-    let wanted = store.of(Kind::CheckoutSession, &call.caller).filter(|session| {
-        created(session) && is(session, "customer") && is(session, "status") && is(session, "subscription")
+fn line_item(call: &Call, price: &Value, quantity: i64, index: usize) -> StripeResult {
+    let amount = price["unit_amount"].as_i64().unwrap_or_default() * quantity;
+    let fields = json!({
+        "id": format!("li_1Rlivecme7Launch{index:08}"), "amount_subtotal": amount, "amount_total": amount,
+        "currency": price["currency"], "quantity": quantity,
     });
-    let mut list = page(wanted, "/v1/checkout/sessions", "checkout.session", &call.parameters)?;
-    for session in list["data"].as_array_mut().into_iter().flatten() {
-        *session = shown(session.take(), call, &store);
-    }
-    Ok(list)
+    let mut item = call.complete("item", &fields)?;
+    item["price"] = price.clone();
+    Ok(item)
 }
 
 fn one(call: &Call) -> StripeResult {
     let store = call.stripe.store();
     let session = store.find(Kind::CheckoutSession, call.id, &call.caller)?.body.clone();
-    let breaks_over = call.account()?.breaks_over_sessions_of.as_deref();
-    if breaks_over.is_some_and(|price| session["line_items"][0]["price"]["id"] == price) {
+    let price = session["line_items"]["data"][0]["price"]["id"].as_str();
+    if price.is_some() && price == call.stripe.unreadable_sessions_of.as_deref() {
         return Err(StripeError::invalid(StatusCode::INTERNAL_SERVER_ERROR, "An unknown error occurred"));
     }
-    Ok(shown(session, call, &store))
+    Ok(call.shown(&store, Kind::CheckoutSession, session))
 }
 
 fn list_line_items(call: &Call) -> StripeResult {
     let store = call.stripe.store();
     let mut items = store.find(Kind::CheckoutSession, call.id, &call.caller)?.body["line_items"].clone();
-    if !call.parameters.all("expand").is_empty() {
-        for item in items.as_array_mut().into_iter().flatten() {
-            expand_product(&store, call, &mut item["price"]);
-        }
+    for path in call.parameters.all("expand") {
+        call.expand(&store, &mut items, path);
     }
-    Ok(json!({ "object": "list", "data": items, "has_more": false, "url": call.path }))
+    Ok(items)
 }
 
 fn expire(call: &Call) -> StripeResult {
     let mut store = call.stripe.store();
     let session = store.find_mut(Kind::CheckoutSession, call.id, &call.caller)?;
-    if session.body["status"] != "open" {
-        let status = session.body["status"].as_str().unwrap_or_default();
-        return Err(StripeError::invalid(
-            StatusCode::BAD_REQUEST,
-            format!(
-                "Only Checkout Sessions with a status in [\"open\"] can be expired. This Checkout Session has a status of `{status}`."
-            ),
-        ));
+    if session["status"] != "open" {
+        let status = session["status"].as_str().unwrap_or_default();
+        return Err(StripeError::bad(format!(
+            "Only Checkout Sessions with a status in [\"open\"] can be expired. This Checkout Session has a status of `{status}`."
+        )));
     }
-    session.body["status"] = "expired".into();
-    session.body["url"] = Value::Null;
-    let body = session.body.clone();
+    session["status"] = "expired".into();
+    session["url"] = Value::Null;
+    let session = session.clone();
     call.stripe.effects.record("stripe.checkout_session.expired");
-    Ok(shown(body, call, &store))
+    Ok(call.shown(&store, Kind::CheckoutSession, session))
 }
 
 #[cfg(test)]

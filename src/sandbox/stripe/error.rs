@@ -13,6 +13,12 @@ pub(super) struct StripeError {
     parameter: Option<String>,
 }
 
+impl From<super::super::Error> for StripeError {
+    fn from(error: super::super::Error) -> Self {
+        Self::invalid(StatusCode::INTERNAL_SERVER_ERROR, error.to_string())
+    }
+}
+
 impl StripeError {
     pub(super) fn invalid(status: StatusCode, message: impl Into<String>) -> Self {
         Self { status, kind: "invalid_request_error", code: None, message: message.into(), parameter: None }

@@ -14,15 +14,19 @@ impl Parameters {
     }
 
     /// Refuses whatever is not in `known`, by the name before the first bracket.
-    pub(super) fn allow(&self, known: &[&str], paged: bool) -> Result<(), StripeError> {
+    pub(super) fn allow(&self, known: &[&[&str]], paged: bool) -> Result<(), StripeError> {
         for (name, _) in &self.0 {
             let base = name.split('[').next().unwrap_or_default();
-            let turns = paged && ["limit", "starting_after", "ending_before"].contains(&base);
-            if base != "expand" && !turns && !known.contains(&base) {
+            let pages = paged && ["limit", "starting_after", "ending_before"].contains(&base);
+            if base != "expand" && !pages && !known.iter().any(|known| known.contains(&base)) {
                 return Err(StripeError::unknown_parameter(name));
             }
         }
         Ok(())
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.0.iter().map(|(name, value)| (name.as_str(), value.as_str()))
     }
 
     pub(super) fn get(&self, name: &str) -> Option<&str> {

@@ -1,5 +1,4 @@
-//! What every request to Stripe goes through: whose key it is, what it may do, whether it makes sense, and whether it
-//! was made before.
+//! What every request to Stripe goes through: its key, permission, version, parameters and idempotency key.
 
 use axum::body::Bytes;
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
@@ -7,11 +6,12 @@ use axum::response::{IntoResponse, Response};
 use serde_json::Value;
 
 use super::Stripe;
+use super::auth::check_permission;
 use super::error::StripeError;
 use super::parameters::Parameters;
-use super::state::Key;
+use super::store::Kind;
 
-/// Who asks.
+/// The account and mode that a key opens.
 #[derive(Debug, Clone)]
 pub(super) struct Caller {
     /// The account's short name.
@@ -19,62 +19,102 @@ pub(super) struct Caller {
     pub(super) livemode: bool,
 }
 
-/// A request that passed the gate.
+impl Caller {
+    /// `live` or `test`.
+    pub(super) const fn mode(&self) -> &'static str {
+        if self.livemode { "live" } else { "test" }
+    }
+
+    /// What the Dashboard's paths begin with.
+    pub(super) const fn dashboard_path(&self) -> &'static str {
+        if self.livemode { "" } else { "test/" }
+    }
+}
+
+/// A request that passed every check.
 pub(super) struct Call<'a> {
     pub(super) stripe: &'a Stripe,
     pub(super) caller: Caller,
     pub(super) parameters: Parameters,
     /// The API version that shapes the answer.
     pub(super) version: &'a str,
-    /// The path that was call for.
     pub(super) path: &'a str,
-    /// What stands in the path's place for an ID; empty where there is none.
+    /// The ID in the path; empty if the route has none.
     pub(super) id: &'a str,
+    /// The kind of object that the route is about.
+    pub(super) kind: Kind,
+    /// The parameters that filter a list by the field with the same name.
+    pub(super) filters: &'static [&'static str],
 }
 
 impl Call<'_> {
-    /// The mode that the key is of: `live` or `test`.
-    pub(super) const fn mode(&self) -> &'static str {
-        if self.caller.livemode { "live" } else { "test" }
+    /// The recorded object of a kind with these fields.
+    pub(super) fn complete(&self, kind: &str, fields: &Value) -> StripeResult {
+        Ok(self.stripe.recorded.complete(kind, fields)?)
     }
 }
 
-/// What comes of it.
+/// The JSON of an answer, or the error.
 pub(super) type StripeResult = Result<Value, StripeError>;
 
-/// How it is call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Verb {
     Get,
     Post,
 }
 
-/// One object that can be call of Stripe.
+/// One endpoint of Stripe's API.
 pub(super) struct Route {
     pub(super) verb: Verb,
     pub(super) path: &'static str,
     /// What a restricted key needs for it.
     permission: &'static str,
+    kind: Kind,
+    filters: &'static [&'static str],
     parameters: &'static [&'static str],
     expands: &'static [&'static str],
     paged: bool,
-    answer: fn(&Call) -> StripeResult,
+    handler: fn(&Call) -> StripeResult,
 }
 
 impl Route {
-    pub(super) const fn get(path: &'static str, permission: &'static str, answer: fn(&Call) -> StripeResult) -> Self {
-        Self { verb: Verb::Get, path, permission, parameters: &[], expands: &[], paged: false, answer }
+    pub(super) const fn get(path: &'static str, permission: &'static str, handler: fn(&Call) -> StripeResult) -> Self {
+        // Handlers that are not about one kind of object do not look at it.
+        Self::retrieve(path, permission, Kind::CheckoutSession, handler)
     }
 
-    /// A GET that answers in pages.
-    pub(super) const fn list(path: &'static str, permission: &'static str, answer: fn(&Call) -> StripeResult) -> Self {
-        Self { paged: true, ..Self::get(path, permission, answer) }
+    /// A GET of an object of this kind.
+    pub(super) const fn retrieve(
+        path: &'static str,
+        permission: &'static str,
+        kind: Kind,
+        handler: fn(&Call) -> StripeResult,
+    ) -> Self {
+        let (parameters, expands, paged): (&[&str], &[&str], bool) = (&[], &[], false);
+        Self { verb: Verb::Get, path, permission, kind, filters: &[], parameters, expands, paged, handler }
     }
 
-    pub(super) const fn post(path: &'static str, permission: &'static str, answer: fn(&Call) -> StripeResult) -> Self {
-        Self { verb: Verb::Post, ..Self::get(path, permission, answer) }
+    /// A GET of a list, in pages.
+    pub(super) const fn list(
+        path: &'static str,
+        permission: &'static str,
+        kind: Kind,
+        handler: fn(&Call) -> StripeResult,
+    ) -> Self {
+        Self { paged: true, ..Self::retrieve(path, permission, kind, handler) }
     }
 
+    pub(super) const fn post(path: &'static str, permission: &'static str, handler: fn(&Call) -> StripeResult) -> Self {
+        Self { verb: Verb::Post, ..Self::get(path, permission, handler) }
+    }
+
+    /// Adds parameters that filter the list by the field with the same name.
+    pub(super) const fn filters(mut self, filters: &'static [&'static str]) -> Self {
+        self.filters = filters;
+        self
+    }
+
+    /// Adds parameters that the handler reads, or that it accepts and ignores.
     pub(super) const fn takes(mut self, parameters: &'static [&'static str]) -> Self {
         self.parameters = parameters;
         self
@@ -86,7 +126,7 @@ impl Route {
     }
 }
 
-/// A request as it came.
+/// A request as it was received.
 pub(super) struct Request<'a> {
     pub(super) path: &'a str,
     pub(super) id: &'a str,
@@ -101,20 +141,19 @@ impl Request<'_> {
     }
 }
 
-/// What was answered to the first request with an idempotency key.
+/// The first request with an idempotency key, and its answer.
 pub(super) struct Replay {
     request: String,
     status: StatusCode,
     body: Value,
 }
 
-/// The answer to a request that a route is there for.
-pub(super) fn pass(stripe: &Stripe, route: &Route, request: &Request) -> Response {
+/// The answer to a request with a route.
+pub(super) fn respond(stripe: &Stripe, route: &Route, request: &Request) -> Response {
     let request_id = stripe.next_request_id();
-    let default_version = stripe.default_version(request.headers);
-    let version = request.header("stripe-version").unwrap_or(&default_version).to_owned();
-    let (status, body, replayed) = once(stripe, route, request, &version, &request_id);
-    let mut response = answer(status, &body, &request_id, &version);
+    let version = request.header("stripe-version").unwrap_or(&stripe.default_api_version);
+    let (status, body, replayed) = once(stripe, route, request, version, &request_id);
+    let mut response = response(status, &body, &request_id, version);
     if let Some(key) = request.header("idempotency-key").and_then(|key| HeaderValue::from_str(key).ok()) {
         response.headers_mut().insert("idempotency-key", key);
     }
@@ -124,18 +163,18 @@ pub(super) fn pass(stripe: &Stripe, route: &Route, request: &Request) -> Respons
     response
 }
 
-/// The answer to a request that no route is there for.
-pub(super) fn unrecognised(stripe: &Stripe, method: &Method, path: &str) -> Response {
+/// The answer to a request without one.
+pub(super) fn unrecognized(stripe: &Stripe, method: &Method, path: &str) -> Response {
     let message = format!(
         "Unrecognized request URL ({method}: {path}). Please see https://stripe.com/docs or we can help at \
          https://support.stripe.com/."
     );
     let request_id = stripe.next_request_id();
     let error = StripeError::invalid(StatusCode::NOT_FOUND, message);
-    answer(error.status, &error.body(&request_id), &request_id, "2026-09-30.endive")
+    response(error.status, &error.body(&request_id), &request_id, "2026-09-30.endive")
 }
 
-fn answer(status: StatusCode, body: &Value, request_id: &str, version: &str) -> Response {
+fn response(status: StatusCode, body: &Value, request_id: &str, version: &str) -> Response {
     let mut response = (status, [(header::CONTENT_TYPE, "application/json")], body.to_string()).into_response();
     for (name, value) in [("request-id", request_id), ("stripe-version", version)] {
         if let Ok(value) = HeaderValue::from_str(value) {
@@ -145,7 +184,7 @@ fn answer(status: StatusCode, body: &Value, request_id: &str, version: &str) -> 
     response
 }
 
-/// The answer, or the one that was given to the same request before.
+/// The answer, or the earlier one to the same request.
 fn once(
     stripe: &Stripe,
     route: &Route,
@@ -161,7 +200,7 @@ fn once(
     let authorization = request.header("authorization").unwrap_or_default();
     let name = format!("{authorization} {key}");
     let this = format!("{} {}", request.path, String::from_utf8_lossy(request.body));
-    // Held until the answer is there: two of the same at once are one.
+    // Locked until the answer is known: two equal requests at once count as one.
     let mut replays = stripe.replays();
     match replays.get(&name) {
         Some(replay) if replay.request == this => (replay.status, replay.body.clone(), true),
@@ -171,7 +210,7 @@ fn once(
         }
         None => {
             let (status, body, _) = fresh();
-            // A key that was not accepted is not remembered.
+            // Stripe does not remember a request with a bad key.
             if status != StatusCode::UNAUTHORIZED {
                 replays.insert(name, Replay { request: this, status, body: body.clone() });
             }
@@ -185,13 +224,14 @@ fn ask(stripe: &Stripe, route: &Route, request: &Request, version: &str) -> Stri
     check_version(request)?;
     let encoded = if route.verb == Verb::Get { request.query.as_bytes() } else { &request.body[..] };
     let parameters = Parameters::read(encoded);
-    check_permission(stripe, key, route)?;
-    parameters.allow(route.parameters, route.paged)?;
+    check_permission(stripe, key, route.permission)?;
+    parameters.allow(&[route.filters, route.parameters], route.paged)?;
     for expand in parameters.all("expand") {
         check_expand(expand, route)?;
     }
     let caller = Caller { account: key.account.clone(), livemode: key.value.contains("_live_") };
-    (route.answer)(&Call { stripe, caller, parameters, version, path: request.path, id: request.id })
+    let (kind, filters) = (route.kind, route.filters);
+    (route.handler)(&Call { stripe, caller, parameters, version, path: request.path, id: request.id, kind, filters })
 }
 
 fn check_version(request: &Request) -> Result<(), StripeError> {
@@ -216,111 +256,10 @@ fn check_expand(expand: &str, route: &Route) -> Result<(), StripeError> {
     Err(StripeError::bad(format!("This property cannot be expanded ({expand}).")).about("expand"))
 }
 
-fn check_permission(stripe: &Stripe, key: &Key, route: &Route) -> Result<(), StripeError> {
-    let Some(permissions) = &key.permissions else { return Ok(()) };
-    // Who may write may read.
-    let written = route.permission.replace("_read", "_write");
-    if permissions.contains(route.permission) || permissions.contains(&written) {
-        return Ok(());
-    }
-    let account = stripe.account(&key.account).map_or_else(String::new, |account| account.id.clone());
-    let message = format!(
-        "The provided key '{}' does not have the required permissions for this endpoint on account '{account}'. Having \
-         the '{}' permission would allow this request to continue.",
-        masked(&key.value),
-        route.permission,
-    );
-    Err(StripeError::invalid(StatusCode::FORBIDDEN, message))
-}
-
-impl Stripe {
-    /// The key of a request, if Stripe accepts it.
-    pub(super) fn key(&self, headers: &HeaderMap) -> Result<&Key, StripeError> {
-        let unauthorized = |message: String| StripeError::invalid(StatusCode::UNAUTHORIZED, message);
-        let header = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok()).unwrap_or_default();
-        let Some(value) = header.strip_prefix("Bearer ").filter(|value| !value.is_empty()) else {
-            return Err(unauthorized(
-                "You did not provide an API key. You need to provide your API key in the Authorization header, using Bearer \
-                 auth (e.g. 'Authorization: Bearer YOUR_SECRET_KEY'). See https://stripe.com/docs/api#authentication for \
-                 details, or we can help at https://support.stripe.com/."
-                    .to_owned(),
-            ));
-        };
-        if value.starts_with("pk_") {
-            let message = "This API call cannot be made with a publishable API key. Please use a secret API key. You can find \
-                           a list of your API keys at https://dashboard.stripe.com/account/apikeys.";
-            return Err(unauthorized(message.to_owned()).coded("secret_key_required"));
-        }
-        let known = self.keys().find(|key| key.value == value);
-        let key = known.ok_or_else(|| unauthorized(format!("Invalid API Key provided: {}", masked(value))))?;
-        if key.expired {
-            return Err(unauthorized(format!("Expired API Key provided: {}", masked(value))).coded("api_key_expired"));
-        }
-        Ok(key)
-    }
-}
-
-/// A key as Stripe repeats it: its prefix and its last four characters.
-fn masked(key: &str) -> String {
-    let prefix = key.match_indices('_').nth(1).map_or(0, |(place, _)| place + 1);
-    let (prefix, body) = key.split_at(prefix);
-    let shown: String = body.chars().skip(body.chars().count().saturating_sub(4)).collect();
-    let hidden = body.chars().count().saturating_sub(4);
-    format!("{prefix}{}{shown}", "*".repeat(hidden))
-}
-
 #[cfg(test)]
 mod tests {
     use super::super::test_client::{TestClient, TestResponse};
     use super::*;
-
-    async fn with_key(scenarios: &[&str], key: &str, path: &str) -> TestResponse {
-        TestClient::of(scenarios).ask(Method::GET, path, &[("authorization", &format!("Bearer {key}"))], "").await
-    }
-
-    #[test]
-    fn a_masked_key_keeps_its_prefix_and_its_end() {
-        assert_eq!(masked("sk_live_abcdefgh"), "sk_live_****efgh");
-        assert_eq!(masked("abc"), "abc");
-    }
-
-    #[tokio::test]
-    async fn no_key_is_no_entry() {
-        let answer = TestClient::of(&[]).ask(Method::GET, "/v1/account", &[], "").await;
-        assert_eq!(answer.status, 401);
-        assert!(answer.message().starts_with("You did not provide an API key."), "{}", answer.message());
-    }
-
-    #[tokio::test]
-    async fn a_key_that_nobody_has_is_invalid_and_masked() {
-        let answer = with_key(&[], "sk_live_nobodyhasthiskey", "/v1/account").await;
-        assert_eq!((answer.status, answer.message()), (401, "Invalid API Key provided: sk_live_************skey"));
-    }
-
-    #[tokio::test]
-    async fn an_expired_key_says_so() {
-        let answer = TestClient::of(&["stripe-key-revoked"]).get("/v1/account").await;
-        assert_eq!((answer.status, &answer.body["error"]["code"]), (401, &"api_key_expired".into()));
-    }
-
-    #[tokio::test]
-    async fn a_publishable_key_opens_nothing() {
-        let answer = with_key(&[], "pk_live_51QpanAcme7Launch", "/v1/account").await;
-        assert_eq!(answer.body["error"]["code"], "secret_key_required");
-    }
-
-    #[tokio::test]
-    async fn a_restricted_key_is_told_the_permission_that_it_lacks() {
-        let answer = TestClient::of(&["stripe-key-restricted"]).get("/v1/webhook_endpoints").await;
-        assert_eq!(answer.status, 403);
-        assert!(answer.message().contains("Having the 'rak_webhook_read' permission"), "{}", answer.message());
-    }
-
-    #[tokio::test]
-    async fn who_may_write_may_read() {
-        let client = TestClient::of(&["healthy-restricted-key"]);
-        assert_eq!(client.get("/v1/checkout/sessions").await.status, 200);
-    }
 
     #[tokio::test]
     async fn every_answer_has_a_request_id_of_its_own_and_the_version() {

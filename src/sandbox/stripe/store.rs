@@ -1,56 +1,100 @@
-//! Where Stripe keeps objects, and how it hands them out: one at a time, or in pages.
+//! Stripe's objects, by mode and account, and the pages of a list of them.
 
 use std::collections::BTreeMap;
 
+use jiff::Timestamp;
+use serde::Deserialize;
 use serde_json::{Value, json};
 
+use super::super::Error;
+use super::super::recorded::{Recorded, rfc3339};
 use super::error::StripeError;
 use super::parameters::Parameters;
 use super::request::Caller;
+use super::settings::Settings;
+use super::subscriptions;
 
-/// A kind of object.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+/// A kind of object, by its name in the document. An object may refer to one of an earlier kind.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
 pub(super) enum Kind {
+    #[serde(rename = "products")]
     Product,
+    #[serde(rename = "prices")]
     Price,
+    #[serde(rename = "webhook_endpoints")]
     WebhookEndpoint,
+    #[serde(rename = "event_destinations")]
     EventDestination,
+    #[serde(rename = "portal_configurations")]
     PortalConfiguration,
+    #[serde(rename = "customers")]
     Customer,
+    #[serde(rename = "subscriptions")]
     Subscription,
+    #[serde(rename = "events")]
     Event,
+    #[serde(rename = "checkout_sessions")]
     CheckoutSession,
 }
 
 impl Kind {
-    /// What an error calls it.
-    pub(super) const fn noun(self) -> &'static str {
+    /// Its `object`.
+    pub(super) const fn object(self) -> &'static str {
         match self {
             Self::Product => "product",
             Self::Price => "price",
-            Self::WebhookEndpoint => "webhook endpoint",
-            Self::EventDestination => "event destination",
-            Self::PortalConfiguration => "configuration",
+            Self::WebhookEndpoint => "webhook_endpoint",
+            Self::EventDestination => "v2.core.event_destination",
+            Self::PortalConfiguration => "billing_portal.configuration",
             Self::Customer => "customer",
             Self::Subscription => "subscription",
             Self::Event => "event",
             Self::CheckoutSession => "checkout.session",
         }
     }
+
+    /// What an error calls it.
+    pub(super) const fn noun(self) -> &'static str {
+        match self {
+            Self::WebhookEndpoint => "webhook endpoint",
+            Self::EventDestination => "event destination",
+            Self::PortalConfiguration => "configuration",
+            other => other.object(),
+        }
+    }
+
+    /// The parameter that an error about a missing one names.
+    const fn parameter(self) -> &'static str {
+        if matches!(self, Self::PortalConfiguration) { "configuration" } else { "id" }
+    }
+
+    /// The kind that a field with this name holds the ID of.
+    pub(super) fn of_field(name: &str) -> Option<Self> {
+        match name {
+            "product" => Some(Self::Product),
+            "price" | "default_price" => Some(Self::Price),
+            "customer" => Some(Self::Customer),
+            "subscription" => Some(Self::Subscription),
+            _ => None,
+        }
+    }
 }
 
-/// One object in one mode of one account, as it is answered.
+/// One object in one mode of one account.
 #[derive(Debug, Clone)]
 pub(super) struct StoredObject {
-    pub(super) account: String,
-    pub(super) livemode: bool,
-    pub(super) created: i64,
-    pub(super) id: String,
+    account: String,
+    livemode: bool,
+    created: i64,
     pub(super) body: Value,
 }
 
 impl StoredObject {
-    pub(super) fn is_for(&self, caller: &Caller) -> bool {
+    pub(super) fn id(&self) -> &str {
+        self.body["id"].as_str().unwrap_or_default()
+    }
+
+    fn is_visible_to(&self, caller: &Caller) -> bool {
         self.account == caller.account && self.livemode == caller.livemode
     }
 }
@@ -60,71 +104,153 @@ impl StoredObject {
 pub(super) struct Store(BTreeMap<Kind, Vec<StoredObject>>);
 
 impl Store {
-    /// Puts a object where it belongs by its age.
-    pub(super) fn put(&mut self, kind: Kind, object: StoredObject) {
-        let objects = self.0.entry(kind).or_default();
-        let place = objects.partition_point(|other| other.created > object.created);
-        objects.insert(place, object);
+    /// The document's objects.
+    pub(super) fn load(settings: &Settings, recorded: &Recorded) -> Result<Self, Error> {
+        let mut store = Self::default();
+        for (kind, objects) in &settings.objects {
+            for fields in objects.values() {
+                let mut fields = fields.clone();
+                let account = fields.as_object_mut().and_then(|fields| fields.remove("account"));
+                let account = account.as_ref().and_then(Value::as_str).unwrap_or("acme");
+                let body = recorded.complete(kind.object(), &fields)?;
+                let body = store.derived(*kind, body, recorded)?;
+                store.insert(*kind, account, body);
+            }
+        }
+        // These are newer than the named ones, which are therefore on a later page.
+        let now = Timestamp::now().as_second();
+        for number in 0..settings.extra_products {
+            let (id, created) = (format!("prod_QpanExtra{number:05}"), now - i64::from(number));
+            let product =
+                json!({ "id": id, "created": created, "updated": created, "name": format!("Sticker {number}") });
+            store.insert(Kind::Product, "acme", recorded.complete("product", &product)?);
+            let price = json!({
+                "id": format!("price_1Rlivecme7Launch{number:08}"), "created": created, "product": id, "type": "one_time",
+                "unit_amount": 300, "unit_amount_decimal": "300",
+            });
+            store.insert(Kind::Price, "acme", recorded.complete("price", &price)?);
+        }
+        for number in 0..settings.extra_webhook_endpoints {
+            let endpoint = json!({
+                "id": format!("we_1Rlivecme7Launch{number:08}"), "created": now - i64::from(number),
+                "description": "bookkeeping", "enabled_events": ["invoice.paid"],
+                "url": format!("https://books-{number}.acme.com/stripe"),
+            });
+            store.insert(Kind::WebhookEndpoint, "acme", recorded.complete("webhook_endpoint", &endpoint)?);
+        }
+        Ok(store)
     }
 
-    /// Everything of a kind that a key may see.
+    /// A document's object with the fields that Stripe derives from others.
+    fn derived(&self, kind: Kind, mut body: Value, recorded: &Recorded) -> Result<Value, Error> {
+        match kind {
+            Kind::Price => body["unit_amount_decimal"] = body["unit_amount"].to_string().into(),
+            Kind::Subscription => {
+                let price = self.body(Kind::Price, &body["items"]["data"][0]["price"])?;
+                subscriptions::derive(&mut body, price, recorded)?;
+            }
+            Kind::Event if body["data"]["object"].is_string() => {
+                body["data"]["object"] = self.body(Kind::Subscription, &body["data"]["object"])?;
+            }
+            Kind::Customer if body["deleted"] == true => {
+                body = json!({ "id": body["id"], "object": "customer", "deleted": true, "livemode": body["livemode"] });
+            }
+            _ => {}
+        }
+        Ok(body)
+    }
+
+    /// The object that another refers to by its ID.
+    fn body(&self, kind: Kind, id: &Value) -> Result<Value, Error> {
+        let missing = || Error::Document(format!("stripe: there is no {} {id}", kind.noun()));
+        let mut objects = self.0.get(&kind).into_iter().flatten();
+        objects.find(|object| object.body["id"] == *id).map(|object| object.body.clone()).ok_or_else(missing)
+    }
+
+    /// Adds an object.
+    pub(super) fn insert(&mut self, kind: Kind, account: &str, mut body: Value) {
+        let created = body["created"].as_i64().unwrap_or_default();
+        let livemode = body["livemode"] == true;
+        // The second version of the API writes dates.
+        if kind == Kind::EventDestination {
+            for field in ["created", "updated"] {
+                body[field] = rfc3339(created).into();
+            }
+        }
+        let objects = self.0.entry(kind).or_default();
+        let place = objects.partition_point(|other| other.created > created);
+        objects.insert(place, StoredObject { account: account.to_owned(), livemode, created, body });
+    }
+
+    /// Every object of a kind that a key may see.
     pub(super) fn of<'a, 'b>(
         &'a self,
         kind: Kind,
         caller: &'b Caller,
     ) -> impl Iterator<Item = &'a StoredObject> + use<'a, 'b> {
-        self.0.get(&kind).into_iter().flatten().filter(move |object| object.is_for(caller))
+        self.0.get(&kind).into_iter().flatten().filter(move |object| object.is_visible_to(caller))
     }
 
-    /// The object with this ID, or the error that says whether the other mode has it.
+    /// The object with this ID. The error says whether it exists in the other mode.
     pub(super) fn find(&self, kind: Kind, id: &str, caller: &Caller) -> Result<&StoredObject, StripeError> {
-        if let Some(object) = self.of(kind, caller).find(|object| object.id == id) {
+        if let Some(object) = self.of(kind, caller).find(|object| object.id() == id) {
             return Ok(object);
         }
-        let (here, there) = if caller.livemode { ("live", "test") } else { ("test", "live") };
-        let similar = self.0.get(&kind).into_iter().flatten();
-        let similar = similar.filter(|object| object.id == id && object.account == caller.account).count() > 0;
-        Err(StripeError::missing(kind.noun(), id, similar.then_some((there, here))))
+        let other_mode = Caller { account: caller.account.clone(), livemode: !caller.livemode };
+        let exists_there = self.of(kind, &other_mode).any(|object| object.id() == id);
+        let modes = exists_there.then_some((other_mode.mode(), caller.mode()));
+        Err(StripeError::missing(kind.noun(), id, modes).about(kind.parameter()))
     }
 
-    pub(super) fn find_mut(&mut self, kind: Kind, id: &str, caller: &Caller) -> Result<&mut StoredObject, StripeError> {
+    pub(super) fn find_mut(&mut self, kind: Kind, id: &str, caller: &Caller) -> Result<&mut Value, StripeError> {
         self.find(kind, id, caller)?;
         let mut objects = self.0.get_mut(&kind).into_iter().flatten();
-        let found = objects.find(|object| object.id == id && object.is_for(caller));
-        found.ok_or_else(|| StripeError::missing(kind.noun(), id, None))
+        let found = objects.find(|object| object.id() == id && object.is_visible_to(caller));
+        found.map(|object| &mut object.body).ok_or_else(|| StripeError::missing(kind.noun(), id, None))
     }
 }
 
-/// A page of a list, as `limit`, `starting_after` and `ending_before` ask for it.
+/// Whether an object was created when `created`, `created[gte]` and so on say.
+pub(super) fn created_in(parameters: &Parameters) -> Result<impl Fn(&StoredObject) -> bool + use<>, StripeError> {
+    let at = parameters.integer("created")?;
+    let (from, after) = (parameters.integer("created[gte]")?, parameters.integer("created[gt]")?);
+    let (until, before) = (parameters.integer("created[lte]")?, parameters.integer("created[lt]")?);
+    Ok(move |object: &StoredObject| {
+        at.is_none_or(|at| object.created == at)
+            && from.is_none_or(|from| object.created >= from)
+            && after.is_none_or(|after| object.created > after)
+            && until.is_none_or(|until| object.created <= until)
+            && before.is_none_or(|before| object.created < before)
+    })
+}
+
+/// The part of a list that `limit`, `starting_after` and `ending_before` ask for, and whether there is more.
 pub(super) fn page<'a>(
-    objects: impl Iterator<Item = &'a StoredObject>,
-    url: &str,
-    noun: &str,
+    all: &[&'a StoredObject],
+    kind: Kind,
     parameters: &Parameters,
-) -> Result<Value, StripeError> {
+) -> Result<(Vec<&'a StoredObject>, bool), StripeError> {
     let limit = limit(parameters)?;
-    let all: Vec<&StoredObject> = objects.collect();
     let place = |name: &str| -> Result<Option<usize>, StripeError> {
         let Some(id) = parameters.get(name) else { return Ok(None) };
-        let place = all.iter().position(|object| object.id == id);
-        place.map(Some).ok_or_else(|| StripeError::missing(noun, id, None).in_parameter(name))
+        let place = all.iter().position(|object| object.id() == id);
+        place.map(Some).ok_or_else(|| StripeError::missing(kind.noun(), id, None).in_parameter(name))
     };
     let (first, last) = match (place("starting_after")?, place("ending_before")?) {
         (Some(_), Some(_)) => {
-            return Err(StripeError::bad("You may not specify both `starting_after` and `ending_before`.")
-                .about("ending_before"));
+            let message = "You may not specify both `starting_after` and `ending_before`.";
+            return Err(StripeError::bad(message).about("ending_before"));
         }
         (Some(after), None) => (after + 1, (after + 1 + limit).min(all.len())),
         (None, Some(before)) => (before.saturating_sub(limit), before),
         (None, None) => (0, limit.min(all.len())),
     };
-    // Backwards there is more where something stands before the page.
+    // Backward, there is more if something precedes the page.
     let has_more = if parameters.get("ending_before").is_some() { first > 0 } else { last < all.len() };
-    let data: Value = all[first..last].iter().map(|object| object.body.clone()).collect();
-    Ok(json!({ "object": "list", "data": data, "has_more": has_more, "url": url }))
+    Ok((all[first..last].to_vec(), has_more))
 }
 
-/// How many objects a page holds: 1 to 100, 10 unless said otherwise.
+/// How many objects a page holds: 1 to 100, 10 by default.
 pub(super) fn limit(parameters: &Parameters) -> Result<usize, StripeError> {
     match parameters.integer("limit")? {
         None => Ok(10),
