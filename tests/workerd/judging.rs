@@ -66,7 +66,7 @@ fn seat_worker(sandbox: &Sandbox, besides: &[(&str, &str)]) -> Result<Worker, St
     bindings.extend(usual.iter().chain(besides).map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
     let worker = Worker::start(&bindings)?;
     let url = worker.url().parse().map_err(|_| format!("{} is no address", worker.url()))?;
-    sandbox.give_worker_to(url).map_err(|error| error.to_string())?;
+    sandbox.use_worker_at(url).map_err(|error| error.to_string())?;
     Ok(worker)
 }
 

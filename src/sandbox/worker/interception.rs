@@ -5,7 +5,7 @@ use axum::http::{HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::response::{Html, IntoResponse, Response};
 use serde_json::json;
 
-use super::state::{CrossOrigin, Defect, State};
+use super::settings::{CrossOrigin, Defect, WorkerSettings};
 
 /// The origins of previews on Vercel: everybody's.
 const PREVIEWS: &str = ".vercel.app";
@@ -13,7 +13,7 @@ const PREVIEWS: &str = ".vercel.app";
 /// The answer of whatever is in the way of the webhook, if anything is.
 ///
 /// What stands before a webhook without knowing it stands before every other path that it does not know.
-pub(super) fn intercept(state: &State, request: &Request) -> Option<Response> {
+pub(super) fn intercept(state: &WorkerSettings, request: &Request) -> Option<Response> {
     let path = request.uri().path();
     let webhook = request.method() == Method::POST && path == "/webhook/stripe";
     if request.method() == Method::OPTIONS || path == "/health" || path.starts_with("/api/") {
@@ -65,7 +65,7 @@ fn instead(defect: Defect) -> Option<Response> {
 }
 
 /// Adds what tells a browser who may read the answer.
-pub(super) fn allow_origin(state: &State, origin: Option<&str>, mut response: Response) -> Response {
+pub(super) fn allow_origin(state: &WorkerSettings, origin: Option<&str>, mut response: Response) -> Response {
     let first = state.allowed_origins.first().map(String::as_str);
     let any_preview = state.cross_origin == CrossOrigin::AnyPreview;
     let is_allowed = |origin: &str| {

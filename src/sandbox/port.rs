@@ -17,17 +17,17 @@ use tokio::task::{JoinHandle, JoinSet};
 use tokio_rustls::TlsAcceptor;
 use tower::util::MapResult;
 
-use super::trouble::Torn;
+use super::fault_responses::ConnectionReset;
 
 /// An open port. Dropping it closes the port and every connection through it.
-pub(super) struct Door {
+pub(super) struct Port {
     address: SocketAddr,
     // Either a server, or a port that is held so that nobody else listens on it.
     server: Option<JoinHandle<()>>,
     _closed: Option<TcpSocket>,
 }
 
-impl Door {
+impl Port {
     /// A port where `router` answers. A connection takes as long to be made as the link takes for a round trip.
     pub(super) fn open(
         port: u16,
@@ -64,7 +64,7 @@ impl Door {
     }
 }
 
-impl Drop for Door {
+impl Drop for Port {
     fn drop(&mut self) {
         if let Some(server) = &self.server {
             server.abort();
@@ -114,7 +114,7 @@ async fn talk(stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static, rout
     let builder = Builder::new(TokioExecutor::new());
     let service = MapResult::new(router, |answer: Result<Response, Infallible>| match answer {
         // A service's error breaks its connection, and over HTTP/2 its stream alone.
-        Ok(response) => response.extensions().get::<Torn>().copied().map_or(Ok(response), Err),
+        Ok(response) => response.extensions().get::<ConnectionReset>().copied().map_or(Ok(response), Err),
         Err(never) => match never {},
     });
     // Clients hang up as they please.

@@ -17,32 +17,32 @@ const LARGEST_BODY: usize = 32 << 20;
 
 /// The place of a server, which another can be given while it is asked.
 #[derive(Debug, Clone)]
-pub(super) struct Seat(Arc<RwLock<Router>>);
+pub(super) struct SwappableRouter(Arc<RwLock<Router>>);
 
-impl Seat {
+impl SwappableRouter {
     pub(super) fn of(server: Router) -> Self {
         Self(Arc::new(RwLock::new(server)))
     }
 
-    pub(super) fn give_to(&self, server: Router) {
+    pub(super) fn replace(&self, server: Router) {
         *self.0.write().unwrap_or_else(PoisonError::into_inner) = server;
     }
 
     /// Whoever has the place answers.
     pub(super) fn router(&self) -> Router {
-        Router::new().fallback(sit).with_state(self.clone())
+        Router::new().fallback(serve_current).with_state(self.clone())
     }
 }
 
-async fn sit(State(seat): State<Seat>, request: Request) -> Response {
-    let server = seat.0.read().unwrap_or_else(PoisonError::into_inner).clone();
+async fn serve_current(State(router): State<SwappableRouter>, request: Request) -> Response {
+    let server = router.0.read().unwrap_or_else(PoisonError::into_inner).clone();
     match server.oneshot(request).await {
         Ok(response) => response,
         Err(never) => match never {},
     }
 }
 
-struct Relay {
+struct WorkerProxy {
     client: reqwest::Client,
     elsewhere: Url,
     name: HeaderValue,
@@ -59,11 +59,11 @@ pub(super) fn router(elsewhere: Url, name: &str) -> Result<Router, Error> {
         .build()
         .map_err(|error| Error::Document(format!("the Worker elsewhere: {error}")))?;
     let name = HeaderValue::from_str(name).map_err(|error| Error::Document(format!("the Worker's name: {error}")))?;
-    Ok(Router::new().fallback(pass).with_state(Arc::new(Relay { client, elsewhere, name })))
+    Ok(Router::new().fallback(pass).with_state(Arc::new(WorkerProxy { client, elsewhere, name })))
 }
 
-async fn pass(State(relay): State<Arc<Relay>>, request: Request) -> Response {
-    match relay.ask(request).await {
+async fn pass(State(proxy): State<Arc<WorkerProxy>>, request: Request) -> Response {
+    match proxy.ask(request).await {
         Ok(response) => response,
         Err(error) => {
             (StatusCode::BAD_GATEWAY, format!("the Worker elsewhere did not answer: {error}")).into_response()
@@ -71,7 +71,7 @@ async fn pass(State(relay): State<Arc<Relay>>, request: Request) -> Response {
     }
 }
 
-impl Relay {
+impl WorkerProxy {
     async fn ask(&self, request: Request) -> Result<Response, Box<dyn std::error::Error + Send + Sync>> {
         let (parts, body) = request.into_parts();
         let mut url = self.elsewhere.clone();

@@ -15,17 +15,17 @@ use super::network::Certificate;
 /// What speaks TLS under some names, by those names and what is wrong with its certificate.
 type Servers = HashMap<(Vec<String>, Certificate), Arc<ServerConfig>>;
 
-/// Signs the certificates of all doors.
-pub(super) struct Authority {
+/// Signs the certificates of all open_ports.
+pub(super) struct CertificateAuthority {
     issuer: Issuer<'static, KeyPair>,
     pem: String,
     servers: Mutex<Servers>,
 }
 
-impl Authority {
+impl CertificateAuthority {
     /// The one of this process.
     pub(super) fn of_process() -> Result<&'static Self, Error> {
-        static AUTHORITY: OnceLock<Authority> = OnceLock::new();
+        static AUTHORITY: OnceLock<CertificateAuthority> = OnceLock::new();
         if let Some(authority) = AUTHORITY.get() {
             return Ok(authority);
         }

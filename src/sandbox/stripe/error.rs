@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 /// An answer that is an error, in the words of Stripe's first API.
 #[derive(Debug)]
-pub(super) struct Refusal {
+pub(super) struct StripeError {
     pub(super) status: StatusCode,
     kind: &'static str,
     code: Option<&'static str>,
@@ -13,7 +13,13 @@ pub(super) struct Refusal {
     parameter: Option<String>,
 }
 
-impl Refusal {
+impl From<super::super::Error> for StripeError {
+    fn from(error: super::super::Error) -> Self {
+        Self::invalid(StatusCode::INTERNAL_SERVER_ERROR, error.to_string())
+    }
+}
+
+impl StripeError {
     pub(super) fn invalid(status: StatusCode, message: impl Into<String>) -> Self {
         Self { status, kind: "invalid_request_error", code: None, message: message.into(), parameter: None }
     }

@@ -1,7 +1,7 @@
 //! What `JSON.stringify(JSON.parse(body))` makes of a body: the same document in other bytes.
 
 /// The body written anew: no white space, the shortest escapes, plain numbers, and the order of keys kept.
-pub(super) fn rewritten(body: &[u8]) -> String {
+pub(super) fn reserialized(body: &[u8]) -> String {
     let body = String::from_utf8_lossy(body);
     let mut written = String::with_capacity(body.len());
     let mut rest = body.as_ref();
@@ -59,16 +59,16 @@ mod tests {
     fn a_compact_body_stays_as_it_is() {
         let body =
             r#"{"id":"evt_1","object":"event","created":1790000000,"livemode":true,"data":{"object":{"a":null}}}"#;
-        assert_eq!(rewritten(body.as_bytes()), body);
+        assert_eq!(reserialized(body.as_bytes()), body);
     }
 
     #[test]
     fn white_space_escapes_and_long_numbers_do_not_survive() {
-        assert_eq!(rewritten(br#"{ "z" : "\u0061\/b" , "a" : 1.50e1 }"#), r#"{"z":"a/b","a":15}"#);
+        assert_eq!(reserialized(br#"{ "z" : "\u0061\/b" , "a" : 1.50e1 }"#), r#"{"z":"a/b","a":15}"#);
     }
 
     #[test]
     fn the_order_of_keys_survives() {
-        assert_eq!(rewritten(br#"{"z":1, "a":2}"#), r#"{"z":1,"a":2}"#);
+        assert_eq!(reserialized(br#"{"z":1, "a":2}"#), r#"{"z":1,"a":2}"#);
     }
 }

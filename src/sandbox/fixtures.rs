@@ -8,24 +8,24 @@ use serde::Deserialize;
 use toml::{Table, Value};
 
 use super::document::Document;
-use super::network::{Each, Network, Provider};
-use super::worker::Outside;
+use super::network::{Network, PerServer, Provider};
+use super::worker::Upstream;
 use super::{Effects, Error, clerk, cloudflare, frontend, stripe, worker};
 
 /// A world, read and not yet running.
-pub(super) struct World {
+pub(super) struct Fixtures {
     pub(super) environment: BTreeMap<String, String>,
     pub(super) network: Network,
     configuration: Table,
-    stripe: stripe::State,
+    stripe: stripe::Settings,
     clerk: clerk::State,
     cloudflare: cloudflare::State,
-    worker: worker::State,
+    worker: worker::WorkerSettings,
     bindings: BTreeMap<String, String>,
-    frontend: frontend::State,
+    frontend: frontend::FrontendSettings,
 }
 
-impl World {
+impl Fixtures {
     /// Reads every part of the document.
     pub(super) fn read(document: Document) -> Result<Self, Error> {
         let mut parts = Parts(document.finish());
@@ -62,19 +62,19 @@ impl World {
     }
 
     /// A server for each.
-    pub(super) fn routers(&self, effects: &Arc<Effects>) -> Result<Each<Router>, Error> {
+    pub(super) fn routers(&self, effects: &Arc<Effects>) -> Result<PerServer<Router>, Error> {
         let stripe = stripe::router(&stripe::Stripe::new(&self.stripe, Arc::clone(effects))?);
         let clerk = clerk::Clerk::new(self.clerk.clone(), Arc::clone(effects));
-        // The Worker's own calls do not come through our doors: trouble on the way from here is no trouble of its own.
-        let outside = Outside { stripe: stripe.clone(), clerk: clerk::backend(Arc::clone(&clerk)) };
-        let worker = worker::router(self.worker.clone(), self.deployed(), outside);
-        Ok(Each::from([
-            (Provider::Stripe.word(), stripe),
-            (Provider::Clerk.word(), clerk::backend(Arc::clone(&clerk))),
-            (Provider::ClerkFrontend.word(), clerk::frontend_api(clerk)),
-            (Provider::Cloudflare.word(), cloudflare::router(self.cloudflare.clone(), self.bindings.clone())),
-            (Provider::Worker.word(), worker.clone()),
-            (Provider::Frontend.word(), frontend::router(self.frontend.clone(), worker)),
+        // The Worker's own calls do not come through our open_ports: fault on the settings from here is no fault of its own.
+        let upstream = Upstream { stripe: stripe.clone(), clerk: clerk::backend(Arc::clone(&clerk)) };
+        let worker = worker::router(self.worker.clone(), self.deployed(), upstream);
+        Ok(PerServer::from([
+            (Provider::Stripe.name(), stripe),
+            (Provider::Clerk.name(), clerk::backend(Arc::clone(&clerk))),
+            (Provider::ClerkFrontend.name(), clerk::frontend_api(clerk)),
+            (Provider::Cloudflare.name(), cloudflare::router(self.cloudflare.clone(), self.bindings.clone())),
+            (Provider::Worker.name(), worker.clone()),
+            (Provider::Frontend.name(), frontend::router(self.frontend.clone(), worker)),
         ]))
     }
 }

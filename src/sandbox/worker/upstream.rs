@@ -9,7 +9,7 @@ use url::form_urlencoded::Serializer;
 
 /// What the Worker reaches beyond itself.
 #[derive(Debug, Clone)]
-pub struct Outside {
+pub struct Upstream {
     /// Stripe's API.
     pub stripe: Router,
     /// Clerk's Backend API.
@@ -19,7 +19,7 @@ pub struct Outside {
 /// The version of Clerk's API that the Worker's library asks for.
 const CLERK_VERSION: &str = "2026-05-12";
 
-impl Outside {
+impl Upstream {
     /// Asks Clerk; the error is what a log would show.
     pub(super) async fn clerk(
         &self,
@@ -51,7 +51,7 @@ impl Outside {
     }
 }
 
-/// Sends a request and reads the JSON of a good answer; a refusal becomes its own message.
+/// Sends a request and reads the JSON of a good answer; a error becomes its own message.
 async fn ask(router: &Router, request: Result<Request<Body>, axum::http::Error>) -> Result<Value, String> {
     // A key with a line end in it cannot even be put into a header, here as in a real Worker.
     let request = request.map_err(|error| error.to_string())?;

@@ -8,11 +8,11 @@ use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 
 /// What a handler answers: JSON, or Clerk's reason why not.
-pub(super) type Answer = Result<Json<Value>, Refusal>;
+pub(super) type ClerkResult = Result<Json<Value>, ClerkError>;
 
 /// A refusal in Clerk's words.
 #[derive(Debug, Clone)]
-pub(super) struct Refusal {
+pub(super) struct ClerkError {
     status: StatusCode,
     code: &'static str,
     message: String,
@@ -20,8 +20,8 @@ pub(super) struct Refusal {
     meta: Value,
 }
 
-impl Refusal {
-    /// A refusal with the code that programs read and the two messages that people read.
+impl ClerkError {
+    /// A refusal with the code that programs read and the two messages that users read.
     pub(super) fn new(
         status: StatusCode,
         code: &'static str,
@@ -77,7 +77,7 @@ impl Refusal {
     }
 }
 
-impl IntoResponse for Refusal {
+impl IntoResponse for ClerkError {
     fn into_response(self) -> Response {
         static TRACES: AtomicU64 = AtomicU64::new(0x5a4d_b0c5);
         let trace = format!("{:032x}", TRACES.fetch_add(1, Ordering::Relaxed));

@@ -12,22 +12,22 @@ use super::network::Provider;
 /// Marks a response that is none: its connection breaks before a byte of it is sent.
 #[derive(Debug, Clone, Copy, thiserror::Error)]
 #[error("the connection breaks")]
-pub(super) struct Torn;
+pub(super) struct ConnectionReset;
 
-impl From<Infallible> for Torn {
+impl From<Infallible> for ConnectionReset {
     fn from(never: Infallible) -> Self {
         match never {}
     }
 }
 
 /// A response that breaks its connection, or its stream where the connection has several.
-pub(super) fn torn() -> Response {
+pub(super) fn reset_connection() -> Response {
     let mut response = Response::new(Body::empty());
-    response.extensions_mut().insert(Torn);
+    response.extensions_mut().insert(ConnectionReset);
     response
 }
 
-pub(super) fn too_many(provider: Provider) -> Response {
+pub(super) fn rate_limited(provider: Provider) -> Response {
     let status = StatusCode::TOO_MANY_REQUESTS;
     let mut response = match provider {
         Provider::Stripe => {
@@ -53,7 +53,7 @@ pub(super) fn too_many(provider: Provider) -> Response {
     response
 }
 
-pub(super) fn defect(provider: Provider) -> Response {
+pub(super) fn server_error(provider: Provider) -> Response {
     let status = StatusCode::INTERNAL_SERVER_ERROR;
     match provider {
         Provider::Stripe => {
@@ -80,13 +80,13 @@ fn answer(status: StatusCode, body: &Value) -> Response {
     (status, [(header::CONTENT_TYPE, "application/json")], body.to_string()).into_response()
 }
 
-pub(super) fn page() -> Response {
+pub(super) fn html_page() -> Response {
     let page = "<!doctype html><html><head><title>Scheduled maintenance</title></head><body><p>We will be back.</p></body></html>";
     ([(header::CONTENT_TYPE, "text/html; charset=utf-8")], page).into_response()
 }
 
 /// An answer of which the second half is missing, as a proxy that gives up leaves it.
-pub(super) async fn halved(response: Response) -> Response {
+pub(super) async fn truncated(response: Response) -> Response {
     let (mut parts, body) = response.into_parts();
     let body = to_bytes(body, usize::MAX).await.unwrap_or_default();
     parts.headers.remove(header::CONTENT_LENGTH);

@@ -1,5 +1,5 @@
 //! What a request meets before it reaches a server: it is written down, it takes as long as the link takes, and it
-//! may run into trouble.
+//! may run into fault.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -10,19 +10,19 @@ use axum::extract::{Request, State};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::Response;
 
-use super::network::{Provider, Trouble, Way};
-use super::tampering::Tampers;
-use super::trouble::{defect, halved, page, too_many};
+use super::fault_responses::{html_page, rate_limited, server_error, truncated};
+use super::network::{Fault, Provider, ServerSettings};
+use super::tampering::Tamperer;
 
 /// Every request that was received, in order: whose it was, and `METHOD path?query`.
 #[derive(Debug, Default)]
-pub(super) struct Log(Mutex<Vec<(String, String)>>);
+pub(super) struct RequestLog(Mutex<Vec<(String, String)>>);
 
-impl Log {
+impl RequestLog {
     fn write(&self, provider: Provider, request: &Request) {
         let target = request.uri().path_and_query().map_or_else(|| request.uri().path(), |target| target.as_str());
         let line = format!("{} {target}", request.method());
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).push((provider.word().to_owned(), line));
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).push((provider.name().to_owned(), line));
     }
 
     pub(super) fn clear(&self) {
@@ -35,79 +35,79 @@ impl Log {
 }
 
 /// What stands before one server.
-pub(super) struct Lobby {
+pub(super) struct FaultLayer {
     provider: Provider,
-    log: Arc<Log>,
-    tampers: Arc<Tampers>,
+    log: Arc<RequestLog>,
+    tamperer: Arc<Tamperer>,
     latency: Duration,
-    trouble: Option<Trouble>,
+    fault: Option<Fault>,
     methods: Vec<String>,
     times: Option<usize>,
     times_per_path: Option<usize>,
     met: Mutex<HashMap<String, usize>>,
 }
 
-impl Lobby {
+impl FaultLayer {
     pub(super) fn new(
         provider: Provider,
-        way: &Way,
+        settings: &ServerSettings,
         latency: Duration,
-        log: Arc<Log>,
-        tampers: Arc<Tampers>,
+        log: Arc<RequestLog>,
+        tamperer: Arc<Tamperer>,
     ) -> Arc<Self> {
         Arc::new(Self {
             provider,
             log,
-            tampers,
+            tamperer,
             latency,
-            trouble: way.trouble,
-            methods: way.methods.clone(),
-            times: way.times,
-            times_per_path: way.times_per_path,
+            fault: settings.fault,
+            methods: settings.methods.clone(),
+            times: settings.times,
+            times_per_path: settings.times_per_path,
             met: Mutex::default(),
         })
     }
 
-    /// `router` with the lobby before it.
+    /// `router` with the layer before it.
     pub(super) fn before(self: &Arc<Self>, router: Router) -> Router {
         router.layer(from_fn_with_state(Arc::clone(self), pass))
     }
 
     /// Forgets whom it met.
-    pub(super) fn forget(&self) {
+    pub(super) fn reset(&self) {
         self.met.lock().unwrap_or_else(PoisonError::into_inner).clear();
     }
 
-    /// The trouble that this request meets, if any.
-    fn trouble_for(&self, request: &Request) -> Option<Trouble> {
-        let trouble = self.trouble?;
+    /// The fault that this request meets, if any.
+    fn fault_for(&self, request: &Request) -> Option<Fault> {
+        let fault = self.fault?;
         if !self.methods.is_empty() && !self.methods.iter().any(|method| request.method() == method.as_str()) {
             return None;
         }
         let (key, limit) = match (self.times, self.times_per_path) {
             (Some(times), _) => (String::new(), times),
             (None, Some(times)) => (format!("{} {}", request.method(), request.uri().path()), times),
-            (None, None) => return Some(trouble),
+            (None, None) => return Some(fault),
         };
         let mut met = self.met.lock().unwrap_or_else(PoisonError::into_inner);
         let count = met.entry(key).or_default();
         *count += 1;
-        (*count <= limit).then_some(trouble)
+        (*count <= limit).then_some(fault)
     }
 }
 
-async fn pass(State(lobby): State<Arc<Lobby>>, request: Request, next: Next) -> Response {
-    lobby.log.write(lobby.provider, &request);
-    if !lobby.latency.is_zero() {
-        tokio::time::sleep(lobby.latency).await;
+async fn pass(State(layer): State<Arc<FaultLayer>>, request: Request, next: Next) -> Response {
+    layer.log.write(layer.provider, &request);
+    if !layer.latency.is_zero() {
+        tokio::time::sleep(layer.latency).await;
     }
-    match lobby.trouble_for(&request) {
-        // A door that resets has no lobby.
-        None | Some(Trouble::Reset) => lobby.tampers.pass(lobby.provider, request, next).await,
-        Some(Trouble::TooMany) => too_many(lobby.provider),
-        Some(Trouble::Defect) => defect(lobby.provider),
-        Some(Trouble::Html) => page(),
-        Some(Trouble::Truncated) => halved(next.run(request).await).await,
-        Some(Trouble::Hangs) => std::future::pending().await,
+    match layer.fault_for(&request) {
+        // A port that resets has no layer.
+        None | Some(Fault::Reset) => layer.tamperer.pass(layer.provider, request, next).await,
+        Some(Fault::TooMany) => rate_limited(layer.provider),
+        Some(Fault::Defect) => server_error(layer.provider),
+        Some(Fault::Html) => html_page(),
+        Some(Fault::Truncated) => truncated(next.run(request).await).await,
+        Some(Fault::Hangs) => std::future::pending().await,
     }
 }

@@ -17,7 +17,7 @@ const EXTRA_INTERVAL: i64 = 60_000;
 
 /// All users of one instance, newest first.
 #[derive(Debug, Default)]
-pub(super) struct People {
+pub(super) struct UserStore {
     named: Vec<User>,
     extra: u64,
     changed: BTreeMap<String, Changed>,
@@ -63,7 +63,7 @@ impl Part {
     }
 }
 
-impl People {
+impl UserStore {
     /// The named users and as many others.
     pub(super) fn new(named: impl IntoIterator<Item = User>, extra: u64) -> Self {
         let mut named: Vec<User> = named.into_iter().collect();

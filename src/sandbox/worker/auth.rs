@@ -10,7 +10,7 @@ use jsonwebtoken::{Algorithm, DecodingKey, Validation, decode, decode_header, ge
 use serde_json::{Value, json};
 
 use super::Worker;
-use super::state::Defect;
+use super::settings::Defect;
 
 /// Seconds by which Clerk's clock and the Worker's may differ.
 const LEEWAY: u64 = 5;
@@ -21,14 +21,14 @@ const BAD_TOKEN: &str = "Invalid or expired token";
 
 /// A user who may ask.
 #[derive(Debug)]
-pub(super) struct Account {
+pub(super) struct SignedInUser {
     /// Clerk's id of the user.
     pub user: String,
     /// The tier that the token names; `free` where it names none.
     pub plan: String,
 }
 
-impl Account {
+impl SignedInUser {
     fn new(claims: &Value) -> Self {
         let text = |name: &str| claims[name].as_str().filter(|text| !text.is_empty()).map(str::to_owned);
         Self { user: text("sub").unwrap_or_default(), plan: text("plan").unwrap_or_else(|| "free".to_owned()) }
@@ -36,9 +36,9 @@ impl Account {
 }
 
 /// The user that a request's token speaks for, or what is said instead.
-pub(super) async fn authenticate(worker: &Worker, headers: &HeaderMap) -> Result<Account, &'static str> {
-    if worker.state.has(Defect::Open) {
-        return Ok(Account::new(&json!({ "sub": "anonymous" })));
+pub(super) async fn authenticate(worker: &Worker, headers: &HeaderMap) -> Result<SignedInUser, &'static str> {
+    if worker.settings.has(Defect::Open) {
+        return Ok(SignedInUser::new(&json!({ "sub": "anonymous" })));
     }
     let value = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
     let token = value.and_then(|value| value.strip_prefix("Bearer ")).filter(|token| !token.is_empty());
@@ -46,12 +46,12 @@ pub(super) async fn authenticate(worker: &Worker, headers: &HeaderMap) -> Result
     let keys = worker.clerk("GET", "/v1/jwks", None).await.map_err(|_| BAD_TOKEN)?;
     let keys: JwkSet = serde_json::from_value(keys).map_err(|_| BAD_TOKEN)?;
     let claims = verified(token, &keys).or_else(|| let_through(worker, token, &keys)).ok_or(BAD_TOKEN)?;
-    let parties = &worker.state.authorized_parties;
+    let parties = &worker.settings.authorized_parties;
     let party = claims["azp"].as_str();
     if !parties.is_empty() && !party.is_some_and(|party| parties.iter().any(|allowed| allowed == party)) {
         return Err(BAD_TOKEN);
     }
-    Ok(Account::new(&claims))
+    Ok(SignedInUser::new(&claims))
 }
 
 /// The claims of a token that Clerk signed and that is in force.
@@ -73,9 +73,9 @@ fn let_through(worker: &Worker, token: &str, keys: &JwkSet) -> Option<Value> {
     let claims: Value = serde_json::from_slice(&claims).ok()?;
     let in_force = claims["exp"].as_u64().is_some_and(|expires| expires + LEEWAY > get_current_timestamp());
     let fooled = match header["alg"].as_str()?.to_lowercase().as_str() {
-        "none" => worker.state.has(Defect::AcceptsAlgorithmNone),
-        "hs256" => worker.state.has(Defect::AcceptsPublicKeyAsSecret) && signed_with_a_public_key(token, keys),
-        "rs256" => worker.state.has(Defect::AcceptsForeignTokens),
+        "none" => worker.settings.has(Defect::AcceptsAlgorithmNone),
+        "hs256" => worker.settings.has(Defect::AcceptsPublicKeyAsSecret) && signed_with_a_public_key(token, keys),
+        "rs256" => worker.settings.has(Defect::AcceptsForeignTokens),
         _ => false,
     };
     (fooled && in_force).then_some(claims)

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 /// The Worker as it was written; its secrets and variables come beside it.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct State {
+pub struct WorkerSettings {
     /// What can be bought, by the tier's name.
     pub tiers: BTreeMap<String, Tier>,
     /// How it learns which tier was bought.
@@ -43,7 +43,7 @@ pub struct State {
     pub requires: Vec<String>,
     /// What answers an event in the handler's place, by what the event is signed with.
     #[serde(default)]
-    pub webhook_answers: BTreeMap<SignedWith, Canned>,
+    pub webhook_answers: BTreeMap<SignedWith, CannedResponse>,
     /// Its own record of who has which subscription, beside what Clerk holds.
     #[serde(default)]
     pub subscriptions: BTreeMap<String, String>,
@@ -52,7 +52,7 @@ pub struct State {
     pub defects: BTreeMap<Defect, bool>,
 }
 
-impl State {
+impl WorkerSettings {
     /// Whether it has that defect.
     pub(super) fn has(&self, defect: Defect) -> bool {
         self.defects.get(&defect).copied().unwrap_or_default()
@@ -65,19 +65,19 @@ impl State {
 pub enum SignedWith {
     /// The Worker's secret.
     #[serde(rename = "signed")]
-    Sound,
+    Secret,
     /// Nothing.
     #[serde(rename = "unsigned")]
     Nothing,
     /// Anything else.
     #[serde(rename = "forged")]
-    Else,
+    AnythingElse,
 }
 
 /// An answer that is given without a look at the event.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Canned {
+pub struct CannedResponse {
     /// Its status.
     pub status: u16,
     /// Its body.
