@@ -16,6 +16,7 @@ mod field;
 mod id;
 mod journal;
 mod plan_value;
+mod seen;
 mod site;
 mod step;
 mod stripe;
@@ -34,7 +35,7 @@ use crate::config::{Config, Kind, Mode, Probe, Redactor, Secret, Variable};
 use crate::finding::{Cause, NoAnswer};
 
 pub use address::{Kinship, is_out_of_reach, kinship};
-pub use canary::{CanaryTies, HeldId, KnownCustomer};
+pub use canary::{CanaryTies, HeldId};
 pub use clerk::*;
 pub use cloudflare::*;
 pub use entitlement::{Case, Mismatch, Part, Sample};
@@ -42,6 +43,7 @@ pub use error::Error;
 pub use field::{Field, Items, Metadata};
 pub use id::CustomerId;
 pub use plan_value::{PlanSlip, judge_plan, meant_tier, plan_text};
+pub use seen::{List, Seen};
 pub use site::*;
 pub use stripe::*;
 pub use transport::{

@@ -1,7 +1,8 @@
 //! What ought to be bound to the deployed script, and what is.
 
+use super::super::seen::Seen;
 use super::super::subjects::{Offer, offers};
-use super::super::{NoAnswer, Seen, sound};
+use super::super::{NoAnswer, sound};
 use super::{Binding, Cloudflare, Settings};
 use crate::config::{KvNamespace, Secret, Variable, is_secret, mode_of};
 use crate::finding::{Answered, Cause};
@@ -195,7 +196,7 @@ impl Cloudflare<'_> {
     }
 
     async fn our_price(self, offer: &Offer<'_>) -> Answered<String> {
-        self.world.stripe().sound_price(offer).await.map(|_| offer.id().to_owned())
+        self.world.stripe().valid_price(offer).await.map(|_| offer.id().to_owned())
     }
 
     fn our_value(self, variable: &Variable<String>) -> Answered<String> {

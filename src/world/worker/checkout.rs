@@ -9,7 +9,7 @@ use super::super::id::{CheckoutSessionId, CustomerId, PathId, UserId};
 use super::super::step::Step;
 use super::super::subjects::{Offer, offers};
 use super::super::transport::{Answer, optional};
-use super::super::{CheckoutSession, Found, Refusal, Seen, Subscription, Token};
+use super::super::{CheckoutSession, Found, Seen, StripeError, Subscription, Token};
 use super::{Breakdown, FOREIGN_ORIGIN, NoAnswer, Route, Worker};
 use crate::config::{Mode, Tier};
 use crate::finding::{Answered, Cause};
@@ -34,7 +34,7 @@ pub enum Sale {
     /// A session of the other mode: it cannot be ended, and ends by itself within a day.
     OtherMode(String, Arc<Answer>),
     /// A session that our key does not know: it cannot be ended either.
-    OtherAccount(String, Refusal),
+    OtherAccount(String, StripeError),
     /// No session, but a subscription was created or changed; its ID, where the answer names it.
     Changed(Option<String>, Arc<Answer>),
     /// Success, and no session.
@@ -346,7 +346,7 @@ impl<'w> Worker<'w> {
                 return Err(NoAnswer::Because(Cause::StripeAccountRestricted));
             }
             for offer in &offers {
-                stripe.sound_price(offer).await?;
+                stripe.valid_price(offer).await?;
             }
         }
         Ok(cause)

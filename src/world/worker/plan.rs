@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
-use super::super::Seen;
+use super::super::seen::Seen;
 use super::super::transport::Answer;
 use super::{Breakdown, Heard, NoAnswer, Route, Worker};
 use crate::config::{Limit, Money, Tier};

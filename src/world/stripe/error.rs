@@ -1,30 +1,38 @@
-//! What Stripe says when it says no.
+//! Errors of Stripe's API.
 
 use serde::Deserialize;
 
-use super::super::transport::{Answer, Party};
 use crate::config::Mode;
-use crate::finding::{Evidence, NoAnswer};
+use crate::finding::{Answered, Evidence, NoAnswer};
 use crate::pattern::patterns;
+use crate::world::seen::Seen;
+use crate::world::transport::{Answer, Party};
 
 patterns! {
     PERMISSION = "Having the '([^']{1,200})' permission";
 }
 
-/// An error of Stripe's, with what support asks for.
+/// An object that was requested by its ID.
 #[derive(Debug, Clone)]
-pub struct Refusal {
+pub enum Found<T> {
+    /// It exists.
+    Here(Seen<T>),
+    /// It does not exist for this key.
+    Missing(StripeError),
+}
+
+/// An error response, with what Stripe's support asks for.
+#[derive(Debug, Clone)]
+pub struct StripeError {
     /// The HTTP status.
     pub status: u16,
     /// `resource_missing`, `api_key_expired`, …
     pub code: Option<String>,
-    /// Stripe's sentence.
+    /// Stripe's explanation.
     pub message: String,
-    /// The parameter that it is about.
-    pub param: Option<String>,
-    /// Stripe's name for the request.
+    /// Stripe's ID of the request.
     pub request_id: Option<String>,
-    /// The request in a line.
+    /// The request: `GET /v1/prices/price_1…`.
     pub request: String,
 }
 
@@ -37,18 +45,17 @@ struct Envelope {
 struct Body {
     code: Option<String>,
     message: Option<String>,
-    param: Option<String>,
 }
 
-impl Refusal {
-    /// Reads the error from an answer that is none of success.
-    pub(super) fn read(answer: &Answer) -> Result<Self, NoAnswer> {
+impl StripeError {
+    /// Reads the error from an answer whose status is not 2xx.
+    pub(super) fn read(answer: &Answer) -> Answered<Self> {
         debug_assert!(matches!(answer.party, Party::Stripe | Party::StripeTest));
         let body = serde_json::from_slice::<Envelope>(&answer.body).map(|envelope| envelope.error);
-        let Ok(Body { code, message, param }) = body else {
+        let Ok(Body { code, message }) = body else {
             let (status, request) = (answer.status, &answer.request);
             return Err(NoAnswer::Unknown(format!(
-                "Stripe answered {status} to {request} with something that is no error of its API: {}",
+                "Stripe answered {status} to {request} with something other than an API error: {}",
                 answer.excerpt()
             )));
         };
@@ -56,14 +63,13 @@ impl Refusal {
             status: answer.status,
             code: code.map(|code| answer.quote(&code)),
             message: message.map_or_else(|| "no message".to_owned(), |message| answer.quote_sentence(&message)),
-            param: param.map(|param| answer.quote(&param)),
             request_id: answer.request_id.clone(),
             request: answer.request.clone(),
         })
     }
 
     /// Whether the same request may succeed a moment later.
-    pub(super) fn is_passing(&self) -> bool {
+    pub(super) fn is_temporary(&self) -> bool {
         self.status >= 500 || self.status == 429 || self.is("rate_limit") || self.is("lock_timeout")
     }
 
@@ -71,12 +77,12 @@ impl Refusal {
         self.code.as_deref() == Some(code)
     }
 
-    /// Whether Stripe knows no such object for this key. The status differs from call to call (facts.md, A3).
+    /// Whether the object does not exist for this key. The status differs between endpoints (facts.md, A3).
     pub(super) fn is_missing(&self) -> bool {
         matches!(self.status, 400 | 404) && self.is("resource_missing")
     }
 
-    /// The mode in which a similar object exists, where Stripe says so.
+    /// The mode in which a similar object exists, if Stripe says so.
     #[must_use]
     pub fn other_mode(&self) -> Option<Mode> {
         let modes = [("test", Mode::Test), ("live", Mode::Live)];
@@ -85,13 +91,13 @@ impl Refusal {
         found.map(|(_, mode)| *mode)
     }
 
-    /// The permission that a restricted key lacks, where Stripe names it.
+    /// The permission that a restricted key lacks, if Stripe names it.
     #[must_use]
     pub fn permission(&self) -> Option<String> {
         (self.status == 403).then(|| PERMISSION.captures(&self.message).map(|found| found[1].to_owned()))?
     }
 
-    /// That it could not be looked, and why.
+    /// This error as the reason why a question has no answer.
     pub(super) fn unknown(&self) -> NoAnswer {
         let Self { status, message, request, .. } = self;
         NoAnswer::Unknown(match self.permission() {
@@ -102,7 +108,7 @@ impl Refusal {
         })
     }
 
-    /// The refusal as evidence.
+    /// This error as evidence.
     #[must_use]
     pub fn evidence(&self) -> Evidence {
         Evidence {
