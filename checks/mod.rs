@@ -90,3 +90,5 @@ pub fn owner(cause: Cause) -> &'static CheckId {
 
 #[cfg(test)]
 mod laws;
+#[cfg(test)]
+mod words;

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use crate::check::prelude::*;
 use crate::config::{Source, Tier};
-use crate::world::{Answer, Listed, Price, Product, meant_tier};
+use crate::world::{Answer, Listed, Price, Product, intended_tier};
 
 check! {
     /// Nothing else on sale claims a tier, and everything on sale belongs to a tier.
@@ -168,7 +168,7 @@ fn price_claims<'c>(
 /// The tier that something else claims. With another tier's price, or a product without the value, the tier's own product is
 /// what looks like a rival: then nothing can be said.
 fn rival<'w>(world: &'w World, value: &str, held: &[Held<'w>], outcome: &mut Outcome) -> Option<&'w Tier> {
-    let tier = meant_tier(value, &world.config().tiers)?;
+    let tier = intended_tier(value, &world.config().tiers)?;
     let of_tier: Vec<&Held<'w>> = held.iter().filter(|held| std::ptr::eq(held.offer.tier, tier)).collect();
     // A free tier has no product of its own, and a price that is not known was spoken of already.
     if of_tier.is_empty() || of_tier.iter().any(|held| held.price.is_none()) {
@@ -208,7 +208,7 @@ fn belongs(world: &World, price: &Price, held: &[Held<'_>], own: &BTreeSet<&str>
     if price.recurring()?.map(crate::world::Recurring::usage_type).transpose()? == Some("metered") {
         return Ok(true);
     }
-    let claims_tier = |claim: &str| meant_tier(claim, &config.tiers).is_some();
+    let claims_tier = |claim: &str| intended_tier(claim, &config.tiers).is_some();
     Ok(config.entitlement.source == Source::PriceMetadata && world.stripe().claim(price)?.is_some_and(claims_tier))
 }
 

@@ -10,7 +10,6 @@ mod clerk;
 mod cloudflare;
 mod configured;
 mod doors;
-mod entitlement;
 mod field;
 mod id;
 mod journal;
@@ -36,10 +35,9 @@ pub use address::{Kinship, is_out_of_reach, kinship};
 pub use canary::{CanaryTies, HeldId, KnownCustomer};
 pub use clerk::*;
 pub use cloudflare::*;
-pub use entitlement::{Case, Mismatch, Part, Sample};
 pub use field::{Field, Items, Metadata};
-pub use id::CustomerId;
-pub use plan_value::{PlanSlip, judge_plan, meant_tier, plan_text};
+pub use id::{CustomerId, ProductId, SubscriptionId};
+pub use plan_value::{PlanMismatch, intended_tier, plan_mismatch, plan_text};
 pub use site::*;
 pub use stripe::*;
 pub use transport::{Alias, Answer, CertificateTrouble, Failure, Options, Party, Resolve, Trail, Trouble, optional};
@@ -232,7 +230,7 @@ impl World {
     ///
     /// # Errors
     /// Unknown where it is not set, and blocked by `config/hygiene` where it is not an ID.
-    fn known_canary_id(&self) -> Result<&str, NoAnswer> {
+    pub fn canary_id(&self) -> Result<&str, NoAnswer> {
         sound(&self.config.clerk.canary_user).map(String::as_str)
     }
 

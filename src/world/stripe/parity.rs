@@ -1,7 +1,7 @@
 //! The test-mode catalogue, held against the live one.
 
 use super::super::World;
-use super::super::plan_value::meant_tier;
+use super::super::plan_value::intended_tier;
 use super::super::subjects::Offer;
 use super::{Listed, NoAnswer, Price, Seen, Stripe};
 use crate::finding::{Answered, Cause};
@@ -97,7 +97,7 @@ impl Stripe<'_> {
         if let Some((nearest, differences)) = others.into_iter().min_by_key(distance) {
             return Ok(Twin::Other(nearest.clone(), differences));
         }
-        let misspelt = |claim: &str| meant_tier(claim, tiers).is_some_and(|tier| std::ptr::eq(tier, offer.tier));
+        let misspelt = |claim: &str| intended_tier(claim, tiers).is_some_and(|tier| std::ptr::eq(tier, offer.tier));
         let found = on_sale.iter().find_map(|(price, claim)| Some((*price, claim.filter(|claim| misspelt(claim))?)));
         if let Some((price, value)) = found {
             return Ok(Twin::Unclaimed(price.clone(), Some(value.to_owned())));
