@@ -52,11 +52,11 @@ struct UserPlans {
     /// How many users have each plan.
     plans: BTreeMap<String, usize>,
     /// The users whose plan is wrong, by code.
-    wrong: BTreeMap<Code, Wrong>,
+    wrong: BTreeMap<Code, WrongPlans>,
 }
 
 /// Users whose plan is wrong in the same way.
-struct Wrong {
+struct WrongPlans {
     /// What is wrong with the first one's plan, as the end of a sentence.
     difference: String,
     first: String,
@@ -120,7 +120,7 @@ fn look_at(world: &World, user: &User, seen: &mut UserPlans) -> Answered {
 
 impl UserPlans {
     fn add(&mut self, code: Code, difference: String, user: &User, plan: &str) {
-        let first = || Wrong { difference, first: user.id.clone(), shown: Vec::new(), count: 0 };
+        let first = || WrongPlans { difference, first: user.id.clone(), shown: Vec::new(), count: 0 };
         let wrong = self.wrong.entry(code).or_insert_with(first);
         wrong.count += 1;
         if wrong.shown.len() < SHOWN {
@@ -132,21 +132,15 @@ impl UserPlans {
 /// Whether the plan claim reads metadata that users can write, so that a plan there takes effect.
 async fn claim_reads_unsafe_metadata(world: &World) -> bool {
     let clerk = &world.config().clerk;
+    let Some(name) = &clerk.jwt_template else { return false };
     let claim = async {
-        match &clerk.jwt_template {
-            Some(name) => world
-                .clerk()
-                .jwt_template(name)
-                .await?
-                .value
-                .map_or(Ok(None), |template| template.claim(&clerk.plan_claim)),
-            None => Ok(None),
-        }
+        let template = world.clerk().jwt_template(name).await?.value;
+        template.map_or(Ok(None), |template| template.claim(&clerk.plan_claim))
     };
     optional(claim).await.flatten().is_some_and(|claim| claim.reads("user.unsafe_metadata"))
 }
 
-fn finding(world: &World, code: Code, wrong: &Wrong, (read, total): (usize, usize), is_read: bool) -> Finding {
+fn finding(world: &World, code: Code, wrong: &WrongPlans, (read, total): (usize, usize), is_read: bool) -> Finding {
     let key = &world.config().clerk.metadata_key;
     let is_writable = code == USER_WRITABLE;
     let place = if is_writable { "unsafe_metadata" } else { "public_metadata" };

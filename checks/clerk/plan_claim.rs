@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use crate::check::prelude::*;
-use crate::world::{InvalidToken, User};
+use crate::world::{InvalidToken, User, plan_source};
 
 check! {
     /// A real token carries the user's plan.
@@ -92,7 +92,7 @@ async fn run(world: &World, _: Deployment, outcome: &mut Outcome) -> Answered {
         Some(Value::Null) => (NULL, "null".to_owned()),
         Some(other) => (DIFFERS, other.to_string()),
     };
-    let source = format!("{{{{user.public_metadata.{}}}}}", config.metadata_key);
+    let source = format!("{{{{{}}}}}", plan_source(world.config()));
     let fix = match &config.jwt_template {
         Some(name) => format!("Set the claim {claim} of the template \"{name}\" to \"{source}\"."),
         None => format!("Add the claim {claim} to the session token, with the value \"{source}\"."),
@@ -143,7 +143,7 @@ fn unverified(world: &World, invalid: InvalidToken) -> Finding {
             "Synchronize this machine's clock, and set the template's token lifetime to 60 seconds and its allowed clock skew to 5.",
         ),
     };
-    let message = format!("The canary's token does not verify, so the Worker rejects customers' requests: {what}.");
+    let message = format!("The canary's token does not verify, and the Worker may reject every customer: {what}.");
     let fix = Fix::new(fix).link("https://dashboard.clerk.com/last-active?path=jwt-templates");
     finding(world, code, message, "a token that verifies", what, fix)
 }

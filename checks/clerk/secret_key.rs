@@ -32,14 +32,14 @@ async fn run(world: &World, _: Deployment, outcome: &mut Outcome) -> Answered {
     let name = &world.config().clerk.secret_key.name;
     match world.clerk().acceptance().await? {
         Ok(instance) => outcome.pass(format!("Clerk accepts the key for {}", instance.value.described())),
-        Err(refusal) => outcome.find(Finding {
+        Err(error) => outcome.find(Finding {
             code: REJECTED,
             message: format!(
                 "Clerk does not accept the key in {name}. With this key, the Worker cannot write a customer's tier."
             ),
             expected: "a key that Clerk accepts".to_owned(),
-            actual: refusal.message.clone(),
-            evidence: vec![refusal.answer.evidence(format!("errors[0] ({})", refusal.code), refusal.message.clone())],
+            actual: error.message.clone(),
+            evidence: vec![error.answer.evidence(format!("errors[0] ({})", error.code), error.message.clone())],
             fix: Fix::new(format!("Copy a valid secret key, and set {name} in the environment and on the Worker."))
                 .command(world.secret_put(name))
                 .link("https://dashboard.clerk.com/last-active?path=api-keys"),

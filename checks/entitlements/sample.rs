@@ -156,7 +156,7 @@ fn compare(world: &World, catalog: &Catalog<'_>, user: &SampledUser) -> Answered
         (true, true) => Comparison::Nothing,
         (true, false) => return Err(NoAnswer::Because(Cause::PlanUnknown)),
         (false, true) => without_payment(world, catalog, user, tier)?,
-        (false, false) => with_payment(catalog, user, tier, &granting)?,
+        (false, false) => with_payment(world, catalog, user, tier, &granting)?,
     };
     match (&comparison, unknown_age) {
         (Comparison::Differs(_), Some(why)) => Err(why),
@@ -165,6 +165,7 @@ fn compare(world: &World, catalog: &Catalog<'_>, user: &SampledUser) -> Answered
 }
 
 fn with_payment(
+    world: &World,
     catalog: &Catalog<'_>,
     user: &SampledUser,
     tier: Option<&Tier>,
@@ -204,13 +205,13 @@ fn with_payment(
     if is_free && paid.prices.is_empty() {
         return Ok(Comparison::Nothing);
     }
-    let (value, shown) = (&paid.metadata, shown(subscription));
+    let (value, shown, key) = (&paid.metadata, shown(subscription), &world.config().clerk.metadata_key);
     Ok(case(
         if is_free { PAID_BUT_FREE } else { WRONG_TIER },
         user,
         Some(subscription),
         format!("{id} pays for {value} with {shown} but has {has}"),
-        format!("Set the plan of {id} to {value} in its public metadata, and find out which event the Worker missed."),
+        format!("Set {key} to {value} in the public metadata of {id}, and find out which event the Worker missed."),
     ))
 }
 

@@ -32,7 +32,7 @@ use crate::config::{Config, Kind, Mode, Redactor, Secret, Variable};
 use crate::finding::{Cause, NoAnswer};
 
 pub use address::{Kinship, is_out_of_reach, kinship};
-pub use canary::{CanaryTies, HeldId, KnownCustomer};
+pub use canary::{CanaryTies, CustomerByEmail, MetadataId};
 pub use clerk::*;
 pub use cloudflare::*;
 pub use field::{Field, Items, Metadata};

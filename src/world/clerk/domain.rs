@@ -6,7 +6,7 @@ use futures::future::join_all;
 use serde::Deserialize;
 use url::Url;
 
-use super::{Clerk, NoAnswer, judged};
+use super::{Clerk, NoAnswer, success_or_error};
 use crate::finding::{Answered, Cause, Evidence};
 use crate::world::field::{Field, Items};
 use crate::world::id::ApiPath;
@@ -83,7 +83,7 @@ impl Clerk<'_> {
                 let certificate = answer.certificate.as_deref().and_then(|der| validity(der, self.world.now));
                 let evidence = answer.evidence("status", answer.status.to_string());
                 // An error in Clerk's format is an answer too. Anything else does not come from Clerk.
-                drop(judged(answer)?);
+                drop(success_or_error(answer)?);
                 Ok(Connection { trouble: None, evidence, certificate })
             }
             Err(failure) => {

@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use super::{Clerk, ClerkRefusal, NoAnswer, Seen};
+use super::{Clerk, ClerkError, NoAnswer, Seen};
 use crate::finding::Answered;
 use crate::world::field::Field;
 use crate::world::id::ApiPath;
@@ -118,11 +118,11 @@ impl Clerk<'_> {
     ///
     /// # Errors
     /// Unknown if Clerk does not answer.
-    pub async fn acceptance(self) -> Answered<Result<Seen<Instance>, ClerkRefusal>> {
-        match self.raw(&ApiPath::new("/v1/instance")).await? {
+    pub async fn acceptance(self) -> Answered<Result<Seen<Instance>, ClerkError>> {
+        match self.try_ask(&ApiPath::new("/v1/instance")).await? {
             Ok(answer) => Ok(Ok(Seen { value: answer.json()?, answer })),
-            Err(refusal) if refusal.status == 401 => Ok(Err(refusal)),
-            Err(refusal) => Err(refusal.unknown()),
+            Err(error) if error.status == 401 => Ok(Err(error)),
+            Err(error) => Err(error.unknown()),
         }
     }
 
@@ -138,7 +138,7 @@ impl Clerk<'_> {
     ///
     /// # Errors
     /// Unknown if Clerk does not answer.
-    pub async fn environment(self) -> Result<Seen<Environment>, NoAnswer> {
+    pub async fn environment(self) -> Answered<Seen<Environment>> {
         self.ask_frontend(&ApiPath::new("/v1/environment")).await
     }
 }

@@ -41,7 +41,7 @@ pub struct Clerk<'w> {
 
 /// An error response from Clerk.
 #[derive(Debug, Clone)]
-pub struct ClerkRefusal {
+pub struct ClerkError {
     /// The HTTP status.
     pub status: u16,
     /// The first error's code.
@@ -64,8 +64,8 @@ struct ErrorBody {
     long_message: Option<String>,
 }
 
-impl ClerkRefusal {
-    fn read(answer: Arc<Answer>) -> Result<Self, NoAnswer> {
+impl ClerkError {
+    fn read(answer: Arc<Answer>) -> Answered<Self> {
         let first = serde_json::from_slice::<Errors>(&answer.body).ok().and_then(|body| body.errors.into_iter().next());
         let Some(ErrorBody { code, message, long_message }) = first else {
             return Err(NoAnswer::Unknown(format!(
@@ -122,17 +122,17 @@ impl Clerk<'_> {
     }
 
     /// Asks the backend API, and returns an error of Clerk's as such.
-    async fn raw(self, path: &ApiPath) -> Result<Result<Arc<Answer>, ClerkRefusal>, NoAnswer> {
-        judged(self.send(path).await?.map_err(|failure| NoAnswer::Unknown(failure.to_string()))?)
+    async fn try_ask(self, path: &ApiPath) -> Answered<Result<Arc<Answer>, ClerkError>> {
+        success_or_error(self.send(path).await?.map_err(|failure| NoAnswer::Unknown(failure.to_string()))?)
     }
 
     /// Asks the backend API for JSON. A rejected key is the finding of `clerk/secret-key`.
-    async fn ask<T: DeserializeOwned>(self, path: &ApiPath) -> Result<Seen<T>, NoAnswer> {
+    async fn ask<T: DeserializeOwned>(self, path: &ApiPath) -> Answered<Seen<T>> {
         let answer = self.answer(path).await?;
         Ok(Seen { value: answer.json()?, answer })
     }
 
-    async fn answer(self, path: &ApiPath) -> Result<Arc<Answer>, NoAnswer> {
+    async fn answer(self, path: &ApiPath) -> Answered<Arc<Answer>> {
         accepted(self.send(path).await?)
     }
 
@@ -140,7 +140,7 @@ impl Clerk<'_> {
     ///
     /// # Errors
     /// Blocked if the publishable key cannot be used.
-    pub fn frontend_api(self) -> Result<Url, NoAnswer> {
+    pub fn frontend_api(self) -> Answered<Url> {
         let Config { clerk, project, .. } = &self.world.config;
         if clerk.frontend_api.is_none() {
             let key = sound(&clerk.publishable_key)?;
@@ -152,23 +152,20 @@ impl Clerk<'_> {
     }
 
     /// Asks the frontend API. It is on your own domain, so a connection failure is a result and not an error.
-    ///
-    /// # Errors
-    /// Blocked or unknown if its URL is not known.
-    pub(super) async fn frontend(self, path: &ApiPath) -> Result<Result<Arc<Answer>, Arc<Failure>>, NoAnswer> {
+    pub(super) async fn frontend(self, path: &ApiPath) -> Answered<Result<Arc<Answer>, Arc<Failure>>> {
         let url = path.at(&self.frontend_api()?);
         Ok(self.world.reads().get(Party::ClerkDomain, url, HeaderMap::new(), None).await)
     }
 
     /// Asks the frontend API for JSON. A connection failure is the finding of `clerk/domain`.
-    async fn ask_frontend<T: DeserializeOwned>(self, path: &ApiPath) -> Result<Seen<T>, NoAnswer> {
+    async fn ask_frontend<T: DeserializeOwned>(self, path: &ApiPath) -> Answered<Seen<T>> {
         let answer = self.frontend_answer(path).await?;
         Ok(Seen { value: answer.json()?, answer })
     }
 
-    async fn frontend_answer(self, path: &ApiPath) -> Result<Arc<Answer>, NoAnswer> {
+    async fn frontend_answer(self, path: &ApiPath) -> Answered<Arc<Answer>> {
         let answer = self.answered(self.frontend(path).await?).await?;
-        judged(answer)?.map_err(|refusal| refusal.unknown())
+        success_or_error(answer)?.map_err(|error| error.unknown())
     }
 }
 
@@ -180,20 +177,20 @@ fn version() -> HeaderMap {
 }
 
 /// Separates success from an error of Clerk's. An error that may pass, such as a rate limit, is unknown.
-fn judged(answer: Arc<Answer>) -> Result<Result<Arc<Answer>, ClerkRefusal>, NoAnswer> {
+fn success_or_error(answer: Arc<Answer>) -> Answered<Result<Arc<Answer>, ClerkError>> {
     if answer.is_success() {
         return Ok(Ok(answer));
     }
-    let refusal = ClerkRefusal::read(answer)?;
-    if refusal.status == 429 || refusal.status >= 500 { Err(refusal.unknown()) } else { Ok(Err(refusal)) }
+    let error = ClerkError::read(answer)?;
+    if error.status == 429 || error.status >= 500 { Err(error.unknown()) } else { Ok(Err(error)) }
 }
 
 /// The response to a request with the secret key. A rejected key is the finding of `clerk/secret-key`.
 fn accepted(asked: Result<Arc<Answer>, Arc<Failure>>) -> Answered<Arc<Answer>> {
     let answer = asked.map_err(|failure| NoAnswer::Unknown(failure.to_string()))?;
-    judged(answer)?.map_err(|refusal| blocked_by_key(&refusal))
+    success_or_error(answer)?.map_err(|error| blocked_by_key(&error))
 }
 
-fn blocked_by_key(refusal: &ClerkRefusal) -> NoAnswer {
-    if refusal.status == 401 { NoAnswer::Because(Cause::ClerkKeyRejected) } else { refusal.unknown() }
+fn blocked_by_key(error: &ClerkError) -> NoAnswer {
+    if error.status == 401 { NoAnswer::Because(Cause::ClerkKeyRejected) } else { error.unknown() }
 }

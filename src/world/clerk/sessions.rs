@@ -80,9 +80,6 @@ impl StartedSessions {
 impl Clerk<'_> {
     /// Ends every session that this run started for the canary. If a sign-in had no understandable answer, its session is
     /// looked up first.
-    ///
-    /// # Errors
-    /// In words, what could not be ended.
     pub(in crate::world) async fn sign_out(self) -> Result<(), String> {
         let started = &self.world.sign_in.started;
         let (mut sessions, unanswered) = {

@@ -13,15 +13,15 @@ use super::super::id::{PathId, SessionId, TemplateName, UserId, configured};
 use super::super::step::{Caller, Step};
 use super::super::transport::{Answer, Once, Trail, followed, note};
 use super::sessions::StartedSessions;
-use super::{Clerk, NoAnswer, Token, accepted, judged, version};
+use super::{Clerk, NoAnswer, Token, accepted, success_or_error, version};
 use crate::config::{Mode, Secret};
-use crate::finding::Cause;
+use crate::finding::{Answered, Cause};
 use crate::world::field::{Field, Items};
 
 /// The canary's session, once there is one, and its newest token.
 #[derive(Debug, Default)]
 pub(in crate::world) struct SignInCell {
-    session: Once<Result<Session, NoAnswer>>,
+    session: Once<Answered<Session>>,
     pub(super) started: StartedSessions,
     token: Mutex<Option<(Token, Trail)>>,
 }
@@ -93,7 +93,7 @@ impl Clerk<'_> {
     ///
     /// # Errors
     /// Unknown if Clerk does not answer.
-    pub async fn canary_token(self) -> Result<Token, NoAnswer> {
+    pub async fn canary_token(self) -> Answered<Token> {
         let mut newest = self.world.sign_in.token.lock().await;
         if let Some((token, trail)) = newest.as_ref().filter(|(token, _)| token.lasts()) {
             note(trail);
@@ -106,7 +106,7 @@ impl Clerk<'_> {
         Ok(token)
     }
 
-    async fn new_token(self) -> Result<Token, NoAnswer> {
+    async fn new_token(self) -> Answered<Token> {
         let session = self.world.sign_in.session.ask(|| self.sign_in()).await.clone()?;
         let first = session.first.clone().map(Token::new).filter(Token::lasts);
         match first.filter(|_| self.world.config.clerk.jwt_template.is_none()) {
@@ -115,7 +115,7 @@ impl Clerk<'_> {
         }
     }
 
-    async fn sign_in(self) -> Result<Session, NoAnswer> {
+    async fn sign_in(self) -> Answered<Session> {
         let user = configured(&self.world.config.clerk.canary_user, UserId::parse)?;
         // A test key belongs to a development instance (facts.md, B1).
         if self.world.config.project.mode == Mode::Test {
@@ -149,7 +149,7 @@ impl Clerk<'_> {
     }
 
     /// Exchanges the sign-in token for a session at the frontend API.
-    async fn redeem(self, user: &UserId, ticket: &Secret, origin: Option<String>) -> Result<Session, NoAnswer> {
+    async fn redeem(self, user: &UserId, ticket: &Secret, origin: Option<String>) -> Answered<Session> {
         // A mobile app has no client token before the first answer.
         let (caller, headers) = match origin.as_deref() {
             Some(origin) => (Caller::Browser, HeaderMap::from_iter([(ORIGIN, plain(origin)?)])),
@@ -179,7 +179,7 @@ impl Clerk<'_> {
         Ok(Session { id, method, first })
     }
 
-    async fn mint(self, session: &Session) -> Result<Token, NoAnswer> {
+    async fn mint(self, session: &Session) -> Answered<Token> {
         let template = self.world.config.clerk.jwt_template.as_deref().map(TemplateName::parse).transpose();
         let template = template.map_err(|malformed| malformed.in_place("clerk.jwt_template"))?;
         let step = |caller| Step::Token { session: &session.id, template: template.as_ref(), caller };
@@ -201,7 +201,7 @@ impl Clerk<'_> {
     }
 
     /// Sends a request that creates a session. Until its answer is read, the session counts as open.
-    async fn start(self, step: Step<'_>, headers: HeaderMap) -> Result<Arc<Answer>, NoAnswer> {
+    async fn start(self, step: Step<'_>, headers: HeaderMap) -> Answered<Arc<Answer>> {
         let started = &self.world.sign_in.started;
         let (door, is_backend) = (self.world.leave_no_trace()?, matches!(step, Step::Session(_)));
         let (headers, credential) = if is_backend { (version(), Some(self.credential()?)) } else { (headers, None) };
@@ -225,32 +225,32 @@ impl Clerk<'_> {
             }
         };
         let attempts = answer.attempts;
-        match judged(answer)? {
+        match success_or_error(answer)? {
             Ok(answer) => Ok(answer),
-            Err(refusal) => {
+            Err(error) => {
                 started.refused(attempts);
-                Err(if is_backend { super::blocked_by_key(&refusal) } else { refusal.unknown() })
+                Err(if is_backend { super::blocked_by_key(&error) } else { error.unknown() })
             }
         }
     }
 
     /// Records the session that an answer names.
-    fn created(self, id: &str, answer: &Answer) -> Result<SessionId, NoAnswer> {
+    fn created(self, id: &str, answer: &Answer) -> Answered<SessionId> {
         let id = SessionId::parse(id).map_err(|malformed| malformed.in_answer(answer))?;
         self.world.sign_in.started.created(&id);
         Ok(id)
     }
 
     /// A step at the backend API.
-    async fn step(self, step: Step<'_>) -> Result<Arc<Answer>, NoAnswer> {
+    async fn step(self, step: Step<'_>) -> Answered<Arc<Answer>> {
         let (door, credential) = (self.world.leave_no_trace()?, self.credential()?);
         accepted(door.take(step, version(), Some(credential)).await?)
     }
 
     /// A step at the frontend API.
-    async fn frontend_step(self, step: Step<'_>, headers: HeaderMap) -> Result<Arc<Answer>, NoAnswer> {
+    async fn frontend_step(self, step: Step<'_>, headers: HeaderMap) -> Answered<Arc<Answer>> {
         let asked = self.world.leave_no_trace()?.take(step, headers, None).await?;
-        judged(self.answered(asked).await?)?.map_err(|refusal| refusal.unknown())
+        success_or_error(self.answered(asked).await?)?.map_err(|error| error.unknown())
     }
 }
 
@@ -261,12 +261,12 @@ fn client_cookie(answer: &Answer) -> Option<Secret> {
     Some(Secret::new(pair))
 }
 
-fn hidden(secret: &Secret) -> Result<HeaderValue, NoAnswer> {
+fn hidden(secret: &Secret) -> Answered<HeaderValue> {
     let mut value = secret.lend(plain)?;
     value.set_sensitive(true);
     Ok(value)
 }
 
-fn plain(text: &str) -> Result<HeaderValue, NoAnswer> {
+fn plain(text: &str) -> Answered<HeaderValue> {
     HeaderValue::from_str(text).map_err(|_| NoAnswer::unknown("Clerk returned a value that cannot be sent as a header"))
 }

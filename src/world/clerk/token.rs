@@ -185,7 +185,7 @@ impl Clerk<'_> {
     ///
     /// # Errors
     /// Unknown if Clerk does not answer.
-    pub async fn verify(self, token: &Token) -> Result<Result<Claims, InvalidToken>, NoAnswer> {
+    pub async fn verify(self, token: &Token) -> Answered<Result<Claims, InvalidToken>> {
         let keys = self.published_keys().await?.value;
         let named = token.0.lend(|token| decode_header(token).ok()).and_then(|header| header.kid);
         // Unknown if the key that signed it could not be read.

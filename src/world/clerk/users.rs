@@ -133,10 +133,10 @@ impl Clerk<'_> {
     /// Unknown if Clerk does not answer.
     pub async fn canary(self) -> Answered<Option<Seen<User>>> {
         let id = configured(&self.world.config.clerk.canary_user, UserId::parse)?;
-        match self.raw(&ApiPath::new("/v1/users/").id(&id)).await? {
+        match self.try_ask(&ApiPath::new("/v1/users/").id(&id)).await? {
             Ok(answer) => Ok(Some(Seen { value: answer.json()?, answer })),
-            Err(refusal) if refusal.status == 404 => Ok(None),
-            Err(refusal) => Err(super::blocked_by_key(&refusal)),
+            Err(error) if error.status == 404 => Ok(None),
+            Err(error) => Err(super::blocked_by_key(&error)),
         }
     }
 

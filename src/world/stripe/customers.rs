@@ -3,7 +3,7 @@
 use serde::Deserialize;
 use stripe_client_core::RequestBuilder;
 
-use super::super::canary::KnownCustomer;
+use super::super::canary::CustomerByEmail;
 use super::super::id::{ApiPath, CustomerId};
 use super::account::get;
 use super::{Found, NoAnswer, Page, Seen, Stripe};
@@ -32,14 +32,14 @@ const PAGE: usize = 100;
 
 impl Stripe<'_> {
     /// The customers with an e-mail address.
-    pub(in crate::world) async fn customers_with(self, email: &str) -> Result<Vec<KnownCustomer>, NoAnswer> {
+    pub(in crate::world) async fn customers_with(self, email: &str) -> Result<Vec<CustomerByEmail>, NoAnswer> {
         match self.ask::<Page<Customer>>(&page_with(email)).await? {
             Found::Here(Seen { value, answer }) => {
                 let (customers, unread, _) = value.read(&answer.request)?;
                 if let Some(why) = unread.into_iter().next() {
                     return Err(why);
                 }
-                let known = |Customer { id }| KnownCustomer { id, email: email.to_owned(), answer: answer.clone() };
+                let known = |Customer { id }| CustomerByEmail { id, email: email.to_owned(), answer: answer.clone() };
                 Ok(customers.into_iter().map(known).collect())
             }
             Found::Missing(refusal) => Err(refusal.unknown()),
