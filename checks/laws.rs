@@ -1,4 +1,4 @@
-//! What holds for every check, whoever writes it.
+//! What holds for every check.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -12,18 +12,21 @@ use crate::check::testing::{TestRun, scenario};
 use crate::run::{Decision, Status};
 use crate::sandbox::{Scenario, scenarios};
 
-/// Every check's file: its path below `checks/` without the extension, and its text. Other files are modules that checks of
-/// one group share.
+/// Every file below `checks/` but each group's `mod.rs`: its path without the ending, and its text. A file with a `check!` is
+/// a check, and any other is a module that checks of its group share.
 fn files() -> Vec<(String, String)> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("checks");
     let folders = fs::read_dir(&root).unwrap().map(|entry| entry.unwrap().path()).filter(|path| path.is_dir());
     let files = folders.flat_map(|folder| fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()));
-    let checks = files.filter(|path: &PathBuf| path.file_name().unwrap() != "mod.rs");
     let named = |path: PathBuf| {
         let name = path.strip_prefix(&root).unwrap().with_extension("").display().to_string();
         (name, fs::read_to_string(path).unwrap())
     };
-    checks.map(named).filter(|(_, text)| text.contains("check! {")).collect()
+    files.filter(|path| path.is_file() && path.file_name().unwrap() != "mod.rs").map(named).collect()
+}
+
+fn is_check(text: &str) -> bool {
+    text.contains("check! {")
 }
 
 fn file_of(check: &Check) -> String {
@@ -33,14 +36,14 @@ fn file_of(check: &Check) -> String {
 
 /// The text of a file without comments and tests.
 fn code(text: &str) -> String {
-    let code = text.split("#[cfg(test)]").next().unwrap();
+    let code = text.split("#[cfg(test)]\nmod tests {").next().unwrap();
     code.lines().filter(|line| !line.trim_start().starts_with("//")).collect::<Vec<_>>().join("\n")
 }
 
 #[test]
-fn every_file_is_a_registered_check_under_its_own_path() {
+fn every_check_is_registered_under_its_own_path() {
     let registered: BTreeSet<String> = ALL.iter().map(|check| check.id.as_str().replace('-', "_")).collect();
-    let found: BTreeSet<String> = files().into_iter().map(|(name, _)| name).collect();
+    let found = files().into_iter().filter(|(_, text)| is_check(text)).map(|(name, _)| name).collect();
     assert_eq!(registered, found);
 }
 
@@ -71,27 +74,27 @@ fn a_check_declares_every_code_once_and_uses_it() {
 }
 
 #[test]
-fn a_check_imports_the_prelude_the_configuration_and_the_world_and_nothing_else_of_ours() {
+fn checks_import_the_prelude_the_configuration_and_the_world_and_nothing_else_of_ours() {
     let imported = Regex::new(r"crate::(\w+(?:::\w+)?)").unwrap();
-    for check in ALL {
-        for found in imported.captures_iter(&code(&file_of(check))) {
+    for (name, text) in files() {
+        for found in imported.captures_iter(&code(&text)) {
             let path = &found[1];
             let allowed = path == "check::prelude" || path.starts_with("config") || path.starts_with("world");
-            assert!(allowed, "{} imports crate::{path}", check.id);
+            assert!(allowed, "{name} imports crate::{path}");
         }
     }
 }
 
 #[test]
 fn no_check_drops_why_a_question_has_no_answer() {
-    // A question is passed on with `?`, told to the outcome, or declared `optional`. Text that does not parse is no question.
+    // Checks pass an unanswered question on with `?`, hand it to the outcome, or declare it `optional`. Parsing is no question.
     let dropped = Regex::new(r"\.ok\(\)|\bErr\(_\)|\blet Ok\(").unwrap();
-    for check in ALL {
-        let code = code(&file_of(check));
+    for (name, text) in files() {
+        let code = code(&text);
         let lines =
             code.lines().filter(|line| !line.contains("Url::parse(") && !line.contains("serde_json::from_slice"));
         let dropping: Vec<&str> = lines.filter(|line| dropped.is_match(line)).collect();
-        assert!(dropping.is_empty(), "{}: {dropping:?}", check.id);
+        assert!(dropping.is_empty(), "{name}: {dropping:?}");
     }
 }
 
@@ -118,7 +121,7 @@ fn every_finding_that_a_scenario_asks_for_is_one_that_its_check_lists() {
     }
 }
 
-/// The scenarios whose names begin so, but for those that another test takes.
+/// The scenarios whose names begin with `start`.
 fn named(start: &str) -> impl Iterator<Item = &'static Scenario> {
     scenarios().iter().filter(move |scenario| scenario.name.starts_with(start))
 }
@@ -132,17 +135,17 @@ async fn every_healthy_world_is_go() {
 }
 
 #[tokio::test]
-async fn where_no_provider_answers_nothing_that_asks_passes_or_fails() {
+async fn without_any_provider_no_check_that_asks_one_passes_or_fails() {
     let run = scenario("provider-dark").await;
     for check in &run.report().checks {
-        let asks_nobody = matches!(check.id.group(), "config" | "manual");
-        assert!(asks_nobody || matches!(check.status, Status::Unknown | Status::NotApplicable), "{}", run.told());
+        let asks_none = matches!(check.id.group(), "config" | "manual");
+        assert!(asks_none || matches!(check.status, Status::Unknown | Status::NotApplicable), "{}", run.told());
     }
     assert_eq!(run.report().decision, Decision::NotProven);
 }
 
 #[tokio::test]
-async fn whatever_stands_in_the_way_of_a_check_was_found_by_another() {
+async fn every_check_that_blocks_another_fails_or_is_blocked() {
     for scenario_name in [
         "stripe-key-revoked",
         "price-test-mode",
@@ -183,7 +186,7 @@ async fn no_get_is_made_twice_in_a_run() {
     assert_eq!(asked.len(), all, "{twice:#?}");
 }
 
-/// Faults on subjects of their own, none of which stands in the way of another.
+/// Faults that are independent of each other.
 const INDEPENDENT: [(&str, &str); 9] = [
     ("price-archived", "stripe/price-terms: price-archived"),
     ("events-missing-deleted", "webhook/events: missing"),

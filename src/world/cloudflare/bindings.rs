@@ -187,7 +187,7 @@ impl Cloudflare<'_> {
             let (name, state) = compare(TEMPLATE, Ok(template.clone()), "clerk.jwt_template");
             let state = match state {
                 // Ours may be the wrong one, which is the finding of `clerk/jwt-template`.
-                Ok(BindingState::Differs { .. }) => Box::pin(self.world.clerk().sound_template()).await.and(state),
+                Ok(BindingState::Differs { .. }) => Box::pin(self.world.clerk().usable_template()).await.and(state),
                 state => state,
             };
             compared.push((name, state));
