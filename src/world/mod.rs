@@ -221,7 +221,7 @@ impl fmt::Debug for World {
 /// # Errors
 /// Blocked by `config/hygiene` where it has, and unknown where an optional value is simply not there.
 pub(crate) fn sound<T>(variable: &Variable<T>) -> Result<&T, NoAnswer> {
-    if !variable.is_sound() {
+    if !variable.is_usable() {
         return Err(NoAnswer::Because(Cause::ValueUnusable));
     }
     let name = &variable.name;
