@@ -32,7 +32,7 @@ use jiff::Timestamp;
 use crate::config::{Config, Kind, Mode, Redactor, Secret, Variable};
 use crate::finding::{Cause, NoAnswer};
 
-pub use address::{Kinship, is_out_of_reach, kinship};
+pub use address::{HostRelation, host_relation, is_development_host};
 pub use canary::{CanaryTies, HeldId, KnownCustomer};
 pub use clerk::*;
 pub use cloudflare::*;

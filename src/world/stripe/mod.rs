@@ -11,7 +11,6 @@ mod parity;
 mod portal;
 mod refusal;
 mod subscriptions;
-mod version;
 
 use std::sync::Arc;
 
@@ -36,7 +35,6 @@ pub use parity::{Difference, Twin};
 pub use portal::{PlanChange, PortalConfiguration, PortalFeatures, Switch, Switchable};
 pub use refusal::Refusal;
 pub use subscriptions::{Newest, Subscription};
-pub use version::{ShapeGap, shape_gap};
 
 /// Stripe, asked with the key of one mode.
 #[derive(Debug, Clone, Copy)]

@@ -2,9 +2,9 @@
 
 mod acceptance;
 mod delivery;
+mod endpoint;
 mod reach;
 mod record;
-mod registration;
 
 use super::{NoAnswer, World};
 
@@ -13,7 +13,6 @@ pub use delivery::{Delivered, Delivery};
 pub use reach::{Obstacle, Reach, Validity};
 pub(super) use reach::{describe, is_challenge, is_sign_in, obstacle, validity};
 pub use record::Record;
-pub use registration::Registration;
 
 /// The webhook route.
 #[derive(Debug, Clone, Copy)]
