@@ -1,22 +1,24 @@
 //! `frontend/api`.
 
+use std::collections::BTreeMap;
+
+use super::scan::{evidence, listed, missing};
 use crate::check::prelude::*;
-use crate::world::{Destination, Place, listed};
+use crate::world::Place;
 
 check! {
-    /// The served scripts look for this Worker.
+    /// The served scripts send their requests to this Worker.
     ///
     /// ## Why it matters
-    /// A frontend that was built with the developer's settings asks a Worker on the visitor's own machine, and one that was
-    /// built long ago a Worker that nobody keeps up. Both look right until somebody pays.
+    /// A frontend built with development settings sends requests to a Worker on the visitor's own machine. One built long ago
+    /// may use a Worker that is no longer maintained. Both look right until a customer pays.
     ///
     /// ## How it is verified
-    /// The page's scripts, those that they load later included, are looked through for the Worker's host and for the hosts of
-    /// `webhook.hosts`. Where they name none of them, the Worker's own answer is asked for under the page's origin, where a
-    /// proxy may lead to it. Only then does another address count: a Worker's, one that is asked for the Worker's routes, or
-    /// one on the visitor's machine in a script that knows these routes. A library that mentions `localhost` is none of this.
-    /// An address that is put together when the page runs, or is fetched, cannot be seen: where none is found, the check is
-    /// unknown.
+    /// The page's scripts, and those that they load, are searched for the Worker's host and for the hosts of `webhook.hosts`.
+    /// If they name none, a route of the Worker is requested under the page's origin, where a proxy may lead to the Worker.
+    /// Only then does another address count: a Worker's, one with the Worker's routes, or one on the visitor's machine in a
+    /// script that uses these routes. A library that mentions `localhost` does not count. An address that a script builds or
+    /// fetches when the page runs cannot be seen: if no address is found, the check is unknown.
     ///
     /// ## How to fix it
     /// Build the frontend with this Worker's URL, and deploy it.
@@ -24,9 +26,9 @@ check! {
 }
 
 codes! {
-    /// The scripts ask the visitor's own machine.
+    /// The scripts send requests to the visitor's own machine.
     LOCALHOST: Failure,
-    /// The scripts ask another host.
+    /// The scripts send requests to another host.
     OTHER_HOST: Failure,
 }
 
@@ -35,48 +37,51 @@ async fn run(world: &World, _: Deployment, outcome: &mut Outcome) -> Answered {
         outcome.not_applicable("[frontend] is not configured");
         return Ok(());
     };
-    let worker = world.config().worker.url.origin().ascii_serialization();
-    match site.destination().await? {
-        Destination::Worker(places) => outcome.pass(format!("the scripts name {worker}: {}", listed(&places))),
-        Destination::OwnOrigin(route) => {
-            let how = if route.is_empty() { String::new() } else { format!(", as GET {route} shows") };
-            outcome.pass(format!("the page's own origin leads to the Worker{how}"));
-        }
-        Destination::Nowhere => {
-            let missing = site.served().await?.missing().map_or_else(String::new, |missing| format!("; {missing}"));
-            return Err(NoAnswer::unknown(format!(
-                "no script of the page names {worker}, or another address that could be a Worker's{missing}"
-            )));
-        }
-        Destination::Local(address, places) => {
-            outcome.find(finding(LOCALHOST, "the visitor's own machine", &worker, &address, &places));
-        }
-        Destination::Other(host, places) => {
-            outcome.find(finding(OTHER_HOST, "another host", &worker, &host, &places));
-        }
+    let config = world.config();
+    let worker = config.worker.url.origin().ascii_serialization();
+    let scan = site.scan().await?;
+    let addresses = &scan.addresses;
+    if !addresses.worker.is_empty() {
+        outcome.pass(format!("the scripts name {worker}: {}", listed(&addresses.worker)));
+        return Ok(());
     }
+    if config.frontend.as_ref().is_some_and(|frontend| frontend.url.origin() == config.worker.url.origin()) {
+        outcome.pass("the page's own origin is the Worker's");
+        return Ok(());
+    }
+    if let Some(route) = config.worker.tiers.as_ref().or(config.worker.health.as_ref())
+        && site.proxies(route).await?
+    {
+        outcome.pass(format!("the page's own origin leads to the Worker, as GET {route} shows"));
+        return Ok(());
+    }
+    let (code, whose, (address, places)) = if let Some(other) = most_named(&addresses.others) {
+        (OTHER_HOST, "another host", other)
+    } else if let Some(local) = most_named(&addresses.local) {
+        (LOCALHOST, "the visitor's own machine", local)
+    } else {
+        let missing = missing(scan).map_or_else(String::new, |missing| format!("; {missing}"));
+        return Err(NoAnswer::unknown(format!(
+            "no script of the page names {worker} or another address that could be a Worker's{missing}"
+        )));
+    };
+    outcome.find(Finding {
+        code,
+        message: format!(
+            "The page's scripts send requests to {whose}, {address}, and never to {worker}: {}.",
+            listed(places)
+        ),
+        expected: worker.clone(),
+        actual: address.clone(),
+        evidence: evidence(places, address),
+        fix: Fix::new(format!("Set the Worker's URL to {worker} in the frontend's build, and deploy the frontend.")),
+    });
     Ok(())
 }
 
-fn finding(code: Code, what: &str, worker: &str, address: &str, places: &[Place]) -> Finding {
-    let evidence = places.iter().take(3).map(|place| Evidence {
-        request: format!("GET {}", place.file),
-        status: Some(200),
-        request_id: None,
-        field: place.to_string(),
-        seen: address.to_owned(),
-    });
-    Finding {
-        code,
-        message: format!(
-            "The page's scripts send requests to {what}, {address}, and never to {worker}: {}.",
-            listed(places)
-        ),
-        expected: worker.to_owned(),
-        actual: address.to_owned(),
-        evidence: evidence.collect(),
-        fix: Fix::new(format!("Set the Worker's URL to {worker} in the frontend's build, and deploy the frontend.")),
-    }
+/// The address that is named in the most places.
+fn most_named(addresses: &BTreeMap<String, Vec<Place>>) -> Option<(&String, &Vec<Place>)> {
+    addresses.iter().max_by_key(|(_, places)| places.len())
 }
 
 #[cfg(test)]
@@ -86,17 +91,6 @@ mod tests {
     use crate::run::Status;
 
     #[tokio::test]
-    async fn finds_what_is_named_instead_of_the_worker() {
-        scenario("frontend-localhost").await.finds(CHECK, "localhost");
-        scenario("frontend-old-worker").await.finds(CHECK, "other-host");
-    }
-
-    #[tokio::test]
-    async fn a_library_may_mention_localhost() {
-        scenario("healthy-libraries-say-localhost").await.passes(CHECK);
-    }
-
-    #[tokio::test]
     async fn a_proxy_on_the_pages_own_origin_needs_no_host() {
         let run = scenario("healthy-frontend-proxy").await;
         run.passes(CHECK);
@@ -104,7 +98,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn scripts_that_name_nobody_are_unknown() {
+    async fn scripts_without_an_address_are_unknown() {
         let run = scenario("frontend-hostless").await;
         assert_eq!(run.line(CHECK).status, Status::Unknown, "{}", run.told());
     }

@@ -1,23 +1,26 @@
 //! `frontend/keys`.
 
+use url::Url;
+
+use super::scan::{evidence, extent, listed, missing};
 use crate::check::prelude::*;
-use crate::world::{CarriedKey, KeySlip, Keys, Unserved, Vendor, listed};
+use crate::config::{Mode, account_of, frontend_api_of, mode_of};
+use crate::world::{PageError, Place, SiteScan};
 
 check! {
-    /// The served page carries publishable keys of this mode and of these accounts.
+    /// The served page has publishable keys of this mode and these accounts.
     ///
     /// ## Why it matters
-    /// The keys are built into the frontend, and what was built last may be what was meant for tests. With a key of another
-    /// instance, customers sign in where the Worker does not know them; with a test key, nobody's card is charged.
+    /// Publishable keys are built into the frontend, and the last build may have been made for tests. With a Clerk key of
+    /// another instance, customers sign in as users that the Worker does not know. With a wrong Stripe key, Checkout fails.
     ///
     /// ## How it is verified
-    /// The page that a customer opens is read with its scripts, those that they load later included, within its own site and
-    /// on the host that its modules come from: at most 200 files and 32 MiB. Redirects of the page are followed within the
-    /// site. A key of Clerk's names its instance's frontend API, one of Stripe's its account; an old key of Stripe's, without
-    /// `51` after its mode, names none. Where the right key stands beside another, which of them is used cannot be seen, and
-    /// that is a warning. A key that comes into the page only when it runs cannot be seen at all: where no key of Clerk's is
-    /// found, the check is unknown. Without a key of Stripe's it passes where everything was read, since a redirect to
-    /// Checkout needs none.
+    /// The page that a customer opens is read with its scripts and the scripts that those load, from its own site and from the
+    /// host that its modules come from: at most 200 files and 32 MiB. Redirects are followed within the site. A Clerk key names
+    /// its instance's frontend API, and a Stripe key its account; an old Stripe key, without `51` after its mode, does not. If
+    /// the right key is there, too, a wrong one is only a warning, since which of them the page uses cannot be seen. A key that
+    /// is added when the page runs cannot be seen: without a Clerk key the check is unknown. Without a Stripe key it passes if
+    /// everything could be read, because a redirect to Checkout needs none.
     ///
     /// ## How to fix it
     /// Build the frontend with the publishable keys that the finding names, and deploy it.
@@ -31,18 +34,50 @@ check! {
 }
 
 codes! {
-    /// The page gives no answer.
+    /// The page does not answer.
     UNREACHABLE: Failure,
-    /// What answers is an error, or no page.
+    /// The answer is an error or not a page.
     NO_PAGE: Failure,
-    /// The page leads to another site, or in a circle.
+    /// The page redirects to another site or in a circle.
     REDIRECT: Failure,
     /// A key is of the other mode.
     OTHER_MODE: Failure,
-    /// A key of Clerk's is of another instance.
+    /// A Clerk key is of another instance.
     OTHER_INSTANCE: Failure,
-    /// A key of Stripe's is of another account.
+    /// A Stripe key is of another account.
     OTHER_ACCOUNT: Failure,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum KeyIssuer {
+    Clerk,
+    Stripe,
+}
+
+impl KeyIssuer {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Clerk => "Clerk",
+            Self::Stripe => "Stripe",
+        }
+    }
+}
+
+/// A publishable key in the page.
+struct PublishableKey<'s> {
+    issuer: KeyIssuer,
+    shown: String,
+    places: &'s [Place],
+    problem: Answered<Option<Problem>>,
+}
+
+/// What is wrong with a key.
+#[derive(Clone, PartialEq, Eq)]
+struct Problem {
+    code: Code,
+    what: String,
+    expected: String,
+    actual: String,
 }
 
 async fn run(world: &World, _: Deployment, outcome: &mut Outcome) -> Answered {
@@ -50,101 +85,152 @@ async fn run(world: &World, _: Deployment, outcome: &mut Outcome) -> Answered {
         outcome.not_applicable("[frontend] is not configured");
         return Ok(());
     };
-    let found = match site.keys().await? {
-        Ok(found) => found,
-        Err(unserved) => {
-            outcome.find(unserved_finding(unserved));
+    let scan = match site.scan_or_page_error().await? {
+        Ok(scan) => scan,
+        Err(error) => {
+            outcome.find(no_page(error));
             return Ok(());
         }
     };
-    for key in &found.keys {
-        if let Some(Some(slip)) = outcome.ask(key.slip.clone()) {
-            outcome.find(finding(world, key, &slip));
+    let keys = keys(world, scan).await;
+    for key in &keys {
+        if let Some(Some(problem)) = outcome.ask(key.problem.clone()) {
+            let is_right = |other: &PublishableKey| other.issuer == key.issuer && other.problem == Ok(None);
+            outcome.find(finding(world, key, problem, keys.iter().any(is_right)));
         }
     }
-    if !found.has(Vendor::Clerk) {
+    let has = |issuer| keys.iter().any(|key| key.issuer == issuer);
+    if !has(KeyIssuer::Clerk) {
         outcome.leave_open(NoAnswer::unknown(format!(
             "there is no Clerk publishable key in {}: {} ({})",
-            found.served.page,
-            found.served.missing().unwrap_or_else(|| "it may be added when the page runs".to_owned()),
-            found.served.extent()
+            scan.page,
+            missing(scan).unwrap_or_else(|| "it may be added when the page runs".to_owned()),
+            extent(scan)
         )));
     }
-    if let Some(missing) = found.served.missing().filter(|_| !found.has(Vendor::Stripe)) {
+    if let Some(missing) = missing(scan).filter(|_| !has(KeyIssuer::Stripe)) {
         let reason = format!("there is no Stripe publishable key in what could be read; {missing}");
         outcome.leave_open(NoAnswer::unknown(reason));
     }
-    outcome.pass_if_clean(seen(&found));
+    let shown: Vec<String> = keys.iter().map(|key| format!("the {} key {}", key.issuer.name(), key.shown)).collect();
+    let stripe =
+        if has(KeyIssuer::Stripe) { "" } else { "; no Stripe key, which a redirect to Checkout does not need" };
+    outcome.pass_if_clean(format!("the page has {}{stripe}; {}", shown.join(" and "), extent(scan)));
     Ok(())
 }
 
-fn seen(found: &Keys<'_>) -> String {
-    let keys: Vec<String> = found.keys.iter().map(|key| format!("{} of {}", key.shown, key.vendor.name())).collect();
-    let stripe =
-        if found.has(Vendor::Stripe) { "" } else { "; none of Stripe's, which a redirect to Checkout does not need" };
-    format!("{}{stripe}; {}", keys.join(" and "), found.served.extent())
+async fn keys<'s>(world: &World, scan: &'s SiteScan) -> Vec<PublishableKey<'s>> {
+    let mut keys = Vec::new();
+    for (key, places) in &scan.publishable_keys {
+        let issuer = if frontend_api_of(key).is_some() { KeyIssuer::Clerk } else { KeyIssuer::Stripe };
+        let (shown, problem) = match issuer {
+            KeyIssuer::Clerk => (key.clone(), clerk_problem(world, key)),
+            // Too short for a key: text about keys.
+            KeyIssuer::Stripe if key.len() < "pk_live_".len() + 24 => continue,
+            KeyIssuer::Stripe => (shortened(key), stripe_problem(world, key).await),
+        };
+        keys.push(PublishableKey { issuer, shown, places, problem });
+    }
+    keys
 }
 
-fn finding(world: &World, key: &CarriedKey, slip: &KeySlip) -> Finding {
-    let (vendor, config) = (key.vendor.name(), world.config());
-    let variable = match key.vendor {
-        Vendor::Clerk => &config.clerk.publishable_key.name,
-        Vendor::Stripe => &config.stripe.publishable_key.name,
+fn mode_problem(world: &World, key: &str, issuer: KeyIssuer) -> Option<Problem> {
+    let (wanted, found) = (world.config().project.mode, mode_of(key)?);
+    (found != wanted).then(|| Problem {
+        code: OTHER_MODE,
+        what: format!("a {}-mode {} key", found.word(), issuer.name()),
+        expected: format!("a {}-mode key", wanted.word()),
+        actual: if issuer == KeyIssuer::Stripe { shortened(key) } else { key.to_owned() },
+    })
+}
+
+fn clerk_problem(world: &World, key: &str) -> Answered<Option<Problem>> {
+    if let Some(problem) = mode_problem(world, key, KeyIssuer::Clerk) {
+        return Ok(Some(problem));
+    }
+    let host = |url: Url| url.host_str().unwrap_or_default().to_owned();
+    let named = frontend_api_of(key).map(host).unwrap_or_default();
+    // Your copy may be written differently: what counts is the instance that it names.
+    let configured = &world.config().clerk.publishable_key;
+    let own = configured.value.as_deref().filter(|_| configured.is_usable()).and_then(frontend_api_of);
+    if own.map(host).as_ref() == Some(&named) {
+        return Ok(None);
+    }
+    let expected = host(world.clerk().frontend_api()?);
+    Ok((expected != named).then(|| Problem {
+        code: OTHER_INSTANCE,
+        what: format!("a key of another Clerk instance, {named}"),
+        expected: format!("a key of {expected}"),
+        actual: named.clone(),
+    }))
+}
+
+async fn stripe_problem(world: &World, key: &str) -> Answered<Option<Problem>> {
+    if let Some(problem) = mode_problem(world, key, KeyIssuer::Stripe) {
+        return Ok(Some(problem));
+    }
+    // An old key names no account.
+    let Some(named) = account_of(key) else { return Ok(None) };
+    let configured = world.config().stripe.account.clone();
+    if configured.as_ref() == Some(&named) {
+        return Ok(None);
+    }
+    let expected = match (world.stripe().account().await, configured) {
+        (Ok(account), _) if account.value.id == named => return Ok(None),
+        // In test mode the key may belong to a sandbox of the configured account.
+        (Err(why), _) if world.config().project.mode == Mode::Test => return Err(why),
+        (_, Some(configured)) => configured,
+        (Ok(account), None) => account.value.id.clone(),
+        (Err(why), None) => return Err(why),
     };
-    let beside = if key.beside_right { ", beside the right one" } else { "" };
-    let (code, what, expected, actual) = match slip {
-        KeySlip::Mode(mode) => {
-            let wanted = config.project.mode.word();
-            (
-                OTHER_MODE,
-                format!("a {}-mode key of {vendor}'s", mode.word()),
-                format!("a {wanted}-mode key"),
-                key.shown.clone(),
-            )
-        }
-        KeySlip::Instance(named, ours) => (
-            OTHER_INSTANCE,
-            format!("a key of another Clerk instance, {named}"),
-            format!("a key of {ours}"),
-            named.clone(),
-        ),
-        KeySlip::Account(named, ours) => (
-            OTHER_ACCOUNT,
-            format!("a key of another Stripe account, {named}"),
-            format!("a key of {ours}"),
-            named.clone(),
-        ),
+    Ok(Some(Problem {
+        code: OTHER_ACCOUNT,
+        what: format!("a key of another Stripe account, {named}"),
+        expected: format!("a key of {expected}"),
+        actual: named,
+    }))
+}
+
+/// `pk_live_51Qpan…a1b2`.
+fn shortened(key: &str) -> String {
+    let (begin, end) = (key.get(..14).unwrap_or(key), key.get(key.len().saturating_sub(4)..).unwrap_or_default());
+    format!("{begin}…{end}")
+}
+
+fn finding(world: &World, key: &PublishableKey<'_>, problem: Problem, is_beside_right_key: bool) -> Finding {
+    let Problem { code, what, expected, actual } = problem;
+    let (variable, harm) = match key.issuer {
+        KeyIssuer::Clerk => (&world.config().clerk.publishable_key.name, "the Worker does not know its users"),
+        KeyIssuer::Stripe => (&world.config().stripe.publishable_key.name, "Checkout fails"),
     };
-    let evidence = key.places.iter().take(3).map(|place| Evidence {
-        request: format!("GET {}", place.file),
-        status: Some(200),
-        request_id: None,
-        field: place.to_string(),
-        seen: key.shown.clone(),
-    });
+    let places = listed(key.places);
     Finding {
-        code: if key.beside_right { code.as_warning() } else { code },
-        message: format!("The page carries {what}{beside}: {}.", listed(&key.places)),
+        code: if is_beside_right_key { code.as_warning() } else { code },
+        message: if is_beside_right_key {
+            format!("The page has {what}, next to the right key: {places}. Which one it uses cannot be seen.")
+        } else {
+            format!("The page has {what}, so {harm}: {places}.")
+        },
         expected,
         actual,
-        evidence: evidence.collect(),
+        evidence: evidence(key.places, &key.shown),
         fix: Fix::new(format!("Build the frontend with the value of {variable}, and deploy it.")),
     }
 }
 
-fn unserved_finding(unserved: &Unserved) -> Finding {
-    let (code, message, evidence, summary) = match unserved {
-        Unserved::Unreachable { url, evidence } => {
-            let summary = format!("Let {url} answer, or mend frontend.url.");
-            (UNREACHABLE, format!("{url} gives no answer: {}.", evidence.seen), evidence, summary)
+fn no_page(error: &PageError) -> Finding {
+    let (code, message, evidence, summary) = match error {
+        PageError::Unreachable { url, evidence } => {
+            let summary = format!("Make {url} reachable, or correct frontend.url.");
+            (UNREACHABLE, format!("{url} does not answer: {}.", evidence.seen), evidence, summary)
         }
-        Unserved::NoPage { url, status, evidence } => {
-            let summary = format!("Deploy the frontend at {url}, or mend frontend.url.");
-            (NO_PAGE, format!("{url} answers {status}, and not with a page."), evidence, summary)
+        PageError::NotAPage { url, status, evidence } => {
+            let summary = format!("Deploy the frontend at {url}, or correct frontend.url.");
+            (NO_PAGE, format!("{url} answers {status} instead of a page."), evidence, summary)
         }
-        Unserved::Elsewhere { url, to, evidence } => {
-            let summary = format!("Set frontend.url to the page that customers open, or mend the redirect of {url}.");
-            (REDIRECT, format!("{url} leads to {to}, which is no page of this site."), evidence, summary)
+        PageError::Redirected { url, to, evidence } => {
+            let summary = format!("Set frontend.url to the page that customers open, or fix the redirect of {url}.");
+            (REDIRECT, format!("{url} redirects to {to}, which is not a page of this site."), evidence, summary)
         }
     };
     Finding {
@@ -165,51 +251,23 @@ mod tests {
     use crate::run::Status;
 
     #[tokio::test]
-    async fn finds_keys_of_another_mode_instance_or_account() {
-        for (name, code) in [
-            ("frontend-pk-test", "other-mode"),
-            ("frontend-pk-test-clerk", "other-mode"),
-            ("frontend-other-instance", "other-instance"),
-            ("frontend-other-account", "other-account"),
-        ] {
-            scenario(name).await.finds(CHECK, code);
-        }
-    }
-
-    #[tokio::test]
-    async fn finds_a_page_that_is_not_served_and_the_others_yield() {
-        for (name, code) in [
-            ("frontend-dns", "unreachable"),
-            ("frontend-tls", "unreachable"),
-            ("frontend-down", "no-page"),
-            ("frontend-parked", "redirect"),
-        ] {
+    async fn a_page_that_is_not_served_blocks_the_other_checks_of_the_group() {
+        for name in ["frontend-dns", "frontend-tls", "frontend-down", "frontend-parked"] {
             let run = scenario(name).await;
-            run.finds(CHECK, code);
-            for yields in [api::CHECK, secrets::CHECK] {
-                assert_eq!(run.reasons(yields), "blocked by frontend/keys", "{}", run.told());
+            for blocked in [api::CHECK, secrets::CHECK] {
+                assert_eq!(run.reasons(blocked), "blocked by frontend/keys", "{}", run.told());
             }
         }
     }
 
     #[tokio::test]
-    async fn warns_of_a_test_key_beside_the_right_one() {
-        scenario("frontend-both-modes").await.warns(CHECK, "other-mode");
-    }
-
-    #[tokio::test]
-    async fn a_page_without_keys_is_unknown_and_not_green() {
+    async fn a_page_without_keys_is_unknown() {
         let run = scenario("frontend-keyless").await;
         assert_eq!(run.line(CHECK).status, Status::Unknown, "{}", run.told());
     }
 
     #[tokio::test]
-    async fn redirects_are_followed_within_the_site() {
-        scenario("healthy-frontend-redirect").await.passes(CHECK);
-    }
-
-    #[tokio::test]
-    async fn says_how_much_was_read() {
+    async fn a_pass_says_how_much_was_read() {
         let run = scenario("healthy").await;
         run.passes(CHECK);
         assert!(run.seen(CHECK).contains("5 files"), "{}", run.seen(CHECK));

@@ -2,4 +2,5 @@
 
 pub mod api;
 pub mod keys;
+mod scan;
 pub mod secrets;

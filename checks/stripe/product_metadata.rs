@@ -101,8 +101,8 @@ fn wrong_value(value: &str, key: &str, tier: &Tier, tiers: &[Tier]) -> Problem {
         Some(PlanMismatch::Lookalike { .. }) => LOOKALIKE,
         Some(PlanMismatch::UnknownTier) => UNKNOWN_TIER,
     };
-    let words =
-        plan_mismatch(value, tiers).map_or_else(|| format!("is not \"{}\"", tier.metadata), |mismatch| mismatch.difference());
+    let words = plan_mismatch(value, tiers)
+        .map_or_else(|| format!("is not \"{}\"", tier.metadata), |mismatch| mismatch.difference());
     Problem {
         code,
         message: format!("its {key} is \"{value}\", which {words}"),

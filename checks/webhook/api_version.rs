@@ -1,24 +1,25 @@
 //! `webhook/api-version`.
 
 use crate::check::prelude::*;
-use crate::world::{Answer, Endpoint, ShapeGap, shape_gap};
+use crate::world::Endpoint;
 
 check! {
     /// Events have the shape that the Worker's SDK expects.
     ///
     /// ## Why it matters
-    /// Stripe renders an event in the API version of the endpoint, whatever version the Worker's SDK has. Across a release that
-    /// moved a field, the Worker reads one that is not there: the end of a paid period becomes `undefined`.
+    /// Stripe renders an event in the endpoint's API version, whatever version the Worker's SDK uses. If a release between the
+    /// two moved a field, the Worker reads a field that is not there: the end of a paid period becomes `undefined`.
     ///
     /// ## How it is verified
     /// The endpoint's version is compared with `webhook.api_version`. Within one release Stripe only adds fields, so another
-    /// date of the same release is fine. Of the releases that are known to have moved a field of the handled events, the last
-    /// one between the two is named. An endpoint without its own version follows the account's default, which no API returns:
-    /// the newest event shows what it was at that time. Which fields the Worker reads cannot be seen.
+    /// date of the same release is fine. If a release between the two is known to have moved a field of the events that the
+    /// Worker handles, the finding names the change. An endpoint without a version follows the account's default, which no API
+    /// returns, so the version is read from the newest event. Which fields the Worker reads cannot be seen.
     ///
     /// ## How to fix it
-    /// An endpoint's version cannot be changed: add an endpoint of the right version for the same URL, set its signing secret
-    /// on the Worker, and delete the old one. Or move the SDK's version, and `webhook.api_version` with it.
+    /// You cannot change an endpoint's version. Create an endpoint with the right version for the same URL, set its signing
+    /// secret on the Worker, and then disable the old endpoint. Or change the version of the Worker's SDK, and
+    /// `webhook.api_version` with it.
     pub const CHECK = Check { need: Need::Configured("webhook.api_version"), sends: "", subjects: deployment, run };
 }
 
@@ -30,6 +31,37 @@ codes! {
     /// Events have another release, without a known change to the handled events.
     OTHER_RELEASE: Warning,
 }
+
+/// A release of Stripe's API, and what it moved in payloads (facts.md, A5 and A6).
+struct Release {
+    /// The date of its first version.
+    from: &'static str,
+    name: &'static str,
+    /// What it moved, as the end of a sentence; empty if no change to an event is known.
+    moved: &'static str,
+    /// The prefixes of the event types that carry it.
+    events: &'static [&'static str],
+}
+
+const RELEASES: &[Release] = &[
+    Release { from: "2024-09-30", name: "acacia", moved: "", events: &[] },
+    Release {
+        from: "2025-03-31",
+        name: "basil",
+        moved: "a subscription's period moved to its items, and an invoice's subscription moved to `parent`",
+        events: &["customer.subscription.", "checkout.session.", "invoice."],
+    },
+    Release {
+        from: "2025-09-30",
+        name: "clover",
+        moved: "the coupon of a discount or a promotion code moved one level deeper",
+        events: &["customer.discount.", "promotion_code."],
+    },
+    Release { from: "2026-03-25", name: "dahlia", moved: "", events: &[] },
+    Release { from: "2026-09-30", name: "endive", moved: "", events: &[] },
+];
+/// The newest version whose release is known.
+const NEWEST: &str = "2026-10-28";
 
 async fn run(world: &World, _: Deployment, outcome: &mut Outcome) -> Answered {
     let config = &world.config().webhook;
@@ -53,81 +85,107 @@ async fn run(world: &World, _: Deployment, outcome: &mut Outcome) -> Answered {
             })?;
             (version, "follows the account's default, by its newest event", log.answer)
         };
-    let (code, what) = match shape_gap(&found, wanted, &config.events) {
-        ShapeGap::Same => {
-            outcome.pass(format!("{} {whose} {found}", endpoint.id));
-            return Ok(());
-        }
-        ShapeGap::OtherRelease => (OTHER_RELEASE, "no change to the events that the Worker handles is known"),
-        ShapeGap::Older(moved) => (OLDER_SHAPE, moved),
-        ShapeGap::Newer(moved) => (NEWER_SHAPE, moved),
+    let Some((code, change)) = difference(&found, wanted, &config.events) else {
+        outcome.pass(format!("{} {whose} {found}", endpoint.id));
+        return Ok(());
     };
-    let between = match code {
-        OLDER_SHAPE => "in the meantime ",
-        NEWER_SHAPE => "since then ",
-        _ => "",
-    };
-    let message = format!("{} {whose} {found}, but the Worker expects {wanted}: {between}{what}.", endpoint.id);
-    outcome.find(finding(world, endpoint, &answer, (code, message), found));
+    let message = format!("{} {whose} {found}, but the Worker expects {wanted}: {change}.", endpoint.id);
+    outcome.find(Finding {
+        code,
+        message,
+        expected: wanted.clone(),
+        actual: found.clone(),
+        evidence: vec![answer.evidence("data[].api_version", found)],
+        fix: replace(world, endpoint, wanted),
+    });
     Ok(())
 }
 
-fn finding(
-    world: &World,
-    endpoint: &Endpoint,
-    answer: &Answer,
-    (code, message): (Code, String),
-    found: String,
-) -> Finding {
-    let wanted = world.config().webhook.api_version.clone().unwrap_or_default();
-    let selected = endpoint.events.value();
-    let events: Vec<String> =
-        selected.into_iter().flatten().map(|event| format!(" -d \"enabled_events[]={event}\"")).collect();
-    let create = format!(
-        "webhook_endpoints create -d \"url={}\" -d \"api_version={wanted}\"{}",
-        endpoint.url_text,
-        events.concat()
-    );
-    Finding {
-        code,
-        message,
-        expected: wanted,
-        actual: found.clone(),
-        evidence: vec![answer.evidence("data[].api_version", found)],
-        fix: Fix::new(format!(
-            "Add an endpoint with the right version, set its signing secret as {} on the Worker, and delete {}.",
-            world.config().stripe.webhook_secret.name,
-            endpoint.id
-        ))
-        .command(world.stripe().command(&create))
-        .command(world.secret_put(&world.config().stripe.webhook_secret.name))
-        .link(world.stripe().dashboard(&format!("webhooks/{}", endpoint.id))),
+/// How events of version `found` differ for a Worker that expects `wanted` and handles these types. `None` within one release.
+fn difference(found: &str, wanted: &str, handled: &[String]) -> Option<(Code, String)> {
+    let (found_on, wanted_on) = (date(found), date(wanted));
+    let (earlier, later) = (found_on.min(wanted_on), found_on.max(wanted_on));
+    let is_handled = |events: &[&str]| handled.iter().any(|event| events.iter().any(|start| event.starts_with(start)));
+    let crossed = |release: &&Release| earlier < release.from && release.from <= later && is_handled(release.events);
+    match RELEASES.iter().rev().find(crossed) {
+        Some(release) if found_on < wanted_on => Some((OLDER_SHAPE, format!("in the meantime {}", release.moved))),
+        Some(release) => Some((NEWER_SHAPE, format!("since then {}", release.moved))),
+        None if release(found) == release(wanted) => None,
+        None => Some((OTHER_RELEASE, "no change to the events that the Worker handles is known".to_owned())),
     }
+}
+
+fn date(version: &str) -> &str {
+    version.split_once('.').map_or(version, |(date, _)| date)
+}
+
+/// The release's name. Before releases had names, and for an unknown release, every date is a release.
+fn release(version: &str) -> &str {
+    if let Some((_, name)) = version.split_once('.') {
+        return name;
+    }
+    let known = RELEASES.iter().rev().find(|release| release.from <= version).filter(|_| version <= NEWEST);
+    known.map_or(version, |release| release.name)
+}
+
+fn replace(world: &World, endpoint: &Endpoint, wanted: &str) -> Fix {
+    let secret = &world.config().stripe.webhook_secret.name;
+    let selected = endpoint.events.value().into_iter().flatten();
+    let events: String = selected.map(|event| format!(" -d \"enabled_events[]={event}\"")).collect();
+    let url = &endpoint.url_text;
+    Fix::new(format!(
+        "Create an endpoint with version {wanted}, set its signing secret as {secret} on the Worker, and then disable {}.",
+        endpoint.id
+    ))
+    .command(
+        world.stripe().command(&format!("webhook_endpoints create -d \"url={url}\" -d \"api_version={wanted}\"{events}")),
+    )
+    .command(world.secret_put(secret))
+    .link(world.stripe().dashboard(&format!("webhooks/{}", endpoint.id)))
 }
 
 #[cfg(test)]
 mod tests {
-    use super::CHECK;
+    use super::{CHECK, Code, NEWER_SHAPE, OLDER_SHAPE, OTHER_RELEASE, difference};
     use crate::check::testing::scenario;
 
     #[tokio::test]
-    async fn finds_events_of_another_shape() {
-        scenario("endpoint-api-version").await.finds(CHECK, "older-shape");
-        scenario("endpoint-api-version-newer").await.finds(CHECK, "newer-shape");
-    }
-
-    #[tokio::test]
-    async fn another_release_is_a_warning_and_another_date_of_one_is_nothing() {
-        scenario("endpoint-api-version-release").await.warns(CHECK, "other-release");
-        scenario("healthy-later-api-version").await.passes(CHECK);
-    }
-
-    #[tokio::test]
-    async fn the_accounts_default_is_read_from_an_event() {
+    async fn the_accounts_default_is_read_from_the_newest_event() {
         let run = scenario("healthy-default-api-version").await;
         run.passes(CHECK);
         assert!(run.seen(CHECK).contains("account's default"), "{}", run.seen(CHECK));
         let run = scenario("healthy-default-api-version,healthy-new-endpoint").await;
         assert!(run.reasons(CHECK).contains("no event shows"), "{}", run.told());
+    }
+
+    fn code(found: &str, wanted: &str, event: &str) -> Option<Code> {
+        difference(found, wanted, &[event.to_owned()]).map(|(code, _)| code)
+    }
+
+    const UPDATED: &str = "customer.subscription.updated";
+
+    #[test]
+    fn versions_of_one_release_have_one_shape() {
+        assert_eq!(code("2026-10-28.endive", "2026-09-30.endive", UPDATED), None);
+        assert_eq!(code("2026-09-30", "2026-10-28.endive", UPDATED), None);
+        assert_eq!(code("2023-10-16", "2023-10-16", UPDATED), None);
+    }
+
+    #[test]
+    fn a_subscriptions_period_moved_with_basil() {
+        assert_eq!(code("2025-02-24.acacia", "2025-03-31.basil", UPDATED), Some(OLDER_SHAPE));
+        assert_eq!(code("2026-09-30.endive", "2024-06-20", UPDATED), Some(NEWER_SHAPE));
+    }
+
+    #[test]
+    fn a_change_to_events_that_the_worker_does_not_handle_is_only_another_release() {
+        assert_eq!(code("2025-08-27.basil", "2025-09-30.clover", UPDATED), Some(OTHER_RELEASE));
+        assert_eq!(code("2025-08-27.basil", "2025-09-30.clover", "customer.discount.created"), Some(OLDER_SHAPE));
+    }
+
+    #[test]
+    fn an_unknown_release_is_another_release() {
+        assert_eq!(code("2027-03-31.fig", "2026-10-28.endive", UPDATED), Some(OTHER_RELEASE));
+        assert_eq!(code("2027-03-31", "2026-10-28.endive", UPDATED), Some(OTHER_RELEASE));
     }
 }

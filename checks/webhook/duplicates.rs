@@ -1,24 +1,24 @@
 //! `webhook/duplicates`.
 
 use crate::check::prelude::*;
-use crate::world::{Endpoint, EndpointKind, is_out_of_reach};
+use crate::world::{Endpoint, is_development_host};
 
 check! {
     /// No event reaches the Worker twice, and none goes to an abandoned URL.
     ///
     /// ## Why it matters
-    /// Two endpoints that lead to one Worker deliver every event twice, each signed with its own secret: the Worker either
-    /// rejects one of the two forever, or handles everything twice. An endpoint left on a tunnel or on localhost sends your
-    /// customers' data to a host that others can take over.
+    /// Two endpoints for one Worker deliver every event twice, each signed with its own secret. The Worker either rejects one
+    /// of the two forever or handles everything twice. An endpoint that still points at a tunnel sends your customers' data
+    /// to a host that others can take over.
     ///
     /// ## How it is verified
-    /// All enabled endpoints and event destinations of this mode are compared: with the same URL; with the same path on a
-    /// host of `webhook.hosts` or on one that Cloudflare lists for this script; and by host names that are not public. A
-    /// classic endpoint and an event destination with one URL may be one object that Stripe lists twice. Whether two other
-    /// names lead to one Worker cannot be seen if Cloudflare is not configured.
+    /// All enabled endpoints and event destinations of this mode are compared: those with the same URL, those with the same
+    /// path on a host of `webhook.hosts` or on a host that Cloudflare lists for this script, and those on a development host.
+    /// A classic endpoint and an event destination with one URL may be a single object that Stripe lists twice. Without access
+    /// to Cloudflare, two other host names for one Worker cannot be seen.
     ///
     /// ## How to fix it
-    /// Keep the endpoint whose signing secret the Worker has, and delete the other on its page in the dashboard.
+    /// Keep the endpoint whose signing secret the Worker has, and disable the other on its page in the dashboard.
     pub const CHECK = Check { need: Need::Required, sends: "", subjects: deployment, run };
 }
 
@@ -35,12 +35,11 @@ async fn run(world: &World, _: Deployment, outcome: &mut Outcome) -> Answered {
     let ours = world.webhook().endpoint().await?.value;
     let (listed, complete) = world.stripe().endpoints().await?;
     outcome.ask(complete);
-    let others: Vec<&Endpoint> = listed.items.iter().filter(|endpoint| endpoint.id != ours.id).collect();
-    let others: Vec<&Endpoint> =
-        others.into_iter().filter(|other| outcome.ask(other.enabled.clone()) == Some(true)).collect();
+    let others = listed.items.iter().filter(|endpoint| endpoint.id != ours.id);
+    let others: Vec<&Endpoint> = others.filter(|other| outcome.ask(other.enabled.clone()) == Some(true)).collect();
     let path = ours.url.as_ref().map_or("", url::Url::path);
     let is_on_path = |other: &Endpoint| other.url.as_ref().is_some_and(|url| url.path() == path);
-    // Only where an endpoint of the same path is on another host does it matter which hosts lead to the Worker.
+    // The Worker's other hosts only matter if an endpoint has the same path on another host.
     let mut hosts = Vec::new();
     if others.iter().any(|other| is_on_path(other) && other.url != ours.url && shares_events(&ours, other) != Ok(false))
     {
@@ -48,45 +47,68 @@ async fn run(world: &World, _: Deployment, outcome: &mut Outcome) -> Answered {
             hosts.extend(outcome.ask(part).into_iter().flatten());
         }
     }
-    let finding = |code, message: String, other: &Endpoint| Finding {
+    let (mode, page) =
+        (world.config().project.mode.word(), |id: &str| world.stripe().dashboard(&format!("webhooks/{id}")));
+    let finding = |code, message: String, other: &Endpoint, summary: String| Finding {
         code,
         message,
         expected: format!("one enabled endpoint, {}", ours.url_text),
         actual: format!("{} at {}", other.name(), other.url_text),
         evidence: vec![listed.answer.evidence("data[].url", other.url_text.clone())],
-        fix: Fix::new(format!(
-            "Delete {} on its page. If the Worker has its signing secret, delete {}.",
-            other.id, ours.id
-        ))
-        .link(world.stripe().dashboard(&format!("webhooks/{}", other.id))),
+        fix: Fix::new(summary).link(page(&other.id)),
     };
     for other in &others {
         let Some(url) = &other.url else { continue };
         let Some(shares_events) = outcome.ask(shares_events(&ours, other)) else { continue };
         let is_worker = is_on_path(other) && url.host_str().is_some_and(|host| hosts.iter().any(|known| known == host));
-        if other.url == ours.url && shares_events {
-            let may_be_one = (other.kind == EndpointKind::Classic) != (ours.kind == EndpointKind::Classic);
-            let (code, what) = if may_be_one {
-                (
-                    SAME_URL.as_warning(),
-                    "have the same URL: either Stripe lists one object twice, or every event arrives twice",
-                )
+        let (one, two) = (&ours.id, &other.id);
+        if other.url == ours.url && shares_events && other.kind != ours.kind {
+            let message =
+                format!("{one} and {two} have the same URL. If they are two endpoints, every event arrives twice.");
+            let summary = format!(
+                "Open the webhooks page. If it shows only one endpoint for {}, there is nothing to fix. If it shows two, {}",
+                ours.url_text,
+                keep_one(world, &ours, other)
+            );
+            outcome.find(finding(SAME_URL.as_warning(), message, other, summary));
+        } else if shares_events && (other.url == ours.url || is_worker) {
+            let (code, how) = if other.url == ours.url {
+                (SAME_URL, "have the same URL")
             } else {
-                (SAME_URL, "have the same URL, so every event arrives twice")
+                (SAME_WORKER, "lead to the same Worker")
             };
-            outcome.find(finding(code, format!("{} and {} {what}.", ours.id, other.id), other));
-        } else if is_worker && shares_events {
-            let message = format!("{} and {} lead to one Worker, so every event arrives twice.", ours.id, other.id);
-            outcome.find(finding(SAME_WORKER, message, other));
-        } else if is_out_of_reach(url) {
-            let mode = world.config().project.mode.word();
-            let message = format!("{} sends {mode} events to {}, a development host.", other.id, other.url_text);
-            outcome.find(finding(TUNNEL, message, other));
+            let mut finding = finding(
+                code,
+                format!("{one} and {two} {how}, so every event arrives twice."),
+                other,
+                format!("On the pages of both endpoints, {}", keep_one(world, &ours, other)),
+            );
+            finding.fix = finding.fix.link(page(one));
+            outcome.find(finding);
+        } else if is_development_host(url) {
+            let message = format!(
+                "{two} sends {mode} events, with your customers' data, to {}, a development host.",
+                other.url_text
+            );
+            let summary = format!(
+                "Disable {two} on its page if you no longer use that host. Leave {one}, the Worker's endpoint, enabled."
+            );
+            outcome.find(finding(TUNNEL, message, other, summary));
         }
     }
     let count = others.len() + 1;
     outcome.pass_if_clean(format!("of {count} enabled endpoints, only {} leads to this Worker", ours.id));
     Ok(())
+}
+
+/// Which of two endpoints to keep. Stripe does not return signing secrets, so only the dashboard tells which one the Worker has.
+fn keep_one(world: &World, ours: &Endpoint, other: &Endpoint) -> String {
+    format!(
+        "compare the signing secrets of {} and {} with {} on the Worker. Keep the endpoint that matches, with the events of both, and disable the other.",
+        ours.id,
+        other.id,
+        world.config().stripe.webhook_secret.name
+    )
 }
 
 /// Whether events of one type go to both.
@@ -102,7 +124,16 @@ mod tests {
     use crate::check::testing::scenario;
 
     #[tokio::test]
-    async fn sixteen_endpoints_of_other_products_are_no_duplicates() {
-        scenario("healthy-many-pages").await.passes(CHECK);
+    async fn a_tunnel_never_costs_the_workers_own_endpoint() {
+        let run = scenario("endpoint-tunnel").await;
+        let summary = &run.fix(CHECK).summary;
+        assert!(summary.contains("Disable we_1Rlivecme7LaunchSecond00"), "{summary}");
+        assert!(summary.contains("the Worker's endpoint, enabled"), "{summary}");
+    }
+
+    #[tokio::test]
+    async fn an_endpoint_that_stripe_may_list_twice_is_not_simply_disabled() {
+        let run = scenario("endpoint-shown-twice").await;
+        assert!(run.fix(CHECK).summary.contains("there is nothing to fix"), "{}", run.told());
     }
 }

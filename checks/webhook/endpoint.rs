@@ -1,19 +1,21 @@
 //! `webhook/endpoint`.
 
+use url::Url;
+
 use crate::check::prelude::*;
-use crate::world::{Endpoint, Registration};
+use crate::world::Endpoint;
 
 check! {
-    /// Exactly the Worker's URL is registered at Stripe, enabled and in this mode.
+    /// The Worker's exact URL is registered at Stripe, enabled and in this mode.
     ///
     /// ## Why it matters
-    /// Stripe delivers to exactly the URL that is registered, and follows no redirect. With an extra slash, another path, or
-    /// an endpoint that exists in test mode only, customers pay and the Worker never hears of it.
+    /// Stripe delivers to exactly the URL that is registered, and follows no redirects. If the registered URL has an extra
+    /// slash or another path, or exists in test mode only, customers pay and the Worker never learns about it.
     ///
     /// ## How it is verified
-    /// Stripe's classic webhook endpoints and its event destinations are both read to their last page and compared with
-    /// `webhook.url` and with the same path on each of `webhook.hosts`. If you configured a test key, the test-mode endpoints
-    /// are read if the URL is not found. An endpoint registered by a Connect platform looks like one of your own.
+    /// All of Stripe's classic webhook endpoints and event destinations are read and compared with `webhook.url` and with the
+    /// same path on each of `webhook.hosts`. If none matches and you configured a test key, the test-mode endpoints are read,
+    /// too. An endpoint registered by a Connect platform looks like one of your own.
     ///
     /// ## How to fix it
     /// Change the endpoint's URL on its page in the dashboard, or add an endpoint there and set its signing secret on the
@@ -30,9 +32,9 @@ check! {
 codes! {
     /// No endpoint has this URL or a similar one.
     NOT_FOUND: Failure,
-    /// It is registered in the other mode only.
+    /// It is registered in test mode only.
     OTHER_MODE: Failure,
-    /// It is registered and disabled.
+    /// It is registered but disabled.
     DISABLED: Failure,
     /// It is an event destination that delivers IDs instead of objects.
     THIN_PAYLOAD: Failure,
@@ -47,75 +49,135 @@ codes! {
 }
 
 async fn run(world: &World, _: Deployment, outcome: &mut Outcome) -> Answered {
-    let seen = world.webhook().registration().await?;
-    let wanted = &world.config().webhook.url;
-    let (code, endpoint, message, summary) = match &seen.value {
-        Registration::Here(endpoint) => {
-            outcome.pass(format!("{} delivers to {}", endpoint.name(), endpoint.url_text));
-            return Ok(());
+    match world.webhook().endpoint().await {
+        Ok(seen) => {
+            let endpoint = seen.value;
+            if outcome.ask(endpoint.enabled.clone()).is_some() {
+                outcome.pass(format!("{} delivers to {}", endpoint.name(), endpoint.url_text));
+            }
         }
-        Registration::Unsure(_, why) => return Err(why.clone()),
-        Registration::NotFound => (
-            NOT_FOUND,
-            None,
-            format!("No endpoint is registered at Stripe for {wanted}, so the Worker gets no events."),
-            add(world),
-        ),
-        Registration::OtherMode(endpoint) => (
-            OTHER_MODE,
-            Some(endpoint),
-            format!("{} for {wanted} is a test-mode endpoint. The Worker gets no live events.", endpoint.id),
-            add(world),
-        ),
-        Registration::Disabled(endpoint) => (
-            DISABLED,
-            Some(endpoint),
-            format!("{} for {wanted} is disabled, so the Worker gets no events.", endpoint.id),
-            "Enable the endpoint on its page. Stripe disables endpoints that failed for days: fix the cause first."
-                .to_owned(),
-        ),
-        Registration::Thin(endpoint) => (
-            THIN_PAYLOAD,
-            Some(endpoint),
-            format!("{} delivers thin payloads (IDs, not objects) to {wanted}.", endpoint.id),
-            "Add a destination with snapshot payloads for the same URL, and delete this one.".to_owned(),
-        ),
-        Registration::TrailingSlash(endpoint) => differs(TRAILING_SLASH, endpoint, "the slash at the end", wanted),
-        Registration::NotHttps(endpoint) => differs(NOT_HTTPS, endpoint, "http instead of https", wanted),
-        Registration::Path(endpoint) => differs(PATH, endpoint, "another path", wanted),
-        Registration::Host(endpoint) => differs(HOST, endpoint, "another host", wanted),
-    };
-    let actual = endpoint.map_or_else(|| "no such endpoint".to_owned(), |endpoint| endpoint.url_text.clone());
-    let page = endpoint.map_or_else(|| "webhooks".to_owned(), |endpoint| format!("webhooks/{}", endpoint.id));
-    outcome.find(Finding {
-        code,
-        message,
-        expected: format!("an enabled endpoint for {wanted}"),
-        actual: actual.clone(),
-        evidence: vec![seen.answer.evidence("data[].url", actual)],
-        fix: Fix::new(summary).link(world.stripe().dashboard(&page)),
-    });
+        Err(NoAnswer::Because(Cause::EndpointNotRegistered)) => {
+            let (listed, _) = world.stripe().endpoints().await?;
+            let difference = match difference(world, &listed.items) {
+                Some(difference) => difference,
+                None => missing(world, test_mode_twin(world).await),
+            };
+            let Difference { code, endpoint, message, summary } = difference;
+            let (actual, page) = endpoint.map_or_else(
+                || ("no such endpoint".to_owned(), "webhooks".to_owned()),
+                |endpoint| (endpoint.url_text, format!("webhooks/{}", endpoint.id)),
+            );
+            outcome.find(Finding {
+                code,
+                message,
+                expected: format!("an enabled endpoint for {}", world.config().webhook.url),
+                actual: actual.clone(),
+                evidence: vec![listed.answer.evidence("data[].url", actual)],
+                fix: Fix::new(summary).link(world.stripe().dashboard(&page)),
+            });
+        }
+        Err(why) => return Err(why),
+    }
     Ok(())
 }
 
-fn differs<'e>(
+/// How the endpoint that comes nearest to the webhook URL differs from it.
+struct Difference {
     code: Code,
-    endpoint: &'e Endpoint,
-    how: &str,
-    wanted: &impl std::fmt::Display,
-) -> (Code, Option<&'e Endpoint>, String, String) {
-    let message = format!("{} is registered for {}, not for {wanted}: {how}.", endpoint.id, endpoint.url_text);
-    (code, Some(endpoint), message, format!("Change the URL of {} to {wanted}.", endpoint.id))
+    endpoint: Option<Endpoint>,
+    message: String,
+    summary: String,
 }
 
-fn add(world: &World) -> String {
+fn difference(world: &World, endpoints: &[Endpoint]) -> Option<Difference> {
+    let (wanted, secret) = (&world.config().webhook.url, &world.config().stripe.webhook_secret.name);
+    if let Some(endpoint) = endpoints.iter().find(|endpoint| world.webhook().is_destination(endpoint)) {
+        let id = &endpoint.id;
+        let (code, message, summary) = if endpoint.enabled == Ok(false) {
+            (
+                DISABLED,
+                format!("{id} for {wanted} is disabled, so the Worker gets no events."),
+                "Enable the endpoint on its page. If Stripe disabled it after days of failed deliveries, fix their cause first."
+                    .to_owned(),
+            )
+        } else {
+            (
+                THIN_PAYLOAD,
+                format!("{id} delivers thin payloads (IDs, not objects) to {wanted}. The Worker needs whole objects."),
+                format!(
+                    "Add a destination with snapshot payloads for {wanted}, and set its signing secret as {secret} on the Worker. Then disable {id} if nothing else needs it."
+                ),
+            )
+        };
+        return Some(Difference { code, endpoint: Some(endpoint.clone()), message, summary });
+    }
+    type Differs = fn(&Url, &Url) -> bool;
+    let differences: [(Code, Differs, &str); 4] = [
+        (TRAILING_SLASH, differs_in_slash, "the slash at the end"),
+        (NOT_HTTPS, differs_in_scheme, "http instead of https"),
+        (PATH, differs_in_path, "another path"),
+        (HOST, differs_in_host, "another host"),
+    ];
+    differences.into_iter().find_map(|(code, differs, how)| {
+        let is_near = |endpoint: &&Endpoint| endpoint.url.as_ref().is_some_and(|url| differs(url, wanted));
+        let endpoint = endpoints.iter().find(is_near)?;
+        let (id, url) = (&endpoint.id, &endpoint.url_text);
+        let summary = match code {
+            // It may be another product's endpoint, which works.
+            PATH | HOST => format!(
+                "If {id} is for this Worker, change its URL to {wanted}. If not, add {}",
+                endpoint_to_add(world)
+            ),
+            _ => format!("Change the URL of {id} to {wanted}."),
+        };
+        let message = format!("{id} is registered for {url}, not for {wanted}: {how}.");
+        Some(Difference { code, endpoint: Some(endpoint.clone()), message, summary })
+    })
+}
+
+/// The endpoint for the webhook URL in test mode.
+async fn test_mode_twin(world: &World) -> Option<Endpoint> {
+    let (listed, _) = optional(world.stripe_test()?.endpoints()).await?;
+    listed.items.into_iter().find(|endpoint| world.webhook().is_destination(endpoint))
+}
+
+fn missing(world: &World, twin: Option<Endpoint>) -> Difference {
+    let wanted = &world.config().webhook.url;
+    let (code, message) = match &twin {
+        Some(twin) => {
+            (OTHER_MODE, format!("{} for {wanted} is a test-mode endpoint. The Worker gets no live events.", twin.id))
+        }
+        None => (NOT_FOUND, format!("No endpoint is registered at Stripe for {wanted}, so the Worker gets no events.")),
+    };
+    Difference { code, endpoint: twin, message, summary: format!("Add {}", endpoint_to_add(world)) }
+}
+
+fn endpoint_to_add(world: &World) -> String {
     let config = world.config();
     format!(
-        "Add an endpoint for {} with the events {}, and set its signing secret as {} on the Worker.",
+        "an endpoint for {} with the events {}, and set its signing secret as {} on the Worker.",
         config.webhook.url,
         config.webhook.events.join(", "),
         config.stripe.webhook_secret.name
     )
+}
+
+fn differs_in_slash(found: &Url, wanted: &Url) -> bool {
+    let bare = |url: &Url| url.path().trim_end_matches('/').to_owned();
+    let is_alike = found.scheme() == wanted.scheme() && found.query() == wanted.query();
+    is_alike && found.host() == wanted.host() && bare(found) == bare(wanted)
+}
+
+fn differs_in_scheme(found: &Url, wanted: &Url) -> bool {
+    found.scheme() == "http" && found.host() == wanted.host() && found.path() == wanted.path()
+}
+
+fn differs_in_path(found: &Url, wanted: &Url) -> bool {
+    found.host() == wanted.host()
+}
+
+fn differs_in_host(found: &Url, wanted: &Url) -> bool {
+    found.path() == wanted.path()
 }
 
 #[cfg(test)]
@@ -124,7 +186,16 @@ mod tests {
     use crate::check::testing::scenario;
 
     #[tokio::test]
-    async fn an_event_destination_is_as_good_as_a_classic_endpoint() {
-        scenario("healthy-event-destination").await.passes(CHECK);
+    async fn an_endpoint_with_thin_payloads_is_not_deleted() {
+        let run = scenario("endpoint-thin").await;
+        assert!(!run.fix(CHECK).summary.contains("elete"), "{}", run.told());
+    }
+
+    #[tokio::test]
+    async fn an_endpoint_with_another_path_or_host_is_only_changed_if_it_is_for_this_worker() {
+        for name in ["endpoint-path", "endpoint-old-host"] {
+            let run = scenario(name).await;
+            assert!(run.fix(CHECK).summary.starts_with("If we_"), "{}", run.told());
+        }
     }
 }

@@ -6,12 +6,12 @@ check! {
     /// Every event that the Worker handles is selected.
     ///
     /// ## Why it matters
-    /// Stripe delivers only the events that are selected. Without `customer.subscription.deleted`, a customer who cancels keeps
+    /// Stripe only delivers the events that are selected. Without `customer.subscription.deleted`, a customer who cancels keeps
     /// the tier; without `checkout.session.completed`, a customer who pays gets none.
     ///
     /// ## How it is verified
-    /// The selection of the endpoint that `webhook/endpoint` found is compared with `webhook.events`. What the Worker's code
-    /// really handles cannot be seen from outside.
+    /// The events that the Worker's endpoint selects are compared with `webhook.events`. Which events the Worker's code really
+    /// handles cannot be seen from outside.
     ///
     /// ## How to fix it
     /// Edit the selection on the endpoint's page in the dashboard.
@@ -27,7 +27,7 @@ check! {
 codes! {
     /// Events that the Worker handles are not selected.
     MISSING: Failure,
-    /// Events are selected that it does not handle.
+    /// Events are selected that the Worker does not handle.
     SURPLUS: Warning,
 }
 
@@ -59,7 +59,7 @@ async fn run(world: &World, _: Deployment, outcome: &mut Outcome) -> Answered {
         let what = if surplus == ["*"] { "all events".to_owned() } else { surplus.join(", ") };
         let message = format!("{} selects {what}, which the Worker does not handle.", endpoint.id);
         let summary = format!(
-            "Select only {} on the endpoint's page, or add what else the Worker handles to webhook.events.",
+            "If the Worker handles them, add them to webhook.events. If not, select only {} on the endpoint's page.",
             wanted.join(", ")
         );
         outcome.find(finding(SURPLUS, message, summary));

@@ -1,20 +1,20 @@
 //! `webhook/idempotent`.
 
 use crate::check::prelude::*;
-use crate::world::{Delivery, Reception};
+use crate::world::{Delivery, SignedResponse};
 
 check! {
     /// The Worker accepts the same event twice.
     ///
     /// ## Why it matters
-    /// Stripe delivers at least once, and again if an answer is lost. If the Worker fails on the second delivery, Stripe
-    /// retries for days and disables the endpoint in the end.
+    /// Stripe delivers every event at least once, and again if an answer is lost. If the Worker fails on the second delivery,
+    /// Stripe retries for days and may then disable the endpoint.
     ///
     /// ## How it is verified
-    /// Once a signed event is accepted, one with its own ID is sent twice, signed anew the second time as Stripe does; both
-    /// must be answered with 2xx. No Worker handles its type, so nothing is done even once: whether a handled event has its
-    /// effect twice cannot be seen here, and `preflight rehearse` tries it. If the Worker rejects event types that it does not
-    /// handle, this check does not apply: any other event would have an effect.
+    /// If the Worker accepts signed events, one with a new ID is sent twice, with a new signature the second time as Stripe
+    /// does. Both answers must be 2xx. No Worker handles its type, so whether a handled event takes effect twice cannot be seen
+    /// here: `preflight rehearse` tries it. If the Worker rejects event types that it does not handle, this check does not
+    /// apply, because any other event would have an effect.
     ///
     /// ## How to fix it
     /// Look up the event's ID first, and answer 200 if it was already handled.
@@ -27,39 +27,41 @@ check! {
 }
 
 codes! {
-    /// The second delivery is not answered with 2xx.
+    /// The answer to the second delivery is not 2xx.
     SECOND_REFUSED: Failure,
 }
 
 async fn run(world: &World, _: Deployment, outcome: &mut Outcome) -> Answered {
     let webhook = world.webhook();
-    match webhook.reception().await?.0 {
-        Reception::Received => {}
-        Reception::TypeRefused => {
+    match webhook.signed_response().await?.0 {
+        SignedResponse::Accepted => {}
+        SignedResponse::TypeRejected => {
             outcome.not_applicable(
-                "the Worker rejects event types that it does not handle, and any other would have an effect",
+                "the Worker rejects event types that it does not handle, and any other event would have an effect",
             );
             return Ok(());
         }
         _ => return Err(NoAnswer::Because(Cause::SignedEventNotAccepted)),
     }
     let first = webhook.handled(Delivery::First).await?;
-    if !webhook.is_taken(&first).await? {
+    if !webhook.is_answered_like_first(&first).await? {
         let seen = format!("{} {}", first.status, first.excerpt());
-        return Err(NoAnswer::unknown(format!("a second signed event was not accepted as the first was: {seen}")));
+        return Err(NoAnswer::unknown(format!("the Worker accepted one signed event but not the next: {seen}")));
     }
     let again = webhook.handled(Delivery::Second).await?;
     if again.is_page() {
-        let seen = format!("{} with a page", again.status);
-        return Err(NoAnswer::unknown(format!("the same event the second time is answered {seen}")));
+        return Err(NoAnswer::unknown(format!(
+            "the second delivery of an event is answered {} with a page",
+            again.status
+        )));
     }
     if again.is_success() {
-        outcome.pass(format!("the same event twice is answered {} and {}", first.status, again.status));
+        outcome.pass(format!("an event delivered twice is answered {} and {}", first.status, again.status));
         return Ok(());
     }
     outcome.find(Finding {
         code: SECOND_REFUSED,
-        message: "The Worker accepts an event once and rejects the same event the second time. Stripe will retry it for days."
+        message: "The Worker rejects the second delivery of an event that it accepted. Stripe will retry it for days."
             .to_owned(),
         expected: "2xx both times".to_owned(),
         actual: format!("{}, then {} {}", first.status, again.status, again.excerpt()),
@@ -67,7 +69,7 @@ async fn run(world: &World, _: Deployment, outcome: &mut Outcome) -> Answered {
             first.evidence("first answer", first.excerpt()),
             again.evidence("second answer", again.excerpt()),
         ],
-        fix: Fix::new("Answer 200 to an event whose ID was already handled, without handling it again.")
+        fix: Fix::new("Answer 200 to an event whose ID was already handled, and do not handle it again.")
             .command("wrangler tail"),
     });
     Ok(())
@@ -79,7 +81,7 @@ mod tests {
     use crate::check::testing::scenario;
 
     #[tokio::test]
-    async fn does_not_apply_where_every_harmless_type_is_rejected() {
+    async fn does_not_apply_if_every_harmless_event_type_is_rejected() {
         scenario("worker-unhandled-type").await.does_not_apply(CHECK);
     }
 }

@@ -7,14 +7,14 @@ check! {
     /// The Worker verifies the bytes that Stripe signed, against every signature.
     ///
     /// ## Why it matters
-    /// A Worker that parses the body and verifies what it serializes again works until Stripe formats one number or letter
-    /// differently. One that looks at a single signature rejects every event while the signing secret is rolled.
+    /// A Worker that parses the body and verifies a re-serialized copy works until Stripe formats a number or a letter
+    /// differently. A Worker that checks only one signature rejects every event while you roll the signing secret.
     ///
     /// ## How it is verified
-    /// Once a compact event is accepted, one in unusual but valid JSON is sent: white space, another order of keys, letters
-    /// with and without escapes, numbers such as `1.0`. Its header has three signatures of which the second is right, as while
-    /// several secrets are valid; only if it is rejected is it sent again with the right one alone. If nothing is verified at
-    /// all, this passes, and `webhook/rejects-forged` does not.
+    /// If the Worker accepts a compact event, one in unusual but valid JSON is sent: white space, another order of keys, letters
+    /// with and without escapes, numbers such as `1.0`. Its header has three signatures, and the second is right, as while
+    /// several secrets are valid. If it is rejected, it is sent again with only the right one. If the Worker verifies nothing
+    /// at all, this check passes and `webhook/rejects-forged` fails.
     ///
     /// ## How to fix it
     /// Pass the text of the request unchanged to Stripe's SDK: `await request.text()` before anything parses it.
@@ -27,11 +27,11 @@ check! {
 }
 
 codes! {
-    /// It is rejected as a forged event is, so what is verified is not what was sent.
+    /// It is rejected like a forged event, so the Worker does not verify the bytes that were sent.
     RE_SERIALISED: Failure,
     /// It is accepted with one signature and rejected with several.
     ROTATION: Failure,
-    /// It is rejected for another reason, which the finding quotes.
+    /// It is rejected for another reason, which the finding shows.
     REFUSED: Failure,
 }
 
@@ -39,35 +39,35 @@ async fn run(world: &World, _: Deployment, outcome: &mut Outcome) -> Answered {
     let webhook = world.webhook();
     webhook.proved_secret().await?;
     let answer = webhook.handled(Delivery::Reformatted).await?;
-    if webhook.is_taken(&answer).await? {
-        let words = "an event in unusual JSON, with three signatures, is answered";
-        outcome.pass(format!("{words} {} {}", answer.status, answer.excerpt()));
+    if webhook.is_answered_like_first(&answer).await? {
+        let what = "an event in unusual JSON with three signatures";
+        outcome.pass(format!("{what} is answered {} {}", answer.status, answer.excerpt()));
         return Ok(());
     }
-    // It is rejected in any case: what follows only tells why.
+    // It is rejected in any case: the other deliveries only help the diagnosis.
     let accepted_alone = optional(async {
         let alone = webhook.handled(Delivery::ReformattedAlone).await?;
-        webhook.is_taken(&alone).await
+        webhook.is_answered_like_first(&alone).await
     });
     let forged = optional(webhook.answer(Delivery::WrongSignature));
     let (accepted_alone, forged) = futures::join!(accepted_alone, forged);
     let (code, message, summary) = if accepted_alone == Some(true) {
         (
             ROTATION,
-            "The Worker checks only one of several signatures, so it rejects every event while the signing secret is rolled.",
+            "The Worker checks only one of several signatures, so it rejects every event while you roll the signing secret.",
             "Verify with Stripe's SDK (`constructEventAsync`), which tries every `v1` signature of the header.",
         )
     } else if accepted_alone == Some(false) && forged.is_some_and(|forged| alike(&forged, &answer)) {
         (
             RE_SERIALISED,
-            "The Worker verifies a re-serialized copy of the body: it rejects a signed event as soon as its JSON is formatted differently.",
-            "Pass `await request.text()` to `constructEventAsync`, and never `JSON.stringify(await request.json())`.",
+            "The Worker verifies a re-serialized copy of the body, so it rejects signed events whose JSON is formatted differently.",
+            "Pass `await request.text()` to `constructEventAsync`, not `JSON.stringify(await request.json())`.",
         )
     } else {
         (
             REFUSED,
             "The Worker accepts a compact event but rejects the same event in unusual but valid JSON.",
-            "Parse the event with `JSON.parse` after the raw text was verified; the Worker's answer is quoted above.",
+            "Verify the raw text first, and then parse it with `JSON.parse`. The Worker's answer above says what it rejects.",
         )
     };
     outcome.find(Finding {
@@ -87,7 +87,7 @@ mod tests {
     use crate::check::testing::scenario;
 
     #[tokio::test]
-    async fn a_rejected_type_is_rejected_in_any_format() {
+    async fn passes_if_the_event_type_is_rejected_in_any_format() {
         scenario("worker-unhandled-type").await.passes(CHECK);
     }
 }

@@ -1,20 +1,20 @@
 //! `webhook/reachable`.
 
 use crate::check::prelude::*;
-use crate::world::{CertificateTrouble, Delivery, Obstacle, Reach, Reception};
+use crate::world::{CertificateTrouble, Delivery, Obstacle, Reach, SignedResponse};
 
 check! {
     /// Deliveries reach the webhook handler.
     ///
     /// ## Why it matters
-    /// Stripe needs a name that resolves, a certificate that it trusts, and the handler itself: it follows no redirect, does
-    /// not sign in and solves no challenge. A guard that people pass without noticing stops every event.
+    /// Stripe needs a name that resolves and a certificate that it trusts. It follows no redirects, cannot sign in and solves no
+    /// challenges. A guard that people do not even notice stops every event.
     ///
     /// ## How it is verified
-    /// An event without a signature is sent to the webhook URL and to a path beside it that does not exist; the signed event
-    /// of `webhook/accepts-signed` tells, too. If that one is accepted, nothing stands in the way, whatever an unsigned one is
-    /// answered; a bare 401 alone is not a login wall. A challenge may be aimed at this machine and not at Stripe: if Stripe's
-    /// record shows that its own deliveries of the last week got through, it is a warning, and what lies behind it is unknown.
+    /// An event without a signature is sent to the webhook URL and to a path next to it that does not exist, and the signed
+    /// event of `webhook/accepts-signed` counts, too. If the signed event is accepted, nothing is in the way, whatever the
+    /// answer to the unsigned one. A bare 401 is not a login wall. A challenge may be aimed at this machine and not at Stripe:
+    /// if Stripe's own deliveries of the last week got through, it is a warning, and the checks behind it are unknown.
     ///
     /// ## How to fix it
     /// Route POST requests for the webhook's path directly to the handler: ahead of authentication, redirects and challenges.
@@ -30,7 +30,7 @@ check! {
 codes! {
     /// The name does not resolve.
     DNS: Failure,
-    /// Nothing listens there.
+    /// Connections are refused.
     REFUSED: Failure,
     /// No connection can be made.
     UNREACHABLE: Failure,
@@ -50,7 +50,7 @@ codes! {
     BOT_CHALLENGE: Failure,
     /// The route does not exist.
     NOT_FOUND: Failure,
-    /// POST is not allowed there.
+    /// The route does not allow POST.
     METHOD: Failure,
 }
 
@@ -63,19 +63,19 @@ async fn run(world: &World, _: Deployment, outcome: &mut Outcome) -> Answered {
     let host = url.host_str().unwrap_or_default();
     if let Some(validity) = reach.certificate.filter(|validity| validity.is_running_out()) {
         let message = format!("The certificate of {host} expires in {} days and was not renewed.", validity.days_left);
-        let summary = "Find out why the certificate is not renewed automatically.".to_owned();
+        let summary = "Renew the certificate, and find out why it was not renewed automatically.".to_owned();
         outcome.find(finding(&reach, TLS_EXPIRING, message, summary));
     }
     match &reach.obstacle {
         Some(Obstacle::Hangs) => return Err(NoAnswer::Because(Cause::SignedEventNotAccepted)),
         Some(Obstacle::BotChallenge) => {
-            // While it is not known whether Stripe gets through, it is not known whether this is a failure.
+            // It is a failure only if Stripe does not get through.
             let stops_stripe = outcome.ask(webhook.stripe_gets_through().await).is_some_and(|through| !through);
-            let (code, message, summary) = if stops_stripe { challenge(url) } else { challenge_for_us(url) };
+            let (code, message, summary) = if stops_stripe { challenge(url) } else { challenge_for_this_machine(url) };
             outcome.find(finding(&reach, code, message, summary));
         }
         Some(obstacle) => {
-            let (code, message, summary) = told(obstacle, url, host);
+            let (code, message, summary) = problem(obstacle, url, host);
             outcome.find(finding(&reach, code, message, summary));
         }
         None => {
@@ -83,7 +83,7 @@ async fn run(world: &World, _: Deployment, outcome: &mut Outcome) -> Answered {
             let Some(unsigned) = outcome.ask(unsigned) else { return Ok(()) };
             if unsigned.is_success()
                 && unsigned.is_page()
-                && matches!(webhook.reception().await?, (Reception::NotTheHandler, _))
+                && webhook.signed_response().await?.0 == SignedResponse::CatchAll
             {
                 return Err(NoAnswer::Because(Cause::SignedEventNotAccepted));
             }
@@ -94,9 +94,9 @@ async fn run(world: &World, _: Deployment, outcome: &mut Outcome) -> Answered {
 }
 
 /// The code, the message and the fix.
-type Told = (Code, String, String);
+type Problem = (Code, String, String);
 
-fn told(obstacle: &Obstacle, url: &url::Url, host: &str) -> Told {
+fn problem(obstacle: &Obstacle, url: &url::Url, host: &str) -> Problem {
     match obstacle {
         Obstacle::Name(_) => (
             DNS,
@@ -110,8 +110,8 @@ fn told(obstacle: &Obstacle, url: &url::Url, host: &str) -> Told {
         ),
         Obstacle::Unreachable(words) => (
             UNREACHABLE,
-            format!("Could not connect to {host}: {words}."),
-            format!("Find out why {host} accepts no connections."),
+            format!("Could not connect to {host}, so Stripe cannot deliver events: {words}."),
+            format!("Make {host} accept connections from the Internet, or correct webhook.url and worker.url."),
         ),
         Obstacle::Certificate(trouble) => {
             let code = match trouble {
@@ -121,29 +121,34 @@ fn told(obstacle: &Obstacle, url: &url::Url, host: &str) -> Told {
             };
             (
                 code,
-                format!("The certificate of {host} {}. Stripe does not deliver to it.", certificate(trouble)),
+                format!("The certificate of {host} {}, so Stripe does not deliver events.", certificate(trouble)),
                 format!("Install a certificate for {host} from a public certificate authority."),
             )
         }
         Obstacle::Redirect(to) => (
             REDIRECT,
-            format!("{url} redirects to {to}. Stripe does not follow redirects."),
-            format!("Register the final URL at Stripe, or exempt {} from the redirect.", url.path()),
+            format!("{url} redirects to {to}. Stripe does not follow redirects, so events are lost."),
+            format!(
+                "Exempt {} from the redirect, or register the final URL at Stripe and set webhook.url to it.",
+                url.path()
+            ),
         ),
         Obstacle::LoginWall(how) => (
             LOGIN_WALL,
             format!("{url} requires sign-in ({how}), so Stripe's events do not get through."),
-            format!("Exempt {} from the authentication middleware: its signature protects it.", url.path()),
+            format!("Exempt {} from authentication. The event's signature protects it.", url.path()),
         ),
         Obstacle::NotFound => (
             NOT_FOUND,
-            format!("{url} is answered like a path that does not exist."),
+            format!("{url} answers like a path that does not exist, so events are lost."),
             format!("Deploy the Worker with a route for POST {}, or correct webhook.url.", url.path()),
         ),
-        Obstacle::Method => {
-            (METHOD, format!("{url} does not allow POST."), format!("Add a handler for POST {}.", url.path()))
-        }
-        // It has severities of its own, and a hang is the finding of another check.
+        Obstacle::Method => (
+            METHOD,
+            format!("{url} does not allow POST, so events are lost."),
+            format!("Add a handler for POST {}.", url.path()),
+        ),
+        // The caller handles these two.
         Obstacle::BotChallenge | Obstacle::Hangs => challenge(url),
     }
 }
@@ -152,25 +157,29 @@ fn certificate(trouble: &CertificateTrouble) -> String {
     match trouble {
         CertificateTrouble::Expired => "has expired".to_owned(),
         CertificateTrouble::NotYetValid => "is not valid yet".to_owned(),
-        CertificateTrouble::Host => "is for other names".to_owned(),
+        CertificateTrouble::Host => "is for other host names".to_owned(),
         CertificateTrouble::Untrusted => "is not trusted".to_owned(),
         CertificateTrouble::Other(words) => format!("is not trusted ({words})"),
     }
 }
 
-fn challenge(url: &url::Url) -> Told {
+fn challenge(url: &url::Url) -> Problem {
     (
         BOT_CHALLENGE,
-        format!("A bot challenge answers in place of the handler at {url}. Stripe cannot solve it."),
-        format!("Skip the challenge for {} in the zone's security rules, and turn Bot Fight Mode off.", url.path()),
+        format!("A bot challenge answers instead of the handler at {url}. Stripe cannot solve it."),
+        format!(
+            "Add a security rule that skips the challenge for {}. Bot Fight Mode ignores such rules: if it is on, turn it off.",
+            url.path()
+        ),
     )
 }
 
-fn challenge_for_us(url: &url::Url) -> Told {
+fn challenge_for_this_machine(url: &url::Url) -> Problem {
     (
         BOT_CHALLENGE.as_warning(),
-        format!("A bot challenge answers this machine at {url}, perhaps not Stripe."),
-        "Exempt preflight's requests from the challenge, by their User-Agent or by this machine's address.".to_owned(),
+        format!("A bot challenge answers this machine at {url}. Stripe's own deliveries get through."),
+        "Exempt preflight's requests from the challenge by their User-Agent or by this machine's IP address."
+            .to_owned(),
     )
 }
 
@@ -178,7 +187,7 @@ fn finding(reach: &Reach, code: Code, message: String, summary: String) -> Findi
     Finding {
         code,
         message,
-        expected: "an answer of the webhook handler".to_owned(),
+        expected: "an answer from the webhook handler".to_owned(),
         actual: reach.evidence.seen.clone(),
         evidence: vec![reach.evidence.clone()],
         fix: Fix::new(summary),
@@ -191,7 +200,7 @@ mod tests {
     use crate::check::testing::scenario;
 
     #[tokio::test]
-    async fn a_challenge_that_stripe_passes_is_a_warning_and_hides_what_is_behind_it() {
+    async fn the_checks_behind_a_challenge_for_this_machine_are_unknown() {
         let run = scenario("worker-challenge-for-us").await;
         run.warns(CHECK, "bot-challenge");
         let behind = ["webhook/accepts-signed", "webhook/rejects-forged"];
@@ -202,12 +211,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_redirect_of_the_signed_event_alone_is_in_the_way() {
-        scenario("signed-answered-301").await.finds(CHECK, "redirect");
-    }
-
-    #[tokio::test]
-    async fn a_certificate_that_is_about_to_expire_hides_nothing() {
+    async fn a_certificate_that_is_about_to_expire_hides_no_other_part() {
         let run = scenario("tls-expiring,unsigned-answered-429").await;
         run.warns(CHECK, "tls-expiring");
         assert_eq!(run.line(CHECK).status, crate::run::Status::Unknown, "{}", run.told());

@@ -2,8 +2,8 @@
 
 use crate::check::prelude::*;
 use crate::config::{Mode, Source, Tier};
-use crate::world::{Breakdown, CheckoutSession, FOREIGN_ORIGIN, Kinship, NoSale, Price, Route, Sale, Seen};
-use crate::world::{CustomerId, is_out_of_reach, kinship};
+use crate::world::{Breakdown, CheckoutSession, FOREIGN_ORIGIN, HostRelation, NoSale, Price, Route, Sale, Seen};
+use crate::world::{CustomerId, host_relation, is_development_host};
 
 check! {
     /// The Worker sells every paid tier: in this mode, for this account, at the tier's price, to a user it can identify.
@@ -310,17 +310,17 @@ fn addresses_of(world: &World, session: &Seen<CheckoutSession>, outcome: &mut Ou
 /// Where an address leads that is not the frontend.
 fn astray_at(world: &World, url: &str) -> Option<(Code, String)> {
     let parsed = url::Url::parse(url).ok();
-    if parsed.as_ref().is_some_and(is_out_of_reach) {
+    if parsed.as_ref().is_some_and(is_development_host) {
         return Some((RETURN_URL, format!("{}, a development address", origin_of(url))));
     }
     let Some(address) = parsed.filter(|address| address.scheme() == "https") else {
         return Some((RETURN_URL, format!("{}, which is not an HTTPS address", origin_of(url))));
     };
     let frontend = world.config().frontend.as_ref()?.url.host_str()?;
-    match kinship(address.host_str()?, frontend) {
-        Kinship::Same => None,
-        Kinship::Siblings => Some((RETURN_URL.as_warning(), format!("{}, not to {frontend}", origin_of(url)))),
-        Kinship::Strangers => Some((RETURN_URL, format!("{}, another site than {frontend}", origin_of(url)))),
+    match host_relation(address.host_str()?, frontend) {
+        HostRelation::SameHost => None,
+        HostRelation::SameSite => Some((RETURN_URL.as_warning(), format!("{}, not to {frontend}", origin_of(url)))),
+        HostRelation::CrossSite => Some((RETURN_URL, format!("{}, another site than {frontend}", origin_of(url)))),
     }
 }
 

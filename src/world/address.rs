@@ -1,10 +1,10 @@
-//! Where an address leads, as far as its name tells.
+//! What a host's name tells: whether it is a development host, and how two hosts are related.
 
 use url::{Host, Url};
 
-/// Whether an address is one that only a developer's machine answers: localhost, a private network, or a tunnel.
+/// Whether an address is a development host: localhost, a private network, or a tunnel.
 #[must_use]
-pub fn is_out_of_reach(url: &Url) -> bool {
+pub fn is_development_host(url: &Url) -> bool {
     const TUNNELS: &[&str] = &[
         ".ngrok.io",
         ".ngrok.app",
@@ -40,32 +40,33 @@ pub fn is_out_of_reach(url: &Url) -> bool {
     }
 }
 
-/// How near two hosts are to each other.
+/// How two hosts are related.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kinship {
-    /// One is the other, or stands below it: `acme.com` and `app.acme.com`.
-    Same,
-    /// Both stand below one domain that somebody registered: `app.acme.com` and `www.acme.com`.
-    Siblings,
-    /// They have nothing in common.
-    Strangers,
+pub enum HostRelation {
+    /// One is the other or a subdomain of it: `acme.com` and `app.acme.com`.
+    SameHost,
+    /// They share a registrable domain: `app.acme.com` and `www.acme.com`.
+    SameSite,
+    /// They have different registrable domains.
+    CrossSite,
 }
 
-/// How near two hosts are to each other.
+/// How two hosts are related.
 #[must_use]
-pub fn kinship(one: &str, other: &str) -> Kinship {
-    let below = |low: &str, high: &str| low == high || low.strip_suffix(high).is_some_and(|rest| rest.ends_with('.'));
+pub fn host_relation(one: &str, other: &str) -> HostRelation {
+    let is_within =
+        |low: &str, high: &str| low == high || low.strip_suffix(high).is_some_and(|rest| rest.ends_with('.'));
     if registrable_domain(one) != registrable_domain(other) {
-        Kinship::Strangers
-    } else if below(one, other) || below(other, one) {
-        Kinship::Same
+        HostRelation::CrossSite
+    } else if is_within(one, other) || is_within(other, one) {
+        HostRelation::SameHost
     } else {
-        Kinship::Siblings
+        HostRelation::SameSite
     }
 }
 
-/// The domain that the owner of a host registered: `acme.co.uk` of `app.acme.co.uk`, and `acme.pages.dev` of
-/// `main.acme.pages.dev`, by the public suffix list. A host that has none, such as an address in numbers, is its own.
+/// The registrable domain of a host by the public suffix list: `acme.co.uk` for `app.acme.co.uk`, `acme.pages.dev` for
+/// `main.acme.pages.dev`. A host without one, such as an IP address, is returned unchanged.
 #[must_use]
 pub fn registrable_domain(host: &str) -> &str {
     let is_number = host.starts_with('[') || host.parse::<std::net::Ipv4Addr>().is_ok();
@@ -76,35 +77,39 @@ pub fn registrable_domain(host: &str) -> &str {
 mod tests {
     use url::Url;
 
-    use super::{Kinship, is_out_of_reach, kinship, registrable_domain};
+    use super::{HostRelation, host_relation, is_development_host, registrable_domain};
 
     #[test]
-    fn a_developers_machine_is_out_of_reach() {
-        let out_of_reach = |url: &str| is_out_of_reach(&Url::parse(url).unwrap());
-        assert!(out_of_reach("http://localhost:5173/") && out_of_reach("http://192.168.1.2/"));
-        assert!(out_of_reach("https://acme-dev.ngrok-free.app/") && !out_of_reach("https://app.acme.com/"));
+    fn a_developers_machine_is_development_host() {
+        let is_development = |url: &str| is_development_host(&Url::parse(url).unwrap());
+        assert!(is_development("http://localhost:5173/") && is_development("http://192.168.1.2/"));
+        assert!(is_development("https://acme-dev.ngrok-free.app/") && !is_development("https://app.acme.com/"));
     }
 
     #[test]
-    fn a_company_has_several_hosts() {
-        assert_eq!(kinship("app.acme.com", "acme.com"), Kinship::Same);
-        assert_eq!(kinship("app.acme.com", "www.acme.com"), Kinship::Siblings);
-        assert_eq!(kinship("acme.com", "evilacme.com"), Kinship::Strangers);
-        assert_eq!(kinship("acme.com", "other.com"), Kinship::Strangers);
+    fn hosts_of_one_domain_are_one_site() {
+        assert_eq!(host_relation("app.acme.com", "acme.com"), HostRelation::SameHost);
+        assert_eq!(host_relation("app.acme.com", "www.acme.com"), HostRelation::SameSite);
+        assert_eq!(host_relation("acme.com", "evilacme.com"), HostRelation::CrossSite);
+        assert_eq!(host_relation("acme.com", "other.com"), HostRelation::CrossSite);
     }
 
     #[test]
-    fn strangers_under_one_public_suffix_are_strangers() {
+    fn hosts_that_share_only_a_public_suffix_are_cross_site() {
         for suffix in ["pages.dev", "workers.dev", "vercel.app", "co.uk", "github.io"] {
-            assert_eq!(kinship(&format!("acme.{suffix}"), &format!("evil.{suffix}")), Kinship::Strangers, "{suffix}");
-            assert_eq!(kinship(&format!("acme.{suffix}"), suffix), Kinship::Strangers, "{suffix}");
+            assert_eq!(
+                host_relation(&format!("acme.{suffix}"), &format!("evil.{suffix}")),
+                HostRelation::CrossSite,
+                "{suffix}"
+            );
+            assert_eq!(host_relation(&format!("acme.{suffix}"), suffix), HostRelation::CrossSite, "{suffix}");
         }
-        assert_eq!(kinship("app.acme.co.uk", "www.acme.co.uk"), Kinship::Siblings);
-        assert_eq!(kinship("main.acme.pages.dev", "acme.pages.dev"), Kinship::Same);
+        assert_eq!(host_relation("app.acme.co.uk", "www.acme.co.uk"), HostRelation::SameSite);
+        assert_eq!(host_relation("main.acme.pages.dev", "acme.pages.dev"), HostRelation::SameHost);
     }
 
     #[test]
-    fn a_host_without_a_domain_is_its_own() {
+    fn a_host_without_a_registrable_domain_stays_as_it_is() {
         for host in ["127.0.0.1", "[::1]", "localhost", "pages.dev"] {
             assert_eq!(registrable_domain(host), host);
         }

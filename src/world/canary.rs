@@ -2,9 +2,9 @@
 
 use serde_json::{Map, Value};
 
+use super::World;
 use super::clerk::User;
 use super::stripe::Customer;
-use super::World;
 use crate::finding::Answered;
 use crate::pattern::patterns;
 

@@ -6,6 +6,7 @@
 
 mod address;
 mod canary;
+mod certificate;
 mod clerk;
 mod cloudflare;
 mod configured;
@@ -33,8 +34,9 @@ use jiff::Timestamp;
 use crate::config::{Config, Kind, Mode, Probe, Redactor, Secret, Variable};
 use crate::finding::{Cause, NoAnswer};
 
-pub use address::{Kinship, is_out_of_reach, kinship};
+pub use address::{HostRelation, host_relation, is_development_host};
 pub use canary::{CanaryTies, MetadataId};
+pub use certificate::Validity;
 pub use clerk::*;
 pub use cloudflare::*;
 pub use error::Error;
@@ -69,7 +71,7 @@ pub struct World {
     /// When the probe event was signed, in seconds: a tampered one carries the same header.
     signed_at: OnceLock<i64>,
     sign_in: clerk::SignInCell,
-    served: site::ServedCell,
+    site_scan: site::ScanCell,
     counter: worker::Counter,
 }
 
@@ -89,7 +91,7 @@ impl World {
             nonce: nonce(),
             signed_at: OnceLock::new(),
             sign_in: clerk::SignInCell::default(),
-            served: site::ServedCell::default(),
+            site_scan: site::ScanCell::default(),
             counter: worker::Counter::default(),
             config,
         })

@@ -8,10 +8,10 @@ use url::Url;
 
 use super::{Clerk, NoAnswer, success_or_error};
 use crate::finding::{Answered, Cause, Evidence};
+use crate::world::certificate::{Validity, describe, validity};
 use crate::world::field::{Field, Items};
 use crate::world::id::ApiPath;
 use crate::world::transport::{Alias, Failure, Trouble, optional};
-use crate::world::webhook::{Validity, describe, validity};
 
 /// `GET /v1/domains` (facts.md, B2).
 #[derive(Debug, Deserialize)]

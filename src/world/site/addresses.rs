@@ -1,44 +1,44 @@
-//! Where scripts look for the Worker.
+//! The addresses in scripts that may be the Worker's.
 
 use std::collections::BTreeMap;
 
 use url::Url;
 
 use super::super::address::registrable_domain;
-use super::place::{Place, Reading, keep, keep_of, merge};
+use super::place::{Place, Reading, keep, keep_named, merge};
 use crate::config::Config;
 use crate::pattern::patterns;
 
-/// The addresses in scripts that may be the Worker's.
+/// The addresses in scripts that may be the Worker's, and where they are.
 #[derive(Debug, Default)]
-pub(super) struct Addresses {
-    /// Where the Worker's own host is named.
+pub struct Addresses {
+    /// The Worker's own host.
     pub worker: Vec<Place>,
-    /// Addresses on the machine of whoever opens the page, in scripts that also know the Worker's routes.
+    /// Addresses on the visitor's machine, in scripts that also use the Worker's routes.
     pub local: BTreeMap<String, Vec<Place>>,
-    /// Hosts that are a Worker, or are asked for the Worker's routes, and are not this Worker.
+    /// Other hosts that are a Worker by their name, or are used with the Worker's routes.
     pub others: BTreeMap<String, Vec<Place>>,
 }
 
 patterns! {
-    /// An address in a script. What is not a host ends it.
+    /// An address in a script.
     ADDRESS = r#"(?i)\b(?:https?|wss?)://([a-z0-9.\-]{1,255}|\[::1\])(:\d{2,5})?(/[^"'`\s\\<>]{0,300})?"#;
 }
 
 impl Addresses {
-    /// Looks for addresses in a script.
-    pub fn read(&mut self, config: &Config, reading: &Reading<'_>) {
+    /// Searches a script for addresses.
+    pub(super) fn read(&mut self, config: &Config, reading: &Reading<'_>) {
         self.read_within(config, reading, 0, reading.text);
     }
 
-    /// Looks for addresses in a script that begins at a byte of a page.
-    pub fn read_within(&mut self, config: &Config, reading: &Reading<'_>, from: usize, script: &str) {
+    /// Searches a script that begins at a byte of a page.
+    pub(super) fn read_within(&mut self, config: &Config, reading: &Reading<'_>, from: usize, script: &str) {
         let own = hosts(config);
         let place = |at: usize| reading.place(from + at);
         for at in own.iter().flat_map(|host| named(script, host)) {
             keep(&mut self.worker, || place(at));
         }
-        let asks = knows_a_route(config, script);
+        let uses_a_route = uses_a_route(config, script);
         for found in ADDRESS.captures_iter(script) {
             let (Some(whole), Some(host)) = (found.get(0), found.get(1)) else { continue };
             let port = found.get(2).map_or("", |port| port.as_str());
@@ -48,18 +48,18 @@ impl Addresses {
                 continue;
             }
             if is_local(&name) {
-                // A library that mentions a development server asks nobody there.
-                if asks {
-                    keep_of(&mut self.local, &format!("http://{authority}"), || place(whole.start()));
+                // A library may mention a development server without using it.
+                if uses_a_route {
+                    keep_named(&mut self.local, &format!("http://{authority}"), || place(whole.start()));
                 }
             } else if is_another_worker(config, &name, path) {
-                keep_of(&mut self.others, &authority, || place(whole.start()));
+                keep_named(&mut self.others, &authority, || place(whole.start()));
             }
         }
     }
 
     /// Adds what was found in another text.
-    pub fn absorb(&mut self, other: Self) {
+    pub(super) fn absorb(&mut self, other: Self) {
         for at in other.worker {
             keep(&mut self.worker, || at);
         }
@@ -67,13 +67,13 @@ impl Addresses {
         merge(&mut self.others, other.others);
     }
 
-    pub fn settle(&mut self) {
+    pub(super) fn sort(&mut self) {
         self.worker.sort();
         self.local.values_mut().chain(self.others.values_mut()).for_each(|places| places.sort());
     }
 }
 
-/// Every host that leads to the Worker, with its port where that is an unusual one.
+/// Every host of the Worker, with a port that is not the default.
 fn hosts(config: &Config) -> Vec<String> {
     let mut hosts: Vec<String> = [&config.worker.url, &config.webhook.url].into_iter().filter_map(authority).collect();
     hosts.extend(config.webhook.hosts.iter().map(|host| host.to_lowercase()));
@@ -86,37 +86,37 @@ fn authority(url: &Url) -> Option<String> {
     Some(url.port().map_or_else(|| host.clone(), |port| format!("{host}:{port}")))
 }
 
-/// Where a host stands in a text, as itself and not as a part of another.
+/// Where a text names a host that is not part of a longer one.
 fn named(text: &str, host: &str) -> Vec<usize> {
     let is_host = |letter: u8| letter.is_ascii_alphanumeric() || matches!(letter, b'-' | b'.');
     let bytes = text.as_bytes();
-    let alone = |at: &usize| {
+    let is_alone = |at: &usize| {
         let before = at.checked_sub(1).and_then(|before| bytes.get(before));
         let mut after = bytes[at + host.len()..].iter();
         let ends = match after.next() {
-            // The full stop of a sentence ends a host too.
+            // A full stop may end a sentence.
             Some(b'.') => !after.next().is_some_and(u8::is_ascii_alphanumeric),
             Some(letter) => !is_host(*letter),
             None => true,
         };
         !before.is_some_and(|letter| is_host(*letter)) && ends
     };
-    text.match_indices(host).map(|(at, _)| at).filter(alone).collect()
+    text.match_indices(host).map(|(at, _)| at).filter(is_alone).collect()
 }
 
 fn is_local(host: &str) -> bool {
     matches!(host, "localhost" | "0.0.0.0" | "[::1]") || host.starts_with("127.") || host.ends_with(".localhost")
 }
 
-/// The routes that a frontend asks for.
+/// The routes that a frontend uses.
 fn routes(config: &Config) -> impl Iterator<Item = &str> {
     let worker = &config.worker;
     let routes = [&worker.tiers, &worker.usage, &worker.checkout, &worker.portal];
     routes.into_iter().flatten().map(String::as_str)
 }
 
-/// Whether a script knows one of the Worker's routes: by its whole path, its last part, or what all of them begin with.
-fn knows_a_route(config: &Config, text: &str) -> bool {
+/// Whether a script uses one of the Worker's routes: its whole path, its last segment, or the first segment of all routes.
+fn uses_a_route(config: &Config, text: &str) -> bool {
     routes(config).any(|route| {
         let mut parts = route.trim_matches('/').split('/');
         let (first, last) = (parts.next().unwrap_or_default(), parts.next_back().unwrap_or_default());
@@ -125,14 +125,14 @@ fn knows_a_route(config: &Config, text: &str) -> bool {
     })
 }
 
-/// Whether a host is a Worker by its name, or is asked for what the Worker is asked for.
+/// Whether a host is a Worker by its name, or is used with one of this Worker's routes.
 fn is_another_worker(config: &Config, host: &str, path: &str) -> bool {
-    let asked_alike = routes(config)
+    let has_same_route = routes(config)
         .any(|route| path == route || path.strip_prefix(route).is_some_and(|rest| rest.starts_with(['?', '#'])));
     let worker = config.worker.url.host_str().unwrap_or_default();
     let is_api = host.split(['.', '-']).any(|part| part == "api");
     let sibling = is_api && worker.contains("api") && registrable_domain(host) == registrable_domain(worker);
-    host.ends_with(".workers.dev") || asked_alike || sibling
+    host.ends_with(".workers.dev") || has_same_route || sibling
 }
 
 #[cfg(test)]
@@ -140,7 +140,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_host_is_named_where_it_stands_alone() {
+    fn a_host_within_a_longer_host_is_not_named() {
         let host = "api.acme.com";
         for text in ["\"https://api.acme.com/x\"", "//api.acme.com", "Ask api.acme.com.", "api.acme.com"] {
             assert_eq!(named(text, host).len(), 1, "{text}");
@@ -151,7 +151,7 @@ mod tests {
     }
 
     #[test]
-    fn this_machine_has_several_names() {
+    fn the_visitors_machine_has_several_names() {
         assert!(["localhost", "127.0.0.1", "[::1]", "0.0.0.0"].into_iter().all(is_local));
         assert!(!is_local("localhost.acme.com"));
     }

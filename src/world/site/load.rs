@@ -1,4 +1,4 @@
-//! Reading the page and what it loads, within bounds.
+//! Reads the page and what it loads, within limits.
 
 use std::collections::{HashSet, VecDeque};
 use std::sync::Arc;
@@ -9,81 +9,81 @@ use reqwest::header::HeaderMap;
 use url::Url;
 
 use super::digest::{Digest, digest, page_digest};
-use super::script::{Lead, Map, leads};
-use super::served::{Served, name_of};
-use super::stop::beside_the_clock;
-use super::{NoAnswer, Party, Site, Unserved};
+use super::scan::{SiteScan, name_of};
+use super::script::{Import, SourceMapAt, references};
+use super::stop::on_a_thread;
+use super::{NoAnswer, PageError, Party, Site};
 use crate::config::Config;
-use crate::finding::Evidence;
+use crate::finding::{Answered, Evidence};
 use crate::world::address::registrable_domain;
-use crate::world::transport::{Answer, Failure};
+use crate::world::transport::Answer;
 use crate::world::webhook::{is_challenge, is_sign_in};
 
-/// The most files that are read: large applications have fewer, and a site without end has more.
+/// The most files that are read: large applications have fewer, but a generated site may be endless.
 const FILES: usize = 200;
-/// The most that is read, in bytes.
+/// The most bytes that are read.
 const BYTES: usize = 32 << 20;
-/// Files under way at once: what bounds the memory.
+/// The most requests at once, which limits the memory.
 const AT_ONCE: usize = 6;
-/// The most files that wait to be read; of more, only the number is kept.
+/// The most files in the queue. Of further ones only the number is kept.
 const WAITING: usize = 2000;
-/// How many redirects of the page are followed.
+/// The most redirects that are followed.
 const REDIRECTS: usize = 5;
 
-/// A file that is to be read.
+/// A file to read.
 #[derive(Debug)]
-struct Wanted {
+struct FileToRead {
     url: Url,
-    why: Why,
+    referrer: Referrer,
 }
 
-/// How a file came to be known.
+/// What refers to a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Why {
-    /// The page loads it: it must be there.
+enum Referrer {
+    /// The page loads it.
     Page,
     /// A script loads it by this name.
     Import,
-    /// A text in a script looks like its name.
+    /// A string in a script looks like its name.
     Guess,
     /// It is the source map of a script.
     Map,
 }
 
 impl Site<'_> {
-    /// Reads the page and everything of its own site that it loads.
-    pub(super) async fn load(self) -> Result<Result<Served, Unserved>, NoAnswer> {
+    /// Reads the page and everything that it loads from its own site.
+    pub(super) async fn load(self) -> Answered<Result<SiteScan, PageError>> {
         let (url, page) = match self.page().await? {
             Ok(found) => found,
-            Err(unserved) => return Ok(Err(unserved)),
+            Err(error) => return Ok(Err(error)),
         };
-        let mut reader = Reader::new(self, &url);
-        reader.open(page).await;
+        let mut crawler = Crawler::new(self, &url);
+        crawler.open(page).await;
         let mut under_way = FuturesUnordered::new();
         loop {
             while under_way.len() < AT_ONCE {
-                let Some(next) = reader.next(under_way.len()) else { break };
-                under_way.push(reader.fetch(next));
+                let Some(next) = crawler.next(under_way.len()) else { break };
+                under_way.push(crawler.fetch(next));
             }
-            let Some(taken) = under_way.next().await else { break };
-            reader.take(taken).await;
+            let Some(read) = under_way.next().await else { break };
+            crawler.add(read).await;
         }
-        Ok(Ok(reader.finish()))
+        Ok(Ok(crawler.finish()))
     }
 
     /// The page that `frontend.url` leads to, within its own site.
-    async fn page(self) -> Result<Result<(Url, Arc<Answer>), Unserved>, NoAnswer> {
+    async fn page(self) -> Answered<Result<(Url, Arc<Answer>), PageError>> {
         let mut url = self.url.clone();
         for _ in 0..=REDIRECTS {
             let answer = match self.world.reads().get(Party::Frontend, url.clone(), HeaderMap::new(), None).await {
                 Ok(answer) => answer,
                 Err(failure) => {
                     self.world.is_to_blame(&failure).await?;
-                    return Ok(Err(unreachable(&url, &failure)));
+                    return Ok(Err(PageError::Unreachable { url, evidence: failure.evidence() }));
                 }
             };
             if !(300..400).contains(&answer.status) {
-                return judged(url, answer);
+                return page_or_error(url, answer);
             }
             let location = answer.header("location").unwrap_or_default().to_owned();
             let shown = answer.quote(&location);
@@ -92,10 +92,10 @@ impl Site<'_> {
                 Ok(to) if is_same_site(&url, &to) && !(is_sign_in(&location) && to.host() != url.host()) => url = to,
                 Ok(_) if is_sign_in(&location) => {
                     return Err(NoAnswer::Unknown(format!(
-                        "{url} sends who is not signed in to {shown}: let frontend.url name a page that is open to everybody"
+                        "{url} redirects visitors to sign in at {shown}: set frontend.url to a page that needs no sign-in"
                     )));
                 }
-                _ => return Ok(Err(Unserved::Elsewhere { url, to: shown, evidence })),
+                _ => return Ok(Err(PageError::Redirected { url, to: shown, evidence })),
             }
         }
         let to = url.to_string();
@@ -106,87 +106,89 @@ impl Site<'_> {
             field: "Location".to_owned(),
             seen: format!("{REDIRECTS} redirects, the last to {to}"),
         };
-        Ok(Err(Unserved::Elsewhere { url: self.url.clone(), to, evidence }))
+        Ok(Err(PageError::Redirected { url: self.url.clone(), to, evidence }))
     }
 }
 
-/// Whether the answer at the end of the redirects is a page.
-fn judged(url: Url, answer: Arc<Answer>) -> Result<Result<(Url, Arc<Answer>), Unserved>, NoAnswer> {
+/// The page at the end of the redirects, or why the answer is none.
+fn page_or_error(url: Url, answer: Arc<Answer>) -> Answered<Result<(Url, Arc<Answer>), PageError>> {
     if is_challenge(&answer) || answer.status == 429 {
-        let why = "a bot challenge or a limit, which may be aimed at this machine alone";
+        let why = "a bot challenge or a rate limit, which may be aimed at this machine only";
         return Err(NoAnswer::Unknown(format!("{url} answered {} with {why}", answer.status)));
     }
     if answer.is_success() && answer.is_page() {
         return Ok(Ok((url, answer)));
     }
     let evidence = answer.evidence("status", format!("{}: {}", answer.status, answer.excerpt()));
-    Ok(Err(Unserved::NoPage { url, status: answer.status, evidence }))
+    Ok(Err(PageError::NotAPage { url, status: answer.status, evidence }))
 }
 
-fn unreachable(url: &Url, failure: &Failure) -> Unserved {
-    Unserved::Unreachable { url: url.clone(), evidence: failure.evidence() }
-}
-
-/// Whether two addresses are of one site: of one domain that somebody registered.
+/// Whether two URLs are of one site: their hosts share a registrable domain.
 fn is_same_site(left: &Url, right: &Url) -> bool {
     let (Some(left), Some(right)) = (left.host_str(), right.host_str()) else { return false };
     registrable_domain(left) == registrable_domain(right)
 }
 
-/// What was read so far, and what is still to be read.
-struct Reader<'w> {
+/// What was read so far, and what is still to read.
+struct Crawler<'w> {
     site: Site<'w>,
     config: Arc<Config>,
     page: Url,
-    survey: Served,
-    /// Hosts whose scripts are the application's own.
-    own: HashSet<String>,
+    scan: SiteScan,
+    /// Other hosts that serve the application's own scripts.
+    asset_hosts: HashSet<String>,
     known: Vec<Url>,
-    queue: VecDeque<Wanted>,
-    maps: VecDeque<Wanted>,
+    queue: VecDeque<FileToRead>,
+    maps: VecDeque<FileToRead>,
     seen: HashSet<Url>,
 }
 
-/// A file that was asked for, and what was found in it.
-struct Taken {
-    wanted: Wanted,
+/// A file that was requested, and what it contains.
+struct FileRead {
+    file: FileToRead,
     outcome: Result<Digest, String>,
 }
 
-impl<'w> Reader<'w> {
+impl<'w> Crawler<'w> {
     fn new(site: Site<'w>, page: &Url) -> Self {
-        let survey = Served { page: page.to_string(), ..Served::default() };
-        let (queue, maps) = (VecDeque::new(), VecDeque::new());
-        let (own, seen) = (HashSet::new(), HashSet::from([page.clone()]));
-        let config = Arc::new(site.world.config().clone());
-        Self { site, config, page: page.clone(), survey, own, known: Vec::new(), queue, maps, seen }
+        Self {
+            site,
+            config: Arc::new(site.world.config().clone()),
+            page: page.clone(),
+            scan: SiteScan { page: page.to_string(), ..SiteScan::default() },
+            asset_hosts: HashSet::new(),
+            known: Vec::new(),
+            queue: VecDeque::new(),
+            maps: VecDeque::new(),
+            seen: HashSet::from([page.clone()]),
+        }
     }
 
     /// Reads the page itself.
     async fn open(&mut self, answer: Arc<Answer>) {
         let (config, url) = (Arc::clone(&self.config), self.page.clone());
-        let digest = beside_the_clock(move |stop| page_digest(&config, &url, &answer.text(), stop)).await;
-        let Some(mut digest) = digest else { return self.survey.is_stopped(self.page.path()) };
+        let digest = on_a_thread(move |stop| page_digest(&config, &url, &answer.text(), stop)).await;
+        let Some(mut digest) = digest else { return self.scan.add_stopped(self.page.path()) };
         let scripts = std::mem::take(&mut digest.page.scripts);
-        // Scripts on another host are the application's own where they are modules, as bundlers make them, or lie where a
-        // framework puts its own: an asset host. Whatever else is pasted in is somebody else's.
-        let asset_hosts = scripts.iter().filter(|named| named.module || named.url.path().contains("/_next/static/"));
-        self.own = asset_hosts.filter_map(|named| named.url.host_str()).map(str::to_owned).collect();
-        let named: Vec<Url> = scripts.into_iter().map(|named| named.url).collect();
-        self.known = named.iter().filter(|url| self.is_own(url)).take(FILES).cloned().collect();
-        for url in named {
-            self.want(url, Why::Page);
+        // Modules, and scripts where a framework puts its own, are the application's even on another host: its asset host.
+        // Other scripts on other hosts are third-party.
+        let assets = scripts.iter().filter(|script| script.is_module || script.url.path().contains("/_next/static/"));
+        self.asset_hosts = assets.filter_map(|script| script.url.host_str()).map(str::to_owned).collect();
+        let urls: Vec<Url> = scripts.into_iter().map(|script| script.url).collect();
+        self.known = urls.iter().filter(|url| self.is_own(url)).take(FILES).cloned().collect();
+        for url in urls {
+            self.enqueue(url, Referrer::Page);
         }
-        // Paths in inline lists begin where the page's scripts lie, so these are looked at once the scripts are known.
+        // Paths in inline scripts are relative to the page's scripts, so those must be known first.
         let (inline, url, known) = (digest.page.inline.clone(), self.page.clone(), self.known.clone());
-        let leads = beside_the_clock(move |stop| {
-            let scripts = inline.iter().take_while(|_| !stop.is_asked());
-            scripts.map(|script| leads(script, &url, &known)).collect::<Vec<_>>()
+        let references = on_a_thread(move |stop| {
+            let scripts = inline.iter().take_while(|_| !stop.is_set());
+            scripts.map(|script| references(script, &url, &known)).collect::<Vec<_>>()
         });
-        digest.leads = leads.await.unwrap_or_default();
+        digest.references = references.await.unwrap_or_default();
         let file = self.page.path().to_owned();
-        if digest.page.is_cut || digest.leads.len() < digest.page.inline.len() {
-            digest.found.unread.push((file, "only the first of its scripts".to_owned()));
+        if digest.page.is_cut || digest.references.len() < digest.page.inline.len() {
+            digest.found.unread.push((file, "only its first scripts were read".to_owned()));
         }
         let page = self.page.clone();
         self.absorb(&page, digest).await;
@@ -195,131 +197,133 @@ impl<'w> Reader<'w> {
     /// Whether a script is the application's own.
     fn is_own(&self, url: &Url) -> bool {
         let host = url.host_str().unwrap_or_default();
-        // Clerk serves its own script from the customer's domain.
-        let of_clerk = self.site.world.config().clerk.frontend_api().and_then(|api| api.host_str().map(str::to_owned));
-        let is_clerks = of_clerk.as_deref() == Some(host) && url.host() != self.page.host();
-        !is_clerks && (is_same_site(&self.page, url) || self.own.contains(host))
+        // Clerk serves its script from a subdomain of the customer's.
+        let clerk = self.site.world.config().clerk.frontend_api();
+        let is_clerk = clerk.is_some_and(|api| api.host_str() == Some(host)) && url.host() != self.page.host();
+        !is_clerk && (is_same_site(&self.page, url) || self.asset_hosts.contains(host))
     }
 
-    fn want(&mut self, url: Url, why: Why) {
+    fn enqueue(&mut self, url: Url, referrer: Referrer) {
         if !self.is_own(&url) {
-            if why == Why::Page && self.survey.others.len() < FILES {
-                self.survey.others.extend(url.host_str().map(str::to_owned));
+            if referrer == Referrer::Page && self.scan.other_hosts.len() < FILES {
+                self.scan.other_hosts.extend(url.host_str().map(str::to_owned));
             }
         } else if self.seen.contains(&url) {
-            // What was a guess may be known for certain later.
-            let waiting = self.queue.iter_mut().filter(|wanted| why == Why::Import && wanted.why == Why::Guess);
-            waiting.filter(|wanted| wanted.url == url).for_each(|wanted| wanted.why = why);
+            // An import may confirm an earlier guess.
+            if referrer == Referrer::Import {
+                let guesses = self.queue.iter_mut().filter(|file| file.referrer == Referrer::Guess && file.url == url);
+                guesses.for_each(|file| file.referrer = referrer);
+            }
         } else if self.queue.len() + self.maps.len() >= WAITING {
-            self.survey.left += 1;
+            self.scan.left += 1;
         } else {
             self.seen.insert(url.clone());
-            let queue = if why == Why::Map { &mut self.maps } else { &mut self.queue };
-            queue.push_back(Wanted { url, why });
+            let queue = if referrer == Referrer::Map { &mut self.maps } else { &mut self.queue };
+            queue.push_back(FileToRead { url, referrer });
         }
     }
 
-    /// The next file, where there is one and there is room for it. Scripts come before their maps.
-    fn next(&mut self, under_way: usize) -> Option<Wanted> {
-        if self.survey.files + under_way >= FILES || self.survey.bytes >= BYTES {
+    /// The next file within the limits. Scripts come before source maps.
+    fn next(&mut self, under_way: usize) -> Option<FileToRead> {
+        if self.scan.files + under_way >= FILES || self.scan.bytes >= BYTES {
             return None;
         }
         self.queue.pop_front().or_else(|| self.maps.pop_front())
     }
 
-    /// Asks for a file and looks through it.
-    fn fetch(&self, wanted: Wanted) -> impl Future<Output = Taken> + use<'w> {
+    /// Requests a file and searches it.
+    fn fetch(&self, file: FileToRead) -> impl Future<Output = FileRead> + use<'w> {
         let (site, config, page, known) = (self.site, Arc::clone(&self.config), self.page.clone(), self.known.clone());
         async move {
             let reads = site.world.reads();
-            let asked = reads.get_unremembered(Party::Frontend, wanted.url.clone(), HeaderMap::new(), None).await;
+            let asked = reads.get_unremembered(Party::Frontend, file.url.clone(), HeaderMap::new(), None).await;
             let outcome = match asked {
                 Err(failure) => Err(failure.trouble.to_string()),
                 Ok(answer) => {
-                    if let Some(why) = wanted.why.unread(&answer) {
+                    if let Some(why) = file.referrer.unread(&answer) {
                         Err(why)
                     } else {
-                        let (url, is_map) = (wanted.url.clone(), wanted.why == Why::Map);
+                        let (url, is_map) = (file.url.clone(), file.referrer == Referrer::Map);
                         let digest =
-                            beside_the_clock(move |stop| digest(&config, &page, &url, is_map, &known, &answer, stop));
-                        digest.await.ok_or_else(|| "it took too long to look through".to_owned())
+                            on_a_thread(move |stop| digest(&config, &page, &url, is_map, &known, &answer, stop));
+                        digest.await.ok_or_else(|| "searching it took too long".to_owned())
                     }
                 }
             };
-            Taken { wanted, outcome }
+            FileRead { file, outcome }
         }
     }
 
-    async fn take(&mut self, taken: Taken) {
-        let Taken { wanted, outcome } = taken;
+    async fn add(&mut self, read: FileRead) {
+        let FileRead { file, outcome } = read;
         match outcome {
             Ok(digest) => {
-                if wanted.why != Why::Map {
-                    self.known.push(wanted.url.clone());
+                if file.referrer != Referrer::Map {
+                    self.known.push(file.url.clone());
                 }
-                self.absorb(&wanted.url, digest).await;
+                self.absorb(&file.url, digest).await;
             }
-            // What was asked for and is not there, and need not be, is no gap.
+            // A missing file that need not exist is no gap.
             Err(why) if why.is_empty() => {}
-            Err(why) => self.survey.unread.push((name_of(&wanted.url, &self.page), why)),
+            Err(why) => self.scan.unread.push((name_of(&file.url, &self.page), why)),
         }
     }
 
     async fn absorb(&mut self, url: &Url, digest: Digest) {
-        self.survey.files += 1;
-        self.survey.bytes += digest.bytes;
-        self.survey.absorb(digest.found);
-        for leads in digest.leads {
-            if leads.is_cut {
-                self.survey.left += 1;
+        self.scan.files += 1;
+        self.scan.bytes += digest.bytes;
+        self.scan.absorb(digest.found);
+        for references in digest.references {
+            if references.is_cut {
+                self.scan.left += 1;
             }
-            for Lead { url, is_certain } in leads.scripts {
-                self.want(url, if is_certain { Why::Import } else { Why::Guess });
+            for Import { url, is_certain } in references.scripts {
+                self.enqueue(url, if is_certain { Referrer::Import } else { Referrer::Guess });
             }
-            match leads.map {
-                Some(Map::At(map)) => self.want(map, Why::Map),
-                Some(Map::Within(json)) => {
+            match references.map {
+                Some(SourceMapAt::Url(map)) => self.enqueue(map, Referrer::Map),
+                Some(SourceMapAt::Inline(json)) => {
                     let (config, file) = (Arc::clone(&self.config), name_of(url, &self.page));
                     let name = file.clone();
-                    let found = beside_the_clock(move |stop| {
-                        let mut found = Served::default();
+                    let found = on_a_thread(move |stop| {
+                        let mut found = SiteScan::default();
                         found.read_map(&config, &file, &json, stop);
                         found
                     });
                     match found.await {
-                        Some(found) => self.survey.absorb(found),
-                        None => self.survey.is_stopped(&name),
+                        Some(found) => self.scan.absorb(found),
+                        None => self.scan.add_stopped(&name),
                     }
                 }
                 None => {}
             }
         }
         if let Some(map) = digest.map {
-            self.want(map, Why::Map);
+            self.enqueue(map, Referrer::Map);
         }
     }
 
-    fn finish(mut self) -> Served {
-        self.survey.left += self.queue.len() + self.maps.len();
-        self.survey.settle();
-        self.survey
+    fn finish(mut self) -> SiteScan {
+        self.scan.left += self.queue.len() + self.maps.len();
+        self.scan.sort();
+        self.scan
     }
 }
 
-impl Why {
-    /// Why a file was not read; empty where that is no gap. `None` where there is something to read.
+impl Referrer {
+    /// Referrer a file cannot be read; empty if it need not exist. `None` if there is something to read.
     fn unread(self, answer: &Answer) -> Option<String> {
         let must_be_there = matches!(self, Self::Page | Self::Import);
         let status = answer.status;
         let gap = match status {
-            // A single-page application answers everything with its page.
-            200..=299 if answer.is_page() => must_be_there.then(|| "a page in its place".to_owned()),
+            // A single-page application answers every path with its page.
+            200..=299 if answer.is_page() => must_be_there.then(|| "a page instead".to_owned()),
             204 | 205 => Some(format!("{status}: no content")),
             200..=299 if answer.body.is_empty() => Some("an empty answer".to_owned()),
             200..=299 => return None,
-            // What only looked like a name, and a map that was not deployed, need not be there.
+            // A string that only looks like a name, and a source map that was not deployed, need not exist.
             300..=399 | 404 | 410 => must_be_there.then(|| status.to_string()),
-            // What is kept from everybody is read by nobody.
+            // Visitors cannot read it either.
             401 | 403 if self == Self::Map => None,
             _ => Some(status.to_string()),
         };
@@ -332,15 +336,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_site_is_a_host_and_its_neighbours() {
-        let same = |left: &str, right: &str| {
+    fn hosts_of_one_registrable_domain_are_one_site() {
+        let is_same = |left: &str, right: &str| {
             let url = |host: &str| Url::parse(&format!("https://{host}/")).unwrap();
             is_same_site(&url(left), &url(right))
         };
         for (left, right) in
             [("acme.com", "www.acme.com"), ("www.acme.com", "acme.com"), ("app.acme.com", "cdn.acme.com")]
         {
-            assert!(same(left, right), "{left} {right}");
+            assert!(is_same(left, right), "{left} {right}");
         }
         for (left, right) in [
             ("acme.com", "acme.net"),
@@ -349,7 +353,7 @@ mod tests {
             ("acme.co.uk", "evil.co.uk"),
             ("acme.pages.dev", "evil.pages.dev"),
         ] {
-            assert!(!same(left, right), "{left} {right}");
+            assert!(!is_same(left, right), "{left} {right}");
         }
     }
 }

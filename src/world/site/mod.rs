@@ -1,26 +1,24 @@
-//! The frontend as it is served: the page, its scripts, what those load, and their source maps.
+//! The frontend as it is served: the page, its scripts, the scripts that those load, and their source maps.
 
 mod addresses;
 mod api;
 mod digest;
-mod keys;
 mod load;
 mod page;
 mod place;
+mod scan;
 mod script;
-mod served;
 mod stop;
 
 use url::Url;
 
 use super::transport::{Once, Party};
 use super::{NoAnswer, World};
-use crate::finding::{Cause, Evidence};
+use crate::finding::{Answered, Cause, Evidence};
 
-pub use api::Destination;
-pub use keys::{CarriedKey, KeySlip, Keys, Vendor};
-pub use place::{Place, listed};
-pub use served::{Leak, Served};
+pub use addresses::Addresses;
+pub use place::Place;
+pub use scan::{Leak, SiteScan};
 
 /// The frontend.
 #[derive(Debug, Clone, Copy)]
@@ -31,40 +29,40 @@ pub struct Site<'w> {
 
 /// What was read of the frontend, once in a run.
 #[derive(Debug, Default)]
-pub(in crate::world) struct ServedCell(Once<Result<Result<Served, Unserved>, NoAnswer>>);
+pub(in crate::world) struct ScanCell(Once<Answered<Result<SiteScan, PageError>>>);
 
-/// Why there is no page to be read.
+/// Why there is no page to read.
 #[derive(Debug, Clone)]
-pub enum Unserved {
-    /// No answer came.
+pub enum PageError {
+    /// There was no answer.
     Unreachable {
-        /// Whence.
+        /// The URL that was asked for.
         url: Url,
-        /// What came instead.
+        /// What happened instead.
         evidence: Evidence,
     },
-    /// What answers is no page.
-    NoPage {
-        /// Where.
+    /// The answer is not a page.
+    NotAPage {
+        /// The URL that was asked for.
         url: Url,
         /// The HTTP status.
         status: u16,
-        /// What came instead.
+        /// The answer.
         evidence: Evidence,
     },
-    /// The page leads to another site, or nowhere.
-    Elsewhere {
-        /// Whence.
+    /// The page redirects to another site, nowhere, or in a circle.
+    Redirected {
+        /// The URL that redirects.
         url: Url,
-        /// Where to.
+        /// Where it redirects to.
         to: String,
-        /// Where that was seen.
+        /// The answer that redirects.
         evidence: Evidence,
     },
 }
 
 impl World {
-    /// The frontend, where one is configured.
+    /// The frontend, if one is configured.
     #[must_use]
     pub fn site(&self) -> Option<Site<'_>> {
         let frontend = self.config.frontend.as_ref()?;
@@ -73,22 +71,19 @@ impl World {
 }
 
 impl<'w> Site<'w> {
-    /// What the page and its scripts show.
+    /// What the page and its scripts contain.
     ///
     /// # Errors
-    /// Blocked by `frontend/keys` where no page is served.
-    pub async fn served(self) -> Result<&'w Served, NoAnswer> {
-        match self.survey().await? {
-            Ok(survey) => Ok(survey),
-            Err(_) => Err(NoAnswer::Because(Cause::FrontendNotServed)),
-        }
+    /// Unknown if it cannot be read, and blocked by `frontend/keys` if no page is served.
+    pub async fn scan(self) -> Answered<&'w SiteScan> {
+        self.scan_or_page_error().await?.map_err(|_| NoAnswer::Because(Cause::FrontendNotServed))
     }
 
-    async fn survey(self) -> Result<Result<&'w Served, &'w Unserved>, NoAnswer> {
-        match self.world.served.0.ask(|| self.load()).await {
-            Ok(Ok(survey)) => Ok(Ok(survey)),
-            Ok(Err(unserved)) => Ok(Err(unserved)),
-            Err(why) => Err(why.clone()),
-        }
+    /// What the page and its scripts contain, or why there is no page; asked by `frontend/keys`.
+    ///
+    /// # Errors
+    /// Unknown if it cannot be read.
+    pub async fn scan_or_page_error(self) -> Answered<Result<&'w SiteScan, &'w PageError>> {
+        self.world.site_scan.0.ask(|| self.load()).await.as_ref().map(Result::as_ref).map_err(Clone::clone)
     }
 }

@@ -1,4 +1,4 @@
-//! What a page loads. It is read as a row of tags and not as a tree: a page may be nested as deep as anybody likes.
+//! The scripts of a page. The page is read as a list of tags and not as a tree, because it may be nested without limit.
 
 use std::cell::RefCell;
 
@@ -9,60 +9,60 @@ use url::Url;
 
 use super::stop::Stop;
 
-/// More scripts than this no page names for a person's browser.
+/// The most scripts that are read: no real page loads more.
 const SCRIPTS: usize = 1000;
-/// More scripts than this do not stand in a page itself.
+/// The most inline scripts that are read.
 const INLINE: usize = 1000;
-/// How much is read between two looks at the clock, in bytes.
+/// How many bytes are read between two checks whether to stop.
 const STEP: usize = 16 << 10;
 
-/// What a page loads, and what is written into it.
+/// The scripts of a page.
 #[derive(Debug, Default)]
-pub(super) struct Page {
-    /// Scripts, and what is loaded ahead as one.
-    pub scripts: Vec<Named>,
-    /// The text of scripts that stand in the page itself, data and import maps included.
+pub(super) struct PageScripts {
+    /// The scripts that it loads or preloads.
+    pub scripts: Vec<PageScript>,
+    /// The text of its inline scripts, data and import maps included.
     pub inline: Vec<String>,
-    /// Whether there is more in the page than was read.
+    /// Whether it has more scripts than were read.
     pub is_cut: bool,
 }
 
-/// A script that the page names.
+/// A script that the page loads.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Named {
+pub(super) struct PageScript {
     pub url: Url,
-    /// Whether it is a module, as bundlers make them. What is pasted in from others seldom is.
-    pub module: bool,
+    /// Whether it is a module. Bundlers make modules, and third-party scripts seldom are.
+    pub is_module: bool,
 }
 
-/// What the tags of a page say, in their order.
+/// What the tags of a page say, in order.
 #[derive(Debug, Default)]
 struct Tags {
     base: Option<String>,
     named: Vec<(String, bool)>,
-    /// The kinds and texts of scripts in the page.
+    /// The types and texts of inline scripts.
     inline: Vec<(String, String)>,
-    /// Whether what comes next is the text of the last of these.
+    /// Whether the last of these continues.
     is_within: bool,
     is_cut: bool,
 }
 
-struct Reader(RefCell<Tags>);
+struct TagSink(RefCell<Tags>);
 
-impl Page {
+impl PageScripts {
     /// Reads a page as browsers do. `url` is where it was found.
     pub fn parse(html: &str, url: &Url, stop: &Stop) -> Self {
-        let tokenizer = Tokenizer::new(Reader(RefCell::default()), TokenizerOpts::default());
+        let tokenizer = Tokenizer::new(TagSink(RefCell::default()), TokenizerOpts::default());
         let (input, mut rest, mut stopped) = (BufferQueue::default(), html, false);
         while !rest.is_empty() {
-            stopped = stop.is_asked();
+            stopped = stop.is_set();
             if stopped {
                 break;
             }
             let (part, after) = rest.split_at(rest.floor_char_boundary(STEP));
             rest = after;
             input.push_back(StrTendril::from(part));
-            // It pauses where a browser would run a script.
+            // The tokenizer pauses where a browser would run a script.
             while !input.is_empty() {
                 let _ = tokenizer.feed(&input);
             }
@@ -73,13 +73,13 @@ impl Page {
         let tags = tokenizer.sink.0.take();
         let base = tags.base.and_then(|base| url.join(&base).ok()).unwrap_or_else(|| url.clone());
         let mut page = Self { is_cut: stopped || tags.is_cut, ..Self::default() };
-        for (source, module) in tags.named {
-            page.name(&base, &source, module);
+        for (source, is_module) in tags.named {
+            page.add(&base, &source, is_module);
         }
         for (kind, text) in tags.inline {
             if kind == "importmap" {
                 for source in imports(&text) {
-                    page.name(&base, &source, true);
+                    page.add(&base, &source, true);
                 }
             }
             page.inline.push(text);
@@ -87,23 +87,23 @@ impl Page {
         page
     }
 
-    fn name(&mut self, base: &Url, source: &str, module: bool) {
+    fn add(&mut self, base: &Url, source: &str, is_module: bool) {
         let Ok(mut url) = base.join(source.trim()) else { return };
         url.set_fragment(None);
         if !matches!(url.scheme(), "http" | "https") {
             return;
         }
-        if let Some(named) = self.scripts.iter_mut().find(|named| named.url == url) {
-            named.module |= module;
+        if let Some(script) = self.scripts.iter_mut().find(|script| script.url == url) {
+            script.is_module |= is_module;
         } else if self.scripts.len() < SCRIPTS {
-            self.scripts.push(Named { url, module });
+            self.scripts.push(PageScript { url, is_module });
         } else {
             self.is_cut = true;
         }
     }
 }
 
-impl TokenSink for Reader {
+impl TokenSink for TagSink {
     type Handle = ();
 
     fn process_token(&self, token: Token, _: u64) -> TokenSinkResult<()> {
@@ -126,7 +126,7 @@ impl TokenSink for Reader {
 }
 
 impl Tags {
-    /// Takes a tag, and says how a browser reads what follows it.
+    /// Adds a tag, and says how a browser reads the text after it.
     fn open(&mut self, tag: &Tag) -> TokenSinkResult<()> {
         let attribute = |name: &str| {
             tag.attrs.iter().find(|attribute| &*attribute.name.local == name).map(|attribute| &*attribute.value)
@@ -148,7 +148,7 @@ impl Tags {
             "script" => {
                 let kind = attribute("type").unwrap_or_default().trim().to_ascii_lowercase();
                 match attribute("src") {
-                    Some(source) if is_program(&kind) => self.name(source, kind == "module"),
+                    Some(source) if is_javascript(&kind) => self.name(source, kind == "module"),
                     Some(_) => {}
                     None if self.inline.len() < INLINE => {
                         self.inline.push((kind, String::new()));
@@ -168,31 +168,31 @@ impl Tags {
         TokenSinkResult::Continue
     }
 
-    fn name(&mut self, source: &str, module: bool) {
-        // One file may be named several times.
+    fn name(&mut self, source: &str, is_module: bool) {
+        // A page may name one file several times.
         if self.named.len() < 4 * SCRIPTS {
-            self.named.push((source.to_owned(), module));
+            self.named.push((source.to_owned(), is_module));
         } else {
             self.is_cut = true;
         }
     }
 }
 
-fn is_program(kind: &str) -> bool {
+fn is_javascript(kind: &str) -> bool {
     kind.is_empty() || kind == "module" || kind.ends_with("javascript") || kind.ends_with("ecmascript")
 }
 
-/// What an import map leads to.
+/// The scripts in an import map.
 fn imports(map: &str) -> Vec<String> {
-    // Larger ones would be values of many times their size.
+    // Parsing takes many times the map's size in memory.
     let Some(map) = (map.len() < 1 << 20).then(|| serde_json::from_str::<serde_json::Value>(map).ok()).flatten() else {
         return Vec::new();
     };
     let scopes = map["scopes"].as_object().into_iter().flat_map(serde_json::Map::values);
     let tables = std::iter::once(&map["imports"]).chain(scopes).filter_map(serde_json::Value::as_object);
-    let leads = tables.flat_map(serde_json::Map::values).filter_map(serde_json::Value::as_str);
-    // What ends in a slash is a folder.
-    leads.filter(|leads| !leads.ends_with('/')).map(str::to_owned).collect()
+    let targets = tables.flat_map(serde_json::Map::values).filter_map(serde_json::Value::as_str);
+    // An entry that ends in a slash is a folder.
+    targets.filter(|target| !target.ends_with('/')).map(str::to_owned).collect()
 }
 
 #[cfg(test)]
@@ -201,11 +201,15 @@ mod tests {
 
     fn scripts(html: &str) -> Vec<String> {
         let url = Url::parse("https://app.acme.com/billing/").unwrap();
-        Page::parse(html, &url, &Stop::default()).scripts.into_iter().map(|named| named.url.to_string()).collect()
+        PageScripts::parse(html, &url, &Stop::default())
+            .scripts
+            .into_iter()
+            .map(|script| script.url.to_string())
+            .collect()
     }
 
     #[test]
-    fn every_way_to_load_a_script_is_read() {
+    fn scripts_preloads_and_import_maps_are_read() {
         let html = r#"<script src="a.js"></script><SCRIPT type=module crossorigin src='/assets/b.js#x'></SCRIPT>
             <link rel="stylesheet preload" as="script" href="//cdn.acme.com/c.js"><link rel=modulepreload href=/d.js>
             <script type="importmap">{"imports":{"x":"/e.js","y/":"/f/"},"scopes":{"/g":{"z":"./h.js"}}}</script>"#;
@@ -221,36 +225,37 @@ mod tests {
     }
 
     #[test]
-    fn the_base_of_a_page_is_what_it_says() {
+    fn script_urls_are_relative_to_the_base_of_the_page() {
         assert_eq!(scripts(r#"<base href="/v2/"><script src="a.js"></script>"#), ["https://app.acme.com/v2/a.js"]);
     }
 
     #[test]
-    fn what_only_looks_like_a_script_is_none() {
+    fn text_that_looks_like_a_script_tag_is_ignored() {
         let html = r#"<!-- <script src="/a.js"></script> --><textarea><script src="/b.js"></script></textarea>
             <script type="text/template" src="/c.js"></script><script>"<script src='/d.js'>"</script>"#;
         assert_eq!(scripts(html), Vec::<String>::new());
     }
 
     #[test]
-    fn the_depth_of_a_page_costs_nothing() {
+    fn a_deeply_nested_page_is_read() {
         let html = format!("{}<script src=/a.js></script>", "<div><b>".repeat(300_000));
         assert_eq!(scripts(&html), ["https://app.acme.com/a.js"]);
     }
 
     #[test]
-    fn a_page_that_names_scripts_without_end_is_cut_and_says_so() {
+    fn an_endless_page_is_cut_and_says_so() {
         let tags = (0..100_000).map(|number| format!("<script src=/{number}.js></script><script></script>"));
         let html = tags.collect::<Vec<_>>().concat();
-        let page = Page::parse(&html, &Url::parse("https://app.acme.com/").unwrap(), &Stop::default());
+        let page = PageScripts::parse(&html, &Url::parse("https://app.acme.com/").unwrap(), &Stop::default());
         assert_eq!((page.scripts.len(), page.inline.len(), page.is_cut), (SCRIPTS, INLINE, true));
     }
 
     #[test]
-    fn a_reading_that_is_stopped_says_so() {
+    fn a_page_whose_reading_is_stopped_is_cut() {
         let stop = Stop::default();
-        stop.ask();
-        let page = Page::parse("<script src=/a.js></script>", &Url::parse("https://app.acme.com/").unwrap(), &stop);
+        stop.set();
+        let page =
+            PageScripts::parse("<script src=/a.js></script>", &Url::parse("https://app.acme.com/").unwrap(), &stop);
         assert!(page.is_cut && page.scripts.is_empty());
     }
 }

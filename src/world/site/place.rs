@@ -1,17 +1,17 @@
-//! Where something stands in what was read.
+//! Places in the files that were read.
 
 use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::fmt;
 
-/// A place in a file that everybody can read.
+/// A place in a file of the frontend.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Place {
-    /// The file as its path, or its URL where another host serves it.
+    /// The file's path, or its URL if another host serves it.
     pub file: String,
     /// The source within a source map.
     pub source: Option<String>,
-    /// Counted from 1.
+    /// The line, counted from 1.
     pub line: usize,
     /// The byte in the file, or in the source, counted from 0: a bundle is one long line.
     pub byte: usize,
@@ -27,17 +27,17 @@ impl fmt::Display for Place {
     }
 }
 
-/// A text that was read, and what it is called.
+/// A text that is read, and its name.
 #[derive(Debug)]
 pub(super) struct Reading<'t> {
     pub file: &'t str,
     pub source: Option<&'t str>,
     pub text: &'t str,
-    /// The last byte that was asked for and the line ends before it: most are asked for in their order.
+    /// The last byte that was located and the line breaks before it: most bytes are located in order.
     counted: Cell<(usize, usize)>,
 }
 
-/// The most places that are kept of one thing: a report shows a few.
+/// The most places that are kept for one finding: a report shows a few.
 const MOST: usize = 100;
 
 impl<'t> Reading<'t> {
@@ -55,15 +55,15 @@ impl<'t> Reading<'t> {
     }
 }
 
-/// Keeps one more place of a thing, where there are not many already.
+/// Adds a place, unless there are many already.
 pub(super) fn keep(places: &mut Vec<Place>, place: impl FnOnce() -> Place) {
     if places.len() < MOST {
         places.push(place());
     }
 }
 
-/// Keeps one more place of a thing by its name, where neither the things nor the places are many already.
-pub(super) fn keep_of(things: &mut BTreeMap<String, Vec<Place>>, name: &str, place: impl FnOnce() -> Place) {
+/// Adds a place of something that has a name, unless there are many names or places already.
+pub(super) fn keep_named(things: &mut BTreeMap<String, Vec<Place>>, name: &str, place: impl FnOnce() -> Place) {
     if let Some(places) = things.get_mut(name) {
         keep(places, place);
     } else if things.len() < MOST {
@@ -71,22 +71,13 @@ pub(super) fn keep_of(things: &mut BTreeMap<String, Vec<Place>>, name: &str, pla
     }
 }
 
-/// Puts what was found in one text to what was found in others.
+/// Adds the places that were found in another text.
 pub(super) fn merge(things: &mut BTreeMap<String, Vec<Place>>, more: BTreeMap<String, Vec<Place>>) {
     for (name, places) in more {
         for place in places {
-            keep_of(things, &name, || place);
+            keep_named(things, &name, || place);
         }
     }
-}
-
-/// Places in a sentence: the first few, and how many more.
-#[must_use]
-pub fn listed(places: &[Place]) -> String {
-    let shown: Vec<String> = places.iter().take(3).map(ToString::to_string).collect();
-    let more = places.len().saturating_sub(shown.len());
-    let shown = shown.join(", ");
-    if more == 0 { shown } else { format!("{shown} and {more} more") }
 }
 
 #[cfg(test)]

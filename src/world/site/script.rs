@@ -1,6 +1,6 @@
-//! What a script loads: what it imports, the chunks that its bundler names, its source map.
+//! What a script refers to: its imports, its bundler's chunks, its source map.
 //!
-//! A bundle is read for the few forms that bundlers write, and not run. What it puts together in another way is not found.
+//! A script is searched for the few forms that bundlers write, and not run. A path that it builds in another way is not found.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -9,35 +9,35 @@ use url::Url;
 
 use crate::pattern::patterns;
 
-/// What a script leads to.
+/// What a script refers to.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct Leads {
-    /// Further scripts.
-    pub scripts: Vec<Lead>,
-    /// Whether it names more than were taken.
+pub(super) struct References {
+    /// Other scripts.
+    pub scripts: Vec<Import>,
+    /// Whether it refers to more scripts than these.
     pub is_cut: bool,
     /// The source map.
-    pub map: Option<Map>,
+    pub map: Option<SourceMapAt>,
 }
 
-/// A script that a script names.
+/// A script that another script refers to.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Lead {
+pub(super) struct Import {
     pub url: Url,
-    /// Whether it is loaded by this name: by an import or a bundler's table. A text that only looks like a name is a guess.
+    /// Whether an import or a bundler's table loads it. A string that only looks like a name is a guess.
     pub is_certain: bool,
 }
 
-/// The most scripts that one script is followed to: more than are read at all.
+/// The most references of one script: more than are read at all.
 const MOST: usize = 1000;
 
 /// Where a source map is.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Map {
-    /// In a file of its own.
-    At(Url),
+pub(super) enum SourceMapAt {
+    /// In another file.
+    Url(Url),
     /// In the script itself: its JSON.
-    Within(String),
+    Inline(String),
 }
 
 /// `import("./x.js")`, `from "./x.js"`, `new URL("x.js", …)`, `importScripts("x.js")`.
@@ -56,59 +56,58 @@ const TABLE: &str = concat!(
 
 patterns! {
     IMPORT = IMPORTED;
-    /// A text that is the path of a script: an entry of a bundler's list of chunks. It may stand within another text.
+    /// A string that is the path of a script: an entry of a bundler's list of chunks, perhaps within another string.
     PATH = r#"["'`]((?:https?:/)?/?[\w.@~%()\[\]+-]+/[^"'`\s\\<>{}]{1,300}\.m?js(?:\?[^"'`\s\\]{0,100})?)\\?["'`]"#;
     CHUNKS = TABLE;
-    /// An entry of such a table.
+    /// An entry of webpack's table.
     ENTRY = r#"["']?([\w\-~./]+)["']?\s*:\s*["']([\w\-~./]+)["']"#;
     /// Where webpack's chunks are: `__webpack_require__.p = "/_next/"`.
     PUBLIC_PATH = r#"\b\w+\.p\s*=\s*["']([^"'\s]{0,300})["']"#;
     MAP = r"(?m)^.*?(?://|/\*)[#@]\s*sourceMappingURL=(\S+?)(?:\s*\*/)?\s*$";
 }
 
-/// What the script at `url` leads to. `known` are scripts that were found already: where they lie tells where the paths in a
-/// list of chunks begin.
-pub(super) fn leads(text: &str, url: &Url, known: &[Url]) -> Leads {
-    let mut leads = Leads { scripts: Vec::new(), is_cut: false, map: map(text, url) };
-    // What is certain comes first, and stays certain when it is guessed too.
+/// What the script at `url` refers to. `known` are scripts that were found before: the paths in a list of chunks are relative
+/// to a folder of theirs.
+pub(super) fn references(text: &str, url: &Url, known: &[Url]) -> References {
+    let mut references = References { scripts: Vec::new(), is_cut: false, map: map(text, url) };
     let imports = IMPORT.captures_iter(text).filter_map(|found| {
         let (specifier, is_loaded) = (found.name("name")?.as_str(), found.name("loads").is_some());
-        // A bare word is the name of a package, and was bundled.
+        // A bare word is the name of a bundled package.
         let is_address = ["./", "../", "/", "https://", "http://"].iter().any(|begins| specifier.starts_with(begins));
         let url = url.join(specifier).ok().filter(|_| is_address && is_script(specifier))?;
-        // Without its ending it may be a route in a sentence.
+        // Without an extension it may be a route.
         let is_certain = is_loaded && [".js", ".mjs"].iter().any(|end| url.path().ends_with(end));
-        Some(Lead { url, is_certain })
+        Some(Import { url, is_certain })
     });
     let public = captured(&PUBLIC_PATH, text).last().filter(|public| !public.is_empty());
     let chunks = chunks(text).filter_map(|path| {
         let found = match public {
             Some(public) => url.join(public).and_then(|public| public.join(&path)).ok(),
-            None => listed(&path, url, known),
+            None => chunk_url(&path, url, known),
         };
         let is_certain = found.is_some();
-        Some(Lead { url: found.or_else(|| url.join(&path).ok())?, is_certain })
+        Some(Import { url: found.or_else(|| url.join(&path).ok())?, is_certain })
     });
-    let paths = captured(&PATH, text).filter_map(|path| listed(path, url, known));
-    let paths = paths.map(|url| Lead { url, is_certain: false });
+    let paths = captured(&PATH, text).filter_map(|path| chunk_url(path, url, known));
+    let paths = paths.map(|url| Import { url, is_certain: false });
     let mut seen = HashMap::new();
-    for mut lead in imports.chain(chunks).chain(paths) {
-        lead.url.set_fragment(None);
-        if lead.url == *url || !matches!(lead.url.scheme(), "http" | "https") {
+    for mut import in imports.chain(chunks).chain(paths) {
+        import.url.set_fragment(None);
+        if import.url == *url || !matches!(import.url.scheme(), "http" | "https") {
             continue;
         }
-        if let Some(at) = seen.get(&lead.url) {
-            let earlier: &mut Lead = &mut leads.scripts[*at];
-            earlier.is_certain |= lead.is_certain;
-        } else if leads.scripts.len() < MOST {
-            seen.insert(lead.url.clone(), leads.scripts.len());
-            leads.scripts.push(lead);
+        if let Some(at) = seen.get(&import.url) {
+            let earlier: &mut Import = &mut references.scripts[*at];
+            earlier.is_certain |= import.is_certain;
+        } else if references.scripts.len() < MOST {
+            seen.insert(import.url.clone(), references.scripts.len());
+            references.scripts.push(import);
         } else {
-            leads.is_cut = true;
+            references.is_cut = true;
             break;
         }
     }
-    leads
+    references
 }
 
 fn captured<'t>(pattern: &'static Regex, text: &'t str) -> impl Iterator<Item = &'t str> {
@@ -118,13 +117,13 @@ fn captured<'t>(pattern: &'static Regex, text: &'t str) -> impl Iterator<Item = 
 fn is_script(specifier: &str) -> bool {
     let path = specifier.split(['?', '#']).next().unwrap_or_default();
     let name = path.rsplit('/').next().unwrap_or_default();
-    // Development servers leave the extension of the source, or none at all.
+    // Development servers keep the source's extension or omit it.
     !name.contains('.') || [".js", ".mjs", ".ts", ".tsx", ".jsx"].iter().any(|end| name.ends_with(end))
 }
 
-/// An entry of a list of chunks, such as `assets/Billing-B7x.js`: it begins where a script that is known has the same folder.
-/// Where no script has, it is some other text.
-fn listed(path: &str, url: &Url, known: &[Url]) -> Option<Url> {
+/// The URL of an entry in a list of chunks, such as `assets/Billing-B7x.js`: relative to the same folder in the URL of a known
+/// script. `None` if no known script has that folder, since the entry is then some other string.
+fn chunk_url(path: &str, url: &Url, known: &[Url]) -> Option<Url> {
     if path.starts_with("http") {
         return Url::parse(path)
             .ok()
@@ -158,14 +157,14 @@ fn entries(table: &str) -> impl Iterator<Item = (&str, &str)> {
     ENTRY.captures_iter(table).filter_map(|captures| Some((captures.get(1)?.as_str(), captures.get(2)?.as_str())))
 }
 
-fn map(text: &str, url: &Url) -> Option<Map> {
-    // It stands at the end; earlier ones are in texts.
+fn map(text: &str, url: &Url) -> Option<SourceMapAt> {
+    // It is at the end; earlier ones are within strings.
     let mut from = text.rfind("sourceMappingURL=")?.saturating_sub("/*# ".len());
     while !text.is_char_boundary(from) {
         from -= 1;
     }
     let address = captured(&MAP, text.get(from..)?).next()?;
-    let Some(data) = address.strip_prefix("data:") else { return url.join(address).ok().map(Map::At) };
+    let Some(data) = address.strip_prefix("data:") else { return url.join(address).ok().map(SourceMapAt::Url) };
     let (kind, data) = data.split_once(',')?;
     let json = if kind.ends_with(";base64") {
         use base64::Engine;
@@ -173,7 +172,7 @@ fn map(text: &str, url: &Url) -> Option<Map> {
     } else {
         data.to_owned()
     };
-    Some(Map::Within(json))
+    Some(SourceMapAt::Inline(json))
 }
 
 #[cfg(test)]
@@ -185,7 +184,7 @@ mod tests {
     }
 
     fn found(text: &str, at: &str) -> Vec<String> {
-        leads(text, &url(at), &[]).scripts.into_iter().map(|lead| lead.url.to_string()).collect()
+        references(text, &url(at), &[]).scripts.into_iter().map(|import| import.url.to_string()).collect()
     }
 
     #[test]
@@ -197,7 +196,7 @@ mod tests {
     }
 
     #[test]
-    fn vites_list_of_chunks_begins_where_the_script_lies() {
+    fn vites_list_of_chunks_is_relative_to_the_scripts_folder() {
         let text = r#"m.f||(m.f=["assets/Billing-B7.js","assets/Billing-B7.css","node_modules/x/index.js"])"#;
         assert_eq!(
             found(text, "https://app.acme.com/shop/assets/index.js"),
@@ -206,7 +205,7 @@ mod tests {
     }
 
     #[test]
-    fn webpacks_table_of_chunks_is_put_together() {
+    fn webpacks_table_of_chunks_is_combined_into_paths() {
         let text =
             r#"a.u=e=>"static/chunks/"+(({7:"billing"})[e]||e)+"."+({7:"c0ffee",12:"decade"})[e]+".js",a.p="/_next/""#;
         let expected = ["billing.c0ffee.js", "12.decade.js"];
@@ -222,37 +221,41 @@ mod tests {
     }
 
     #[test]
-    fn a_list_within_a_text_is_read_by_what_the_page_loads() {
+    fn a_list_within_a_string_is_relative_to_the_pages_scripts() {
         let known = [url("https://app.acme.com/_next/static/chunks/main.js")];
         let text = r#"self.__next_f.push([1,"5:I[\"static/chunks/app/page-1.js\"]"])"#;
-        let found = leads(text, &url("https://app.acme.com/"), &known).scripts;
+        let found = references(text, &url("https://app.acme.com/"), &known).scripts;
         let at = url("https://app.acme.com/_next/static/chunks/app/page-1.js");
-        assert_eq!(found, [Lead { url: at, is_certain: false }]);
+        assert_eq!(found, [Import { url: at, is_certain: false }]);
     }
 
     #[test]
-    fn an_import_is_certain_and_a_text_that_looks_like_a_name_is_a_guess() {
+    fn an_import_is_certain_and_a_string_that_looks_like_a_name_is_a_guess() {
         let text = r#"m=["assets/a.js","assets/b.js"];import("./a.js");new URL("./c.js",location);import("./route")"#;
-        let leads = leads(text, &url("https://app.acme.com/assets/index.js"), &[]).scripts;
-        let certain: Vec<&str> = leads.iter().filter(|lead| lead.is_certain).map(|lead| lead.url.path()).collect();
-        assert_eq!((certain, leads.len()), (vec!["/assets/a.js"], 4));
+        let imports = references(text, &url("https://app.acme.com/assets/index.js"), &[]).scripts;
+        let certain: Vec<&str> =
+            imports.iter().filter(|import| import.is_certain).map(|import| import.url.path()).collect();
+        assert_eq!((certain, imports.len()), (vec!["/assets/a.js"], 4));
     }
 
     #[test]
-    fn a_script_that_names_others_without_end_is_followed_to_some_and_says_so() {
+    fn an_endless_list_of_imports_is_cut_and_says_so() {
         let imports = (0..100_000).map(|number| format!("import(\"./{number}.js\");"));
         let text = imports.collect::<Vec<_>>().concat();
-        let leads = leads(&text, &url("https://app.acme.com/index.js"), &[]);
-        assert_eq!((leads.scripts.len(), leads.is_cut), (MOST, true));
+        let references = references(&text, &url("https://app.acme.com/index.js"), &[]);
+        assert_eq!((references.scripts.len(), references.is_cut), (MOST, true));
     }
 
     #[test]
-    fn the_source_map_is_the_last_that_is_named() {
+    fn the_last_source_map_counts() {
         let at = url("https://app.acme.com/assets/index.js");
         let text = "const a=\"//# sourceMappingURL=no.map\";\nb();\n//# sourceMappingURL=index.js.map\n";
-        assert_eq!(leads(text, &at, &[]).map, Some(Map::At(url("https://app.acme.com/assets/index.js.map"))));
+        assert_eq!(
+            references(text, &at, &[]).map,
+            Some(SourceMapAt::Url(url("https://app.acme.com/assets/index.js.map")))
+        );
         let within = "a();\n//# sourceMappingURL=data:application/json;charset=utf-8;base64,e30=";
-        assert_eq!(leads(within, &at, &[]).map, Some(Map::Within("{}".to_owned())));
-        assert_eq!(leads("a()", &at, &[]).map, None);
+        assert_eq!(references(within, &at, &[]).map, Some(SourceMapAt::Inline("{}".to_owned())));
+        assert_eq!(references("a()", &at, &[]).map, None);
     }
 }

@@ -13,7 +13,6 @@ mod key;
 mod portal;
 mod price;
 mod subscriptions;
-mod version;
 
 pub use account::{Account, Requirements};
 pub use checkout::{CheckoutSession, LineItem, TaxSettings};
@@ -26,4 +25,3 @@ pub use key::KeyStatus;
 pub use portal::{PortalConfiguration, PortalFeatures, PortalSwitch, SubscriptionUpdate};
 pub use price::{Price, PriceProduct, Product, Recurring};
 pub use subscriptions::{Newest, Subscription};
-pub use version::{ShapeGap, shape_gap};

@@ -1,17 +1,17 @@
-//! Events as Stripe delivers them, and as a forger would.
+//! Test events as Stripe would deliver them, and as an attacker would.
 
 use std::sync::Arc;
 
 use serde_json::{Value, json};
 
-use super::super::sound;
-use super::super::transport::{Answer, Failure};
-use super::acceptance::limited;
-use super::{NoAnswer, Webhook, World, is_challenge};
+use super::response::{is_challenge, not_limited};
+use super::{NoAnswer, Webhook, World};
 use crate::config::{Mode, Secret};
 use crate::finding::Answered;
+use crate::world::sound;
+use crate::world::transport::{Answer, Failure};
 
-/// One way to deliver the probe event.
+/// One way to deliver the test event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Delivery {
     /// As Stripe does.
@@ -20,33 +20,33 @@ pub enum Delivery {
     Unsigned,
     /// Signed with another secret.
     WrongSignature,
-    /// The right signature, under the retired scheme `v0` alone.
+    /// With the right signature, but only under the retired scheme `v0`.
     OldScheme,
-    /// The right signature, made an hour ago.
+    /// With the right signature, made an hour ago.
     Stale,
-    /// The right signature of another body.
+    /// With the right signature for another body.
     Tampered,
     /// Without the header, to a path that does not exist.
     Nowhere,
-    /// As Stripe does while a signing secret is rolled: in JSON that no serializer would write in this way, and with
-    /// the right signature between two others.
+    /// As Stripe does while a signing secret is rolled, with the right signature between two others, and in JSON that no
+    /// serializer would write.
     Reformatted,
-    /// The same JSON with the right signature alone.
+    /// In the same JSON with only the right signature.
     ReformattedAlone,
-    /// As Stripe does, to be sent again.
+    /// As Stripe does, before a second delivery.
     First,
-    /// The event of [`Delivery::First`] again, signed anew, as Stripe does where an answer got lost.
+    /// The event of [`Delivery::First`] with a new signature, as Stripe does after a lost answer.
     Second,
 }
 
-/// What came of a delivery: an answer, or trouble on the way.
+/// The answer to a delivery, or why there is none.
 pub type Delivered = Result<Arc<Answer>, Arc<Failure>>;
 
-/// An event type that no Worker handles: facts.md, part F, has what a sound one answers.
-pub const PROBE_TYPE: &str = "preflight.probe";
+/// An event type that no Worker handles. A good Worker accepts and ignores it (facts.md, part F).
+const TEST_TYPE: &str = "preflight.probe";
 
 impl Delivery {
-    /// The way in a word: each is taken once in a run.
+    /// The name of this way: each is used once in a run.
     const fn word(self) -> &'static str {
         match self {
             Self::Second => "second",
@@ -54,7 +54,7 @@ impl Delivery {
         }
     }
 
-    /// The part of the event's ID that tells it from those of the other ways.
+    /// The part of the event's ID that differs between the ways.
     const fn event(self) -> &'static str {
         match self {
             Self::Signed => "signed",
@@ -77,13 +77,11 @@ impl Delivery {
             Self::Signed | Self::First => "a correctly signed event",
             Self::Unsigned => "an event without a signature",
             Self::WrongSignature => "an event signed with another secret",
-            Self::OldScheme => "an event whose only signature is of the retired scheme v0",
-            Self::Stale => "an event that was correctly signed an hour ago",
+            Self::OldScheme => "an event signed only under the retired scheme v0",
+            Self::Stale => "an event that was signed an hour ago",
             Self::Tampered => "an event whose body was changed after it was signed",
             Self::Nowhere => "an event sent to a path that does not exist",
-            Self::Reformatted => {
-                "a correctly signed event in unusual JSON, with three signatures of which one is right"
-            }
+            Self::Reformatted => "a correctly signed event in unusual JSON, with two more signatures",
             Self::ReformattedAlone => "a correctly signed event in unusual JSON",
             Self::Second => "the same event again",
         }
@@ -91,29 +89,28 @@ impl Delivery {
 }
 
 impl Webhook<'_> {
-    /// Delivers the probe event, each way once in a run.
+    /// Delivers the test event, each way once in a run.
     ///
     /// # Errors
-    /// Blocked where the secret is another check's finding, skipped with `--no-probe`, and unknown where a limit of this run or
-    /// of this machine kept the answer from being heard.
+    /// Blocked if another check reports the secret, skipped with `--no-probe`, and unknown if this machine or a limit of this
+    /// run is why there is no answer.
     pub async fn deliver(self, delivery: Delivery) -> Answered<Delivered> {
         let config = &self.world.config;
         let (body, now) = (self.event(delivery), jiff::Timestamp::now().as_second());
         let signed_at = *self.world.signed_at.get_or_init(|| now);
         let header = match delivery {
             Delivery::Unsigned | Delivery::Nowhere => None,
-            // A secret of our own making: the real one is not needed to be wrong.
-            Delivery::WrongSignature => Some(format!("t={now},v1={}", forger().sign(now, &body))),
+            Delivery::WrongSignature => Some(format!("t={now},v1={}", wrong_secret().sign(now, &body))),
             delivery => {
                 let secret = sound(&config.stripe.webhook_secret)?;
                 let signed = |at: i64, scheme: &str, body: &[u8]| format!("t={at},{scheme}={}", secret.sign(at, body));
                 Some(match delivery {
                     Delivery::OldScheme => signed(now, "v0", &body),
                     Delivery::Stale => signed(now - 3600, "v1", &body),
-                    // To the letter the header of the event that was accepted.
+                    // Exactly the header of the event that was accepted.
                     Delivery::Tampered => signed(signed_at, "v1", &self.event(Delivery::Signed)),
                     Delivery::Reformatted => {
-                        let (before, after) = (forger().sign(now, &body), forger().sign(now - 1, &body));
+                        let (before, after) = (wrong_secret().sign(now, &body), wrong_secret().sign(now - 1, &body));
                         format!("t={now},v1={before},v1={},v1={after}", secret.sign(now, &body))
                     }
                     Delivery::Signed => signed(signed_at, "v1", &body),
@@ -132,20 +129,20 @@ impl Webhook<'_> {
         }
     }
 
-    /// The Worker's answer to a delivery.
+    /// The answer to a delivery.
     ///
     /// # Errors
-    /// Unknown where there is none, and for a 429, which says nothing about the handler.
+    /// Unknown if there is none, and for a 429, which says nothing about the handler.
     pub async fn answer(self, delivery: Delivery) -> Answered<Arc<Answer>> {
         let answer = self.deliver(delivery).await?.map_err(|failure| NoAnswer::Unknown(failure.to_string()))?;
-        limited(&answer)?;
+        not_limited(&answer)?;
         Ok(answer)
     }
 
-    /// The same, where it is the Worker that answered.
+    /// The Worker's answer to a delivery.
     ///
     /// # Errors
-    /// Unknown for a redirect or a bot challenge, too: they are not the handler's.
+    /// Unknown for a redirect or a bot challenge, too: the Worker did not send it.
     pub async fn handled(self, delivery: Delivery) -> Answered<Arc<Answer>> {
         let answer = self.answer(delivery).await?;
         if (300..400).contains(&answer.status) || is_challenge(&answer) {
@@ -159,9 +156,8 @@ impl Webhook<'_> {
         Ok(answer)
     }
 
-    /// The probe event: of a type that no Worker handles, with an ID of its own for each way of delivery. Written as
-    /// JavaScript would write it again, so that a Worker which verifies a copy is not found out here but by
-    /// `webhook/raw-body`.
+    /// The test event, with a different ID for each way of delivery. It is written exactly as JavaScript would serialize it,
+    /// so that only `webhook/raw-body` detects a Worker that verifies a re-serialized copy.
     fn event(self, delivery: Delivery) -> Vec<u8> {
         let World { config, nonce, now, .. } = self.world;
         let version = config.webhook.api_version.as_deref().unwrap_or(stripe_shared::version::VERSION.as_str());
@@ -174,7 +170,7 @@ impl Webhook<'_> {
             "livemode": config.project.mode == Mode::Live,
             "pending_webhooks": 1,
             "request": { "id": null, "idempotency_key": null },
-            "type": PROBE_TYPE,
+            "type": TEST_TYPE,
         });
         match delivery {
             Delivery::Reformatted | Delivery::ReformattedAlone => reformatted(&event).into_bytes(),
@@ -183,8 +179,8 @@ impl Webhook<'_> {
     }
 }
 
-/// The event as valid JSON that no serialiser writes: white space, another order of keys, escapes that are not needed,
-/// letters beyond ASCII that are not escaped, and numbers in other notations.
+/// The event as valid JSON that no serializer writes: white space, another order of keys, needless escapes, unescaped letters
+/// beyond ASCII, and numbers in other notations.
 fn reformatted(event: &Value) -> String {
     let Value::Object(event) = event else { return event.to_string() };
     let mut lines: Vec<String> = event.iter().rev().map(|(key, value)| format!("\t\"{key}\" :  {value}")).collect();
@@ -193,7 +189,8 @@ fn reformatted(event: &Value) -> String {
     format!("{{\r\n{}\n }}\n", lines.join(" ,\n"))
 }
 
-fn forger() -> Secret {
+/// A secret that the Worker does not have.
+fn wrong_secret() -> Secret {
     Secret::new("whsec_preflightSignsThisWithNoSecret")
 }
 
@@ -204,7 +201,7 @@ mod tests {
     use super::reformatted;
 
     #[test]
-    fn what_is_written_otherwise_says_the_same() {
+    fn unusual_json_has_the_same_values() {
         let event = json!({ "id": "evt_1", "data": { "object": { "id": "x" } }, "livemode": true });
         let read: Value = serde_json::from_str(&reformatted(&event)).unwrap();
         assert_eq!((&read["id"], &read["data"], &read["livemode"]), (&event["id"], &event["data"], &event["livemode"]));

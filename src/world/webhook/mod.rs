@@ -1,19 +1,20 @@
-//! The Worker's webhook route, and its registration at Stripe.
+//! The Worker's webhook route, its endpoint at Stripe, and what Stripe delivered to it.
 
-mod acceptance;
 mod delivery;
+mod endpoint;
+mod history;
 mod reach;
-mod record;
-mod registration;
+mod response;
+mod signed;
 
 use super::{NoAnswer, World};
 
-pub use acceptance::{Received, Reception, alike, blames_signature};
 pub use delivery::{Delivered, Delivery};
-pub use reach::{Obstacle, Reach, Validity};
-pub(super) use reach::{describe, is_challenge, is_sign_in, obstacle, validity};
-pub use record::Record;
-pub use registration::Registration;
+pub use history::DeliveryHistory;
+pub use reach::Reach;
+pub use response::{Obstacle, alike, blames_missing_secret, blames_signature};
+pub(super) use response::{is_challenge, is_sign_in, obstacle};
+pub use signed::SignedResponse;
 
 /// The webhook route.
 #[derive(Debug, Clone, Copy)]

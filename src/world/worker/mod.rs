@@ -15,7 +15,7 @@ use reqwest::Method;
 use url::Url;
 
 use super::transport::{Answer, Asked, Credential, Failure, Trouble, optional};
-use super::webhook::{Obstacle, Reception, alike, obstacle};
+use super::webhook::{Obstacle, SignedResponse, alike, obstacle};
 use super::{NoAnswer, World};
 use crate::finding::{Answered, Cause, Code, Evidence, Finding, Fix};
 
@@ -238,11 +238,11 @@ impl<'w> Worker<'w> {
     async fn yields_to_reception(self, answer: &Answer) -> Answered {
         let webhook = self.world.webhook();
         if self.shares_host() && (answer.status >= 500 || answer.is_page()) {
-            match optional(webhook.reception()).await {
-                Some((Reception::ServerError | Reception::SecretMissing, Ok(signed))) if alike(&signed, answer) => {
+            match optional(webhook.signed_response()).await {
+                Some((SignedResponse::ServerError, Ok(signed))) if alike(&signed, answer) => {
                     return Err(NoAnswer::Because(Cause::SignedEventNotAccepted));
                 }
-                Some((Reception::NotTheHandler, _)) => return Err(NoAnswer::Because(Cause::SignedEventNotAccepted)),
+                Some((SignedResponse::CatchAll, _)) => return Err(NoAnswer::Because(Cause::SignedEventNotAccepted)),
                 _ => {}
             }
         }
@@ -297,7 +297,7 @@ impl<'w> Worker<'w> {
         }
         if self.shares_host() {
             let webhook = self.world.webhook();
-            let (reach, reception) = futures::join!(optional(webhook.reach()), optional(webhook.reception()));
+            let (reach, reception) = futures::join!(optional(webhook.reach()), optional(webhook.signed_response()));
             match reach.and_then(|reach| reach.obstacle) {
                 Some(Obstacle::Name(_) | Obstacle::Refused | Obstacle::Unreachable(_) | Obstacle::Certificate(_)) => {
                     return Err(NoAnswer::Because(Cause::WebhookUnreachable));
@@ -305,7 +305,7 @@ impl<'w> Worker<'w> {
                 Some(Obstacle::Hangs) => return Err(NoAnswer::Because(Cause::SignedEventNotAccepted)),
                 _ => {}
             }
-            if hangs && matches!(reception, Some((Reception::TimedOut(_) | Reception::Broken(_), _))) {
+            if hangs && matches!(reception, Some((SignedResponse::NoResponse, _))) {
                 return Err(NoAnswer::Because(Cause::SignedEventNotAccepted));
             }
         }

@@ -1,50 +1,50 @@
-//! What Stripe's own record says of deliveries to the Worker.
+//! What Stripe's record of events says about deliveries to the Worker.
 
 use std::sync::Arc;
 
-use super::super::stripe::{Endpoint, Event};
-use super::super::transport::{Answer, optional};
 use super::{NoAnswer, Webhook};
 use crate::finding::{Answered, Cause};
+use crate::world::stripe::{Endpoint, Event};
+use crate::world::transport::{Answer, optional};
 
-/// What Stripe's record says of the events that the endpoint selects, since the endpoint is there.
+/// The events that the endpoint selects, since it was created.
 #[derive(Debug, Clone)]
-pub struct Record {
+pub struct DeliveryHistory {
     /// The endpoint that delivers to the Worker.
     pub endpoint: Endpoint,
-    /// Events that were not taken although there was time, the newest first.
+    /// Events that should have been delivered by now but were not, the newest first.
     pub undelivered: Vec<Event>,
-    /// The newest event that was taken.
+    /// The newest event that was delivered.
     pub delivered: Option<Event>,
-    /// Where else Stripe delivers events of an undelivered type to; a failure may be theirs.
+    /// The URLs of other endpoints that get events of an undelivered type. The failure may be theirs.
     pub others: Vec<String>,
-    /// Whether every list of endpoints could be read: others may stand in the one that could not.
+    /// Whether all endpoints could be read. If not, there may be more others.
     pub others_complete: Answered,
-    /// The answer that names the undelivered ones.
+    /// The answer that lists the undelivered events.
     pub answer: Arc<Answer>,
 }
 
-impl Record {
-    /// Whether the newest event that had the time to be delivered was.
+impl DeliveryHistory {
+    /// Whether the newest event, except for very recent ones, was delivered.
     #[must_use]
     pub fn gets_through(&self) -> bool {
         let Some(delivered) = &self.delivered else { return false };
         self.undelivered.first().is_none_or(|undelivered| undelivered.created < delivered.created)
     }
 
-    /// Whether an undelivered event can only be ours.
+    /// Whether no other endpoint can have failed.
     #[must_use]
-    pub const fn is_ours_alone(&self) -> bool {
+    pub const fn is_the_only_endpoint(&self) -> bool {
         self.others.is_empty() && self.others_complete.is_ok()
     }
 }
 
 impl Webhook<'_> {
-    /// Stripe's record of deliveries to the Worker.
+    /// What became of the events that Stripe delivers to the Worker.
     ///
     /// # Errors
-    /// Blocked by `webhook/endpoint` or `webhook/events` where nothing is delivered there.
-    pub async fn record(self) -> Answered<Record> {
+    /// Unknown if they cannot be read, and blocked by `webhook/endpoint` or `webhook/events` if none are delivered.
+    pub async fn delivery_history(self) -> Answered<DeliveryHistory> {
         let stripe = self.world.stripe();
         let (endpoint, log, listed) = futures::join!(self.endpoint(), stripe.delivery_log(), stripe.endpoints());
         let (endpoint, log, (listed, complete)) = (endpoint?.value, log?, listed?);
@@ -57,7 +57,7 @@ impl Webhook<'_> {
         if let Some(why) = log.unread.into_iter().next() {
             return Err(why);
         }
-        // What happened before the endpoint was there was never meant for it.
+        // The endpoint did not get events from before it was created.
         let is_for_us = |event: &Event| selects(&event.kind) && event.created >= since;
         let undelivered: Vec<Event> = log.undelivered.into_iter().filter(is_for_us).collect();
         let delivered = log.delivered.into_iter().find(is_for_us);
@@ -66,7 +66,7 @@ impl Webhook<'_> {
             is_other && undelivered.iter().any(|event| other.selects(&event.kind) != Ok(false))
         };
         let others = listed.items.iter().filter(gets_it_too).map(|other| other.url_text.clone()).collect();
-        Ok(Record { endpoint, undelivered, delivered, others, others_complete: complete, answer: log.answer })
+        Ok(DeliveryHistory { endpoint, undelivered, delivered, others, others_complete: complete, answer: log.answer })
     }
 
     /// That the Worker gives no reason of its own for events that are not delivered.
@@ -82,7 +82,7 @@ impl Webhook<'_> {
             Cause::WorkerMissesBindings,
         ];
         // Where the Worker could not be asked, Stripe's record stands for itself.
-        let Some(reception) = optional(async { Ok(self.reception().await) }).await else { return Ok(()) };
+        let Some(reception) = optional(async { Ok(self.signed_response().await) }).await else { return Ok(()) };
         match reception {
             Ok((reception, _)) if !reception.proves_secret() => Err(NoAnswer::Because(Cause::SignedEventNotAccepted)),
             Err(NoAnswer::Because(cause)) if explains.contains(&cause) => Err(NoAnswer::Because(cause)),
