@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
+use super::World;
 use super::clerk::User;
 use super::transport::Answer;
-use super::{NoAnswer, World};
 use crate::finding::Answered;
 use crate::pattern::patterns;
 

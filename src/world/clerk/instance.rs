@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use super::{Clerk, ClerkError, NoAnswer, Seen};
+use super::{Clerk, ClerkError, Seen};
 use crate::finding::Answered;
 use crate::world::field::Field;
 use crate::world::id::ApiPath;
