@@ -91,7 +91,12 @@ fn judge_connection(outcome: &mut Outcome, connection: &Connection, host: &str, 
         Some(Trouble::Name(_)) if record_is_missing => {}
         Some(Trouble::Name(words)) => outcome.find(finding(connection, DNS, format!("{words}."), open)),
         Some(Trouble::Certificate(words)) => {
-            outcome.find(finding(connection, TLS, format!("The certificate of {host} {words}."), open));
+            outcome.find(finding(
+                connection,
+                TLS,
+                format!("The certificate of {host} {words}. Customers cannot sign in."),
+                open,
+            ));
         }
         Some(other) => {
             outcome.find(finding(
@@ -128,12 +133,12 @@ fn records_finding(code: Code, records: &[DnsRecord]) -> Finding {
     let joined = |text: fn(&DnsRecord) -> String| records.iter().map(text).collect::<Vec<_>>().join("; ");
     let seen = joined(|record| format!("{} {}", record.host, words(&record.found)));
     let wanted = joined(|record| format!("{} CNAME {}", record.host, record.value));
-    let what = if code.name() == PROXIED.name() { "is behind a proxy or not a CNAME" } else { "is missing or wrong" };
-    let subject = if records.len() == 1 {
-        "A required DNS record".to_owned()
-    } else {
-        format!("Each of {} required DNS records", records.len())
+    let is_proxied = code.name() == PROXIED.name();
+    let (is, subject) = match records.len() {
+        1 => ("is", "A required DNS record".to_owned()),
+        count => ("are", format!("{count} required DNS records")),
     };
+    let what = if is_proxied { "behind a proxy or not a CNAME" } else { "missing or wrong" };
     let evidence = records.iter().map(|record| Evidence {
         request: format!("CNAME {}", record.host),
         status: None,
@@ -143,7 +148,7 @@ fn records_finding(code: Code, records: &[DnsRecord]) -> Finding {
     });
     Finding {
         code,
-        message: format!("{subject} {what}: {seen}."),
+        message: format!("{subject} {is} {what}: {seen}."),
         expected: wanted.clone(),
         actual: seen,
         evidence: evidence.collect(),

@@ -137,14 +137,16 @@ fn claim(world: &World, template: &JwtTemplate) -> Answered<Option<Problem>> {
         return Ok(Some(match other {
             Some((other, _)) => Problem {
                 code: CLAIM_KEY,
-                message: format!("The template \"{name}\" carries the plan as {other}, but the Worker reads {key}."),
+                message: format!(
+                    "The template \"{name}\" carries the plan as \"{other}\", but the Worker reads \"{key}\"."
+                ),
                 seen: other.to_owned(),
-                fix: format!("Rename the claim {other} to {key}."),
+                fix: format!("Rename the claim \"{other}\" to \"{key}\"."),
             },
             None => Problem {
                 code: CLAIM_MISSING,
                 message: format!(
-                    "The template \"{name}\" has no claim {key}, so the Worker cannot see what a customer pays for."
+                    "The template \"{name}\" has no claim \"{key}\", so the Worker cannot see what a customer pays for."
                 ),
                 seen: "no such claim".to_owned(),
                 fix: set_claim(),
@@ -153,22 +155,22 @@ fn claim(world: &World, template: &JwtTemplate) -> Answered<Option<Problem>> {
     };
     let sources = claim.sources();
     let (code, message) = if sources.is_empty() {
-        (CONSTANT, format!("The claim {key} is \"{}\" for every user.", claim.text()))
+        (CONSTANT, format!("The claim \"{key}\" is \"{}\" for every user.", claim.text()))
     } else if claim.reads("user.unsafe_metadata") {
-        (USER_WRITABLE, format!("The claim {key} reads unsafe metadata, so users can set their own tier."))
+        (USER_WRITABLE, format!("The claim \"{key}\" reads unsafe metadata, so users can set their own tier."))
     } else if claim.reads("user.private_metadata") {
         (
             NOT_PUBLIC,
-            format!("The claim {key} reads private metadata, but the Worker writes the plan to public metadata."),
+            format!("The claim \"{key}\" reads private metadata, but the Worker writes the plan to public metadata."),
         )
     } else if sources[0] != source {
-        (OTHER_SOURCE, format!("The claim {key} does not read {source}."))
+        (OTHER_SOURCE, format!("The claim \"{key}\" does not read {source}."))
     } else if !claim.is_one_expression() {
-        (INTERPOLATED, format!("The claim {key} has text around the plan, so it does not match any tier."))
+        (INTERPOLATED, format!("The claim \"{key}\" has text around the plan, so it does not match any tier."))
     } else if let Some(tier) = claim.paid_fallback(config) {
         return Ok(Some(Problem {
             code: PAID_DEFAULT,
-            message: format!("The claim {key} gives \"{tier}\" to users without a plan."),
+            message: format!("The claim \"{key}\" gives \"{tier}\" to users without a plan."),
             seen: tier.to_owned(),
             fix: "Change the fallback in the claim to the free tier, or remove it.".to_owned(),
         }));

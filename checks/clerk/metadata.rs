@@ -73,7 +73,9 @@ async fn run(world: &World, _: Deployment, outcome: &mut Outcome) -> Answered {
     while let Some(page) = pages.next().await {
         let Some(page) = outcome.ask(page) else { continue };
         listed += page.len();
-        page.unread.into_iter().for_each(|unread| outcome.leave_open(unread));
+        for why in page.unread {
+            outcome.leave_open(why);
+        }
         for user in &page.users {
             outcome.ask(look_at(world, user, &mut seen));
         }
@@ -112,7 +114,8 @@ fn look_at(world: &World, user: &User, seen: &mut UserPlans) -> Answered {
                 PlanMismatch::Lookalike { .. } => LOOKALIKE,
                 PlanMismatch::UnknownTier => UNKNOWN_TIER,
             };
-            seen.add(code, mismatch.difference(), user, &text);
+            let words = format!("{}, so the Worker does not recognize it", mismatch.difference());
+            seen.add(code, words, user, &text);
         }
     }
     Ok(())

@@ -88,7 +88,7 @@ async fn run(world: &World, _: Deployment, outcome: &mut Outcome) -> Answered {
             outcome.pass(format!("the canary's token has {claim} = {plan}"));
             return Ok(());
         }
-        None => (MISSING, "no such claim".to_owned()),
+        None => (MISSING, "missing".to_owned()),
         Some(Value::Null) => (NULL, "null".to_owned()),
         Some(other) => (DIFFERS, other.to_string()),
     };
@@ -97,7 +97,9 @@ async fn run(world: &World, _: Deployment, outcome: &mut Outcome) -> Answered {
         Some(name) => format!("Set the claim {claim} of the template \"{name}\" to \"{source}\"."),
         None => format!("Add the claim {claim} to the session token, with the value \"{source}\"."),
     };
-    let message = format!("The plan in the canary's public metadata is {plan}, but {claim} in its token is {seen}.");
+    let message = format!(
+        "The canary's plan is {plan}, but the claim \"{claim}\" in its token is {seen}. The Worker does not see what customers bought."
+    );
     let fix = Fix::new(fix).link("https://dashboard.clerk.com/last-active?path=jwt-templates");
     outcome.find(finding(world, code, message, &plan.to_string(), seen, fix));
     Ok(())

@@ -51,7 +51,7 @@ impl<'w> Catalog<'w> {
         }
         if world.config().entitlement.source == Source::ProductMetadata {
             // Customers also still pay for products that are no longer on sale.
-            let prices = subscriptions.flat_map(|subscription| subscription.prices()).flatten();
+            let prices = subscriptions.flat_map(Subscription::prices).flatten();
             let ids = prices.filter_map(|price| price.product_id().map(str::to_owned));
             let ids: BTreeSet<String> = ids.filter(|id| !products.contains_key(id)).collect();
             let requests = ids.iter().take(OTHER_PRODUCTS).map(|id| async move {

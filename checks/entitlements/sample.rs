@@ -210,7 +210,7 @@ fn with_payment(
         if is_free { PAID_BUT_FREE } else { WRONG_TIER },
         user,
         Some(subscription),
-        format!("{id} pays for {value} with {shown} but has {has}"),
+        format!("{id} pays for the tier \"{value}\" with {shown} but has {has}"),
         format!("Set {key} to {value} in the public metadata of {id}, and find out which event the Worker missed."),
     ))
 }
@@ -229,7 +229,7 @@ fn without_payment(
             FREE_BUT_ENTITLED,
             user,
             subscription,
-            format!("{id} has {has} but does not pay for it ({shown})"),
+            format!("{id} has {has} but does not pay for it: {shown}"),
             format!(
                 "Set {plan} to the free tier in the public metadata of {id}, or add {id} to entitlement.comped if the tier should be free."
             ),
@@ -274,8 +274,8 @@ fn without_payment(
 fn ghost(world: &World, catalog: &Catalog<'_>, subscription: &Subscription, user: &str) -> Case {
     let (id, key) = (&subscription.id, &world.config().entitlement.user_key);
     let tier = match catalog.pays_for(subscription) {
-        PaysFor::Tier(tier) => &tier.metadata,
-        PaysFor::Unclear(..) | PaysFor::NoTier => "a tier",
+        PaysFor::Tier(tier) => format!("the tier \"{}\"", tier.metadata),
+        PaysFor::Unclear(..) | PaysFor::NoTier => "a tier".to_owned(),
     };
     Case {
         code: GHOST_USER,

@@ -131,7 +131,9 @@ impl Sample {
         let is_page_empty = page.is_empty();
         let are_all_users = !is_page_empty && page.len() < USERS_AT_ONCE;
         let (subscriptions, mut users, mut are_owners_read) = (listed.items, page.users, page.unread.is_empty());
-        listed.unread.into_iter().chain(page.unread).for_each(|unread| outcome.leave_open(unread));
+        for why in listed.unread.into_iter().chain(page.unread) {
+            outcome.leave_open(why);
+        }
 
         let user_key = &world.config().entitlement.user_key;
         let named = |subscription: &Subscription| {
@@ -151,7 +153,9 @@ impl Sample {
         match outcome.ask(others) {
             Some(others) => {
                 are_owners_read &= others.unread.is_empty();
-                others.unread.into_iter().for_each(|unread| outcome.leave_open(unread));
+                for why in others.unread {
+                    outcome.leave_open(why);
+                }
                 users.extend(others.users);
             }
             None => are_owners_read = false,
@@ -260,7 +264,9 @@ async fn look_up(world: &World, sampled: &[Subscription], users: &mut [SampledUs
             Some(LookedUp { subscriptions, unknown_id, unread }) => {
                 user.subscriptions.extend(subscriptions);
                 user.unknown_id = unknown_id;
-                unread.into_iter().for_each(|unread| outcome.leave_open(unread));
+                for why in unread {
+                    outcome.leave_open(why);
+                }
             }
             None => user.may_have_others = true,
         }

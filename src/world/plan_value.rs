@@ -75,15 +75,15 @@ pub fn plan_mismatch(plan: &str, tiers: &[Tier]) -> Option<PlanMismatch> {
     };
     let odd = plan.chars().find(|character| !character.is_ascii());
     let trimmed = plan.trim_matches(is_blank);
-    let similar = |plan: &str| values().find(|value| value.eq_ignore_ascii_case(plan)).map(str::to_owned);
+    let similar = |text: &str| values().find(|value| value.eq_ignore_ascii_case(text)).map(str::to_owned);
     if let (Some(intended), None) = (values().find(|value| *value == trimmed), odd) {
         return Some(PlanMismatch::Whitespace { intended: intended.to_owned() });
     }
     if let (Some(intended), None) = (similar(trimmed), odd) {
         return Some(PlanMismatch::Case { intended });
     }
-    let plain: String = plan.chars().filter(|character| !is_blank(*character)).map(plain_form).collect();
-    match (similar(&plain), odd) {
+    let latin: String = plan.chars().filter(|character| !is_blank(*character)).map(plain_form).collect();
+    match (similar(&latin), odd) {
         (Some(intended), Some(character)) => Some(PlanMismatch::Lookalike { intended, character }),
         _ => Some(PlanMismatch::UnknownTier),
     }
