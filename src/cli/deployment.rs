@@ -78,10 +78,10 @@ impl From<sandbox::Error> for CliError {
     }
 }
 
-impl From<world::Error> for CliError {
-    fn from(error: world::Error) -> Self {
+impl From<world::WorldError> for CliError {
+    fn from(error: world::WorldError) -> Self {
         match error {
-            world::Error::Client(_) => Self::Defect(error.to_string()),
+            world::WorldError::Client(_) => Self::Defect(error.to_string()),
             // The other errors are about a flag.
             _ => Self::Usage(error.to_string()),
         }

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use crate::check::CheckId;
 use crate::config::{Mode, Waiver};
 use crate::finding::{Finding, Severity};
-use crate::world::Logged;
+use crate::world::LoggedRequest;
 
 /// Everything a run found out.
 #[derive(Debug, Clone)]
@@ -38,7 +38,7 @@ pub struct Report {
     /// The parts of the deployment that the configuration does not name, so they were not checked.
     pub not_configured: Vec<Unconfigured>,
     /// Every request, in the order of the responses.
-    pub requests: Vec<Logged>,
+    pub requests: Vec<LoggedRequest>,
 }
 
 /// A part of a deployment that a configuration can leave out.

@@ -1,4 +1,4 @@
-//! What the configuration itself asks for: the user's own requests, and the words of people.
+//! The configuration's own checks: the user's requests (`[[probe]]`) and sign-offs (`[[manual]]`).
 
 use std::sync::Arc;
 
@@ -11,14 +11,14 @@ use super::{NoAnswer, World};
 use crate::config::{Manual, Probe};
 
 impl World {
-    /// Makes the request of a `[[probe]]`, once in a run. Trouble on the way is a finding.
+    /// Makes the request of a `[[probe]]`, once in a run. A network error is a finding.
     ///
     /// # Errors
-    /// Where nobody can tell: nothing was sent, or no provider can be reached either.
+    /// Unknown if nothing was sent, or if no provider can be reached either.
     pub async fn probe(&self, probe: &Probe) -> Result<Result<Arc<Answer>, Arc<Failure>>, NoAnswer> {
         let mut headers = HeaderMap::new();
         for (name, value) in &probe.headers {
-            // The configuration has refused what cannot be a header.
+            // The configuration rejects invalid headers.
             if let (Ok(name), Ok(value)) = (HeaderName::from_bytes(name.as_bytes()), HeaderValue::from_str(value)) {
                 headers.append(name, value);
             }
@@ -37,40 +37,41 @@ impl World {
         }
     }
 
-    /// That trouble on the way is a finding about what was to be reached.
+    /// Whether a network error is a finding about the other side.
     ///
     /// # Errors
-    /// Unknown where nothing was sent or where no provider can be reached either, so that it may be this machine's own.
+    /// Unknown if nothing was sent, or if no provider can be reached either, so that this machine may be the cause.
     pub(super) async fn is_to_blame(&self, failure: &Failure) -> Result<(), NoAnswer> {
         if failure.trouble.is_ours() {
             return Err(NoAnswer::Unknown(failure.to_string()));
         }
         if !self.is_online().await {
             return Err(NoAnswer::Unknown(format!(
-                "{failure}; and no provider could be reached from this machine either"
+                "{failure}. No provider could be reached either, so the cause may be this machine's network"
             )));
         }
         Ok(())
     }
 
-    /// Who has signed something off and when, in a sentence.
+    /// Who signed an item off, and when.
     ///
     /// # Errors
-    /// Unknown where nobody has, or where the word no longer holds.
+    /// Unknown if it is not signed off, or if the sign-off expired.
     pub fn sign_off(&self, item: &Manual) -> Result<String, NoAnswer> {
         let place = format!("{}:{}", self.config.path.display(), item.line);
         let (Some(by), Some(on)) = (&item.signed_off_by, item.on) else {
-            let how = "look, and set signed_off_by and on";
-            return Err(NoAnswer::Unknown(format!("nobody has signed it off: {how} in the [[manual]] at {place}")));
+            return Err(NoAnswer::Unknown(format!(
+                "not signed off. Verify it, then set signed_off_by and on in the [[manual]] at {place}"
+            )));
         };
         let today = TimeZone::UTC.to_datetime(self.now).date();
-        // Where the day begins first, it is tomorrow already.
+        // In the earliest time zone it is already tomorrow.
         if today.checked_add(1.day()).is_ok_and(|tomorrow| on > tomorrow) {
-            return Err(NoAnswer::Unknown(format!("{by} has signed it off on {on}, which is yet to come ({place})")));
+            return Err(NoAnswer::Unknown(format!("{by} signed it off on {on}, which is in the future ({place})")));
         }
         match item.expires {
             Some(expires) if expires < today => Err(NoAnswer::Unknown(format!(
-                "the word of {by} held until {expires}: look again, and renew it at {place}"
+                "the sign-off by {by} expired on {expires}. Verify it again, then update it at {place}"
             ))),
             Some(expires) => Ok(format!("{by} signed it off on {on}, until {expires}")),
             None => Ok(format!("{by} signed it off on {on}")),

@@ -9,7 +9,7 @@ use futures::FutureExt;
 use indicatif::ProgressBar;
 use preflight::run::{CheckReport, Decision, Report};
 use preflight::sandbox::{self, Exchange, RequestKey, Scenario, TAMPERED, Tampered, Tampering, Unanswerable};
-use preflight::world::Logged;
+use preflight::world::LoggedRequest;
 
 use super::super::exit::CliError;
 use super::super::terminal::{self, Terminal};
@@ -252,7 +252,8 @@ fn is_seen_elsewhere(check: &CheckReport, key: &RequestKey, way: Unanswerable) -
 
 /// Whether `check` made the request that was tampered with.
 fn asked_tampered(check: &CheckReport, report: &Report) -> bool {
-    let is_tampered = |request: &Logged| request.request_id.as_deref() == Some(TAMPERED) || request.trouble.is_some();
+    let is_tampered =
+        |request: &LoggedRequest| request.request_id.as_deref() == Some(TAMPERED) || request.trouble.is_some();
     check.asked.iter().filter_map(|place| report.requests.get(*place)).any(is_tampered)
 }
 
