@@ -1,4 +1,4 @@
-//! A server that answers everything at great length.
+//! A server whose responses are as large as possible.
 
 use std::fmt::Write;
 
@@ -9,29 +9,29 @@ use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use tokio::net::TcpListener;
 
-/// As large as an answer may be that is read at all, but for a little.
+/// Just below the largest body that is read.
 const LARGE: usize = (8 << 20) - 4096;
 
-/// What everything is answered with.
+/// What every response contains.
 #[derive(Debug, Clone, Copy)]
-pub enum Told {
-    /// A text without an end.
+pub enum Oversized {
+    /// One long text.
     Text,
-    /// An object of which every text has megabytes.
+    /// An object whose strings have megabytes each.
     LongValues,
     /// A list of as many small objects as fit.
     ManyObjects,
-    /// A page that loads hundreds of scripts, each as large.
+    /// A page that loads hundreds of large scripts.
     Scripts,
-    /// As many headers as a client takes.
+    /// As many headers as a client accepts.
     Headers,
 }
 
-impl Told {
-    /// All of them.
+impl Oversized {
+    /// Every kind.
     pub const ALL: [Self; 5] = [Self::Text, Self::LongValues, Self::ManyObjects, Self::Scripts, Self::Headers];
 
-    /// Answers so at the address that is returned, for as long as the runtime is there.
+    /// Serves such responses for as long as the runtime lives, and returns the address.
     pub async fn serve(self) -> String {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let address = format!("http://{}", listener.local_addr().expect("an address"));
@@ -54,7 +54,7 @@ impl Told {
         if matches!(self, Self::Headers) {
             let long = HeaderValue::from_str(&"x".repeat(4000)).expect("a header");
             for _ in 0..90 {
-                answer.headers_mut().append("x-told", long.clone());
+                answer.headers_mut().append("x-long", long.clone());
             }
         }
         answer
