@@ -87,7 +87,11 @@ fn head(check: &Check, terminal: Terminal) -> String {
     };
     text.push_str(&documentation::render(&need, terminal));
     if !check.sends.is_empty() {
-        let _ = write!(text, "{}", documentation::render(&format!("Sends, besides reads: {}.", check.sends), terminal));
+        let _ = write!(
+            text,
+            "{}",
+            documentation::render(&format!("Sends, in addition to reads: {}.", check.sends), terminal)
+        );
     }
     text
 }
@@ -122,8 +126,8 @@ mod tests {
         check.need = Need::Required;
         check.sends = "".into();
         check.documentation = " Every price exists.\n\n ## Why it matters\n No price, no money.\n\n ## How it is verified\n \
-             It is asked for.\n\n ## Findings\n - `other-mode`: the price\n   is of the other mode.\n - `not-found`: there is \
-             none.\n\n ## How to fix it\n Copy the ID.\n"
+             It is asked for.\n\n ## Findings\n - `other-mode`: the price\n   is for the other mode.\n - `not-found`: there \
+             is none.\n\n ## How to fix it\n Copy the ID.\n"
             .into();
         vec![check]
     }
@@ -148,7 +152,7 @@ mod tests {
     #[test]
     fn a_finding_is_explained_with_its_fix() {
         let text = explained("stripe/price-mode: other-mode");
-        assert!(text.contains("is of the other mode") && text.contains("Copy the ID."), "{text}");
+        assert!(text.contains("is for the other mode") && text.contains("Copy the ID."), "{text}");
         assert!(!text.contains("not-found") && !text.contains("No price, no money"), "{text}");
     }
 

@@ -242,7 +242,9 @@ impl Report {
         }
         let open = self.checks.iter().find(|check| check.is_open());
         match (self.decision, open) {
-            (Decision::Go, _) if self.not_configured.is_empty() => "Nothing. Every required check passed.".to_owned(),
+            (Decision::Go, _) if self.not_configured.is_empty() => {
+                "Nothing to do. Every required check passed.".to_owned()
+            }
             (Decision::Go, _) => {
                 let tables: Vec<&str> = self.not_configured.iter().map(|part| part.table).collect();
                 let names: Vec<&str> = self.not_configured.iter().map(|part| part.name).collect();

@@ -8,7 +8,7 @@ use preflight::sandbox::{Scenario, scenarios};
 pub struct WorkerCase {
     /// The scenario for the sandbox's Worker.
     pub scenario: &'static str,
-    /// What the Worker in workerd is given variables what is deployed on both: mostly names of `src/defects.ts`.
+    /// Additional variables for the Worker in workerd, mostly names of `src/defects.ts`.
     pub variables: &'static [(&'static str, &'static str)],
 }
 
@@ -102,8 +102,7 @@ pub const CASES: &[WorkerCase] = &[
     broken!("cors-frontend-blocked", "cors-frontend-blocked"),
 ];
 
-/// Worlds in which a sound Worker has to be found sound, whatever is unusual about them; and what is deployed on it
-/// variables, where the unusual is in the Worker.
+/// Unusual scenarios in which a healthy Worker must be GO, and additional variables for the Worker.
 pub const HEALTHY: &[(&str, &[(&str, &str)])] = &[
     ("healthy", &[]),
     ("healthy-restricted-key", &[]),

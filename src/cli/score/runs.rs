@@ -98,7 +98,7 @@ pub fn made_tampered_request(report: &Report) -> bool {
     report.requests.iter().any(|request| request.request_id.as_deref() == Some(TAMPERED) || request.trouble.is_some())
 }
 
-/// Every failure in a report: `check: code`, with the subject where there is one.
+/// Every failure in a report: `check: code`, with the subject if there is one.
 pub fn failures(report: &Report) -> Vec<String> {
     let found = report.checks.iter().flat_map(|check| check.findings.iter().map(move |reported| (check, reported)));
     let failures = found.filter(|(_, reported)| reported.finding.severity == preflight::finding::Severity::Failure);

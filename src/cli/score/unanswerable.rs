@@ -175,9 +175,9 @@ async fn play(
         .filter(|(exchange, way)| differs(exchange, *way))
         .collect();
     bar.inc_length(u64::try_from(jobs.len()).unwrap_or_default());
-    let (judged, shown) = (Arc::clone(&baseline), bar.clone());
+    let (reference, progress) = (Arc::clone(&baseline), bar.clone());
     let results = in_parallel(&all, jobs, move |runs, (exchange, way)| {
-        let (baseline, bar) = (Arc::clone(&judged), shown.clone());
+        let (baseline, bar) = (Arc::clone(&reference), progress.clone());
         async move {
             let with = Tampered::Unanswerable(way);
             let report = runs.run(Some(Tampering { key: exchange.key.clone(), with })).await?;

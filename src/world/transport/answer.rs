@@ -144,14 +144,13 @@ impl Answer {
     /// Unknown if the body is not the expected JSON.
     pub fn json<T: DeserializeOwned>(&self) -> Result<T, NoAnswer> {
         serde_json::from_slice(&self.body).map_err(|error| {
-            let reason = format!(
-                "{} returned {} for {}, but the response could not be read ({}): {}",
-                self.party.name(),
-                self.status,
-                self.request,
-                self.quote(&error.to_string()),
-                self.excerpt()
-            );
+            let Self { party, status, request, .. } = self;
+            let problem = if self.is_page() {
+                "with a web page instead of JSON".to_owned()
+            } else {
+                format!("with JSON that could not be read ({})", self.quote(&error.to_string()))
+            };
+            let reason = format!("{} returned {status} for {request} {problem}: {}", party.name(), self.excerpt());
             super::trail::note_unreadable(&reason);
             NoAnswer::Unknown(reason)
         })

@@ -236,7 +236,7 @@ impl fmt::Display for Trouble {
             Self::Machine(limit) => write!(formatter, "this machine is out of resources: {limit}"),
             Self::Starved(after) => write!(
                 formatter,
-                "this machine was too slow: it checked for the response only after {:.1} s",
+                "this machine was too slow and checked for the response only after {:.1} s",
                 after.as_secs_f64()
             ),
             Self::NotForThisHost => formatter.write_str("the secret may not be sent to this host"),
