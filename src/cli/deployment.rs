@@ -59,10 +59,7 @@ fn waivers_name_checks(config: &Config) -> Result<(), CliError> {
         return Ok(());
     }
     let path = config.path.display();
-    let lines = unknown.into_iter().map(|(line, unknown)| {
-        let hint = unknown.nearest.map(|nearest| format!("; did you mean `{nearest}`?")).unwrap_or_default();
-        format!("{path}:{line}: this waiver names an unknown check `{}`{hint}", unknown.name)
-    });
+    let lines = unknown.into_iter().map(|(line, unknown)| format!("{path}:{line}: {unknown}"));
     Err(CliError::Unconfigured(lines.collect::<Vec<String>>().join("\n")))
 }
 

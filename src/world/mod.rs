@@ -177,11 +177,6 @@ impl World {
         self.transport.phases().stop();
     }
 
-    /// Waits for the run's time limit; forever if there is none.
-    pub async fn deadline(&self) {
-        self.transport.phases().deadline().await;
-    }
-
     /// How many steps that would leave a trace are in flight.
     #[must_use]
     pub fn steps_in_flight(&self) -> usize {

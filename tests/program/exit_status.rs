@@ -143,7 +143,7 @@ fn a_waiver_for_an_unknown_check_is_a_configuration_error() {
     assert_eq!(ended.status, 78);
     // The message is wrapped to the terminal's width.
     let message = ended.stderr.split_whitespace().collect::<Vec<&str>>().join(" ");
-    assert!(message.contains("unknown check `stripe/acount`; did you mean `stripe/account`?"), "{message}");
+    assert!(message.contains("unknown check or group `stripe/acount`; did you mean `stripe/account`?"), "{message}");
 }
 
 #[test]

@@ -76,8 +76,7 @@ pub fn judge(scenario: &Scenario, report: &Report, local: &[CheckId]) -> Vec<Dis
         .extend(surplus.map(|name| if is_healthy { Discrepancy::FalseAlarm(name) } else { Discrepancy::Extra(name) }));
     discrepancies.extend(scenario.unknown.iter().flat_map(|pattern| not_unknown(pattern, report, local)));
     if is_healthy {
-        let open = |check: &&CheckReport| check.required && matches!(check.status, Status::Unknown | Status::Skipped);
-        let open = report.checks.iter().filter(open);
+        let open = report.checks.iter().filter(|check| check.is_open());
         discrepancies
             .extend(open.map(|check| Discrepancy::FalseAlarm(format!("{} is {}", check.id, check.status.word()))));
     }

@@ -77,14 +77,6 @@ impl Phases {
         }
     }
 
-    /// Waits for the run's time limit.
-    pub async fn deadline(&self) {
-        match self.ends {
-            Some(ends) => tokio::time::sleep_until(ends.into()).await,
-            None => std::future::pending().await,
-        }
-    }
-
     /// How long a request that is sent now may take.
     pub fn time_for(&self, is_step: bool) -> Result<Duration, Trouble> {
         let left = |ends: Instant| ends.saturating_duration_since(Instant::now()).min(self.timeout);
