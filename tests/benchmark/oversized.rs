@@ -1,6 +1,7 @@
 //! A server whose responses are as large as possible.
 
 use std::fmt::Write;
+use std::path::Path;
 
 use axum::Router;
 use axum::body::Bytes;
@@ -46,7 +47,9 @@ impl Oversized {
 
     fn answer(self, request: &Request, body: Bytes) -> Response {
         let kind = match self {
-            Self::Scripts if request.uri().path().ends_with(".js") => "text/javascript",
+            Self::Scripts if Path::new(request.uri().path()).extension().is_some_and(|found| found == "js") => {
+                "text/javascript"
+            }
             Self::Text | Self::Scripts => "text/html",
             Self::LongValues | Self::ManyObjects | Self::Headers => "application/json",
         };
@@ -64,7 +67,7 @@ impl Oversized {
         let mut body = String::with_capacity(LARGE + 4096);
         match self {
             Self::Text => body = "x".repeat(LARGE),
-            Self::Headers => body = "{}".to_owned(),
+            Self::Headers => body.push_str("{}"),
             Self::LongValues => {
                 let long = "x".repeat(LARGE / 8);
                 body.push('{');

@@ -3,7 +3,7 @@
 use globset::Glob;
 use preflight::check::CheckId;
 use preflight::report::outline::{self, CheckFinding};
-use preflight::run::{CheckReport, Report, Status};
+use preflight::run::{Report, Status};
 use preflight::sandbox::Scenario;
 
 /// One difference between a run and its scenario.
@@ -100,7 +100,7 @@ mod tests {
 
     use preflight::config::Mode;
     use preflight::finding::{Finding, Fix, Severity};
-    use preflight::run::{Coverage, Decision, Reported};
+    use preflight::run::{CheckReport, Coverage, Decision, Reported};
 
     use super::*;
 
