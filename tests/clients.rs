@@ -1,7 +1,6 @@
-//! The providers' own command-line tools read the sandbox, and print what it holds: nobody but their makers decided what
-//! they send and what they can read.
+//! The providers' own command-line tools read the sandbox, so its API is not only tested by clients we wrote.
 
-#![expect(clippy::expect_used, reason = "a test ends where something is not as it must be")]
+#![expect(clippy::expect_used, reason = "a test fails if its setup does")]
 
 #[path = "support/node.rs"]
 mod node;
@@ -16,16 +15,16 @@ use tempfile::TempDir;
 use tokio::runtime::Runtime;
 use url::Url;
 
-/// A sandbox, and somebody who has the providers' tools and nothing else.
-struct Client {
+/// A sandbox, and the providers' tools to read it.
+struct ProviderTools {
     sandbox: Sandbox,
     tools: PathBuf,
     home: TempDir,
-    // Its threads serve the sandbox for as long as it is held.
+    // Its threads serve the sandbox.
     _runtime: Runtime,
 }
 
-impl Client {
+impl ProviderTools {
     fn of(scenario: &str) -> Self {
         let tools = node::installed().unwrap_or_else(|reason| panic!("{reason}")).join("node_modules/.bin");
         let runtime = Runtime::new().expect("a runtime");
@@ -37,12 +36,12 @@ impl Client {
         &self.sandbox.environment()[name]
     }
 
-    /// Runs a tool with nothing of this machine's but the way to Node.js.
+    /// Runs a tool with an empty environment except for the path to Node.js.
     fn run(&self, tool: &str, arguments: &[&str], variables: &[(&str, &str)]) -> Value {
         let mut command = Command::new(self.tools.join(tool));
         command.args(arguments).current_dir(&self.home).stdin(Stdio::null()).env_clear();
         command.envs(std::env::var_os("PATH").map(|path| ("PATH", path))).env("HOME", self.home.path());
-        // None of them is to report to its maker, nor to ask whoever sits before it.
+        // No telemetry and no prompts.
         command.envs([("CI", "1"), ("DO_NOT_TRACK", "1"), ("STRIPE_CLI_TELEMETRY_OPTOUT", "1")]);
         command.env("WRANGLER_SEND_METRICS", "false").envs(variables.iter().copied());
         let output = command.output().unwrap_or_else(|error| panic!("{tool}: {error}"));
@@ -79,14 +78,14 @@ fn bare(url: &Url) -> String {
     url.as_str().trim_end_matches('/').to_owned()
 }
 
-/// What a list of objects has under `key`.
+/// The field `key` of each object in a list.
 fn each<'v>(list: &'v Value, key: &str) -> Vec<&'v Value> {
     list.as_array().expect("a list").iter().map(|item| &item[key]).collect()
 }
 
 #[test]
 fn stripe_reads_a_price_with_its_product() {
-    let client = Client::of("healthy");
+    let client = ProviderTools::of("healthy");
     let path = format!("/v1/prices/{}", client.value("STRIPE_PRICE_ID_PRO"));
     let price = client.stripe(&["get", &path, "-e", "product"]);
     assert_eq!((&price["unit_amount"], &price["livemode"]), (&json!(2900), &json!(true)));
@@ -94,35 +93,35 @@ fn stripe_reads_a_price_with_its_product() {
 }
 
 #[test]
-fn stripe_reads_in_a_price_what_a_scenario_changed() {
-    let client = Client::of("metadata-case");
+fn stripe_reads_what_a_scenario_changed() {
+    let client = ProviderTools::of("metadata-case");
     let path = format!("/v1/prices/{}", client.value("STRIPE_PRICE_ID_PRO"));
     assert_eq!(client.stripe(&["get", &path, "-e", "product"])["product"]["metadata"], json!({ "plan": "Pro" }));
 }
 
 #[test]
-fn stripe_is_told_that_there_is_no_such_price() {
-    let client = Client::of("price-unknown");
+fn stripe_reports_an_unknown_price() {
+    let client = ProviderTools::of("price-unknown");
     let path = format!("/v1/prices/{}", client.value("STRIPE_PRICE_ID_PRO"));
     assert_eq!(client.stripe(&["get", &path])["error"]["code"], "resource_missing");
 }
 
 #[test]
 fn stripe_lists_the_webhook_endpoints() {
-    let endpoints = Client::of("healthy").stripe(&["webhook_endpoints", "list", "--live"]);
+    let endpoints = ProviderTools::of("healthy").stripe(&["webhook_endpoints", "list", "--live"]);
     assert_eq!(each(&endpoints["data"], "url"), ["https://pan-api.acme.workers.dev/webhook/stripe"]);
     assert_eq!(each(&endpoints["data"], "status"), ["enabled"]);
 }
 
 #[test]
-fn stripe_lists_two_webhook_endpoints_where_there_are_two() {
-    let endpoints = Client::of("endpoint-twice").stripe(&["webhook_endpoints", "list", "--live"]);
+fn stripe_lists_a_second_webhook_endpoint() {
+    let endpoints = ProviderTools::of("endpoint-twice").stripe(&["webhook_endpoints", "list", "--live"]);
     assert_eq!(endpoints["data"].as_array().map(Vec::len), Some(2), "{endpoints}");
 }
 
 #[test]
 fn wrangler_lists_the_secrets() {
-    let client = Client::of("healthy");
+    let client = ProviderTools::of("healthy");
     let secrets = client.wrangler(&["secret", "list", "--name", "pan-api"]);
     let secret = |name| (json!(name), json!("secret_text"));
     let listed: Vec<(Value, Value)> =
@@ -138,14 +137,14 @@ fn wrangler_lists_the_secrets() {
 }
 
 #[test]
-fn wrangler_misses_the_secret_that_is_not_set() {
-    let secrets = Client::of("secret-not-set").wrangler(&["secret", "list", "--name", "pan-api"]);
+fn wrangler_does_not_list_a_missing_secret() {
+    let secrets = ProviderTools::of("secret-not-set").wrangler(&["secret", "list", "--name", "pan-api"]);
     assert!(!each(&secrets, "name").contains(&&json!("STRIPE_WEBHOOK_SECRET")), "{secrets}");
 }
 
 #[test]
 fn clerk_lists_the_users() {
-    let users = Client::of("healthy").clerk(&["api", "/users"]);
+    let users = ProviderTools::of("healthy").clerk(&["api", "/users"]);
     let plans: BTreeMap<&str, &Value> = each(&users, "id")
         .into_iter()
         .filter_map(Value::as_str)
@@ -158,13 +157,13 @@ fn clerk_lists_the_users() {
 
 #[test]
 fn clerk_reads_the_jwt_template() {
-    let templates = Client::of("jwt-template-case").clerk(&["api", "/jwt_templates"]);
+    let templates = ProviderTools::of("jwt-template-case").clerk(&["api", "/jwt_templates"]);
     assert_eq!(each(&templates, "name"), ["Pan-API"]);
 }
 
 #[test]
 fn clerk_finds_a_production_instance() {
-    let findings = Client::of("healthy").clerk(&["doctor", "--json"]);
+    let findings = ProviderTools::of("healthy").clerk(&["doctor", "--json"]);
     let about = |name: &str| {
         let found = findings.as_array().and_then(|all| all.iter().find(|finding| finding["name"] == name));
         found.unwrap_or_else(|| panic!("{name}: {findings:#}")).clone()

@@ -51,18 +51,21 @@ pub enum Command {
 
 const GET_STARTED: &str = "\
 Get started:
-  preflight run --sandbox                   try it without an account
-  preflight run --sandbox=price-test-mode   see what a problem looks like
-  preflight run --env-file .env             check your own deployment";
+  preflight run --sandbox
+      Try it without an account
+  preflight run --sandbox=price-test-mode
+      See what a problem looks like
+  preflight run --env-file .env
+      Check your own deployment";
 
 const EXIT_STATUSES: &str = "\
 Exit status of `run`:
     0  GO: every required check passed
     1  NO-GO: something failed
-    2  NOT PROVEN: nothing failed, but a required check could not be verified
+    2  NOT PROVEN: a required check could not be verified
     4  no checks ran
    64  the command line is invalid
-   70  preflight crashed, or could not write the report of a GO
+   70  preflight crashed, or could not write a GO report
    78  the configuration is missing or invalid
   130  stopped by Ctrl-C
   143  stopped by SIGTERM";

@@ -59,10 +59,7 @@ fn waivers_name_checks(config: &Config) -> Result<(), CliError> {
         return Ok(());
     }
     let path = config.path.display();
-    let lines = unknown.into_iter().map(|(line, unknown)| {
-        let hint = unknown.nearest.map(|nearest| format!("; did you mean `{nearest}`?")).unwrap_or_default();
-        format!("{path}:{line}: this waiver names an unknown check `{}`{hint}", unknown.name)
-    });
+    let lines = unknown.into_iter().map(|(line, unknown)| format!("{path}:{line}: {unknown}"));
     Err(CliError::Unconfigured(lines.collect::<Vec<String>>().join("\n")))
 }
 
@@ -78,10 +75,10 @@ impl From<sandbox::Error> for CliError {
     }
 }
 
-impl From<world::Error> for CliError {
-    fn from(error: world::Error) -> Self {
+impl From<world::WorldError> for CliError {
+    fn from(error: world::WorldError) -> Self {
         match error {
-            world::Error::Client(_) => Self::Defect(error.to_string()),
+            world::WorldError::Client(_) => Self::Defect(error.to_string()),
             // The other errors are about a flag.
             _ => Self::Usage(error.to_string()),
         }

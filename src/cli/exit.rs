@@ -2,6 +2,7 @@
 
 use preflight::config::Problems;
 use preflight::report::paragraph::wrap;
+use preflight::run::UnknownName;
 
 use super::terminal::{PrintError, Terminal};
 
@@ -76,6 +77,12 @@ impl std::fmt::Display for CliError {
 impl From<Problems> for CliError {
     fn from(problems: Problems) -> Self {
         Self::Configuration(problems)
+    }
+}
+
+impl From<UnknownName> for CliError {
+    fn from(error: UnknownName) -> Self {
+        Self::Usage(error.to_string())
     }
 }
 

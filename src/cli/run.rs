@@ -222,14 +222,6 @@ impl RunArgs {
     }
 }
 
-impl From<run::UnknownName> for CliError {
-    fn from(unknown: run::UnknownName) -> Self {
-        let hint = unknown.nearest.map(|nearest| format!("did you mean `{nearest}`?"));
-        let hint = hint.unwrap_or_else(|| "to list them, run `preflight list`".to_owned());
-        Self::Usage(format!("unknown check, group or pattern `{}`; {hint}", unknown.name))
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use clap::{CommandFactory, Parser};

@@ -33,7 +33,7 @@ pub struct Terminal {
 
 /// The environment variables about terminals.
 #[derive(Debug, Clone, Default)]
-#[expect(clippy::struct_excessive_bools, reason = "each is a variable of its own")]
+#[expect(clippy::struct_excessive_bools, reason = "each is a separate variable")]
 struct TerminalVariables {
     no_color: bool,
     force_color: bool,

@@ -13,7 +13,7 @@ use super::outline;
 use super::text::clean;
 use crate::finding::{Evidence, Severity};
 use crate::run::{CheckReport, Decision, Report, Reported, Status};
-use crate::world::Logged;
+use crate::world::LoggedRequest;
 
 /// The version of the shape. It changes when a field is removed or changes its meaning, not when one is added.
 const SCHEMA_VERSION: u32 = 1;
@@ -134,8 +134,8 @@ impl From<&Evidence> for EvidenceItem {
     }
 }
 
-impl From<&Logged> for Request {
-    fn from(request: &Logged) -> Self {
+impl From<&LoggedRequest> for Request {
+    fn from(request: &LoggedRequest) -> Self {
         Self {
             provider: request.provider.to_owned(),
             method: clean(&request.method),

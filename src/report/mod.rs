@@ -13,8 +13,6 @@ pub mod text;
 #[cfg(test)]
 mod sample;
 
-pub use text::clean as clean_text;
-
 /// How to render text for a terminal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Style {

@@ -8,7 +8,7 @@ use crate::check::CheckId;
 use crate::config::{Mode, Waiver};
 use crate::finding::{Code, Evidence, Finding, Fix, Severity};
 use crate::run::{CheckReport, Coverage, Decision, Report, Reported, Status, WaiverEffect, WaiverReport};
-use crate::world::Logged;
+use crate::world::LoggedRequest;
 
 /// A check with a status and nothing else.
 pub fn check(id: &'static str, status: Status) -> CheckReport {
@@ -61,8 +61,8 @@ pub fn warning() -> Reported {
 }
 
 /// One request of each kind that a log can hold.
-pub fn requests() -> Vec<Logged> {
-    let answered = Logged {
+pub fn requests() -> Vec<LoggedRequest> {
+    let answered = LoggedRequest {
         provider: "stripe",
         method: "GET".to_owned(),
         path: "/v1/prices/price_1Qtest000000000?expand[]=product".to_owned(),
@@ -72,7 +72,7 @@ pub fn requests() -> Vec<Logged> {
         attempts: 1,
         request_id: Some("req_8fA2kd91".to_owned()),
     };
-    let unanswered = Logged {
+    let unanswered = LoggedRequest {
         provider: "worker",
         method: "POST".to_owned(),
         path: "/webhook/stripe".to_owned(),

@@ -11,7 +11,7 @@ use super::paragraph::{wrap, wrap_command};
 use super::text::{cut, disarm, shown};
 use crate::finding::Evidence;
 use crate::run::{CheckReport, Decision, Report, Status, WaiverEffect, WaiverReport};
-use crate::world::Logged;
+use crate::world::LoggedRequest;
 
 /// Prose is hard to read on longer lines, however wide the terminal is.
 const PROSE: usize = 100;
@@ -283,7 +283,7 @@ impl TerminalPage {
         }
     }
 
-    fn requests(&mut self, requests: &[Logged]) {
+    fn requests(&mut self, requests: &[LoggedRequest]) {
         if requests.is_empty() {
             return;
         }

@@ -1,6 +1,6 @@
 //! The runner: starts all checks at once and collects their results.
 
-mod judged;
+mod check_report;
 mod report;
 mod selection;
 mod waivers;
@@ -83,7 +83,7 @@ pub async fn run(
                 if finished.crashed {
                     interruption = Some(Interruption::Defect);
                 }
-                let report = judged::report(&checks[index], finished);
+                let report = check_report::report(&checks[index], finished);
                 notify(RunEvent::Finished(report.id.clone(), report.status));
                 reports[index] = Some(report);
             }
@@ -98,7 +98,7 @@ pub async fn run(
             } else {
                 NoAnswer::LeftOut(selection.flag().to_owned())
             };
-            judged::not_run(check, why)
+            check_report::not_run(check, why)
         })
     });
     let mut reports: Vec<CheckReport> = reports.collect();
@@ -119,14 +119,14 @@ pub async fn run(
         not_configured: not_configured(world.config()),
         requests: world.requests(),
     };
-    judged::redact(&mut report, world.redactor());
+    check_report::redact(&mut report, world.redactor());
     report
 }
 
 async fn finish(check: &Check, world: &World) -> Finished {
     let started = Instant::now();
-    let judging = AssertUnwindSafe((check.judge)(world, &check.id)).catch_unwind();
-    let (judgements, trail) = followed(judging).await;
+    let judgements = AssertUnwindSafe((check.judge)(world, &check.id)).catch_unwind();
+    let (judgements, trail) = followed(judgements).await;
     let crashed = judgements.is_err();
     let judgements = judgements.unwrap_or_else(|_| {
         let why = "this check crashed, which is a bug in preflight and not in your deployment";

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use crate::check::CheckId;
 use crate::config::{Mode, Waiver};
 use crate::finding::{Finding, Severity};
-use crate::world::Logged;
+use crate::world::LoggedRequest;
 
 /// Everything a run found out.
 #[derive(Debug, Clone)]
@@ -38,7 +38,7 @@ pub struct Report {
     /// The parts of the deployment that the configuration does not name, so they were not checked.
     pub not_configured: Vec<Unconfigured>,
     /// Every request, in the order of the responses.
-    pub requests: Vec<Logged>,
+    pub requests: Vec<LoggedRequest>,
 }
 
 /// A part of a deployment that a configuration can leave out.
@@ -242,7 +242,9 @@ impl Report {
         }
         let open = self.checks.iter().find(|check| check.is_open());
         match (self.decision, open) {
-            (Decision::Go, _) if self.not_configured.is_empty() => "Nothing. Every required check passed.".to_owned(),
+            (Decision::Go, _) if self.not_configured.is_empty() => {
+                "Nothing to do. Every required check passed.".to_owned()
+            }
             (Decision::Go, _) => {
                 let tables: Vec<&str> = self.not_configured.iter().map(|part| part.table).collect();
                 let names: Vec<&str> = self.not_configured.iter().map(|part| part.name).collect();

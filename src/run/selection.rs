@@ -12,12 +12,23 @@ pub struct Selection {
 }
 
 /// A name that matches no check and no group.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("unknown check or group `{name}`; {hint}")]
 pub struct UnknownName {
-    /// The name.
-    pub name: String,
-    /// The closest existing name.
-    pub nearest: Option<String>,
+    name: String,
+    hint: String,
+}
+
+impl UnknownName {
+    /// The error for `name`, which suggests the closest of `checks`.
+    #[must_use]
+    pub fn new(checks: &[Check], name: &str) -> Self {
+        let hint = nearest(checks, name).map_or_else(
+            || "to list them, run `preflight list`".to_owned(),
+            |nearest| format!("did you mean `{nearest}`?"),
+        );
+        Self { name: name.to_owned(), hint }
+    }
 }
 
 impl Selection {
@@ -53,15 +64,14 @@ fn matches(matchers: &[GlobMatcher], id: &str) -> bool {
 }
 
 fn matcher(checks: &[Check], name: &str) -> Result<GlobMatcher, UnknownName> {
-    let unknown = || UnknownName { name: name.to_owned(), nearest: nearest(checks, name) };
+    let unknown = || UnknownName::new(checks, name);
     let matcher = Glob::new(name).map_err(|_| unknown())?.compile_matcher();
     let known = checks.iter().any(|check| matches(std::slice::from_ref(&matcher), check.id.as_str()));
     if known { Ok(matcher) } else { Err(unknown()) }
 }
 
 /// The check or group with the closest name, if one is close.
-#[must_use]
-pub(super) fn nearest(checks: &[Check], name: &str) -> Option<String> {
+fn nearest(checks: &[Check], name: &str) -> Option<String> {
     let ids = checks.iter().map(|check| check.id.as_str());
     let groups = checks.iter().map(|check| check.id.group());
     let distance = |known: &str| {
@@ -100,6 +110,6 @@ mod tests {
     #[test]
     fn an_unknown_name_suggests_the_closest() {
         let unknown = Selection::new(checks::ALL, &["price-mod".to_owned()], &[]).unwrap_err();
-        assert_eq!(unknown.nearest.as_deref(), Some("stripe/price-mode"));
+        assert_eq!(unknown.to_string(), "unknown check or group `price-mod`; did you mean `stripe/price-mode`?");
     }
 }

@@ -3,7 +3,6 @@
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
-use super::selection::nearest;
 use super::{CheckReport, Status, UnknownName, WaiverEffect, WaiverReport};
 use crate::checks;
 use crate::config::{Config, Waiver};
@@ -67,6 +66,6 @@ fn settle(check: &mut CheckReport) {
 pub fn unknown_checks(config: &Config) -> Vec<(usize, UnknownName)> {
     let checks = checks::all(config);
     let unknown = |waiver: &&Waiver| !checks.iter().any(|check| check.id.as_str() == waiver.check);
-    let named = |waiver: &Waiver| UnknownName { name: waiver.check.clone(), nearest: nearest(&checks, &waiver.check) };
-    config.waivers.iter().filter(unknown).map(|waiver| (waiver.line, named(waiver))).collect()
+    let unknown = config.waivers.iter().filter(unknown);
+    unknown.map(|waiver| (waiver.line, UnknownName::new(&checks, &waiver.check))).collect()
 }

@@ -1,4 +1,4 @@
-//! The requests that the configuration itself asks for.
+//! The requests that the configuration itself asks for (`[[probe]]`).
 
 use std::sync::Arc;
 
@@ -9,14 +9,14 @@ use super::{NoAnswer, World};
 use crate::config::Probe;
 
 impl World {
-    /// Makes the request of a `[[probe]]`, once in a run. Trouble on the way is a finding.
+    /// Makes the request of a `[[probe]]`, once in a run. A network error is a finding.
     ///
     /// # Errors
-    /// Where nobody can tell: nothing was sent, or no provider can be reached either.
+    /// Unknown if nothing was sent, or if no provider can be reached either.
     pub async fn probe(&self, probe: &Probe) -> Result<Result<Arc<Answer>, Arc<Failure>>, NoAnswer> {
         let mut headers = HeaderMap::new();
         for (name, value) in &probe.headers {
-            // The configuration has refused what cannot be a header.
+            // The configuration rejects invalid headers.
             if let (Ok(name), Ok(value)) = (HeaderName::from_bytes(name.as_bytes()), HeaderValue::from_str(value)) {
                 headers.append(name, value);
             }
@@ -35,17 +35,17 @@ impl World {
         }
     }
 
-    /// That trouble on the way is a finding about what was to be reached.
+    /// Whether a network error is a finding about the other side.
     ///
     /// # Errors
-    /// Unknown where nothing was sent or where no provider can be reached either, so that it may be this machine's own.
+    /// Unknown if nothing was sent, or if no provider can be reached either, so that this machine may be the cause.
     pub(super) async fn is_to_blame(&self, failure: &Failure) -> Result<(), NoAnswer> {
         if failure.trouble.is_ours() {
             return Err(NoAnswer::Unknown(failure.to_string()));
         }
         if !self.is_online().await {
             return Err(NoAnswer::Unknown(format!(
-                "{failure}; and no provider could be reached from this machine either"
+                "{failure}. No provider could be reached either, so the cause may be this machine's network"
             )));
         }
         Ok(())

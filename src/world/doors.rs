@@ -1,4 +1,4 @@
-//! What may leave the machine, as types. Who holds no door cannot send.
+//! What may leave this machine, as types. Code without a door cannot send anything.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,11 +7,11 @@ use reqwest::Method;
 use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use url::Url;
 
-use super::transport::{Again, Ask, Asked, Credential, Failure, Party, Transport, Trouble};
+use super::transport::{Asked, Credential, Failure, OutgoingRequest, Party, Retry, Transport, Trouble};
 use crate::config::Probe;
 use crate::finding::NoAnswer;
 
-/// The read door: GET, and each GET once in a run.
+/// The read door: GET requests, each once in a run.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Reads<'w>(&'w Transport);
 
@@ -20,18 +20,18 @@ impl<'w> Reads<'w> {
         Self(transport)
     }
 
-    /// Asks once in a run.
+    /// Makes the request once in a run.
     pub async fn get(self, party: Party, url: Url, headers: HeaderMap, credential: Option<Credential>) -> Asked {
-        // A provider shapes its answer by the version header, so that belongs to the question.
+        // The version header shapes the response, so it is part of the key.
         let versions: Vec<&str> = ["stripe-version", "clerk-api-version"]
             .iter()
             .filter_map(|name| headers.get(*name)?.to_str().ok())
             .collect();
         let key = versions.join(" ");
-        self.0.ask_once(&key, Ask { headers, credential, ..Ask::get(party, url) }).await
+        self.0.ask_once(&key, OutgoingRequest { headers, credential, ..OutgoingRequest::get(party, url) }).await
     }
 
-    /// Asks past the memo: for long lists that one check alone reads, so that their pages are not kept.
+    /// Makes the request without the memo: for long lists that only one check reads, so that their pages are not kept.
     pub async fn get_unremembered(
         self,
         party: Party,
@@ -39,34 +39,34 @@ impl<'w> Reads<'w> {
         headers: HeaderMap,
         credential: Option<Credential>,
     ) -> Asked {
-        self.0.ask(Ask { headers, credential, ..Ask::get(party, url) }).await
+        self.0.ask(OutgoingRequest { headers, credential, ..OutgoingRequest::get(party, url) }).await
     }
 
-    /// The certificate that a host shows, in DER.
+    /// A host's certificate, in DER.
     pub async fn certificate(self, url: &Url) -> Option<Vec<u8>> {
         self.0.certificate(url).await
     }
 
-    /// How long a round trip to a host takes, apart from whatever answers there.
+    /// The round-trip time to a host, without the server's own time.
     pub async fn round_trip(self, url: &Url) -> Option<Duration> {
         self.0.round_trip(url).await
     }
 }
 
-/// The probe door: to the Worker and to nobody else.
+/// The probe door: requests to the Worker only.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Probes<'w>(pub(super) &'w Transport);
 
 impl Probes<'_> {
     /// Sends `body` to the Worker, once in a run for each `key`.
     pub async fn post(self, key: &str, url: Url, headers: &[(&'static str, String)], body: Vec<u8>) -> Asked {
-        let mut ask = probe(Method::POST, url);
-        ask.headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json; charset=utf-8"));
-        ask.body = Some(body);
-        self.send(key, ask, headers).await
+        let mut outgoing = probe(Method::POST, url);
+        outgoing.headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json; charset=utf-8"));
+        outgoing.body = Some(body);
+        self.send(key, outgoing, headers).await
     }
 
-    /// Asks a route of the Worker's, once in a run for each credential and `key`.
+    /// Requests one of the Worker's routes, once in a run for each credential and `key`.
     pub async fn ask(
         self,
         key: &str,
@@ -75,50 +75,50 @@ impl Probes<'_> {
         headers: &[(&'static str, String)],
         credential: Option<Credential>,
     ) -> Asked {
-        self.send(key, Ask { credential, ..probe(method, url) }, headers).await
+        self.send(key, OutgoingRequest { credential, ..probe(method, url) }, headers).await
     }
 
-    async fn send(self, key: &str, mut ask: Ask, headers: &[(&'static str, String)]) -> Asked {
+    async fn send(self, key: &str, mut outgoing: OutgoingRequest, headers: &[(&'static str, String)]) -> Asked {
         for (name, value) in headers {
             let Ok(value) = HeaderValue::from_str(value) else {
-                return Err(refused(&ask, Trouble::NotForThisHost));
+                return Err(refused(&outgoing, Trouble::NotForThisHost));
             };
-            ask.headers.insert(HeaderName::from_static(name), value);
+            outgoing.headers.insert(HeaderName::from_static(name), value);
         }
-        self.0.ask_once(key, ask).await
+        self.0.ask_once(key, outgoing).await
     }
 }
 
-/// The door for the user's own requests, `[[probe]]`: whatever the configuration says, and no secret of ours.
+/// The door for the user's own requests (`[[probe]]`): whatever the configuration says, without preflight's secrets.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct RequestsOfTheUser<'w>(pub(super) &'w Transport);
 
 impl RequestsOfTheUser<'_> {
     /// Makes the request of `probe`, once in a run.
     pub async fn ask(self, probe: &Probe, headers: HeaderMap) -> Asked {
-        let mut ask = Ask { headers, ..Ask::get(Party::Elsewhere, probe.url.clone()) };
+        let mut outgoing = OutgoingRequest { headers, ..OutgoingRequest::get(Party::Elsewhere, probe.url.clone()) };
         let Ok(method) = Method::from_bytes(probe.method.as_bytes()) else {
-            return Err(refused(&ask, Trouble::NotForThisHost));
+            return Err(refused(&outgoing, Trouble::NotForThisHost));
         };
-        ask.method = method;
+        outgoing.method = method;
         if !probe.is_read() {
-            ask.again = Again::Never;
+            outgoing.retry = Retry::Never;
         }
-        // Two probes may ask one address with different headers.
-        self.0.ask_once(&format!("probe {}", probe.slug()), ask).await
+        // Two probes may request the same URL with different headers.
+        self.0.ask_once(&format!("probe {}", probe.slug()), outgoing).await
     }
 }
 
-/// A probe may be sent again after a connection that broke; any answer is what is judged.
-fn probe(method: Method, url: Url) -> Ask {
-    Ask { method, again: Again::Connection, ..Ask::get(Party::Worker, url) }
+/// A probe is retried after a lost connection only, because every response is what the checks judge.
+fn probe(method: Method, url: Url) -> OutgoingRequest {
+    OutgoingRequest { method, retry: Retry::Connection, ..OutgoingRequest::get(Party::Worker, url) }
 }
 
-fn refused(ask: &Ask, trouble: Trouble) -> Arc<Failure> {
-    Arc::new(Failure::unsent(ask.party, ask.line(), trouble))
+fn refused(outgoing: &OutgoingRequest, trouble: Trouble) -> Arc<Failure> {
+    Arc::new(Failure::unsent(outgoing.party, outgoing.line(), trouble))
 }
 
-/// That a door was closed by hand.
+/// `--no-probe` closed the door.
 pub(super) fn closed() -> NoAnswer {
     NoAnswer::LeftOut("--no-probe".to_owned())
 }

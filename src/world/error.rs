@@ -1,25 +1,25 @@
-//! Why a world cannot be made.
+//! Why a world could not be created.
 
-/// Why a world cannot be asked at all.
+/// Why a world could not be created.
 #[derive(Debug, thiserror::Error)]
-pub enum Error {
-    /// The file of `--cacert` cannot be read as certificates.
-    #[error("--cacert: the file holds no certificate in PEM that can be read ({0})")]
+pub enum WorldError {
+    /// The `--cacert` file contains an invalid certificate.
+    #[error("--cacert: could not read a PEM certificate from this file ({0})")]
     Certificates(#[source] reqwest::Error),
-    /// The file of `--cacert` holds none.
-    #[error("--cacert: the file holds no certificate; expected `-----BEGIN CERTIFICATE-----`")]
+    /// The `--cacert` file contains no certificate.
+    #[error("--cacert: this file contains no certificate; expected `-----BEGIN CERTIFICATE-----`")]
     NoCertificate,
-    /// No HTTP client can be made on this machine.
-    #[error("no HTTPS client can be made on this machine: {0}")]
+    /// The HTTP client could not be created.
+    #[error("could not create an HTTPS client: {0}")]
     Client(#[source] reqwest::Error),
-    /// `--resolve` names a port at which nothing is asked.
-    #[error("--resolve {host}:{port}: nothing is asked there; this configuration asks {host} at port {asked}")]
+    /// `--resolve` names a port that the configuration does not use.
+    #[error("--resolve {host}:{port}: the configuration does not use this port, but {host}:{asked}")]
     Resolve {
-        /// The name.
+        /// The host.
         host: String,
-        /// The port that was given.
+        /// The port of the flag.
         port: u16,
-        /// The port that is used.
+        /// The port of the configuration.
         asked: u16,
     },
 }

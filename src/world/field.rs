@@ -1,7 +1,7 @@
-//! Fields and lists of an answer that may hold less than was expected.
+//! Fields and lists of a response that may be incomplete.
 //!
-//! A provider can leave a field out, send null, or send another type. That must not spoil the rest of the object, and it must
-//! not be read as empty either: only the question that is about the field goes without an answer.
+//! A provider can omit a field, send null, or send another type. The rest of the object stays readable, and the field does not
+//! count as empty: only the question about that field has no answer.
 
 use std::fmt::Display;
 use std::ops::Deref;
@@ -12,17 +12,17 @@ use serde_json::{Map, Value};
 
 use crate::finding::{Answered, NoAnswer};
 
-/// A field of an answer. Give it `#[serde(default)]`, so that an absent one is [`Field::Absent`].
+/// A field of a response. Add `#[serde(default)]`, so that a missing one is [`Field::Absent`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Field<T> {
-    /// The object does not have it.
+    /// The field is missing.
     #[default]
     Absent,
-    /// It is null.
+    /// The field is null.
     Null,
-    /// It is of another type.
+    /// The field has another type.
     Unreadable,
-    /// Its value.
+    /// The value.
     Is(T),
 }
 
@@ -36,29 +36,29 @@ impl<'de, T: DeserializeOwned> Deserialize<'de> for Field<T> {
 }
 
 impl<T> Field<T> {
-    /// The value. `name` says which field of what it is: `charges_enabled of GET /v1/account`.
+    /// The value. `name` describes the field: `charges_enabled of GET /v1/account`.
     ///
     /// # Errors
-    /// Unknown where there is no value: absent and null are not empty.
+    /// Unknown if there is no value. Missing and null do not count as empty.
     pub fn known(&self, name: impl Display) -> Answered<&T> {
         self.nullable(&name)?.ok_or_else(|| NoAnswer::Unknown(format!("{name} is null")))
     }
 
-    /// The value, or `None` for null: for a field of which null says something.
+    /// The value, or `None` for null, for fields in which null has a meaning.
     ///
     /// # Errors
-    /// Unknown where the field is absent or of another type.
+    /// Unknown if the field is missing or has another type.
     pub fn nullable(&self, name: impl Display) -> Answered<Option<&T>> {
         match self {
             Self::Is(value) => Ok(Some(value)),
             Self::Null => Ok(None),
             Self::Absent => Err(NoAnswer::Unknown(format!("{name} is missing"))),
-            Self::Unreadable => Err(NoAnswer::Unknown(format!("{name} is not of the expected type"))),
+            Self::Unreadable => Err(NoAnswer::Unknown(format!("{name} has an unexpected type"))),
         }
     }
 
-    /// The value, where the difference between the other states does not matter: to word a message, or to choose between
-    /// two diagnoses. Never to judge.
+    /// The value, if the other states do not matter: to word a message or to choose between two diagnoses. Never to decide whether
+    /// a check passes.
     pub const fn value(&self) -> Option<&T> {
         match self {
             Self::Is(value) => Some(value),
@@ -66,7 +66,7 @@ impl<T> Field<T> {
         }
     }
 
-    /// The same for the value that it holds.
+    /// The value's target, such as `&str` for a `String`.
     pub fn text(&self) -> Option<&T::Target>
     where
         T: Deref,
@@ -74,7 +74,7 @@ impl<T> Field<T> {
         self.value().map(Deref::deref)
     }
 
-    /// The field of the value's.
+    /// Maps the value.
     pub fn map<U>(self, change: impl FnOnce(T) -> U) -> Field<U> {
         match self {
             Self::Is(value) => Field::Is(change(value)),
@@ -86,7 +86,7 @@ impl<T> Field<T> {
 }
 
 impl<T: PartialEq> Field<T> {
-    /// Whether it is known to be exactly this. Never to judge: what is not known is not this either.
+    /// Whether the value is known and equal. Never use it to decide whether a check passes: an unknown value is unequal too.
     pub fn is(&self, value: &T) -> bool {
         self.value() == Some(value)
     }
@@ -98,14 +98,14 @@ impl<T> From<T> for Field<T> {
     }
 }
 
-/// A list whose items are read one by one: one that cannot be read does not spoil the others.
+/// A list whose items are read one by one, so that an unreadable one does not affect the others.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(transparent, bound(deserialize = "T: DeserializeOwned"))]
 pub struct Items<T>(Vec<Field<T>>);
 
 impl<T> Items<T> {
-    /// The items that could be read, and one unanswered part for each of the others. `name` says which list it is:
-    /// `data of GET /v1/prices`.
+    /// The items that could be read, and one reason for each of the others. `name` describes the item at an index:
+    /// `data[0] of GET /v1/prices`.
     #[must_use]
     pub fn split(self, name: impl Fn(usize) -> String) -> (Vec<T>, Vec<NoAnswer>) {
         let (mut items, mut unread) = (Vec::new(), Vec::new());
@@ -120,40 +120,40 @@ impl<T> Items<T> {
         (items, unread)
     }
 
-    /// The items that could be read, where the others do not matter.
+    /// The items that could be read, if the others do not matter.
     pub fn readable(&self) -> impl Iterator<Item = &T> {
         self.0.iter().filter_map(Field::value)
     }
 
-    /// The last item, if it could be read: where the next page begins.
+    /// The last item, if it could be read. The next page starts after it.
     #[must_use]
     pub fn last(&self) -> Option<&T> {
         self.0.last().and_then(Field::value)
     }
 
-    /// How many there are, read or not.
+    /// The number of items, readable or not.
     #[must_use]
     pub const fn len(&self) -> usize {
         self.0.len()
     }
 
-    /// Whether there are none.
+    /// Whether there are no items.
     #[must_use]
     pub const fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 }
 
-/// An object's metadata: what the user has written there, key by key.
+/// An object's metadata, which the user writes.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
 #[serde(transparent)]
 pub struct Metadata(Field<Map<String, Value>>);
 
 impl Metadata {
-    /// The text under `key`; `None` where there is none. `of` says whose metadata it is: `product prod_1…`.
+    /// The text for `key`, if there is one. `of` names the object: `product prod_1…`.
     ///
     /// # Errors
-    /// Unknown where there is no metadata, which is not the same as empty metadata, or where the value is no text.
+    /// Unknown if there is no metadata, which is not the same as empty metadata, or if the value is not text.
     pub fn get(&self, key: &str, of: impl Display) -> Answered<Option<&str>> {
         match self.0.known(format_args!("metadata of {of}"))?.get(key) {
             None | Some(Value::Null) => Ok(None),
@@ -162,13 +162,13 @@ impl Metadata {
         }
     }
 
-    /// The text under `key`, where it can be read. Never to judge that there is none.
+    /// The text for `key`, if it can be read. Never use it to decide that there is none.
     #[must_use]
     pub fn text(&self, key: &str) -> Option<&str> {
         self.0.value()?.get(key)?.as_str()
     }
 
-    /// Every text in it.
+    /// Every text.
     pub fn texts(&self) -> impl Iterator<Item = (&str, &str)> {
         let entries = self.0.value().into_iter().flatten();
         entries.filter_map(|(key, value)| Some((key.as_str(), value.as_str()?)))
@@ -195,7 +195,7 @@ mod tests {
     }
 
     #[test]
-    fn a_field_is_absent_null_of_another_type_or_there() {
+    fn a_field_is_absent_null_unreadable_or_a_value() {
         let absent: Account = serde_json::from_str(r#"{"id":"acct_1"}"#).unwrap();
         assert_eq!(absent.charges_enabled, Field::Absent);
         assert_eq!(account(&json!(null)).charges_enabled, Field::Null);
@@ -204,12 +204,12 @@ mod tests {
     }
 
     #[test]
-    fn only_a_value_answers_the_question_about_a_field() {
+    fn only_a_value_is_known() {
         let name = "charges_enabled of GET /v1/account";
         for (field, reason) in [
             (Field::Absent, "charges_enabled of GET /v1/account is missing"),
             (Field::Null, "charges_enabled of GET /v1/account is null"),
-            (Field::Unreadable, "charges_enabled of GET /v1/account is not of the expected type"),
+            (Field::Unreadable, "charges_enabled of GET /v1/account has an unexpected type"),
         ] {
             assert_eq!(Field::<bool>::known(&field, name), Err(NoAnswer::unknown(reason)));
         }
@@ -217,13 +217,13 @@ mod tests {
     }
 
     #[test]
-    fn null_is_an_answer_only_where_the_question_says_so() {
+    fn null_is_known_only_for_nullable_fields() {
         assert_eq!(Field::<bool>::Null.nullable("next_page_url"), Ok(None));
         assert!(Field::<bool>::Absent.nullable("next_page_url").is_err());
     }
 
     #[test]
-    fn an_item_that_cannot_be_read_is_one_unanswered_part_with_its_place() {
+    fn an_unreadable_item_is_reported_with_its_index() {
         let page = json!([{ "id": "acct_1" }, { "object": "account" }, null, { "id": "acct_4" }]);
         let items: Items<Account> = serde_json::from_value(page).unwrap();
         assert_eq!(items.last().map(|account| account.id.as_str()), Some("acct_4"));

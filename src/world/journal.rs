@@ -1,4 +1,4 @@
-//! What is about to be changed, on disk before it is.
+//! The journal: records each change on disk before it is made.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
@@ -9,11 +9,10 @@ use jiff::Timestamp;
 
 use super::id::shown;
 
-/// So many letters of what a step is taken on are noted.
-const LONGEST: usize = 300;
+/// How many characters of an object are recorded.
+const MAX_OBJECT: usize = 300;
 
-/// One line of JSON for each step, flushed to disk before the step is taken: killed at any moment, nothing is left that
-/// nobody knows of.
+/// One line of JSON for each step, flushed to disk before the step is taken, so that a killed run leaves nothing unrecorded.
 #[derive(Debug)]
 pub(super) struct Journal {
     path: PathBuf,
@@ -29,7 +28,7 @@ impl Journal {
         &self.path
     }
 
-    /// Notes that `step` is about to be taken on `object`.
+    /// Records that `step` is about to be taken on `object`.
     pub fn note(&self, step: &str, object: &str) -> io::Result<()> {
         let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
         if file.is_none() {
@@ -39,8 +38,7 @@ impl Journal {
             *file = Some(OpenOptions::new().create(true).append(true).open(&self.path)?);
         }
         let Some(file) = file.as_mut() else { return Ok(()) };
-        let line =
-            serde_json::json!({ "at": Timestamp::now().to_string(), "step": step, "object": shown(object, LONGEST) });
+        let line = serde_json::json!({ "at": Timestamp::now().to_string(), "step": step, "object": shown(object, MAX_OBJECT) });
         writeln!(file, "{line}")?;
         file.sync_data()
     }
@@ -51,7 +49,7 @@ mod tests {
     use super::Journal;
 
     #[test]
-    fn a_text_from_outside_is_noted_escaped_and_bounded() {
+    fn outside_text_is_escaped_and_cut() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("journal.jsonl");
         let hostile = format!("\u{1b}[2J\u{9b}31m\u{202e}sess_1\n{}", "x".repeat(1_000));
@@ -62,7 +60,7 @@ mod tests {
     }
 
     #[test]
-    fn a_step_is_on_disk_when_it_has_been_noted() {
+    fn a_recorded_step_is_on_disk() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("reports/journal.jsonl");
         Journal::new(path.clone()).note("clerk.session.revoke", "sess_1").unwrap();

@@ -1,8 +1,8 @@
-//! What a check may ask, and nothing about how.
+//! The questions that a check may ask, and nothing about how they are answered.
 //!
-//! Questions are put in the words of the domain, and their answers are judged already as to whether they make sense.
-//! Where a question's failure is the finding of a check, that check alone asks the raw question; everybody else is told
-//! [`NoAnswer::Because`]. So checks need no order, and one cause makes one failure.
+//! Questions use the terms of the domain, and a response that makes no sense is no answer. If a question's failure is the
+//! finding of one check, only that check asks the raw question; every other check gets [`NoAnswer::Because`]. So checks need no
+//! order, and one cause makes one failure.
 
 mod address;
 mod canary;
@@ -39,7 +39,7 @@ pub use canary::{CanaryTies, MetadataId};
 pub use certificate::Validity;
 pub use clerk::*;
 pub use cloudflare::*;
-pub use error::Error;
+pub use error::WorldError;
 pub use field::{Field, Items, Metadata};
 pub use id::{CustomerId, ProductId, SubscriptionId};
 pub use plan_value::{PlanMismatch, intended_tier, plan_mismatch, plan_text};
@@ -47,7 +47,7 @@ pub use seen::{List, Seen};
 pub use site::*;
 pub use stripe::*;
 pub use transport::{
-    Alias, Answer, CertificateTrouble, Failure, Logged, Options, Party, Resolve, Trail, Trouble, optional,
+    Alias, Answer, CertificateTrouble, Failure, LoggedRequest, Options, Party, Resolve, Trail, Trouble, optional,
 };
 pub use webhook::*;
 pub use worker::*;
@@ -58,7 +58,7 @@ use doors::{Probes, Reads, RequestsOfTheUser, closed};
 use journal::Journal;
 use transport::Transport;
 
-/// One deployment, and everything that may be asked about it.
+/// One deployment, and every question about it.
 pub struct World {
     config: Config,
     transport: Transport,
@@ -66,9 +66,9 @@ pub struct World {
     probe: bool,
     now: Timestamp,
     began: Instant,
-    /// Makes the IDs of this run's probe events its own.
+    /// Makes the IDs of this run's probe events unique.
     nonce: String,
-    /// When the probe event was signed, in seconds: a tampered one carries the same header.
+    /// When the probe event was signed, in seconds. The tampered one has the same header.
     signed_at: OnceLock<i64>,
     sign_in: clerk::SignInCell,
     site_scan: site::ScanCell,
@@ -76,11 +76,11 @@ pub struct World {
 }
 
 impl World {
-    /// A world in which `config` is what is intended. Asks nobody yet.
+    /// The world that `config` describes. Makes no requests yet.
     ///
     /// # Errors
-    /// Where no client can be made with these options.
-    pub fn new(config: Config, options: Options) -> Result<Self, Error> {
+    /// If the options are invalid or no HTTP client can be created.
+    pub fn new(config: Config, options: Options) -> Result<Self, WorldError> {
         check_ports(&config, &options)?;
         Ok(Self {
             transport: Transport::new(&options, config.project.mode, Arc::new(Redactor::new(config.secrets())))?,
@@ -97,13 +97,13 @@ impl World {
         })
     }
 
-    /// What is intended.
+    /// The configuration.
     #[must_use]
     pub const fn config(&self) -> &Config {
         &self.config
     }
 
-    /// The moment at which the run began: the only clock that a check has.
+    /// When the run started. Checks have no other clock.
     #[must_use]
     pub const fn now(&self) -> Timestamp {
         self.now
@@ -111,55 +111,49 @@ impl World {
 
     /// Every request so far.
     #[must_use]
-    pub fn requests(&self) -> Vec<Logged> {
+    pub fn requests(&self) -> Vec<LoggedRequest> {
         self.transport.log()
     }
 
-    /// What takes secrets out of text: it knows those of the configuration, and those that came up in this run.
+    /// Redacts the configuration's secrets and those that this run came across.
     #[must_use]
     pub fn redactor(&self) -> &Redactor {
         self.transport.redactor()
     }
 
-    /// What the DNS has under a host.
+    /// What the DNS has for a host.
     async fn alias(&self, host: &str) -> Result<Alias, String> {
         self.transport.alias(host).await
     }
 
-    /// Whether some provider could be reached at all. Where none can, trouble in reaching what is judged may be this
-    /// machine's own, and is no finding.
+    /// Whether any provider can be reached. If not, a network error may be this machine's own and is not a finding.
     pub async fn is_online(&self) -> bool {
         let (stripe, clerk) = futures::join!(self.stripe().reachable(), self.clerk().reachable());
         stripe || clerk
     }
 
-    /// Sends nothing new from now on. What is under way gets its answer as long as the checks are polled; the steps that
-    /// would leave a trace are those that [`World::settled`] waits for.
+    /// Allows no new requests. Those in flight still finish while the checks are polled. [`World::settled`] waits for the steps
+    /// that would leave a trace.
     pub fn stop(&self) {
         self.transport.phases().stop();
     }
 
-    /// Waits until the run's time is over; for ever where it has no end.
-    pub async fn deadline(&self) {
-        self.transport.phases().deadline().await;
-    }
-
-    /// How many steps that would leave a trace are under way.
+    /// How many steps that would leave a trace are in flight.
     #[must_use]
     pub fn steps_in_flight(&self) -> usize {
         self.transport.phases().steps()
     }
 
-    /// Waits until no step that would leave a trace is under way.
+    /// Waits until no step that would leave a trace is in flight.
     pub async fn settled(&self) {
         self.transport.phases().settled().await;
     }
 
-    /// Ends what this run began and has not ended: the canary is signed out, and what the Worker made for it expires. It
-    /// has ten seconds of its own, whatever became of the run's time.
+    /// Ends what this run started: signs the canary out, and expires the sessions that the Worker created for it. It has ten
+    /// seconds, regardless of the run's time limit.
     ///
     /// # Errors
-    /// In words, what could not be ended; the journal has it too.
+    /// What could not be ended. The journal has it too.
     pub async fn leave(&self) -> Result<(), String> {
         self.transport.phases().leave();
         let (signed_out, closed) = futures::join!(self.clerk().sign_out(), self.close_counter());
@@ -168,19 +162,18 @@ impl World {
             return Ok(());
         }
         let left = left.join("; ");
-        // Where the journal cannot be written to, the report still says it.
+        // If the journal cannot be written, the report still says it.
         let _ = self.journal.note("left_open", &left);
         Err(left)
     }
 
-    /// When the run began by the clock of whoever gave `answer`, as far as it tells: clocks differ, and what was made
-    /// since then is ours.
+    /// When the run started by the clock of the sender of `answer`. Clocks differ, and what was created since then is ours.
     fn began_by(&self, answer: &Answer) -> Timestamp {
         let since = self.began.elapsed() + Duration::from_secs(1);
         answer.date().and_then(|date| date.checked_sub(since).ok()).unwrap_or(self.now)
     }
 
-    /// The command that sets a value on the deployed script.
+    /// The command that sets a secret on the deployed script.
     #[must_use]
     pub fn secret_put(&self, name: &str) -> String {
         match self.config.cloudflare.as_ref().and_then(|cloudflare| cloudflare.environment.as_deref()) {
@@ -189,10 +182,10 @@ impl World {
         }
     }
 
-    /// The ID of the canary.
+    /// The canary's ID.
     ///
     /// # Errors
-    /// Unknown where it is not set, and blocked by `config/hygiene` where it is not an ID.
+    /// Unknown if it is not set, and blocked if it is not an ID.
     pub fn canary_id(&self) -> Result<&str, NoAnswer> {
         sound(&self.config.clerk.canary_user).map(String::as_str)
     }
@@ -218,10 +211,10 @@ impl fmt::Debug for World {
     }
 }
 
-/// The value of a variable that `config/hygiene` has nothing against.
+/// The value of a variable.
 ///
 /// # Errors
-/// Blocked by `config/hygiene` where it has, and unknown where an optional value is simply not there.
+/// Blocked if the value is unusable, and unknown if an optional value is not set.
 pub(crate) fn sound<T>(variable: &Variable<T>) -> Result<&T, NoAnswer> {
     if !variable.is_usable() {
         return Err(NoAnswer::Because(Cause::ValueUnusable));
@@ -230,17 +223,17 @@ pub(crate) fn sound<T>(variable: &Variable<T>) -> Result<&T, NoAnswer> {
     variable.value.as_ref().ok_or_else(|| {
         NoAnswer::Unknown(match variable.kind {
             Kind::ClerkUserId => format!(
-                "{name} is not set: create a user in Clerk's dashboard, set its public metadata to {{\"plan\": \"<a paid tier>\"}}, and set {name} to its ID"
+                "{name} is not set. Create a user in the Clerk Dashboard, set its public metadata to {{\"plan\": \"<a paid tier>\"}}, and set {name} to its ID"
             ),
             _ => format!("{name} is not set"),
         })
     })
 }
 
-/// A key that is sound and of the mode wanted.
+/// A key for the wanted mode.
 ///
 /// # Errors
-/// Blocked by `config/hygiene` or `config/modes` where it is not.
+/// Blocked if the key is unusable or for the other mode.
 pub(crate) fn key_of_mode(variable: &Variable<Secret>, mode: Mode) -> Result<&Secret, NoAnswer> {
     let key = sound(variable)?;
     if key.mode().is_some_and(|found| found != mode) {
@@ -251,25 +244,25 @@ pub(crate) fn key_of_mode(variable: &Variable<Secret>, mode: Mode) -> Result<&Se
 
 fn nonce() -> String {
     let mut bytes = [0; 8];
-    // Without randomness the clock still keeps two runs apart.
+    // Without randomness, the clock still tells two runs apart.
     if aws_lc_rs::rand::fill(&mut bytes).is_err() {
         bytes = Timestamp::now().as_nanosecond().to_le_bytes()[..8].try_into().unwrap_or_default();
     }
     format!("{:016x}", u64::from_le_bytes(bytes))
 }
 
-fn check_ports(config: &Config, options: &Options) -> Result<(), Error> {
-    let mut asked = vec![&config.stripe.api_base, &config.webhook.url, &config.worker.url, &config.clerk.api_base];
-    asked.extend(config.clerk.frontend_api.as_ref());
-    asked.extend(config.cloudflare.as_ref().map(|cloudflare| &cloudflare.api_base));
+fn check_ports(config: &Config, options: &Options) -> Result<(), WorldError> {
+    let mut used = vec![&config.stripe.api_base, &config.webhook.url, &config.worker.url, &config.clerk.api_base];
+    used.extend(config.clerk.frontend_api.as_ref());
+    used.extend(config.cloudflare.as_ref().map(|cloudflare| &cloudflare.api_base));
     for entry in &options.resolve {
-        let ports: Vec<u16> = asked
+        let ports: Vec<u16> = used
             .iter()
             .filter(|url| url.host_str().is_some_and(|host| host.eq_ignore_ascii_case(&entry.host)))
             .filter_map(|url| url.port_or_known_default())
             .collect();
         if let Some(other) = ports.first().filter(|_| !ports.contains(&entry.port)) {
-            return Err(Error::Resolve { host: entry.host.clone(), port: entry.port, asked: *other });
+            return Err(WorldError::Resolve { host: entry.host.clone(), port: entry.port, asked: *other });
         }
     }
     Ok(())

@@ -1,5 +1,5 @@
-//! The leave-no-trace door: the canary's sign-in and sign-out, what the Worker makes for it at Stripe, and its end; each in
-//! the journal before it happens.
+//! The leave-no-trace door: signs the canary in and out, has the Worker create sessions for it, and ends them. Each step is in
+//! the journal before it is taken.
 
 use reqwest::Method;
 use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
@@ -7,46 +7,45 @@ use serde_json::{Value, json};
 use url::Url;
 
 use super::id::{ApiPath, CheckoutSessionId, CustomerId, PathId, SessionId, TemplateName, UserId};
-use super::transport::{Again, Ask, Asked, Credential, Party};
+use super::transport::{Asked, Credential, OutgoingRequest, Party, Retry};
 use super::worker::Route;
 use super::{NoAnswer, World};
 use crate::config::{Secret, Tier};
 
-/// What the leave-no-trace door lets through, each with the one object that it is for. A step says for itself whom it is
-/// sent to, where, and with what.
+/// The steps that the leave-no-trace door allows, each with its one object. A step defines its own provider, path and body.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Step<'s> {
-    /// A ticket for the canary that ends by itself within a minute.
+    /// Creates a ticket for the canary, which expires within a minute.
     SignInToken(&'s UserId),
-    /// The ticket becomes a session.
+    /// Exchanges the ticket for a session.
     SignIn { user: &'s UserId, ticket: &'s Secret, caller: Caller },
-    /// A development instance makes a session without a ticket.
+    /// Creates a session without a ticket, at a development instance.
     Session(&'s UserId),
-    /// The session gives a token, from a template or its own.
+    /// Gets a token from the session, with or without a template.
     Token { session: &'s SessionId, template: Option<&'s TemplateName>, caller: Caller },
-    /// The session ends.
+    /// Ends the session.
     SignOut(&'s SessionId),
-    /// The Worker makes a Checkout Session for the canary.
+    /// Has the Worker create a Checkout Session for the canary.
     Checkout { tier: &'s Tier, user: &'s UserId },
-    /// That Checkout Session ends.
+    /// Expires that Checkout Session.
     Expiry(&'s CheckoutSessionId),
-    /// The Worker opens the customer portal for the canary; such a session ends by itself.
+    /// Has the Worker open the customer portal for the canary. That session expires by itself.
     Portal { customer: &'s CustomerId, user: &'s UserId },
 }
 
-/// As whom Clerk is asked.
+/// Which Clerk API a request uses, and as which kind of client.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Caller {
     /// The backend API, with the secret key.
     Backend,
-    /// The frontend API, as a browser does.
+    /// The frontend API, as a browser.
     Browser,
-    /// The frontend API, as an application does.
+    /// The frontend API, as a native application.
     Native,
 }
 
-/// Where a step is taken.
-enum Place {
+/// Where a step is sent.
+enum StepTarget {
     Clerk(ApiPath),
     ClerkDomain(ApiPath),
     Stripe(ApiPath),
@@ -54,7 +53,7 @@ enum Place {
 }
 
 /// What a step sends.
-enum Body {
+enum Payload {
     Nothing,
     Json(Value),
     Form(Vec<(&'static str, String)>),
@@ -74,7 +73,7 @@ impl Step<'_> {
         }
     }
 
-    /// On what it is taken, for the journal.
+    /// Its object, for the journal.
     fn object(self) -> String {
         match self {
             Self::SignInToken(user) | Self::SignIn { user, .. } | Self::Session(user) => user.to_string(),
@@ -85,25 +84,25 @@ impl Step<'_> {
         }
     }
 
-    /// A session cannot be asked for twice without making two: a Clerk session never is, and one that the Worker makes
-    /// only where the connection broke, since a probe that gets no answer proves nothing. A ticket ends by itself, and
-    /// buys one session however often it is handed in; an expiry has an idempotency key.
-    const fn again(self) -> Again {
+    /// Repeating a request for a session creates two, so a Clerk session is never retried, and one that the Worker creates only
+    /// after a lost connection, because a probe without a response proves nothing. A ticket expires and can be used once, and an
+    /// expiry has an idempotency key.
+    const fn retry(self) -> Retry {
         match self {
-            Self::Session(_) => Again::Never,
-            Self::Checkout { .. } | Self::Portal { .. } => Again::Connection,
+            Self::Session(_) => Retry::Never,
+            Self::Checkout { .. } | Self::Portal { .. } => Retry::Connection,
             Self::SignInToken(_) | Self::SignIn { .. } | Self::Token { .. } | Self::SignOut(_) | Self::Expiry(_) => {
-                Again::Always
+                Retry::Always
             }
         }
     }
 
-    fn place(self) -> Place {
+    fn target(self) -> StepTarget {
         match self {
-            Self::SignInToken(_) => Place::Clerk(ApiPath::new("/v1/sign_in_tokens")),
-            Self::Session(_) => Place::Clerk(ApiPath::new("/v1/sessions")),
-            Self::SignOut(session) => Place::Clerk(ApiPath::new("/v1/sessions/").id(session).then("/revoke")),
-            Self::SignIn { caller, .. } => Place::ClerkDomain(caller.flagged(ApiPath::new("/v1/client/sign_ins"))),
+            Self::SignInToken(_) => StepTarget::Clerk(ApiPath::new("/v1/sign_in_tokens")),
+            Self::Session(_) => StepTarget::Clerk(ApiPath::new("/v1/sessions")),
+            Self::SignOut(session) => StepTarget::Clerk(ApiPath::new("/v1/sessions/").id(session).then("/revoke")),
+            Self::SignIn { caller, .. } => StepTarget::ClerkDomain(caller.flagged(ApiPath::new("/v1/client/sign_ins"))),
             Self::Token { session, template, caller } => {
                 let start = match caller {
                     Caller::Backend => "/v1/sessions/",
@@ -114,37 +113,39 @@ impl Step<'_> {
                     Some(template) => path.then("/").id(template),
                     None => path,
                 });
-                if caller == Caller::Backend { Place::Clerk(path) } else { Place::ClerkDomain(path) }
+                if caller == Caller::Backend { StepTarget::Clerk(path) } else { StepTarget::ClerkDomain(path) }
             }
-            Self::Expiry(session) => Place::Stripe(ApiPath::new("/v1/checkout/sessions/").id(session).then("/expire")),
-            Self::Checkout { .. } => Place::Worker(Route::Checkout),
-            Self::Portal { .. } => Place::Worker(Route::Portal),
+            Self::Expiry(session) => {
+                StepTarget::Stripe(ApiPath::new("/v1/checkout/sessions/").id(session).then("/expire"))
+            }
+            Self::Checkout { .. } => StepTarget::Worker(Route::Checkout),
+            Self::Portal { .. } => StepTarget::Worker(Route::Portal),
         }
     }
 
-    fn body(self) -> Body {
+    fn body(self) -> Payload {
         match self {
-            Self::SignInToken(user) => Body::Json(json!({ "user_id": user.as_str(), "expires_in_seconds": 60 })),
-            Self::Session(user) => Body::Json(json!({ "user_id": user.as_str() })),
+            Self::SignInToken(user) => Payload::Json(json!({ "user_id": user.as_str(), "expires_in_seconds": 60 })),
+            Self::Session(user) => Payload::Json(json!({ "user_id": user.as_str() })),
             Self::SignIn { ticket, .. } => {
-                Body::Form(vec![("strategy", "ticket".to_owned()), ("ticket", ticket.lend(str::to_owned))])
+                Payload::Form(vec![("strategy", "ticket".to_owned()), ("ticket", ticket.lend(str::to_owned))])
             }
-            Self::Token { caller: Caller::Backend, .. } | Self::Portal { .. } => Body::Json(json!({})),
-            Self::Checkout { tier, .. } => Body::Json(json!({ "tier": tier.name })),
-            Self::Token { .. } | Self::Expiry(_) => Body::Form(Vec::new()),
-            Self::SignOut(_) => Body::Nothing,
+            Self::Token { caller: Caller::Backend, .. } | Self::Portal { .. } => Payload::Json(json!({})),
+            Self::Checkout { tier, .. } => Payload::Json(json!({ "tier": tier.name })),
+            Self::Token { .. } | Self::Expiry(_) => Payload::Form(Vec::new()),
+            Self::SignOut(_) => Payload::Nothing,
         }
     }
 }
 
 impl Caller {
-    /// What tells the frontend API that an application asks, which keeps no cookies.
+    /// Tells the frontend API that the client is an application, which keeps no cookies.
     fn flagged(self, path: ApiPath) -> ApiPath {
         if self == Self::Native { path.query("_is_native", true) } else { path }
     }
 }
 
-/// The door itself.
+/// The door.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct LeaveNoTrace<'w>(&'w World);
 
@@ -152,19 +153,19 @@ impl LeaveNoTrace<'_> {
     /// Takes `step` for the canary.
     ///
     /// # Errors
-    /// Where it was not sent: its address is not known, or the journal cannot be written to.
+    /// If it was not sent, because its URL is unknown or the journal cannot be written.
     pub async fn take(
         self,
         step: Step<'_>,
         mut headers: HeaderMap,
         credential: Option<Credential>,
     ) -> Result<Asked, NoAnswer> {
-        let (world, again) = (self.0, step.again());
+        let (world, retry) = (self.0, step.retry());
         let (party, url) = self.address(step)?;
         let body = match step.body() {
-            Body::Nothing => None,
-            Body::Json(body) => Some(("application/json", body.to_string())),
-            Body::Form(pairs) => {
+            Payload::Nothing => None,
+            Payload::Json(body) => Some(("application/json", body.to_string())),
+            Payload::Form(pairs) => {
                 let mut form = url::form_urlencoded::Serializer::new(String::new());
                 form.extend_pairs(pairs);
                 Some(("application/x-www-form-urlencoded", form.finish()))
@@ -174,31 +175,31 @@ impl LeaveNoTrace<'_> {
             headers.insert(CONTENT_TYPE, HeaderValue::from_static(kind));
             body.into_bytes()
         });
-        // Counted before it is noted: a run that stops now waits for it.
-        let _under_way = world.transport.phases().begin();
+        // Counted before it is noted, so that a run that stops now waits for it.
+        let _in_flight = world.transport.phases().begin();
         world.journal.note(step.word(), &step.object()).map_err(|error| {
             NoAnswer::Unknown(format!(
-                "{} could not be written to, and nothing is changed that is not noted first ({error})",
+                "nothing was changed, because the change could not first be recorded in {} ({error})",
                 world.journal.path().display()
             ))
         })?;
         let (method, is_step) = (Method::POST, true);
-        Ok(world.transport.ask(Ask { party, method, url, headers, body, credential, again, is_step }).await)
+        Ok(world.transport.ask(OutgoingRequest { party, method, url, headers, body, credential, retry, is_step }).await)
     }
 
     fn address(self, step: Step<'_>) -> Result<(Party, Url), NoAnswer> {
         let config = &self.0.config;
-        Ok(match step.place() {
-            Place::Clerk(path) => (Party::Clerk, path.at(&config.clerk.api_base)),
-            Place::ClerkDomain(path) => (Party::ClerkDomain, path.at(&self.0.clerk().frontend_api()?)),
-            Place::Stripe(path) => (Party::Stripe, path.at(&config.stripe.api_base)),
-            Place::Worker(route) => (Party::Worker, self.0.worker().url(route)?),
+        Ok(match step.target() {
+            StepTarget::Clerk(path) => (Party::Clerk, path.at(&config.clerk.api_base)),
+            StepTarget::ClerkDomain(path) => (Party::ClerkDomain, path.at(&self.0.clerk().frontend_api()?)),
+            StepTarget::Stripe(path) => (Party::Stripe, path.at(&config.stripe.api_base)),
+            StepTarget::Worker(route) => (Party::Worker, self.0.worker().url(route)?),
         })
     }
 }
 
 impl World {
-    /// The leave-no-trace door, unless it was closed by hand.
+    /// The leave-no-trace door, unless `--no-probe` closed it.
     pub(super) fn leave_no_trace(&self) -> Result<LeaveNoTrace<'_>, NoAnswer> {
         if self.probe { Ok(LeaveNoTrace(self)) } else { Err(super::doors::closed()) }
     }
@@ -207,7 +208,7 @@ impl World {
 #[cfg(test)]
 mod tests {
     use super::super::id::{CheckoutSessionId, SessionId, TemplateName, UserId};
-    use super::{Body, Caller, Place, Step};
+    use super::{Caller, Payload, Step, StepTarget};
     use crate::config::Secret;
 
     #[test]
@@ -226,7 +227,10 @@ mod tests {
             (Step::Expiry(&sale), "/v1/checkout/sessions/{checkout_session_id}/expire"),
         ];
         for (step, template) in steps {
-            let (Place::Clerk(path) | Place::ClerkDomain(path) | Place::Stripe(path)) = step.place() else { panic!() };
+            let (StepTarget::Clerk(path) | StepTarget::ClerkDomain(path) | StepTarget::Stripe(path)) = step.target()
+            else {
+                panic!()
+            };
             assert_eq!(path.template(), template);
         }
     }
@@ -234,6 +238,6 @@ mod tests {
     #[test]
     fn a_session_is_revoked_without_a_body() {
         let session = SessionId::parse("sess_1").unwrap();
-        assert!(matches!(Step::SignOut(&session).body(), Body::Nothing));
+        assert!(matches!(Step::SignOut(&session).body(), Payload::Nothing));
     }
 }

@@ -1,4 +1,4 @@
-//! The program as a process: how fast it starts, and how much memory a run takes.
+//! The program as a process: how fast it starts, and how much memory a run uses.
 
 use std::fs;
 use std::process::{Command, Stdio};
@@ -8,27 +8,27 @@ use preflight::sandbox::{Options, Sandbox};
 use tokio::runtime::Runtime;
 use url::Url;
 
-use crate::told::Told;
+use crate::oversized::Oversized;
 
 /// How often the program is started.
 pub const STARTS: usize = 21;
 
 /// What was measured.
 pub struct Program {
-    /// From the start to the end of `--version`.
+    /// The time that `--version` takes.
     pub start: Duration,
-    /// Users, and the peak of the resident memory in KiB.
+    /// Users, and the peak resident memory in KiB.
     pub peaks: Vec<(usize, u64)>,
-    /// The same where nobody answers as they should.
-    pub told: Vec<(Told, u64)>,
+    /// The same if every response is oversized.
+    pub oversized: Vec<(Oversized, u64)>,
 }
 
 pub fn measure(runtime: &Runtime) -> Program {
     let mut starts: Vec<Duration> = (0..STARTS).map(|_| start()).collect();
     starts.sort();
     let peaks = [1_200, 100_000].map(|users| (users, runtime.block_on(peak(users))));
-    let told = Told::ALL.map(|told| (told, runtime.block_on(peak_when(told))));
-    Program { start: starts[STARTS / 2], peaks: peaks.to_vec(), told: told.to_vec() }
+    let oversized = Oversized::ALL.map(|kind| (kind, runtime.block_on(peak_with(kind))));
+    Program { start: starts[STARTS / 2], peaks: peaks.to_vec(), oversized: oversized.to_vec() }
 }
 
 fn start() -> Duration {
@@ -38,7 +38,7 @@ fn start() -> Duration {
     started.elapsed()
 }
 
-/// The peak memory of a run against a sandbox that is another process' own.
+/// The peak memory of a run against a sandbox in another process.
 async fn peak(users: usize) -> u64 {
     let scenario = if users > 10_000 { "healthy-many-users" } else { "healthy-many-pages" };
     let sandbox = Sandbox::start(&[scenario], Options::default()).await.expect("a sandbox");
@@ -48,16 +48,15 @@ async fn peak(users: usize) -> u64 {
     peak_at(&sandbox, addresses.map(Url::as_str)).await
 }
 
-/// The peak memory of a run in which every provider, the Worker and the frontend answer as `told` has it.
-async fn peak_when(told: Told) -> u64 {
+/// The peak memory of a run in which every response is oversized.
+async fn peak_with(oversized: Oversized) -> u64 {
     let sandbox = Sandbox::start(&["healthy"], Options::default()).await.expect("a sandbox");
-    let address = told.serve().await;
+    let address = oversized.serve().await;
     peak_at(&sandbox, [address.as_str(); 6]).await
 }
 
-/// The peak memory of a run with the sandbox's configuration, which finds Stripe, Clerk's two APIs, Cloudflare, the Worker
-/// and the frontend at these addresses: without TLS and by address, since a name could only be given to another process
-/// with its port.
+/// The peak memory of a run with the sandbox's configuration and these addresses of Stripe, Clerk's two APIs, Cloudflare, the
+/// Worker and the frontend. Without TLS and by address, because another process cannot resolve the sandbox's names.
 async fn peak_at(sandbox: &Sandbox, addresses: [&str; 6]) -> u64 {
     let [stripe, clerk, clerk_frontend, cloudflare, worker, frontend] =
         addresses.map(|address| address.trim_end_matches('/'));
@@ -78,7 +77,7 @@ async fn peak_at(sandbox: &Sandbox, addresses: [&str; 6]) -> u64 {
     let mut peak = 0;
     let mut samples = tokio::time::interval(Duration::from_millis(2));
     while child.try_wait().expect("a child").is_none() {
-        // The kernel keeps the high-water mark, so the last reading is the peak but for the very end.
+        // The kernel keeps the high-water mark, so the last sample is close to the peak.
         peak = peak.max(fs::read_to_string(&status).ok().and_then(|status| high_water(&status)).unwrap_or_default());
         samples.tick().await;
     }

@@ -1,4 +1,4 @@
-//! One sample of every format, made from the sandbox.
+//! The sample reports, made from the sandbox.
 
 use std::collections::BTreeMap;
 use std::future::pending;
@@ -10,53 +10,53 @@ use preflight::sandbox::{self, Sandbox};
 use preflight::world::{Options, World};
 use regex::Regex;
 
-use super::is_kept;
+use super::assert_file;
 
-/// A launch day on which three things went wrong.
+/// A launch day with three problems.
 const SCENARIOS: [&str; 3] = ["price-test-mode", "endpoint-slash", "worker-secret-wrong"];
 
-/// The report of that day, without what differs from one run to the next.
+/// The report of that day, without what differs between runs.
 async fn report() -> Report {
     let sandbox = Sandbox::start(&SCENARIOS, sandbox::Options::default()).await.unwrap();
     let journal = tempfile::tempdir().unwrap();
     let options = Options { journal: journal.path().join("journal.jsonl"), ..Options::default() };
     let world = World::new(sandbox.config(None).unwrap(), sandbox.options(options)).unwrap();
-    settled(run(&world, &Selection::default(), None, pending()).await)
+    normalized(run(&world, &Selection::default(), None, pending()).await)
 }
 
-/// The moment, the durations, the order of answers and the providers' names for requests are another in every run.
-fn settled(mut report: Report) -> Report {
+/// Replaces times, durations, request IDs and the order of responses, which differ between runs.
+fn normalized(mut report: Report) -> Report {
     report.started_at = "2026-11-20T09:00:00Z".parse().unwrap();
     report.duration = Duration::from_millis(412);
     for request in &mut report.requests {
         request.duration = Duration::from_millis(20);
-        request.path = steady(&request.path);
+        request.path = normalized_text(&request.path);
     }
     report.requests.sort_by_key(|sent| (sent.provider, sent.method.clone(), sent.path.clone(), sent.status));
     let mut ids = BTreeMap::new();
     for (number, request) in report.requests.iter_mut().enumerate() {
         if let Some(id) = &mut request.request_id {
-            let settled = format!("req_Sample{number:04}");
-            ids.insert(std::mem::replace(id, settled.clone()), settled);
+            let fixed = format!("req_Sample{number:04}");
+            ids.insert(std::mem::replace(id, fixed.clone()), fixed);
         }
     }
     for check in &mut report.checks {
         check.duration = Duration::from_millis(40);
         for text in check.seen.iter_mut().chain(&mut check.reasons) {
-            *text = steady(text);
+            *text = normalized_text(text);
         }
         for evidence in check.findings.iter_mut().flat_map(|reported| &mut reported.finding.evidence) {
-            evidence.request = steady(&evidence.request);
-            if let Some(settled) = evidence.request_id.as_ref().and_then(|id| ids.get(id)) {
-                evidence.request_id = Some(settled.clone());
+            evidence.request = normalized_text(&evidence.request);
+            if let Some(fixed) = evidence.request_id.as_ref().and_then(|id| ids.get(id)) {
+                evidence.request_id = Some(fixed.clone());
             }
         }
     }
     report
 }
 
-/// The moment, and the path that does not exist, are others in every run.
-fn steady(text: &str) -> String {
+/// Replaces timestamps and random IDs in a text.
+fn normalized_text(text: &str) -> String {
     let changing = [
         (r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", "2026-11-01T09:00:00Z"),
         (r"(created\[\w+\]=)\d+", "${1}1793523600"),
@@ -69,12 +69,12 @@ fn steady(text: &str) -> String {
 }
 
 #[tokio::test]
-async fn the_samples_are_what_a_run_against_the_sandbox_gives() {
+async fn the_samples_match_a_run_against_the_sandbox() {
     let report = report().await;
-    is_kept("reports/sample/preflight.md", &markdown::render(&report));
-    is_kept("reports/sample/preflight.json", &json::render(&report));
-    is_kept("reports/sample/terminal.txt", &table::render(&report, Style { width: 96, ..Style::plain() }));
+    assert_file("reports/sample/preflight.md", &markdown::render(&report));
+    assert_file("reports/sample/preflight.json", &json::render(&report));
+    assert_file("reports/sample/terminal.txt", &table::render(&report, Style { width: 96, ..Style::plain() }));
     let colored = table::render(&report, Style { width: 96, color: true, quiet: true, ..Style::plain() });
     let picture = anstyle_svg::Term::new().render_svg(&colored);
-    is_kept("reports/sample/terminal.svg", &picture);
+    assert_file("reports/sample/terminal.svg", &picture);
 }

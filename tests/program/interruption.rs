@@ -1,4 +1,4 @@
-//! Ctrl-C and `kill` in the middle of a run: what was finished is kept, and what was begun is ended.
+//! Ctrl-C and `kill` during a run: finished checks are kept, and started sessions are ended.
 
 #![cfg(unix)]
 
@@ -7,11 +7,10 @@ use std::process::{Child, Command, Stdio};
 
 use preflight::sandbox::{Options, Sandbox};
 
-use crate::program::{Ended, Folder};
+use crate::program::{Folder, ProgramOutput};
 
-/// The sandbox's `preflight.toml`, with its own addresses in the place of the names. The frontend keeps its name: the
-/// canary signs in from there.
-fn pointed_at(sandbox: &Sandbox) -> String {
+/// The sandbox's `preflight.toml` with its addresses. The frontend keeps its name, because the canary signs in from there.
+fn with_sandbox_addresses(sandbox: &Sandbox) -> String {
     let plain = sandbox.plain();
     let mut document: toml::Table = sandbox.configuration().parse().unwrap();
     for (table, key, url) in [
@@ -27,10 +26,10 @@ fn pointed_at(sandbox: &Sandbox) -> String {
     document.to_string()
 }
 
-/// Stops a run against a Worker that never answers, after the canary was signed in.
-async fn stopped_by(signal: &str) -> (Ended, Folder, Sandbox) {
+/// Stops a run against a Worker that never responds, after the canary was signed in.
+async fn stopped_by(signal: &str) -> (ProgramOutput, Folder, Sandbox) {
     let sandbox = Sandbox::start(&["worker-hangs"], Options::default()).await.unwrap();
-    let folder = Folder::with(&pointed_at(&sandbox));
+    let folder = Folder::with(&with_sandbox_addresses(&sandbox));
     let mut command = folder.command(&["run", "--timeout=1m", "--format=json"]);
     command.envs(sandbox.environment()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = command.spawn().unwrap();
@@ -42,7 +41,7 @@ async fn stopped_by(signal: &str) -> (Ended, Folder, Sandbox) {
         tokio::task::yield_now().await;
     }
     send(signal, &child);
-    let ended = tokio::task::spawn_blocking(|| Ended::of(child.wait_with_output().unwrap())).await.unwrap();
+    let ended = tokio::task::spawn_blocking(|| ProgramOutput::of(child.wait_with_output().unwrap())).await.unwrap();
     (ended, folder, sandbox)
 }
 
@@ -52,7 +51,7 @@ fn send(signal: &str, child: &Child) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn ctrl_c_leaves_a_report_of_what_was_finished() {
+async fn ctrl_c_writes_a_report_of_finished_checks() {
     let (ended, folder, _sandbox) = stopped_by("INT").await;
     assert_eq!(ended.status, 130, "{}", ended.stderr);
     let report: serde_json::Value = serde_json::from_str(&folder.read("reports/preflight.json")).unwrap();
@@ -71,7 +70,7 @@ async fn ctrl_c_signs_the_canary_out() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn kill_leaves_a_report_and_signs_the_canary_out() {
+async fn kill_writes_a_report_and_signs_the_canary_out() {
     let (ended, folder, sandbox) = stopped_by("TERM").await;
     assert_eq!(ended.status, 143, "{}", ended.stderr);
     assert!(folder.read("reports/preflight.md").contains("Stopped by SIGTERM"));
@@ -83,9 +82,9 @@ fn the_sandbox_is_served_until_ctrl_c() {
     let folder = Folder::new();
     let mut child = folder.command(&["sandbox", "price-test-mode"]).stdout(Stdio::piped()).spawn().unwrap();
     let mut lines = BufReader::new(child.stdout.take().unwrap()).lines().map_while(Result::ok);
-    assert_eq!(lines.next().unwrap(), "# price-test-mode, served on loopback until Ctrl-C.");
-    // The last line that it prints: from here on it only waits.
-    assert!(lines.any(|line| line.contains("the frontend ")));
+    assert_eq!(lines.next().unwrap(), "# price-test-mode. Press Ctrl-C to stop.");
+    // The last line. From here on it only waits.
+    assert!(lines.any(|line| line.starts_with("#   Frontend ")));
     send("INT", &child);
     assert_eq!(child.wait().unwrap().code(), Some(0));
 }

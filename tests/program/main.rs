@@ -1,8 +1,8 @@
-//! The program as its users meet it: statuses, streams, signals, and what it never says.
+//! The program as users see it: exit statuses, streams, signals, and secrets it must never print.
 
-#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test ends where something is not as it must be")]
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test fails if its setup does")]
 
-mod ends;
+mod exit_status;
 mod interruption;
 mod output;
 #[path = "../support/program.rs"]

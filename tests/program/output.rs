@@ -1,10 +1,10 @@
-//! What is printed where: results, colour, width, and one document for programs.
+//! What is printed where: results, color, width and JSON.
 
 use std::process::Stdio;
 
 use serde_json::Value;
 
-use crate::program::{Ended, Folder, ended, preflight};
+use crate::program::{Folder, ProgramOutput, ended, preflight};
 
 /// Every command that only prints, and runs of every kind.
 const COMMANDS: &[&[&str]] = &[
@@ -27,7 +27,7 @@ const COMMANDS: &[&[&str]] = &[
     &["run", "--sandbox=endpoint-old-host", "-q"],
     &["run", "--sandbox=stripe-html", "--format=markdown"],
     &["run", "--sandbox=price-test-mode", "--format=json"],
-    // Mistakes.
+    // Errors.
     &["run"],
     &["run", "--sandbox=helthy"],
     &["run", "--sandbox", "--only=stripe/price-mod"],
@@ -36,17 +36,17 @@ const COMMANDS: &[&[&str]] = &[
     &["run", "--sandbox", "--report-dir=/dev/null/below/a/file"],
 ];
 
-/// What is for people to read; the others are for programs, and as wide as they are.
-fn is_for_reading(command: &[&str]) -> bool {
+/// Whether the output is for people. Output for programs is not wrapped.
+fn is_for_people(command: &[&str]) -> bool {
     !command.contains(&"schema")
         && !command.contains(&"completions")
         && !command.contains(&"man")
         && !command.iter().any(|argument| argument.starts_with("--format"))
 }
 
-fn run_with(command: &[&str], variables: &[(&str, &str)]) -> Ended {
+fn run_with(command: &[&str], variables: &[(&str, &str)]) -> ProgramOutput {
     let folder = Folder::new();
-    // A configuration with mistakes of its own: they are shown with their places, colours and carets.
+    // An invalid configuration, whose errors are shown with lines, colors and carets.
     folder.write("preflight.toml", "[project]\nnam = \"acme\"\n\n[worker]\nurl = \"pan-api\"\n");
     ended(folder.command(command).envs(variables.iter().copied()))
 }
@@ -61,28 +61,28 @@ fn json_is_the_only_thing_on_standard_output() {
 }
 
 #[test]
-fn no_escape_reaches_what_is_no_terminal() {
+fn no_escape_sequence_is_written_outside_a_terminal() {
     for command in COMMANDS {
-        let told = run_with(command, &[("TERM", "xterm-256color"), ("COLORTERM", "truecolor")]).all();
-        assert!(!told.contains('\u{1b}'), "{command:?}: {told}");
+        let output = run_with(command, &[("TERM", "xterm-256color"), ("COLORTERM", "truecolor")]).all();
+        assert!(!output.contains('\u{1b}'), "{command:?}: {output}");
     }
 }
 
 #[test]
-fn colour_can_be_had_without_a_terminal() {
-    let colour = |arguments: &[&str], variables: &[(&str, &str)]| {
+fn color_can_be_forced_without_a_terminal() {
+    let has_color = |arguments: &[&str], variables: &[(&str, &str)]| {
         let command: Vec<&str> = ["run", "--sandbox"].iter().chain(arguments).copied().collect();
         run_with(&command, variables).stdout.contains('\u{1b}')
     };
-    assert!(colour(&[], &[("CLICOLOR_FORCE", "1")]));
-    assert!(colour(&["--color=always"], &[]));
-    assert!(colour(&["--color=always"], &[("NO_COLOR", "1")]));
-    assert!(!colour(&[], &[("NO_COLOR", "1"), ("CLICOLOR_FORCE", "1")]));
-    assert!(!colour(&["--color=never"], &[("CLICOLOR_FORCE", "1")]));
+    assert!(has_color(&[], &[("CLICOLOR_FORCE", "1")]));
+    assert!(has_color(&["--color=always"], &[]));
+    assert!(has_color(&["--color=always"], &[("NO_COLOR", "1")]));
+    assert!(!has_color(&[], &[("NO_COLOR", "1"), ("CLICOLOR_FORCE", "1")]));
+    assert!(!has_color(&["--color=never"], &[("CLICOLOR_FORCE", "1")]));
 }
 
 #[test]
-fn no_escape_stands_in_a_report_even_where_colour_is_forced() {
+fn reports_have_no_escape_sequences_even_if_color_is_forced() {
     let folder = Folder::new();
     let ended = ended(
         folder
@@ -94,13 +94,13 @@ fn no_escape_stands_in_a_report_even_where_colour_is_forced() {
 }
 
 #[test]
-fn sixty_columns_are_enough() {
-    for command in COMMANDS.iter().filter(|command| is_for_reading(command)) {
-        // In no configuration are errors to be shown: these come with the lines of the file, however wide they are.
-        let told = ended(Folder::new().command(command).env("COLUMNS", "60")).all();
-        // What cannot be broken without being lost, such as an address, stands alone on its line.
+fn output_fits_sixty_columns() {
+    for command in COMMANDS.iter().filter(|command| is_for_people(command)) {
+        // Without a configuration: its errors quote lines of the file, however wide they are.
+        let output = ended(Folder::new().command(command).env("COLUMNS", "60")).all();
+        // What cannot be broken, such as a URL, is alone on its line.
         let is_one_word = |line: &str| line.split_whitespace().count() == 1;
-        let too_wide = told.lines().filter(|line| line.chars().count() > 60 && !is_one_word(line));
+        let too_wide = output.lines().filter(|line| line.chars().count() > 60 && !is_one_word(line));
         let too_wide: Vec<&str> = too_wide.filter(|line| !line.starts_with("report: ")).collect();
         assert!(too_wide.is_empty(), "{command:?}: {too_wide:#?}");
     }
@@ -118,15 +118,15 @@ fn a_closed_pipe_ends_quietly() {
         let folder = Folder::new();
         let mut child = folder.command(command).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         drop(child.stdout.take());
-        let ended = Ended::of(child.wait_with_output().unwrap());
+        let ended = ProgramOutput::of(child.wait_with_output().unwrap());
         assert_eq!(ended.status, status, "{command:?}: {}", ended.stderr);
-        let complaints: Vec<&str> = ended.stderr.lines().filter(|line| !line.starts_with("report: ")).collect();
-        assert!(complaints.is_empty(), "{command:?}: {complaints:?}");
+        let errors: Vec<&str> = ended.stderr.lines().filter(|line| !line.starts_with("report: ")).collect();
+        assert!(errors.is_empty(), "{command:?}: {errors:?}");
     }
 }
 
 #[test]
-fn nothing_moves_where_nobody_looks() {
+fn there_is_no_live_progress_outside_a_terminal() {
     let ended = preflight(&["run", "--sandbox"]);
     assert_eq!(ended.stderr, "report: reports/preflight.md\nreport: reports/preflight.json\n");
 }
@@ -140,7 +140,7 @@ fn the_verdict_comes_first() {
 }
 
 #[test]
-fn quiet_says_the_verdict_and_nothing_else() {
+fn quiet_prints_only_the_verdict() {
     let ended = preflight(&["run", "--sandbox", "-q"]);
     assert!(ended.stdout.starts_with("GO") && ended.stdout.lines().count() <= 2, "{}", ended.stdout);
     assert_eq!(ended.stderr, "");

@@ -1,4 +1,4 @@
-//! A secret is in nothing that the program says or writes, whatever goes wrong.
+//! No secret is ever printed or written, whatever goes wrong.
 
 use std::io::{BufRead, BufReader, Write};
 use std::net::{TcpListener, TcpStream};
@@ -6,10 +6,10 @@ use std::thread;
 
 use preflight::sandbox::{Options, Sandbox};
 
-use crate::ends::IN_THE_DARK;
-use crate::program::{Ended, Folder, ended};
+use crate::exit_status::UNREACHABLE;
+use crate::program::{Folder, ProgramOutput, ended};
 
-/// Values of the right shape that nobody else has, so that a part of one can be from nowhere else.
+/// Unique values of the right shape, so that any part of one is recognizable.
 pub const PLANTED: [(&str, &str); 12] = [
     ("STRIPE_SECRET_KEY", "sk_live_51QpanAcme7LaunchPlantedOne0Zq8vK3mXw5Rt7Yb2Nc4Hd6Jf9Lg1Pk"),
     ("STRIPE_TEST_SECRET_KEY", "sk_test_51QpanAcme7LaunchPlantedTwo0Zq8vK3mXw5Rt7Yb2Nc4Hd6Jf9Lg1Pk"),
@@ -25,17 +25,17 @@ pub const PLANTED: [(&str, &str); 12] = [
     ("CLOUDFLARE_ACCOUNT_ID", "acacacacacacacacacacacacacacacac"),
 ];
 
-/// What all the planted secrets have and nothing else has, in pieces as short as anybody might show.
+/// Parts of the planted secrets that appear nowhere else.
 const MARKS: [&str; 7] =
     ["PlantedOne", "PlantedTwo", "PlantedThree", "PlantedFour", "PlantedFive", "Zq8vK3mX", "Jf9Lg1"];
 
-fn says_no_secret(what: &str, told: &str) {
+fn assert_no_secret(what: &str, output: &str) {
     for mark in MARKS {
-        assert!(!told.contains(mark), "{what} says {mark}: {told}");
+        assert!(!output.contains(mark), "{what} prints {mark}: {output}");
     }
 }
 
-/// Runs in a folder, and brings everything that was said or written.
+/// Runs in a folder, and returns everything printed and written.
 fn all_of(folder: &Folder, arguments: &[&str], variables: &[(&str, &str)]) -> String {
     let ended = ended(folder.command(arguments).envs(variables.iter().copied()).env("RUST_BACKTRACE", "full"));
     let reports = if folder.path("reports").exists() { folder.reports() } else { String::new() };
@@ -43,42 +43,42 @@ fn all_of(folder: &Folder, arguments: &[&str], variables: &[(&str, &str)]) -> St
 }
 
 #[test]
-fn nobody_to_talk_to_is_no_reason_to_talk() {
+fn an_unreachable_deployment_leaks_nothing() {
     for format in ["table", "json", "markdown"] {
-        let folder = Folder::with(IN_THE_DARK);
-        let told = all_of(&folder, &["run", "-vv", &format!("--format={format}"), "--retries=0"], &PLANTED);
-        assert!(told.contains("NOT PROVEN") || told.contains("not-proven"), "{told}");
-        says_no_secret(format, &told);
+        let folder = Folder::with(UNREACHABLE);
+        let output = all_of(&folder, &["run", "-vv", &format!("--format={format}"), "--retries=0"], &PLANTED);
+        assert!(output.contains("NOT PROVEN") || output.contains("not-proven"), "{output}");
+        assert_no_secret(format, &output);
     }
 }
 
 #[test]
-fn a_value_with_something_wrong_about_it_is_described_and_not_shown() {
+fn an_invalid_secret_is_described_and_not_shown() {
     for (wrapper, code) in [("{}\n", "whitespace"), ("\"{}\"", "quotes"), (" {}", "whitespace"), ("Bearer {}", "")] {
         for (name, value) in PLANTED.iter().take(5) {
             let wrapped = wrapper.replace("{}", value);
-            let told = all_of(&Folder::with(IN_THE_DARK), &["run", "-vv", "--only=config"], &[(name, &wrapped)]);
-            assert!(told.contains(code), "{name} as {wrapper}: {told}");
-            says_no_secret(&format!("{name} as {wrapper}"), &told);
+            let output = all_of(&Folder::with(UNREACHABLE), &["run", "-vv", "--only=config"], &[(name, &wrapped)]);
+            assert!(output.contains(code), "{name} as {wrapper}: {output}");
+            assert_no_secret(&format!("{name} as {wrapper}"), &output);
         }
     }
 }
 
 #[test]
-fn a_secret_in_the_place_of_another_value_is_not_shown() {
+fn a_secret_in_place_of_another_value_is_not_shown() {
     for (name, _) in PLANTED {
         for (_, secret) in PLANTED.iter().take(5) {
             let mut variables = PLANTED;
             variables.iter_mut().filter(|(other, _)| *other == name).for_each(|(_, value)| *value = secret);
-            let told =
-                all_of(&Folder::with(IN_THE_DARK), &["run", "-vv", "--retries=0", "--only=config,stripe"], &variables);
-            says_no_secret(&format!("{secret} as {name}"), &told);
+            let output =
+                all_of(&Folder::with(UNREACHABLE), &["run", "-vv", "--retries=0", "--only=config,stripe"], &variables);
+            assert_no_secret(&format!("{secret} as {name}"), &output);
         }
     }
 }
 
 #[test]
-fn a_secret_in_the_configuration_is_refused_and_not_repeated() {
+fn a_secret_in_the_configuration_is_rejected_and_not_repeated() {
     let (_, key) = PLANTED[0];
     for (place, with) in [
         ("[tiers.free]", format!("[stripe]\nsecret_key = \"{key}\"\n[tiers.free]")),
@@ -93,8 +93,8 @@ fn a_secret_in_the_configuration_is_refused_and_not_repeated() {
     ] {
         let minimal = "[project]\nname = \"acme\"\n[worker]\nurl = \"http://127.0.0.1:1\"\n[tiers.free]\nlimit = 10\n";
         let folder = Folder::with(&minimal.replace(place, &with));
-        let told = all_of(&folder, &["run", "-vv", "--offline"], &[]);
-        says_no_secret(&with, &told);
+        let output = all_of(&folder, &["run", "-vv", "--offline"], &[]);
+        assert_no_secret(&with, &output);
     }
 }
 
@@ -107,22 +107,22 @@ fn a_secret_on_the_command_line_is_not_repeated() {
         &["explain", key],
         &["run", "--allow-host", key],
     ] {
-        says_no_secret("a mistake", &all_of(&Folder::new(), arguments, &[]));
+        assert_no_secret("an error", &all_of(&Folder::new(), arguments, &[]));
     }
 }
 
 #[test]
-fn a_secret_in_a_file_of_variables_is_not_repeated() {
-    let folder = Folder::with(IN_THE_DARK);
+fn a_secret_in_an_env_file_is_not_repeated() {
+    let folder = Folder::with(UNREACHABLE);
     let lines = PLANTED.map(|(name, value)| format!("{name}={value}\n")).concat();
     folder.write(".env", &format!("{lines}this is no line {}\nOPEN=\"{}", PLANTED[0].1, PLANTED[3].1));
-    says_no_secret("a broken file", &all_of(&folder, &["run", "-vv", "--env-file=.env"], &[]));
+    assert_no_secret("a broken file", &all_of(&folder, &["run", "-vv", "--env-file=.env"], &[]));
     folder.write(".env", &lines);
-    says_no_secret("a file", &all_of(&folder, &["run", "-vv", "--env-file=.env"], &[]));
+    assert_no_secret("a file", &all_of(&folder, &["run", "-vv", "--env-file=.env"], &[]));
 }
 
 #[test]
-fn no_secret_of_any_world_is_in_what_is_said_of_it() {
+fn no_scenario_leaks_its_secrets() {
     let runtime = tokio::runtime::Runtime::new().unwrap();
     for scenario in [
         "healthy",
@@ -152,14 +152,14 @@ fn no_secret_of_any_world_is_in_what_is_said_of_it() {
         let secrets: Vec<&str> =
             values.filter(|(name, _)| is_secret(name)).map(|(_, value)| value.trim_matches(['"', '\n'])).collect();
         let folder = Folder::new();
-        let told = all_of(&folder, &["run", &format!("--sandbox={scenario}"), "-vv"], &[]);
+        let output = all_of(&folder, &["run", &format!("--sandbox={scenario}"), "-vv"], &[]);
         for secret in secrets.iter().filter(|secret| !secret.is_empty()) {
-            assert!(!told.contains(secret), "{scenario} says {secret}: {told}");
+            assert!(!output.contains(secret), "{scenario} prints {secret}: {output}");
         }
     }
 }
 
-/// Somebody who answers everything with what was sent, and with all that could be stolen.
+/// A server that echoes every request and every planted secret.
 fn echo() -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
@@ -192,16 +192,16 @@ fn echoed(mut stream: TcpStream) -> std::io::Result<()> {
 }
 
 #[test]
-fn a_secret_that_others_repeat_is_not_passed_on() {
-    let folder = Folder::with(&IN_THE_DARK.replace("http://127.0.0.1:1", &echo()));
-    let told = all_of(&folder, &["run", "-vv", "--retries=0"], &PLANTED);
-    assert!(told.contains("400"), "{told}");
-    says_no_secret("an echo", &told);
+fn a_secret_in_a_response_is_not_repeated() {
+    let folder = Folder::with(&UNREACHABLE.replace("http://127.0.0.1:1", &echo()));
+    let output = all_of(&folder, &["run", "-vv", "--retries=0"], &PLANTED);
+    assert!(output.contains("400"), "{output}");
+    assert_no_secret("an echo", &output);
 }
 
 #[test]
-fn the_sandbox_opens_nothing_with_the_users_own_keys() {
-    let ended: Ended = ended(Folder::new().command(&["run", "--sandbox", "-vv"]).envs(PLANTED));
+fn the_sandbox_does_not_use_the_users_keys() {
+    let ended: ProgramOutput = ended(Folder::new().command(&["run", "--sandbox", "-vv"]).envs(PLANTED));
     assert_eq!(ended.status, 0);
-    says_no_secret("a sandbox", &ended.all());
+    assert_no_secret("a sandbox", &ended.all());
 }

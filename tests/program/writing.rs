@@ -1,12 +1,12 @@
-//! Reports that cannot be written, and results that nobody can take.
+//! Reports and results that cannot be written.
 
 use std::fs::{self, File};
 use std::process::Stdio;
 
-use crate::program::{Ended, Folder, ended};
+use crate::program::{Folder, ProgramOutput, ended};
 
 #[test]
-fn a_report_that_cannot_be_written_is_said_and_the_result_is_printed() {
+fn an_unwritable_report_is_an_error_and_the_result_is_printed() {
     let folder = Folder::new();
     folder.write("taken", "a file");
     let ended = folder.run(&["run", "--sandbox=price-test-mode", "--report-dir=taken/reports"]);
@@ -18,7 +18,7 @@ fn a_report_that_cannot_be_written_is_said_and_the_result_is_printed() {
 }
 
 #[test]
-fn a_go_that_could_not_be_written_down_is_no_go() {
+fn a_go_without_a_report_is_an_error() {
     let folder = Folder::new();
     folder.write("taken", "a file");
     let ended = folder.run(&["run", "--sandbox", "--report-dir=taken/reports"]);
@@ -28,7 +28,7 @@ fn a_go_that_could_not_be_written_down_is_no_go() {
 
 #[test]
 #[cfg(target_os = "linux")]
-fn a_full_disk_is_said_and_the_result_is_printed() {
+fn a_full_disk_is_an_error_and_the_result_is_printed() {
     let ended = Folder::new().run(&["run", "--sandbox=price-test-mode", "--no-report", "--report=json=/dev/full"]);
     assert_eq!(ended.status, 1, "{}", ended.all());
     assert!(ended.stderr.contains("error: ") && ended.stderr.contains("/dev/full"), "{}", ended.stderr);
@@ -37,20 +37,20 @@ fn a_full_disk_is_said_and_the_result_is_printed() {
 
 #[test]
 #[cfg(target_os = "linux")]
-fn a_result_that_cannot_be_printed_is_said() {
+fn an_unprintable_result_is_an_error() {
     for arguments in [&["run", "--sandbox"][..], &["list"]] {
         let folder = Folder::new();
         let full = File::options().write(true).open("/dev/full").unwrap();
         let mut command = folder.command(arguments);
         let child = command.stdout(full).stderr(Stdio::piped()).spawn().unwrap();
-        let ended = Ended::of(child.wait_with_output().unwrap());
+        let ended = ProgramOutput::of(child.wait_with_output().unwrap());
         assert_eq!(ended.status, 70, "{arguments:?}: {}", ended.stderr);
         assert!(ended.stderr.contains("standard output"), "{arguments:?}: {}", ended.stderr);
     }
 }
 
 #[test]
-fn an_old_report_is_replaced_as_a_whole() {
+fn an_old_report_is_replaced() {
     let folder = Folder::new();
     fs::create_dir(folder.path("reports")).unwrap();
     folder.write("reports/preflight.json", &"old ".repeat(100_000));
@@ -59,18 +59,18 @@ fn an_old_report_is_replaced_as_a_whole() {
 }
 
 #[test]
-fn without_reports_nothing_is_written() {
+fn no_report_writes_nothing() {
     let folder = Folder::new();
     assert_eq!(folder.run(&["run", "--sandbox", "--no-report"]).status, 0);
     assert_eq!(fs::read_dir(folder.path(".")).unwrap().count(), 0);
 }
 
 #[test]
-fn a_value_of_the_environment_wins_over_that_of_a_file() {
-    let folder = Folder::with(crate::ends::IN_THE_DARK);
+fn the_environment_takes_precedence_over_an_env_file() {
+    let folder = Folder::with(crate::exit_status::UNREACHABLE);
     folder.write(".env", "STRIPE_SECRET_KEY=sk_live_YOUR_KEY_HERE\n");
     let arguments = ["run", "--env-file=.env", "--only=config/hygiene"];
-    let placeholder = |ended: Ended| ended.stdout.contains("config/hygiene: placeholder");
+    let placeholder = |ended: ProgramOutput| ended.stdout.contains("config/hygiene: placeholder");
     assert!(placeholder(folder.run(&arguments)));
     assert!(!placeholder(ended(folder.command(&arguments).envs(crate::secrets::PLANTED))));
 }

@@ -1,8 +1,8 @@
-//! What preflight says when one answer of a run is not what it should be, by its own score.
+//! Runs preflight's own score with unanswerable requests and with wrong fields.
 
 use std::process::Command;
 
-/// Runs the score; an error is what it says where it is not full.
+/// Runs the score. An error is its output if anything is wrong.
 fn score(arguments: &[&str]) -> Result<(), String> {
     let mut command = Command::new(env!("CARGO_BIN_EXE_preflight"));
     let ended = command.arg("sandbox").args(arguments).output().map_err(|error| error.to_string())?;
@@ -11,11 +11,11 @@ fn score(arguments: &[&str]) -> Result<(), String> {
 }
 
 #[test]
-fn no_part_of_a_healthy_world_is_green_unseen() {
+fn no_check_passes_without_the_responses_it_needs() {
     score(&["healthy", "--score=unanswerable"]).unwrap_or_else(|text| panic!("{text}"));
 }
 
 #[test]
-fn a_field_that_is_missing_or_wrong_is_no_failure_and_blinds_only_what_is_about_it() {
+fn a_missing_or_wrong_field_is_not_a_failure_and_affects_only_its_checks() {
     score(&["--score=fields", "--sample"]).unwrap_or_else(|text| panic!("{text}"));
 }

@@ -1,4 +1,4 @@
-//! The Node.js side of the tests: `tests/worker` with everything installed that it needs.
+//! The Node.js side of the tests: installs the dependencies of `tests/worker`.
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
@@ -10,17 +10,17 @@ const OLDEST: (u32, u32) = (20, 9);
 const WANTED: &str =
     "these tests need Node.js 20.9 or newer, with `node` and `npm` on the PATH: see https://nodejs.org";
 
-/// The folder of the Worker, in which `npm ci` was run since its lock file last changed.
+/// The Worker's folder, after `npm ci` for the current lock file.
 ///
 /// # Errors
-/// In one sentence, what is missing on this machine.
+/// What is missing on this machine.
 pub fn installed() -> Result<PathBuf, String> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/worker");
     is_new_enough()?;
-    // Two test programs may be started at once, and `npm ci` begins by removing everything.
+    // Two test programs may run at once, and `npm ci` starts by deleting everything.
     let lock = File::create(Path::new(env!("CARGO_TARGET_TMPDIR")).join("npm.lock"))
         .and_then(|file| file.lock().map(|()| file))
-        .map_err(|error| format!("the folder for temporary files cannot be locked: {error}"))?;
+        .map_err(|error| format!("could not lock the folder for temporary files: {error}"))?;
     if !is_up_to_date(&folder) {
         npm_ci(&folder)?;
     }
@@ -39,7 +39,7 @@ fn is_new_enough() -> Result<(), String> {
     Ok(())
 }
 
-/// npm writes its own note of what it installed as the last thing that it does.
+/// npm writes this file last.
 fn is_up_to_date(folder: &Path) -> bool {
     let written = |path: &str| fs::metadata(folder.join(path)).and_then(|file| file.modified()).ok();
     written("node_modules/.package-lock.json") >= written("package-lock.json")
@@ -51,6 +51,6 @@ fn npm_ci(folder: &Path) -> Result<(), String> {
     if output.status.success() {
         return Ok(());
     }
-    let told = String::from_utf8_lossy(&output.stderr).into_owned();
-    Err(format!("`npm ci` failed in tests/worker, where it installs what these tests need:\n{told}"))
+    let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+    Err(format!("`npm ci` failed in tests/worker:\n{stderr}"))
 }

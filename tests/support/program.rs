@@ -1,4 +1,4 @@
-//! The program as its users start it: in a folder of its own, with nothing in its environment but what a test says.
+//! Runs the program as a user would: in a new folder, with only the environment that a test sets.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -6,27 +6,27 @@ use std::process::{Command, Output, Stdio};
 
 use tempfile::TempDir;
 
-/// A folder in which the program is run.
+/// The folder that the program runs in.
 pub struct Folder(TempDir);
 
-/// How a run of the program ended.
+/// The output of the program.
 #[derive(Debug)]
-pub struct Ended {
+pub struct ProgramOutput {
     /// Its exit status.
     pub status: i32,
-    /// What it printed.
+    /// Its standard output.
     pub stdout: String,
-    /// What it said beside that.
+    /// Its standard error.
     pub stderr: String,
 }
 
 impl Folder {
-    /// An empty one.
+    /// An empty folder.
     pub fn new() -> Self {
         Self(tempfile::tempdir().expect("a temporary folder"))
     }
 
-    /// One with this `preflight.toml` in it.
+    /// A folder with this `preflight.toml`.
     pub fn with(configuration: &str) -> Self {
         let folder = Self::new();
         folder.write("preflight.toml", configuration);
@@ -43,14 +43,14 @@ impl Folder {
         fs::read_to_string(self.path(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
     }
 
-    /// Everything that was written below `reports`.
+    /// The text of every file in `reports`.
     pub fn reports(&self) -> String {
         let entries = fs::read_dir(self.path("reports")).expect("a folder of reports");
         let files = entries.map(|entry| entry.expect("a report").path());
         files.map(|file| fs::read_to_string(file).expect("a report")).collect()
     }
 
-    /// Where a file is.
+    /// The path of a file.
     pub fn path(&self, path: &str) -> PathBuf {
         Path::new(self.0.path()).join(path)
     }
@@ -62,32 +62,32 @@ impl Folder {
         command
     }
 
-    /// Runs the program to its end.
-    pub fn run(&self, arguments: &[&str]) -> Ended {
+    /// Runs the program.
+    pub fn run(&self, arguments: &[&str]) -> ProgramOutput {
         ended(&mut self.command(arguments))
     }
 }
 
-/// Runs a command to its end.
-pub fn ended(command: &mut Command) -> Ended {
-    Ended::of(command.output().expect("the program can be started"))
+/// Runs a command.
+pub fn ended(command: &mut Command) -> ProgramOutput {
+    ProgramOutput::of(command.output().expect("the program can be started"))
 }
 
-/// Runs the program in a folder of its own.
-pub fn preflight(arguments: &[&str]) -> Ended {
+/// Runs the program in a new folder.
+pub fn preflight(arguments: &[&str]) -> ProgramOutput {
     Folder::new().run(arguments)
 }
 
-impl Ended {
-    /// From what a process left behind.
+impl ProgramOutput {
+    /// The output of a finished process.
     pub fn of(output: Output) -> Self {
         let text = |bytes| String::from_utf8(bytes).expect("output in UTF-8");
-        // 256 is no status: it stands for a process that was killed.
+        // 256 is not an exit status. It means that the process was killed.
         let status = output.status.code().unwrap_or(256);
         Self { status, stdout: text(output.stdout), stderr: text(output.stderr) }
     }
 
-    /// Everything that it wrote.
+    /// Standard output and standard error.
     pub fn all(&self) -> String {
         format!("{}{}", self.stdout, self.stderr)
     }

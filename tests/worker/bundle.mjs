@@ -1,10 +1,10 @@
-// Bundles a module of the Worker as Wrangler would, so that the SDKs bring their code for Workers.
+// Bundles a module like Wrangler, so that the SDKs use their code for Workers.
 
 import { fileURLToPath } from "node:url";
 
 import { build } from "esbuild";
 
-/** The whole module as text; it takes a twentieth of a second, so that nothing is kept. */
+/** The bundled module as text. It takes about 50 ms, so nothing is cached. */
 export async function bundle(module) {
   const { outputFiles } = await build({
     entryPoints: [fileURLToPath(new URL(module, import.meta.url))],

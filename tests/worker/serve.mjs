@@ -1,19 +1,18 @@
-// Serves the Worker in workerd, once for every set of bindings that is asked for.
+// Runs Workers in workerd, one for each set of bindings.
 //
-// One line of JSON on standard input, one on standard output, matched by an id of the asker's choice:
+// Reads lines of JSON on standard input and answers each on standard output with the same `id`:
 //
 //   {"id": "a", "bindings": {"STRIPE_SECRET_KEY": "sk_live_…", …}}   start a Worker
-//     {"id": "a", "url": "http://127.0.0.1:40123"}                   it answers there
-//     {"id": "a", "error": "…"}                                      it could not be started
+//     {"id": "a", "url": "http://127.0.0.1:40123"}                   its URL
+//     {"id": "a", "error": "…"}                                      it could not start
 //   {"id": "a", "stop": true}                                        stop it
 //     {"id": "a", "stopped": true}
 //
-// Every Worker is a workerd of its own, with a key-value store of its own that starts empty. Lines
-// are worked on at the same time and answered in any order. A line without an id is one more Worker,
-// answered without an id. The Workers' logs go to standard error.
+// Every Worker has its own workerd process and its own empty key-value store. Lines are handled
+// concurrently and answered in any order. A line without an `id` starts another Worker and is answered
+// without one. The Workers' logs go to standard error.
 //
-// Closing standard input stops every Worker and ends the process. Killing the process outright would
-// leave them running, which nobody who merely drops the pipe can do.
+// Close standard input to stop every Worker and exit. Killing the process leaves them running.
 
 import { createInterface } from "node:readline";
 
@@ -42,7 +41,7 @@ lines.on("close", leave);
 process.on("SIGINT", leave);
 process.on("SIGTERM", leave);
 
-/** What a line asks for that is not even JSON is answered like any other request that makes no sense. */
+/** Parses a line. Invalid JSON is an empty request, which is rejected like any other invalid one. */
 function parse(line) {
   try {
     return Object(JSON.parse(line));

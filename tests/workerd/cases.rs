@@ -1,31 +1,31 @@
-//! Every way to break the Worker, by the scenario that breaks the sandbox's own in the same way.
+//! Every way to break the Worker, and the scenario that breaks the sandbox's Worker in the same way.
 
 use preflight::checks;
 use preflight::sandbox::{Scenario, scenarios};
 
 /// One way to break the Worker.
 #[derive(Debug, Clone, Copy)]
-pub struct Case {
-    /// What the sandbox's own Worker has.
+pub struct WorkerCase {
+    /// The scenario for the sandbox's Worker.
     pub scenario: &'static str,
-    /// What the Worker in workerd is given besides what is deployed on both: mostly names of `src/defects.ts`.
-    pub besides: &'static [(&'static str, &'static str)],
+    /// Additional variables for the Worker in workerd, mostly names of `src/defects.ts`.
+    pub variables: &'static [(&'static str, &'static str)],
 }
 
-/// A defect of the Worker's code; or several, with commas between.
+/// One or more defects in the Worker's code, separated by commas.
 macro_rules! broken {
     ($scenario:literal, $defects:literal) => {
-        Case { scenario: $scenario, besides: &[("BREAK", $defects)] }
+        WorkerCase { scenario: $scenario, variables: &[("BREAK", $defects)] }
     };
 }
 
-/// Something about what is deployed, which both Workers are given.
-const fn deployed(scenario: &'static str) -> Case {
-    Case { scenario, besides: &[] }
+/// A deployment problem, which both Workers have.
+const fn deployed(scenario: &'static str) -> WorkerCase {
+    WorkerCase { scenario, variables: &[] }
 }
 
-pub const CASES: &[Case] = &[
-    // What is deployed on it.
+pub const CASES: &[WorkerCase] = &[
+    // Its deployment.
     deployed("worker-secret-wrong"),
     deployed("worker-secret-missing"),
     deployed("secret-not-set"),
@@ -42,9 +42,12 @@ pub const CASES: &[Case] = &[
     deployed("secret-price-not-set"),
     deployed("worker-variable-empty"),
     deployed("usage-clerk-key"),
-    Case { scenario: "checkout-returns-elsewhere", besides: &[("FRONTEND_URL", "https://acme-staging.example")] },
-    Case { scenario: "checkout-returns-to-sister", besides: &[("FRONTEND_URL", "https://www.acme.com")] },
-    // What is expected of it.
+    WorkerCase {
+        scenario: "checkout-returns-elsewhere",
+        variables: &[("FRONTEND_URL", "https://acme-staging.example")],
+    },
+    WorkerCase { scenario: "checkout-returns-to-sister", variables: &[("FRONTEND_URL", "https://www.acme.com")] },
+    // Its routes.
     deployed("worker-host-dark"),
     deployed("health-missing"),
     deployed("usage-not-there"),
@@ -57,14 +60,14 @@ pub const CASES: &[Case] = &[
     broken!("worker-reserialises", "reserialises"),
     broken!("worker-first-signature", "first-signature"),
     broken!("worker-sync-crypto", "sync-crypto"),
-    // What becomes of a genuine event.
+    // Genuine events.
     broken!("worker-unhandled-type", "unhandled-type-refused"),
     broken!("worker-unhandled-type-selected", "unhandled-type-refused"),
     broken!("worker-not-idempotent", "not-idempotent"),
     broken!("worker-slow", "slow"),
     broken!("worker-hangs", "hangs"),
     broken!("worker-500", "server-error"),
-    // What answers in the handler's place.
+    // Something else answers in place of the handler.
     broken!("worker-redirects", "redirects"),
     broken!("worker-login-wall", "login-wall"),
     broken!("worker-login-wall-clerk", "login-wall-401"),
@@ -73,14 +76,14 @@ pub const CASES: &[Case] = &[
     broken!("worker-spa", "spa"),
     broken!("worker-404", "not-found"),
     broken!("worker-405", "method"),
-    // Tokens, and what they give a right to.
+    // Tokens and usage.
     broken!("auth-none-alg", "auth-none-alg"),
     broken!("auth-hs256", "auth-hs256"),
     broken!("auth-foreign", "auth-foreign"),
     broken!("auth-open", "auth-open"),
     broken!("usage-plan", "usage-plan"),
     broken!("usage-limit", "usage-limit"),
-    // What is for sale.
+    // Tiers and checkout.
     broken!("tiers-amount", "tiers-amount"),
     broken!("tiers-limit", "tiers-limit"),
     broken!("tiers-limit-granted", "tiers-limit,usage-limit"),
@@ -99,8 +102,7 @@ pub const CASES: &[Case] = &[
     broken!("cors-frontend-blocked", "cors-frontend-blocked"),
 ];
 
-/// Worlds in which a sound Worker has to be found sound, whatever is unusual about them; and what is deployed on it
-/// besides, where the unusual is in the Worker.
+/// Unusual scenarios in which a healthy Worker must be GO, and additional variables for the Worker.
 pub const HEALTHY: &[(&str, &[(&str, &str)])] = &[
     ("healthy", &[]),
     ("healthy-restricted-key", &[]),
@@ -118,12 +120,12 @@ pub const HEALTHY: &[(&str, &[(&str, &str)])] = &[
     ("healthy-taxes", &[("BREAK", "checkout-tax")]),
 ];
 
-/// What only stands behind another defect.
+/// Names that only modify another defect.
 const MODIFIERS: &[&str] = &["everywhere"];
 
-/// Scenarios of the same groups that are no case: those in which the Worker's code has no part, and those in which its
-/// code would have to be another one altogether.
-const NO_CASE: &[&str] = &[
+/// Scenarios of the same groups without a case: those that do not involve the Worker's code, and those that would need entirely
+/// different code.
+const WITHOUT_CASE: &[&str] = &[
     "script-missing",
     "secret-as-plain-text",
     "binding-missing",
@@ -133,55 +135,55 @@ const NO_CASE: &[&str] = &[
     "checkout-makes-customers",
 ];
 
-impl Case {
-    /// The scenario in the catalogue.
+impl WorkerCase {
+    /// The scenario.
     pub fn scenario(self) -> Result<&'static Scenario, String> {
         let named = |scenario: &&Scenario| scenario.name == self.scenario;
-        scenarios().iter().find(named).ok_or_else(|| format!("there is no scenario `{}`", self.scenario))
+        scenarios().iter().find(named).ok_or_else(|| format!("unknown scenario `{}`", self.scenario))
     }
 
-    /// Whether there is a check yet for everything that it must be found by.
+    /// Whether every check exists that must find it.
     pub fn has_its_checks(self) -> bool {
         let is_there = |id: &str| checks::ALL.iter().any(|check| check.id.as_str() == id);
         self.scenario().is_ok_and(|scenario| scenario.finds.iter().all(|expected| is_there(&expected.check)))
     }
 
-    /// What the test is called.
+    /// The test's name.
     pub fn name(self) -> String {
-        let besides: Vec<String> = self.besides.iter().map(|(name, value)| format!(" ({name}={value})")).collect();
-        format!("verdicts agree on {}{}", self.scenario, besides.concat())
+        let variables: Vec<String> = self.variables.iter().map(|(name, value)| format!(" ({name}={value})")).collect();
+        format!("verdicts agree on {}{}", self.scenario, variables.concat())
     }
 
-    /// The defects of its code.
+    /// The defects in its code.
     fn defects(self) -> impl Iterator<Item = &'static str> {
-        self.besides.iter().filter(|(name, _)| *name == "BREAK").flat_map(|(_, defects)| defects.split(','))
+        self.variables.iter().filter(|(name, _)| *name == "BREAK").flat_map(|(_, defects)| defects.split(','))
     }
 }
 
-/// The table has every defect that the Worker can have.
+/// The table has every defect of the Worker.
 pub fn every_defect_is_a_case() -> Result<(), String> {
     let defects = defects_of(include_str!("../worker/src/defects.ts"));
     let known: Vec<&str> = CASES.iter().flat_map(|case| case.defects()).chain(MODIFIERS.iter().copied()).collect();
-    let forgotten: Vec<&String> = defects.iter().filter(|name| !known.contains(&name.as_str())).collect();
+    let missing: Vec<&String> = defects.iter().filter(|name| !known.contains(&name.as_str())).collect();
     let unknown: Vec<&&str> = known.iter().filter(|name| !defects.iter().any(|defect| defect == *name)).collect();
-    if forgotten.is_empty() && unknown.is_empty() && !defects.is_empty() {
+    if missing.is_empty() && unknown.is_empty() && !defects.is_empty() {
         return Ok(());
     }
-    Err(format!("not in the table: {forgotten:?}; in the table only: {unknown:?}"))
+    Err(format!("not in the table: {missing:?}; in the table only: {unknown:?}"))
 }
 
-/// The table has every scenario of the groups that are about the Worker.
+/// The table has every scenario about the Worker.
 pub fn every_scenario_of_the_worker_is_a_case() -> Result<(), String> {
     let groups: Vec<&str> =
         CASES.iter().filter_map(|case| case.scenario().ok()).map(|found| found.group.as_str()).collect();
     let ours = scenarios().iter().filter(|scenario| groups.contains(&scenario.group.as_str()));
     let names = ours.map(|scenario| scenario.name.as_str());
-    let is_in_table = |name: &&str| NO_CASE.contains(name) || CASES.iter().any(|case| case.scenario == *name);
-    let forgotten: Vec<&str> = names.filter(|name| !is_in_table(name)).collect();
-    if forgotten.is_empty() { Ok(()) } else { Err(format!("not in the table: {forgotten:?}")) }
+    let is_in_table = |name: &&str| WITHOUT_CASE.contains(name) || CASES.iter().any(|case| case.scenario == *name);
+    let missing: Vec<&str> = names.filter(|name| !is_in_table(name)).collect();
+    if missing.is_empty() { Ok(()) } else { Err(format!("not in the table: {missing:?}")) }
 }
 
-/// The names of the defects: the keys of the table, which are what stands two spaces deep.
+/// The names of the defects: the keys of the table, which are indented by two spaces.
 fn defects_of(source: &str) -> Vec<String> {
     let table = source.split("export const defects").nth(1).and_then(|rest| rest.split("\n};").next());
     let entries = table.unwrap_or_default().lines().filter_map(|line| line.strip_prefix("  "));

@@ -1,4 +1,4 @@
-//! The Workers in workerd: one `serve.mjs`, which starts one for whoever asks.
+//! Workers in workerd: one `serve.mjs`, which starts a Worker on request.
 
 use std::collections::{BTreeMap, HashMap};
 use std::fs::File;
@@ -13,55 +13,55 @@ use serde_json::{Value, json};
 
 use crate::node;
 
-/// The one server of this program, started when the first Worker is asked for.
+/// The server, started with the first Worker.
 static SERVER: OnceLock<Result<Server, String>> = OnceLock::new();
 
-/// Answers that somebody waits for, by the id of the request.
+/// Pending responses, by request ID.
 type Waiting = Arc<Mutex<HashMap<u64, Sender<Value>>>>;
 
 struct Server {
     child: Mutex<Child>,
-    /// Empty once the server was told to leave.
+    /// Empty once the server was stopped.
     input: Mutex<Option<ChildStdin>>,
     waiting: Waiting,
     asked: Mutex<u64>,
 }
 
-/// A Worker that answers. Dropping it stops it.
-pub struct Worker {
+/// A running Worker. Dropping it stops it.
+pub struct RunningWorker {
     server: &'static Server,
     id: u64,
     url: String,
 }
 
-impl Worker {
+impl RunningWorker {
     /// Starts a Worker with these secrets and variables.
     pub fn start(bindings: &BTreeMap<String, String>) -> Result<Self, String> {
         let server = SERVER.get_or_init(Server::start).as_ref().map_err(Clone::clone)?;
         let id = server.next_id();
         let answer = server.ask(id, &json!({ "id": id, "bindings": bindings }))?;
         let answer = answer.recv().map_err(|_| Server::left())?;
-        let url = answer["url"].as_str().ok_or_else(|| format!("a Worker could not be started: {answer}"))?;
+        let url = answer["url"].as_str().ok_or_else(|| format!("could not start a Worker: {answer}"))?;
         Ok(Self { server, id, url: url.to_owned() })
     }
 
-    /// Where it answers.
+    /// Its URL.
     pub fn url(&self) -> &str {
         &self.url
     }
 }
 
-impl Drop for Worker {
+impl Drop for RunningWorker {
     fn drop(&mut self) {
-        // Where the server has left, so has the Worker.
+        // Without the server, the Worker is gone too.
         if let Ok(answer) = self.server.ask(self.id, &json!({ "id": self.id, "stop": true })) {
             drop(answer.recv());
         }
     }
 }
 
-/// Lets the server go, and waits until it is gone and its Workers with it: killed, it would leave them behind.
-pub fn leave() {
+/// Stops the server and waits for it, so that it stops its Workers. Killed, it would leave them running.
+pub fn stop() {
     if let Some(Ok(server)) = SERVER.get() {
         drop(locked(&server.input).take());
         drop(locked(&server.child).wait());
@@ -79,7 +79,7 @@ impl Server {
             .stdout(Stdio::piped())
             .stderr(log)
             .spawn()
-            .map_err(|error| format!("`node serve.mjs` could not be started: {error}"))?;
+            .map_err(|error| format!("could not start `node serve.mjs`: {error}"))?;
         let (input, output) = (child.stdin.take(), child.stdout.take());
         let waiting = Waiting::default();
         if let Some(output) = output {
@@ -104,24 +104,24 @@ impl Server {
     }
 
     fn left() -> String {
-        format!("`node serve.mjs` has ended; its last words are in {}", log_path().display())
+        format!("`node serve.mjs` has exited; its log is {}", log_path().display())
     }
 }
 
-/// Hands each answer to whoever waits for it, until the server leaves; then nobody has to wait any more.
+/// Passes each response to the test that waits for it, until the server stops.
 fn deliver(output: impl BufRead, waiting: &Waiting) {
     for line in output.lines().map_while(Result::ok) {
         let answer: Value = serde_json::from_str(&line).unwrap_or_default();
-        let asker = answer["id"].as_u64().and_then(|id| locked(waiting).remove(&id));
-        // An asker whose test has failed is gone.
-        drop(asker.map(|asker| asker.send(answer)));
+        let receiver = answer["id"].as_u64().and_then(|id| locked(waiting).remove(&id));
+        // If that test has failed, its receiver is gone.
+        drop(receiver.map(|receiver| receiver.send(answer)));
     }
     locked(waiting).clear();
 }
 
-/// What the Workers write, which is too much to be read by anybody but who looks for something.
+/// The log of the Workers, which is too long for the tests' output.
 fn log() -> Result<File, String> {
-    File::create(log_path()).map_err(|error| format!("{} cannot be written: {error}", log_path().display()))
+    File::create(log_path()).map_err(|error| format!("could not write {}: {error}", log_path().display()))
 }
 
 fn log_path() -> std::path::PathBuf {

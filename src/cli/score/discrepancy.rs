@@ -3,7 +3,7 @@
 use globset::Glob;
 use preflight::check::CheckId;
 use preflight::report::outline::{self, CheckFinding};
-use preflight::run::{CheckReport, Report, Status};
+use preflight::run::{Report, Status};
 use preflight::sandbox::Scenario;
 
 /// One difference between a run and its scenario.
@@ -76,8 +76,7 @@ pub fn judge(scenario: &Scenario, report: &Report, local: &[CheckId]) -> Vec<Dis
         .extend(surplus.map(|name| if is_healthy { Discrepancy::FalseAlarm(name) } else { Discrepancy::Extra(name) }));
     discrepancies.extend(scenario.unknown.iter().flat_map(|pattern| not_unknown(pattern, report, local)));
     if is_healthy {
-        let open = |check: &&CheckReport| check.required && matches!(check.status, Status::Unknown | Status::Skipped);
-        let open = report.checks.iter().filter(open);
+        let open = report.checks.iter().filter(|check| check.is_open());
         discrepancies
             .extend(open.map(|check| Discrepancy::FalseAlarm(format!("{} is {}", check.id, check.status.word()))));
     }
@@ -101,7 +100,7 @@ mod tests {
 
     use preflight::config::Mode;
     use preflight::finding::{Code, Finding, Fix, Severity};
-    use preflight::run::{Coverage, Decision, Reported};
+    use preflight::run::{CheckReport, Coverage, Decision, Reported};
 
     use super::*;
 

@@ -85,9 +85,9 @@ fn summary(done: &FieldsResult) -> (String, bool) {
             format!("{}: {} checks: {}", fields(effect), effect.unverified.len(), effect.unverified.join(", "))
         })
         .collect();
-    let mut text = lines("wrong failure", failures.iter().cloned());
-    text += &lines("crash", crashes.iter().cloned());
-    text += &lines("too many unknown", wide.iter().cloned());
+    let mut text = lines("wrong failure", &failures);
+    text += &lines("crash", &crashes);
+    text += &lines("too many unknown", &wide);
     let _ = writeln!(
         text,
         "{} changes in {} runs: {} wrong failures, {} crashes. {} changes make checks unknown: median {median}, at most {most}. \

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use futures::future::BoxFuture;
+use preflight::report::outline::{self, CheckFinding};
 use preflight::run::{self, Report, Selection};
 use preflight::sandbox::{self, Sandbox, TAMPERED, Tampering};
 use preflight::world::{self, World};
@@ -98,17 +99,14 @@ pub fn made_tampered_request(report: &Report) -> bool {
     report.requests.iter().any(|request| request.request_id.as_deref() == Some(TAMPERED) || request.trouble.is_some())
 }
 
-/// Every failure in a report: `check: code`, with the subject where there is one.
+/// Every failure in a report: `check: code`, with the subject if there is one.
 pub fn failures(report: &Report) -> Vec<String> {
-    let found = report.checks.iter().flat_map(|check| check.findings.iter().map(move |reported| (check, reported)));
-    let failures =
-        found.filter(|(_, reported)| reported.finding.code.severity() == preflight::finding::Severity::Failure);
-    failures
-        .map(|(check, reported)| {
-            let of = if reported.subject.is_empty() { String::new() } else { format!(" ({})", reported.subject) };
-            format!("{}: {}{of}: {}", check.id, reported.finding.code.name(), reported.finding.message)
-        })
-        .collect()
+    let described = |found: &CheckFinding<'_>| {
+        let subject = &found.reported.subject;
+        let of = if subject.is_empty() { String::new() } else { format!(" ({subject})") };
+        format!("{}{of}: {}", found.name(), found.reported.finding.message)
+    };
+    outline::failures(report).iter().map(described).collect()
 }
 
 /// The checks that crashed.

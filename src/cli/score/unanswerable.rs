@@ -10,7 +10,7 @@ use futures::FutureExt;
 use indicatif::ProgressBar;
 use preflight::run::{CheckReport, Decision, Report, Reported};
 use preflight::sandbox::{self, Exchange, RequestKey, Scenario, TAMPERED, Tampered, Tampering, Unanswerable};
-use preflight::world::Logged;
+use preflight::world::LoggedRequest;
 
 use super::super::exit::CliError;
 use super::super::terminal::{self, Terminal};
@@ -66,13 +66,46 @@ const PAGES: [(&str, &str); 2] = [
     ("/assets/index-DkT4cmeQ.js.map", "a website answers with a page if the source map was not deployed"),
 ];
 
-/// What is wrong with a run.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum WrongResult {
-    /// A check passes without having seen the response.
-    Pass(String),
-    /// A provider's outage is reported as a failure of the deployment.
-    Failure(String),
+/// The result of one or more runs.
+#[derive(Debug, Default)]
+struct UnanswerableResult {
+    runs: usize,
+    /// Runs that did not make the request.
+    missed: Vec<String>,
+    /// Checks that passed without the response.
+    passes: Vec<String>,
+    /// A provider's outage that was reported as a failure of the deployment.
+    failures: Vec<String>,
+}
+
+impl UnanswerableResult {
+    /// Adds another result, with `what` before each of its lines.
+    fn add(&mut self, what: &str, other: Self) {
+        let named = |lines: Vec<String>| lines.into_iter().map(move |line| format!("{what}: {line}"));
+        self.runs += other.runs;
+        self.missed.extend(named(other.missed));
+        self.passes.extend(named(other.passes));
+        self.failures.extend(named(other.failures));
+    }
+
+    /// The result of one scenario: what several requests have in common is one line.
+    fn of(runs: Vec<(String, Self)>) -> Self {
+        let mut all = Self::default();
+        let (mut passes, mut failures) = (BTreeMap::new(), BTreeMap::new());
+        for (request, result) in runs {
+            all.runs += result.runs;
+            all.missed.extend(result.missed.into_iter().map(|line| format!("{request}: {line}")));
+            for (lines, groups) in [(result.passes, &mut passes), (result.failures, &mut failures)] {
+                for line in lines {
+                    groups.entry(line).or_insert_with(Vec::new).push(request.clone());
+                }
+            }
+        }
+        let joined = |(line, requests): (String, Vec<String>)| format!("{line}, without {}", requests.join("; "));
+        all.passes = passes.into_iter().map(joined).collect();
+        all.failures = failures.into_iter().map(joined).collect();
+        all
+    }
 }
 
 /// Makes each request of a run unanswerable, one at a time, in each way; with `sample`, in one way each. Without names, in the
@@ -80,72 +113,35 @@ pub enum WrongResult {
 pub async fn execute(names: &[String], sample: bool, latency: Duration, terminal: Terminal) -> Result<u8, CliError> {
     let started = Instant::now();
     let bar = super::bar(terminal);
-    let (mut played, mut runs, mut missed, mut wrong) = (0, 0, Vec::new(), Vec::new());
-    for scenario in chosen(names) {
-        let done = play(&scenario, sample, latency, &bar).await?;
-        played += 1;
-        runs += done.runs;
-        missed.extend(done.missed.into_iter().map(|what| format!("{scenario}: {what}")));
-        wrong.extend(done.wrong.into_iter().map(|(what, wrong)| (scenario.clone(), what, wrong)));
+    let scenarios = chosen(names);
+    let mut all = UnanswerableResult::default();
+    for scenario in &scenarios {
+        all.add(scenario, play(scenario, sample, latency, &bar).await?);
     }
     bar.finish_and_clear();
-    let mut text = lines(
-        "wrong pass",
-        grouped(&wrong, |wrong| match wrong {
-            WrongResult::Pass(words) => Some(words),
-            WrongResult::Failure(_) => None,
-        }),
-    );
-    text += &lines(
-        "wrong failure",
-        grouped(&wrong, |wrong| match wrong {
-            WrongResult::Failure(words) => Some(words),
-            WrongResult::Pass(_) => None,
-        }),
-    );
-    let unmade = missed.len();
-    text += &lines("request not made", missed.iter().cloned());
-    let passes = wrong.iter().filter(|(.., wrong)| matches!(wrong, WrongResult::Pass(_))).count();
-    let failures = wrong.len() - passes;
+    let UnanswerableResult { runs, missed, passes, failures } = all;
+    let mut text = lines("wrong pass", &passes) + &lines("wrong failure", &failures) + &lines("missed", &missed);
     let _ = writeln!(
         text,
-        "{played} scenarios, {runs} runs: {passes} wrong passes, {failures} wrong failures. In {unmade} runs the request was not \
-         made."
+        "{} scenarios, {runs} runs: {} wrong passes, {} wrong failures. In {} runs the request was not made.",
+        scenarios.len(),
+        passes.len(),
+        failures.len(),
+        missed.len()
     );
     let _ = writeln!(text, "Took {:.0} s.", started.elapsed().as_secs_f64());
     terminal::print(&text)?;
-    Ok(u8::from(!wrong.is_empty() || !missed.is_empty()))
-}
-
-/// One line for each scenario and result of a kind, with the requests that were unanswerable.
-fn grouped<'w>(
-    wrong: &'w [(String, String, WrongResult)],
-    words: impl Fn(&'w WrongResult) -> Option<&'w String>,
-) -> impl Iterator<Item = String> {
-    let mut groups: BTreeMap<(&str, &str), Vec<&str>> = BTreeMap::new();
-    for (scenario, what, result) in wrong {
-        if let Some(words) = words(result) {
-            groups.entry((scenario, words)).or_default().push(what);
-        }
-    }
-    groups
-        .into_iter()
-        .map(|((scenario, words), requests)| format!("{scenario}: {words}, without {}", requests.join("; ")))
+    Ok(u8::from(!(passes.is_empty() && failures.is_empty() && missed.is_empty())))
 }
 
 /// The first lines of a kind, and how many more there are.
-pub fn lines(kind: &str, all: impl Iterator<Item = String>) -> String {
+pub fn lines(kind: &str, all: &[String]) -> String {
     let mut text = String::new();
-    let mut more = 0;
-    for (index, words) in all.enumerate() {
-        if index < MAX_LINES {
-            let _ = writeln!(text, "- {kind}: {words}");
-        } else {
-            more += 1;
-        }
+    for line in all.iter().take(MAX_LINES) {
+        let _ = writeln!(text, "- {kind}: {line}");
     }
-    if more > 0 {
-        let _ = writeln!(text, "- {kind}: {more} more");
+    if all.len() > MAX_LINES {
+        let _ = writeln!(text, "- {kind}: {} more", all.len() - MAX_LINES);
     }
     text
 }
@@ -162,13 +158,6 @@ fn chosen(names: &[String]) -> Vec<String> {
     sandbox::scenarios().iter().filter(warns).map(|scenario| scenario.name.clone()).collect()
 }
 
-/// The result of one scenario.
-struct UnanswerableResult {
-    runs: usize,
-    missed: Vec<String>,
-    wrong: Vec<(String, WrongResult)>,
-}
-
 async fn play(
     scenario: &str,
     sample: bool,
@@ -176,9 +165,7 @@ async fn play(
     bar: &ProgressBar,
 ) -> Result<UnanswerableResult, CliError> {
     let all = Runs::start(scenario, latency).await?;
-    let Some(first) = all.first() else {
-        return Ok(UnanswerableResult { runs: 0, missed: Vec::new(), wrong: Vec::new() });
-    };
+    let Some(first) = all.first() else { return Ok(UnanswerableResult::default()) };
     let baseline = Arc::new(first.run(None).await?);
     let exchanges = first.sandbox().exchanges();
     let jobs: Vec<(Exchange, Unanswerable)> = exchanges
@@ -192,26 +179,23 @@ async fn play(
         .filter(|(exchange, way)| differs(exchange, *way))
         .collect();
     bar.inc_length(u64::try_from(jobs.len()).unwrap_or_default());
-    let (judged, shown) = (Arc::clone(&baseline), bar.clone());
+    let (reference, progress) = (Arc::clone(&baseline), bar.clone());
     let results = in_parallel(&all, jobs, move |runs, (exchange, way)| {
-        let (baseline, bar) = (Arc::clone(&judged), shown.clone());
+        let (baseline, bar) = (Arc::clone(&reference), progress.clone());
         async move {
             let with = Tampered::Unanswerable(way);
             let report = runs.run(Some(Tampering { key: exchange.key.clone(), with })).await?;
             bar.inc(1);
-            let what = format!("{}: {}", exchange.key, way.word());
-            Ok((what, runs::made_tampered_request(&report), judge(&baseline, &report, &exchange.key, way)))
+            let mut result = judge(&baseline, &report, &exchange.key, way);
+            if !runs::made_tampered_request(&report) {
+                result.missed.push("the request was not made".to_owned());
+            }
+            Ok((format!("{}: {}", exchange.key, way.word()), result))
         }
         .boxed()
     })
     .await?;
-    let runs = results.len();
-    let missed = results.iter().filter(|(_, made, _)| !made).map(|(what, ..)| what.clone()).collect();
-    let wrong = results
-        .into_iter()
-        .flat_map(|(what, _, wrong)| wrong.into_iter().map(move |wrong| (what.clone(), wrong)))
-        .collect();
-    Ok(UnanswerableResult { runs, missed, wrong })
+    Ok(UnanswerableResult::of(results))
 }
 
 /// Whether tampering in this way changes the response.
@@ -229,25 +213,23 @@ fn differs(exchange: &Exchange, way: Unanswerable) -> bool {
 }
 
 /// What is wrong with a run in which the request `key` got no answer.
-pub fn judge(baseline: &Report, report: &Report, key: &RequestKey, way: Unanswerable) -> Vec<WrongResult> {
-    let mut wrong = Vec::new();
+fn judge(baseline: &Report, report: &Report, key: &RequestKey, way: Unanswerable) -> UnanswerableResult {
     let asked: Vec<&CheckReport> = report.checks.iter().filter(|check| asked_tampered(check, report)).collect();
     // The report says what could not be ended, and nothing else depends on it.
     let is_reported = |check: &CheckReport| warns_more(baseline, check) || report.left_open.is_some();
-    let passed = asked.iter().filter(|check| check.status.is_verified() && !is_reported(check));
-    let passed = passed.filter(|check| !is_seen_elsewhere(check, key, way));
-    wrong.extend(passed.map(|check| WrongResult::Pass(format!("{} is {}", check.id, described(check)))));
+    let verified = asked.iter().filter(|check| check.status.is_verified() && !is_reported(check));
+    let verified = verified.filter(|check| !is_seen_elsewhere(check, key, way));
+    let mut passes: Vec<String> = verified.map(|check| format!("{} is {}", check.id, described(check))).collect();
     // Requests that no check makes are made to end what the run started.
     if asked.is_empty() && went_unnoticed(baseline, report) {
         let verdict = if report.decision == Decision::Go { "GO" } else { "not GO" };
-        wrong.push(WrongResult::Pass(format!("{verdict}, and the report does not mention it")));
+        passes.push(format!("{verdict}, and the report does not mention it"));
     }
-    let is_judged = matches!(key.provider, "worker" | "frontend" | "clerk_frontend");
+    let is_deployment = matches!(key.provider, "worker" | "frontend" | "clerk_frontend");
     let known = runs::failures(baseline);
-    let new = runs::failures(report).into_iter().filter(|failure| !is_judged && !known.contains(failure));
-    wrong.extend(new.map(WrongResult::Failure));
-    wrong.extend(runs::crashed(report).into_iter().map(|id| WrongResult::Failure(format!("{id} crashed"))));
-    wrong
+    let new = runs::failures(report).into_iter().filter(|failure| !is_deployment && !known.contains(failure));
+    let failures = new.chain(runs::crashed(report).into_iter().map(|id| format!("{id} crashed"))).collect();
+    UnanswerableResult { runs: 1, missed: Vec::new(), passes, failures }
 }
 
 /// Whether a check has more findings than before.
@@ -272,7 +254,8 @@ fn is_seen_elsewhere(check: &CheckReport, key: &RequestKey, way: Unanswerable) -
 
 /// Whether `check` made the request that was tampered with.
 fn asked_tampered(check: &CheckReport, report: &Report) -> bool {
-    let is_tampered = |request: &Logged| request.request_id.as_deref() == Some(TAMPERED) || request.trouble.is_some();
+    let is_tampered =
+        |request: &LoggedRequest| request.request_id.as_deref() == Some(TAMPERED) || request.trouble.is_some();
     check.asked.iter().filter_map(|place| report.requests.get(*place)).any(is_tampered)
 }
 

@@ -155,7 +155,6 @@ pub(super) enum FindingSeverity {
 
 /// One observation.
 #[derive(Debug, Serialize, JsonSchema)]
-#[expect(clippy::struct_field_names, reason = "the names are published")]
 pub(super) struct EvidenceItem {
     /// The request, or the line of a file.
     pub(super) request: String,

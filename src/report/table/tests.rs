@@ -220,8 +220,8 @@ fn times_are_right_aligned_in_every_group() {
 #[test]
 fn a_failing_check_says_what_it_could_not_verify() {
     let mut report = sample::no_go();
-    report.checks[2].reasons.push("Tier enterprise could not be judged.".to_owned());
-    assert!(plain(&report, 80).contains("  also      Tier enterprise could not be judged.\n"));
+    report.checks[2].reasons.push("Tier enterprise could not be checked.".to_owned());
+    assert!(plain(&report, 80).contains("  also      Tier enterprise could not be checked.\n"));
 }
 
 #[test]

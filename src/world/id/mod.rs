@@ -1,7 +1,7 @@
-//! IDs and names that may stand in a path: each has a type that only its own form can make.
+//! IDs and names that may be part of a path. Each has a type that accepts only its own form.
 //!
-//! An ID comes from an answer, from a user's metadata or from the configuration, and none of them is to be trusted with a
-//! path: `../users/user_…/ban` in the place of a session ID would be a request of its own.
+//! IDs come from responses, from user metadata and from the configuration, and none of these may choose a path:
+//! `../users/user_…/ban` in place of a session ID would be a different request.
 
 mod path;
 
@@ -13,12 +13,12 @@ use crate::finding::NoAnswer;
 
 pub(super) use path::{ApiPath, PathId};
 
-/// No ID of any provider is longer.
-const LONGEST: usize = 255;
-/// So much of a text from outside is shown.
+/// The longest ID of any provider.
+const MAX_LENGTH: usize = 255;
+/// How many characters of an invalid ID are shown.
 const SHOWN: usize = 80;
 
-/// A text that has not the form of the ID that it ought to be.
+/// Text that does not have the form of the expected ID.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("\"{shown}\" is not {kind}")]
 pub struct MalformedId {
@@ -27,19 +27,19 @@ pub struct MalformedId {
 }
 
 impl MalformedId {
-    /// That `answer` cannot be used, since it holds an ID of a wrong form.
+    /// Why `answer` cannot be used: it contains an invalid ID.
     pub fn in_answer(&self, answer: &Answer) -> NoAnswer {
         let (party, status, request) = (answer.party.name(), answer.status, &answer.request);
-        NoAnswer::unknown(format!("{party} answered {status} to {request} with an ID of a wrong form: {self}"))
+        NoAnswer::unknown(format!("{party} returned {status} for {request} with an invalid ID: {self}"))
     }
 
-    /// That `place` holds an ID of a wrong form.
+    /// Why `place` cannot be used: it contains an invalid ID.
     pub fn in_place(&self, place: &str) -> NoAnswer {
-        NoAnswer::unknown(format!("{place} holds an ID of a wrong form: {self}"))
+        NoAnswer::unknown(format!("{place} contains an invalid ID: {self}"))
     }
 }
 
-/// Makes a type of ID for each form: `prefix` and then letters and digits, or one safe segment.
+/// Defines a type for each form of ID: a prefix, then letters and digits; or one safe path segment.
 macro_rules! ids {
     ($($(#[$comment:meta])* $name:ident: $kind:literal, $template:literal, $form:expr;)+) => {$(
         $(#[$comment])*
@@ -47,13 +47,13 @@ macro_rules! ids {
         pub struct $name(String);
 
         impl $name {
-            /// Reads an ID.
+            /// Parses an ID.
             ///
             /// # Errors
-            /// Where the text has another form.
+            /// If the text has another form.
             pub fn parse(text: &str) -> Result<Self, MalformedId> {
                 let form: fn(&str) -> bool = $form;
-                if text.len() <= LONGEST && form(text) {
+                if text.len() <= MAX_LENGTH && form(text) {
                     Ok(Self(text.to_owned()))
                 } else {
                     Err(MalformedId { kind: $kind, shown: shown(text, SHOWN) })
@@ -78,45 +78,45 @@ macro_rules! ids {
 }
 
 ids! {
-    /// A session of Clerk's.
+    /// A Clerk session.
     SessionId: "the ID of a Clerk session (sess_…)", "{session_id}", |text| follows(text, "sess_");
-    /// A user of Clerk's.
+    /// A Clerk user.
     UserId: "the ID of a Clerk user (user_…)", "{user_id}", |text| follows(text, "user_");
-    /// A JWT template of Clerk's, by the name that a person chose.
-    TemplateName: "a name that can stand in a path", "{template_name}", is_segment;
-    /// A Checkout Session of Stripe's.
+    /// A Clerk JWT template, by its name.
+    TemplateName: "a name that can be part of a path", "{template_name}", is_segment;
+    /// A Stripe Checkout Session.
     CheckoutSessionId: "the ID of a Checkout Session (cs_live_… or cs_test_…)", "{checkout_session_id}",
         |text| follows(text, "cs_live_") || follows(text, "cs_test_");
-    /// A price of Stripe's; an old plan's ID can be any text (facts.md, A1).
+    /// A Stripe price. An old plan's ID can be any text (docs/providers.md, "Stripe keys and IDs").
     PriceId: "the ID of a price", "{price_id}", is_segment;
-    /// A product of Stripe's, whose ID whoever made it may have chosen.
+    /// A Stripe product. Its ID may be custom text.
     ProductId: "the ID of a product", "{product_id}", is_segment;
-    /// A customer of Stripe's.
+    /// A Stripe customer.
     CustomerId: "the ID of a customer (cus_…)", "{customer_id}", |text| follows(text, "cus_");
-    /// A subscription of Stripe's.
+    /// A Stripe subscription.
     SubscriptionId: "the ID of a subscription (sub_…)", "{subscription_id}", |text| follows(text, "sub_");
-    /// A configuration of Stripe's customer portal.
+    /// A Stripe customer portal configuration.
     PortalConfigurationId: "the ID of a portal configuration (bpc_…)", "{portal_configuration_id}",
         |text| follows(text, "bpc_");
-    /// An account of Cloudflare's.
+    /// A Cloudflare account.
     CloudflareAccountId: "the ID of a Cloudflare account (32 hexadecimal digits)", "{account_id}",
         |text| text.len() == 32 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
-    /// A script of Cloudflare's, by the name that a person chose.
-    ScriptName: "a script's name that can stand in a path", "{script_name}", is_segment;
+    /// A Cloudflare script, by its name.
+    ScriptName: "a script name that can be part of a path", "{script_name}", is_segment;
 }
 
 impl CheckoutSessionId {
-    /// The mode that the ID names.
+    /// The mode in the ID.
     #[must_use]
     pub fn mode(&self) -> Mode {
         Mode::of_livemode(self.0.starts_with("cs_live_"))
     }
 }
 
-/// The ID in a variable that `config/hygiene` has nothing against.
+/// The ID in a variable.
 ///
 /// # Errors
-/// Blocked by `config/hygiene` where it has, and unknown where the value has another form.
+/// Blocked if the variable is unusable, and unknown if the value has another form.
 pub(super) fn configured<I>(
     variable: &Variable<String>,
     parse: impl FnOnce(&str) -> Result<I, MalformedId>,
@@ -124,20 +124,19 @@ pub(super) fn configured<I>(
     parse(super::sound(variable)?).map_err(|malformed| malformed.in_place(&variable.name))
 }
 
-/// `prefix`, then letters and digits alone.
+/// Whether the text is `prefix` and then only letters and digits.
 fn follows(text: &str, prefix: &str) -> bool {
     let rest = text.strip_prefix(prefix).unwrap_or_default();
     !rest.is_empty() && rest.bytes().all(|byte| byte.is_ascii_alphanumeric())
 }
 
-/// One segment of a path, whoever reads it: decoded twice, it is still the same one.
+/// Whether the text is one path segment, even if it is decoded twice.
 fn is_segment(text: &str) -> bool {
     let cuts = |letter: char| letter.is_control() || matches!(letter, '/' | '\\' | '?' | '#' | '%');
     !text.is_empty() && !matches!(text, "." | "..") && !text.chars().any(cuts)
 }
 
-/// A text from outside, for a sentence or the journal: what no reader sees is written as an escape, and it is cut after
-/// `most` letters.
+/// Outside text for a sentence or the journal: invisible characters are escaped, and it is cut after `most` characters.
 pub(super) fn shown(text: &str, most: usize) -> String {
     let mut shown = String::new();
     let mut letters = text.chars();
@@ -154,7 +153,7 @@ pub(super) fn shown(text: &str, most: usize) -> String {
     shown
 }
 
-/// Control characters, what turns the direction of writing, and what has no width.
+/// Control characters, changes of writing direction, and zero-width characters.
 fn is_unseen(letter: char) -> bool {
     letter.is_control()
         || matches!(letter, '\u{ad}' | '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
@@ -169,7 +168,7 @@ mod tests {
     use crate::config::Mode;
 
     #[test]
-    fn an_id_that_names_another_request_is_no_id() {
+    fn text_that_would_change_the_request_is_not_an_id() {
         let ban = "../users/user_1/ban";
         for hostile in [ban, "sess_1/../../users/user_1/ban", "sess_1?x=1", "sess_1#", "sess_%2e%2e", "sess_", ""] {
             assert!(SessionId::parse(hostile).is_err(), "{hostile}");
@@ -184,7 +183,7 @@ mod tests {
     }
 
     #[test]
-    fn what_people_name_is_one_segment_of_a_path() {
+    fn names_are_one_path_segment() {
         for hostile in [".", "..", "a/b", "a\\b", "a?b", "a#b", "%2e%2e", "a\u{0}b", ""] {
             assert!(PriceId::parse(hostile).is_err() && ProductId::parse(hostile).is_err(), "{hostile}");
             assert!(TemplateName::parse(hostile).is_err() && ScriptName::parse(hostile).is_err(), "{hostile}");
@@ -194,13 +193,13 @@ mod tests {
     }
 
     #[test]
-    fn a_checkout_sessions_id_names_its_mode() {
+    fn a_checkout_session_id_contains_its_mode() {
         assert_eq!(CheckoutSessionId::parse("cs_test_a1").unwrap().mode(), Mode::Test);
         assert_eq!(CheckoutSessionId::parse("cs_live_a1").unwrap().mode(), Mode::Live);
     }
 
     #[test]
-    fn a_text_from_outside_is_shown_escaped_and_bounded() {
+    fn outside_text_is_escaped_and_cut() {
         assert_eq!(shown("a\u{1b}[31m\u{202e}b", 20), "a\\u{1b}[31m\\u{202e}b");
         assert_eq!(shown(&"x".repeat(100), 3), "xxx…");
         let malformed = SessionId::parse("../\u{7}").unwrap_err();

@@ -1,24 +1,24 @@
-//! Paths of literals and IDs alone.
+//! Paths built only from literals and IDs.
 
 use std::fmt::{Display, Write as _};
 
 use url::Url;
 
-/// What may stand in a path as one segment.
+/// What may be one segment of a path.
 pub(in crate::world) trait PathId {
-    /// What takes its place in a template: `{session_id}`.
+    /// Its placeholder in a template: `{session_id}`.
     const TEMPLATE: &'static str;
 
     /// The ID as the provider writes it.
     fn as_str(&self) -> &str;
 
-    /// The ID as a segment of a path. Stripe's builders don't encode what they are given.
+    /// The ID encoded as a path segment. Stripe's builders do not encode it.
     fn segment(&self) -> String {
         encoded(self.as_str())
     }
 }
 
-/// A path with its query, below the address of an API.
+/// A path and query below an API's base URL.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::world) struct ApiPath {
     text: String,
@@ -27,26 +27,26 @@ pub(in crate::world) struct ApiPath {
 }
 
 impl ApiPath {
-    /// A path that begins with, and may be, `literal`.
+    /// A path that starts with `literal`.
     pub fn new(literal: &'static str) -> Self {
         Self { text: literal.to_owned(), template: literal.to_owned(), query: String::new() }
     }
 
-    /// The path with an ID behind it.
+    /// Appends an ID.
     pub fn id<I: PathId>(mut self, id: &I) -> Self {
         self.text.push_str(&id.segment());
         self.template.push_str(I::TEMPLATE);
         self
     }
 
-    /// The path with more text behind it.
+    /// Appends a literal.
     pub fn then(mut self, literal: &'static str) -> Self {
         self.text.push_str(literal);
         self.template.push_str(literal);
         self
     }
 
-    /// The path with a parameter; its value may be any text.
+    /// Adds a query parameter. Its value may be any text.
     pub fn query(mut self, name: &'static str, value: impl Display) -> Self {
         let separator = if self.query.is_empty() { "" } else { "&" };
         // Writing to a string cannot fail.
@@ -59,18 +59,18 @@ impl ApiPath {
         &self.text
     }
 
-    /// Its query.
+    /// The query.
     pub fn parameters(&self) -> Option<&str> {
         Some(self.query.as_str()).filter(|query| !query.is_empty())
     }
 
-    /// The path with placeholders in the places of its IDs: `/v1/sessions/{session_id}/revoke`.
+    /// The path with placeholders for its IDs: `/v1/sessions/{session_id}/revoke`.
     #[cfg(test)]
     pub fn template(&self) -> &str {
         &self.template
     }
 
-    /// The path below `base`.
+    /// The full URL below `base`.
     pub fn at(&self, base: &Url) -> Url {
         let mut url = base.clone();
         url.set_path(&format!("{}{}", base.path().trim_end_matches('/'), self.text));
@@ -91,7 +91,7 @@ mod tests {
     use super::ApiPath;
 
     #[test]
-    fn a_path_is_built_of_literals_and_ids() {
+    fn a_path_is_built_from_literals_and_ids() {
         let (session, name) = (SessionId::parse("sess_1").unwrap(), TemplateName::parse("pan api").unwrap());
         let path = ApiPath::new("/v1/sessions/").id(&session).then("/tokens/").id(&name);
         assert_eq!(path.template(), "/v1/sessions/{session_id}/tokens/{template_name}");
@@ -100,7 +100,7 @@ mod tests {
     }
 
     #[test]
-    fn a_parameter_cannot_leave_its_place() {
+    fn a_parameter_stays_in_its_place() {
         let path = ApiPath::new("/v1/users").query("limit", 1).query("email", "a+b@acme.com&x=/../");
         let url = path.at(&Url::parse("https://api.clerk.com").unwrap());
         assert_eq!(url.as_str(), "https://api.clerk.com/v1/users?limit=1&email=a%2Bb%40acme.com%26x%3D%2F..%2F");

@@ -1,4 +1,4 @@
-//! What came back.
+//! The response to a request.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -9,24 +9,24 @@ use reqwest::tls::TlsInfo;
 use reqwest::{RequestBuilder, Response};
 use serde::de::DeserializeOwned;
 
-use super::body::Body;
-use super::budget::{Budget, Share};
-use super::{Ask, Failure, Party, Trouble};
+use super::body::BodyReader;
+use super::budget::{Budget, BudgetShare};
+use super::{Failure, OutgoingRequest, Party, Trouble};
 use crate::config::Redactor;
 use crate::finding::{Evidence, NoAnswer};
 
-/// The most characters of a text from outside that a report quotes.
+/// How many characters of outside text a report quotes.
 const QUOTED: usize = 200;
-/// The most characters of what stood in a field.
+/// How many characters of a field a report quotes.
 const LONGEST_SEEN: usize = 600;
 
-/// What comes of a request.
+/// The result of a request.
 pub(in crate::world) type Asked = Result<Arc<Answer>, Arc<Failure>>;
 
-/// An answer, whatever its status.
+/// A response with any status.
 #[derive(Debug, Clone)]
 pub struct Answer {
-    /// Who answered.
+    /// Who sent it.
     pub party: Party,
     /// The request in a line: `GET /v1/prices/price_1…`.
     pub request: String,
@@ -36,24 +36,24 @@ pub struct Answer {
     pub headers: HeaderMap,
     /// The whole body.
     pub body: Vec<u8>,
-    /// From the first byte sent to the last received.
+    /// The time from the first byte sent to the last byte received.
     pub elapsed: Duration,
-    /// How often it was tried.
+    /// The number of attempts.
     pub attempts: u32,
-    /// Its place in the log of requests.
+    /// Its index in the request log.
     pub place: usize,
-    /// The provider's name for the request.
+    /// The provider's ID for the request.
     pub request_id: Option<String>,
-    /// The certificate of the other side, in DER.
+    /// The other side's certificate, in DER.
     pub certificate: Option<Vec<u8>>,
     redactor: Arc<Redactor>,
-    _share: Arc<Share>,
+    _share: Arc<BudgetShare>,
 }
 
 impl Answer {
-    /// Sends `request` and reads its answer to the end.
+    /// Sends `request` and reads the whole response.
     pub(super) async fn read(
-        ask: &Ask,
+        outgoing: &OutgoingRequest,
         request: RequestBuilder,
         started: Instant,
         redactor: &Arc<Redactor>,
@@ -61,7 +61,7 @@ impl Answer {
     ) -> Result<Self, Trouble> {
         let mut response = request.send().await.map_err(|error| Trouble::of(&error))?;
         let certificate = certificate_of(&response);
-        let mut body = Body::new(ask, response.status(), budget);
+        let mut body = BodyReader::new(outgoing, response.status(), budget);
         while let Some(chunk) = response.chunk().await.map_err(|error| Trouble::of(&error))? {
             if !body.take(&chunk)? {
                 break;
@@ -74,8 +74,8 @@ impl Answer {
         let request_id = request_id.map(|id| redactor.quote(&id, QUOTED));
         let (body, share) = body.finish();
         Ok(Self {
-            party: ask.party,
-            request: ask.line(),
+            party: outgoing.party,
+            request: outgoing.line(),
             status: response.status().as_u16(),
             headers,
             body,
@@ -89,7 +89,7 @@ impl Answer {
         })
     }
 
-    /// A header, where it is there and is text.
+    /// A header, if it is present and is text.
     #[must_use]
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name)?.to_str().ok()
@@ -101,26 +101,26 @@ impl Answer {
         String::from_utf8_lossy(&self.body)
     }
 
-    /// The body's beginning, for a report: without secrets, and short.
+    /// The start of the body for a report: short and without secrets.
     #[must_use]
     pub fn excerpt(&self) -> String {
         let words = self.quote(&self.text());
         if words.is_empty() { "an empty body".to_owned() } else { words }
     }
 
-    /// A part of this answer, for a report: without secrets, and short.
+    /// A part of the response for a report: short and without secrets.
     #[must_use]
     pub fn quote(&self, part: &str) -> String {
         self.redactor.quote(part, QUOTED)
     }
 
-    /// A sentence of a provider's, which may be longer than a name: Stripe's tell what to do.
+    /// A provider's sentence for a report. It may be longer than a name, because Stripe's messages say what to do.
     #[must_use]
     pub fn quote_sentence(&self, sentence: &str) -> String {
         self.redactor.quote(sentence, LONGEST_SEEN)
     }
 
-    /// Where the answer leads, for a report.
+    /// The redirect location, for a report.
     #[must_use]
     pub fn shown_location(&self) -> Option<String> {
         self.header("location").map(|location| self.quote(location))
@@ -132,7 +132,7 @@ impl Answer {
         self.status >= 200 && self.status < 300
     }
 
-    /// Whether it is a page for people.
+    /// Whether it is an HTML page.
     #[must_use]
     pub fn is_page(&self) -> bool {
         let text = self.text();
@@ -144,30 +144,29 @@ impl Answer {
     /// Reads the body as JSON.
     ///
     /// # Errors
-    /// An answer that makes no sense is *could not tell*.
+    /// Unknown if the body is not the expected JSON.
     pub fn json<T: DeserializeOwned>(&self) -> Result<T, NoAnswer> {
         serde_json::from_slice(&self.body).map_err(|error| {
-            let reason = format!(
-                "{} answered {} to {} with something that cannot be read ({}): {}",
-                self.party.name(),
-                self.status,
-                self.request,
-                self.quote(&error.to_string()),
-                self.excerpt()
-            );
+            let Self { party, status, request, .. } = self;
+            let problem = if self.is_page() {
+                "with a web page instead of JSON".to_owned()
+            } else {
+                format!("with JSON that could not be read ({})", self.quote(&error.to_string()))
+            };
+            let reason = format!("{} returned {status} for {request} {problem}: {}", party.name(), self.excerpt());
             super::trail::note_unreadable(&reason);
             NoAnswer::Unknown(reason)
         })
     }
 
-    /// The server's clock, where it tells it.
+    /// The server's time, if it sends a `Date`.
     #[must_use]
     pub fn date(&self) -> Option<jiff::Timestamp> {
         let text = self.header(DATE.as_str())?;
         Some(jiff::fmt::rfc2822::parse(text).ok()?.timestamp())
     }
 
-    /// That `field` of this answer was looked at, and what stood there.
+    /// Evidence: a field of this response and what it contained.
     #[must_use]
     pub fn evidence(&self, field: impl Into<String>, seen: impl Into<String>) -> Evidence {
         Evidence {
@@ -179,15 +178,15 @@ impl Answer {
         }
     }
 
-    /// Why this is no answer to any question, where it is none: a limit, or a provider's own trouble. What the Worker or the
-    /// frontend answers with an error is judged.
+    /// Why this response answers no question, if so: a rate limit or a provider's outage. An error from the Worker or the frontend
+    /// is for the checks to judge.
     pub(super) fn why_unanswered(&self) -> Option<String> {
         let is_judged = matches!(self.party, Party::Worker | Party::Frontend | Party::Elsewhere);
-        let is_none = self.status == 429 || (self.status >= 500 && !is_judged);
-        is_none.then(|| format!("{} answered {} to {}", self.party.name(), self.status, self.request))
+        let is_no_answer = self.status == 429 || (self.status >= 500 && !is_judged);
+        is_no_answer.then(|| format!("{} returned {} for {}", self.party.name(), self.status, self.request))
     }
 
-    /// Whether the same question may get another answer a moment later.
+    /// Whether a retry may get a different response.
     pub(super) fn is_passing(&self) -> bool {
         match self.header("stripe-should-retry") {
             Some("true") => true,
@@ -205,7 +204,7 @@ fn text_of(headers: &HeaderMap, name: &str) -> Option<String> {
     headers.get(name)?.to_str().ok().map(str::to_owned)
 }
 
-/// The certificate that the other side showed, in DER.
+/// The other side's certificate, in DER.
 pub(super) fn certificate_of(response: &Response) -> Option<Vec<u8>> {
     response.extensions().get::<TlsInfo>()?.peer_certificate().map(<[u8]>::to_vec)
 }

@@ -1,49 +1,49 @@
-//! The body of an answer, bounded while it is read: no answer may cost more than what is looked at in it.
+//! Reads a response's body with limits, so that no response can exhaust this machine's memory.
 
 use reqwest::StatusCode;
 
-use super::budget::{Budget, Share};
-use super::{Ask, Party, Trouble};
+use super::budget::{Budget, BudgetShare};
+use super::{OutgoingRequest, Party, Trouble};
 
-/// No answer that a check looks at is larger: a page of a provider's list, a script.
+/// The largest body in bytes: a page of a provider's list, or a script.
 const LARGEST: usize = 8 << 20;
-/// An answer of the Worker or of another address, which says a few things about one user.
-const LARGEST_OF_A_WORKER: usize = 1 << 20;
-/// What is read of an error: enough for its words.
+/// The largest body from the Worker or a probe, in bytes.
+const LARGEST_FROM_WORKER: usize = 1 << 20;
+/// How many bytes of an error are read: enough for its message.
 const LARGEST_ERROR: usize = 256 << 10;
-/// No value in a JSON text that a check looks at is longer, in bytes: the largest is a variable of a Worker, 5 KB.
+/// The longest JSON string that is kept, in bytes. The longest that a check needs is a Worker's variable, 5 KB.
 const LONGEST_STRING: usize = 16 << 10;
-/// A page of a list has 500 objects at most. More parts than this are not made values of.
-const MOST_PARTS: usize = 400_000;
+/// The most values in one JSON body. A page of a list has at most 500 objects.
+const MAX_VALUES: usize = 400_000;
 
-/// A body that is being read. The strings of a JSON text are cut where they are too long to be looked at.
+/// Reads a body and cuts JSON strings that are too long.
 #[derive(Debug)]
-pub(super) struct Body {
+pub(super) struct BodyReader {
     read: Vec<u8>,
     received: usize,
     largest: usize,
-    /// Whether what is beyond the largest is left out, and not the whole answer refused.
+    /// Whether a body that is too large is cut, not rejected.
     is_cut: bool,
-    kind: Kind,
-    parts: usize,
-    string: Option<Text>,
-    share: Share,
+    kind: ContentKind,
+    values: usize,
+    string: Option<JsonString>,
+    share: BudgetShare,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Kind {
-    /// Nothing but white space was seen.
+enum ContentKind {
+    /// Only white space so far.
     Unknown,
     Json,
     Other,
 }
 
-/// A string of a JSON text, as far as it was read.
+/// A JSON string that is being read.
 #[derive(Debug, Default)]
-struct Text {
+struct JsonString {
     length: usize,
     escape: Escape,
-    /// Whether the last letter was the first half of a pair, `\ud83d`.
+    /// Whether the last character was the first half of a surrogate pair, `\ud83d`.
     is_half: bool,
     is_full: bool,
 }
@@ -53,34 +53,34 @@ enum Escape {
     #[default]
     None,
     Begun,
-    /// So many hexadecimal digits are still to come, and what the first ones say.
+    /// How many hexadecimal digits are left, and the value of those read.
     Digits(u8, u32),
 }
 
-impl Body {
-    /// For the answer to `ask`.
-    pub fn new(ask: &Ask, status: StatusCode, budget: &Budget) -> Self {
+impl BodyReader {
+    /// A reader for the response to `outgoing`.
+    pub fn new(outgoing: &OutgoingRequest, status: StatusCode, budget: &Budget) -> Self {
         let is_error = !status.is_success();
-        let largest = match ask.party {
+        let largest = match outgoing.party {
             _ if is_error => LARGEST_ERROR,
-            Party::Worker | Party::Elsewhere => LARGEST_OF_A_WORKER,
+            Party::Worker | Party::Elsewhere => LARGEST_FROM_WORKER,
             _ => LARGEST,
         };
-        // A script is text, whatever it begins with.
-        let kind = if ask.party == Party::Frontend { Kind::Other } else { Kind::Unknown };
+        // A script is text, whatever it starts with.
+        let kind = if outgoing.party == Party::Frontend { ContentKind::Other } else { ContentKind::Unknown };
         Self {
             read: Vec::new(),
             received: 0,
             largest,
             is_cut: is_error,
             kind,
-            parts: 0,
+            values: 0,
             string: None,
-            share: budget.share(ask.party),
+            share: budget.share(outgoing.party),
         }
     }
 
-    /// Takes the next part; `false` where no more is wanted.
+    /// Takes the next chunk. Returns `false` once no more is needed.
     pub fn take(&mut self, chunk: &[u8]) -> Result<bool, Trouble> {
         let room = self.largest - self.received;
         if chunk.len() > room && !self.is_cut {
@@ -88,19 +88,19 @@ impl Body {
         }
         let wanted = &chunk[..chunk.len().min(room)];
         self.received += wanted.len();
-        if self.kind == Kind::Unknown {
+        if self.kind == ContentKind::Unknown {
             self.kind = match wanted.iter().find(|byte| !byte.is_ascii_whitespace()) {
-                Some(b'{' | b'[' | b'"') => Kind::Json,
-                Some(_) => Kind::Other,
-                None => Kind::Unknown,
+                Some(b'{' | b'[' | b'"') => ContentKind::Json,
+                Some(_) => ContentKind::Other,
+                None => ContentKind::Unknown,
             };
         }
         let kept = self.read.len();
-        if self.kind == Kind::Json {
+        if self.kind == ContentKind::Json {
             for byte in wanted {
                 self.json(*byte);
             }
-            if self.parts > MOST_PARTS {
+            if self.values > MAX_VALUES {
                 return Err(Trouble::TooLarge);
             }
         } else {
@@ -110,8 +110,8 @@ impl Body {
         Ok(wanted.len() == chunk.len())
     }
 
-    /// The bytes, and what they hold of the budget.
-    pub fn finish(mut self) -> (Vec<u8>, Share) {
+    /// The bytes, and their share of the budget.
+    pub fn finish(mut self) -> (Vec<u8>, BudgetShare) {
         self.read.shrink_to_fit();
         (self.read, self.share)
     }
@@ -119,8 +119,8 @@ impl Body {
     fn json(&mut self, byte: u8) {
         let Some(text) = &mut self.string else {
             match byte {
-                b'"' => self.string = Some(Text::default()),
-                b',' | b':' | b'[' | b'{' => self.parts += 1,
+                b'"' => self.string = Some(JsonString::default()),
+                b',' | b':' | b'[' | b'{' => self.values += 1,
                 _ => {}
             }
             return self.read.push(byte);
@@ -139,13 +139,13 @@ impl Body {
     }
 }
 
-impl Text {
-    /// Whether the string may be cut before `byte`: not within a letter, and not within an escape.
+impl JsonString {
+    /// Whether the string may be cut before `byte`: not inside a character or an escape.
     fn is_between(&self, byte: u8) -> bool {
         matches!(self.escape, Escape::None) && !self.is_half && byte & 0b1100_0000 != 0b1000_0000
     }
 
-    /// Takes a byte; whether it ends the string.
+    /// Takes a byte, and returns whether it ends the string.
     fn next(&mut self, byte: u8) -> bool {
         self.length += 1;
         let (escape, ends) = match (self.escape, byte) {
@@ -178,11 +178,15 @@ mod tests {
 
     use super::*;
 
-    fn body(party: Party, status: StatusCode) -> Body {
-        Body::new(&Ask::get(party, Url::parse("https://api.acme.com/").unwrap()), status, &Budget::default())
+    fn body(party: Party, status: StatusCode) -> BodyReader {
+        BodyReader::new(
+            &OutgoingRequest::get(party, Url::parse("https://api.acme.com/").unwrap()),
+            status,
+            &Budget::default(),
+        )
     }
 
-    /// What is kept of a body that arrives in parts of an awkward size.
+    /// What is kept of a body that arrives in odd-sized chunks.
     fn kept(text: &str) -> Vec<u8> {
         let mut body = body(Party::Stripe, StatusCode::OK);
         for chunk in text.as_bytes().chunks(4097) {
@@ -192,14 +196,14 @@ mod tests {
     }
 
     #[test]
-    fn a_body_of_usual_size_is_kept_as_it_came() {
+    fn a_body_of_normal_size_is_kept_unchanged() {
         for text in [r#"{"a": "b\"\\", "c": [1, 2]}"#, "<html>\"", "", " \n", r#""word""#, "{\"cut off"] {
             assert_eq!(kept(text), text.as_bytes());
         }
     }
 
     #[test]
-    fn a_name_of_megabytes_is_cut_and_what_follows_is_not() {
+    fn a_string_of_megabytes_is_cut_and_the_rest_is_kept() {
         for letter in ["x", "é", "🦀", r#"\""#, r"\\", r"\ud83e\udd80", r"\u00e9\n"] {
             let text = format!(r#"{{"name": "{}", "id": "price_1"}}"#, letter.repeat((7 << 20) / letter.len()));
             let kept = kept(&text);
@@ -211,14 +215,14 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_of_too_many_parts_is_refused() {
+    fn a_body_with_too_many_values_is_rejected() {
         let mut body = body(Party::Clerk, StatusCode::OK);
-        assert_eq!(body.take(format!("[{}1]", "1,".repeat(MOST_PARTS)).as_bytes()), Err(Trouble::TooLarge));
+        assert_eq!(body.take(format!("[{}1]", "1,".repeat(MAX_VALUES)).as_bytes()), Err(Trouble::TooLarge));
     }
 
     #[test]
-    fn an_error_is_cut_and_an_answer_that_is_too_large_is_refused() {
-        let megabytes = vec![b'x'; LARGEST_OF_A_WORKER + 1];
+    fn a_large_error_is_cut_and_a_large_success_is_rejected() {
+        let megabytes = vec![b'x'; LARGEST_FROM_WORKER + 1];
         let mut error = body(Party::Worker, StatusCode::BAD_GATEWAY);
         assert_eq!(error.take(&megabytes), Ok(false));
         assert_eq!(error.finish().0.len(), LARGEST_ERROR);

@@ -1,16 +1,16 @@
-//! What all answers of a run may hold together: each is kept until the run ends, since it may be asked for again.
+//! The memory that all responses of a run may use. Each is kept until the run ends, because it may be asked for again.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::{Party, Trouble};
 
-/// The files of a frontend, in bytes. A large one has 15 MB of scripts.
+/// For the frontend's files, in bytes. A large frontend has 15 MB of scripts.
 const FRONTEND: usize = 24 << 20;
-/// All else, in bytes. A deployment with many pages of everything has a fifth of it.
+/// For everything else, in bytes. A large deployment needs a fifth of it.
 const OTHERS: usize = 24 << 20;
 
-/// What is held by all answers of a run. A frontend without an end takes nothing from the others.
+/// The memory of all responses. An endless frontend takes nothing from the others.
 #[derive(Debug, Default)]
 pub(super) struct Budget {
     frontend: Arc<AtomicUsize>,
@@ -18,30 +18,30 @@ pub(super) struct Budget {
 }
 
 impl Budget {
-    /// What an answer of `party` holds of it: nothing yet.
-    pub fn share(&self, party: Party) -> Share {
+    /// The share of a response from `party`, empty at first.
+    pub fn share(&self, party: Party) -> BudgetShare {
         let (all, most) = match party {
             Party::Frontend => (&self.frontend, FRONTEND),
             _ => (&self.others, OTHERS),
         };
-        Share { all: Arc::clone(all), most, held: 0 }
+        BudgetShare { all: Arc::clone(all), most, held: 0 }
     }
 }
 
-/// What one answer holds. It is given back when the answer is gone.
+/// The memory of one response, given back when it is dropped.
 #[derive(Debug)]
-pub(super) struct Share {
-    /// What is held by all of its kind, in bytes.
+pub(super) struct BudgetShare {
+    /// What all responses of its kind use, in bytes.
     all: Arc<AtomicUsize>,
     most: usize,
     held: usize,
 }
 
-impl Share {
-    /// Takes more of the budget, in bytes.
+impl BudgetShare {
+    /// Takes `bytes` of the budget.
     ///
     /// # Errors
-    /// Where less than that is left.
+    /// If less than that is left.
     pub fn take(&mut self, bytes: usize) -> Result<(), Trouble> {
         self.held += bytes;
         let before = self.all.fetch_add(bytes, Ordering::Relaxed);
@@ -49,7 +49,7 @@ impl Share {
     }
 }
 
-impl Drop for Share {
+impl Drop for BudgetShare {
     fn drop(&mut self) {
         self.all.fetch_sub(self.held, Ordering::Relaxed);
     }
@@ -60,7 +60,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_a_gone_answer_held_can_be_had_again() {
+    fn a_dropped_response_frees_its_share() {
         let budget = Budget::default();
         let mut first = budget.share(Party::Stripe);
         assert_eq!(first.take(OTHERS), Ok(()));
@@ -70,7 +70,7 @@ mod tests {
     }
 
     #[test]
-    fn a_frontend_without_an_end_leaves_room_for_the_providers() {
+    fn an_endless_frontend_leaves_room_for_the_providers() {
         let budget = Budget::default();
         assert_eq!(budget.share(Party::Frontend).take(FRONTEND + 1), Err(Trouble::TooMuch));
         assert_eq!(budget.share(Party::Stripe).take(1), Ok(()));

@@ -7,36 +7,36 @@ use reqwest::redirect::Policy;
 use reqwest::{Certificate, Client, ClientBuilder};
 
 use super::Options;
-use super::names::Names;
-use crate::world::error::Error;
+use super::resolver::HostResolver;
+use crate::world::error::WorldError;
 
-/// One client for everything, and one that looks at certificates which cannot be trusted.
+/// One client for every request, and one that inspects untrusted certificates.
 #[derive(Debug)]
 pub(super) struct Clients {
     pub trusted: Client,
-    /// Accepts any certificate. It sends no credential and no body, and is used to describe a bad certificate.
+    /// Accepts any certificate, to describe a bad one. Never sends a credential or a body.
     pub trusting: Client,
 }
 
 impl Clients {
-    pub fn new(options: &Options) -> Result<Self, Error> {
+    pub fn new(options: &Options) -> Result<Self, WorldError> {
         let mut trusted = builder(options);
         if let Some(pem) = &options.certificates {
-            let certificates = Certificate::from_pem_bundle(pem).map_err(Error::Certificates)?;
+            let certificates = Certificate::from_pem_bundle(pem).map_err(WorldError::Certificates)?;
             if certificates.is_empty() {
-                return Err(Error::NoCertificate);
+                return Err(WorldError::NoCertificate);
             }
             trusted = trusted.tls_certs_only(certificates);
         }
         let trusting = builder(options).tls_danger_accept_invalid_certs(true);
         Ok(Self {
-            trusted: trusted.build().map_err(Error::Client)?,
-            trusting: trusting.build().map_err(Error::Client)?,
+            trusted: trusted.build().map_err(WorldError::Client)?,
+            trusting: trusting.build().map_err(WorldError::Client)?,
         })
     }
 }
 
-/// How long a connection may take to be made.
+/// How long connecting may take.
 pub(super) fn connect_timeout(timeout: Duration) -> Duration {
     timeout.min(Duration::from_secs(5))
 }
@@ -47,6 +47,6 @@ fn builder(options: &Options) -> ClientBuilder {
         .redirect(Policy::none())
         .connect_timeout(connect_timeout(options.timeout))
         .tls_info(true)
-        .dns_resolver(Arc::new(Names::new(options)));
+        .dns_resolver(Arc::new(HostResolver::new(options)));
     if options.names.is_some() { builder.no_proxy() } else { builder }
 }

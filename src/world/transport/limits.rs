@@ -1,4 +1,4 @@
-//! How fast each party may be asked: below its own limits, with room left for the production traffic that shares them.
+//! Rate limits for each provider: below its own limits, to leave room for production traffic.
 
 use std::num::NonZeroU32;
 
@@ -19,7 +19,7 @@ pub(super) struct Limits {
     worker: DefaultDirectRateLimiter,
     frontend: DefaultDirectRateLimiter,
     elsewhere: DefaultDirectRateLimiter,
-    under_way: Semaphore,
+    in_flight: Semaphore,
 }
 
 fn limiter(per_second: u32, burst: u32) -> DefaultDirectRateLimiter {
@@ -28,8 +28,8 @@ fn limiter(per_second: u32, burst: u32) -> DefaultDirectRateLimiter {
 }
 
 impl Limits {
-    /// The providers' published limits are in facts.md, A4, B1 and C1: Stripe 100 requests a second in live mode and 25 in
-    /// test mode, Clerk 1,000 in ten seconds in production and 100 in development, Cloudflare 1,200 in five minutes.
+    /// The providers' published limits are in docs/providers.md, "Stripe rate limits", "Clerk keys and API conventions" and
+    /// "Cloudflare API".
     pub fn new(mode: Mode, concurrency: usize) -> Self {
         let (stripe, clerk) = match mode {
             Mode::Live => (limiter(40, 20), limiter(50, 20)),
@@ -42,14 +42,14 @@ impl Limits {
             clerk_domain: limiter(5, 10),
             cloudflare: limiter(2, 20),
             worker: limiter(20, 40),
-            // Files that a browser loads all at once.
+            // A browser loads these all at once.
             frontend: limiter(100, 100),
             elsewhere: limiter(5, 10),
-            under_way: Semaphore::new(concurrency.max(1)),
+            in_flight: Semaphore::new(concurrency.max(1)),
         }
     }
 
-    /// Waits until `party` may be asked; the permit is held while the request is under way.
+    /// Waits until a request to `party` may be sent. Hold the permit until it is done.
     pub async fn admit(&self, party: Party) -> Option<SemaphorePermit<'_>> {
         let limiter = match party {
             Party::Stripe => &self.stripe,
@@ -62,6 +62,6 @@ impl Limits {
             Party::Elsewhere => &self.elsewhere,
         };
         limiter.until_ready().await;
-        self.under_way.acquire().await.ok()
+        self.in_flight.acquire().await.ok()
     }
 }

@@ -1,24 +1,24 @@
-//! What was asked, for the report.
+//! The requests of a run, for the report.
 
 use std::time::Duration;
 
-/// One request that was made, for the report.
+/// One request, for the report.
 #[derive(Debug, Clone)]
-pub struct Logged {
-    /// Whom it was sent to: `stripe`, `clerk`, `cloudflare`, `worker`, …
+pub struct LoggedRequest {
+    /// Where it was sent: `stripe`, `clerk`, `cloudflare`, `worker`, …
     pub provider: &'static str,
     /// GET, POST, …
     pub method: String,
     /// Path and query.
     pub path: String,
-    /// The HTTP status; `None` where no answer came.
+    /// The HTTP status; `None` if there was no response.
     pub status: Option<u16>,
-    /// Why no answer came.
+    /// Why there was no response.
     pub trouble: Option<String>,
-    /// From the first byte sent to the last received, of the last attempt.
+    /// The time of the last attempt, from the first byte sent to the last byte received.
     pub duration: Duration,
-    /// How often it was tried.
+    /// The number of attempts.
     pub attempts: u32,
-    /// The provider's name for the request.
+    /// The provider's ID for the request.
     pub request_id: Option<String>,
 }

@@ -1,4 +1,4 @@
-//! What was asked already in this run.
+//! Remembers the responses of a run.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -7,15 +7,15 @@ use tokio::sync::OnceCell;
 
 use super::Asked;
 
-/// The credential's fingerprint, and the request with all that shapes its answer.
-type Key = (u64, String);
+/// The credential's fingerprint, and the request with everything that shapes its response.
+type MemoKey = (u64, String);
 
-/// One cell for every question. Whoever asks while the first is under way waits for the same cell.
+/// One cell for each request. Everyone who asks while it is in flight waits for the same cell.
 #[derive(Debug, Default)]
-pub(super) struct Memo(Mutex<HashMap<Key, Arc<OnceCell<Asked>>>>);
+pub(super) struct Memo(Mutex<HashMap<MemoKey, Arc<OnceCell<Asked>>>>);
 
 impl Memo {
-    pub fn cell(&self, key: Key) -> Arc<OnceCell<Asked>> {
+    pub fn cell(&self, key: MemoKey) -> Arc<OnceCell<Asked>> {
         Arc::clone(self.0.lock().unwrap_or_else(PoisonError::into_inner).entry(key).or_default())
     }
 }

@@ -1,36 +1,36 @@
-//! How the world is reached.
+//! How to reach the providers and the deployment.
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
-/// How the world is reached.
+/// How to reach the providers and the deployment.
 #[derive(Debug, Clone)]
 pub struct Options {
-    /// For one request, its body included.
+    /// The time limit for one request, including its body.
     pub timeout: Duration,
-    /// For the run; what is asked later gets no answer.
+    /// The time limit for the run. Later requests fail.
     pub deadline: Option<Duration>,
-    /// How often a request that may be made again is made again.
+    /// How often to retry a request that is safe to repeat.
     pub retries: u32,
-    /// How many requests may be under way at once.
+    /// How many requests may be in flight at once.
     pub concurrency: usize,
-    /// Addresses that take the place of what a name resolves to.
+    /// Addresses that replace what a host resolves to.
     pub resolve: Vec<Resolve>,
-    /// PEM certificates that are trusted in place of the machine's.
+    /// PEM certificates to trust instead of the machine's.
     pub certificates: Option<Vec<u8>>,
-    /// A closed world: these names and no others resolve, and no proxy is asked.
+    /// For the sandbox: only these hosts resolve, and proxies are ignored.
     pub names: Option<BTreeMap<String, SocketAddr>>,
-    /// In a closed world: the hosts that are other names, and for what. No resolver is asked there.
+    /// For the sandbox: CNAME records, from host to target.
     pub aliases: BTreeMap<String, String>,
-    /// Ask nobody.
+    /// Make no requests.
     pub offline: bool,
-    /// Whether anything may be sent to the Worker beyond reads.
+    /// Whether to send anything besides reads to the Worker.
     pub probe: bool,
-    /// Where what is about to be changed is written down first.
+    /// The file that records each change before it is made.
     pub journal: PathBuf,
-    /// The first wait before a request is made again; it doubles each time.
+    /// The wait before the first retry. It doubles each time.
     pub backoff: Duration,
 }
 
@@ -53,13 +53,13 @@ impl Default for Options {
     }
 }
 
-/// `--resolve HOST:PORT:ADDR`: what curl means by it.
+/// `--resolve HOST:PORT:ADDR`, as in curl.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Resolve {
-    /// The name.
+    /// The host.
     pub host: String,
-    /// The port that it is asked at.
+    /// The port.
     pub port: u16,
-    /// Where that leads.
+    /// The address.
     pub address: IpAddr,
 }

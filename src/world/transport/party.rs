@@ -1,28 +1,28 @@
-//! Whom a request is sent to.
+//! Where a request is sent.
 
-/// Whom a request is sent to. Trouble in reaching a provider is `unknown`; trouble in reaching what is judged is a finding.
+/// Where a request is sent. If a provider cannot be reached, the check is unknown; if the deployment cannot, that is a finding.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Party {
     /// Stripe's API.
     Stripe,
-    /// Stripe's API, asked about the test mode that a live one is compared with: it has limits of its own.
+    /// Stripe's API in test mode, to compare with live mode. It has its own rate limits.
     StripeTest,
     /// Clerk's backend API.
     Clerk,
-    /// Clerk's frontend API on the customer's own domain: it is judged.
+    /// Clerk's frontend API on the customer's domain, part of the deployment.
     ClerkDomain,
     /// Cloudflare's API.
     Cloudflare,
-    /// The Worker: it is judged.
+    /// The Worker, part of the deployment.
     Worker,
-    /// The frontend: it is judged.
+    /// The frontend, part of the deployment.
     Frontend,
-    /// Whom a `[[probe]]` of the configuration asks: it is judged.
+    /// The URL of a `[[probe]]`, part of the deployment.
     Elsewhere,
 }
 
 impl Party {
-    /// The word that the request log uses.
+    /// The name in the request log.
     #[must_use]
     pub const fn word(self) -> &'static str {
         match self {
@@ -37,7 +37,7 @@ impl Party {
         }
     }
 
-    /// The name that a sentence uses.
+    /// The name in a sentence.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -47,7 +47,7 @@ impl Party {
             Self::Cloudflare => "Cloudflare",
             Self::Worker => "the Worker",
             Self::Frontend => "the frontend",
-            Self::Elsewhere => "the address of a probe",
+            Self::Elsewhere => "the probe's URL",
         }
     }
 }

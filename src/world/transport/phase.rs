@@ -1,4 +1,4 @@
-//! When what may be asked: while the run goes on, once it is told to stop, and while it leaves.
+//! The phases of a run, and which requests each allows.
 
 use std::time::{Duration, Instant};
 
@@ -6,21 +6,21 @@ use tokio::sync::watch;
 
 use super::{Options, Trouble};
 
-/// So long may it take to end what a run has begun, whatever time the run itself had.
+/// How long a run may take to end what it started, after its own time limit.
 const GRACE: Duration = Duration::from_secs(10);
 
-/// Where a run stands.
+/// The phase of a run.
 #[derive(Debug, Clone, Copy)]
 enum Phase {
-    /// It goes on.
+    /// Requests are allowed.
     Running,
-    /// Nothing new is sent.
+    /// No new requests.
     Stopped,
-    /// What was begun is ended, until then.
+    /// Ends what the run started, until then.
     Leaving(Instant),
 }
 
-/// Where the run stands, and how many steps of the leave-no-trace door are under way.
+/// The phase of a run, and how many steps of the leave-no-trace door are in flight.
 #[derive(Debug)]
 pub(in crate::world) struct Phases {
     phase: watch::Sender<Phase>,
@@ -29,11 +29,11 @@ pub(in crate::world) struct Phases {
     ends: Option<Instant>,
 }
 
-/// A step that is under way until this is dropped.
+/// A step that is in flight until this is dropped.
 #[derive(Debug)]
-pub(in crate::world) struct UnderWay<'p>(&'p Phases);
+pub(in crate::world) struct StepGuard<'p>(&'p Phases);
 
-impl Drop for UnderWay<'_> {
+impl Drop for StepGuard<'_> {
     fn drop(&mut self) {
         self.0.steps.send_modify(|steps| *steps = steps.saturating_sub(1));
     }
@@ -49,7 +49,7 @@ impl Phases {
         }
     }
 
-    /// From now on nothing new is sent.
+    /// Allows no new requests.
     pub fn stop(&self) {
         self.phase.send_if_modified(|phase| {
             let is_running = matches!(phase, Phase::Running);
@@ -60,7 +60,7 @@ impl Phases {
         });
     }
 
-    /// From now on, and for a while, what was begun can be ended.
+    /// Allows the requests that end what the run started, for a limited time.
     pub fn leave(&self) {
         self.phase.send_replace(Phase::Leaving(Instant::now() + GRACE));
     }
@@ -69,19 +69,11 @@ impl Phases {
         matches!(*self.phase.borrow(), Phase::Stopped)
     }
 
-    /// Waits until the run is told to stop.
+    /// Waits until the run is stopped.
     pub async fn stopped(&self) {
-        let told = self.phase.subscribe().wait_for(|phase| matches!(phase, Phase::Stopped)).await.is_ok();
-        if !told {
+        let is_stopped = self.phase.subscribe().wait_for(|phase| matches!(phase, Phase::Stopped)).await.is_ok();
+        if !is_stopped {
             std::future::pending::<()>().await;
-        }
-    }
-
-    /// Waits until the run's time is over.
-    pub async fn deadline(&self) {
-        match self.ends {
-            Some(ends) => tokio::time::sleep_until(ends.into()).await,
-            None => std::future::pending().await,
         }
     }
 
@@ -100,20 +92,20 @@ impl Phases {
         }
     }
 
-    /// A step begins.
-    pub fn begin(&self) -> UnderWay<'_> {
+    /// Starts a step.
+    pub fn begin(&self) -> StepGuard<'_> {
         self.steps.send_modify(|steps| *steps += 1);
-        UnderWay(self)
+        StepGuard(self)
     }
 
-    /// How many steps are under way.
+    /// How many steps are in flight.
     pub fn steps(&self) -> usize {
         *self.steps.borrow()
     }
 
-    /// Waits until no step is under way.
+    /// Waits until no step is in flight.
     pub async fn settled(&self) {
-        // The other end is in our own hands.
+        // The sender lives as long as `self`.
         let _ = self.steps.subscribe().wait_for(|steps| *steps == 0).await;
     }
 }
@@ -129,20 +121,20 @@ mod tests {
     }
 
     #[test]
-    fn once_a_run_is_told_to_stop_nothing_is_sent_until_it_leaves() {
+    fn a_stopped_run_sends_nothing_until_it_leaves() {
         let phases = phases(None);
         assert_eq!(phases.time_for(false), Ok(Duration::from_secs(10)));
         phases.stop();
         assert_eq!((phases.time_for(false), phases.time_for(true)), (Err(Trouble::Stopped), Err(Trouble::Stopped)));
         phases.leave();
         assert!(phases.time_for(true).is_ok());
-        // Whoever is told too late of the end does not undo the grace.
+        // A late stop does not end the grace period.
         phases.stop();
         assert!(phases.time_for(true).is_ok());
     }
 
     #[test]
-    fn after_the_deadline_nothing_is_begun_and_what_was_begun_can_be_ended() {
+    fn after_the_deadline_a_run_can_only_end_what_it_started() {
         let phases = phases(Some(Duration::ZERO));
         assert_eq!((phases.time_for(false), phases.time_for(true)), (Err(Trouble::Deadline), Err(Trouble::Deadline)));
         phases.leave();
@@ -150,14 +142,14 @@ mod tests {
     }
 
     #[test]
-    fn a_step_that_is_begun_has_its_own_time() {
+    fn a_started_step_has_its_own_time_limit() {
         let phases = phases(Some(Duration::from_secs(5)));
         assert!(phases.time_for(false).unwrap() <= Duration::from_secs(5));
         assert_eq!(phases.time_for(true), Ok(Duration::from_secs(10)));
     }
 
     #[tokio::test]
-    async fn steps_under_way_are_counted() {
+    async fn steps_in_flight_are_counted() {
         let phases = phases(None);
         let (one, other) = (phases.begin(), phases.begin());
         assert_eq!(phases.steps(), 2);

@@ -1,4 +1,4 @@
-//! What the DNS says of a name, beyond where it leads: the record that makes it another name for something else.
+//! Looks up CNAME records.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -11,25 +11,25 @@ use tokio::sync::OnceCell;
 
 use super::Options;
 
-/// What the DNS has under a name.
+/// What the DNS has for a host name.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Alias {
-    /// It is another name for this host.
+    /// A CNAME record with this target.
     For(String),
-    /// It has addresses of its own: the record is proxied, flattened, or of another type.
+    /// Addresses: the record is proxied, flattened, or of another type.
     Addresses,
     /// Nothing.
     Nothing,
 }
 
-/// The machine's resolver, or a closed world's table.
+/// The machine's resolver, or the sandbox's table.
 #[derive(Debug)]
 pub(super) enum Records {
     Open { timeout: Duration, resolver: OnceCell<Result<Hidden, String>> },
     Closed { aliases: BTreeMap<String, String>, addresses: Vec<String> },
 }
 
-/// A resolver has nothing to show of itself.
+/// A resolver, for which `Debug` prints only its name.
 pub(super) struct Hidden(Box<TokioResolver>);
 
 impl std::fmt::Debug for Hidden {
@@ -48,7 +48,7 @@ impl Records {
         }
     }
 
-    /// What stands under `host`. An error says in words why nobody answered.
+    /// Looks up `host`. An error says why there is no answer.
     pub async fn alias(&self, host: &str) -> Result<Alias, String> {
         let host = host.trim_end_matches('.').to_lowercase();
         match self {
@@ -70,13 +70,13 @@ fn resolver_of_the_machine(timeout: Duration) -> Result<Hidden, String> {
     let mut builder = TokioResolver::builder_tokio().map_err(|error| error.to_string())?;
     let options = builder.options_mut();
     options.timeout = timeout;
-    // What this machine alone calls by another name, nobody else does.
+    // The hosts file applies to this machine only.
     options.use_hosts_file = ResolveHosts::Never;
     Ok(Hidden(Box::new(builder.build().map_err(|error| error.to_string())?)))
 }
 
 async fn look_up(resolver: &TokioResolver, host: &str) -> Result<Alias, NetError> {
-    // The dot at the end keeps this machine's own domain out of it.
+    // The final dot keeps the machine's search domain out of it.
     let name = format!("{host}.");
     match resolver.lookup(name.as_str(), RecordType::CNAME).await {
         Ok(found) => {

@@ -1,4 +1,4 @@
-//! Which requests a check asked, and which of them got no answer: so that no check is green without one that it needed.
+//! Tracks which requests a check made and which got no answer, so that no check can pass without one it needs.
 
 use std::cell::RefCell;
 use std::collections::BTreeSet;
@@ -14,11 +14,11 @@ tokio::task_local! {
 /// The requests behind an answer.
 #[derive(Debug, Clone, Default)]
 pub struct Trail {
-    /// Their places in the log of requests.
+    /// Their indexes in the request log.
     pub asked: BTreeSet<usize>,
-    /// Why those that got no answer got none; one sentence each.
+    /// Why the others got no answer.
     pub unanswered: Vec<String>,
-    /// Whether one had to be made again.
+    /// Whether one was retried.
     pub retried: bool,
 }
 
@@ -34,7 +34,7 @@ impl Trail {
     }
 }
 
-/// Runs `question` and keeps the requests behind it apart.
+/// Runs `question` and returns the requests behind its answer.
 pub(crate) async fn followed<F: Future>(question: F) -> (F::Output, Trail) {
     let kept = async {
         let output = question.await;
@@ -43,23 +43,23 @@ pub(crate) async fn followed<F: Future>(question: F) -> (F::Output, Trail) {
     TRAIL.scope(RefCell::default(), kept).await
 }
 
-/// A question whose answer only words a fix or chooses between two diagnoses: no check is less green without it, and without an
-/// answer there is just less to say.
+/// Asks a question whose answer only helps to word a fix or to choose between two diagnoses. Without an answer the check still
+/// stands, with less detail.
 pub async fn optional<T>(question: impl Future<Output = Answered<T>>) -> Option<T> {
     Box::pin(followed(question)).await.0.ok()
 }
 
-/// Adds to what is being followed. Outside a check (in a clean-up) nothing is.
+/// Adds to the trail of the current check. Does nothing outside of a check.
 pub(in crate::world) fn note(trail: &Trail) {
     let _ = TRAIL.try_with(|followed| followed.borrow_mut().join(trail));
 }
 
-/// An answer that came, but that nothing can be read from.
+/// Notes a response that could not be read.
 pub(super) fn note_unreadable(reason: &str) {
     note(&Trail { unanswered: vec![reason.to_owned()], ..Trail::default() });
 }
 
-/// An answer that is found once in a run. Every asker gets it with the requests behind it.
+/// An answer that is computed once in a run. Everyone who asks gets it with the requests behind it.
 #[derive(Debug)]
 pub(in crate::world) struct Once<T>(OnceCell<(T, Trail)>);
 
@@ -70,7 +70,7 @@ impl<T> Default for Once<T> {
 }
 
 impl<T> Once<T> {
-    /// The answer. Late askers wait for the first.
+    /// The answer. Later callers wait for the first.
     pub async fn ask<F: Future<Output = T>>(&self, question: impl FnOnce() -> F) -> &T {
         let (answer, trail) = self.0.get_or_init(|| Box::pin(followed(question()))).await;
         note(trail);
@@ -84,7 +84,7 @@ mod tests {
     use crate::finding::NoAnswer;
 
     #[tokio::test]
-    async fn every_asker_of_a_shared_answer_hears_what_it_lacks() {
+    async fn every_caller_of_a_shared_answer_gets_its_trail() {
         let shared = Once::default();
         let ask = || async {
             note_unreadable("one page was cut off");
@@ -96,7 +96,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_only_words_a_fix_leaves_no_trail() {
+    async fn an_optional_question_leaves_no_trail() {
         let asks = async {
             optional(async {
                 note_unreadable("no list of prices");

@@ -1,4 +1,4 @@
-//! Why no answer came.
+//! Why a request got no response.
 
 use std::error::Error as StdError;
 use std::fmt;
@@ -9,18 +9,18 @@ use rustls::CertificateError;
 use super::Party;
 use crate::finding::Evidence;
 
-/// A request without an answer.
+/// A request without a response.
 #[derive(Debug, Clone)]
 pub struct Failure {
-    /// Whom it was sent to.
+    /// Where it was sent.
     pub party: Party,
     /// The request in a line.
     pub request: String,
-    /// Why no answer came.
+    /// Why there is no response.
     pub trouble: Trouble,
-    /// How often it was tried.
+    /// The number of attempts.
     pub attempts: u32,
-    /// Its place in the log of requests; `None` where nothing was sent.
+    /// Its index in the request log; `None` if nothing was sent.
     pub place: Option<usize>,
 }
 
@@ -30,7 +30,7 @@ impl Failure {
         Self { party, request, trouble, attempts: 0, place: None }
     }
 
-    /// What a finding shows of a request without an answer.
+    /// The evidence of a request without a response.
     #[must_use]
     pub fn evidence(&self) -> Evidence {
         Evidence {
@@ -42,7 +42,7 @@ impl Failure {
         }
     }
 
-    /// Whether nothing of it has left this machine, so that the other side cannot have heard of it.
+    /// Whether nothing left this machine, so that the other side cannot know of it.
     pub(in crate::world) const fn is_unsent(&self) -> bool {
         let is_before = matches!(
             self.trouble,
@@ -59,72 +59,84 @@ impl Failure {
 
 impl fmt::Display for Failure {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "{} gave no answer to {}: {}", self.party.name(), self.request, self.trouble)
+        let Self { party, request, trouble, .. } = self;
+        let party = party.name();
+        match trouble {
+            Trouble::Name(_)
+            | Trouble::Refused
+            | Trouble::ConnectTimedOut
+            | Trouble::Certificate(_)
+            | Trouble::Handshake(_) => write!(formatter, "Could not connect to {party} for {request}: {trouble}"),
+            Trouble::Stopped | Trouble::NotForThisHost | Trouble::Offline => {
+                write!(formatter, "{request} was not sent to {party}: {trouble}")
+            }
+            _ => write!(formatter, "No response from {party} to {request}: {trouble}"),
+        }
     }
 }
 
-/// What went wrong on the way.
+/// What went wrong with a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Trouble {
-    /// The name leads nowhere.
+    /// The host name does not resolve.
     Name(String),
-    /// Nothing listens there.
+    /// Nothing listens at the address.
     Refused,
-    /// No connection came about in time.
+    /// Connecting took too long.
     ConnectTimedOut,
-    /// The certificate cannot be trusted.
+    /// The certificate is not trusted.
     Certificate(CertificateTrouble),
-    /// No TLS connection came about, for another reason.
+    /// The TLS handshake failed for another reason.
     Handshake(String),
-    /// The connection broke.
+    /// The connection was lost.
     Broken(String),
-    /// No whole answer came in time.
+    /// The response was not complete in time.
     TimedOut(Duration),
-    /// The answer is larger than anybody needs.
+    /// The response is larger than any check needs.
     TooLarge,
-    /// All answers together are larger than this run keeps.
+    /// All responses together are larger than a run keeps.
     TooMuch,
-    /// The run's own time was over, before it was asked or before the answer was there.
+    /// The run's time limit was reached before the response was complete.
     Deadline,
-    /// The run was told to stop: nothing was sent.
+    /// The run was stopped, and nothing was sent.
     Stopped,
-    /// This machine has no more of something: files, memory, addresses.
+    /// This machine is out of files, memory or addresses.
     Machine(String),
-    /// This process did not get to run for so long that it missed the time that the answer had.
+    /// This process was not scheduled for so long that it missed the time limit of the response.
     Starved(Duration),
-    /// The secret does not belong to this host, or cannot be a header at all: nothing was sent.
+    /// The secret does not belong to this host or is not a valid header, and nothing was sent.
     NotForThisHost,
-    /// `--offline`: nothing was sent.
+    /// `--offline`, and nothing was sent.
     Offline,
 }
 
 /// What is wrong with a certificate.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum CertificateTrouble {
-    /// Its time is over.
+    /// It has expired.
     Expired,
-    /// Its time has not begun.
+    /// It is not valid yet.
     NotYetValid,
-    /// It is for other names.
+    /// It is for another host.
     Host,
-    /// Nobody who is trusted has signed it.
+    /// It is not from a trusted authority.
     Untrusted,
-    /// Something else; in the verifier's words.
+    /// Something else, in the verifier's words.
     Other(String),
 }
 
-/// A name that leads nowhere. A type of its own, so that it can be told from every other trouble.
+/// A host name that does not resolve. A type, so that it can be told from every other error.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 pub(super) struct NoSuchName(pub String);
 
 impl Trouble {
-    /// Whether it may be gone a moment later.
+    /// Whether a retry may succeed.
     pub(super) fn is_passing(&self) -> bool {
         matches!(self, Self::Broken(_) | Self::Handshake(_) | Self::ConnectTimedOut | Self::Machine(_))
     }
 
-    /// Whether it is a limit of this run or of this machine, which says nothing of the other side.
+    /// Whether it is a limit of this run or this machine, which says nothing about the other side.
     #[must_use]
     pub const fn is_ours(&self) -> bool {
         match self {
@@ -146,7 +158,7 @@ impl Trouble {
         }
     }
 
-    /// Reads the chain of causes behind a client's error.
+    /// Finds the cause behind a client's error.
     pub(super) fn of(error: &reqwest::Error) -> Self {
         let causes = || causes(error);
         let errors = || causes().filter_map(|cause| cause.downcast_ref::<std::io::Error>());
@@ -176,8 +188,8 @@ impl Trouble {
     }
 }
 
-/// What this machine has no more of, where an error says so. Too many open files, in the process or in all, have no kind
-/// of their own: 24 and 23 on every Unix, 10024 on Windows.
+/// The resource that this machine is out of, if an error says so. Too many open files has no error kind: it is 24 or 23 on
+/// Unix, and 10024 on Windows.
 pub(super) fn limit_of_the_machine(error: &std::io::Error) -> Option<String> {
     use std::io::ErrorKind::{AddrNotAvailable, OutOfMemory, StorageFull};
     let is_limit = matches!(error.kind(), AddrNotAvailable | OutOfMemory | StorageFull)
@@ -185,15 +197,14 @@ pub(super) fn limit_of_the_machine(error: &std::io::Error) -> Option<String> {
     is_limit.then(|| error.to_string())
 }
 
-/// Everything behind an error, from the nearest cause to the last. An I/O error that carries another one does not name it
-/// as its source, so it is asked for what it carries.
+/// The causes behind an error, nearest first. An I/O error does not report the error that it wraps as its source.
 fn causes(error: &reqwest::Error) -> impl Iterator<Item = &(dyn StdError + 'static)> {
     let mut next = error.source();
     std::iter::from_fn(move || {
         let cause = next?;
-        let carried = cause.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
-        next = match carried {
-            Some(carried) => Some(carried),
+        let wrapped = cause.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
+        next = match wrapped {
+            Some(wrapped) => Some(wrapped),
             None => cause.source(),
         };
         Some(cause)
@@ -216,24 +227,24 @@ impl fmt::Display for Trouble {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Name(sentence) => formatter.write_str(sentence),
-            Self::Refused => formatter.write_str("the connection was refused"),
-            Self::ConnectTimedOut => formatter.write_str("no connection came about in time"),
-            Self::Certificate(trouble) => write!(formatter, "its certificate {trouble}"),
-            Self::Handshake(words) => write!(formatter, "no TLS connection came about: {words}"),
-            Self::Broken(words) => write!(formatter, "the connection broke: {words}"),
-            Self::TimedOut(after) => write!(formatter, "no whole answer within {:.1} s", after.as_secs_f64()),
-            Self::TooLarge => formatter.write_str("the answer is too large to be read"),
-            Self::TooMuch => formatter.write_str("all answers together are too large to be read"),
-            Self::Deadline => formatter.write_str("the run's own time was over before it was answered"),
-            Self::Stopped => formatter.write_str("the run was stopped before it could be asked"),
-            Self::Machine(limit) => write!(formatter, "this machine is at a limit of its own: {limit}"),
+            Self::Refused => formatter.write_str("connection refused"),
+            Self::ConnectTimedOut => formatter.write_str("connection timed out"),
+            Self::Certificate(trouble) => write!(formatter, "the certificate {trouble}"),
+            Self::Handshake(words) => write!(formatter, "TLS handshake failed: {words}"),
+            Self::Broken(words) => write!(formatter, "connection lost: {words}"),
+            Self::TimedOut(after) => write!(formatter, "timed out after {:.1} s", after.as_secs_f64()),
+            Self::TooLarge => formatter.write_str("the response is too large"),
+            Self::TooMuch => formatter.write_str("all responses together are too large"),
+            Self::Deadline => formatter.write_str("the run reached its time limit"),
+            Self::Stopped => formatter.write_str("the run was stopped"),
+            Self::Machine(limit) => write!(formatter, "this machine is out of resources: {limit}"),
             Self::Starved(after) => write!(
                 formatter,
-                "this machine was too slow to tell: it came to look for the answer only after {:.1} s",
+                "this machine was too slow and checked for the response only after {:.1} s",
                 after.as_secs_f64()
             ),
-            Self::NotForThisHost => formatter.write_str("the secret may not be sent there, so nothing was"),
-            Self::Offline => formatter.write_str("--offline: nothing was sent"),
+            Self::NotForThisHost => formatter.write_str("the secret may not be sent to this host"),
+            Self::Offline => formatter.write_str("--offline is set"),
         }
     }
 }
@@ -243,9 +254,9 @@ impl fmt::Display for CertificateTrouble {
         match self {
             Self::Expired => formatter.write_str("has expired"),
             Self::NotYetValid => formatter.write_str("is not valid yet"),
-            Self::Host => formatter.write_str("is for other names"),
-            Self::Untrusted => formatter.write_str("is signed by nobody who is trusted"),
-            Self::Other(words) => write!(formatter, "cannot be trusted: {words}"),
+            Self::Host => formatter.write_str("is for another host"),
+            Self::Untrusted => formatter.write_str("is not trusted"),
+            Self::Other(words) => write!(formatter, "is not trusted: {words}"),
         }
     }
 }
@@ -257,7 +268,7 @@ mod tests {
     use super::limit_of_the_machine;
 
     #[test]
-    fn a_limit_of_this_machine_is_told_from_the_other_sides_trouble() {
+    fn a_limit_of_this_machine_is_not_trouble_on_the_other_side() {
         for ours in [Error::from_raw_os_error(24), Error::from_raw_os_error(23), ErrorKind::AddrNotAvailable.into()] {
             assert!(limit_of_the_machine(&ours).is_some(), "{ours}");
         }

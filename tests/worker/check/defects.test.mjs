@@ -1,4 +1,4 @@
-// Proves that every defect shows, and that those beside it do not show with it.
+// Tests that every defect shows, and that similar defects do not show with it.
 
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
@@ -14,7 +14,7 @@ describe("a defect", () => {
     (await worker.ask("GET", "/health", { headers: { origin } })).headers.get(
       "access-control-allow-origin",
     );
-  /** What answers for the webhook's address and for one that nobody knows. */
+  /** The responses of the webhook and of an unknown route. */
   const inFront = async (worker) => {
     const [webhook, nothing, health] = [
       await worker.deliver({ signature: null }),
@@ -25,7 +25,7 @@ describe("a defect", () => {
     return { webhook, nothing };
   };
 
-  /** For each defect the requests that tell it from a sound Worker, and from its neighbours. */
+  /** For each defect, the requests that distinguish it from a healthy Worker and from similar defects. */
   const proofs = {
     "accepts-unsigned": async (worker) => {
       assert.equal((await worker.deliver({ signature: null })).status, 200);
@@ -248,20 +248,20 @@ describe("a defect", () => {
     check(`called ${name} shows`, { BREAK: name }, proof);
   }
 
-  check("may stand in front of everything", { BREAK: "spa,everywhere" }, async (worker) => {
+  check("can answer every route", { BREAK: "spa,everywhere" }, async (worker) => {
     assert.match((await worker.ask("GET", "/health")).text, /<div id="root">/);
   });
 
-  check("comes along with others", { BREAK: "tiers-amount, cors-wildcard" }, async (worker) => {
+  check("can be combined", { BREAK: "tiers-amount, cors-wildcard" }, async (worker) => {
     assert.equal((await tiersOf(worker)).pro.price, 19);
     assert.equal(await allowed(worker, FRONTEND), "*");
   });
 
-  test("that does not exist cannot be started", async () => {
+  test("with an unknown name is rejected", async () => {
     await assert.rejects(server.start({ BREAK: "accept-unsigned" }), /No such defect/);
   });
 
-  test("is never without a proof", async () => {
+  test("always has a test", async () => {
     assert.deepEqual(Object.keys(await defects()).sort(), Object.keys(proofs).sort());
   });
 });

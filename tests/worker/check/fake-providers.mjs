@@ -1,4 +1,4 @@
-// As much of Stripe's and Clerk's APIs as the Worker asks for, on loopback, with one user in it.
+// The parts of Stripe's and Clerk's APIs that the Worker uses, on localhost, with one user.
 
 import { createHmac, createPublicKey, generateKeyPairSync, sign } from "node:crypto";
 import { createServer } from "node:http";
@@ -13,7 +13,7 @@ export const PORTAL = "https://billing.stripe.com/p/session/live_1";
 const STRIPE_KEY = "sk_live_51Acme";
 const CLERK_KEY = "sk_live_Clerk";
 
-/** In the shape of both: Stripe's SDK reads `error`, Clerk's reads `errors`. */
+/** An error for both: Stripe's SDK reads `error`, Clerk's reads `errors`. */
 const REFUSED = {
   error: { type: "invalid_request_error", message: "Invalid API Key provided" },
   errors: [{ code: "clerk_key_invalid", message: "The provided Clerk Secret Key is invalid." }],
@@ -23,7 +23,7 @@ const KEY_ID = "ins_production";
 const instance = generateKeyPairSync("rsa", { modulusLength: 2048 });
 const stranger = generateKeyPairSync("rsa", { modulusLength: 2048 });
 
-/** Starts the providers, which note every request and keep what the Worker writes to the user. */
+/** Starts the providers, which record every request and store what the Worker writes to the user. */
 export async function startProviders() {
   const providers = { requests: [], user: canary() };
   const server = createServer(async (request, response) => {
@@ -42,7 +42,7 @@ export async function startProviders() {
   return providers;
 }
 
-/** What a healthy deployment binds, but for what the caller says otherwise. */
+/** The bindings of a healthy deployment, with changes. */
 export function bindings(providers, changes = {}) {
   return {
     STRIPE_SECRET_KEY: STRIPE_KEY,
@@ -66,7 +66,7 @@ export function signatureOf(body, { secret = WEBHOOK_SECRET, age = 0, scheme = "
   return `t=${time},${scheme}=${mac}`;
 }
 
-/** Tokens as Clerk signs them, and as others would. */
+/** Tokens from Clerk, and forged ones. */
 export const tokens = {
   good: (claims) => token("RS256", claims, (input) => sign("sha256", input, instance.privateKey)),
   foreign: (claims) =>
@@ -128,7 +128,7 @@ function answerTo(user, { method, url, headers }, body) {
   }
 }
 
-/** As Clerk merges metadata: `null` takes a key away. */
+/** Merges metadata like Clerk: `null` removes a key. */
 function merge(metadata, changes) {
   Object.assign(metadata, changes);
   for (const [key, value] of Object.entries(changes)) {

@@ -1,4 +1,4 @@
-// Workers to test, each with providers of its own, and the requests that are made of them.
+// Starts Workers for the tests, each with its own providers, and sends them requests.
 
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
@@ -11,7 +11,7 @@ import { bindings, CHECKOUT, signatureOf, startProviders, tokens } from "./fake-
 
 export const WEBHOOK = "/webhook/stripe";
 
-/** One `serve.mjs` for a whole file of tests; `start` resolves to a Worker once it answers. */
+/** One `serve.mjs` for each file of tests. `start` resolves to a Worker once it responds. */
 export const server = {
   waiting: new Map(),
 
@@ -46,7 +46,7 @@ after(async () => {
   await once(server.child, "exit");
 });
 
-/** A test with a Worker and with providers that are all its own. */
+/** A test with its own Worker and providers. */
 export function check(name, changes, body) {
   test(name, async () => {
     const providers = await startProviders();
@@ -73,7 +73,7 @@ function client(url, stop) {
     const text = await response.text();
     return { status: response.status, headers: response.headers, text, body: parsed(text) };
   };
-  /** Signs like Stripe, but for what the test says otherwise; `sent` is a body that was not signed. */
+  /** Signs like Stripe unless the test says otherwise. `sent` replaces the body after signing. */
   const deliver = ({
     body = event("preflight.probe"),
     sent = body,
@@ -96,7 +96,7 @@ function parsed(text) {
   }
 }
 
-/** An event of an id that nothing else has, unless the envelope says one. */
+/** An event with a unique ID, unless the envelope has one. */
 export function event(type, object = {}, envelope = {}) {
   const id = `evt_${Math.random().toString(36).slice(2)}`;
   return JSON.stringify({
@@ -109,7 +109,7 @@ export function event(type, object = {}, envelope = {}) {
   });
 }
 
-/** An event of a subscription, which is active unless it is said otherwise. */
+/** A subscription event. The subscription is active by default. */
 export function subscription(what, changes) {
   const object = { id: "sub_1", object: "subscription", customer: "cus_1", status: "active" };
   return event(`customer.subscription.${what}`, { ...object, ...changes });
@@ -120,7 +120,7 @@ export async function tiersOf(worker) {
   return Object.fromEntries(body.tiers.map((tier) => [tier.id, tier]));
 }
 
-/** What the Worker asks of Stripe for a canary who buys a tier. */
+/** The Worker's request to Stripe when the canary buys a tier. */
 export async function orderOf(worker, providers, tier, origin) {
   const answer = await worker.ask("POST", "/api/create-checkout", {
     token: tokens.good(),

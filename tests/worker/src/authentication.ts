@@ -1,4 +1,4 @@
-// Who is asking: the bearer token, verified by Clerk's SDK against the instance's own keys.
+// Authentication: Clerk's SDK verifies the bearer token with the instance's keys.
 
 import { verifyToken } from "@clerk/backend";
 
@@ -33,7 +33,7 @@ export async function authenticate(request: Request, environment: Environment): 
   }
 }
 
-/** Clerk writes `null` into a claim whose metadata is absent: nobody has bought anything yet. */
+/** Clerk writes `null` into a claim whose metadata is missing, as for users without a plan. */
 export function planOf(claims: Claims): string {
   return typeof claims.plan === "string" && claims.plan !== "" ? claims.plan : free.id;
 }

@@ -1,4 +1,4 @@
-// What a customer buys and manages: Stripe's Checkout and its customer portal.
+// Stripe Checkout and the customer portal.
 
 import type { User } from "@clerk/backend";
 import type Stripe from "stripe";
@@ -13,7 +13,7 @@ export interface Order {
   user: User;
   tier: PaidTier;
   price: string;
-  /** Where the customer comes back to. */
+  /** The site that the customer returns to. */
   site: string;
 }
 
@@ -56,8 +56,8 @@ export async function openPortal({ request, environment, parts }: Visit): Promis
 }
 
 /**
- * The user and the tier stand in both metadata: that of the session does not reach the
- * subscription, whose own events come for as long as it lives.
+ * The user and the tier are in the metadata of the session and of the subscription, because the
+ * session's metadata does not reach the subscription's events.
  */
 export function checkoutOf({
   user,
@@ -80,12 +80,12 @@ export function checkoutOf({
   };
 }
 
-/** From the deployment, never from the request: whoever sends that could lead a payer astray. */
+/** From the configuration, never from the request, which could redirect a customer anywhere. */
 export function returnTo(_request: Request, environment: Environment): string {
   return environment.FRONTEND_URL.replace(/\/$/, "");
 }
 
-/** Whoever already pays changes the plan at once: a second Checkout would charge twice. */
+/** For paying customers, changes the plan at once: a second Checkout would charge twice. */
 async function changeSubscription(stripe: Stripe, id: string, { user, tier, price, site }: Order) {
   const subscription = await stripe.subscriptions.retrieve(id);
   await stripe.subscriptions.update(id, {

@@ -1,8 +1,8 @@
-// Which pages of which sites a browser lets call this Worker.
+// Which sites may call this Worker from a browser.
 
 import { list, type Environment } from "./environment";
 
-/** A foreign origin is told the first allowed one, which its browser takes for a no. */
+/** A foreign origin gets the first allowed origin, which its browser rejects. */
 export function crossOrigin(origin: string | null, environment: Environment): HeadersInit {
   const allowed = list(environment.ALLOWED_ORIGINS || environment.FRONTEND_URL).map((url) =>
     url.replace(/\/$/, ""),

@@ -1,4 +1,4 @@
-// Every way in which this Worker can be broken to order: a name, and the parts that are other ones.
+// Every defect that this Worker can have: a name, and the parts that it replaces.
 
 import Stripe from "stripe";
 
@@ -15,13 +15,13 @@ import {
 } from "./in-front";
 import { Refusal } from "./refusal";
 import { enterprise, free, pro, type Limit } from "./tiers";
-import { sound, type Parts } from "./visit";
+import { healthy, type Parts } from "./visit";
 import { cryptoProvider, forged, isHandled } from "./webhook";
 
-/** Signatures that were found good once. It lives as long as the isolate. */
+/** Signatures that were verified once. It lives as long as the isolate. */
 const known = new Set<string>();
 
-/** Limits that somebody copied, long ago. */
+/** An outdated copy of the limits. */
 const staleLimits: Readonly<Record<string, Limit>> = { free: 5, pro: 30, enterprise: 1000 };
 
 export const defects: Readonly<Record<string, Partial<Parts>>> = {
@@ -29,45 +29,44 @@ export const defects: Readonly<Record<string, Partial<Parts>>> = {
 
   "accepts-unsigned": {
     readEvent: async (delivery) =>
-      delivery.signature ? sound.readEvent(delivery) : JSON.parse(delivery.body),
+      delivery.signature ? healthy.readEvent(delivery) : JSON.parse(delivery.body),
   },
   "accepts-wrong": {
     readEvent: async (delivery) =>
-      delivery.signature ? JSON.parse(delivery.body) : sound.readEvent(delivery),
+      delivery.signature ? JSON.parse(delivery.body) : healthy.readEvent(delivery),
   },
   "accepts-stale": {
-    readEvent: (delivery) => sound.readEvent(delivery, 0),
+    readEvent: (delivery) => healthy.readEvent(delivery, 0),
   },
-  // A shortcut for redeliveries: a signature that was good once is not computed again, so that the
-  // body beside it is never looked at.
+  // A shortcut for redeliveries: a known signature is not verified again, whatever the body is.
   "accepts-tampered": {
     readEvent: async (delivery) => {
       if (delivery.signature && known.has(delivery.signature)) {
         return JSON.parse(delivery.body);
       }
-      const event = await sound.readEvent(delivery);
+      const event = await healthy.readEvent(delivery);
       known.add(delivery.signature ?? "");
       return event;
     },
   },
   swallows: {
     readEvent: (delivery) =>
-      sound.readEvent(delivery).catch((refusal: Refusal) => {
+      healthy.readEvent(delivery).catch((refusal: Refusal) => {
         throw delivery.signature ? new Refusal(200, refusal.message) : refusal;
       }),
   },
   reserialises: {
     readEvent: async (delivery) =>
-      sound.readEvent({ ...delivery, body: reserialise(delivery.body) }),
+      healthy.readEvent({ ...delivery, body: reserialize(delivery.body) }),
   },
   "first-signature": {
     readEvent: (delivery) =>
-      sound.readEvent({ ...delivery, signature: withFirstOnly(delivery.signature) }),
+      healthy.readEvent({ ...delivery, signature: withFirstOnly(delivery.signature) }),
   },
   "sync-crypto": {
     readEvent: async (delivery) => {
       if (!delivery.signature) {
-        return sound.readEvent(delivery);
+        return healthy.readEvent(delivery);
       }
       const { body, signature, secret = "" } = delivery;
       try {
@@ -78,14 +77,14 @@ export const defects: Readonly<Record<string, Partial<Parts>>> = {
     },
   },
 
-  // What becomes of a genuine event.
+  // Genuine events.
 
   "unhandled-type-refused": {
     applyEvent: async (event, environment) => {
       if (!isHandled(event)) {
         throw new Refusal(400, `Unhandled event type: ${event.type}`);
       }
-      return sound.applyEvent(event, environment);
+      return healthy.applyEvent(event, environment);
     },
   },
   "not-idempotent": {
@@ -94,7 +93,7 @@ export const defects: Readonly<Record<string, Partial<Parts>>> = {
     },
   },
 
-  // What answers in the handler's place.
+  // Something else answers in place of the handler.
 
   redirects: unlessRouted(redirectToWww),
   "login-wall": unlessRouted(clerkRedirect),
@@ -106,10 +105,10 @@ export const defects: Readonly<Record<string, Partial<Parts>>> = {
   "server-error": atWebhook(() => refuseWithout(["CLERK_SECRET_KEY"])),
   slow: atWebhook(() => pass(3)),
   hangs: atWebhook(() => pass(600)),
-  // After one of the above: it then stands in front of every route.
+  // Together with one of the above: it then answers every route.
   everywhere: { places: ["webhook", "route", "nothing"] },
 
-  // Tokens, and what they give a right to.
+  // Tokens and usage.
 
   "auth-none-alg": { authenticate: trusting("none", async () => true) },
   "auth-hs256": { authenticate: trusting("HS256", isKeyedWithPublicKey) },
@@ -118,21 +117,21 @@ export const defects: Readonly<Record<string, Partial<Parts>>> = {
   "usage-plan": { planOf: () => free.id },
   "usage-limit": { limitOf: (plan) => staleLimits[plan] ?? 0 },
 
-  // What is for sale.
+  // Tiers and checkout.
 
   "tiers-amount": { tiersOnSale: () => [free, { ...pro, price: 19 }, enterprise] },
   "tiers-limit": { tiersOnSale: () => [free, { ...pro, limit: 30 }, enterprise] },
   "tiers-missing": { tiersOnSale: () => [free, pro] },
   "tiers-surplus": {
-    tiersOnSale: () => [...sound.tiersOnSale(), { ...pro, id: "team", name: "Team" }],
+    tiersOnSale: () => [...healthy.tiersOnSale(), { ...pro, id: "team", name: "Team" }],
   },
   "checkout-wrong-price": {
-    priceOf: (tier, environment) => sound.priceOf(tier === pro ? enterprise : pro, environment),
+    priceOf: (tier, environment) => healthy.priceOf(tier === pro ? enterprise : pro, environment),
   },
   "checkout-localhost": { returnTo: () => "http://localhost:5173" },
   "checkout-open-redirect": {
     returnTo: (request, environment) =>
-      request.headers.get("origin") ?? sound.returnTo(request, environment),
+      request.headers.get("origin") ?? healthy.returnTo(request, environment),
   },
   "checkout-no-user": {
     checkoutOf: (order) => {
@@ -143,18 +142,18 @@ export const defects: Readonly<Record<string, Partial<Parts>>> = {
         customer,
         customer_email,
         ...sale
-      } = sound.checkoutOf(order);
+      } = healthy.checkoutOf(order);
       return sale;
     },
   },
   "checkout-no-tier": {
     checkoutOf: (order) => {
       const metadata = { userId: order.user.id };
-      return { ...sound.checkoutOf(order), metadata, subscription_data: { metadata } };
+      return { ...healthy.checkoutOf(order), metadata, subscription_data: { metadata } };
     },
   },
   "checkout-tax": {
-    checkoutOf: (order) => ({ ...sound.checkoutOf(order), automatic_tax: { enabled: true } }),
+    checkoutOf: (order) => ({ ...healthy.checkoutOf(order), automatic_tax: { enabled: true } }),
   },
 
   // Browsers.
@@ -168,18 +167,18 @@ export const defects: Readonly<Record<string, Partial<Parts>>> = {
   },
   "cors-reflects": {
     crossOrigin: (origin, environment) =>
-      origin ? { "access-control-allow-origin": origin } : sound.crossOrigin(origin, environment),
+      origin ? { "access-control-allow-origin": origin } : healthy.crossOrigin(origin, environment),
   },
   "cors-frontend-blocked": {
     crossOrigin: () => ({ "access-control-allow-origin": "https://old.example.com" }),
   },
 };
 
-/** The sound Worker with the named defects in it; of two that touch one part, the later wins. */
+/** The healthy Worker with the named defects. If two replace one part, the later wins. */
 export function assemble(names: string): { parts: Parts; unknown: string[] } {
   const wanted = list(names);
   return {
-    parts: Object.assign({}, sound, ...wanted.map((name) => defects[name])),
+    parts: Object.assign({}, healthy, ...wanted.map((name) => defects[name])),
     unknown: wanted.filter((name) => !Object.hasOwn(defects, name)),
   };
 }
@@ -188,12 +187,12 @@ function atWebhook(inFront: Parts["inFront"]): Partial<Parts> {
   return { inFront, places: ["webhook"] };
 }
 
-/** Where the webhook's address leads nowhere, so does every address that nobody knows. */
+/** Answers the webhook's route and every unknown route. */
 function unlessRouted(inFront: Parts["inFront"]): Partial<Parts> {
   return { inFront, places: ["webhook", "nothing"] };
 }
 
-/** A header without its signatures but the first: while a secret is rolled, Stripe sends two. */
+/** A header with only its first signature. While a secret is rolled, Stripe sends two. */
 function withFirstOnly(header: string | null): string | null {
   const isSignature = (part: string) => part.startsWith("v1=");
   const parts = header?.split(",") ?? [];
@@ -201,7 +200,7 @@ function withFirstOnly(header: string | null): string | null {
   return header && parts.filter((part, index) => !isSignature(part) || index === first).join(",");
 }
 
-function reserialise(body: string): string {
+function reserialize(body: string): string {
   try {
     return JSON.stringify(JSON.parse(body));
   } catch (error) {

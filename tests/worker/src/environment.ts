@@ -1,7 +1,7 @@
-// What a deployment binds to the Worker, and what it cannot do without.
+// The Worker's bindings, and which of them are required.
 
 export interface Environment {
-  /** Counts of use, and the ids of the events that were dealt with. */
+  /** Usage counts, and the IDs of handled events. */
   USAGE: KVNamespace;
 
   STRIPE_SECRET_KEY: string;
@@ -13,14 +13,14 @@ export interface Environment {
   CLERK_SECRET_KEY: string;
   CLERK_PUBLISHABLE_KEY: string;
   CLERK_JWT_TEMPLATE: string;
-  /** Origins whose tokens are accepted, separated by commas; any origin when it is left out. */
+  /** Origins whose tokens are accepted, separated by commas. Any origin if not set. */
   CLERK_AUTHORIZED_PARTIES?: string;
 
   FRONTEND_URL: string;
-  /** Origins that browsers may call from, separated by commas; the frontend's when it is left out. */
+  /** Origins that may call from a browser, separated by commas. The frontend's if not set. */
   ALLOWED_ORIGINS?: string;
 
-  /** The providers' own hosts when left out. */
+  /** The providers' own hosts if not set. */
   STRIPE_API_BASE?: string;
   CLERK_API_URL?: string;
 
@@ -29,8 +29,8 @@ export interface Environment {
 }
 
 /**
- * The webhook secret is not among them: it exists only once the endpoint does, and the endpoint
- * needs a Worker to point at, so a Worker without it has to run.
+ * Without the webhook secret: it exists only after the endpoint does, and the endpoint needs a
+ * running Worker to point at.
  */
 const required = [
   "STRIPE_SECRET_KEY",

@@ -1,4 +1,4 @@
-// Ways to look at a token that prove nothing about who made it, for the Workers that take them.
+// Broken ways to verify a token, for Workers that accept forged ones.
 
 import { authenticate, bearerToken, type Claims } from "./authentication";
 import type { Environment } from "./environment";
@@ -7,7 +7,7 @@ import type { Parts } from "./visit";
 
 type Authenticate = Parts["authenticate"];
 
-/** Takes a token of this algorithm when the proof is content, and every other one as it should be. */
+/** Accepts a token of this algorithm if `proof` does, and verifies every other token correctly. */
 export function trusting(
   algorithm: string,
   proof: (token: string, environment: Environment) => Promise<boolean>,
@@ -21,13 +21,13 @@ export function trusting(
   };
 }
 
-/** Takes everybody, token or none. */
+/** Accepts everyone, with or without a token. */
 export const trustingAnyone: Authenticate = async (request, environment) =>
   authenticate(request, environment).catch(() => ({ sub: "user_anonymous" }));
 
 /**
- * The classic confusion of algorithms: the public key, as the text that the dashboard shows, taken
- * for the shared secret of an HMAC. Anybody can make such a token, for the key is public.
+ * Algorithm confusion: uses the public key, as the dashboard shows it, as the shared secret of an
+ * HMAC. Anyone can make such a token, because the key is public.
  */
 export async function isKeyedWithPublicKey(
   token: string,

@@ -1,4 +1,4 @@
-// Answers that never come from a webhook's handler: what sits in front of it, or instead of it.
+// Responses that do not come from the webhook's handler, but from something in front of it.
 
 import type { Visit } from "./visit";
 
@@ -6,19 +6,19 @@ export function redirectToWww({ request }: Visit): Response {
   return redirect(`https://www.example.com${new URL(request.url).pathname}`, 308);
 }
 
-/** Clerk's middleware, where the webhook was not made a public route: pages are led to a sign-in. */
+/** Clerk's middleware without a public webhook route: redirects pages to the sign-in. */
 export function clerkRedirect({ request }: Visit): Response {
   const signIn = new URL("/sign-in", request.url);
   signIn.searchParams.set("redirect_url", request.url);
   return redirect(signIn.href, 307, signedOut);
 }
 
-/** The same middleware, answering what is no page. */
+/** The same middleware for requests that are not for a page. */
 export function clerkMiddleware(): Response {
   return new Response(null, { status: 401, headers: signedOut });
 }
 
-/** Cloudflare's own page, which only a browser can get past. */
+/** Cloudflare's challenge page, which only a browser can pass. */
 export function botChallenge(): Response {
   return html(403, "Just a moment...", "Enable JavaScript and cookies to continue", {
     "cf-mitigated": "challenge",
@@ -26,7 +26,7 @@ export function botChallenge(): Response {
   });
 }
 
-/** The site itself: whatever the address, its script will know what to show. */
+/** A single-page app, which serves one page for every path. */
 export function singlePage(): Response {
   return html(200, "Acme", '<div id="root"></div>');
 }

@@ -1,4 +1,4 @@
-// Stripe and Clerk, through their own SDKs, wherever this deployment is told to find them.
+// Stripe and Clerk through their own SDKs, at the configured addresses.
 
 import { createClerkClient, type ClerkClient } from "@clerk/backend";
 import Stripe from "stripe";
@@ -26,7 +26,7 @@ export function clerkOf(environment: Environment): ClerkClient {
   });
 }
 
-/** Nothing when it is left out: the SDK then knows better than we do. */
+/** Empty if not set, so that the SDK uses its default. */
 export function clerkAddress(environment: Environment): { apiUrl?: string } {
   return environment.CLERK_API_URL ? { apiUrl: environment.CLERK_API_URL } : {};
 }

@@ -1,4 +1,4 @@
-// A request that is answered with an error, thrown from wherever that becomes clear.
+// An error response, which any code may throw.
 
 export class Refusal extends Error {
   constructor(

@@ -1,4 +1,4 @@
-// The tiers on sale. The price here is what the site announces; what is charged is Stripe's price.
+// The tiers on sale. The site shows these prices; Stripe charges its own.
 
 import type { Environment } from "./environment";
 
@@ -45,7 +45,7 @@ export function findPaidTier(id: unknown): PaidTier | undefined {
   return paidTiers.find((tier) => tier.id === id);
 }
 
-/** A plan that is no tier has no allowance, so that a slip in Clerk gives nothing away. */
+/** An unknown plan has no allowance, so that a mistake in Clerk gives nothing away. */
 export function limitOf(plan: string): Limit {
   return tiersOnSale().find((tier) => tier.id === plan)?.limit ?? 0;
 }

@@ -1,4 +1,4 @@
-// What a customer has used of what the plan allows, by calendar month.
+// A customer's usage and limit for each calendar month.
 
 import { Refusal } from "./refusal";
 import type { Limit } from "./tiers";

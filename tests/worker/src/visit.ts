@@ -1,4 +1,4 @@
-// One request on its way through the Worker, and the parts that this Worker is built from.
+// One request, and the parts that this Worker is built from.
 
 import type Stripe from "stripe";
 
@@ -15,12 +15,12 @@ export interface Visit {
   parts: Parts;
 }
 
-/** What the address leads to: Stripe's webhook, another route of ours, or nothing. */
+/** What a path leads to: the webhook, another route, or nothing. */
 export type Place = "webhook" | "route" | "nothing";
 
-/** The decisions of the Worker. A defect is another answer to one of them. */
+/** The Worker's decisions. A defect replaces some of them. */
 export interface Parts {
-  /** What answers at these places before the Worker's own code does; `null` lets a request pass. */
+  /** Answers at these places before the Worker's own code. `null` passes the request on. */
   inFront(visit: Visit): Response | null | Promise<Response | null>;
   places: readonly Place[];
 
@@ -40,7 +40,7 @@ export interface Parts {
   crossOrigin(origin: string | null, environment: Environment): HeadersInit;
 }
 
-export const sound: Parts = {
+export const healthy: Parts = {
   inFront: () => null,
   places: [],
   readEvent,

@@ -1,4 +1,4 @@
-// Stripe's webhook: who paid for what, written to where the customer's next token is made from.
+// Stripe's webhook: writes the purchased tier to Clerk, where the customer's next token gets it from.
 
 import Stripe from "stripe";
 
@@ -9,13 +9,13 @@ import { free } from "./tiers";
 import type { Visit } from "./visit";
 
 export interface Delivery {
-  /** The bytes as they came: the signature covers these and no copy of them. */
+  /** The raw bytes, which the signature covers. */
   body: string;
   signature: string | null;
   secret: string | undefined;
 }
 
-/** How long a dealt-with event is remembered: Stripe lets one be sent again for 30 days. */
+/** How long a handled event is remembered. Stripe can resend one for 30 days. */
 const MEMORY_SECONDS = 30 * 24 * 60 * 60;
 
 const HANDLED: readonly string[] = [
@@ -39,7 +39,7 @@ export async function receiveEvent({ request, environment, parts }: Visit): Prom
       return answer(parts.repeat(event));
     }
     await parts.applyEvent(event, environment);
-    // Only now: what failed must be tried again when Stripe sends it again.
+    // Only now, so that a failed event is handled when Stripe resends it.
     await environment.USAGE.put(memoryOf(event), event.type, { expirationTtl: MEMORY_SECONDS });
     return answer({ received: true });
   } catch (error) {
@@ -70,7 +70,7 @@ export async function readEvent(
   }
 }
 
-/** The SDK reads the header first, so that it misses the secret only for a well-formed signature. */
+/** The SDK parses the header first, so it reports a missing secret only for a valid header. */
 export function forged(error: unknown): Refusal {
   const message = messageOf(error);
   return message.startsWith("No webhook secret value was provided")
@@ -99,7 +99,7 @@ export async function applyEvent(event: Stripe.Event, environment: Environment):
       return grant(environment, metadata?.userId, metadata?.tier, idOf(customer), id);
     }
     case "customer.subscription.deleted": {
-      // The customer stays known: invoices can still be looked at in the portal.
+      // Keep the customer, whose invoices are still in the portal.
       const { metadata } = event.data.object;
       return remember(environment, metadata?.userId, { plan: free.id, subscriptionId: null });
     }
@@ -119,7 +119,7 @@ async function grant(
   return remember(environment, userId, { plan: tier, stripeCustomerId, subscriptionId });
 }
 
-/** Merges: whatever else is known about the user stays, and `null` takes a key away. */
+/** Merges into the user's metadata. `null` removes a key. */
 async function remember(
   environment: Environment,
   userId: string | undefined,
@@ -144,7 +144,7 @@ function memoryOf(event: Stripe.Event): string {
   return `event:${event.id}`;
 }
 
-/** JSON under the name of plain text, as a bare `new Response` sends it and many Workers do. */
+/** JSON with the content type of plain text, as `new Response` and many Workers send it. */
 function answer(body: object, status = 200): Response {
   return new Response(JSON.stringify(body), { status });
 }

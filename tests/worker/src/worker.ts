@@ -1,4 +1,4 @@
-// A Worker of the reference stack: Stripe takes the money, Clerk knows the plan, this stands between.
+// A Worker of the reference stack: Stripe takes the money, Clerk stores the plan, and the Worker connects them.
 
 import { createCheckout, openPortal } from "./billing";
 import { answerPreflight, withCrossOrigin } from "./cors";
@@ -28,7 +28,7 @@ export default {
   async fetch(request, environment): Promise<Response> {
     const { parts, unknown } = assemble(environment.BREAK ?? "");
     if (unknown.length > 0) {
-      // Louder than any defect: a misspelt one would be a sound Worker that passes for a broken one.
+      // Fail loudly: with a misspelled defect, a healthy Worker would pass for a broken one.
       return Response.json({ error: "No such defect", unknown }, { status: 501 });
     }
     const missing = missingVariables(environment);
@@ -51,7 +51,7 @@ async function answer(visit: Visit): Promise<Response> {
     if (request.method === "OPTIONS") {
       return answerPreflight();
     }
-    const handle = routes[`${request.method} ${path}`] ?? closeTheDoor;
+    const handle = routes[`${request.method} ${path}`] ?? unknownRoute;
     return await handle(visit);
   } catch (error) {
     if (error instanceof Refusal) {
@@ -69,8 +69,8 @@ function placeOf(path: string): Place {
   return Object.keys(routes).some((route) => route.endsWith(` ${path}`)) ? "route" : "nothing";
 }
 
-/** Strangers are not told which addresses exist. */
-async function closeTheDoor({ request, environment, parts }: Visit): Promise<Response> {
+/** Unauthenticated callers do not learn which routes exist. */
+async function unknownRoute({ request, environment, parts }: Visit): Promise<Response> {
   await parts.authenticate(request, environment);
   throw new Refusal(404, "Not found");
 }

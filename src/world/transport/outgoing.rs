@@ -7,7 +7,7 @@ use url::Url;
 use super::Party;
 use crate::config::Secret;
 
-/// A secret that authorises, and the one host that it may go to.
+/// A secret that authorizes requests, and the one host it may be sent to.
 #[derive(Debug, Clone)]
 pub struct Credential {
     pub(super) secret: Secret,
@@ -15,40 +15,40 @@ pub struct Credential {
 }
 
 impl Credential {
-    /// `secret`, for the host of `base` and no other.
+    /// `secret` for the host of `base` only.
     #[must_use]
     pub fn new(secret: &Secret, base: &Url) -> Self {
         Self { secret: secret.clone(), host: base.host_str().unwrap_or_default().to_owned() }
     }
 }
 
-/// What may be done again when it did not work.
+/// When to retry a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::world) enum Again {
-    /// A read, or a write with an idempotency key: after trouble on the way, and after 409, 429 and 5xx.
+pub(in crate::world) enum Retry {
+    /// After network errors, 409, 429 and 5xx: for reads, and for writes with an idempotency key.
     Always,
-    /// Something that is harmless twice, but whose answer is what is judged: only after a connection that broke.
+    /// Only after a lost connection: harmless twice, but the response is what is checked.
     Connection,
-    /// Nothing.
+    /// Never.
     Never,
 }
 
-/// A request, ready to be sent.
+/// A request to send.
 #[derive(Debug, Clone)]
-pub(in crate::world) struct Ask {
+pub(in crate::world) struct OutgoingRequest {
     pub party: Party,
     pub method: Method,
     pub url: Url,
     pub headers: HeaderMap,
     pub body: Option<Vec<u8>>,
     pub credential: Option<Credential>,
-    pub again: Again,
-    /// Whether it is a step of the leave-no-trace door: once begun, only its own time-out ends it.
+    pub retry: Retry,
+    /// Whether it is a step of the leave-no-trace door: once started, only its own timeout ends it.
     pub is_step: bool,
 }
 
-impl Ask {
-    /// A GET, which may be made again.
+impl OutgoingRequest {
+    /// A GET, which may be retried.
     pub fn get(party: Party, url: Url) -> Self {
         Self {
             party,
@@ -57,12 +57,12 @@ impl Ask {
             headers: HeaderMap::new(),
             body: None,
             credential: None,
-            again: Again::Always,
+            retry: Retry::Always,
             is_step: false,
         }
     }
 
-    /// The request in a line, as reports show it.
+    /// The request line for reports.
     pub fn line(&self) -> String {
         format!("{} {}", self.method, path_and_query(&self.url))
     }

@@ -1,4 +1,4 @@
-//! How long a round trip to a host takes, apart from whatever answers there.
+//! Measures the round-trip time to a host, without the time the server needs to respond.
 
 use std::net::{IpAddr, SocketAddr};
 use std::str::FromStr;
@@ -15,24 +15,24 @@ use tokio_rustls::TlsConnector;
 use url::Url;
 
 use super::Options;
-use super::names::Names;
+use super::resolver::HostResolver;
 
-/// Opens connections to time them. Nothing is sent over them.
+/// Opens connections to time them, and sends nothing over them.
 #[derive(Debug)]
-pub(super) struct Link {
-    names: Names,
-    /// The machine's proxies; a closed world has none.
+pub(super) struct RoundTripTimer {
+    resolver: HostResolver,
+    /// The machine's proxies. The sandbox has none.
     proxies: Option<Matcher>,
     timeout: Duration,
 }
 
-impl Link {
+impl RoundTripTimer {
     pub fn new(options: &Options) -> Self {
         let proxies = options.names.is_none().then(Matcher::from_system);
-        Self { names: Names::new(options), proxies, timeout: options.timeout.min(Duration::from_secs(5)) }
+        Self { resolver: HostResolver::new(options), proxies, timeout: options.timeout.min(Duration::from_secs(5)) }
     }
 
-    /// How long a round trip to the host of `url` takes; `None` where a proxy stands between, or no connection can be made.
+    /// The round-trip time to the host of `url`; `None` if there is a proxy or connecting fails.
     pub async fn round_trip(&self, url: &Url) -> Option<Duration> {
         if let Some(proxies) = &self.proxies
             && proxies.intercept(&url.as_str().parse().ok()?).is_some()
@@ -50,8 +50,8 @@ impl Link {
             return Some(started.elapsed());
         }
         let name = ServerName::try_from(plain_host(url)?.to_owned()).ok()?;
-        // No authority is trusted, so the handshake ends as soon as the certificate is there: one round trip after the one
-        // for the connection, in every version of TLS.
+        // No authority is trusted, so the handshake ends when the certificate arrives: one round trip after the one for the
+        // connection, in every version of TLS.
         let Err(error) = TlsConnector::from(config()?).connect(name, stream).await else { return None };
         let tls = error.get_ref().and_then(|error| error.downcast_ref::<rustls::Error>());
         matches!(tls, Some(rustls::Error::InvalidCertificate(_))).then(|| started.elapsed() / 2)
@@ -62,7 +62,7 @@ impl Link {
         if let Ok(address) = host.parse::<IpAddr>() {
             return Some(SocketAddr::new(address, port));
         }
-        let mut addresses = self.names.resolve(Name::from_str(host).ok()?).await.ok()?;
+        let mut addresses = self.resolver.resolve(Name::from_str(host).ok()?).await.ok()?;
         let mut address = addresses.next()?;
         if address.port() == 0 {
             address.set_port(port);
@@ -71,7 +71,7 @@ impl Link {
     }
 }
 
-/// The host, with an IPv6 address out of its brackets.
+/// The host, without the brackets of an IPv6 address.
 fn plain_host(url: &Url) -> Option<&str> {
     Some(url.host_str()?.trim_start_matches('[').trim_end_matches(']'))
 }
@@ -88,7 +88,7 @@ mod tests {
 
     use url::Url;
 
-    use super::Link;
+    use super::RoundTripTimer;
     use crate::sandbox::{self, Sandbox};
     use crate::world::Options;
 
@@ -96,19 +96,19 @@ mod tests {
         let latency = Duration::from_millis(latency);
         let options = sandbox::Options { latency, ..sandbox::Options::default() };
         let sandbox = Sandbox::start(&[], options).await.unwrap();
-        let link = Link::new(&sandbox.options(Options::default()));
-        link.round_trip(&Url::parse("https://pan-api.acme.workers.dev/webhook/stripe").unwrap()).await
+        let timer = RoundTripTimer::new(&sandbox.options(Options::default()));
+        timer.round_trip(&Url::parse("https://pan-api.acme.workers.dev/webhook/stripe").unwrap()).await
     }
 
     #[tokio::test]
-    async fn a_slow_link_is_seen_without_a_request() {
+    async fn a_slow_connection_is_measured_without_a_request() {
         assert!(round_trip(200).await.unwrap() >= Duration::from_millis(100));
     }
 
     #[tokio::test]
-    async fn a_host_that_does_not_exist_has_no_round_trip() {
+    async fn an_unknown_host_has_no_round_trip() {
         let sandbox = Sandbox::start(&["dns-missing"], sandbox::Options::default()).await.unwrap();
-        let link = Link::new(&sandbox.options(Options::default()));
-        assert_eq!(link.round_trip(&Url::parse("https://pan-api.acme.workers.dev/").unwrap()).await, None);
+        let timer = RoundTripTimer::new(&sandbox.options(Options::default()));
+        assert_eq!(timer.round_trip(&Url::parse("https://pan-api.acme.workers.dev/").unwrap()).await, None);
     }
 }

@@ -1,4 +1,4 @@
-//! Turns the judgements of a check into its line in the report.
+//! Turns the judgements of a check into its report.
 
 use std::time::Duration;
 

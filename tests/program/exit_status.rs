@@ -1,11 +1,11 @@
-//! How the program ends, and what it says when it cannot begin.
+//! Exit statuses, and what the program prints when it cannot run.
 
 use serde_json::Value;
 
 use crate::program::{Folder, preflight};
 
-/// A deployment of which nobody can be reached: at port 1 of this machine nobody listens.
-pub const IN_THE_DARK: &str = r#"
+/// A deployment that cannot be reached: nothing listens on port 1 of this machine.
+pub const UNREACHABLE: &str = r#"
 [project]
 name = "acme"
 
@@ -35,17 +35,17 @@ limit = 50
 "#;
 
 #[test]
-fn a_sound_deployment_is_go() {
+fn a_healthy_deployment_is_go() {
     assert_eq!(preflight(&["run", "--sandbox"]).status, 0);
 }
 
 #[test]
-fn a_deployment_with_a_fault_is_no_go() {
+fn a_deployment_with_a_problem_is_no_go() {
     assert_eq!(preflight(&["run", "--sandbox=price-test-mode"]).status, 1);
 }
 
 #[test]
-fn each_fault_of_several_is_found_and_nothing_else() {
+fn each_of_several_problems_is_found_and_nothing_else() {
     let ended = preflight(&["run", "--sandbox=price-test-mode,jwt-template-missing", "--format=json"]);
     let report: Value = serde_json::from_str(&ended.stdout).unwrap();
     let failing = report["checks"].as_array().unwrap().iter().filter(|check| check["status"] == "fail");
@@ -54,34 +54,34 @@ fn each_fault_of_several_is_found_and_nothing_else() {
 }
 
 #[test]
-fn a_key_that_may_not_look_proves_nothing() {
+fn a_key_without_a_permission_proves_nothing() {
     let ended = preflight(&["run", "--sandbox=stripe-key-restricted"]);
     assert_eq!(ended.status, 2, "{}", ended.all());
     assert!(ended.stdout.contains("rak_webhook_read"), "{}", ended.stdout);
 }
 
 #[test]
-fn a_warning_is_no_go_for_who_wants_it_so() {
+fn a_warning_is_no_go_with_fail_on_warn() {
     let warned = "--sandbox=events-all";
     assert_eq!(preflight(&["run", warned]).status, 0);
     assert_eq!(preflight(&["run", warned, "--fail-on=warn"]).status, 1);
 }
 
 #[test]
-fn where_no_check_runs_nothing_is_proved() {
+fn a_run_without_checks_has_its_own_status() {
     let ended = preflight(&["run", "--sandbox", "--only=stripe", "--skip=stripe/*"]);
     assert_eq!(ended.status, 4, "{}", ended.all());
 }
 
 #[test]
-fn an_unknown_check_is_a_slip_of_the_command_line() {
+fn an_unknown_check_is_a_usage_error() {
     let ended = preflight(&["run", "--sandbox", "--only=stripe/price-mod"]);
     assert_eq!((ended.status, ended.stdout.as_str()), (64, ""));
     assert!(ended.stderr.contains("did you mean `stripe/price-mode`?"), "{}", ended.stderr);
 }
 
 #[test]
-fn an_unknown_scenario_is_a_slip_of_the_command_line() {
+fn an_unknown_scenario_is_a_usage_error() {
     let ended = preflight(&["run", "--sandbox=helthy"]);
     assert_eq!((ended.status, ended.stdout.as_str()), (64, ""));
     assert!(ended.stderr.contains("did you mean `healthy`?"), "{}", ended.stderr);
@@ -95,14 +95,14 @@ fn an_unknown_check_cannot_be_explained() {
 }
 
 #[test]
-fn a_slip_of_the_command_line_leaves_no_report() {
+fn a_usage_error_writes_no_report() {
     let folder = Folder::new();
     assert_eq!(folder.run(&["run", "--sandbox", "--only=stripe/price-mod"]).status, 64);
     assert!(!folder.path("reports").exists());
 }
 
 #[test]
-fn an_unknown_flag_is_a_slip_of_the_command_line() {
+fn an_invalid_argument_is_a_usage_error() {
     for arguments in
         [&["run", "--sandbxo"][..], &["rn"], &["run", "--format=yaml"], &["run", "--timeout=soon"], &["explain"], &[]]
     {
@@ -112,7 +112,7 @@ fn an_unknown_flag_is_a_slip_of_the_command_line() {
 }
 
 #[test]
-fn help_and_the_version_are_answers() {
+fn help_and_version_succeed() {
     for arguments in [&["--help"][..], &["-h"], &["run", "--help"], &["--version"], &["help", "sandbox"]] {
         let ended = preflight(arguments);
         assert_eq!((ended.status, ended.stderr.as_str()), (0, ""), "{arguments:?}");
@@ -120,7 +120,7 @@ fn help_and_the_version_are_answers() {
 }
 
 #[test]
-fn without_a_configuration_it_says_what_one_looks_like() {
+fn without_a_configuration_an_example_is_printed() {
     let ended = preflight(&["run"]);
     assert_eq!((ended.status, ended.stdout.as_str()), (78, ""));
     for part in ["there is no preflight.toml", "[tiers.pro]", "--env-file", "--config", "preflight run --sandbox"] {
@@ -129,25 +129,25 @@ fn without_a_configuration_it_says_what_one_looks_like() {
 }
 
 #[test]
-fn what_it_says_a_configuration_looks_like_is_a_configuration() {
+fn the_example_configuration_is_valid() {
     let ended = preflight(&["run"]);
     let shown: Vec<&str> = ended.stderr.lines().filter_map(|line| line.strip_prefix("    ")).collect();
-    // It is read, and what fails is that no value is set.
+    // It is read, and the run fails only because no values are set.
     assert_eq!(Folder::with(&shown.join("\n")).run(&["run", "--offline"]).status, 1);
 }
 
 #[test]
-fn a_waiver_for_no_check_is_an_error_of_the_configuration() {
+fn a_waiver_for_an_unknown_check_is_a_configuration_error() {
     let waiver = "[[waive]]\ncheck = \"stripe/acount\"\nreason = \"a\"\nowner = \"b\"\nexpires = 2999-01-01\n";
-    let ended = Folder::with(&format!("{IN_THE_DARK}{waiver}")).run(&["run", "--offline"]);
+    let ended = Folder::with(&format!("{UNREACHABLE}{waiver}")).run(&["run", "--offline"]);
     assert_eq!(ended.status, 78);
-    // It is wrapped as the terminal is wide.
-    let told = ended.stderr.split_whitespace().collect::<Vec<&str>>().join(" ");
-    assert!(told.contains("`stripe/acount` does not exist; did you mean `stripe/account`?"), "{told}");
+    // The message is wrapped to the terminal's width.
+    let message = ended.stderr.split_whitespace().collect::<Vec<&str>>().join(" ");
+    assert!(message.contains("unknown check or group `stripe/acount`; did you mean `stripe/account`?"), "{message}");
 }
 
 #[test]
-fn every_error_of_a_configuration_is_told_with_its_place() {
+fn every_configuration_error_is_shown_with_its_line() {
     let folder = Folder::with("[project]\nnam = \"acme\"\n\n[worker]\nurl = \"pan-api\"\n");
     let ended = folder.run(&["run"]);
     assert_eq!((ended.status, ended.stdout.as_str()), (78, ""));
@@ -157,15 +157,15 @@ fn every_error_of_a_configuration_is_told_with_its_place() {
 }
 
 #[test]
-fn a_configuration_that_is_not_sound_leaves_no_report() {
+fn an_invalid_configuration_writes_no_report() {
     let folder = Folder::with("[project]\n");
     assert_eq!(folder.run(&["run"]).status, 78);
     assert!(!folder.path("reports").exists());
 }
 
 #[test]
-fn where_nobody_can_be_reached_nothing_is_proved_and_nothing_fails() {
-    let folder = Folder::with(IN_THE_DARK);
+fn an_unreachable_deployment_is_not_proven_and_does_not_fail() {
+    let folder = Folder::with(UNREACHABLE);
     let ended = folder.command(&["run", "--format=json"]).envs(crate::secrets::PLANTED).output().unwrap();
     assert_eq!(ended.status.code(), Some(2));
     let report: Value = serde_json::from_slice(&ended.stdout).unwrap();
@@ -175,8 +175,8 @@ fn where_nobody_can_be_reached_nothing_is_proved_and_nothing_fails() {
 }
 
 #[test]
-fn without_any_value_it_is_the_operators_side_that_fails() {
-    let ended = Folder::with(IN_THE_DARK).run(&["run"]);
+fn missing_values_fail_locally() {
+    let ended = Folder::with(UNREACHABLE).run(&["run"]);
     assert_eq!(ended.status, 1);
     assert!(ended.stdout.contains("config/hygiene: missing"), "{}", ended.stdout);
 }

@@ -1,6 +1,7 @@
-//! A server that answers everything at great length.
+//! A server whose responses are as large as possible.
 
 use std::fmt::Write;
+use std::path::Path;
 
 use axum::Router;
 use axum::body::Bytes;
@@ -9,29 +10,29 @@ use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use tokio::net::TcpListener;
 
-/// As large as an answer may be that is read at all, but for a little.
+/// Just below the largest body that is read.
 const LARGE: usize = (8 << 20) - 4096;
 
-/// What everything is answered with.
+/// What every response contains.
 #[derive(Debug, Clone, Copy)]
-pub enum Told {
-    /// A text without an end.
+pub enum Oversized {
+    /// One long text.
     Text,
-    /// An object of which every text has megabytes.
+    /// An object whose strings have megabytes each.
     LongValues,
     /// A list of as many small objects as fit.
     ManyObjects,
-    /// A page that loads hundreds of scripts, each as large.
+    /// A page that loads hundreds of large scripts.
     Scripts,
-    /// As many headers as a client takes.
+    /// As many headers as a client accepts.
     Headers,
 }
 
-impl Told {
-    /// All of them.
+impl Oversized {
+    /// Every kind.
     pub const ALL: [Self; 5] = [Self::Text, Self::LongValues, Self::ManyObjects, Self::Scripts, Self::Headers];
 
-    /// Answers so at the address that is returned, for as long as the runtime is there.
+    /// Serves such responses for as long as the runtime lives, and returns the address.
     pub async fn serve(self) -> String {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let address = format!("http://{}", listener.local_addr().expect("an address"));
@@ -46,7 +47,9 @@ impl Told {
 
     fn answer(self, request: &Request, body: Bytes) -> Response {
         let kind = match self {
-            Self::Scripts if request.uri().path().ends_with(".js") => "text/javascript",
+            Self::Scripts if Path::new(request.uri().path()).extension().is_some_and(|found| found == "js") => {
+                "text/javascript"
+            }
             Self::Text | Self::Scripts => "text/html",
             Self::LongValues | Self::ManyObjects | Self::Headers => "application/json",
         };
@@ -54,7 +57,7 @@ impl Told {
         if matches!(self, Self::Headers) {
             let long = HeaderValue::from_str(&"x".repeat(4000)).expect("a header");
             for _ in 0..90 {
-                answer.headers_mut().append("x-told", long.clone());
+                answer.headers_mut().append("x-long", long.clone());
             }
         }
         answer
@@ -64,7 +67,7 @@ impl Told {
         let mut body = String::with_capacity(LARGE + 4096);
         match self {
             Self::Text => body = "x".repeat(LARGE),
-            Self::Headers => body = "{}".to_owned(),
+            Self::Headers => body.push_str("{}"),
             Self::LongValues => {
                 let long = "x".repeat(LARGE / 8);
                 body.push('{');

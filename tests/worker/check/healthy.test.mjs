@@ -1,4 +1,4 @@
-// Proves that the sound Worker answers as a real deployment of the stack was seen to.
+// Tests that the healthy Worker responds like a real deployment of this stack.
 
 import assert from "node:assert/strict";
 import { describe } from "node:test";
@@ -6,12 +6,12 @@ import { describe } from "node:test";
 import { FRONTEND, PORTAL, tokens, USER } from "./fake-providers.mjs";
 import { check, event, orderOf, subscription, WEBHOOK } from "./harness.mjs";
 
-describe("a sound Worker", () => {
+describe("a healthy Worker", () => {
   const mismatch = "Webhook Error: No signatures found matching the expected signature";
   const refusals = {
     "no signature": [{ signature: null }, 400, "No signature"],
     "an empty signature": [{ signature: "" }, 400, "No signature"],
-    "a header that is none": [
+    "an invalid header": [
       { signature: "x" },
       400,
       "Webhook Error: Unable to extract timestamp",
@@ -21,16 +21,16 @@ describe("a sound Worker", () => {
     "an old signature": [{ age: 600 }, 400, "Webhook Error: Timestamp outside the tolerance zone"],
     "only a v0 signature": [{ scheme: "v0" }, 400, "Webhook Error: No signatures found with"],
     "a body that is not JSON": [{ body: "hello" }, 400, "Webhook Error: Unexpected token"],
-    "a buyer who is not named": [{ body: created({}) }, 400, "No userId"],
-    "a tier that is not named": [{ body: created({ userId: USER }) }, 400, "Missing tier metadata"],
-    "a buyer whom Clerk does not know": [
+    "an event without a user": [{ body: created({}) }, 400, "No userId"],
+    "an event without a tier": [{ body: created({ userId: USER }) }, 400, "Missing tier metadata"],
+    "an unknown user": [
       { body: created({ userId: "user_ghost", tier: "pro" }) },
       500,
       "Failed to update user metadata",
     ],
   };
   for (const [name, [delivery, status, error]] of Object.entries(refusals)) {
-    check(`refuses ${name}`, {}, async (worker) => {
+    check(`rejects ${name}`, {}, async (worker) => {
       const answer = await worker.deliver(delivery);
       assert.equal(answer.status, status);
       assert.ok(answer.body.error.startsWith(error), answer.text);
@@ -39,7 +39,7 @@ describe("a sound Worker", () => {
   }
 
   const acceptances = {
-    "a signed event that nobody handles": {},
+    "a signed event of an unhandled type": {},
     "a signature from the future": { age: -600 },
     "one good signature among two": { more: `,v1=${"0".repeat(64)}` },
     "unusual formatting": {
@@ -55,7 +55,7 @@ describe("a sound Worker", () => {
     });
   }
 
-  check("deals with an event once", {}, async (worker) => {
+  check("handles an event once", {}, async (worker) => {
     const first = { id: "evt_same" };
     await worker.deliver({ body: event("preflight.probe", {}, first) });
     const again = await worker.deliver({ body: event("product.updated", {}, first) });
@@ -72,7 +72,7 @@ describe("a sound Worker", () => {
   });
 
   check(
-    "writes the tier to Clerk and keeps what else stands there",
+    "writes the tier to Clerk and keeps other metadata",
     {},
     async (worker, providers) => {
       await worker.deliver({ body: created({ userId: USER, tier: "pro" }) });
@@ -98,7 +98,7 @@ describe("a sound Worker", () => {
   );
 
   check(
-    "asks neither whether it was paid nor whether there is such a tier",
+    "checks neither the payment nor the tier",
     {},
     async (worker, providers) => {
       const metadata = { userId: USER, tier: "gold" };
@@ -108,7 +108,7 @@ describe("a sound Worker", () => {
     },
   );
 
-  check("wants a token wherever there is no other route", {}, async (worker) => {
+  check("requires a token on unknown routes", {}, async (worker) => {
     const strangers = [
       ["GET", WEBHOOK],
       ["PUT", WEBHOOK],
@@ -125,7 +125,7 @@ describe("a sound Worker", () => {
     }
   });
 
-  check("takes tokens of its own instance only", {}, async (worker) => {
+  check("accepts only tokens from its own instance", {}, async (worker) => {
     for (const [name, make] of Object.entries(tokens)) {
       const answer = await worker.ask("GET", "/api/usage", { token: make({ plan: "pro" }) });
       assert.equal(answer.status, name === "good" ? 200 : 401, name);
@@ -136,7 +136,7 @@ describe("a sound Worker", () => {
   });
 
   check(
-    "takes tokens of the authorised parties only",
+    "accepts only tokens for the authorized parties",
     { CLERK_AUTHORIZED_PARTIES: FRONTEND },
     async (worker) => {
       const statusFor = async (azp) =>
@@ -188,7 +188,7 @@ describe("a sound Worker", () => {
   });
 
   check(
-    "sends a buyer to a Checkout that leads back to user, tier and site",
+    "creates a Checkout Session with the user, the tier and the site",
     {},
     async (worker, providers) => {
       const order = await orderOf(worker, providers, "pro", "https://evil.example");
@@ -208,7 +208,7 @@ describe("a sound Worker", () => {
     },
   );
 
-  check("changes the plan of whoever pays already", {}, async (worker, providers) => {
+  check("changes the plan of a paying customer", {}, async (worker, providers) => {
     Object.assign(providers.user.public_metadata, {
       stripeCustomerId: "cus_1",
       subscriptionId: "sub_1",
@@ -248,12 +248,12 @@ describe("a sound Worker", () => {
   });
 });
 
-/** A subscription that begins. */
+/** A new subscription. */
 function created(metadata) {
   return subscription("created", { metadata });
 }
 
-describe("a Worker that lacks something", () => {
+describe("a misconfigured Worker", () => {
   check(
     "names missing variables on every route",
     { CLERK_SECRET_KEY: "", FRONTEND_URL: "" },
@@ -271,7 +271,7 @@ describe("a Worker that lacks something", () => {
   );
 
   check(
-    "runs without the webhook secret until a signature comes",
+    "runs without the webhook secret until it gets a signature",
     { STRIPE_WEBHOOK_SECRET: "" },
     async (worker) => {
       assert.equal((await worker.ask("GET", "/health")).status, 200);
@@ -288,7 +288,7 @@ describe("a Worker that lacks something", () => {
   );
 
   check(
-    "refuses every token without Clerk",
+    "rejects every token without Clerk",
     { CLERK_API_URL: "http://127.0.0.1:9" },
     async (worker) => {
       assert.equal((await worker.ask("GET", "/api/usage", { token: tokens.good() })).status, 401);
@@ -305,13 +305,13 @@ describe("a Worker that lacks something", () => {
       assert.equal(
         (await worker.deliver()).status,
         200,
-        "a type that nobody handles needs no Clerk",
+        "an unhandled type does not need Clerk",
       );
     },
   );
 
   check(
-    "passes on what Stripe objects to",
+    "passes on Stripe's error",
     { STRIPE_SECRET_KEY: "sk_live_other" },
     async (worker) => {
       const answer = await worker.ask("POST", "/api/create-checkout", {

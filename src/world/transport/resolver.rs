@@ -1,4 +1,4 @@
-//! What a host name leads to.
+//! Resolves host names.
 
 use std::collections::{BTreeMap, HashMap};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
@@ -8,16 +8,16 @@ use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use super::Options;
 use super::trouble::{NoSuchName, limit_of_the_machine};
 
-/// The machine's resolver with overrides, or a closed world.
+/// The machine's resolver with overrides, or a closed list of hosts.
 #[derive(Debug)]
-pub(super) enum Names {
-    /// As the machine resolves, but for these.
+pub(super) enum HostResolver {
+    /// The machine's resolver, except for these hosts.
     Open(HashMap<String, IpAddr>),
-    /// These names and no others.
+    /// Only these hosts.
     Closed(BTreeMap<String, SocketAddr>),
 }
 
-impl Names {
+impl HostResolver {
     pub fn new(options: &Options) -> Self {
         match &options.names {
             Some(names) => Self::Closed(names.clone()),
@@ -28,7 +28,7 @@ impl Names {
     }
 }
 
-impl Resolve for Names {
+impl Resolve for HostResolver {
     fn resolve(&self, name: Name) -> Resolving {
         let host = name.as_str().to_lowercase();
         let known = match self {
@@ -38,12 +38,12 @@ impl Resolve for Names {
         Box::pin(async move {
             let addresses: Vec<SocketAddr> = match known {
                 Some(known) => known.into_iter().collect(),
-                // Port 0 lets the port of the URL stand.
+                // Port 0 keeps the port of the URL.
                 None => match tokio::net::lookup_host((host.as_str(), 0)).await {
                     Ok(addresses) => addresses.collect(),
                     Err(error) if limit_of_the_machine(&error).is_some() => return Err(error.into()),
                     Err(error) => {
-                        // A resolver that can open nothing says no more than that it found nothing.
+                        // A resolver that is out of sockets only reports that it found nothing.
                         if let Err(own) = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)) {
                             return Err(own.into());
                         }
