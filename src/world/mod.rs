@@ -43,7 +43,7 @@ pub use id::CustomerId;
 pub use plan_value::{PlanSlip, judge_plan, meant_tier, plan_text};
 pub use seen::{List, Seen};
 pub use site::*;
-pub use stripe::*;
+pub(crate) use stripe::*;
 pub use transport::{Alias, Answer, CertificateTrouble, Failure, Options, Party, Resolve, Trail, Trouble, optional};
 pub use webhook::*;
 pub use worker::*;
