@@ -72,17 +72,8 @@ async fn run(world: &World, _: Deployment, outcome: &mut Outcome) -> Answered {
     unread.for_each(|why| outcome.leave_open(why.clone()));
     let own_products: BTreeSet<&str> = own.iter().filter_map(OwnPrice::product_id).collect();
 
-    let claims = match world.config().entitlement.source {
-        Source::ProductMetadata => {
-            products.as_ref().map(|list| product_claims(world, list, &own_products, outcome)).unwrap_or_default()
-        }
-        Source::PriceMetadata => {
-            prices.as_ref().map(|list| price_claims(world, list, &own_products, outcome)).unwrap_or_default()
-        }
-        Source::SubscriptionMetadata | Source::PriceId => Vec::new(),
-    };
     let mut duplicates = BTreeSet::new();
-    for claim in claims {
+    for claim in claims(world, products.as_ref(), prices.as_ref(), &own_products, outcome) {
         if let Some(tier) = claimed_tier(world, claim.value, &own, outcome) {
             duplicates.insert(claim.id);
             outcome.find(duplicate(world, tier, &claim));
@@ -90,7 +81,7 @@ async fn run(world: &World, _: Deployment, outcome: &mut Outcome) -> Answered {
     }
 
     let (Some(products), Some(prices)) = (&products, &prices) else { return Ok(()) };
-    lists_are_complete(products, prices, &own, outcome);
+    leave_open_if_incomplete(products, prices, &own, outcome);
     let is_duplicate = |price: &Price| {
         duplicates.contains(price.id.as_str()) || price.product_id().is_some_and(|id| duplicates.contains(id))
     };
@@ -99,18 +90,10 @@ async fn run(world: &World, _: Deployment, outcome: &mut Outcome) -> Answered {
         others.filter(|price| outcome.ask(belongs(world, price, &own, &own_products)) == Some(false)).collect();
     let (on_own_products, elsewhere): (Vec<&Price>, Vec<&Price>) =
         unmapped.into_iter().partition(|price| price.product_id().is_some_and(|id| own_products.contains(id)));
-    if !elsewhere.is_empty() {
-        let what = if elsewhere.len() == 1 {
-            "is on sale but belongs to no tier"
-        } else {
-            "are on sale but belong to no tier"
-        };
-        outcome.find(not_mapped(world, UNMAPPED_PRODUCT, what, &elsewhere, &prices.answer));
-    }
-    if !on_own_products.is_empty() {
-        let what =
-            if on_own_products.len() == 1 { "is on sale but not configured" } else { "are on sale but not configured" };
-        outcome.find(not_mapped(world, UNMAPPED_PRICE, what, &on_own_products, &prices.answer));
+    for (code, found) in [(UNMAPPED_PRODUCT, elsewhere), (UNMAPPED_PRICE, on_own_products)] {
+        if !found.is_empty() {
+            outcome.find(not_mapped(world, code, &found, &prices.answer));
+        }
     }
     outcome.pass_if_clean(format!(
         "all of {} active products and {} active recurring prices belong to a tier or need none",
@@ -121,7 +104,12 @@ async fn run(world: &World, _: Deployment, outcome: &mut Outcome) -> Answered {
 }
 
 /// If a list omits something that is known to be on sale, it may omit other things too.
-fn lists_are_complete(products: &List<Product>, prices: &List<Price>, own: &[OwnPrice<'_>], outcome: &mut Outcome) {
+fn leave_open_if_incomplete(
+    products: &List<Product>,
+    prices: &List<Price>,
+    own: &[OwnPrice<'_>],
+    outcome: &mut Outcome,
+) {
     if !products.unread.is_empty() || !prices.unread.is_empty() {
         return;
     }
@@ -141,37 +129,34 @@ fn lists_are_complete(products: &List<Product>, prices: &List<Price>, own: &[Own
     }
 }
 
-/// The metadata of products other than the tiers' own.
-fn product_claims<'c>(
+/// Everything but the tiers' own products that has a value where the Worker reads the tier.
+fn claims<'c>(
     world: &World,
-    products: &'c List<Product>,
+    products: Option<&'c List<Product>>,
+    prices: Option<&'c List<Price>>,
     own_products: &BTreeSet<&str>,
     outcome: &mut Outcome,
 ) -> Vec<Claim<'c>> {
-    let key = &world.config().entitlement.key;
-    let others = products.items.iter().filter(|product| !own_products.contains(product.id.as_str()));
-    let claim = |product: &'c Product| {
-        let value = outcome.ask(product.metadata.get(key, &product.id))??;
-        Some(Claim { id: &product.id, name: product.name(), value, answer: &products.answer })
-    };
-    others.filter_map(claim).collect()
-}
-
-/// The metadata of prices of products other than the tiers' own.
-fn price_claims<'c>(
-    world: &World,
-    prices: &'c List<Price>,
-    own_products: &BTreeSet<&str>,
-    outcome: &mut Outcome,
-) -> Vec<Claim<'c>> {
-    let key = &world.config().entitlement.key;
-    let is_own = |price: &Price| price.product_id().is_some_and(|id| own_products.contains(id));
-    let claim = |price: &'c Price| {
-        let value = outcome.ask(price.metadata.get(key, &price.id))??;
-        let is_active = outcome.ask(price.is_product_active())?;
-        is_active.then(|| Claim { id: &price.id, name: price.product_name(), value, answer: &prices.answer })
-    };
-    prices.items.iter().filter(|price| !is_own(price)).filter_map(claim).collect()
+    let (source, key) = (world.config().entitlement.source, &world.config().entitlement.key);
+    let mut claims = Vec::new();
+    if let (Source::ProductMetadata, Some(list)) = (source, products) {
+        for product in list.items.iter().filter(|product| !own_products.contains(product.id.as_str())) {
+            if let Some(value) = outcome.ask(product.metadata.get(key, &product.id)).flatten() {
+                claims.push(Claim { id: &product.id, name: product.name(), value, answer: &list.answer });
+            }
+        }
+    }
+    if let (Source::PriceMetadata, Some(list)) = (source, prices) {
+        let is_own = |price: &Price| price.product_id().is_some_and(|id| own_products.contains(id));
+        for price in list.items.iter().filter(|price| !is_own(price)) {
+            if let Some(value) = outcome.ask(price.metadata.get(key, &price.id)).flatten()
+                && outcome.ask(price.is_product_active()) == Some(true)
+            {
+                claims.push(Claim { id: &price.id, name: price.product_name(), value, answer: &list.answer });
+            }
+        }
+    }
+    claims
 }
 
 /// The tier whose value this is or seems to be, if the tier's own product has it too. If the tier has another tier's price,
@@ -240,12 +225,18 @@ fn duplicate(world: &World, tier: &Tier, claim: &Claim<'_>) -> Finding {
     }
 }
 
-fn not_mapped(world: &World, code: Code, what: &str, prices: &[&Price], answer: &Answer) -> Finding {
+fn not_mapped(world: &World, code: Code, prices: &[&Price], answer: &Answer) -> Finding {
     let named = |price: &&Price| format!("\"{}\" ({}, {})", price.product_name(), price.id, price.terms());
     let shown: Vec<String> = prices.iter().take(5).map(named).collect();
     let more =
         if prices.len() > shown.len() { format!(" and {} more", prices.len() - shown.len()) } else { String::new() };
     let shown = format!("{}{more}", shown.join(", "));
+    let what = match (code == UNMAPPED_PRODUCT, prices.len()) {
+        (true, 1) => "is on sale but belongs to no tier",
+        (true, _) => "are on sale but belong to no tier",
+        (false, 1) => "is on sale but not configured",
+        (false, _) => "are on sale but not configured",
+    };
     let first = &prices[0].id;
     Finding {
         code,

@@ -48,7 +48,7 @@ codes! {
 }
 
 /// What is wrong with the metadata.
-struct Problem {
+struct WrongMetadata {
     code: Code,
     /// The middle of a sentence.
     message: String,
@@ -71,7 +71,7 @@ async fn run(world: &World, offer: Offer<'_>, outcome: &mut Outcome) -> Answered
     let (key, tiers) = (&entitlement.key, &world.config().tiers);
     // Metadata that the Worker does not read may be missing.
     let value = if is_read { metadata.get(key, of)? } else { metadata.text(key) };
-    let problem = match value {
+    let wrong = match value {
         Some(value) if *value == offer.tier.metadata => {
             outcome.pass(format!("\"{}\" has {key} = \"{value}\"", product.name()));
             return Ok(());
@@ -85,15 +85,15 @@ async fn run(world: &World, offer: Offer<'_>, outcome: &mut Outcome) -> Answered
     };
     // If the price is another tier's, so is the product: one cause.
     let is_shared = !offer.shared_with(world).is_empty();
-    if is_shared || (problem.code == OTHER_TIER && !price.matches(&offer)?) {
+    if is_shared || (wrong.code == OTHER_TIER && !price.matches(&offer)?) {
         return Err(NoAnswer::Because(Cause::PriceTermsDiffer));
     }
-    let problem = if is_read { problem } else { Problem { code: problem.code.as_warning(), ..problem } };
-    outcome.find(finding(world, &offer, &seen, product, problem));
+    let wrong = if is_read { wrong } else { WrongMetadata { code: wrong.code.as_warning(), ..wrong } };
+    outcome.find(finding(world, &offer, &seen, product, wrong));
     Ok(())
 }
 
-fn wrong_value(value: &str, key: &str, tier: &Tier, tiers: &[Tier]) -> Problem {
+fn wrong_value(value: &str, key: &str, tier: &Tier, tiers: &[Tier]) -> WrongMetadata {
     let code = match plan_mismatch(value, tiers) {
         None => OTHER_TIER,
         Some(PlanMismatch::Case { .. }) => CASE,
@@ -103,45 +103,47 @@ fn wrong_value(value: &str, key: &str, tier: &Tier, tiers: &[Tier]) -> Problem {
     };
     let words = plan_mismatch(value, tiers)
         .map_or_else(|| format!("is not \"{}\"", tier.metadata), |mismatch| mismatch.difference());
-    Problem {
+    WrongMetadata {
         code,
         message: format!("its {key} is \"{value}\", which {words}"),
         actual: format!("{key} = \"{value}\""),
     }
 }
 
-fn no_value(key: &str, tier: &Tier, metadata: &Metadata, price: Option<&Price>) -> Problem {
+fn no_value(key: &str, tier: &Tier, metadata: &Metadata, price: Option<&Price>) -> WrongMetadata {
     let alike = |found: &str| found.trim().eq_ignore_ascii_case(key);
     let other = metadata.texts().find(|(found, value)| alike(found) || **value == tier.metadata);
     if let Some((found, value)) = other {
         let message = format!("the value is under \"{found}\" instead of \"{key}\"");
-        return Problem { code: KEY, message, actual: format!("{found} = \"{value}\"") };
+        return WrongMetadata { code: KEY, message, actual: format!("{found} = \"{value}\"") };
     }
     if let Some(value) = price.and_then(|price| price.metadata.text(key)) {
         let message = format!("{key} is set on the price, which the Worker does not read, and not on the product");
-        return Problem { code: ON_PRICE, message, actual: format!("{key} = \"{value}\" on the price") };
+        return WrongMetadata { code: ON_PRICE, message, actual: format!("{key} = \"{value}\" on the price") };
     }
     let keys: Vec<&str> = metadata.texts().map(|(key, _)| key).collect();
     let actual = if keys.is_empty() { "no metadata".to_owned() } else { format!("only {}", keys.join(", ")) };
-    Problem { code: MISSING, message: format!("it has no {key}"), actual }
+    WrongMetadata { code: MISSING, message: format!("it has no {key}"), actual }
 }
 
-fn finding(world: &World, offer: &Offer<'_>, seen: &Seen<Price>, product: &Product, problem: Problem) -> Finding {
+fn finding(world: &World, offer: &Offer<'_>, seen: &Seen<Price>, product: &Product, wrong: WrongMetadata) -> Finding {
     let (key, value) = (&world.config().entitlement.key, &offer.tier.metadata);
     let on_price = world.config().entitlement.source == Source::PriceMetadata;
     let (what, field) = if on_price { ("price", "metadata") } else { ("product", "product.metadata") };
+    let is_read = matches!(world.config().entitlement.source, Source::ProductMetadata | Source::PriceMetadata);
+    let effect = if is_read { "Customers pay and get no tier." } else { "The Worker does not read it." };
     let (list, id) = if on_price { ("prices", &seen.value.id) } else { ("products", &product.id) };
     Finding {
-        code: problem.code,
+        code: wrong.code,
         message: format!(
-            "The metadata of the {what} \"{}\" for {} is wrong: {}. Customers pay and get no tier.",
+            "The metadata of the {what} \"{}\" for {} is wrong: {}. {effect}",
             product.name(),
             offer.label(),
-            problem.message
+            wrong.message
         ),
         expected: format!("{key} = \"{value}\""),
-        actual: problem.actual.clone(),
-        evidence: vec![seen.answer.evidence(field, problem.actual)],
+        actual: wrong.actual.clone(),
+        evidence: vec![seen.answer.evidence(field, wrong.actual)],
         fix: Fix::new(format!("Set {key} to {value} in the metadata of \"{}\".", product.name()))
             .command(world.stripe().command(&format!("{list} update {id} -d \"metadata[{key}]={value}\"")))
             .link(world.stripe().dashboard(&format!("{list}/{id}"))),

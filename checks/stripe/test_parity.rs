@@ -107,14 +107,14 @@ fn of_tier<'p>(
     on_sale: &[TestPrice<'p>],
 ) -> Answered<Vec<&'p Price>> {
     let has_metadata = test.tier_value(live)?.is_some();
-    let is_tiers = |test: &&TestPrice<'p>| {
+    let is_of_tier = |TestPrice { price, tier_value }: &&TestPrice<'p>| {
         if has_metadata {
-            test.tier_value == Some(&offer.tier.metadata)
+            *tier_value == Some(&offer.tier.metadata)
         } else {
-            has_same_name(test.price, live) || test.price.surely_matches(offer)
+            has_same_name(price, live) || price.surely_matches(offer)
         }
     };
-    Ok(on_sale.iter().filter(is_tiers).map(|test| test.price).collect())
+    Ok(on_sale.iter().filter(is_of_tier).map(|test| test.price).collect())
 }
 
 /// A price whose metadata seems to mean the tier, or else one without metadata that has the live product's name.

@@ -45,7 +45,7 @@ pub use id::{CustomerId, ProductId, SubscriptionId};
 pub use plan_value::{PlanMismatch, intended_tier, plan_mismatch, plan_text};
 pub use seen::{List, Seen};
 pub use site::*;
-pub use stripe::*;
+pub(crate) use stripe::*;
 pub use transport::{
     Alias, Answer, CertificateTrouble, Failure, LoggedRequest, Options, Party, Resolve, Trail, Trouble, optional,
 };

@@ -19,38 +19,35 @@ pub struct Account {
     #[serde(default)]
     pub requirements: Field<Requirements>,
     #[serde(default)]
-    settings: Field<Settings>,
+    settings: Field<AccountSettings>,
 }
 
 /// The information that Stripe still needs about an account.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default)]
 pub struct Requirements {
     /// What is overdue; null means nothing.
-    #[serde(default)]
     pub past_due: Field<Vec<String>>,
     /// What is due by the deadline; null means nothing.
-    #[serde(default)]
     pub currently_due: Field<Vec<String>>,
     /// Why the account is restricted.
-    #[serde(default)]
     pub disabled_reason: Field<String>,
 }
 
 #[derive(Debug, Clone, Deserialize)]
-struct Settings {
+struct AccountSettings {
     #[serde(default)]
-    dashboard: Field<Dashboard>,
+    dashboard: Field<DashboardSettings>,
 }
 
 #[derive(Debug, Clone, Deserialize)]
-struct Dashboard {
+struct DashboardSettings {
     #[serde(default)]
     display_name: Field<String>,
 }
 
 impl Account {
     /// The account's ID and name, for a sentence.
-    #[must_use]
     pub fn name(&self) -> String {
         let dashboard = self.settings.value().and_then(|settings| settings.dashboard.value());
         match dashboard.and_then(|dashboard| dashboard.display_name.text()) {

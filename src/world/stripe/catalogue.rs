@@ -21,36 +21,18 @@ pub(super) fn retrieve_price(id: &PriceId) -> RequestBuilder {
     RetrievePrice::new(id.segment()).expand(["product".to_owned()]).build()
 }
 
-pub(super) fn products_page(cursor: Option<String>) -> RequestBuilder {
-    let request = ListProduct::new().active(true).limit(PAGE);
-    match cursor {
-        Some(cursor) => request.starting_after(cursor).build(),
-        None => request.build(),
-    }
-}
-
-fn recurring_prices_page(cursor: Option<String>) -> RequestBuilder {
-    let request = ListPrice::new().active(true).type_(PriceType::Recurring).limit(PAGE);
-    let request = request.expand(["data.product".to_owned()]);
-    match cursor {
-        Some(cursor) => request.starting_after(cursor).build(),
-        None => request.build(),
-    }
+pub(super) fn active_products() -> RequestBuilder {
+    ListProduct::new().active(true).limit(PAGE).build()
 }
 
 impl Stripe<'_> {
     /// The price with the ID of `offer`, in whatever mode; `stripe/price-mode` judges it.
-    ///
-    /// # Errors
-    /// `Unknown` if Stripe does not answer.
     pub async fn find_price(self, offer: &Offer<'_>) -> Answered<Found<Price>> {
         let id = configured(&offer.price.price_id, PriceId::parse)?;
         self.ask(&retrieve_price(&id)).await
     }
 
     /// The price of `offer`, which exists in this mode.
-    ///
-    /// # Errors
     /// Blocked by `stripe/price-mode` if it does not.
     pub async fn price(self, offer: &Offer<'_>) -> Answered<Seen<Price>> {
         match self.find_price(offer).await? {
@@ -61,8 +43,6 @@ impl Stripe<'_> {
     }
 
     /// The price of `offer`, which is on sale on the tier's terms.
-    ///
-    /// # Errors
     /// Blocked by `stripe/price-mode` or `stripe/price-terms` if it is not.
     pub async fn valid_price(self, offer: &Offer<'_>) -> Answered<Seen<Price>> {
         let price = self.price(offer).await?;
@@ -71,8 +51,6 @@ impl Stripe<'_> {
     }
 
     /// The price of `offer`, unless it is really the price of another tier that has the same ID.
-    ///
-    /// # Errors
     /// Blocked by `stripe/price-mode` or `stripe/price-terms` if there is no such price.
     pub async fn own_price(self, offer: &Offer<'_>) -> Answered<Seen<Price>> {
         let price = self.price(offer).await?;
@@ -84,9 +62,6 @@ impl Stripe<'_> {
 
     /// The tier value in the product or price metadata that the Worker reads; `None` if there is none, or if the Worker
     /// reads the tier elsewhere.
-    ///
-    /// # Errors
-    /// `Unknown` if the metadata could not be read.
     pub fn tier_value(self, price: &Price) -> Answered<Option<&str>> {
         let entitlement = &self.world.config.entitlement;
         match entitlement.source {
@@ -103,26 +78,18 @@ impl Stripe<'_> {
     }
 
     /// Every active recurring price, with its product.
-    ///
-    /// # Errors
-    /// `Unknown` if Stripe does not answer.
     pub async fn recurring_prices(self) -> Answered<List<Price>> {
-        self.list(recurring_prices_page, |price: &Price| &price.id).await
+        let request = ListPrice::new().active(true).type_(PriceType::Recurring).limit(PAGE);
+        self.list(request.expand(["data.product".to_owned()]).build(), |price: &Price| &price.id).await
     }
 
     /// One product, on sale or not.
-    ///
-    /// # Errors
-    /// `Unknown` if Stripe does not answer.
     pub async fn product(self, id: &ProductId) -> Answered<Found<Product>> {
         self.ask(&RetrieveProduct::new(id.segment()).build()).await
     }
 
     /// Every active product.
-    ///
-    /// # Errors
-    /// `Unknown` if Stripe does not answer.
     pub async fn products(self) -> Answered<List<Product>> {
-        self.list(products_page, |product: &Product| &product.id).await
+        self.list(active_products(), |product: &Product| &product.id).await
     }
 }

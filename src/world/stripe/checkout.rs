@@ -8,7 +8,7 @@ use stripe_checkout::checkout_session::{ListCheckoutSession, RetrieveCheckoutSes
 use stripe_client_core::StripeRequest;
 use stripe_shared::CheckoutSessionStatus;
 
-use super::client::{Page, Stripe, get, version_header};
+use super::client::{ListPage, Stripe, get, version_header};
 use super::error::{Found, StripeError};
 use super::price::Price;
 use crate::finding::{Answered, NoAnswer};
@@ -67,19 +67,16 @@ pub struct AutomaticTax {
 /// What a session sells.
 #[derive(Debug, Clone, Deserialize)]
 pub struct LineItems {
-    /// Each item.
     #[serde(default)]
     pub data: Field<Vec<LineItem>>,
 }
 
 /// One item of a session.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default)]
 pub struct LineItem {
-    /// Its price.
-    #[serde(default)]
     pub price: Field<Price>,
     /// How many are sold.
-    #[serde(default)]
     pub quantity: Field<u64>,
 }
 
@@ -91,19 +88,17 @@ struct ExpiredSession {
 
 impl CheckoutSession {
     /// Every address that it sends a browser to, with the field's name.
-    #[must_use]
     pub const fn addresses(&self) -> [(&'static str, &Field<String>); 3] {
         [("success_url", &self.success_url), ("cancel_url", &self.cancel_url), ("return_url", &self.return_url)]
     }
 }
 
 /// `GET /v1/tax/settings`.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default)]
 pub struct TaxSettings {
     /// `active` or `pending`.
-    #[serde(default)]
     pub status: Field<String>,
-    #[serde(default)]
     status_details: Field<TaxStatusDetails>,
 }
 
@@ -121,15 +116,11 @@ struct TaxPending {
 
 impl TaxSettings {
     /// Whether Stripe Tax can calculate taxes.
-    ///
-    /// # Errors
-    /// `Unknown` if Stripe does not say.
     pub fn is_active(&self) -> Answered<bool> {
         Ok(self.status.known("status of GET /v1/tax/settings")? == "active")
     }
 
     /// What Stripe Tax still needs, for a sentence.
-    #[must_use]
     pub fn missing_fields(&self) -> Vec<String> {
         let pending = self.status_details.value().and_then(|details| details.pending.value());
         pending.and_then(|pending| pending.missing_fields.value()).cloned().unwrap_or_default()
@@ -138,17 +129,11 @@ impl TaxSettings {
 
 impl Stripe<'_> {
     /// A Checkout Session with its line items.
-    ///
-    /// # Errors
-    /// `Unknown` if Stripe does not answer.
     pub async fn checkout_session(self, id: &CheckoutSessionId) -> Answered<Found<CheckoutSession>> {
         self.ask(&RetrieveCheckoutSession::new(id.segment()).expand(["line_items".to_owned()]).build()).await
     }
 
     /// The account's tax settings.
-    ///
-    /// # Errors
-    /// `Unknown` if Stripe does not answer.
     pub async fn tax_settings(self) -> Answered<Seen<TaxSettings>> {
         self.ask_existing(&get(&ApiPath::new("/tax/settings"))).await
     }
@@ -165,7 +150,7 @@ impl Stripe<'_> {
         if !answer.is_success() {
             return Err(StripeError::read(&answer)?.unknown());
         }
-        let (sessions, unread, has_more) = answer.json::<Page<CheckoutSession>>()?.read(&answer.request)?;
+        let (sessions, unread, has_more) = answer.json::<ListPage<CheckoutSession>>()?.read(&answer.request)?;
         if let Some(why) = unread.into_iter().next() {
             return Err(why);
         }

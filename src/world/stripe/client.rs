@@ -8,6 +8,7 @@ use serde::de::DeserializeOwned;
 use stripe_client_core::{RequestBuilder, StripeMethod, StripeRequest};
 use stripe_core::balance::RetrieveForMyAccountBalance;
 use url::Url;
+use url::form_urlencoded::byte_serialize;
 
 use super::account::Account;
 use super::error::{Found, StripeError};
@@ -29,14 +30,14 @@ pub struct Stripe<'w> {
 
 #[derive(Deserialize)]
 #[serde(bound(deserialize = "T: DeserializeOwned"))]
-pub(super) struct Page<T> {
+pub(super) struct ListPage<T> {
     #[serde(default)]
     data: Field<Items<T>>,
     #[serde(default)]
     has_more: Field<bool>,
 }
 
-impl<T: DeserializeOwned> Page<T> {
+impl<T: DeserializeOwned> ListPage<T> {
     /// The items of the page, what could not be read of it, and whether there are more pages.
     pub(super) fn read(self, request: &str) -> Answered<(Vec<T>, Vec<NoAnswer>, bool)> {
         self.data.known(format_args!("data of {request}"))?;
@@ -75,13 +76,11 @@ pub(super) fn balance() -> RequestBuilder {
 
 impl World {
     /// Stripe in the configured mode.
-    #[must_use]
     pub fn stripe(&self) -> Stripe<'_> {
         Stripe { world: self, key: &self.config.stripe.secret_key, mode: self.config.project.mode }
     }
 
     /// Stripe's test mode, if a test key is configured beside a live one.
-    #[must_use]
     pub fn stripe_test(&self) -> Option<Stripe<'_>> {
         let key = &self.config.stripe.test_secret_key;
         let is_beside_live = key.is_set() && self.config.project.mode == Mode::Live;
@@ -102,7 +101,6 @@ impl Stripe<'_> {
     }
 
     /// A dashboard page, in the mode of the key.
-    #[must_use]
     pub fn dashboard(self, path: &str) -> String {
         match self.mode {
             Mode::Live => format!("https://dashboard.stripe.com/{path}"),
@@ -111,7 +109,6 @@ impl Stripe<'_> {
     }
 
     /// A Stripe CLI command. The CLI uses test mode by default.
-    #[must_use]
     pub fn command(self, words: &str) -> String {
         let live = if self.mode == Mode::Live { " --live" } else { "" };
         format!("stripe {words}{live}")
@@ -183,13 +180,16 @@ impl Stripe<'_> {
     /// Reads a list to its last page. If a later page cannot be read, that is noted in `unread`.
     pub(super) async fn list<T: DeserializeOwned>(
         self,
-        page: impl Fn(Option<String>) -> RequestBuilder,
+        mut request: RequestBuilder,
         id: impl Fn(&T) -> &str,
     ) -> Answered<List<T>> {
-        let (mut list, mut more) = self.page(&page(None)).await?;
+        let (mut list, mut more) = self.page(&request).await?;
+        let first = request.query.take().unwrap_or_default();
         for _ in 1..MAX_PAGES {
-            let Some(cursor) = list.items.last().map(|item| id(item).to_owned()).filter(|_| more) else { break };
-            match self.page(&page(Some(cursor))).await {
+            let Some(item) = list.items.last().filter(|_| more) else { break };
+            let cursor: String = byte_serialize(id(item).as_bytes()).collect();
+            request.query = Some(format!("{first}&starting_after={cursor}"));
+            match self.page(&request).await {
                 Ok((next, has_more)) => {
                     more = has_more && !next.items.is_empty();
                     if has_more && !more {
@@ -214,14 +214,12 @@ impl Stripe<'_> {
 
     /// One page of a list, and whether there are more.
     pub(super) async fn page<T: DeserializeOwned>(self, request: &RequestBuilder) -> Answered<(List<T>, bool)> {
-        let Seen { value, answer } = self.ask_existing::<Page<T>>(request).await?;
+        let Seen { value, answer } = self.ask_existing::<ListPage<T>>(request).await?;
         let (items, unread, more) = value.read(&answer.request)?;
         Ok((List { items, unread, answer }, more))
     }
 
     /// The account that the key belongs to, right or wrong; `stripe/account` judges it.
-    ///
-    /// # Errors
     /// `Unknown` if Stripe does not answer, and blocked by `stripe/secret-key` if it rejects the key.
     pub async fn account(self) -> Answered<Seen<Account>> {
         // async-stripe's crate for accounts is large, and this request has no parameters.
@@ -233,8 +231,6 @@ impl Stripe<'_> {
     }
 
     /// The account that the key belongs to, if it is the configured one.
-    ///
-    /// # Errors
     /// Like [`Stripe::account`], and blocked by `stripe/account` if the key belongs to another account.
     pub async fn right_account(self) -> Answered<Seen<Account>> {
         self.is_right_account().await?;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde::Deserialize;
 use stripe_client_core::RequestBuilder;
 
-use super::client::{Page, Stripe, get};
+use super::client::{ListPage, Stripe, get};
 use crate::finding::Answered;
 use crate::world::field::Field;
 use crate::world::id::{ApiPath, CustomerId};
@@ -28,24 +28,23 @@ struct ListedCustomer {
     id: String,
 }
 
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
+#[serde(default)]
 struct CustomerAge {
-    #[serde(default)]
     created: Field<i64>,
-    #[serde(default)]
     deleted: Field<bool>,
 }
 
 /// The request for the customers with an email address, which Stripe compares exactly (facts.md, A2). A hundred is the
 /// most that Stripe returns at once, and one is as good as many.
-pub(super) fn page_with(email: &str) -> RequestBuilder {
+pub(super) fn with_email(email: &str) -> RequestBuilder {
     get(&ApiPath::new("/customers").query("email", email).query("limit", 100))
 }
 
 impl Stripe<'_> {
     /// The customers with an email address.
     pub(in crate::world) async fn customers_with(self, email: &str) -> Answered<Vec<Customer>> {
-        let Seen { value, answer } = self.ask_existing::<Page<ListedCustomer>>(&page_with(email)).await?;
+        let Seen { value, answer } = self.ask_existing::<ListPage<ListedCustomer>>(&with_email(email)).await?;
         let (customers, unread, _) = value.read(&answer.request)?;
         if let Some(why) = unread.into_iter().next() {
             return Err(why);
@@ -55,9 +54,6 @@ impl Stripe<'_> {
     }
 
     /// Whether a customer was created after the run began.
-    ///
-    /// # Errors
-    /// `Unknown` if Stripe does not say.
     pub async fn is_new_customer(self, id: &CustomerId) -> Answered<bool> {
         let customer = self.ask_existing::<CustomerAge>(&get(&ApiPath::new("/customers/").id(id))).await?.value;
         // Stripe shows nothing but the ID of a deleted customer, and the run deletes none.

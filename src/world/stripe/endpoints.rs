@@ -23,13 +23,11 @@ pub struct Endpoint {
     pub url: Option<Url>,
     /// The same, exactly as Stripe shows it.
     pub url_text: String,
-    /// Whether it is enabled.
     pub enabled: Answered<bool>,
     /// The selected event types; `*` is all that need not be selected individually.
     pub events: Field<Vec<String>>,
     /// The API version of the payloads; null means the account's default.
     pub api_version: Field<String>,
-    /// When it was created.
     pub created: Field<Timestamp>,
     /// Whether it delivers whole objects. A thin payload contains only an ID.
     pub whole_objects: bool,
@@ -46,23 +44,16 @@ pub enum EndpointKind {
 
 impl Endpoint {
     /// The selected event types.
-    ///
-    /// # Errors
-    /// `Unknown` if Stripe does not say.
     pub fn events(&self) -> Answered<&[String]> {
         self.events.known(format_args!("enabled_events of {}", self.id)).map(Vec::as_slice)
     }
 
     /// Whether events of this type are delivered.
-    ///
-    /// # Errors
-    /// `Unknown` if Stripe does not say.
     pub fn selects(&self, event: &str) -> Answered<bool> {
         Ok(self.events()?.iter().any(|selected| selected == event || selected == "*"))
     }
 
     /// The endpoint, for a sentence.
-    #[must_use]
     pub fn name(&self) -> String {
         match self.kind {
             EndpointKind::Classic => format!("the webhook endpoint {}", self.id),
@@ -72,7 +63,7 @@ impl Endpoint {
 }
 
 #[derive(Debug, Clone, Deserialize)]
-struct Classic {
+struct ClassicEndpoint {
     id: String,
     #[serde(default)]
     url: Field<String>,
@@ -87,7 +78,7 @@ struct Classic {
 }
 
 #[derive(Debug, Clone, Deserialize)]
-struct Destination {
+struct EventDestination {
     id: String,
     #[serde(rename = "type")]
     kind: String,
@@ -111,18 +102,17 @@ struct DestinationUrl {
     url: Field<String>,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
 struct DestinationPage {
-    #[serde(default)]
-    data: Field<Items<Destination>>,
-    #[serde(default)]
+    data: Field<Items<EventDestination>>,
     next_page_url: Field<String>,
 }
 
-impl TryFrom<Classic> for Endpoint {
+impl TryFrom<ClassicEndpoint> for Endpoint {
     type Error = NoAnswer;
 
-    fn try_from(classic: Classic) -> Result<Self, NoAnswer> {
+    fn try_from(classic: ClassicEndpoint) -> Result<Self, NoAnswer> {
         let url = classic.url.known(format_args!("url of {}", classic.id))?.clone();
         let created = match classic.created.map(Timestamp::from_second) {
             Field::Is(Ok(created)) => Field::Is(created),
@@ -153,18 +143,14 @@ fn enabled(id: &str, status: &Field<String>) -> Answered<bool> {
     }
 }
 
-pub(super) fn classic_page(cursor: Option<String>) -> RequestBuilder {
-    let request = ListWebhookEndpoint::new().limit(100);
-    match cursor {
-        Some(cursor) => request.starting_after(cursor).build(),
-        None => request.build(),
-    }
+pub(super) fn classic_endpoints() -> RequestBuilder {
+    ListWebhookEndpoint::new().limit(100).build()
 }
 
 impl Stripe<'_> {
     /// Every classic endpoint.
     async fn classic_endpoints(self) -> Answered<List<Endpoint>> {
-        let mut read = self.list(classic_page, |endpoint: &Classic| &endpoint.id).await?;
+        let mut read = self.list(classic_endpoints(), |endpoint: &ClassicEndpoint| &endpoint.id).await?;
         let mut items = Vec::new();
         for endpoint in read.items {
             match Endpoint::try_from(endpoint) {
@@ -226,8 +212,6 @@ impl Stripe<'_> {
 
     /// Every classic endpoint and every event destination, and whether the list is complete: an endpoint that is not in an
     /// incomplete list may still exist. Stripe may show one endpoint in both lists (facts.md, A2).
-    ///
-    /// # Errors
     /// `Unknown` if the classic endpoints cannot be read.
     pub async fn endpoints(self) -> Answered<(List<Endpoint>, Answered)> {
         let (classic, (destinations, unread)) = futures::join!(self.classic_endpoints(), self.event_destinations());
@@ -243,10 +227,10 @@ fn with_url(query: &str) -> String {
     if query.contains("include") { query.to_owned() } else { format!("{query}&include[0]=webhook_endpoint.url") }
 }
 
-impl TryFrom<Destination> for Endpoint {
+impl TryFrom<EventDestination> for Endpoint {
     type Error = NoAnswer;
 
-    fn try_from(destination: Destination) -> Result<Self, NoAnswer> {
+    fn try_from(destination: EventDestination) -> Result<Self, NoAnswer> {
         let id = &destination.id;
         let endpoint = destination.webhook_endpoint.known(format_args!("webhook_endpoint of {id}"))?;
         let url = endpoint.url.known(format_args!("webhook_endpoint.url of {id}"))?.clone();
@@ -269,12 +253,12 @@ impl TryFrom<Destination> for Endpoint {
 mod tests {
     use serde_json::json;
 
-    use super::{Destination, Endpoint};
+    use super::{Endpoint, EventDestination};
     use crate::finding::NoAnswer;
 
     #[test]
     fn a_destination_without_a_url_is_unknown() {
-        let destination: Destination = serde_json::from_value(json!({
+        let destination: EventDestination = serde_json::from_value(json!({
             "id": "ed_1", "type": "webhook_endpoint", "status": "enabled", "event_payload": "snapshot",
             "webhook_endpoint": {},
         }))

@@ -37,12 +37,12 @@ pub struct StripeError {
 }
 
 #[derive(Deserialize)]
-struct Envelope {
-    error: Body,
+struct ErrorResponse {
+    error: ErrorFields,
 }
 
 #[derive(Deserialize)]
-struct Body {
+struct ErrorFields {
     code: Option<String>,
     message: Option<String>,
 }
@@ -51,8 +51,8 @@ impl StripeError {
     /// Reads the error from an answer whose status is not 2xx.
     pub(super) fn read(answer: &Answer) -> Answered<Self> {
         debug_assert!(matches!(answer.party, Party::Stripe | Party::StripeTest));
-        let body = serde_json::from_slice::<Envelope>(&answer.body).map(|envelope| envelope.error);
-        let Ok(Body { code, message }) = body else {
+        let body = serde_json::from_slice::<ErrorResponse>(&answer.body).map(|envelope| envelope.error);
+        let Ok(ErrorFields { code, message }) = body else {
             let (status, request) = (answer.status, &answer.request);
             return Err(NoAnswer::Unknown(format!(
                 "Stripe answered {status} to {request} with something other than an API error: {}",
@@ -83,7 +83,6 @@ impl StripeError {
     }
 
     /// The mode in which a similar object exists, if Stripe says so.
-    #[must_use]
     pub fn other_mode(&self) -> Option<Mode> {
         let modes = [("test", Mode::Test), ("live", Mode::Live)];
         let found =
@@ -92,7 +91,6 @@ impl StripeError {
     }
 
     /// The permission that a restricted key lacks, if Stripe names it.
-    #[must_use]
     pub fn permission(&self) -> Option<String> {
         (self.status == 403).then(|| PERMISSION.captures(&self.message).map(|found| found[1].to_owned()))?
     }
@@ -109,7 +107,6 @@ impl StripeError {
     }
 
     /// This error as evidence.
-    #[must_use]
     pub fn evidence(&self) -> Evidence {
         Evidence {
             request: self.request.clone(),

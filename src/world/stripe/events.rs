@@ -50,7 +50,6 @@ const KEPT: i64 = 30 * 24 * 3600;
 
 impl Event {
     /// How long ago it happened, in words: `2 days`.
-    #[must_use]
     pub fn age(&self, now: Timestamp) -> String {
         let seconds = now.as_second() - self.created;
         let words = |number: i64, word: &str| format!("{number} {word}{}", if number == 1 { "" } else { "s" });
@@ -62,7 +61,6 @@ impl Event {
     }
 
     /// Whether it happened within the last `days`.
-    #[must_use]
     pub fn is_within(&self, days: i64, now: Timestamp) -> bool {
         now.checked_sub((24 * days).hours()).is_ok_and(|from| self.created >= from.as_second())
     }
@@ -81,24 +79,21 @@ fn page(types: &[String], delivered: bool, now: Timestamp) -> RequestBuilder {
 
 impl Stripe<'_> {
     /// The first request for the delivery log.
-    pub(super) fn events_page(self) -> RequestBuilder {
+    pub(super) fn undelivered_events(self) -> RequestBuilder {
         let types = &self.world.config.webhook.events;
         page(&types[..types.len().min(MOST_TYPES)], false, self.world.now)
     }
 
     /// Which events of the types that the Worker handles were delivered, as far back as Stripe keeps them.
-    ///
-    /// # Errors
-    /// `Unknown` if Stripe does not answer.
     pub async fn delivery_log(self) -> Answered<DeliveryLog> {
         let (mut undelivered, mut delivered, mut unread, mut first) = (Vec::new(), Vec::new(), Vec::new(), None);
         for types in self.world.config.webhook.events.chunks(MOST_TYPES) {
-            let (failed, taken) = futures::join!(self.some_events(types, false), self.some_events(types, true));
-            let (failed, taken) = (failed?, taken?);
-            first.get_or_insert(failed.answer);
-            undelivered.extend(failed.items);
-            delivered.extend(taken.items);
-            unread.extend(failed.unread.into_iter().chain(taken.unread));
+            let (missed, arrived) = futures::join!(self.some_events(types, false), self.some_events(types, true));
+            let (missed, arrived) = (missed?, arrived?);
+            first.get_or_insert(missed.answer);
+            undelivered.extend(missed.items);
+            delivered.extend(arrived.items);
+            unread.extend(missed.unread.into_iter().chain(arrived.unread));
         }
         for events in [&mut undelivered, &mut delivered] {
             events.sort_by_key(|event: &Event| std::cmp::Reverse(event.created));

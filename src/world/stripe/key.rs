@@ -31,9 +31,6 @@ pub enum KeyStatus {
 
 impl Stripe<'_> {
     /// Whether Stripe accepts the key; `stripe/secret-key` judges it.
-    ///
-    /// # Errors
-    /// `Unknown` if Stripe does not answer.
     pub async fn key_status(self) -> Answered<KeyStatus> {
         match self.raw(&balance()).await? {
             Ok(answer) => {
@@ -65,20 +62,20 @@ impl Stripe<'_> {
         }
         let config = &self.world.config;
         let named = config.stripe.portal_configuration.value.as_deref();
-        let portal = portal::first_request(named.and_then(|id| PortalConfigurationId::parse(id).ok()).as_ref());
+        let portal = portal::portal_request(named.and_then(|id| PortalConfigurationId::parse(id).ok()).as_ref());
         let mut needed = vec![
             balance(),
             get(&ApiPath::new("/account")),
-            catalogue::products_page(None),
-            endpoints::classic_page(None),
-            self.events_page(),
-            subscriptions::newest_page(),
+            catalogue::active_products(),
+            endpoints::classic_endpoints(),
+            self.undelivered_events(),
+            subscriptions::newest(),
             portal,
         ];
         if config.worker.checkout.is_some() && config.clerk.canary_user.value.is_some() {
             // Checkout is only requested once Stripe has confirmed that the canary has no subscription. No customer has
             // this address.
-            needed.push(customers::page_with("nobody@preflight.invalid"));
+            needed.push(customers::with_email("nobody@preflight.invalid"));
         }
         let offer = subjects::offers(self.world).into_iter().find(|offer| !offer.id().is_empty());
         let price = offer.and_then(|offer| PriceId::parse(offer.id()).ok());

@@ -15,13 +15,13 @@ mod price;
 mod subscriptions;
 
 pub use account::{Account, Requirements};
-pub use checkout::{CheckoutSession, LineItem, TaxSettings};
+pub use checkout::CheckoutSession;
 pub use client::Stripe;
 pub use customers::Customer;
 pub use endpoints::{Endpoint, EndpointKind};
 pub use error::{Found, StripeError};
-pub use events::{DeliveryLog, Event};
+pub use events::Event;
 pub use key::KeyStatus;
-pub use portal::{PortalConfiguration, PortalFeatures, PortalSwitch, SubscriptionUpdate};
-pub use price::{Price, PriceProduct, Product, Recurring};
+pub use portal::{PortalConfiguration, PortalSwitch};
+pub use price::{Price, Product, Recurring};
 pub use subscriptions::{Newest, Subscription};

@@ -26,19 +26,16 @@ pub struct PortalConfiguration {
 }
 
 /// What customers can do in the portal.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default)]
 pub struct PortalFeatures {
     /// See invoices.
-    #[serde(default)]
     pub invoice_history: Field<PortalSwitch>,
     /// Change the payment method.
-    #[serde(default)]
     pub payment_method_update: Field<PortalSwitch>,
     /// Cancel.
-    #[serde(default)]
     pub subscription_cancel: Field<PortalSwitch>,
     /// Change the subscription.
-    #[serde(default)]
     pub subscription_update: Field<SubscriptionUpdate>,
 }
 
@@ -54,16 +51,14 @@ pub struct PortalSwitch {
 const PRODUCTS: &str = "features.subscription_update.products";
 
 /// What customers can change about a subscription.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default)]
 pub struct SubscriptionUpdate {
     /// Whether it is on.
-    #[serde(default)]
     pub enabled: Field<bool>,
     /// `price`, `quantity`, `promotion_code`.
-    #[serde(default)]
     pub default_allowed_updates: Field<Vec<String>>,
     /// The products that they can switch between; null means none.
-    #[serde(default)]
     pub products: Field<Vec<SwitchableProduct>>,
 }
 
@@ -76,17 +71,11 @@ pub struct SwitchableProduct {
 
 impl PortalConfiguration {
     /// What customers can do.
-    ///
-    /// # Errors
-    /// `Unknown` if Stripe does not say.
     pub fn features(&self) -> Answered<&PortalFeatures> {
         self.features.known(format_args!("features of {}", self.id))
     }
 
     /// What customers can change about a subscription.
-    ///
-    /// # Errors
-    /// `Unknown` if Stripe does not say.
     pub fn subscription_update(&self) -> Answered<&SubscriptionUpdate> {
         self.features()?.subscription_update.known(format_args!("features.subscription_update of {}", self.id))
     }
@@ -94,9 +83,6 @@ impl PortalConfiguration {
 
 impl SubscriptionUpdate {
     /// Whether customers can switch to another price.
-    ///
-    /// # Errors
-    /// `Unknown` if Stripe does not say.
     pub fn allows_switching(&self) -> Answered<bool> {
         Ok(*self.enabled.known("features.subscription_update.enabled")?
             && self
@@ -107,54 +93,34 @@ impl SubscriptionUpdate {
     }
 
     /// The prices that customers can switch between.
-    ///
-    /// # Errors
-    /// `Unknown` if Stripe does not say.
     pub fn switchable_prices(&self) -> Answered<Vec<&str>> {
         let products = self.products.nullable(PRODUCTS)?;
         Ok(products.into_iter().flatten().flat_map(|product| &product.prices).map(String::as_str).collect())
     }
 }
 
-fn default_page(cursor: Option<String>) -> RequestBuilder {
+/// The configuration with this ID, or the default one. Stripe omits the products unless they are expanded.
+pub(super) fn portal_request(id: Option<&PortalConfigurationId>) -> RequestBuilder {
+    if let Some(id) = id {
+        return RetrieveBillingPortalConfiguration::new(id.segment()).expand([PRODUCTS.to_owned()]).build();
+    }
     let request = ListBillingPortalConfiguration::new().is_default(true).limit(100);
-    // Stripe omits the products unless they are expanded.
-    let request = request.expand([format!("data.{PRODUCTS}")]);
-    match cursor {
-        Some(cursor) => request.starting_after(cursor).build(),
-        None => request.build(),
-    }
-}
-
-/// The first request for the portal: the configuration with this ID, or the default one.
-pub(super) fn first_request(named: Option<&PortalConfigurationId>) -> RequestBuilder {
-    match named {
-        Some(id) => RetrieveBillingPortalConfiguration::new(id.segment()).expand([PRODUCTS.to_owned()]).build(),
-        None => default_page(None),
-    }
+    request.expand([format!("data.{PRODUCTS}")]).build()
 }
 
 impl Stripe<'_> {
     /// The configuration in `stripe.portal_configuration`; `portal/configuration` judges it.
-    ///
-    /// # Errors
-    /// `Unknown` if Stripe does not answer.
     pub async fn configured_portal(self) -> Answered<Found<PortalConfiguration>> {
         let id = configured(&self.world.config.stripe.portal_configuration, PortalConfigurationId::parse)?;
-        self.ask(&first_request(Some(&id))).await
+        self.ask(&portal_request(Some(&id))).await
     }
 
     /// The default configuration, as a list: empty if the portal was never saved in this mode.
-    ///
-    /// # Errors
-    /// `Unknown` if Stripe does not answer.
     pub async fn default_portals(self) -> Answered<List<PortalConfiguration>> {
-        self.list(default_page, |portal: &PortalConfiguration| &portal.id).await
+        self.list(portal_request(None), |portal: &PortalConfiguration| &portal.id).await
     }
 
     /// The active configuration that the portal opens with.
-    ///
-    /// # Errors
     /// Blocked by `portal/configuration` if there is none.
     pub async fn portal(self) -> Answered<Seen<PortalConfiguration>> {
         let found = if self.world.config.stripe.portal_configuration.is_set() {

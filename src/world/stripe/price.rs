@@ -33,22 +33,19 @@ pub struct Price {
     /// The product that it is a price of.
     #[serde(default)]
     pub product: Field<PriceProduct>,
-    /// Its metadata.
     #[serde(default)]
     pub metadata: Metadata,
 }
 
 /// How often a price is billed.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default)]
 pub struct Recurring {
     /// `day`, `week`, `month` or `year`.
-    #[serde(default)]
     pub interval: Field<String>,
     /// The number of intervals between bills.
-    #[serde(default)]
     pub interval_count: Field<u64>,
     /// `licensed` or `metered`.
-    #[serde(default)]
     pub usage_type: Field<String>,
 }
 
@@ -69,7 +66,6 @@ pub enum PriceProduct {
     Id(String),
 }
 
-/// A product.
 #[derive(Debug, Clone, Deserialize)]
 pub struct Product {
     /// `prod_…`.
@@ -79,14 +75,12 @@ pub struct Product {
     pub active: Field<bool>,
     #[serde(default)]
     name: Field<String>,
-    /// Its metadata.
     #[serde(default)]
     pub metadata: Metadata,
 }
 
 impl Product {
     /// The name that customers see, or its ID if the name cannot be read; for a sentence.
-    #[must_use]
     pub fn name(&self) -> &str {
         self.name.text().unwrap_or(&self.id)
     }
@@ -94,7 +88,6 @@ impl Product {
 
 impl PriceProduct {
     /// `prod_…`.
-    #[must_use]
     pub fn id(&self) -> &str {
         match self {
             Self::Product(Product { id, .. }) | Self::Deleted { id, .. } | Self::Id(id) => id,
@@ -109,7 +102,6 @@ impl Price {
     }
 
     /// The whole product, if it exists and could be read. `None` does not mean that there is none.
-    #[must_use]
     pub fn product(&self) -> Option<&Product> {
         match self.product.value()? {
             PriceProduct::Product(product) => Some(product),
@@ -118,29 +110,20 @@ impl Price {
     }
 
     /// The ID of its product, if it could be read.
-    #[must_use]
     pub fn product_id(&self) -> Option<&str> {
         self.product.value().map(PriceProduct::id)
     }
 
     /// The name of its product, for a sentence.
-    #[must_use]
     pub fn product_name(&self) -> &str {
         self.product().map(Product::name).or_else(|| self.product_id()).unwrap_or("a product without a name")
     }
 
-    /// Its mode.
-    ///
-    /// # Errors
-    /// `Unknown` if Stripe does not say.
     pub fn mode(&self) -> Answered<Mode> {
         Ok(Mode::of_livemode(*self.livemode.known(self.named("livemode"))?))
     }
 
     /// Whether its product is on sale: neither archived nor deleted.
-    ///
-    /// # Errors
-    /// `Unknown` if Stripe does not say.
     pub fn is_product_active(&self) -> Answered<bool> {
         match self.product.known(self.named("product"))? {
             PriceProduct::Product(product) => product.active.known(format_args!("active of {}", product.id)).copied(),
@@ -152,45 +135,30 @@ impl Price {
     }
 
     /// Whether it is on sale: neither it nor its product is archived.
-    ///
-    /// # Errors
-    /// `Unknown` if Stripe does not say.
     pub fn is_on_sale(&self) -> Answered<bool> {
         Ok(*self.active.known(self.named("active"))? && self.is_product_active()?)
     }
 
     /// How often it is billed; `None` for a one-time price.
-    ///
-    /// # Errors
-    /// `Unknown` if Stripe does not say.
     pub fn recurring(&self) -> Answered<Option<&Recurring>> {
         self.recurring.nullable(self.named("recurring"))
     }
 
-    /// The currency.
-    ///
-    /// # Errors
-    /// `Unknown` if Stripe does not say.
     pub fn currency(&self) -> Answered<&str> {
         self.currency.known(self.named("currency")).map(String::as_str)
     }
 
     /// The amount in the smallest unit; `None` if it is tiered or has fractions of a unit.
-    ///
-    /// # Errors
-    /// `Unknown` if Stripe does not say.
     pub fn amount(&self) -> Answered<Option<i64>> {
         Ok(self.unit_amount.nullable(self.named("unit_amount"))?.copied())
     }
 
     /// The amount for a sentence; `None` if it is tiered, has fractions of a unit or could not be read.
-    #[must_use]
     pub fn money(&self) -> Option<Money> {
         Some(Money { minor: *self.unit_amount.value()?, currency: self.currency.value()?.clone() })
     }
 
     /// The amount and the billing interval, for a sentence: `29.00 USD a month`.
-    #[must_use]
     pub fn terms(&self) -> String {
         let amount = self.money().map_or_else(
             || self.currency.text().map_or_else(|| "an amount".to_owned(), |code| format!("an amount in {code}")),
@@ -204,8 +172,6 @@ impl Price {
     }
 
     /// Whether it has the billing interval, the currency and the amount of `offer`.
-    ///
-    /// # Errors
     /// `Unknown` if one of them could not be read and the others match.
     pub fn matches(&self, offer: &Offer<'_>) -> Answered<bool> {
         let wanted = offer.price;
@@ -223,7 +189,6 @@ impl Price {
     }
 
     /// Whether it certainly [matches](Self::matches) `offer`. `false` does not mean that it differs.
-    #[must_use]
     pub fn surely_matches(&self, offer: &Offer<'_>) -> bool {
         self.matches(offer) == Ok(true)
     }
@@ -231,18 +196,12 @@ impl Price {
 
 impl Recurring {
     /// The billing interval: `month`, `3 months`.
-    ///
-    /// # Errors
-    /// `Unknown` if Stripe does not say.
     pub fn term(&self) -> Answered<String> {
         let count = *self.interval_count.known("recurring.interval_count of a price")?;
         Ok(term(self.interval.known("recurring.interval of a price")?, count))
     }
 
     /// `licensed` or `metered`.
-    ///
-    /// # Errors
-    /// `Unknown` if Stripe does not say.
     pub fn usage_type(&self) -> Answered<&str> {
         self.usage_type.known("recurring.usage_type of a price").map(String::as_str)
     }

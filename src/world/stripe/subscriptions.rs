@@ -4,7 +4,7 @@ use serde::Deserialize;
 use stripe_billing::subscription::{ListSubscription, ListSubscriptionStatus, RetrieveSubscription};
 use stripe_client_core::{RequestBuilder, StripeRequest};
 
-use super::client::{Page, Stripe};
+use super::client::{ListPage, Stripe};
 use super::error::Found;
 use super::price::Price;
 use crate::finding::{Answered, NoAnswer};
@@ -24,7 +24,6 @@ pub struct Subscription {
     pub customer: Field<String>,
     /// When it was created, in Unix seconds.
     pub created: i64,
-    /// Its metadata.
     #[serde(default)]
     pub metadata: Metadata,
     #[serde(default)]
@@ -59,9 +58,6 @@ pub struct Newest {
 
 impl Subscription {
     /// Its prices.
-    ///
-    /// # Errors
-    /// `Unknown` if they could not be read.
     pub fn prices(&self) -> Answered<Vec<&Price>> {
         let items = self.items.known(format_args!("items of {}", self.id))?;
         let items = items.data.known(format_args!("items.data of {}", self.id))?;
@@ -69,15 +65,11 @@ impl Subscription {
     }
 
     /// Whether it has ended for good: no payment can revive it.
-    #[must_use]
     pub fn is_over(&self) -> bool {
         matches!(self.status.as_str(), "canceled" | "incomplete_expired")
     }
 
     /// Whether it is canceled and ends with its billing period.
-    ///
-    /// # Errors
-    /// `Unknown` if Stripe does not say.
     pub fn is_ending(&self) -> Answered<bool> {
         if *self.cancel_at_period_end.known(format_args!("cancel_at_period_end of {}", self.id))? {
             return Ok(true);
@@ -86,9 +78,6 @@ impl Subscription {
     }
 
     /// When it was created, canceled or ended, whichever came last; in Unix seconds.
-    ///
-    /// # Errors
-    /// `Unknown` if Stripe does not say.
     pub fn changed(&self) -> Answered<i64> {
         let canceled = self.canceled_at.nullable(format_args!("canceled_at of {}", self.id))?;
         let ended = self.ended_at.nullable(format_args!("ended_at of {}", self.id))?;
@@ -100,36 +89,27 @@ impl Subscription {
 const SAMPLE: i64 = 100;
 
 /// The request for the newest subscriptions.
-pub(super) fn newest_page() -> RequestBuilder {
+pub(super) fn newest() -> RequestBuilder {
     ListSubscription::new().status(ListSubscriptionStatus::All).limit(SAMPLE).build()
 }
 
 impl Stripe<'_> {
     /// The newest subscriptions, whatever their status.
-    ///
-    /// # Errors
-    /// `Unknown` if Stripe does not answer.
     pub async fn newest_subscriptions(self) -> Answered<Newest> {
-        let (listed, has_more) = self.page(&newest_page()).await?;
+        let (listed, has_more) = self.page(&newest()).await?;
         Ok(Newest { listed, are_all: !has_more })
     }
 
     /// One subscription.
-    ///
-    /// # Errors
-    /// `Unknown` if Stripe does not answer.
     pub async fn subscription(self, id: &SubscriptionId) -> Answered<Found<Subscription>> {
         self.ask(&RetrieveSubscription::new(id.segment()).build()).await
     }
 
     /// The newest subscriptions of a customer, and what could not be read of them.
-    ///
-    /// # Errors
-    /// `Unknown` if Stripe does not answer.
     pub async fn subscriptions_of(self, customer: &CustomerId) -> Answered<Found<(Vec<Subscription>, Vec<NoAnswer>)>> {
         let request =
             ListSubscription::new().customer(customer.as_str()).status(ListSubscriptionStatus::All).limit(SAMPLE);
-        Ok(match self.ask::<Page<Subscription>>(&request.build()).await? {
+        Ok(match self.ask::<ListPage<Subscription>>(&request.build()).await? {
             Found::Here(Seen { value, answer }) => {
                 let (items, mut unread, has_more) = value.read(&answer.request)?;
                 if has_more {
