@@ -9,7 +9,7 @@ use super::terminal;
 /// Print a JSON Schema.
 #[derive(Debug, Args)]
 pub struct Command {
-    /// Of what
+    /// What the schema describes
     #[arg(value_enum)]
     of: Of,
 }

@@ -96,11 +96,7 @@ pub(super) struct RequestsOfTheUser<'w>(&'w Transport);
 impl RequestsOfTheUser<'_> {
     /// Makes the request of `probe`, once in a run.
     pub async fn ask(self, probe: &Probe, headers: HeaderMap) -> Asked {
-        let mut ask = Ask { headers, ..Ask::get(Party::Elsewhere, probe.url.clone()) };
-        let Ok(method) = Method::from_bytes(probe.method.as_bytes()) else {
-            return Err(refused(&ask, Trouble::NotForThisHost));
-        };
-        ask.method = method;
+        let mut ask = Ask { method: probe.method.clone(), headers, ..Ask::get(Party::Elsewhere, probe.url.clone()) };
         if !probe.is_read() {
             ask.again = Again::Never;
         }
