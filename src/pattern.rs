@@ -1,9 +1,9 @@
-//! Regular expressions that are part of the program: compiled once, and never silently absent.
+//! Regular expressions in the program's code: compiled once, and never silently missing.
 
 use regex::Regex;
 
-/// Compiles a pattern of the program's own. One that does not compile is a defect of the program and not a gap in what it
-/// looks for, so it stops the program; a test of each module that declares patterns compiles all of them.
+/// Compiles a pattern. One that does not compile is a bug, so it stops the program instead of silently finding nothing; each
+/// module that declares patterns has a test that compiles them.
 #[allow(clippy::panic, reason = "a pattern is a constant, and a test compiles every one")]
 pub(crate) fn compiled(pattern: &str) -> Regex {
     Regex::new(pattern).unwrap_or_else(|error| panic!("a pattern of preflight's own does not compile: {error}"))
@@ -46,7 +46,7 @@ mod tests {
     }
 
     #[test]
-    fn no_other_module_compiles_a_pattern_that_may_be_absent() {
+    fn no_other_module_compiles_a_pattern() {
         let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
         let call = concat!("Regex::", "new(");
         let compiling = sources(&src).into_iter().filter(|(_, text)| text.contains(call)).map(|(path, _)| path);

@@ -9,7 +9,7 @@ use super::terminal;
 /// Print a JSON Schema.
 #[derive(Debug, Args)]
 pub struct SchemaArgs {
-    /// What to print the schema of
+    /// What the schema describes
     #[arg(value_enum)]
     of: SchemaOf,
 }

@@ -17,17 +17,17 @@ pub(super) struct Entry {
 }
 
 patterns! {
-    /// What stands before the value.
+    /// Everything before the value.
     BEFORE_VALUE = r"^\s*(?:export\s+)?[A-Za-z_][A-Za-z0-9_.]*\s*=[ \t]*";
 }
 
-/// Every entry of a file, or every line that is none. References such as `${OTHER}` are replaced, as dotenv does;
-/// single quotes prevent it.
+/// Every entry of a file, or every invalid line. References such as `${OTHER}` are replaced, as in dotenv, except in single
+/// quotes.
 pub(super) fn parse(text: &Text) -> Result<Vec<Entry>, Problems> {
     let lines: Vec<Range<usize>> = lines(&text.contents).collect();
     let mut faults = Faults::hiding(text, lines.iter().map(|line| value(&text.contents, line)).collect());
     let mut entries = Vec::new();
-    // The parser wants a line end after trailing white space.
+    // The parser needs a newline after trailing white space.
     let contents = format!("{}\n", text.contents.trim_start_matches('\u{feff}'));
     let given = Cell::new(0);
     let mut consumed = 0;
@@ -81,13 +81,13 @@ fn says_something(line: &str) -> bool {
     !line.is_empty() && !line.starts_with('#')
 }
 
-/// What of a line must not be shown: the value, or all of what is no entry.
+/// The part of a line to hide: the value, or all of an invalid line.
 fn value(text: &str, line: &Range<usize>) -> Range<usize> {
     let before = BEFORE_VALUE.find(&text[line.clone()]);
     line.start + before.map_or(0, |before| before.end())..line.end
 }
 
-/// `APP_NAME=Two words`, which the parser refuses and which JavaScript's dotenv, and so Wrangler, takes as it stands.
+/// `APP_NAME=Two words`, which the parser rejects but JavaScript's dotenv, and so Wrangler, accepts.
 fn in_plain_words(text: &str, line: &Range<usize>) -> Option<(String, String)> {
     let hidden = value(text, line);
     let name = text[line.start..hidden.start].trim().strip_suffix('=')?.trim().trim_start_matches("export ").trim();
@@ -105,18 +105,18 @@ fn fault(text: &str, line: &Range<usize>, error: &dotenvy::Error) -> Fault {
         return Fault::at(line.clone(), "this line sets no variable").label("expected NAME=value");
     }
     if *index >= rejected.len() {
-        return Fault::at(hidden, "a quote is opened and never closed").label("the value begins here");
+        return Fault::at(hidden, "this quote is never closed").label("the value begins here");
     }
     if index.checked_sub(1).and_then(|before| rejected.chars().nth(before)) == Some('\\') {
         let escape = rejected.chars().nth(*index).unwrap_or_default();
-        return Fault::at(hidden, format!("`\\{escape}` means nothing in an env file"))
+        return Fault::at(hidden, format!("`\\{escape}` is not a valid escape in an env file"))
             .label("in this value")
-            .help("single quotes keep every `\\` as it is");
+            .help("use single quotes to keep every `\\`");
     }
     if rejected.rfind("${").is_some_and(|open| !rejected[open..].contains('}')) {
-        return Fault::at(hidden, "a `${` is opened and never closed").label("in this value");
+        return Fault::at(hidden, "this `${` is never closed").label("in this value");
     }
-    Fault::at(hidden, "the line goes on behind its value").label("in this line").help("quote the value, whole")
+    Fault::at(hidden, "there is more after the value").label("in this line").help("put quotes around the whole value")
 }
 
 #[cfg(test)]
@@ -137,20 +137,20 @@ mod tests {
     }
 
     #[test]
-    fn each_value_has_the_line_on_which_it_begins() {
+    fn each_value_has_the_line_it_begins_on() {
         let text = "\u{feff}# keys\nA=1\n\nexport B='2'\r\nC=\"three\nlines\nlong\" # done\n  # more\nD=4";
         let lines: Vec<(String, usize)> = entries(text).into_iter().map(|(name, _, line)| (name, line)).collect();
         assert_eq!(lines, [("A".into(), 2), ("B".into(), 4), ("C".into(), 5), ("D".into(), 9)]);
     }
 
     #[test]
-    fn an_escaped_line_end_in_quotes_reaches_the_value() {
+    fn an_escaped_newline_in_quotes_is_part_of_the_value() {
         assert_eq!(one("KEY=\"sk_live_x\\n\"\n"), "sk_live_x\n");
         assert_eq!(one("KEY=\" sk_live_x \"\n"), " sk_live_x ");
     }
 
     #[test]
-    fn white_space_around_a_bare_value_is_no_part_of_it() {
+    fn white_space_around_a_bare_value_is_not_part_of_it() {
         assert_eq!(one("KEY =  sk_live_x  "), "sk_live_x");
     }
 
@@ -160,31 +160,34 @@ mod tests {
     }
 
     #[test]
-    fn a_line_without_a_variable_is_shown_by_its_number_only() {
+    fn a_line_without_a_variable_is_shown_only_by_number() {
         let rendered = rendered("A=1\nsk_live_planted123456\nB=2\n");
         assert!(rendered.contains("this line sets no variable"), "{rendered}");
         assert!(rendered.contains(".env:2:1") && !rendered.contains("planted"), "{rendered}");
     }
 
     #[test]
-    fn an_unclosed_quote_is_told_at_its_beginning() {
+    fn an_unclosed_quote_is_reported_where_it_opens() {
         let rendered = rendered("A=1\nKEY=\"sk_live_planted123456\nB=2\n");
         assert!(rendered.contains("never closed") && rendered.contains(".env:2:5"), "{rendered}");
         assert!(!rendered.contains("planted"), "{rendered}");
     }
 
     #[test]
-    fn words_without_quotes_are_taken_as_they_stand() {
+    fn words_without_quotes_are_accepted() {
         let expected = [("NAME".to_owned(), "Two words".to_owned(), 1), ("B".to_owned(), "ok".to_owned(), 2)];
         assert_eq!(entries("export NAME = Two words # of mine\nB=ok\n"), expected);
     }
 
     #[test]
-    fn every_bad_line_is_told() {
+    fn every_bad_line_is_reported() {
         let rendered = rendered("A=\"planted\" one\nB=ok\nC=\"plan\\ted\"\nD=${planted\n");
-        assert!(rendered.contains("quote the value, whole") && rendered.contains("`\\t` means nothing"), "{rendered}");
+        assert!(
+            rendered.contains("put quotes around the whole value") && rendered.contains("`\\t` is not a valid escape"),
+            "{rendered}"
+        );
         assert!(rendered.contains(".env:1:3") && rendered.contains(".env:3:3"), "{rendered}");
-        assert!(rendered.contains("`${` is opened and never closed"), "{rendered}");
+        assert!(rendered.contains("`${` is never closed"), "{rendered}");
         assert!(!rendered.contains("planted") && !rendered.contains("plan\\"), "{rendered}");
     }
 }

@@ -1,4 +1,4 @@
-//! Secrets in a text that everybody can read: ours, and whatever else has the shape of one.
+//! Secrets in a public text: the ones in this configuration, and anything in the format of one.
 
 use super::secret_formats::{Issuer, WHOLE, is_secret};
 use super::{Config, Secret, Variable, account_of, is_placeholder};
@@ -6,25 +6,25 @@ use super::{Config, Secret, Variable, account_of, is_placeholder};
 /// A secret in a text.
 #[derive(Debug, Clone)]
 pub struct Exposed {
-    /// Whose it is.
+    /// Who issued it.
     pub issuer: Issuer,
     /// The secret.
     pub secret: Secret,
-    /// The variable that holds it here; `None` for one that this configuration does not know.
+    /// The variable that holds it; `None` if it is not in this configuration.
     pub variable: Option<String>,
-    /// Where it begins in the text, in bytes.
+    /// Its offset in the text, in bytes.
     pub at: usize,
 }
 
-/// The bodies of keys that Stripe prints in its documentation for everybody, so that libraries repeat them.
+/// The bodies of keys in Stripe's public documentation, which libraries repeat.
 const PRINTED_BY_STRIPE: [&str; 3] =
     ["4eC39HqLyjWDarjtT1zdp7dc", "BQokikJOvBiI2HlWgH4olfQ2", "26PHem9AhJZvU623DfE1x4sd"];
 
-/// The most of one kind that are told of one text.
+/// The most of one kind that are reported for one text.
 const MOST: usize = 200;
 
-/// Every secret in `text`, in its order: those that `config` knows, in the clear or in base64, and those that show by their
-/// shape. Not what a program says about secrets: a bare prefix, an example, a placeholder.
+/// Every secret in `text`, in order: the ones in `config`, in plain text or base64, and anything in the format of one. Not
+/// what a program says about secrets: a bare prefix, an example, a placeholder.
 #[must_use]
 pub fn exposed(text: &str, config: &Config) -> Vec<Exposed> {
     let mut found: Vec<Exposed> = ours(config)
@@ -58,7 +58,7 @@ fn ours(config: &Config) -> impl Iterator<Item = (Issuer, Option<String>, &Secre
         (Issuer::Clerk, &config.clerk.secret_key),
         (Issuer::Webhook, &config.stripe.webhook_secret),
     ];
-    // A publishable key in the place of a secret one is no secret.
+    // A publishable key in place of a secret key is not a secret.
     let named = named.into_iter().chain(token).filter_map(|(issuer, variable): (Issuer, &Variable<Secret>)| {
         let secret = variable.value.as_ref()?;
         let is_secret = variable.is_usable() || secret.lend(is_secret);
@@ -67,7 +67,7 @@ fn ours(config: &Config) -> impl Iterator<Item = (Issuer, Option<String>, &Secre
     named.chain(config.misplaced.iter().map(|secret| (Issuer::Other, None, secret)))
 }
 
-/// Whether it was made by a machine to be a secret, and not by a person to explain one.
+/// Whether it is random, and not an example.
 fn is_plausible(key: &str) -> bool {
     let body = body(key);
     let mut letters: Vec<u8> = body.bytes().collect();
@@ -104,7 +104,7 @@ mod tests {
     }
 
     #[test]
-    fn a_secret_of_somebody_else_shows_by_its_shape() {
+    fn an_unknown_secret_is_found_by_its_format() {
         let stripe = "51Hq8TzAbCdEfGhIjKlMnOpQrStUvWxYz0123456789";
         let clerk = "a8GkRqZ0m3X5V7b9N1cPdQeRfSgThUiVjWkXlYmZn1";
         assert_eq!(found(&key("sk_live_", stripe)), [Issuer::Stripe]);
@@ -115,14 +115,14 @@ mod tests {
     }
 
     #[test]
-    fn a_private_key_is_a_secret_and_its_first_line_alone_is_none() {
+    fn a_private_key_is_a_secret_but_its_first_line_alone_is_not() {
         let begin = concat!("-----BEGIN PRIVATE", " KEY-----");
         assert_eq!(found(&format!("{begin}\\nMIIEvQIBADANBgkqhkiG9w0BAQEFAASCBKcwggSjAgEAAoIBAQ")), [Issuer::Other]);
         assert_eq!(found(&format!("pem.replace(\"{begin}\",\"\")")), []);
     }
 
     #[test]
-    fn what_a_program_says_about_secrets_is_none() {
+    fn text_about_secrets_is_not_a_secret() {
         for text in [
             r#"k.startsWith("sk_live_")"#,
             "Use your sk_live_... key",

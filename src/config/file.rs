@@ -4,17 +4,15 @@ use std::fmt;
 use std::io;
 use std::path::Path;
 
-use serde::Deserialize;
-use toml::de::{DeTable, Deserializer};
+use toml::de::DeTable;
 
 use super::build::Build;
 use super::problem::{Problems, both, why_unreadable};
-use super::schema::schema;
 use super::source::{Fault, Faults, Text};
 use super::wrangler::Wrangler;
-use super::{Config, Mode, Values, raw, shape};
+use super::{Config, Mode, Values, raw, schema};
 
-/// What the command line has to say about the configuration.
+/// What the command line says about the configuration.
 #[derive(Clone)]
 pub struct Options<'a> {
     /// Overrides `project.mode`.
@@ -43,15 +41,14 @@ fn read_from_disk(path: &Path) -> io::Result<String> {
     std::fs::read_to_string(path)
 }
 
-/// Where the reference stack has its Wrangler file.
+/// The Wrangler file of the reference stack.
 const WRANGLER: &str = "api/wrangler.toml";
 
-/// Makes a [`Config`] of the text of `preflight.toml`, the operator's values and the command line. Reads nothing but the
-/// Wrangler file, relative to the folder of `preflight.toml`.
+/// Makes a [`Config`] from the text of `preflight.toml`, the operator's values and the command line. Reads only the Wrangler
+/// file, relative to the folder of `preflight.toml`.
 ///
 /// # Errors
-/// Every problem at once. Where the text is not TOML, only that is told (and the secrets in it): all else would be a
-/// guess at what was meant.
+/// Every problem at once. If the text is not TOML, only that and the secrets in it: the rest would be a guess.
 pub fn load(source: &Text, values: &Values, options: &Options<'_>) -> Result<Config, Problems> {
     let mut faults = Faults::new(source);
     let Some(file) = parse(&mut faults) else { return faults.finish(None) };
@@ -61,26 +58,19 @@ pub fn load(source: &Text, values: &Values, options: &Options<'_>) -> Result<Con
     both(faults.finish(config), wrangler).map(|(config, _)| config)
 }
 
-/// The file as it is written, without what has the wrong shape. `None` where it is not TOML.
+/// The file as it is written, without what is wrong in it. `None` if it is not TOML.
 fn parse(faults: &mut Faults<'_>) -> Option<raw::File> {
-    let (mut document, errors) = DeTable::parse_recoverable(&faults.text.contents);
+    let (document, errors) = DeTable::parse_recoverable(&faults.text.contents);
     if errors.is_empty() {
-        shape::check(document.get_mut(), &schema(), faults);
-        return match raw::File::deserialize(Deserializer::from(document)) {
-            Ok(file) => Some(file),
-            Err(error) => {
-                faults.add(Fault::at(error.span(), error.message()));
-                None
-            }
-        };
+        return schema::read(document, faults);
     }
     for error in errors {
-        faults.add(Fault::at(error.span(), "this is not TOML").label(error.message()));
+        faults.add(Fault::at(error.span(), "this is not valid TOML").label(error.message()));
     }
     None
 }
 
-/// What the Wrangler file says, where one is named or stands where the reference stack has it.
+/// The Wrangler file, if one is named or is where the reference stack has it.
 fn wrangler(
     cloudflare: Option<&raw::Cloudflare>,
     options: &Options<'_>,
@@ -243,7 +233,7 @@ expires = 2027-03-01
     }
 
     #[test]
-    fn the_full_file_is_understood() {
+    fn the_full_file_is_read() {
         let config = loaded(FULL);
         assert_eq!(config.project.mode, Mode::Test);
         assert_eq!(config.stripe.account.as_deref(), Some("acct_1PgafTB7WZ01zgkW"));
@@ -267,7 +257,7 @@ expires = 2027-03-01
     }
 
     #[test]
-    fn every_error_is_shown_at_once_in_the_order_of_the_file() {
+    fn all_errors_are_shown_at_once_in_the_order_of_the_file() {
         let text = MINIMAL.replace("acme\"", "\"").replace("https:", "http:").replace("\"99.00\"", "99.00");
         let rendered = refused(&text.replace("limit = 10", "limt = 10"));
         let places: Vec<usize> = ["toml:2:", "toml:5:", "toml:8:", "toml:15:"]
@@ -281,11 +271,11 @@ expires = 2027-03-01
     #[test]
     fn a_broken_line_is_shown_with_its_place() {
         let rendered = refused(&minimal_with("limit = 10", "limit = = 10"));
-        assert!(rendered.contains("this is not TOML") && rendered.contains("preflight.toml:8:9"), "{rendered}");
+        assert!(rendered.contains("this is not valid TOML") && rendered.contains("preflight.toml:8:9"), "{rendered}");
     }
 
     #[test]
-    fn an_empty_file_tells_what_it_needs() {
+    fn an_empty_file_lists_the_required_tables() {
         let rendered = refused("");
         for table in ["[project]", "[worker]", "[tiers]"] {
             assert!(rendered.contains(&format!("{table} is missing")), "{rendered}");
@@ -293,7 +283,7 @@ expires = 2027-03-01
     }
 
     #[test]
-    fn no_planted_secret_is_ever_shown() {
+    fn no_secret_in_the_file_is_ever_shown() {
         let planted = "Pl4nt3dS3cr3tV4lu3AbCdEfGh";
         let places = [
             format!("[stripe]\nsecret_key = \"sk_live_{planted}\"\naccount = \"sk_live_{planted}\""),
@@ -326,7 +316,7 @@ expires = 2027-03-01
     }
 
     #[test]
-    fn the_colours_are_the_callers_choice() {
+    fn the_caller_chooses_color() {
         let problems = load(&Text::new("preflight.toml", ""), &values_with(&[]), &Options::default()).unwrap_err();
         assert!(problems.render(true, 80).contains('\u{1b}'));
         assert!(!problems.render(false, 80).contains('\u{1b}'));

@@ -1,4 +1,4 @@
-//! Secrets written into a file that must hold none.
+//! Hardcoded secrets in a file that must not have any.
 
 use std::ops::Range;
 use std::sync::LazyLock;
@@ -9,13 +9,12 @@ use super::placeholder;
 use super::secret_formats::HIDDEN;
 use crate::pattern::compiled;
 
-/// Secrets that only a configuration shows by their look, beside those that show themselves anywhere. The first group is
-/// what must be hidden.
+/// Secrets that only the context in a configuration reveals. The first group must be hidden.
 static BY_LOOK: LazyLock<Vec<Regex>> = LazyLock::new(|| {
     [
-        // In a sentence the same words may be about authentication.
+        // Elsewhere, the same words may be a sentence about authentication.
         r"[Bb][Aa][Ss][Ii][Cc][ \t]+([A-Za-z0-9+/]{8,}=*)",
-        // Anything where a secret is asked for, even in a line that does not parse; in a comment, what is long enough.
+        // Any value of a key for a secret, even in a line that does not parse; in a comment, a long one.
         r#"(?m)^[ \t]*(?:test_)?(?:secret_key|webhook_secret|api_token)[ \t]*=[ \t]*["']?([^ \t\r\n"'{}#,]{6,})"#,
         r#"(?:secret_key|webhook_secret|api_token)["']?[ \t]*=[ \t]*["']?([A-Za-z0-9._~+/=-]{20,})"#,
     ]
@@ -23,7 +22,7 @@ static BY_LOOK: LazyLock<Vec<Regex>> = LazyLock::new(|| {
     .into()
 });
 
-/// Where in a text a secret stands.
+/// The places of all secrets in a text.
 pub(super) fn find(text: &str) -> Vec<Range<usize>> {
     let patterns = HIDDEN.iter().chain(BY_LOOK.iter());
     let groups = patterns.flat_map(|pattern| pattern.captures_iter(text)).filter_map(|found| found.get(1));
@@ -35,7 +34,7 @@ pub(super) fn find(text: &str) -> Vec<Range<usize>> {
     merged(secrets.collect())
 }
 
-/// Whether a `#` outside quotes stands before it on its line.
+/// Whether it comes after a `#` outside quotes.
 fn in_comment(text: &str, offset: usize) -> bool {
     let line = &text[text[..offset].rfind('\n').map_or(0, |at| at + 1)..offset];
     let (mut quoted, mut comment) = (false, false);
@@ -49,13 +48,13 @@ fn in_comment(text: &str, offset: usize) -> bool {
     comment
 }
 
-/// Words about a secret: `sk_live_of_the_account`, `whsec_YOUR_SECRET`.
+/// Prose about a secret: `sk_live_of_the_account`, `whsec_YOUR_SECRET`.
 fn is_prose(text: &str) -> bool {
     let one_case = text.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_');
     placeholder::is(text) || (one_case && text.matches('_').count() > 2)
 }
 
-/// Whether it is long and mixed enough to have been made by a machine. The name of an environment variable is not.
+/// Whether it looks random. The name of an environment variable does not.
 pub(super) fn is_token(text: &str) -> bool {
     let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"-_+/=.~".contains(&byte);
     let any = |is: fn(&u8) -> bool| text.as_bytes().iter().any(is);
@@ -73,7 +72,7 @@ pub(super) fn is_variable_name(text: &str) -> bool {
         && !is_token(text)
 }
 
-/// Sorted, and what overlaps made one.
+/// Sorted, with overlapping ranges merged.
 pub(super) fn merged(mut ranges: Vec<Range<usize>>) -> Vec<Range<usize>> {
     ranges.sort_by_key(|range| range.start);
     let mut merged: Vec<Range<usize>> = Vec::new();
@@ -99,7 +98,7 @@ mod tests {
     }
 
     #[test]
-    fn every_kind_of_secret_is_found_wherever_it_stands() {
+    fn every_kind_of_secret_is_found_anywhere() {
         assert_eq!(hidden("secret_key = \"sk_live_51Hq8TzAbCdEf\""), "secret_key = \"…\"");
         assert_eq!(hidden("# the old one: rk_test_51Hq8TzAbCdEf, revoked"), "# the old one: …, revoked");
         assert_eq!(hidden("x = [\"whsec_abc+defgh/ijk=\"]"), "x = [\"…\"]");
@@ -114,7 +113,7 @@ mod tests {
     }
 
     #[test]
-    fn words_about_a_secret_are_none() {
+    fn prose_about_a_secret_is_not_one() {
         for text in [
             "# sk_live_… or rk_live_…",
             "# starts with sk_live_YOUR_KEY_HERE",
@@ -129,7 +128,7 @@ mod tests {
     }
 
     #[test]
-    fn the_name_of_a_variable_is_no_token() {
+    fn a_variable_name_is_not_a_token() {
         assert!(!is_token("STRIPE_SECRET_KEY_OF_ACME_2026"));
         assert!(is_token("8aX9p2QmZt4LkWv7RbNcYd3f"));
     }

@@ -5,7 +5,7 @@ use super::publishable::frontend_api_of;
 use super::secret_formats::{is_secret, prefix_of};
 use super::stray::bare;
 
-/// What ought to be in a variable.
+/// What a variable must hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
     /// `sk_…` or `rk_…` of Stripe.
@@ -14,7 +14,7 @@ pub enum Kind {
     StripePublishableKey,
     /// `whsec_…` of a Stripe endpoint.
     StripeWebhookSecret,
-    /// `price_…`, or an old plan's ID of any form.
+    /// `price_…`, or an old plan's ID in any format.
     StripePriceId,
     /// `bpc_…`.
     StripePortalConfigurationId,
@@ -35,20 +35,20 @@ impl Kind {
     #[must_use]
     pub const fn expected(self) -> &'static str {
         match self {
-            Self::StripeSecretKey => "a secret key of Stripe, sk_live_… or rk_live_…",
-            Self::StripePublishableKey => "a publishable key of Stripe, pk_live_…",
-            Self::StripeWebhookSecret => "a signing secret of Stripe, whsec_…",
+            Self::StripeSecretKey => "a Stripe secret key, sk_live_… or rk_live_…",
+            Self::StripePublishableKey => "a Stripe publishable key, pk_live_…",
+            Self::StripeWebhookSecret => "a Stripe signing secret, whsec_…",
             Self::StripePriceId => "a price ID, price_…",
-            Self::StripePortalConfigurationId => "the ID of a portal configuration, bpc_…",
-            Self::ClerkSecretKey => "a secret key of Clerk, sk_live_…",
-            Self::ClerkPublishableKey => "a publishable key of Clerk, pk_live_…",
-            Self::ClerkUserId => "a user ID of Clerk, user_…",
-            Self::CloudflareAccountId => "an account ID of Cloudflare, 32 hexadecimal digits",
-            Self::CloudflareApiToken => "an API token of Cloudflare",
+            Self::StripePortalConfigurationId => "a portal configuration ID, bpc_…",
+            Self::ClerkSecretKey => "a Clerk secret key, sk_live_…",
+            Self::ClerkPublishableKey => "a Clerk publishable key, pk_live_…",
+            Self::ClerkUserId => "a Clerk user ID, user_…",
+            Self::CloudflareAccountId => "a Cloudflare account ID, 32 hexadecimal digits",
+            Self::CloudflareApiToken => "a Cloudflare API token",
         }
     }
 
-    /// The page at which it can be copied.
+    /// The page to copy it from.
     #[must_use]
     pub const fn page(self) -> &'static str {
         match self {
@@ -64,54 +64,54 @@ impl Kind {
     }
 }
 
-/// What the beginnings of values mean that are no secrets.
-const BEGINNINGS: [(&str, &str); 20] = [
+/// The prefixes of values that are not secret.
+const PREFIXES: [(&str, &str); 20] = [
     ("pk_live_", "a publishable key"),
     ("pk_test_", "a publishable key"),
     ("price_", "a price ID"),
     ("prod_", "a product ID"),
     ("plan_", "a plan ID"),
-    ("bpc_", "the ID of a portal configuration"),
-    ("bps_", "the ID of a portal session"),
-    ("acct_", "an account ID of Stripe"),
-    ("we_", "the ID of a webhook endpoint"),
-    ("ed_", "the ID of an event destination"),
-    ("evt_", "the ID of an event"),
-    ("cus_", "the ID of a Stripe customer"),
-    ("sub_", "the ID of a subscription"),
-    ("cs_live_", "the ID of a Checkout Session"),
-    ("cs_test_", "the ID of a Checkout Session"),
-    ("user_", "the ID of a Clerk user"),
-    ("ins_", "the ID of a Clerk instance"),
-    ("org_", "the ID of a Clerk organization"),
-    ("sess_", "the ID of a Clerk session"),
+    ("bpc_", "a portal configuration ID"),
+    ("bps_", "a portal session ID"),
+    ("acct_", "a Stripe account ID"),
+    ("we_", "a webhook endpoint ID"),
+    ("ed_", "an event destination ID"),
+    ("evt_", "an event ID"),
+    ("cus_", "a Stripe customer ID"),
+    ("sub_", "a subscription ID"),
+    ("cs_live_", "a Checkout Session ID"),
+    ("cs_test_", "a Checkout Session ID"),
+    ("user_", "a Clerk user ID"),
+    ("ins_", "a Clerk instance ID"),
+    ("org_", "a Clerk organization ID"),
+    ("sess_", "a Clerk session ID"),
     ("https://", "a URL"),
 ];
 
-/// What a value evidently is.
-fn evident(value: &str) -> Option<&'static str> {
+/// What a value clearly is.
+fn recognized(value: &str) -> Option<&'static str> {
     let secret = prefix_of(value).map(|prefix| prefix.words);
-    let other = || BEGINNINGS.iter().find(|(beginning, _)| value.starts_with(beginning)).map(|(_, words)| *words);
-    secret.or_else(other).or_else(|| is_email(value).then_some("an e-mail address"))
+    let other = || PREFIXES.iter().find(|(beginning, _)| value.starts_with(beginning)).map(|(_, words)| *words);
+    secret.or_else(other).or_else(|| is_email(value).then_some("an email address"))
 }
 
-/// Whether a value that stands where no secret belongs must be hidden all the same.
+/// Whether a value in place of one that is not secret must be hidden.
 pub(super) fn is_hidden(kind: Kind, value: &str) -> bool {
     let value = bare(value);
-    is_secret(&value) || (is_token(&value) && evident(&value).is_none() && mismatch(kind, &value).is_some())
+    is_secret(&value) || (is_token(&value) && recognized(&value).is_none() && mismatch(kind, &value).is_some())
 }
 
-/// What a bare value is instead of what it ought to be, as a phrase for "it is …".
+/// What a bare value is, if it is not of this kind; completes "it is …".
 pub(super) fn mismatch(kind: Kind, value: &str) -> Option<String> {
     if let Some((name, _)) = value.split_once('=').filter(|(name, rest)| is_name(name) && !rest.is_empty()) {
-        return Some(format!("a whole line of an env file; only what follows `{name}=` belongs here"));
+        return Some(format!("a whole line of an env file; keep only what comes after `{name}=`"));
     }
     if value.strip_prefix("Bearer").is_some_and(|rest| rest.len() > 8) && kind != Kind::StripePriceId {
-        return Some("a whole Authorization header; only what follows `Bearer` belongs here".to_owned());
+        return Some("a whole Authorization header; keep only what comes after `Bearer`".to_owned());
     }
     let stars = value.contains('•') || value.contains('*') || value.contains('…') || value.contains("...");
-    if stars && kind != Kind::StripePriceId && evident(value).is_some() {
-        return Some("an abbreviation, as a dashboard shows it; copy the whole".to_owned());
+    if stars && kind != Kind::StripePriceId && recognized(value).is_some() {
+        return Some("a shortened value from a dashboard; copy all of it".to_owned());
     }
     let fits = match kind {
         Kind::StripeSecretKey => starts(value, &["sk_live_", "sk_test_", "rk_live_", "rk_test_"]),
@@ -120,20 +120,20 @@ pub(super) fn mismatch(kind: Kind, value: &str) -> Option<String> {
         }
         Kind::StripePublishableKey => starts(value, &["pk_live_", "pk_test_"]),
         Kind::StripeWebhookSecret if value.starts_with("whsec_") && value.contains(['+', '/', '=']) => {
-            return Some("a signing secret of Svix, which Clerk's webhooks have, not Stripe's".to_owned());
+            return Some("a Svix signing secret, for webhooks from Clerk, not from Stripe".to_owned());
         }
         Kind::StripeWebhookSecret => value.starts_with("whsec_"),
         // An old plan's ID can be any text.
-        Kind::StripePriceId => evident(value).is_none() || starts(value, &["price_", "plan_"]),
+        Kind::StripePriceId => recognized(value).is_none() || starts(value, &["price_", "plan_"]),
         Kind::StripePortalConfigurationId => value.starts_with("bpc_"),
         Kind::ClerkSecretKey => return wrong_clerk_secret(value),
         Kind::ClerkPublishableKey => return wrong_clerk_publishable(value),
         Kind::ClerkUserId => value.starts_with("user_"),
         Kind::CloudflareAccountId => is_hexadecimal(value, 32),
         Kind::CloudflareApiToken if is_hexadecimal(value, 32) => {
-            return Some("32 hexadecimal digits, as an account or a zone has for an ID".to_owned());
+            return Some("32 hexadecimal digits, like an account ID or a zone ID".to_owned());
         }
-        Kind::CloudflareApiToken => evident(value).is_none(),
+        Kind::CloudflareApiToken => recognized(value).is_none(),
     };
     (!fits).then(|| instead(kind, value))
 }
@@ -152,33 +152,33 @@ fn wrong_clerk_publishable(value: &str) -> Option<String> {
     let body = value.strip_prefix("pk_live_").or_else(|| value.strip_prefix("pk_test_"));
     Some(match body {
         Some(body) if body.starts_with("51") => "Stripe's publishable key".to_owned(),
-        Some(_) => "a publishable key that names no host, as Clerk's do; it may be cut short".to_owned(),
+        Some(_) => "a publishable key without a host; a Clerk key has one, so it may be cut short".to_owned(),
         None => instead(Kind::ClerkPublishableKey, value),
     })
 }
 
-/// Stripe's secret keys of today: `51`, the account, and so many random letters as no key of Clerk's has.
+/// Stripe's current secret keys: `51`, the account, and more random characters than any Clerk key.
 pub(super) fn is_modern_stripe(value: &str) -> bool {
     let body = value.strip_prefix("sk_live_").or_else(|| value.strip_prefix("sk_test_"));
     body.is_some_and(|body| body.starts_with("51") && body.len() >= 60)
 }
 
-/// Stripe's secret keys of old: 24 letters and digits.
+/// Stripe's old secret keys: 24 letters and digits.
 pub(super) fn is_legacy_stripe(value: &str) -> bool {
     let body = value.strip_prefix("sk_live_").or_else(|| value.strip_prefix("sk_test_"));
     body.is_some_and(|body| body.len() == 24 && body.bytes().all(|byte| byte.is_ascii_alphanumeric()))
 }
 
-/// Whether it may be something else, of which only the use is proof; a phrase for "it may be …".
+/// What the value may be instead, if only using it can prove that; completes "it may be …".
 pub(super) fn doubt(kind: Kind, value: &str) -> Option<String> {
     let body = value.strip_prefix("whsec_")?;
     let hexadecimal = is_hexadecimal(body, 64) && body == body.to_lowercase();
     (kind == Kind::StripeWebhookSecret && hexadecimal)
-        .then(|| "the signing secret of `stripe listen`, which has 64 hexadecimal digits as this one has".to_owned())
+        .then(|| "the signing secret of `stripe listen`, which also has 64 hexadecimal digits".to_owned())
 }
 
 fn instead(kind: Kind, value: &str) -> String {
-    evident(value).map_or_else(|| format!("not {}", kind.expected()), str::to_owned)
+    recognized(value).map_or_else(|| format!("not {}", kind.expected()), str::to_owned)
 }
 
 fn starts(value: &str, beginnings: &[&str]) -> bool {

@@ -1,8 +1,8 @@
-//! What is intended: `preflight.toml`, and the operator's copies of the values that it names.
+//! What should be deployed: `preflight.toml`, and the operator's copies of the values that it names.
 //!
-//! [`load`] reads both and either returns a [`Config`] in which every key has its value or its default, or
-//! [`Problems`]: every error at once, each at its place. A value that is absent or damaged is no error here: it is what
-//! `config/hygiene` judges (see [`Variable`]).
+//! [`load`] reads both and returns either a [`Config`], in which every key has its value or its default, or [`Problems`]:
+//! all errors at once, each at its place. A missing or damaged value is not an error here: `config/hygiene` reports it (see
+//! [`Variable`]).
 
 mod build;
 mod dotenv;
@@ -22,7 +22,6 @@ mod sample;
 mod schema;
 mod secret;
 mod secret_formats;
-mod shape;
 mod source;
 mod stray;
 mod swapped_keys;
@@ -34,6 +33,8 @@ mod wrangler;
 use std::path::PathBuf;
 
 use jiff::civil::Date;
+use reqwest::Method;
+use reqwest::header::HeaderMap;
 use url::Url;
 
 pub use exposed::{Exposed, exposed};
@@ -82,10 +83,10 @@ impl Mode {
     }
 }
 
-/// The intention, whole: every key of `preflight.toml` with its value or its default.
+/// Every key of `preflight.toml` with its value or its default.
 #[derive(Debug, Clone)]
 pub struct Config {
-    /// Where it was read, for findings that point into it (`preflight.toml`).
+    /// The file, for findings that point into it.
     pub path: PathBuf,
     /// The project.
     pub project: Project,
@@ -103,25 +104,24 @@ pub struct Config {
     pub worker: Worker,
     /// The frontend, where it is configured.
     pub frontend: Option<Frontend>,
-    /// Checks of the user's own.
+    /// The user's own checks.
     pub probes: Vec<Probe>,
-    /// What a machine cannot see.
+    /// What only a person can check.
     pub manual: Vec<Manual>,
     /// The tiers, in the order of the file.
     pub tiers: Vec<Tier>,
     /// Known exceptions.
     pub waivers: Vec<Waiver>,
-    /// Secrets that stand where none belongs: in a variable for something else, or in the Wrangler file. Kept so that
-    /// they are not printed either.
+    /// Secrets in the wrong place: in a variable for something else, or in the Wrangler file. They must not be printed either.
     pub misplaced: Vec<Secret>,
 }
 
 /// `[project]`.
 #[derive(Debug, Clone)]
 pub struct Project {
-    /// What the report is titled.
+    /// The title of the report.
     pub name: String,
-    /// The mode that the deployment ought to be in.
+    /// The mode that must be deployed.
     pub mode: Mode,
 }
 
@@ -134,11 +134,11 @@ pub struct Stripe {
     pub publishable_key: Variable<String>,
     /// The endpoint's signing secret, `whsec_…`.
     pub webhook_secret: Variable<Secret>,
-    /// `bpc_…`; optional: without it the account's default configuration is judged.
+    /// `bpc_…`; optional: the default is the account's default configuration.
     pub portal_configuration: Variable<String>,
-    /// `sk_test_…`; optional: with it the test-mode twin can be looked at.
+    /// `sk_test_…`; optional: for the same products in test mode.
     pub test_secret_key: Variable<Secret>,
-    /// `acct_…`: the account that it must be.
+    /// `acct_…`: the account that the key must belong to.
     pub account: Option<String>,
     /// Without a trailing slash.
     pub api_base: Url,
@@ -155,9 +155,9 @@ pub struct Webhook {
     pub events: Vec<String>,
     /// The API version that the Worker's SDK is pinned to.
     pub api_version: Option<String>,
-    /// Must be part of the answer to a signed event.
+    /// What the response to a signed event must contain.
     pub expect: serde_json::Map<String, serde_json::Value>,
-    /// An answer that takes longer is a warning. Milliseconds.
+    /// A slower response is a warning. Milliseconds.
     pub max_response_ms: u64,
 }
 
@@ -209,7 +209,7 @@ pub struct Clerk {
     pub customer_key: String,
     /// Where it keeps the subscription's.
     pub subscription_key: String,
-    /// A user kept for checks: a tier, no subscription.
+    /// A user just for checks: with a paid plan, without a subscription.
     pub canary_user: Variable<String>,
     /// Without a trailing slash.
     pub api_base: Url,
@@ -245,7 +245,7 @@ pub struct Worker {
     pub health: Option<String>,
     /// Announces the tiers.
     pub tiers: Option<String>,
-    /// Tells a user's plan and use.
+    /// Returns a user's plan and usage.
     pub usage: Option<String>,
     /// Makes a Checkout Session.
     pub checkout: Option<String>,
@@ -260,63 +260,63 @@ pub struct Frontend {
     pub url: Url,
 }
 
-/// `[[probe]]`: a check of the user's own.
+/// `[[probe]]`: the user's own check.
 #[derive(Debug, Clone)]
 pub struct Probe {
-    /// The user's name for it; in the id with everything but letters and digits made a hyphen.
+    /// The user's name for it.
     pub name: String,
-    /// What is asked.
+    /// The URL to request.
     pub url: Url,
     /// GET, or another method.
-    pub method: String,
+    pub method: Method,
     /// Headers to send.
-    pub headers: Vec<(String, String)>,
-    /// What must come back.
+    pub headers: HeaderMap,
+    /// What the response must be.
     pub expect: Expectation,
-    /// Where it stands in the file: a line, counted from 1.
+    /// Its line in the file, counted from 1.
     pub line: usize,
 }
 
 impl Probe {
-    /// Its part of the check's id: letters and digits in lower case, everything between them one hyphen.
+    /// Its part of the check's id: letters and digits in lower case, with hyphens between words.
     #[must_use]
     pub fn slug(&self) -> String {
         let words = self.name.split(|letter: char| !letter.is_alphanumeric()).filter(|word| !word.is_empty());
         words.map(str::to_lowercase).collect::<Vec<_>>().join("-")
     }
 
-    /// Whether its request changes nothing, by HTTP's own rules.
+    /// Whether HTTP defines its method as read-only.
     #[must_use]
     pub fn is_read(&self) -> bool {
-        matches!(self.method.as_str(), "GET" | "HEAD" | "OPTIONS")
+        self.method.is_safe()
     }
 }
 
-/// What a [`Probe`] must be answered with.
+/// What the response to a [`Probe`] must be.
 #[derive(Debug, Clone)]
 pub struct Expectation {
     /// The HTTP status.
     pub status: u16,
-    /// JSON pointers and the values that must stand there.
+    /// JSON pointers and the values they must have.
     pub json: Vec<(String, serde_json::Value)>,
-    /// An answer that takes longer fails. Milliseconds.
+    /// A slower response fails. Milliseconds.
     pub max_ms: Option<u64>,
 }
 
-/// `[[manual]]`: something that a machine cannot see.
+/// `[[manual]]`: something only a person can check.
 #[derive(Debug, Clone)]
 pub struct Manual {
     /// The name in the id.
     pub id: String,
-    /// What has to be so.
+    /// What must be true.
     pub title: String,
-    /// Who says that it is so; `None` until somebody does.
+    /// Who checked it; `None` while it is open.
     pub signed_off_by: Option<String>,
-    /// When it was said.
+    /// When it was checked.
     pub on: Option<Date>,
-    /// The last day on which the word holds.
+    /// The last day on which the sign-off is valid.
     pub expires: Option<Date>,
-    /// Where it stands in the file: a line, counted from 1.
+    /// Its line in the file, counted from 1.
     pub line: usize,
 }
 
@@ -329,9 +329,9 @@ pub struct Tier {
     pub limit: Limit,
     /// The value that metadata and the plan claim must have, byte for byte.
     pub metadata: String,
-    /// What it is sold at; empty for a free tier.
+    /// Its prices; empty for a free tier.
     pub prices: Vec<TierPrice>,
-    /// Where it stands in the file: a line, counted from 1.
+    /// Its line in the file, counted from 1.
     pub line: usize,
 }
 
@@ -347,7 +347,7 @@ pub enum Limit {
 /// One price of a paid tier.
 #[derive(Debug, Clone)]
 pub struct TierPrice {
-    /// What is charged each time.
+    /// The amount charged each time.
     pub money: Money,
     /// How often.
     pub interval: Interval,
@@ -384,19 +384,19 @@ impl Interval {
     }
 }
 
-/// `[[waive]]`: a known exception, for a while.
+/// `[[waive]]`: a known exception, until a date.
 #[derive(Debug, Clone)]
 pub struct Waiver {
     /// The check's id.
     pub check: String,
     /// One finding of it; without it all.
     pub finding: Option<String>,
-    /// Why it may stand.
+    /// Why it is accepted.
     pub reason: String,
-    /// Who answers for it.
+    /// Who is responsible for it.
     pub owner: String,
-    /// The last day on which it holds.
+    /// The last day on which it is valid.
     pub expires: Date,
-    /// Where it stands in the file: a line, counted from 1.
+    /// Its line in the file, counted from 1.
     pub line: usize,
 }

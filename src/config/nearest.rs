@@ -1,6 +1,6 @@
-//! The word that was meant.
+//! "Did you mean …?"
 
-/// The candidate that a mistyped word is most likely to have meant, if any is near enough.
+/// The candidate nearest to a mistyped word, if any is near enough.
 pub(super) fn nearest<'c>(word: &str, candidates: impl IntoIterator<Item = &'c str>) -> Option<&'c str> {
     let plain = |text: &str| text.to_lowercase().replace(['-', '_', ' '], "");
     let word = plain(word);
@@ -18,7 +18,7 @@ mod tests {
     use super::nearest;
 
     #[test]
-    fn a_slip_of_the_finger_is_understood() {
+    fn a_typo_finds_the_nearest_word() {
         let keys = ["secret_key", "publishable_key", "webhook_secret", "account"];
         assert_eq!(nearest("secret_kye", keys), Some("secret_key"));
         assert_eq!(nearest("webhookSecret", keys), Some("webhook_secret"));
@@ -26,7 +26,7 @@ mod tests {
     }
 
     #[test]
-    fn another_word_is_not_guessed_at() {
+    fn an_unrelated_word_finds_nothing() {
         assert_eq!(nearest("colour", ["secret_key", "account", "on"]), None);
     }
 }

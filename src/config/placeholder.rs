@@ -1,6 +1,6 @@
-//! Example text that was never filled in.
+//! Placeholders: example text that was never replaced.
 
-/// Words that say by themselves that something has yet to be put there.
+/// Words that mark a placeholder by themselves.
 const TELLING: [&str; 12] = [
     "changeme",
     "changeit",
@@ -16,10 +16,10 @@ const TELLING: [&str; 12] = [
     "xxx",
 ];
 
-/// Words that say so in the company of each other only: an old plan may well be called `example-pro`.
+/// Words that mark a placeholder only together: an old plan may be called `example-pro`.
 const VAGUE: [&str; 9] = ["example", "sample", "replace", "change", "enter", "paste", "put", "here", "my"];
 
-/// What such text is about.
+/// Words that placeholders are about.
 const TOPICS: [&str; 34] = [
     "a",
     "account",
@@ -57,12 +57,12 @@ const TOPICS: [&str; 34] = [
     "pro",
 ];
 
-/// What a value that is no secret may begin with and still be a placeholder.
+/// Prefixes of values that are not secret; a placeholder may have them.
 const PREFIXES: [&str; 10] =
     ["pk_live_", "pk_test_", "sk_", "pk_", "price_", "prod_", "bpc_", "acct_", "user_", "plan_"];
 
-/// Whether a value is an example's text. A random key that happens to contain `xxx` is none: only whole words count,
-/// and keys have no gaps between words.
+/// Whether a value is a placeholder. A random key that contains `xxx` is not: only whole words count, and keys have no gaps
+/// between words.
 pub(crate) fn is(value: &str) -> bool {
     let value = value.trim();
     let prefix = super::secret_formats::prefix_of(value).map(|prefix| prefix.text);
@@ -98,7 +98,7 @@ fn says_so(text: &str) -> bool {
         TELLING.contains(&word) || your || crosses
     };
     let known = |word: &str| telling(word) || VAGUE.contains(&word) || TOPICS.contains(&word);
-    // "todo" alone is a placeholder; "todo-app-2024" is somebody's plan. "your" is nobody's.
+    // "todo" alone is a placeholder, but "todo-app-2024" may be a plan. "your" is never part of one.
     let all_known = words.iter().all(|word| known(word));
     words.iter().any(|word| telling(word) && (all_known || word.starts_with("your") || *word == "changeme"))
         || (all_known && words.iter().any(|word| VAGUE.contains(word)))
@@ -109,7 +109,7 @@ mod tests {
     use super::is;
 
     #[test]
-    fn what_was_never_filled_in_is_a_placeholder() {
+    fn text_that_was_never_replaced_is_a_placeholder() {
         for text in [
             "sk_live_YOUR_KEY_HERE",
             "YOUR_STRIPE_SECRET_KEY",

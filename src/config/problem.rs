@@ -8,11 +8,11 @@ use std::sync::Arc;
 
 use annotate_snippets::{AnnotationKind, Group, Level, Origin, Renderer, Snippet, normalize_untrusted_str};
 
-/// Why a file could not be read, in a user's words.
+/// Why a file could not be read.
 pub(super) fn why_unreadable(error: &io::Error) -> String {
     match error.kind() {
         io::ErrorKind::NotFound => "there is no such file".to_owned(),
-        io::ErrorKind::PermissionDenied => "you may not read it".to_owned(),
+        io::ErrorKind::PermissionDenied => "permission denied".to_owned(),
         io::ErrorKind::InvalidData => "it is not UTF-8 text".to_owned(),
         io::ErrorKind::IsADirectory => "it is a folder".to_owned(),
         _ => error.to_string(),
@@ -30,7 +30,7 @@ pub struct Problem {
     pub column: usize,
     /// One sentence without a full stop.
     pub message: String,
-    /// What stands beside the caret; may be empty.
+    /// The text beside the caret; may be empty.
     pub label: String,
     /// What to do about it, a sentence each.
     pub help: Vec<String>,
@@ -43,7 +43,7 @@ impl Problem {
     pub(super) fn unreadable(path: &Path, error: &io::Error) -> Self {
         let ours = path.file_name().is_some_and(|name| name == "preflight.toml");
         let missing = ours && error.kind() == io::ErrorKind::NotFound;
-        let init = "`preflight init` looks at your project and writes one".to_owned();
+        let init = "run `preflight init` to create one from your project".to_owned();
         Self {
             path: path.to_owned(),
             line: 0,
@@ -80,7 +80,7 @@ impl Problem {
 }
 
 impl fmt::Debug for Problem {
-    // The whole source in every line of a failed test helps nobody.
+    // Without the whole source, which floods the output of a failed test.
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(formatter, "{}:{}:{}: {} ({})", self.path.display(), self.line, self.column, self.message, self.label)
     }
@@ -145,7 +145,7 @@ impl fmt::Display for Problems {
 
 impl std::error::Error for Problems {}
 
-/// Puts the problems of two readings together, so that neither hides the other's.
+/// Combines the problems of two files, so that neither hides the other's.
 pub(super) fn both<A, B>(one: Result<A, Problems>, other: Result<B, Problems>) -> Result<(A, B), Problems> {
     match (one, other) {
         (Ok(one), Ok(other)) => Ok((one, other)),

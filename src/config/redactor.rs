@@ -1,4 +1,4 @@
-//! Secrets out of text.
+//! Removes secrets from text.
 
 use std::sync::{PoisonError, RwLock};
 
@@ -7,14 +7,14 @@ use regex::Captures;
 use super::Secret;
 use super::secret_formats::HIDDEN;
 
-/// Takes secrets out of text: those that it was told of, also in the encodings in which a server repeats them, and whatever
-/// else has the shape of one.
+/// Removes secrets from text: the ones it knows, in every encoding in which a server may repeat them, and anything else in
+/// the format of one.
 #[derive(Debug, Default)]
 pub struct Redactor {
     known: RwLock<Vec<Known>>,
 }
 
-/// A secret in every form in which it is looked for.
+/// A secret in every encoding.
 #[derive(Debug)]
 struct Known {
     fingerprint: u64,
@@ -22,11 +22,11 @@ struct Known {
     shown: String,
 }
 
-/// How much of a text is read to quote its beginning: far more than is quoted, since secrets get shorter.
+/// How much of a text is read to quote its beginning: much more than is quoted, because redaction shortens it.
 const READ: usize = 16 << 10;
 
 impl Redactor {
-    /// Knows `secrets`, and the shapes of the others.
+    /// Knows `secrets`, and the formats of others.
     #[must_use]
     pub fn new<'s>(secrets: impl IntoIterator<Item = &'s Secret>) -> Self {
         let redactor = Self::default();
@@ -34,7 +34,7 @@ impl Redactor {
         redactor
     }
 
-    /// Takes one more secret out of everything from now on: a session's token, a ticket, a cookie.
+    /// Removes one more secret from now on: a session token, a ticket, a cookie.
     pub fn learn(&self, secret: &Secret) {
         let fingerprint = secret.fingerprint();
         let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
@@ -45,7 +45,7 @@ impl Redactor {
         }
     }
 
-    /// `text` with every secret replaced by what may be shown of it.
+    /// `text` with every secret replaced by its short form.
     #[must_use]
     pub fn redact(&self, text: &str) -> String {
         let mut text = text.to_owned();
@@ -65,7 +65,7 @@ impl Redactor {
     }
 
     /// The beginning of a text from outside: without secrets, on one line, and at most `most` characters and an ellipsis.
-    /// Secrets are taken out before the text is cut, since half a secret has no shape.
+    /// Secrets are removed before the text is cut, because half a secret has no format.
     #[must_use]
     pub fn quote(&self, text: &str, most: usize) -> String {
         let (beginning, cut) = beginning(text);
@@ -80,18 +80,18 @@ impl Redactor {
     }
 }
 
-/// As much of a text as is read, up to the last place at which no secret is cut in two.
+/// The part of a text that is read, up to the last place that cannot be inside a secret.
 fn beginning(text: &str) -> (&str, bool) {
     if text.len() <= READ {
         return (text, false);
     }
     let read = &text[..text.floor_char_boundary(READ)];
     let ends = read.rfind(|letter: char| letter.is_whitespace() || matches!(letter, '"' | ',' | ';' | '<' | '>' | '&'));
-    // A text without any such place is one word; what is cut off its end was not to be quoted anyway.
+    // A text without such a place is one word, and its end is not quoted anyway.
     (&read[..ends.unwrap_or(READ / 2)], true)
 }
 
-/// What stands in the place of a match: all of it but for the secret in it.
+/// The match without the secret in it.
 fn hide(found: &Captures<'_>) -> String {
     let (Some(whole), Some(secret)) = (found.get(0), found.get(1)) else { return String::new() };
     let (from, to) = (secret.start() - whole.start(), secret.end() - whole.start());
@@ -109,19 +109,19 @@ mod tests {
     const NOTHING: [&Secret; 0] = [];
 
     #[test]
-    fn a_secret_that_the_configuration_knows_is_shown_by_its_end() {
+    fn a_known_secret_is_shown_by_its_end() {
         let secret = Secret::new("an-api-token-of-cloudflare-1234");
         assert_eq!(Redactor::new([&secret]).redact("token an-api-token-of-cloudflare-1234!"), "token …1234!");
     }
 
     #[test]
-    fn a_secret_of_somebody_else_is_known_by_its_shape() {
+    fn an_unknown_secret_is_found_by_its_format() {
         let text = "Invalid key sk_live_51AAAAAAAAAAAAAAAAAAAAbcd and whsec_BBBBBBBBBBBBBBBBwxyz";
         assert_eq!(Redactor::new(NOTHING).redact(text), "Invalid key sk_live_…Abcd and whsec_…wxyz");
     }
 
     #[test]
-    fn every_kind_of_key_is_known_by_its_shape() {
+    fn every_kind_of_key_is_found_by_its_format() {
         for prefix in ["sk_org_live_", "sk_org_", "rkcs_test_", "oak_", "rk_test_", "whsec_"] {
             let redacted = Redactor::new(NOTHING).redact(&format!("{prefix}51AAAAAAAAAAAAAAAAAAAAbcd"));
             assert!(redacted.len() < prefix.len() + 9 && redacted.ends_with("…Abcd"), "{redacted}");
@@ -129,14 +129,14 @@ mod tests {
     }
 
     #[test]
-    fn a_secret_in_an_escaped_or_encoded_text_is_known_by_its_shape() {
+    fn a_secret_in_escaped_or_encoded_text_is_found_by_its_format() {
         let redactor = Redactor::new(NOTHING);
         assert_eq!(redactor.redact(r"a\nsk_live_51AAAAAAAAAAAAAAAAAAAAbcd"), r"a\nsk_live_…Abcd");
         assert_eq!(redactor.redact("key%3Dsk_live_51AAAAAAAAAAAAAAAAAAAAbcd"), "key%3Dsk_live_…Abcd");
     }
 
     #[test]
-    fn a_known_secret_is_taken_out_in_every_encoding() {
+    fn a_known_secret_is_removed_in_every_encoding() {
         let secret = Secret::new("whsec_ab+cd/efGH12ij+kl/mnOP34==");
         let redactor = Redactor::new([&secret]);
         for around in ["", "x", "xy"] {
@@ -155,29 +155,29 @@ mod tests {
     }
 
     #[test]
-    fn a_secret_is_taken_out_without_the_quotes_that_it_is_wrapped_in() {
+    fn a_quoted_secret_is_removed_without_its_quotes_too() {
         let redactor = Redactor::new([&Secret::new("'whsec_0123456789abcdefXYZ'\n")]);
         assert_eq!(redactor.redact("it said whsec_0123456789abcdefXYZ."), "it said whsec_…fXYZ.");
     }
 
     #[test]
-    fn a_word_is_no_secret() {
+    fn a_word_is_not_a_secret() {
         assert_eq!(Redactor::new([&Secret::new("x")]).redact("exact"), "exact");
     }
 
     #[test]
-    fn a_token_is_taken_out() {
+    fn a_token_is_removed() {
         let text = "Bearer eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJ1c2VyIn0.c2lnbmF0dXJl";
         assert!(!Redactor::new(NOTHING).redact(text).contains("eyJzdWIi"));
     }
 
     #[test]
-    fn what_is_masked_already_stays() {
+    fn a_masked_secret_stays_masked() {
         assert_eq!(Redactor::new(NOTHING).redact("sk_live_…a1b2"), "sk_live_…a1b2");
     }
 
     #[test]
-    fn a_secret_learned_later_is_taken_out_too() {
+    fn a_secret_learned_later_is_removed_too() {
         let redactor = Redactor::default();
         redactor.learn(&Secret::new("__client=a-cookie-of-the-canary-9876"));
         assert_eq!(redactor.redact("cookie: __client=a-cookie-of-the-canary-9876"), "cookie: …9876");
@@ -191,7 +191,7 @@ mod tests {
     }
 
     #[test]
-    fn a_quotation_of_a_text_of_megabytes_is_short() {
+    fn a_quotation_of_a_huge_text_is_short() {
         for text in ["x".repeat(8 << 20), "é ".repeat(4 << 20), " ".repeat(8 << 20), "\"🦀\",".repeat(1 << 20)] {
             let quoted = Redactor::new(NOTHING).quote(&text, 200);
             assert!(quoted.chars().count() <= 201 && quoted.ends_with('…'), "{quoted}");

@@ -1,4 +1,4 @@
-//! Files and values that tests begin with.
+//! Files and values for tests.
 
 use std::io;
 use std::path::Path;
@@ -27,14 +27,14 @@ limit = "unlimited"
 /// `pk_live_` and the base64 of `clerk.acme.com$`.
 pub(super) const CLERK_PUBLISHABLE: &str = "pk_live_Y2xlcmsuYWNtZS5jb20k";
 
-/// A key of Stripe as they are today.
+/// A current Stripe key.
 pub(super) const STRIPE_SECRET: &str =
     "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";
 
-/// A key of Clerk.
+/// A Clerk key.
 pub(super) const CLERK_SECRET: &str = "sk_live_a8GkRqZ0m3X5V7b9N1cPdQeRfSgThUiVjWkXlYmZn0";
 
-/// Values with which nothing is wrong.
+/// Values without problems.
 pub(super) fn values() -> Vec<(&'static str, &'static str)> {
     vec![
         ("STRIPE_SECRET_KEY", STRIPE_SECRET),
@@ -51,23 +51,23 @@ pub(super) fn values() -> Vec<(&'static str, &'static str)> {
     ]
 }
 
-/// The same but for some.
+/// The same, with some changed.
 pub(super) fn values_with(changed: &[(&'static str, &'static str)]) -> Values {
     let all = values().into_iter().chain(changed.iter().copied());
     Values::of(&[], all.map(|(name, value)| (name.to_owned(), value.to_owned()))).unwrap()
 }
 
-/// No file but this one is there.
+/// There are no other files.
 pub(super) fn nothing(_: &Path) -> io::Result<String> {
     Err(io::ErrorKind::NotFound.into())
 }
 
-/// The configuration that a file makes with good values.
+/// The configuration of a file with good values.
 pub(super) fn loaded(text: &str) -> Config {
     config_with(text, &[])
 }
 
-/// The configuration that a file makes with these values.
+/// The configuration of a file with these values.
 pub(super) fn config_with(text: &str, changed: &[(&'static str, &'static str)]) -> Config {
     let options = Options { read: &nothing, ..Options::default() };
     match load(&Text::new("preflight.toml", text), &values_with(changed), &options) {
@@ -76,7 +76,7 @@ pub(super) fn config_with(text: &str, changed: &[(&'static str, &'static str)]) 
     }
 }
 
-/// What a user reads when a file is not right.
+/// What a user sees for an invalid file.
 pub(super) fn refused(text: &str) -> String {
     let options = Options { read: &nothing, ..Options::default() };
     let problems = load(&Text::new("preflight.toml", text), &values_with(&[]), &options).unwrap_err();
@@ -84,7 +84,7 @@ pub(super) fn refused(text: &str) -> String {
     problems.render(false, 100)
 }
 
-/// The minimal file with a line more, or another line in the place of one.
+/// The minimal file with one part replaced.
 pub(super) fn minimal_with(was: &str, is: &str) -> String {
     assert!(MINIMAL.contains(was), "{was}");
     MINIMAL.replacen(was, is, 1)

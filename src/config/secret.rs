@@ -1,4 +1,4 @@
-//! A value that can be used and not be read.
+//! A value that can be used but not read.
 
 use std::fmt;
 
@@ -11,17 +11,17 @@ use super::Mode;
 use super::secret_formats::prefix_of;
 use super::stray::{bare, is_invisible, is_quote};
 
-/// A secret. It cannot be serialised, and what is printed of it is its kind, its mode and its last four characters.
+/// A secret. It cannot be serialized, and only its kind, its mode and its last four characters are printed.
 #[derive(Clone)]
 pub struct Secret(SecretString);
 
 impl Secret {
-    /// Takes a value out of sight.
+    /// Hides a value.
     pub fn new(value: impl Into<String>) -> Self {
         Self(SecretString::from(value.into()))
     }
 
-    /// The value itself, for what has to look at it before it may be used.
+    /// The value itself, to check it before it is used.
     pub(super) fn expose(&self) -> &str {
         self.0.expose_secret()
     }
@@ -74,7 +74,7 @@ impl Secret {
         operation(self.0.expose_secret())
     }
 
-    /// A number that tells two secrets apart within a run, and tells nothing else.
+    /// A number that differs between two secrets in a run, and reveals nothing else.
     #[must_use]
     pub fn fingerprint(&self) -> u64 {
         use std::hash::{DefaultHasher, Hash, Hasher};
@@ -83,12 +83,12 @@ impl Secret {
         hasher.finish()
     }
 
-    /// Where the secret stands in a text, in bytes: as it is, or within what was written in base64.
+    /// The offsets of the secret in a text, in bytes: in plain text, or inside base64.
     #[must_use]
     pub fn find_in(&self, text: &str) -> Vec<usize> {
         let value = bare(self.0.expose_secret());
         let value = value.trim();
-        // A shorter text is a word that stands anywhere by chance.
+        // A shorter text can be anywhere by chance.
         if value.len() < 16 || super::placeholder::is(value) {
             return Vec::new();
         }
@@ -100,12 +100,12 @@ impl Secret {
         found
     }
 
-    /// Every form in which a server may repeat the secret: as it is, escaped in JSON, percent-encoded, in base64.
+    /// Every encoding in which a server may repeat the secret: plain, escaped in JSON, percent-encoded, base64.
     pub(super) fn forms(&self) -> Vec<String> {
-        // Without the quotes and line ends that a value is wrapped in by mistake: what is seen of it may have lost them.
+        // Without the quotes and newlines around a value by mistake: the text may not have them.
         let stray = |letter: char| is_invisible(letter) || is_quote(letter);
         let value = self.0.expose_secret().trim_matches(stray);
-        // A placeholder such as "x" would tear every word apart, and is no secret.
+        // A placeholder such as "x" is not a secret, and is part of many words.
         if value.len() < 8 {
             return Vec::new();
         }
@@ -124,8 +124,8 @@ impl Secret {
     }
 }
 
-/// What stands in the base64 of every text that contains `bytes`. The same bytes read in three ways, by where they begin
-/// among the three that make four letters. The letters at either end belong to the neighbors too.
+/// The part that the base64 of every text with `bytes` has. There are three, for the three offsets in a group of three
+/// bytes; the characters at either end also depend on the bytes next to them.
 fn in_base64(bytes: &[u8], alphabet: &impl Engine) -> [String; 3] {
     [(0, 0), (1, 2), (2, 3)].map(|(before, shared)| {
         let bytes: Vec<u8> = std::iter::repeat_n(0, before).chain(bytes.iter().copied()).collect();
@@ -152,7 +152,7 @@ impl fmt::Display for Secret {
         let value = bare(self.0.expose_secret());
         let prefix = prefix_of(&value).map_or("", |prefix| prefix.text);
         let body: Vec<char> = value[prefix.len()..].chars().collect();
-        // Four characters of a short value would be most of it.
+        // Four characters would be most of a short value.
         let end: String = if body.len() < 12 { String::new() } else { body[body.len() - 4..].iter().collect() };
         write!(formatter, "{prefix}…{end}")
     }
@@ -193,7 +193,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_of_the_older_kind_names_no_account() {
+    fn an_old_key_does_not_name_an_account() {
         let modern = format!("pk_live_51HqABCdefGhIjKlM{}", "x".repeat(82));
         assert_eq!(account_of(&modern).as_deref(), Some("acct_1HqABCdefGhIjKlM"));
         assert_eq!(account_of("pk_live_51HqABCdefGhIjKlM0123456"), None);
@@ -214,7 +214,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_never_filled_in_is_found_nowhere() {
+    fn a_placeholder_is_not_found() {
         assert_eq!(Secret::new("sk_live_YOUR_KEY_HERE").find_in("set sk_live_YOUR_KEY_HERE"), Vec::<usize>::new());
     }
 }

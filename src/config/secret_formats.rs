@@ -1,4 +1,4 @@
-//! What secrets look like: the one list that redaction, the search for leaks and the hygiene of values share.
+//! What secrets look like: the one list for redaction, the search for exposed secrets, and the check of values.
 
 use std::sync::LazyLock;
 
@@ -7,7 +7,7 @@ use regex::Regex;
 use super::stray::bare;
 use crate::pattern::compiled;
 
-/// Whose a secret is.
+/// Who issued a secret.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Issuer {
     /// A secret or restricted key of Stripe.
@@ -18,20 +18,20 @@ pub enum Issuer {
     Webhook,
     /// A token of Cloudflare.
     Cloudflare,
-    /// Somebody else.
+    /// Another service.
     Other,
 }
 
-/// A secret that is known by how it begins.
+/// A prefix that marks a secret.
 #[derive(Debug)]
 pub(super) struct Prefix {
-    /// The beginning, which says the kind and the mode and is no secret.
+    /// The prefix itself: it names the kind and the mode, and is not secret.
     pub text: &'static str,
-    /// What it is, as a phrase for "it is …".
+    /// What it is; completes "it is …".
     pub words: &'static str,
-    /// Who issued it. `None`: Stripe and Clerk use the same beginning.
+    /// Who issued it. `None`: Stripe and Clerk use the same prefix.
     issuer: Option<Issuer>,
-    /// The letters of the rest, as a pattern.
+    /// A pattern for each character after the prefix.
     letters: &'static str,
 }
 
@@ -39,7 +39,7 @@ const KEY: &str = "[A-Za-z0-9_]";
 
 const ORGANIZATION: &str = "an organization's key, which preflight does not support: use a key of the account itself";
 
-/// Stripe's and Clerk's, the longer before the shorter (facts.md, A1 and B1).
+/// Stripe's and Clerk's, longer ones first (facts.md, A1 and B1).
 pub(super) const PREFIXES: [Prefix; 12] = [
     Prefix { text: "sk_org_live_", words: ORGANIZATION, issuer: Some(Issuer::Stripe), letters: KEY },
     Prefix { text: "sk_org_test_", words: ORGANIZATION, issuer: Some(Issuer::Stripe), letters: KEY },
@@ -70,7 +70,7 @@ pub(super) const PREFIXES: [Prefix; 12] = [
     },
 ];
 
-/// Secrets of others that nothing else looks like. The first group is the secret.
+/// Secrets of other services. The first group is the secret.
 const OTHERS: [&str; 4] = [
     r"(-----BEGIN (?:[A-Z]+ )?PRIVATE KEY-----(?:\\r|\\n|\s)*[A-Za-z0-9+/=]{40,})",
     r"(gh[pousr]_[A-Za-z0-9]{36,})",
@@ -78,19 +78,19 @@ const OTHERS: [&str; 4] = [
     r"(SG\.[A-Za-z0-9_-]{22}\.[A-Za-z0-9_-]{43})",
 ];
 
-/// What authorizes a request without a beginning of its own: a token of three parts, any bearer token, the password of a
-/// URL. Pages hold such tokens for everybody, so these are hidden and are no leak.
+/// Credentials without a prefix: a JWT, a bearer token, the password in a URL. Public pages have such tokens, so these are
+/// hidden but are not leaks.
 const CREDENTIALS: [&str; 3] = [
     r"(eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}(?:\.[A-Za-z0-9_-]*)?)",
     r"[Bb][Ee][Aa][Rr][Ee][Rr](?:[ \t]+|%20|\+)([A-Za-z0-9._~+/-]{20,}=*)",
     r#"://[^ \t\n/:@"']*:([^ \t\n/@"']+)@"#,
 ];
 
-/// What may stand before a secret: nothing that could be part of the same word. In a text within a text, an escaped line
-/// end or an encoded sign looks like letters.
+/// What may come before a secret: nothing that could be part of the same word. In nested text, an escaped newline or an
+/// encoded character looks like letters.
 const BEFORE: &str = r"(?:^|[^A-Za-z0-9_]|\\[nrtbf]|\\u[0-9A-Fa-f]{4}|%[0-9A-Fa-f]{2})";
 
-/// Everything that must not be shown, even cut short. The first group is the secret.
+/// Everything that must be hidden, even if cut short. The first group is the secret.
 pub(super) static HIDDEN: LazyLock<Vec<Regex>> = LazyLock::new(|| {
     // With one pattern for all keys a text is read once for them.
     let keys = PREFIXES.iter().map(|prefix| format!("{}{}{{8,}}=*", prefix.text, prefix.letters));
@@ -98,7 +98,7 @@ pub(super) static HIDDEN: LazyLock<Vec<Regex>> = LazyLock::new(|| {
     std::iter::once(keys.as_str()).chain(OTHERS).chain(CREDENTIALS).map(compiled).collect()
 });
 
-/// A whole secret, as a machine makes it, and who issued it. The first group is the secret.
+/// A complete secret, and who issued it. The first group is the secret.
 pub(super) static WHOLE: LazyLock<Vec<(Regex, Option<Issuer>)>> = LazyLock::new(|| {
     let keys = PREFIXES.iter().map(|prefix| {
         let rest = match prefix.issuer {
@@ -109,7 +109,7 @@ pub(super) static WHOLE: LazyLock<Vec<(Regex, Option<Issuer>)>> = LazyLock::new(
         };
         (compiled(&format!("{BEFORE}({}{rest})", prefix.text)), prefix.issuer)
     });
-    // A private key's first line is unlike any word, whatever stands before it.
+    // Nothing else looks like the first line of a private key, whatever comes before it.
     let others = OTHERS.iter().map(|shape| {
         let before = if shape.starts_with("(-") { "" } else { BEFORE };
         (compiled(&format!("{before}{shape}")), Some(Issuer::Other))
@@ -117,12 +117,12 @@ pub(super) static WHOLE: LazyLock<Vec<(Regex, Option<Issuer>)>> = LazyLock::new(
     keys.chain(others).collect()
 });
 
-/// The beginning by which a value shows that it is a secret.
+/// The prefix that marks a value as a secret.
 pub(super) fn prefix_of(value: &str) -> Option<&'static Prefix> {
     PREFIXES.iter().find(|prefix| value.starts_with(prefix.text))
 }
 
-/// Whether a value is a secret by its beginning.
+/// Whether a value has the prefix of a secret.
 pub(crate) fn is_secret(value: &str) -> bool {
     prefix_of(&bare(value)).is_some()
 }
@@ -132,13 +132,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_shape_compiles() {
+    fn every_pattern_compiles() {
         assert_eq!(WHOLE.len(), PREFIXES.len() + OTHERS.len());
         assert_eq!(HIDDEN.len(), 1 + OTHERS.len() + CREDENTIALS.len());
     }
 
     #[test]
-    fn a_longer_beginning_stands_before_a_shorter() {
+    fn a_longer_prefix_comes_before_a_shorter_one() {
         for (at, prefix) in PREFIXES.iter().enumerate() {
             assert!(PREFIXES[..at].iter().all(|earlier| !prefix.text.starts_with(earlier.text)), "{}", prefix.text);
         }

@@ -1,4 +1,4 @@
-//! A text that is read, what is wrong with it, and what of it may be shown.
+//! A text, the errors in it, and how they are shown without its secrets.
 
 use std::fmt;
 use std::ops::Range;
@@ -19,7 +19,7 @@ pub struct Text {
 }
 
 impl Text {
-    /// A text that is at hand already.
+    /// A text in memory.
     pub fn new(path: impl Into<PathBuf>, contents: impl Into<String>) -> Self {
         Self { path: path.into(), contents: contents.into() }
     }
@@ -27,7 +27,7 @@ impl Text {
     /// Reads a file.
     ///
     /// # Errors
-    /// The one problem that it cannot be read, with what to do about it.
+    /// That it cannot be read, and what to do.
     pub fn read(path: &Path) -> Result<Self, Problems> {
         match std::fs::read_to_string(path) {
             Ok(contents) => Ok(Self::new(path, contents)),
@@ -43,7 +43,7 @@ impl fmt::Debug for Text {
     }
 }
 
-/// Something wrong, at a place in a text.
+/// An error at a place in a text.
 #[derive(Debug)]
 pub(super) struct Fault {
     at: Range<usize>,
@@ -54,13 +54,13 @@ pub(super) struct Fault {
 }
 
 impl Fault {
-    /// A fault at a place; a value that has none, because it is a default, is shown at the file's beginning.
+    /// An error at a place. A default has no place, so its errors are shown at the start of the file.
     pub fn at(at: impl Into<Option<Range<usize>>>, message: impl Into<String>) -> Self {
         let at = at.into().unwrap_or(0..0);
         Self { at, message: message.into(), label: String::new(), help: Vec::new(), related: None }
     }
 
-    /// What stands beside the caret.
+    /// The text beside the caret.
     pub fn label(mut self, label: impl Into<String>) -> Self {
         self.label = label.into();
         self
@@ -72,15 +72,14 @@ impl Fault {
         self
     }
 
-    /// Another place that has to do with it.
+    /// A related place.
     pub fn related(mut self, at: impl Into<Option<Range<usize>>>, label: impl Into<String>) -> Self {
         self.related = at.into().map(|at| (at, label.into()));
         self
     }
 }
 
-/// All that is wrong with one text, collected before anything is shown: a secret that is found last must be hidden in
-/// the fault that was found first.
+/// The errors of one text, collected before any is shown: the last secret found must be hidden in the first error too.
 #[derive(Debug)]
 pub(super) struct Faults<'t> {
     pub text: &'t Text,
@@ -91,12 +90,12 @@ pub(super) struct Faults<'t> {
 }
 
 impl<'t> Faults<'t> {
-    /// For a text that must hold no secret: each that can be told by its look is a fault.
+    /// For a text that must not have secrets: each one is an error.
     pub fn new(text: &'t Text) -> Self {
         Self { may_hold_secrets: false, ..Self::hiding(text, find(&text.contents)) }
     }
 
-    /// For a text in which secrets belong; what is named is hidden, and no fault.
+    /// For a text that may have secrets: these are hidden.
     pub const fn hiding(text: &'t Text, secrets: Vec<Range<usize>>) -> Self {
         Self { text, secrets, found: Vec::new(), rejected: Vec::new(), may_hold_secrets: true }
     }
@@ -109,17 +108,17 @@ impl<'t> Faults<'t> {
         self.found.is_empty()
     }
 
-    /// Notes that what was given for a key could not be used: that it is absent now is no fault of its own.
+    /// Notes that the value of a key was rejected, so that it is not reported as missing as well.
     pub fn reject(&mut self, path: String) {
         self.rejected.push(path);
     }
 
-    /// Whether what was given for a key could not be used.
+    /// Whether the value of a key was rejected.
     pub fn is_rejected(&self, path: &str) -> bool {
         self.rejected.iter().any(|rejected| rejected == path)
     }
 
-    /// A secret that is known by where it stands.
+    /// A secret that only its place reveals.
     pub fn secret(&mut self, at: impl Into<Option<Range<usize>>>) {
         self.secrets.extend(at.into());
     }
@@ -129,11 +128,11 @@ impl<'t> Faults<'t> {
         line_of(&self.text.contents, offset)
     }
 
-    /// What was made of the text, if nothing is wrong with it; else the problems, as they may be shown.
+    /// The result, if the text has no errors; otherwise the problems, without secrets.
     pub fn finish<T>(mut self, made: Option<T>) -> Result<T, Problems> {
         let secrets = merged(std::mem::take(&mut self.secrets));
         if !self.may_hold_secrets {
-            // What else is wrong with a secret does not matter where it may not be at all.
+            // Other errors of a secret do not matter: it must not be here at all.
             self.found.retain(|fault| !secrets.iter().any(|secret| touches(secret, &fault.at)));
             self.found.extend(secrets.iter().map(|at| hardcoded_secret(&self.text.contents, at.clone())));
         }
@@ -141,7 +140,7 @@ impl<'t> Faults<'t> {
             return Ok(made);
         }
         if self.found.is_empty() {
-            self.add(Fault::at(None, "this file cannot be used, and preflight cannot say why: please report it"));
+            self.add(Fault::at(None, "preflight cannot use this file, which is a bug in preflight: report it"));
         }
         self.found.sort_by_key(|fault| fault.at.start);
         let masked = Masked::new(&self.text.contents, secrets);
@@ -168,7 +167,7 @@ fn hardcoded_secret(text: &str, at: Range<usize>) -> Fault {
         .help("if this file was ever committed or shared, replace the secret at its provider")
 }
 
-/// A text in which each secret is a `…`.
+/// A text with `…` in place of each secret.
 struct Masked<'t> {
     original: &'t str,
     secrets: Vec<Range<usize>>,
@@ -188,7 +187,7 @@ impl<'t> Masked<'t> {
         Self { original, secrets, shown: shown.into() }
     }
 
-    /// Where an offset of the original is in the masked text. One within a secret is at its beginning, or at its end.
+    /// The offset in the masked text. One inside a secret moves to its start or its end.
     fn place(&self, offset: usize, end: bool) -> usize {
         let mut place = offset;
         for secret in self.secrets.iter().filter(|secret| secret.start < offset) {
@@ -203,7 +202,7 @@ impl<'t> Masked<'t> {
         self.place(at.start, false)..self.place(at.end, true)
     }
 
-    /// No message of ours quotes a value on purpose; a library's may.
+    /// A library's message may quote a value.
     fn text(&self, text: &str) -> String {
         let mut text = text.to_owned();
         for secret in self.secrets.iter().map(|at| &self.original[at.clone()]).filter(|secret| secret.len() >= 8) {
@@ -237,14 +236,14 @@ mod tests {
     }
 
     #[test]
-    fn a_place_behind_a_secret_moves_with_the_text() {
+    fn a_place_after_a_secret_moves_with_the_text() {
         let masked = masked("a = 'secret', b = 1");
         assert_eq!(&*masked.shown, "a = '…', b = 1");
         assert_eq!(&masked.shown[masked.span(&(14..15))], "b");
     }
 
     #[test]
-    fn a_place_within_a_secret_covers_what_stands_for_it() {
+    fn a_place_inside_a_secret_covers_its_mask() {
         let masked = masked("a = 'secret'");
         assert_eq!(&masked.shown[masked.span(&(7..9))], "…");
         assert_eq!(&masked.shown[masked.span(&(4..12))], "'…'");

@@ -64,13 +64,13 @@ fn without_escape(text: &str) -> (&str, Option<String>) {
     (text, None)
 }
 
-/// White space before, after and within a value, in words.
+/// White space before, after and inside a value, in words.
 fn whitespace(value: &str) -> Option<String> {
     let core = value.trim_matches(is_invisible);
     let start = value.len() - value.trim_start_matches(is_invisible).len();
     let (before, after) = (&value[..start], &value[start + core.len()..]);
     let within: String = core.chars().filter(|letter| is_invisible(*letter)).collect();
-    let parts = [(before, "before it"), (after, "after it"), (within.as_str(), "within it")];
+    let parts = [(before, "before it"), (after, "after it"), (within.as_str(), "inside it")];
     let named: Vec<String> = parts
         .into_iter()
         .filter(|(text, _)| !text.is_empty())
@@ -79,7 +79,7 @@ fn whitespace(value: &str) -> Option<String> {
     (!named.is_empty()).then(|| named.join(" and "))
 }
 
-/// Invisible characters by their names; of several kinds, the first.
+/// Invisible characters by name.
 fn describe(text: &str) -> String {
     let text = text.replace("\r\n", "\n");
     let mut letters = text.chars();
@@ -172,7 +172,7 @@ mod tests {
                 "{stray:?}"
             );
         }
-        let within = Some(ValueProblem::Whitespace("a newline within it".to_owned()));
+        let within = Some(ValueProblem::Whitespace("a newline inside it".to_owned()));
         assert_eq!(problem(Kind::CloudflareAccountId, "0123456789abcdef\n0123456789abcdef"), within);
     }
 
@@ -200,11 +200,11 @@ mod tests {
             (StripeSecretKey, "whsec_r8Yp2QmZt4LkWv7RbNcY", "a webhook's signing secret"),
             (StripeSecretKey, "rkcs_test_r8Yp2QmZt4", "a key of a temporary sandbox of the Stripe CLI"),
             (StripeSecretKey, "oak_r8Yp2QmZt4", "an access key of the Stripe CLI's sign-in"),
-            (StripeSecretKey, "sk_live_51Pg...c3D4", "an abbreviation, as a dashboard shows it; copy the whole"),
-            (StripeSecretKey, "hello", "not a secret key of Stripe, sk_live_… or rk_live_…"),
+            (StripeSecretKey, "sk_live_51Pg...c3D4", "a shortened value from a dashboard; copy all of it"),
+            (StripeSecretKey, "hello", "not a Stripe secret key, sk_live_… or rk_live_…"),
             (StripePublishableKey, STRIPE_SECRET, "a secret key"),
             (StripePublishableKey, CLERK_PUBLISHABLE, "Clerk's publishable key"),
-            (StripeWebhookSecret, "we_1PgafTB7WZ01zgkW", "the ID of a webhook endpoint"),
+            (StripeWebhookSecret, "we_1PgafTB7WZ01zgkW", "a webhook endpoint ID"),
             (StripeWebhookSecret, STRIPE_SECRET, "a secret key"),
             (StripeWebhookSecret, "https://api.acme.com", "a URL"),
             (StripePriceId, "prod_Qx1PgafTB7WZ01", "a product ID"),
@@ -214,14 +214,14 @@ mod tests {
             (ClerkSecretKey, "rk_live_51PgafTB7WZ01", "a restricted key of Stripe"),
             (ClerkPublishableKey, "pk_live_51PgafTB7WZ01zgkW", "Stripe's publishable key"),
             (ClerkPublishableKey, CLERK_SECRET, "a secret key"),
-            (ClerkUserId, "ana@acme.com", "an e-mail address"),
-            (ClerkUserId, "cus_Qx1PgafTB7WZ01", "the ID of a Stripe customer"),
+            (ClerkUserId, "ana@acme.com", "an email address"),
+            (ClerkUserId, "cus_Qx1PgafTB7WZ01", "a Stripe customer ID"),
         ] {
             assert_eq!(instead(kind, value), expected, "{value}");
         }
         assert!(instead(StripeSecretKey, "sk_org_live_r8Yp2QmZt4").starts_with("an organization's key"));
         assert!(instead(StripeWebhookSecret, "whsec_r8Yp2QmZ+4LkWv7R/NcYd3fGh5JkMnP=").contains("Svix"));
-        assert!(instead(ClerkPublishableKey, "pk_live_Y2xlcmsuYWNtZS5jb20").contains("names no host"));
+        assert!(instead(ClerkPublishableKey, "pk_live_Y2xlcmsuYWNtZS5jb20").contains("without a host"));
         assert!(instead(CloudflareApiToken, "0123456789abcdef0123456789abcdef").contains("32 hexadecimal digits"));
     }
 

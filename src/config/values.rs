@@ -30,8 +30,8 @@ impl fmt::Display for Origin {
     }
 }
 
-/// The operator's values: the process environment, which overrides each env file, of which a later one overrides an
-/// earlier one. A variable that is set and empty counts as set here, so that an override can take a value away.
+/// The operator's values: the process environment overrides the env files, and a later file overrides an earlier one. A
+/// variable that is set but empty overrides too, so it can remove a value.
 #[derive(Clone, Default)]
 pub struct Values(BTreeMap<String, (String, Origin)>);
 

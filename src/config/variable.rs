@@ -8,16 +8,16 @@ use super::{Config, Kind, Mode, Origin, Secret, ValueProblem, kind, mode_of};
 /// A value that `preflight.toml` names by the environment variable which holds it.
 #[derive(Clone)]
 pub struct Variable<T> {
-    /// The environment variable's name, `STRIPE_SECRET_KEY`. Of a value that stands in `preflight.toml` itself: the name
-    /// that the variable would have by default.
+    /// The environment variable's name, `STRIPE_SECRET_KEY`. If the value itself is in `preflight.toml`: the name of the
+    /// variable by default.
     pub name: String,
     /// The key in `preflight.toml`, `stripe.secret_key`.
     pub setting: String,
-    /// Where that key stands in the file: a line, counted from 1. `None` where it is a default.
+    /// The line of that key, counted from 1. `None` for a default.
     pub line: Option<usize>,
-    /// What ought to be in it.
+    /// What it must hold.
     pub kind: Kind,
-    /// Whether its absence is a fault.
+    /// Whether it must be set.
     pub required: bool,
     /// Where the value was read.
     pub origin: Origin,
@@ -27,26 +27,26 @@ pub struct Variable<T> {
     pub value: Option<T>,
 }
 
-/// A [`Variable`] without its value: what `config/hygiene` judges.
+/// A [`Variable`] without its value, for `config/hygiene`.
 #[derive(Debug, Clone)]
 pub struct Described<'a> {
     /// The environment variable's name.
     pub name: &'a str,
     /// The key in `preflight.toml`.
     pub setting: &'a str,
-    /// Where that key stands in the file.
+    /// The line of that key.
     pub line: Option<usize>,
-    /// What ought to be in it.
+    /// What it must hold.
     pub kind: Kind,
-    /// Whether its absence is a fault.
+    /// Whether it must be set.
     pub required: bool,
     /// Where the value was read.
     pub origin: &'a Origin,
-    /// What is wrong with it.
+    /// The most serious problem of the value.
     pub problem: Option<&'a ValueProblem>,
     /// What may be shown of the value.
     pub shown: Option<String>,
-    /// The mode that the value names, where it names one.
+    /// The mode that the value names, if it names one.
     pub mode: Option<Mode>,
 }
 
@@ -79,7 +79,7 @@ impl fmt::Debug for Variable<Secret> {
 }
 
 impl fmt::Debug for Variable<String> {
-    // A secret may stand here by mistake.
+    // It may hold a secret by mistake.
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.described().fmt(formatter)
     }
@@ -120,7 +120,7 @@ impl<T> Variable<T> {
     }
 }
 
-/// Control characters and what has no width as escapes, all else as it is.
+/// Control characters and characters without a width as escapes.
 fn printable(value: &str) -> String {
     let escaped = |letter: char| letter != ' ' && is_invisible(letter);
     value
@@ -152,7 +152,7 @@ impl Config {
         variables
     }
 
-    /// Every secret, wherever it stands: none of them may be in what is printed.
+    /// Every secret. None of them may be printed.
     #[must_use]
     pub fn secrets(&self) -> Vec<&Secret> {
         let mut keys = vec![
@@ -172,7 +172,7 @@ mod tests {
     use crate::config::{Origin, Redactor, ValueProblem};
 
     #[test]
-    fn the_variables_stand_in_the_order_of_the_documentation() {
+    fn variables_are_in_the_order_of_the_documentation() {
         let config = loaded(&format!("{MINIMAL}\n[cloudflare]\n"));
         let settings: Vec<&str> = config.variables().iter().map(|variable| variable.setting).collect();
         let expected = [
@@ -232,7 +232,7 @@ mod tests {
     }
 
     #[test]
-    fn a_value_in_the_file_has_its_line_for_an_origin_and_the_default_name() {
+    fn a_value_in_the_file_has_its_line_as_origin_and_the_default_name() {
         let config = loaded(&minimal_with("price = \"29.00\"", "price = \"29.00\"\nprice_id = \"gold\""));
         let price = &config.tiers[1].prices[0].price_id;
         assert_eq!((price.name.as_str(), price.value.as_deref()), ("STRIPE_PRICE_ID_PRO", Some("gold")));

@@ -1,4 +1,4 @@
-//! The Wrangler file: what is meant to be deployed.
+//! The Wrangler file: what is deployed.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -28,7 +28,7 @@ pub struct Wrangler {
 pub struct Declared {
     /// The script's name, where it is given.
     pub name: Option<String>,
-    /// Plain variables by name; `None` stands for a value that is JSON and not text.
+    /// Plain variables by name; `None` for a value that is JSON and not text.
     pub vars: Vec<(String, Option<String>)>,
     /// KV namespaces.
     pub kv_namespaces: Vec<KvNamespace>,
@@ -48,7 +48,7 @@ pub struct KvNamespace {
 }
 
 impl Wrangler {
-    /// Reads the text of a Wrangler file; the extension tells the language.
+    /// Reads a Wrangler file as TOML or JSON, by its extension.
     pub(super) fn parse(text: &Text) -> Result<Self, Problems> {
         let json = text.path.extension().is_some_and(|extension| extension == "json" || extension == "jsonc");
         let mut faults = Faults::hiding(text, hardcoded::find(&text.contents));
@@ -83,7 +83,7 @@ impl Wrangler {
         self.environments.iter().find(|(name, _)| name == environment).map(|(_, declared)| declared)
     }
 
-    /// The text of every plain variable, whatever the environment: some keep secrets there.
+    /// The text of every plain variable in every environment. Some people keep secrets there.
     pub(super) fn every_value(&self) -> impl Iterator<Item = &str> {
         let all = self.environments.iter().map(|(_, declared)| declared).chain([&self.top]);
         all.flat_map(|declared| &declared.vars).filter_map(|(_, value)| value.as_deref())
@@ -91,8 +91,8 @@ impl Wrangler {
 }
 
 impl Cloudflare {
-    /// The script that serves: a named environment is a script of its own, `<name>-<environment>`, unless the Wrangler
-    /// file names it otherwise.
+    /// The deployed script: a named environment is a separate script, `<name>-<environment>`, unless the Wrangler file gives
+    /// it another name.
     #[must_use]
     pub fn deployed_script(&self) -> String {
         let Some(environment) = &self.environment else { return self.script.clone() };
@@ -129,7 +129,7 @@ impl Cloudflare {
 }
 
 impl fmt::Debug for Declared {
-    // A variable's value may be a secret that was put there by mistake.
+    // A variable may hold a secret by mistake.
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let vars: Vec<&String> = self.vars.iter().map(|(name, _)| name).collect();
         let mut declared = formatter.debug_struct("Declared");
@@ -200,7 +200,7 @@ fn written_in_json(faults: &mut Faults<'_>) -> Option<Section> {
 }
 
 fn unreadable(at: impl Into<Option<Range<usize>>>, why: &str) -> Fault {
-    Fault::at(at, "Wrangler could not read this file").label(why)
+    Fault::at(at, "Wrangler cannot read this file").label(why)
 }
 
 #[cfg(test)]
@@ -249,17 +249,17 @@ name = "acme-staging"
     }
 
     #[test]
-    fn the_script_that_is_named_here_wins() {
+    fn a_script_name_in_preflight_toml_wins() {
         assert_eq!(with("script = \"other\"").deployed_script(), "other");
     }
 
     #[test]
-    fn without_either_it_is_that_of_the_reference_stack() {
+    fn without_either_it_is_the_script_of_the_reference_stack() {
         assert_eq!(cloudflare("", "", "").unwrap().deployed_script(), "pan-api");
     }
 
     #[test]
-    fn a_named_environment_is_a_script_of_its_own() {
+    fn a_named_environment_is_a_separate_script() {
         assert_eq!(with("environment = \"production\"").deployed_script(), "acme-api-production");
         assert_eq!(with("environment = \"staging\"").deployed_script(), "acme-staging");
     }
@@ -312,7 +312,7 @@ name = "acme-staging"
     }
 
     #[test]
-    fn an_environment_that_the_file_does_not_have_is_told_with_those_that_it_has() {
+    fn an_unknown_environment_is_reported_with_the_known_ones() {
         let problems =
             cloudflare("environment = \"prod\"", "deploy/api/wrangler.toml", WRANGLER).unwrap_err().to_string();
         assert!(problems.contains("deploy/api/wrangler.toml has no environment `prod`"), "{problems}");
@@ -320,7 +320,7 @@ name = "acme-staging"
     }
 
     #[test]
-    fn a_wrangler_file_that_is_named_and_absent_is_told_where_it_is_named() {
+    fn a_missing_wrangler_file_is_reported_where_it_is_named() {
         let problems = cloudflare("wrangler = \"no.toml\"", "", "").unwrap_err();
         let problem = problems.iter().next().unwrap();
         assert_eq!((problem.line, problem.column), (19, 12));
@@ -328,7 +328,7 @@ name = "acme-staging"
     }
 
     #[test]
-    fn a_wrangler_file_that_does_not_parse_is_told_in_that_file_without_its_secrets() {
+    fn a_broken_wrangler_file_is_reported_without_its_secrets() {
         let broken = "name = \"a\"\nvars = { KEY = \"sk_live_planted1234567890\" oops }\n";
         let problems = cloudflare("", "deploy/api/wrangler.toml", broken).unwrap_err().to_string();
         assert!(problems.contains("--> deploy/api/wrangler.toml:2:"), "{problems}");

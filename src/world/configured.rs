@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
+use reqwest::Method;
 
 use super::transport::{Answer, Failure, Party};
 use super::{NoAnswer, World};
@@ -14,14 +14,8 @@ impl World {
     /// # Errors
     /// Unknown if nothing was sent, or if no provider can be reached either.
     pub async fn probe(&self, probe: &Probe) -> Result<Result<Arc<Answer>, Arc<Failure>>, NoAnswer> {
-        let mut headers = HeaderMap::new();
-        for (name, value) in &probe.headers {
-            // The configuration rejects invalid headers.
-            if let (Ok(name), Ok(value)) = (HeaderName::from_bytes(name.as_bytes()), HeaderValue::from_str(value)) {
-                headers.append(name, value);
-            }
-        }
-        let asked = if probe.method == "GET" && headers.is_empty() {
+        let headers = probe.headers.clone();
+        let asked = if probe.method == Method::GET && headers.is_empty() {
             self.reads().get(Party::Elsewhere, probe.url.clone(), headers, None).await
         } else {
             self.requests_of_the_user(probe)?.ask(probe, headers).await

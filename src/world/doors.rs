@@ -96,11 +96,9 @@ pub(super) struct RequestsOfTheUser<'w>(pub(super) &'w Transport);
 impl RequestsOfTheUser<'_> {
     /// Makes the request of `probe`, once in a run.
     pub async fn ask(self, probe: &Probe, headers: HeaderMap) -> Asked {
-        let mut outgoing = OutgoingRequest { headers, ..OutgoingRequest::get(Party::Elsewhere, probe.url.clone()) };
-        let Ok(method) = Method::from_bytes(probe.method.as_bytes()) else {
-            return Err(refused(&outgoing, Trouble::NotForThisHost));
-        };
-        outgoing.method = method;
+        let method = probe.method.clone();
+        let mut outgoing =
+            OutgoingRequest { method, headers, ..OutgoingRequest::get(Party::Elsewhere, probe.url.clone()) };
         if !probe.is_read() {
             outgoing.retry = Retry::Never;
         }

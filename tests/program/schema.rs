@@ -1,11 +1,11 @@
-//! Every report matches the published schema.
+//! Every report and configuration matches the published JSON Schema.
 
 use boon::{Compiler, Schemas};
 use serde_json::Value;
 
 use crate::program::{Folder, preflight};
 
-/// Validates a document against a schema that the program prints.
+/// Validates a document against the schema that the program prints.
 fn validated(schema: &str, document: &Value) -> Result<(), String> {
     let schema: Value = serde_json::from_str(&preflight(&["schema", schema]).stdout).unwrap();
     let (mut schemas, mut compiler) = (Schemas::new(), Compiler::new());
@@ -15,7 +15,7 @@ fn validated(schema: &str, document: &Value) -> Result<(), String> {
 }
 
 #[test]
-fn every_report_matches_the_schema() {
+fn every_report_matches_the_published_schema() {
     for scenario in [
         "healthy",
         "price-test-mode",
@@ -32,7 +32,7 @@ fn every_report_matches_the_schema() {
 }
 
 #[test]
-fn printed_and_written_reports_are_equal() {
+fn the_printed_report_equals_the_written_report() {
     let folder = Folder::new();
     let ended = folder.run(&["run", "--sandbox", "--format=json", "--report=json=also.json"]);
     assert_eq!(ended.stdout, folder.read("reports/preflight.json"));
@@ -40,18 +40,18 @@ fn printed_and_written_reports_are_equal() {
 }
 
 #[test]
-fn an_empty_document_does_not_match_the_schema() {
+fn an_empty_object_does_not_match_the_report_schema() {
     assert!(validated("report", &Value::Object(serde_json::Map::new())).is_err());
 }
 
 #[test]
-fn a_configuration_matches_the_schema() {
+fn the_sandbox_configuration_matches_the_published_schema() {
     let configuration: Value = toml::from_str(crate::exit_status::UNREACHABLE).unwrap();
     assert_eq!(validated("config", &configuration), Ok(()));
 }
 
 #[test]
-fn the_schema_rejects_what_the_parser_rejects() {
+fn the_published_schema_rejects_an_unknown_key() {
     let configuration: Value = toml::from_str("[project]\nnam = \"acme\"").unwrap();
     assert!(validated("config", &configuration).is_err());
 }

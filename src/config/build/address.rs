@@ -16,13 +16,13 @@ impl Build<'_, '_> {
         };
         let url = match Url::parse(text) {
             Ok(url) if matches!(url.scheme(), "https" | "http") && url.has_host() => url,
-            // `acme.com`, and `localhost:8787`, which parses as a URL of the scheme `localhost`.
+            // `acme.com`, and `localhost:8787`, which parses as a URL with the scheme `localhost`.
             _ if !text.contains("://") => {
-                self.faults.add(fault("this has no scheme: write https:// before it".to_owned()));
+                self.faults.add(fault("this has no scheme: add https:// before it".to_owned()));
                 return None;
             }
             Ok(_) => {
-                self.faults.add(fault("this is no address on the web".to_owned()));
+                self.faults.add(fault("this is not a web address".to_owned()));
                 return None;
             }
             Err(error) => {
@@ -31,18 +31,18 @@ impl Build<'_, '_> {
             }
         };
         if !url.username().is_empty() || url.password().is_some() {
-            self.faults.add(fault("a user name or a password does not belong here".to_owned()));
+            self.faults.add(fault("remove the username and password".to_owned()));
             return None;
         }
         Some(url)
     }
 
-    /// An address that is asked with something that others must not read.
+    /// An address that receives private data.
     pub(super) fn secure_url(&mut self, setting: &str, given: &At<Word>) -> Option<Url> {
         let url = self.url(setting, given)?;
         if url.scheme() == "http" && !is_loopback(&url) {
             let message = format!("`{setting}` must begin with https://");
-            self.faults.add(Fault::at(given.span.clone(), message).label("http is for loopback only"));
+            self.faults.add(Fault::at(given.span.clone(), message).label("http is only for loopback addresses"));
             return None;
         }
         Some(url)
@@ -59,18 +59,17 @@ impl Build<'_, '_> {
         };
         let message = format!("`{setting}` must be an origin, \"{}\"", url.origin().ascii_serialization());
         self.faults.add(
-            Fault::at(given.span.clone(), message)
-                .label(format!("this has {excess}; the routes have keys of their own")),
+            Fault::at(given.span.clone(), message).label(format!("this has {excess}; set each route with its own key")),
         );
         None
     }
 
-    /// Where a provider is asked, with a secret: its own host, loopback, or a host that the command line allows.
+    /// A provider's API, which receives a secret: its own host, loopback, or a host that the command line allows.
     pub(super) fn api_base(&mut self, setting: &str, given: &At<Word>, own: &str) -> Option<Url> {
         let mut url = self.secure_url(setting, given)?;
         if url.query().is_some() || url.fragment().is_some() {
-            let message = format!("`{setting}` must be an address without a query");
-            self.faults.add(Fault::at(given.span.clone(), message).label("requests add their own"));
+            let message = format!("`{setting}` must be a URL without a query or fragment");
+            self.faults.add(Fault::at(given.span.clone(), message).label("remove everything from the ? or #"));
             return None;
         }
         let host = url.host_str().unwrap_or_default().to_owned();
@@ -80,7 +79,7 @@ impl Build<'_, '_> {
             let whose = if own.is_empty() { String::new() } else { format!(" ({own})") };
             let message = format!("`{setting}` would send a secret to {host}");
             let fault = Fault::at(given.span.clone(), message).label(format!("not the provider's own host{whose}"));
-            self.faults.add(fault.help(format!("if that is what you want, say so with --allow-host {with_port}")));
+            self.faults.add(fault.help(format!("if you want that, run preflight with --allow-host {with_port}")));
             return None;
         }
         let path = url.path().trim_end_matches('/').to_owned();
@@ -88,7 +87,7 @@ impl Build<'_, '_> {
         Some(url)
     }
 
-    /// A host without anything around it.
+    /// A host, with or without a port.
     pub(super) fn host(&mut self, setting: &str, given: &At<Word>) -> Option<String> {
         let text = given.value.0.trim();
         let url = Url::parse(&format!("https://{text}")).ok();
@@ -96,7 +95,7 @@ impl Build<'_, '_> {
         let host = url.filter(bare).and_then(|url| Some((url.host_str()?.to_owned(), url.port())));
         if host.is_none() {
             let message = format!("`{setting}` must list hosts, such as \"api.acme.com\"");
-            self.faults.add(Fault::at(given.span.clone(), message).label("this is more, or less, than a host"));
+            self.faults.add(Fault::at(given.span.clone(), message).label("this is not just a host"));
         }
         host.map(|(host, port)| port.map_or(host.clone(), |port| format!("{host}:{port}")))
     }
@@ -127,7 +126,7 @@ mod tests {
         minimal_with("[tiers.free]", &format!("{keys}\n[tiers.free]"))
     }
 
-    fn told(text: &str, message: &str, label: &str) {
+    fn reports(text: &str, message: &str, label: &str) {
         let rendered = refused(text);
         assert!(rendered.contains(message) && rendered.contains(label), "{rendered}");
         assert_eq!(rendered.matches("error:").count(), 1, "{rendered}");
@@ -138,24 +137,28 @@ mod tests {
         for url in ["http://127.0.0.1:8787", "http://localhost:8787", "http://[::1]:1", "http://pan-api.localhost"] {
             assert_eq!(loaded(&worker_at(url)).worker.url.scheme(), "http", "{url}");
         }
-        told(&worker_at("http://pan-api.acme.workers.dev"), "must begin with https://", "^ http is for loopback only");
-        told(&worker_at("http://127.0.0.1.acme.com"), "must begin with https://", "^ http is for loopback only");
+        reports(
+            &worker_at("http://pan-api.acme.workers.dev"),
+            "must begin with https://",
+            "^ http is only for loopback",
+        );
+        reports(&worker_at("http://127.0.0.1.acme.com"), "must begin with https://", "^ http is only for loopback");
     }
 
     #[test]
     fn an_origin_has_no_path() {
-        told(&worker_at("https://acme.com/api"), "must be an origin, \"https://acme.com\"", "^ this has a path");
-        told(&worker_at("https://acme.com?x=1"), "must be an origin", "^ this has a query");
+        reports(&worker_at("https://acme.com/api"), "must be an origin, \"https://acme.com\"", "^ this has a path");
+        reports(&worker_at("https://acme.com?x=1"), "must be an origin", "^ this has a query");
         assert_eq!(loaded(&worker_at("https://acme.com/")).worker.url.as_str(), "https://acme.com/");
     }
 
     #[test]
-    fn what_is_no_url_is_told_why() {
-        told(&worker_at("acme.com"), "`worker.url` must be a URL", "^ this has no scheme");
-        told(&worker_at("localhost:8787"), "`worker.url` must be a URL", "^ this has no scheme");
-        told(&worker_at("ftp://acme.com"), "`worker.url` must be a URL", "^ this is no address on the web");
-        told(&worker_at("https://"), "`worker.url` must be a URL", "^ empty host");
-        told(&worker_at("https://me@acme.com"), "`worker.url` must be a URL", "^ a user name or a password");
+    fn an_invalid_url_is_reported_with_the_reason() {
+        reports(&worker_at("acme.com"), "`worker.url` must be a URL", "^ this has no scheme");
+        reports(&worker_at("localhost:8787"), "`worker.url` must be a URL", "^ this has no scheme");
+        reports(&worker_at("ftp://acme.com"), "`worker.url` must be a URL", "^ this is no address on the web");
+        reports(&worker_at("https://"), "`worker.url` must be a URL", "^ empty host");
+        reports(&worker_at("https://me@acme.com"), "`worker.url` must be a URL", "^ remove the username");
     }
 
     #[test]
@@ -164,15 +167,15 @@ mod tests {
         for (key, host) in
             [("stripe", "api.stripe.com"), ("clerk", "api.clerk.com"), ("cloudflare", "api.cloudflare.com")]
         {
-            let told_host = format!("^ not the provider's own host ({host})");
+            let host_label = format!("^ not the provider's own host ({host})");
             let text = with(&format!("[{key}]\napi_base = \"https://{host}.acme.com\""));
-            told(&text, &format!("`{key}.api_base` would send a secret to {host}.acme.com"), &told_host);
-            told(&text, "--allow-host", &told_host);
+            reports(&text, &format!("`{key}.api_base` would send a secret to {host}.acme.com"), &host_label);
+            reports(&text, "--allow-host", &host_label);
         }
     }
 
     #[test]
-    fn a_host_that_the_command_line_allows_may_have_it() {
+    fn a_secret_may_go_to_a_host_the_command_line_allows() {
         let text = with("[stripe]\napi_base = \"https://proxy.acme.com:8443/stripe/\"");
         for allowed in ["proxy.acme.com", "proxy.acme.com:8443"] {
             let options = Options { allow_hosts: vec![allowed.to_owned()], read: &nothing, ..Options::default() };
@@ -185,15 +188,15 @@ mod tests {
     fn the_frontend_api_is_where_the_publishable_key_says() {
         let text = with("[clerk]\nfrontend_api = \"https://clerk.acme.com\"");
         assert_eq!(loaded(&text).clerk.frontend_api().unwrap().as_str(), "https://clerk.acme.com/");
-        told(&with("[clerk]\nfrontend_api = \"https://clerk.evil.com\""), "would send a secret", "(clerk.acme.com)");
+        reports(&with("[clerk]\nfrontend_api = \"https://clerk.evil.com\""), "would send a secret", "(clerk.acme.com)");
     }
 
     #[test]
-    fn a_host_is_no_url() {
+    fn a_host_is_not_a_url() {
         assert_eq!(
             loaded(&with("[webhook]\nhosts = [\"API.acme.com\", \"[::1]:80\"]")).webhook.hosts,
             ["api.acme.com", "[::1]:80"]
         );
-        told(&with("[webhook]\nhosts = [\"https://acme.com\"]"), "must list hosts", "^ this is more, or less");
+        reports(&with("[webhook]\nhosts = [\"https://acme.com\"]"), "must list hosts", "^ this is not just a host");
     }
 }

@@ -1,4 +1,4 @@
-//! The user's own checks, what a machine cannot see, and known exceptions.
+//! Probes, manual items and waivers.
 
 use reqwest::header::{HeaderName, HeaderValue};
 
@@ -21,8 +21,8 @@ impl Build<'_, '_> {
             if probe.slug().is_empty() {
                 self.faults.add(Fault::at(place, "a probe's name needs a letter or a digit").label("this has none"));
             } else if let Some(other) = made.iter().find(|other| other.slug() == probe.slug()) {
-                let message = format!("two probes are called probe/{}", probe.slug());
-                self.faults.add(Fault::at(place, message).label(format!("as is the one in line {}", other.line)));
+                let message = format!("two probes have the ID probe/{}", probe.slug());
+                self.faults.add(Fault::at(place, message).label(format!("the other one is in line {}", other.line)));
             }
             made.push(probe);
         }
@@ -31,37 +31,40 @@ impl Build<'_, '_> {
 
     fn probe(&mut self, probe: raw::Probe, line: usize) -> Option<Probe> {
         let url = probe.url.as_ref().and_then(|url| self.url("probe.url", url));
-        for (name, value) in &probe.headers {
-            if HeaderName::from_bytes(name.value.as_bytes()).is_err() {
-                let fault = Fault::at(name.span.clone(), "this cannot be the name of a header");
-                self.faults.add(fault.label("expected letters, digits and hyphens"));
-            }
-            if HeaderValue::from_str(&value.value).is_err() {
-                let fault = Fault::at(value.span.clone(), "this cannot be the value of a header");
-                self.faults.add(fault.label("it has a line end or another control character"));
-            }
-            if value.value.split_whitespace().any(hardcoded::is_token) {
-                self.faults.secret(value.span.clone().map(|span| span.start + 1..span.end.saturating_sub(1)));
-            }
-        }
+        let headers = probe.headers.iter().filter_map(|(name, value)| self.header(name, value)).collect();
         for pointer in probe.expect.json.keys().filter(|pointer| !pointer.value.is_empty()) {
             if !pointer.value.starts_with('/') {
-                let fault = Fault::at(pointer.span.clone(), "a place in a JSON answer begins with a slash");
+                let fault = Fault::at(pointer.span.clone(), "a JSON pointer starts with a slash");
                 self.faults.add(fault.label(format!("did you mean \"/{}\"?", pointer.value.replace('.', "/"))));
             }
         }
         Some(Probe {
             name: probe.name?.value.0,
             url: url?,
-            method: probe.method.unwrap_or(raw::HttpMethod::Get).word().to_owned(),
-            headers: probe.headers.into_iter().map(|(name, value)| (name.value, value.value)).collect(),
+            method: probe.method.map(|method| method.0).unwrap_or_default(),
+            headers,
             expect: Expectation {
                 status: probe.expect.status,
-                json: probe.expect.json.into_iter().map(|(pointer, value)| (pointer.value, value)).collect(),
+                json: probe.expect.json.into_iter().map(|(pointer, value)| (pointer.value, value.0)).collect(),
                 max_ms: probe.expect.max_ms,
             },
             line,
         })
+    }
+
+    fn header(&mut self, name: &At<String>, value: &At<String>) -> Option<(HeaderName, HeaderValue)> {
+        if value.value.split_whitespace().any(hardcoded::is_token) {
+            self.faults.secret(value.span.clone().map(|span| span.start + 1..span.end.saturating_sub(1)));
+        }
+        let header_name = HeaderName::from_bytes(name.value.as_bytes()).map_err(|_| {
+            let fault = Fault::at(name.span.clone(), "this is not a valid header name");
+            self.faults.add(fault.label("use letters, digits and hyphens"));
+        });
+        let header_value = HeaderValue::from_str(&value.value).map_err(|_| {
+            let fault = Fault::at(value.span.clone(), "this is not a valid header value");
+            self.faults.add(fault.label("it has a newline or another control character"));
+        });
+        Some((header_name.ok()?, header_value.ok()?))
     }
 
     pub(super) fn manual(&mut self, items: Vec<At<raw::Manual>>) -> Option<Vec<Manual>> {
@@ -70,7 +73,7 @@ impl Build<'_, '_> {
         for (at, At { value: item, span }) in items.into_iter().enumerate() {
             let keys = ["signed_off_by", "on", "expires"];
             if !keys.iter().any(|key| self.faults.is_rejected(&format!("manual[{at}].{key}"))) {
-                self.tell_sign_off(&item);
+                self.check_sign_off(&item);
             }
             let line = self.faults.line(span.map_or(0, |span| span.start));
             let (Some(id), Some(title)) = (item.id, item.title) else {
@@ -78,8 +81,8 @@ impl Build<'_, '_> {
                 continue;
             };
             if let Some(other) = made.iter().find(|other| other.id == id.value.0) {
-                let fault = Fault::at(id.span, format!("two items are called manual/{}", other.id));
-                self.faults.add(fault.label(format!("as is the one in line {}", other.line)));
+                let fault = Fault::at(id.span, format!("two manual items have the ID manual/{}", other.id));
+                self.faults.add(fault.label(format!("the other one is in line {}", other.line)));
             }
             made.push(Manual {
                 id: id.value.0,
@@ -93,21 +96,21 @@ impl Build<'_, '_> {
         whole.then_some(made)
     }
 
-    /// A sign-off is a name and a day, and ends after it began.
-    fn tell_sign_off(&mut self, item: &raw::Manual) {
+    /// A sign-off has a name and a date, and expires after that date.
+    fn check_sign_off(&mut self, item: &raw::Manual) {
         match (&item.signed_off_by, &item.on, &item.expires) {
             (Some(by), None, _) => {
-                let fault = Fault::at(by.span.clone(), "a sign-off needs its day");
-                self.faults.add(fault.label("add on = and a date"));
+                let fault = Fault::at(by.span.clone(), "this sign-off has no date");
+                self.faults.add(fault.label("add on = YYYY-MM-DD"));
             }
             (None, Some(day), _) | (None, None, Some(day)) => {
                 let fault = Fault::at(day.span.clone(), "a date without a sign-off");
-                self.faults.add(fault.label("add signed_off_by, or take this out until somebody looked"));
+                self.faults.add(fault.label("add signed_off_by, or remove the date until someone checked"));
             }
             (_, Some(on), Some(expires)) if expires.value.0 < on.value.0 => {
-                let fault = Fault::at(expires.span.clone(), "this sign-off ends before it begins");
+                let fault = Fault::at(expires.span.clone(), "this sign-off expires before its date");
                 self.faults
-                    .add(fault.label(format!("before {}", on.value.0)).related(on.span.clone(), "it begins here"));
+                    .add(fault.label(format!("earlier than {}", on.value.0)).related(on.span.clone(), "its date"));
             }
             _ => {}
         }
@@ -136,14 +139,14 @@ mod tests {
         minimal_with("[tiers.free]", &format!("{keys}\n[tiers.free]"))
     }
 
-    fn told(keys: &str, message: &str) {
+    fn reports(keys: &str, message: &str) {
         let rendered = refused(&with(keys));
         assert!(rendered.contains(message), "{rendered}");
         assert_eq!(rendered.matches("error:").count(), 1, "{rendered}");
     }
 
     #[test]
-    fn a_probe_asks_with_get_and_wants_200() {
+    fn a_probe_uses_get_and_expects_200() {
         let config = loaded(&with("[[probe]]\nname = \"Docs: up?\"\nurl = \"http://docs.acme.com\""));
         let probe = &config.probes[0];
         assert_eq!((probe.method.as_str(), probe.expect.status, probe.line), ("GET", 200, 7));
@@ -151,50 +154,53 @@ mod tests {
     }
 
     #[test]
-    fn two_probes_have_two_ids() {
+    fn two_probes_cannot_share_an_id() {
         let one = "[[probe]]\nname = \"a b\"\nurl = \"https://a.b\"\n";
-        told(&format!("{one}{}", one.replace("a b", "A-b")), "two probes are called probe/a-b");
+        reports(&format!("{one}{}", one.replace("a b", "A-b")), "two probes have the ID probe/a-b");
     }
 
     #[test]
-    fn a_header_must_be_one() {
+    fn an_invalid_header_is_reported() {
         let probe = "[[probe]]\nname = \"a\"\nurl = \"https://a.b\"\n";
-        told(&format!("{probe}headers = {{ \"a b\" = \"c\" }}"), "cannot be the name of a header");
-        told(&format!("{probe}headers = {{ a = \"b\\nc\" }}"), "cannot be the value of a header");
+        reports(&format!("{probe}headers = {{ \"a b\" = \"c\" }}"), "not a valid header name");
+        reports(&format!("{probe}headers = {{ a = \"b\\nc\" }}"), "not a valid header value");
     }
 
     #[test]
-    fn a_place_in_the_answer_is_a_json_pointer() {
+    fn a_place_in_the_response_is_a_json_pointer() {
         let probe = "[[probe]]\nname = \"a\"\nurl = \"https://a.b\"\n";
-        told(&format!("{probe}expect = {{ json = {{ \"a.b\" = 1 }} }}"), "did you mean \"/a/b\"?");
+        reports(&format!("{probe}expect = {{ json = {{ \"a.b\" = 1 }} }}"), "did you mean \"/a/b\"?");
     }
 
     #[test]
-    fn what_nobody_looked_at_yet_needs_no_sign_off() {
+    fn an_open_manual_item_needs_no_sign_off() {
         let config = loaded(&with("[[manual]]\nid = \"tax\"\ntitle = \"Tax\""));
         assert_eq!((&config.manual[0].signed_off_by, config.manual[0].line), (&None, 7));
     }
 
     #[test]
-    fn a_sign_off_has_a_name_and_a_day() {
+    fn a_sign_off_has_a_name_and_a_date() {
         let item = "[[manual]]\nid = \"tax\"\ntitle = \"Tax\"\n";
-        told(&format!("{item}signed_off_by = \"ana\""), "a sign-off needs its day");
-        told(&format!("{item}on = 2026-01-01"), "a date without a sign-off");
-        told(&format!("{item}signed_off_by = \"ana\"\non = 2026-02-01\nexpires = 2026-01-01"), "ends before it begins");
+        reports(&format!("{item}signed_off_by = \"ana\""), "this sign-off has no date");
+        reports(&format!("{item}on = 2026-01-01"), "a date without a sign-off");
+        reports(
+            &format!("{item}signed_off_by = \"ana\"\non = 2026-02-01\nexpires = 2026-01-01"),
+            "expires before its date",
+        );
     }
 
     #[test]
-    fn a_date_is_told_once() {
+    fn a_wrong_date_is_reported_once() {
         let item = "[[manual]]\nid = \"tax\"\ntitle = \"Tax\"\nsigned_off_by = \"ana\"\n";
-        told(&format!("{item}on = \"2026-01-01\""), "a date without quotes");
-        told(&format!("{item}on = 2026-01-01T10:00:00Z"), "this is a date with a time");
-        told(&format!("{item}on = 2026-02-30"), "invalid date");
+        reports(&format!("{item}on = \"2026-01-01\""), "a date without quotes");
+        reports(&format!("{item}on = 2026-01-01T10:00:00Z"), "this is a date with a time");
+        reports(&format!("{item}on = 2026-02-30"), "invalid date");
     }
 
     #[test]
-    fn two_items_have_two_ids() {
+    fn two_manual_items_cannot_share_an_id() {
         let item = "[[manual]]\nid = \"tax\"\ntitle = \"Tax\"\n";
-        told(&format!("{item}{item}"), "two items are called manual/tax");
+        reports(&format!("{item}{item}"), "two manual items have the ID manual/tax");
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! What the file says, checked value by value and against each other, with the defaults that depend on other values.
+//! Checks the values of the file, alone and against each other, and adds the defaults that depend on other values.
 
 mod address;
 mod extras;
@@ -14,7 +14,7 @@ use super::{
     Variable, Webhook, Worker, frontend_api_of, hardcoded, kind, swapped_keys, value_problem,
 };
 
-/// The places at which the parts of a configuration are made.
+/// Builds the parts of a configuration.
 pub(super) struct Build<'b, 't> {
     faults: &'b mut Faults<'t>,
     values: &'b Values,
@@ -27,7 +27,7 @@ impl<'b, 't> Build<'b, 't> {
         Self { faults, values, options, misplaced: Vec::new() }
     }
 
-    /// The whole. `None` where a part could not be made; the fault is told then.
+    /// The whole. `None` if a part has an error, which is reported.
     pub fn config(mut self, file: raw::File, wrangler: Option<Wrangler>) -> Option<Config> {
         let project = file.project.and_then(|project| self.project(project));
         let stripe = self.stripe(&file.stripe.unwrap_or_default());
@@ -117,7 +117,7 @@ impl<'b, 't> Build<'b, 't> {
             publishable_key,
             jwt_template: match &clerk.jwt_template {
                 Template::Name(name) => Some(name.0.clone()),
-                Template::Not(_) => None,
+                Template::Off(_) => None,
             },
             plan_claim: clerk.plan_claim.0.clone(),
             metadata_key: clerk.metadata_key.0.clone(),
@@ -138,7 +138,7 @@ impl<'b, 't> Build<'b, 't> {
     fn worker(&mut self, worker: raw::Worker) -> Option<Worker> {
         let path = |route: Route| match route {
             Route::Path(path) => Some(path),
-            Route::Not(_) => None,
+            Route::Off(_) => None,
         };
         Some(Worker {
             url: self.origin("worker.url", &worker.url?)?,
@@ -161,7 +161,7 @@ impl<'b, 't> Build<'b, 't> {
             hosts: hosts.into_iter().collect::<Option<_>>()?,
             events: webhook.events.into_iter().map(|event| event.value.0).collect(),
             api_version: webhook.api_version.map(|version| version.value.0),
-            expect: webhook.expect,
+            expect: webhook.expect.into_iter().map(|(key, value)| (key, value.0)).collect(),
             max_response_ms: webhook.max_response_ms,
         })
     }
@@ -237,7 +237,7 @@ impl<'b, 't> Build<'b, 't> {
         }
     }
 
-    /// A variable that holds no secret; a literal value stands for one that is called by its default.
+    /// A variable that is not secret. A literal value has the name of the default variable.
     fn public(
         &mut self,
         setting: &str,
@@ -271,20 +271,20 @@ impl<'b, 't> Build<'b, 't> {
         }
     }
 
-    /// Refuses a literal that is a secret, or the name of the variable instead of what it holds.
+    /// Rejects a literal that is a secret, or a variable's name instead of its value.
     fn literal(&mut self, setting: &str, text: &str, given: &At<PublicVariable>, default: &str, kind: Kind) {
         let ours = ["STRIPE_", "CLERK_", "CLOUDFLARE_", "PREFLIGHT_"].iter().any(|prefix| text.starts_with(prefix));
         let names = text == default || ours || self.values.get(text).is_some();
         if kind::is_hidden(kind, text) {
             self.faults.secret(given.span.clone().map(|span| span.start + 1..span.end.saturating_sub(1)));
         } else if names && hardcoded::is_variable_name(text) {
-            let message = format!("`{setting}` is the name of a variable, not its value");
+            let message = format!("`{setting}` is a variable's name, not its value");
             let fault = Fault::at(given.span.clone(), message);
             self.faults.add(fault.label(format!("to name the variable, write {{ env = \"{text}\" }}")));
         }
     }
 
-    /// What is set under a name, and where. What is empty is not set, but has a place.
+    /// The value of a variable and its origin. An empty value is not set, but has an origin.
     fn value_of(&self, name: &str) -> (Option<String>, Origin) {
         self.values.get(name).map_or((None, Origin::Unset), |(value, origin)| {
             ((!bare(value).is_empty()).then(|| value.to_owned()), origin.clone())
@@ -292,7 +292,7 @@ impl<'b, 't> Build<'b, 't> {
     }
 }
 
-/// Whether the absence of a value is a fault.
+/// Whether a value must be set.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Need {
     Required,
@@ -305,7 +305,7 @@ impl Need {
     }
 }
 
-/// What the deployed Worker needs to be set.
+/// What must be set on the deployed Worker.
 struct Needed<'a> {
     stripe: Option<&'a Stripe>,
     clerk: Option<&'a Clerk>,
@@ -338,8 +338,8 @@ fn entitlement(entitlement: raw::Entitlement) -> Entitlement {
     }
 }
 
-/// What was left out is no fault; what was given and could not be made is.
-#[expect(clippy::option_option, reason = "the outer one is a fault, the inner one a choice")]
+/// A table that is left out is fine; one with an error is not.
+#[expect(clippy::option_option, reason = "the outer one is for an error, the inner one for an optional table")]
 fn flattened<T>(given: Option<Option<T>>) -> Option<Option<T>> {
     match given {
         None => Some(None),

@@ -1,4 +1,4 @@
-//! The tiers and what they are sold at.
+//! The tiers and their prices.
 
 use std::collections::BTreeMap;
 
@@ -12,13 +12,14 @@ impl Build<'_, '_> {
     pub(super) fn tiers(&mut self, tiers: BTreeMap<At<String>, raw::Tier>) -> Option<Vec<Tier>> {
         let mut tiers: Vec<(At<String>, raw::Tier)> = tiers.into_iter().collect();
         tiers.sort_by_key(|(name, _)| name.span.as_ref().map(|span| span.start));
-        self.tell_shared_metadata(&tiers);
+        self.check_shared_metadata(&tiers);
         let sold = tiers.iter().any(|(_, tier)| tier.price.is_some() || tier.prices.is_some());
-        // A price that could not be used was told already.
+        // An invalid price was reported already.
         if !sold && self.faults.are_none() {
             let first = tiers.first().and_then(|(name, _)| name.span.clone());
-            let fault = Fault::at(first, "no tier is sold: none has a price");
-            self.faults.add(fault.help("add a [tiers.NAME] with price = \"29.00\" for what your customers pay"));
+            let fault = Fault::at(first, "no tier has a price");
+            self.faults
+                .add(fault.help("add a [tiers.NAME] with the price that customers pay, such as price = \"29.00\""));
         }
         let made: Vec<Option<Tier>> = tiers.into_iter().map(|(name, tier)| self.tier(&name, tier)).collect();
         made.into_iter().collect()
@@ -38,7 +39,7 @@ impl Build<'_, '_> {
         let prices = match tier.prices {
             None if is_free && (is_rejected("price") || is_rejected("prices")) => None,
             None if is_free => {
-                self.tell_terms(&own, &format!("`{path}` has no price: it is free"), "a free tier has no such key");
+                self.reject_terms(&own, &format!("`{path}` has no price: it is free"), "remove this, or add a price");
                 Some(Vec::new())
             }
             None => self.price(&path, &own, &default_variable(&name.value)).map(|price| vec![price]),
@@ -46,10 +47,10 @@ impl Build<'_, '_> {
                 if let Some(price) = &own.price {
                     let fault =
                         Fault::at(price.span.clone(), format!("`{path}` has both a price and a list of prices"));
-                    self.faults.add(fault.label(format!("put it into a [[{path}.prices]] of its own")));
+                    self.faults.add(fault.label(format!("move it to its own [[{path}.prices]]")));
                 }
-                let told = format!("`{path}` has a list of prices");
-                self.tell_terms(&own, &told, &format!("this belongs in each [[{path}.prices]]"));
+                let message = format!("`{path}` has a list of prices");
+                self.reject_terms(&own, &message, &format!("move this to each [[{path}.prices]]"));
                 self.prices(&path, &name.value, &prices)
             }
         };
@@ -68,7 +69,7 @@ impl Build<'_, '_> {
         })
     }
 
-    /// Several prices: the variable of each is told from the others by what tells the prices apart.
+    /// Several prices. The default variable of each is named by what differs between them.
     fn prices(&mut self, path: &str, tier: &str, prices: &[At<raw::Price>]) -> Option<Vec<TierPrice>> {
         let variables = default_variables(tier, prices);
         let made: Vec<Option<TierPrice>> = prices
@@ -77,7 +78,7 @@ impl Build<'_, '_> {
             .map(|(at, price)| {
                 let same = variables[..at].iter().zip(prices).find(|(variable, _)| **variable == variables[at]);
                 if let (Some((variable, other)), None) = (same, &price.value.price_id) {
-                    let message = format!("two prices of `{path}` are charged alike, and {variable} can hold only one");
+                    let message = format!("two prices of `{path}` have the same interval and currency, but {variable} holds only one price ID");
                     let fault = Fault::at(price.span.clone(), message).related(other.span.clone(), "the other one");
                     self.faults.add(fault.label("add price_id = { env = \"NAME\" }"));
                 }
@@ -95,7 +96,7 @@ impl Build<'_, '_> {
         let amount = price.price.as_ref()?;
         let currency = currency(price);
         let money = match Money::parse(&amount.value.0, &currency) {
-            Ok(money) if money.minor == 0 => Err("this is nothing; a free tier has no price at all".to_owned()),
+            Ok(money) if money.minor == 0 => Err("a free tier has no price: remove this".to_owned()),
             Ok(money) => Ok(money),
             Err(expected) => Err(format!("expected {expected}")),
         };
@@ -106,8 +107,8 @@ impl Build<'_, '_> {
         Some(TierPrice { money: money.ok()?, interval: interval(price), interval_count: count(price), price_id })
     }
 
-    /// Terms where there is no price that they could be of.
-    fn tell_terms(&mut self, terms: &raw::Price, message: &str, label: &str) {
+    /// Reports terms without a price.
+    fn reject_terms(&mut self, terms: &raw::Price, message: &str, label: &str) {
         let places = [
             terms.currency.as_ref().map(|at| &at.span),
             terms.interval.as_ref().map(|at| &at.span),
@@ -119,8 +120,8 @@ impl Build<'_, '_> {
         }
     }
 
-    /// Two tiers of one value could not be told apart, neither by the Worker nor by us.
-    fn tell_shared_metadata(&mut self, tiers: &[(At<String>, raw::Tier)]) {
+    /// The Worker cannot tell two tiers with one metadata value apart.
+    fn check_shared_metadata(&mut self, tiers: &[(At<String>, raw::Tier)]) {
         let value = |(name, tier): &(At<String>, raw::Tier)| {
             tier.metadata.as_ref().map_or_else(
                 || name.clone(),
@@ -144,7 +145,7 @@ fn default_variable(tier: &str) -> String {
     format!("STRIPE_PRICE_ID_{}", letters.collect::<String>())
 }
 
-/// A list of one has the tier's variable; of several, each adds what differs among them: the interval, the currency.
+/// A single price has the tier's variable. Several add what differs between them: the interval, the currency.
 fn default_variables(tier: &str, prices: &[At<raw::Price>]) -> Vec<String> {
     let differs =
         |term: fn(&raw::Price) -> String| prices.iter().any(|price| term(&price.value) != term(&prices[0].value));
@@ -188,7 +189,7 @@ mod tests {
         loaded(text).tiers[1].prices.iter().map(|price| price.price_id.name.clone()).collect()
     }
 
-    fn told(text: &str, message: &str, place: &str) {
+    fn reports(text: &str, message: &str, place: &str) {
         let rendered = refused(text);
         assert!(rendered.contains(message) && rendered.contains(&format!("toml:{place}\n")), "{rendered}");
         assert_eq!(rendered.matches("error:").count(), 1, "{rendered}");
@@ -224,56 +225,56 @@ mod tests {
     }
 
     #[test]
-    fn prices_that_nothing_tells_apart_need_names() {
-        told(&pro("prices = [{ price = \"29\" }, { price = \"39\" }]"), "charged alike", "11:29");
+    fn prices_without_a_difference_need_names() {
+        reports(&pro("prices = [{ price = \"29\" }, { price = \"39\" }]"), "the same interval and currency", "11:29");
     }
 
     #[test]
-    fn a_price_and_a_list_of_prices_exclude_each_other() {
-        told(&pro("price = \"29\"\nprices = [{ price = \"29\" }]"), "both a price and a list", "11:9");
-        told(&pro("currency = \"eur\"\nprices = [{ price = \"29\" }]"), "has a list of prices", "11:12");
+    fn a_tier_has_a_price_or_a_list_of_prices() {
+        reports(&pro("price = \"29\"\nprices = [{ price = \"29\" }]"), "both a price and a list", "11:9");
+        reports(&pro("currency = \"eur\"\nprices = [{ price = \"29\" }]"), "has a list of prices", "11:12");
     }
 
     #[test]
     fn a_free_tier_has_no_terms() {
-        told(&minimal_with("limit = 10", "limit = 10\nprice_id = \"gold\""), "`tiers.free` has no price", "9:12");
+        reports(&minimal_with("limit = 10", "limit = 10\nprice_id = \"gold\""), "`tiers.free` has no price", "9:12");
     }
 
     #[test]
-    fn a_price_that_is_no_text_is_told_once() {
-        told(&pro("price = 29.00\ninterval = \"year\""), "must be an amount in quotes", "11:9");
-        told(&pro("prise = \"29.00\"\ninterval = \"year\""), "unknown key `prise`", "11:1");
+    fn a_price_that_is_not_text_is_reported_once() {
+        reports(&pro("price = 29.00\ninterval = \"year\""), "must be an amount in quotes", "11:9");
+        reports(&pro("prise = \"29.00\"\ninterval = \"year\""), "unknown key `prise`", "11:1");
     }
 
     #[test]
-    fn a_price_of_nothing_is_refused() {
-        told(&pro("price = \"0.00\""), "not an amount in USD", "11:9");
+    fn a_price_of_zero_is_rejected() {
+        reports(&pro("price = \"0.00\""), "not an amount in USD", "11:9");
     }
 
     #[test]
     fn an_amount_has_the_decimals_of_its_currency() {
-        told(&pro("price = \"29.00\"\ncurrency = \"JPY\""), "not an amount in JPY", "11:9");
+        reports(&pro("price = \"29.00\"\ncurrency = \"JPY\""), "not an amount in JPY", "11:9");
     }
 
     #[test]
     fn a_currency_has_three_letters() {
-        told(&pro("price = \"29.00\"\ncurrency = \"dollar\""), "a currency of three letters", "12:12");
+        reports(&pro("price = \"29.00\"\ncurrency = \"dollar\""), "a currency of three letters", "12:12");
     }
 
     #[test]
     fn two_tiers_cannot_have_one_metadata_value() {
-        told(&pro("price = \"29.00\"\nmetadata = \"free\""), "the metadata value \"free\"", "12:12");
+        reports(&pro("price = \"29.00\"\nmetadata = \"free\""), "the metadata value \"free\"", "12:12");
     }
 
     #[test]
-    fn something_must_be_sold() {
+    fn one_tier_must_have_a_price() {
         let text = "[project]\nname = \"a\"\n[worker]\nurl = \"https://a.b\"\n[tiers.free]\nlimit = 1\n";
-        told(text, "no tier is sold", "5:8");
+        reports(text, "no tier has a price", "5:8");
     }
 
     #[test]
-    fn the_name_of_a_variable_is_no_price_id() {
+    fn a_variable_name_is_not_a_price_id() {
         let text = pro("price = \"29.00\"\nprice_id = \"STRIPE_PRICE_ID_PRO\"");
-        told(&text, "is the name of a variable", "12:12");
+        reports(&text, "is a variable's name", "12:12");
     }
 }

@@ -1,10 +1,12 @@
-//! The forms that values have. A title says what an error expected: "`tiers.pro.price` must be *title*".
+//! The formats of values. A title says what an error expected: "`tiers.pro.price` must be *title*".
 
 use std::borrow::Cow;
 
 use jiff::civil::Date;
+use reqwest::Method;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::{Number, Value};
 
 /// Text that is not empty.
 #[derive(Debug, Clone, Deserialize, Serialize, JsonSchema)]
@@ -45,13 +47,13 @@ pub struct ApiVersion(#[schemars(regex(pattern = r"^20[0-9]{2}-[0-9]{2}-[0-9]{2}
 /// An account ID of Stripe.
 #[derive(Debug, Clone, Deserialize, Serialize, JsonSchema)]
 #[serde(transparent)]
-#[schemars(inline, title = "an account ID of Stripe, acct_…")]
+#[schemars(inline, title = "a Stripe account ID, acct_…")]
 pub struct StripeAccount(#[schemars(regex(pattern = r"^acct_[A-Za-z0-9]+$"))] pub String);
 
 /// A user ID of Clerk.
 #[derive(Debug, Clone, Deserialize, Serialize, JsonSchema)]
 #[serde(transparent)]
-#[schemars(inline, title = "a user ID of Clerk, user_…")]
+#[schemars(inline, title = "a Clerk user ID, user_…")]
 pub struct UserId(#[schemars(regex(pattern = r"^user_[A-Za-z0-9_]+$"))] pub String);
 
 /// A name that becomes part of a check's id.
@@ -69,7 +71,7 @@ pub struct VariableName(#[schemars(regex(pattern = r"^[A-Za-z_][A-Za-z0-9_]*$"))
 /// A secret, named by the environment variable that holds it.
 #[derive(Debug, Clone, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-#[schemars(title = "the environment variable that holds it, { env = \"NAME\" }")]
+#[schemars(title = "the name of an environment variable, { env = \"NAME\" }")]
 pub struct SecretVariable {
     /// The name of the environment variable.
     pub env: VariableName,
@@ -81,7 +83,7 @@ impl From<&str> for SecretVariable {
     }
 }
 
-/// A value that is no secret: the environment variable that holds it, or the value itself.
+/// A value that is not secret: the environment variable that holds it, or the value itself.
 #[derive(Debug, Clone, Deserialize, Serialize, JsonSchema)]
 #[serde(untagged)]
 #[schemars(title = "{ env = \"NAME\" } or the value itself in quotes")]
@@ -98,34 +100,8 @@ impl From<&str> for PublicVariable {
     }
 }
 
-/// `false`, and no other word.
-#[derive(Debug, Clone, Copy)]
-pub struct Not;
-
-impl<'de> Deserialize<'de> for Not {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        if bool::deserialize(deserializer)? { Err(serde::de::Error::custom("expected false")) } else { Ok(Self) }
-    }
-}
-
-impl Serialize for Not {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_bool(false)
-    }
-}
-
-impl JsonSchema for Not {
-    fn inline_schema() -> bool {
-        true
-    }
-
-    fn schema_name() -> Cow<'static, str> {
-        "Not".into()
-    }
-
-    fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({ "type": "boolean", "const": false })
-    }
+fn only_false(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({ "type": "boolean", "const": false })
 }
 
 /// A path on the Worker, or that it has no such route.
@@ -135,8 +111,8 @@ impl JsonSchema for Not {
 pub enum Route {
     /// The path, with its leading slash.
     Path(#[schemars(regex(pattern = r"^/([^/\s#][^\s#]*)?$"))] String),
-    /// The Worker does not offer it.
-    Not(Not),
+    /// `false`: the Worker does not have it.
+    Off(#[schemars(schema_with = "only_false")] bool),
 }
 
 impl From<&str> for Route {
@@ -152,14 +128,14 @@ impl From<&str> for Route {
 pub enum Template {
     /// The template's name.
     Name(Word),
-    /// The session token itself carries the claim.
-    Not(Not),
+    /// `false`: the session token itself has the claim.
+    Off(#[schemars(schema_with = "only_false")] bool),
 }
 
 /// How many uses a tier includes.
 #[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
 #[serde(untagged)]
-#[schemars(inline, title = "a whole number, or \"unlimited\"")]
+#[schemars(inline, title = "a whole number, 0 or more, or \"unlimited\"")]
 pub enum Limit {
     /// Uses in a period.
     Uses(u64),
@@ -179,7 +155,7 @@ pub enum Unlimited {
 /// The status of a subscription at Stripe.
 #[derive(Debug, Clone, Copy, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
-#[schemars(inline, title = "a status of Stripe's subscriptions")]
+#[schemars(inline)]
 pub enum Status {
     Active,
     Canceled,
@@ -208,32 +184,40 @@ impl Status {
 }
 
 /// The method of a request.
-#[derive(Debug, Clone, Copy, Deserialize, Serialize, JsonSchema)]
-#[serde(rename_all = "UPPERCASE")]
-#[schemars(inline, title = "an HTTP method")]
-pub enum HttpMethod {
-    Delete,
-    Get,
-    Head,
-    Options,
-    Patch,
-    Post,
-    Put,
+#[derive(Debug, Clone, JsonSchema)]
+#[schemars(inline, extend("enum" = ["DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"]))]
+pub struct HttpMethod(#[schemars(with = "String")] pub Method);
+
+impl<'de> Deserialize<'de> for HttpMethod {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?.parse().map(Self).map_err(serde::de::Error::custom)
+    }
 }
 
-impl HttpMethod {
-    /// HTTP's word for it.
-    pub const fn word(self) -> &'static str {
-        match self {
-            Self::Delete => "DELETE",
-            Self::Get => "GET",
-            Self::Head => "HEAD",
-            Self::Options => "OPTIONS",
-            Self::Patch => "PATCH",
-            Self::Post => "POST",
-            Self::Put => "PUT",
-        }
+/// A value that JSON has too.
+#[derive(Debug, Serialize, JsonSchema)]
+#[serde(transparent)]
+#[schemars(inline, title = "a value that JSON has too")]
+pub struct Json(pub Value);
+
+impl<'de> Deserialize<'de> for Json {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        json(toml::Value::deserialize(deserializer)?).map(Self).ok_or_else(|| serde::de::Error::custom("not JSON"))
     }
+}
+
+fn json(value: toml::Value) -> Option<Value> {
+    Some(match value {
+        toml::Value::String(text) => text.into(),
+        toml::Value::Integer(number) => number.into(),
+        toml::Value::Float(number) => Number::from_f64(number)?.into(),
+        toml::Value::Boolean(value) => value.into(),
+        toml::Value::Datetime(_) => return None,
+        toml::Value::Array(items) => items.into_iter().map(json).collect::<Option<_>>()?,
+        toml::Value::Table(table) => {
+            Value::Object(table.into_iter().map(|(key, value)| Some((key, json(value)?))).collect::<Option<_>>()?)
+        }
+    })
 }
 
 /// A day.
@@ -242,8 +226,8 @@ pub struct Day(pub Date);
 
 impl<'de> Deserialize<'de> for Day {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let date = toml::value::Datetime::deserialize(deserializer)?.date;
-        let date = date.and_then(|date| {
+        let at = toml::value::Datetime::deserialize(deserializer)?;
+        let date = at.date.filter(|_| at.time.is_none()).and_then(|date| {
             Date::new(i16::try_from(date.year).ok()?, i8::try_from(date.month).ok()?, i8::try_from(date.day).ok()?).ok()
         });
         date.map(Self).ok_or_else(|| serde::de::Error::custom("expected a date"))

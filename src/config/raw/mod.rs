@@ -1,5 +1,5 @@
-//! `preflight.toml` as it is written: the one description that it is parsed with, that the JSON Schema is made of, and
-//! that holds the defaults. The doc comments are what an editor shows.
+//! `preflight.toml` as it is written: the types that it is parsed into, that the JSON Schema is made from, and that have the
+//! defaults. Editors show the doc comments.
 
 mod forms;
 mod sections;
@@ -11,14 +11,14 @@ use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::{Deserialize, Deserializer, Serialize};
 
 pub use forms::{
-    Amount, ApiVersion, Currency, Day, EventType, HttpMethod, Id, Limit, PublicVariable, Route, SecretVariable, Status,
-    StripeAccount, Template, UserId, Word,
+    Amount, ApiVersion, Currency, Day, EventType, HttpMethod, Id, Json, Limit, PublicVariable, Route, SecretVariable,
+    Status, StripeAccount, Template, UserId, Word,
 };
 pub use sections::{
     Clerk, Cloudflare, Entitlement, Frontend, Manual, Price, Probe, Project, Stripe, Tier, Waiver, Webhook, Worker,
 };
 
-/// What is intended to be deployed, and what is to be checked.
+/// What should be deployed, and what to check.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[schemars(title = "preflight.toml", extend("required" = ["project", "worker", "tiers"]))]
@@ -29,30 +29,30 @@ pub struct File {
     pub stripe: Option<Stripe>,
     /// The Worker's webhook route, and how it is registered at Stripe.
     pub webhook: Option<Webhook>,
-    /// How the Worker learns the tier that was bought.
+    /// How the Worker learns which tier was bought.
     pub entitlement: Option<Entitlement>,
     /// Clerk: its keys, and where the tier is kept.
     pub clerk: Option<Clerk>,
-    /// Cloudflare. Left out, what is set on the deployed script is not checked.
+    /// Cloudflare. If you leave it out, the deployed script's settings are not checked.
     pub cloudflare: Option<Cloudflare>,
     /// The Worker: its address and its routes.
     pub worker: Option<Worker>,
     /// The site that customers open.
     pub frontend: Option<Frontend>,
-    /// The tiers that are sold, and the free one.
+    /// The paid tiers and the free one.
     pub tiers: Option<BTreeMap<At<String>, Tier>>,
-    /// Checks of your own.
+    /// Your own checks.
     #[serde(default)]
     pub probe: Vec<At<Probe>>,
-    /// What a machine cannot see.
+    /// What only a person can check.
     #[serde(default)]
     pub manual: Vec<At<Manual>>,
-    /// Known exceptions, for a while.
+    /// Known exceptions, until a date.
     #[serde(default)]
     pub waive: Vec<At<Waiver>>,
 }
 
-/// A value and where it stands; a default stands nowhere.
+/// A value and its place; a default has none.
 #[derive(Debug, Clone, Default)]
 pub struct At<T> {
     pub value: T,
@@ -60,7 +60,7 @@ pub struct At<T> {
 }
 
 impl<T> At<T> {
-    /// A default: nobody wrote it.
+    /// A default.
     pub fn unwritten(value: impl Into<T>) -> Self {
         Self { value: value.into(), span: None }
     }

@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 
 use schemars::JsonSchema;
 use serde::Deserialize;
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use super::{
-    Amount, ApiVersion, At, Currency, Day, EventType, HttpMethod, Id, Limit, PublicVariable, Route, SecretVariable,
-    Status, StripeAccount, Template, UserId, Word,
+    Amount, ApiVersion, At, Currency, Day, EventType, HttpMethod, Id, Json, Limit, PublicVariable, Route,
+    SecretVariable, Status, StripeAccount, Template, UserId, Word,
 };
 use crate::config::{Interval, Mode, Source};
 
@@ -17,9 +17,9 @@ use crate::config::{Interval, Mode, Source};
 #[serde(default, deny_unknown_fields)]
 #[schemars(extend("required" = ["name"]))]
 pub struct Project {
-    /// What the report is titled.
+    /// The title of the report.
     pub name: Option<At<Word>>,
-    /// The mode that the deployment ought to be in. "test" makes the same checks before switching over.
+    /// The mode that must be deployed. Use "test" to check everything before you go live.
     pub mode: Mode,
 }
 
@@ -33,19 +33,19 @@ impl Default for Project {
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Stripe {
-    /// The secret key, or a restricted one that may read what the checks read.
+    /// The secret key, or a restricted key with the permissions that the checks need.
     pub secret_key: At<SecretVariable>,
     /// The publishable key; optional.
     pub publishable_key: At<PublicVariable>,
     /// The signing secret of the live endpoint.
     pub webhook_secret: At<SecretVariable>,
-    /// The customer portal's configuration, bpc_…; optional: without it the account's default is judged.
+    /// The customer portal's configuration, bpc_…; optional: the default is the account's default configuration.
     pub portal_configuration: At<PublicVariable>,
-    /// A test-mode key; optional: with it the test-mode catalogue is compared.
+    /// A test-mode key; optional: compares the products in test mode.
     pub test_secret_key: At<SecretVariable>,
-    /// The account that it must be, acct_…
+    /// The account that the key must belong to, acct_…
     pub account: Option<At<StripeAccount>>,
-    /// Where Stripe's API is asked; for tests and proxies.
+    /// The URL of Stripe's API; for tests and proxies.
     pub api_base: At<Word>,
 }
 
@@ -76,9 +76,9 @@ pub struct Webhook {
     pub events: Vec<At<EventType>>,
     /// The API version that the Worker's SDK is pinned to.
     pub api_version: Option<At<ApiVersion>>,
-    /// What must be part of the answer to a signed event.
-    pub expect: Map<String, Value>,
-    /// An answer that takes longer is a warning. Milliseconds.
+    /// What the response to a signed event must contain.
+    pub expect: BTreeMap<String, Json>,
+    /// A slower response is a warning. Milliseconds.
     #[schemars(range(min = 1))]
     pub max_response_ms: u64,
 }
@@ -96,7 +96,7 @@ impl Default for Webhook {
             hosts: Vec::new(),
             events: events.into_iter().map(|event| At::unwritten(EventType(event.to_owned()))).collect(),
             api_version: None,
-            expect: Map::from_iter([("received".to_owned(), Value::Bool(true))]),
+            expect: BTreeMap::from([("received".to_owned(), Json(Value::Bool(true)))]),
             max_response_ms: 1000,
         }
     }
@@ -114,7 +114,7 @@ pub struct Entitlement {
     pub user_key: Word,
     /// The metadata key under which it finds the tier, with source "subscription-metadata".
     pub tier_key: Word,
-    /// The subscription statuses that grant the tier; add `past_due` where the business gives grace.
+    /// The subscription statuses that grant the tier; add `past_due` if you have a grace period.
     #[schemars(length(min = 1))]
     pub entitling_statuses: Vec<Status>,
     /// Clerk users that have a tier without paying, user_…
@@ -152,11 +152,11 @@ pub struct Clerk {
     pub customer_key: Word,
     /// Where it keeps the subscription's ID.
     pub subscription_key: Word,
-    /// A user kept for checks: a tier, no subscription.
+    /// A user just for checks: with a paid plan, without a subscription.
     pub canary_user: At<PublicVariable>,
-    /// Where Clerk's backend API is asked; for tests and proxies.
+    /// The URL of Clerk's Backend API; for tests and proxies.
     pub api_base: At<Word>,
-    /// Where Clerk's frontend API is asked. Default: what the publishable key names.
+    /// The URL of Clerk's Frontend API. Default: the one in the publishable key.
     pub frontend_api: Option<At<Word>>,
 }
 
@@ -194,7 +194,7 @@ pub struct Cloudflare {
     /// The names that must be set on the deployed script. Default: Stripe's and Clerk's secret keys, the webhook secret,
     /// the price IDs, and secrets.required of the Wrangler file.
     pub secrets: Option<Vec<Word>>,
-    /// Where Cloudflare's API is asked; for tests and proxies.
+    /// The URL of Cloudflare's API; for tests and proxies.
     pub api_base: At<Word>,
 }
 
@@ -223,7 +223,7 @@ pub struct Worker {
     pub health: Route,
     /// Announces the tiers.
     pub tiers: Route,
-    /// Tells a user's plan and use.
+    /// Returns a user's plan and usage.
     pub usage: Route,
     /// Makes a Checkout Session.
     pub checkout: Route,
@@ -257,11 +257,11 @@ pub struct Frontend {
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Tier {
-    /// What is charged each time. Left out: a free tier.
+    /// The amount charged each time. Leave it out for a free tier.
     pub price: Option<At<Amount>>,
     /// Three letters. Default: "usd".
     pub currency: Option<At<Currency>>,
-    /// How often is charged. Default: "month".
+    /// How often it is charged. Default: "month".
     pub interval: Option<At<Interval>>,
     /// Every how many intervals. Default: 1.
     #[schemars(range(min = 1))]
@@ -283,17 +283,17 @@ pub struct Tier {
 #[serde(deny_unknown_fields)]
 #[expect(clippy::struct_field_names, reason = "the file's keys are what they are")]
 pub struct Price {
-    /// What is charged each time.
+    /// The amount charged each time.
     #[schemars(required)]
     pub price: Option<At<Amount>>,
     /// Three letters. Default: "usd".
     pub currency: Option<At<Currency>>,
-    /// How often is charged. Default: "month".
+    /// How often it is charged. Default: "month".
     pub interval: Option<At<Interval>>,
     /// Every how many intervals. Default: 1.
     #[schemars(range(min = 1))]
     pub interval_count: Option<At<u64>>,
-    /// The price at Stripe. Default: the tier's variable and what tells this price from the others, as in
+    /// The price ID at Stripe. Default: the tier's variable and what differs from the other prices, as in
     /// `STRIPE_PRICE_ID_PRO_YEAR`.
     pub price_id: Option<At<PublicVariable>>,
 }
@@ -302,32 +302,32 @@ pub struct Price {
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Probe {
-    /// What the report calls it.
+    /// Its name in the report.
     #[schemars(required)]
     pub name: Option<At<Word>>,
-    /// What is asked.
+    /// The URL to request.
     #[schemars(required)]
     pub url: Option<At<Word>>,
     /// The method. Default: "GET".
     pub method: Option<HttpMethod>,
-    /// Headers to send. A secret does not belong here.
+    /// Headers to send. Do not put a secret here.
     #[serde(default)]
     pub headers: BTreeMap<At<String>, At<String>>,
-    /// What must come back.
+    /// What the response must be.
     #[serde(default)]
     pub expect: Expectation,
 }
 
-/// What a probe must be answered with.
+/// What the response to a probe must be.
 #[derive(Debug, Deserialize, serde::Serialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Expectation {
     /// The HTTP status.
     #[schemars(range(min = 100, max = 599))]
     pub status: u16,
-    /// JSON pointers into the answer, such as "/status", and the values that must stand there.
-    pub json: BTreeMap<At<String>, Value>,
-    /// An answer that takes longer fails. Milliseconds.
+    /// JSON pointers into the response, such as "/status", and the values they must have.
+    pub json: BTreeMap<At<String>, Json>,
+    /// A slower response fails. Milliseconds.
     #[schemars(range(min = 1))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_ms: Option<u64>,
@@ -346,14 +346,14 @@ pub struct Manual {
     /// Its name in the report.
     #[schemars(required)]
     pub id: Option<At<Id>>,
-    /// What has to be so.
+    /// What must be true.
     #[schemars(required)]
     pub title: Option<Word>,
-    /// Who says that it is so.
+    /// Who checked it.
     pub signed_off_by: Option<At<Word>>,
-    /// When it was said.
+    /// When it was checked.
     pub on: Option<At<Day>>,
-    /// The last day on which the word holds.
+    /// The last day on which the sign-off is valid.
     pub expires: Option<At<Day>>,
 }
 
@@ -364,15 +364,15 @@ pub struct Waiver {
     /// The check, such as "stripe/catalogue".
     #[schemars(required)]
     pub check: Option<Word>,
-    /// One finding of it. Left out: all.
+    /// One finding of the check. Default: all.
     pub finding: Option<Word>,
-    /// Why it may stand.
+    /// Why it is accepted.
     #[schemars(required)]
     pub reason: Option<Word>,
-    /// Who answers for it.
+    /// Who is responsible for it.
     #[schemars(required)]
     pub owner: Option<Word>,
-    /// The last day on which it holds.
+    /// The last day on which the waiver is valid.
     #[schemars(required)]
     pub expires: Option<Day>,
 }

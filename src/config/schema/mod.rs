@@ -1,9 +1,14 @@
-//! The JSON Schema of `preflight.toml`, for editors and for the reader of this program alike.
+//! The JSON Schema of `preflight.toml`: for editors, and for preflight itself, which validates the file against it.
+
+mod validate;
+mod words;
 
 use schemars::generate::SchemaSettings;
 use serde_json::Value;
 
 use super::raw;
+
+pub(super) use validate::read;
 
 /// The JSON Schema (draft 2020-12) of `preflight.toml`: what [`load`](super::load) accepts, but for what only the values
 /// together can tell.
@@ -82,7 +87,7 @@ mod tests {
     }
 
     #[test]
-    fn a_default_is_told() {
+    fn a_default_is_published() {
         let schema = schema();
         assert_eq!(schema["$defs"]["Worker"]["properties"]["health"]["default"], "/health");
         assert_eq!(
@@ -93,7 +98,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_required_is_told() {
+    fn required_keys_are_published() {
         assert_eq!(schema()["required"], json!(["project", "worker", "tiers"]));
         assert_eq!(schema()["$defs"]["Worker"]["required"], json!(["url"]));
     }
