@@ -12,34 +12,45 @@ use crate::check::testing::{TestRun, scenario};
 use crate::run::{Decision, Status};
 use crate::sandbox::{Scenario, scenarios};
 
-/// Every check's file: its path below `checks/` without the ending, and its text.
+/// Every file below a group's folder but each `mod.rs`: its path without the ending, and its text. A file with a `check!` is a
+/// check. Any other is a module: of its group, or of the check whose name its folder has.
 fn files() -> Vec<(String, String)> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("checks");
     let folders = fs::read_dir(&root).unwrap().map(|entry| entry.unwrap().path()).filter(|path| path.is_dir());
-    let files = folders.flat_map(|folder| fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()));
-    let checks = files.filter(|path: &PathBuf| path.file_name().unwrap() != "mod.rs");
+    let files = folders.flat_map(|folder| files_below(&folder));
     let named = |path: PathBuf| {
         let name = path.strip_prefix(&root).unwrap().with_extension("").display().to_string();
         (name, fs::read_to_string(path).unwrap())
     };
-    checks.map(named).collect()
+    files.filter(|path| path.file_name().unwrap() != "mod.rs").map(named).collect()
 }
 
-fn file_of(check: &Check) -> String {
+fn files_below(folder: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    entries.flat_map(|path| if path.is_dir() { files_below(&path) } else { vec![path] }).collect()
+}
+
+fn is_check(text: &str) -> bool {
+    text.contains("check! {")
+}
+
+/// The text of a check's file, without tests, and of the modules that belong to it alone.
+fn code_of(check: &Check) -> String {
     let path = check.id.as_str().replace('-', "_");
-    files().into_iter().find(|(name, _)| *name == path).unwrap_or_else(|| panic!("{path}")).1
+    let is_its = |name: &str| name == path || name.strip_prefix(&path).is_some_and(|rest| rest.starts_with('/'));
+    files().iter().filter(|(name, _)| is_its(name)).map(|(_, text)| code(text)).collect()
 }
 
 /// The text of a file without comments and tests.
 fn code(text: &str) -> String {
-    let code = text.split("#[cfg(test)]").next().unwrap();
+    let code = text.split("#[cfg(test)]\nmod tests {").next().unwrap();
     code.lines().filter(|line| !line.trim_start().starts_with("//")).collect::<Vec<_>>().join("\n")
 }
 
 #[test]
-fn every_file_is_a_registered_check_under_its_own_path() {
+fn every_check_is_registered_under_its_own_path() {
     let registered: BTreeSet<String> = ALL.iter().map(|check| check.id.as_str().replace('-', "_")).collect();
-    let found: BTreeSet<String> = files().into_iter().map(|(name, _)| name).collect();
+    let found = files().into_iter().filter(|(_, text)| is_check(text)).map(|(name, _)| name).collect();
     assert_eq!(registered, found);
 }
 
@@ -58,7 +69,7 @@ fn a_check_declares_every_code_once_and_uses_it() {
     // What it cannot find needs no name, and a finding cannot be made without a declared code.
     let made_up = "Code::declared";
     for check in ALL {
-        let code = code(&file_of(check));
+        let code = code_of(check);
         assert!(!code.contains(made_up), "{} makes a code outside of codes!", check.id);
         let names: BTreeSet<&str> = check.codes.iter().map(|code| code.name()).collect();
         assert_eq!(names.len(), check.codes.len(), "{} declares a code twice", check.id);
@@ -70,27 +81,27 @@ fn a_check_declares_every_code_once_and_uses_it() {
 }
 
 #[test]
-fn a_check_imports_the_prelude_the_configuration_and_the_world_and_nothing_else_of_ours() {
+fn checks_import_the_prelude_the_configuration_and_the_world_and_nothing_else_of_ours() {
     let imported = Regex::new(r"crate::(\w+(?:::\w+)?)").unwrap();
-    for check in ALL {
-        for found in imported.captures_iter(&code(&file_of(check))) {
+    for (name, text) in files() {
+        for found in imported.captures_iter(&code(&text)) {
             let path = &found[1];
             let allowed = path == "check::prelude" || path.starts_with("config") || path.starts_with("world");
-            assert!(allowed, "{} imports crate::{path}", check.id);
+            assert!(allowed, "{name} imports crate::{path}");
         }
     }
 }
 
 #[test]
 fn no_check_drops_why_a_question_has_no_answer() {
-    // A question is passed on with `?`, told to the outcome, or declared `optional`. Text that does not parse is no question.
+    // Checks pass an unanswered question on with `?`, hand it to the outcome, or declare it `optional`. Parsing is no question.
     let dropped = Regex::new(r"\.ok\(\)|\bErr\(_\)|\blet Ok\(").unwrap();
-    for check in ALL {
-        let code = code(&file_of(check));
+    for (name, text) in files() {
+        let code = code(&text);
         let lines =
             code.lines().filter(|line| !line.contains("Url::parse(") && !line.contains("serde_json::from_slice"));
         let dropping: Vec<&str> = lines.filter(|line| dropped.is_match(line)).collect();
-        assert!(dropping.is_empty(), "{}: {dropping:?}", check.id);
+        assert!(dropping.is_empty(), "{name}: {dropping:?}");
     }
 }
 

@@ -90,7 +90,7 @@ pub struct World {
     signed_at: OnceLock<i64>,
     sign_in: clerk::SignInCell,
     served: site::ServedCell,
-    counter: worker::Counter,
+    open_sessions: worker::OpenSessions,
 }
 
 /// One request that was made, for the report.
@@ -131,7 +131,7 @@ impl World {
             signed_at: OnceLock::new(),
             sign_in: clerk::SignInCell::default(),
             served: site::ServedCell::default(),
-            counter: worker::Counter::default(),
+            open_sessions: worker::OpenSessions::default(),
             config,
         })
     }
@@ -201,7 +201,7 @@ impl World {
     /// In words, what could not be ended; the journal has it too.
     pub async fn leave(&self) -> Result<(), String> {
         self.transport.phases().leave();
-        let (signed_out, closed) = futures::join!(self.clerk().sign_out(), self.close_counter());
+        let (signed_out, closed) = futures::join!(self.clerk().sign_out(), self.expire_open_sessions());
         let left: Vec<String> = [signed_out, closed].into_iter().filter_map(Result::err).collect();
         if left.is_empty() {
             return Ok(());

@@ -83,8 +83,7 @@ impl Webhook<'_> {
         }
         let reception = if answer.is_success() { self.success(answer).await? } else { self.refusal(answer).await? };
         if matches!(reception, Reception::SecretMissing | Reception::ServerError) {
-            self.yields_to_secrets().await?;
-            self.world.worker().yields_to_missing_bindings(answer).await?;
+            self.world.worker().blame_for_signed_event(answer).await?;
         }
         Ok((reception, signed))
     }
@@ -187,19 +186,6 @@ impl Webhook<'_> {
             Reception::SecretMissing
         } else {
             Reception::ServerError
-        }
-    }
-
-    /// That Cloudflare does not list a secret as missing, which is the finding of `worker/secrets`.
-    ///
-    /// # Errors
-    /// Blocked by `worker/secrets` where it does.
-    pub(in crate::world) async fn yields_to_secrets(self) -> Answered {
-        let Some(cloudflare) = self.world.cloudflare() else { return Ok(()) };
-        match optional(cloudflare.missing_names()).await {
-            Some(Some(missing)) if missing.value.is_empty() => Ok(()),
-            Some(_) => Err(NoAnswer::Because(Cause::WorkerSecretsMissing)),
-            None => Ok(()),
         }
     }
 

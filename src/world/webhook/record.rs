@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::super::stripe::{Endpoint, Event};
-use super::super::transport::{Answer, optional};
+use super::super::transport::Answer;
 use super::{NoAnswer, Webhook};
 use crate::finding::{Answered, Cause};
 
@@ -67,26 +67,5 @@ impl Webhook<'_> {
         };
         let others = listed.items.iter().filter(gets_it_too).map(|other| other.url_text.clone()).collect();
         Ok(Record { endpoint, undelivered, delivered, others, others_complete: complete, answer: log.answer })
-    }
-
-    /// That the Worker gives no reason of its own for events that are not delivered.
-    ///
-    /// # Errors
-    /// Blocked by the check whose finding is that reason.
-    pub async fn gives_no_reason(self) -> Answered {
-        let explains = [
-            Cause::WebhookUnreachable,
-            Cause::SignedEventNotAccepted,
-            Cause::WorkerNotDeployed,
-            Cause::WorkerSecretsMissing,
-            Cause::WorkerMissesBindings,
-        ];
-        // Where the Worker could not be asked, Stripe's record stands for itself.
-        let Some(reception) = optional(async { Ok(self.reception().await) }).await else { return Ok(()) };
-        match reception {
-            Ok((reception, _)) if !reception.proves_secret() => Err(NoAnswer::Because(Cause::SignedEventNotAccepted)),
-            Err(NoAnswer::Because(cause)) if explains.contains(&cause) => Err(NoAnswer::Because(cause)),
-            _ => Ok(()),
-        }
     }
 }
