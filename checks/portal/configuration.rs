@@ -7,15 +7,15 @@ check! {
     /// The customer portal has an active configuration.
     ///
     /// ## Why it matters
-    /// The portal is configured once for each mode. If it was only saved in test mode, the first customer who wants to cancel
-    /// or change a card gets an error instead.
+    /// The portal is configured separately for each mode. If it was only saved in test mode, customers who want to cancel or
+    /// change their card get an error.
     ///
     /// ## How it is verified
-    /// The configuration in `stripe.portal_configuration` is read with the key, or else the account's default one. Which one
-    /// the Worker uses cannot be seen; `worker/portal` opens it.
+    /// The configuration in `stripe.portal_configuration` is read with the key, or the account's default one if that is not
+    /// set. This cannot show which one the Worker uses; `worker/portal` opens it.
     ///
     /// ## How to fix it
-    /// Save the portal's settings in the dashboard, in the right mode, or use the ID of an active configuration.
+    /// Save the portal settings in the dashboard, in the right mode, or use the ID of an active configuration.
     pub const CHECK = Check {
         need: Need::Required,
         sends: "",
@@ -38,17 +38,18 @@ async fn run(world: &World, _: Deployment, outcome: &mut Outcome) -> Answered {
     let variable = &world.config().stripe.portal_configuration;
     let mode = world.config().project.mode.word();
     if variable.is_set() {
-        let refusal = match world.stripe().named_portal().await? {
+        let error = match world.stripe().configured_portal().await? {
             Found::Here(portal) => return judge(world, &portal.value, &portal.answer, outcome),
-            Found::Missing(refusal) => refusal,
+            Found::Missing(error) => error,
         };
-        let (name, id) = (&variable.name, variable.value.clone().unwrap_or_default());
+        let (name, id) = (&variable.name, variable.value.as_deref().unwrap_or_default());
+        let evidence = error.evidence();
         outcome.find(Finding {
             code: NOT_FOUND,
-            message: format!("{name} is set to {id}, which does not exist in {mode} mode."),
+            message: format!("{name} is {id}, which does not exist in {mode} mode. Customers cannot open the portal."),
             expected: format!("a {mode}-mode configuration"),
-            actual: refusal.message.clone(),
-            evidence: vec![refusal.evidence()],
+            actual: error.message,
+            evidence: vec![evidence],
             fix: fix(
                 world,
                 &format!("Set {name} to the ID of a {mode}-mode configuration, or unset it to use the default."),
@@ -60,7 +61,7 @@ async fn run(world: &World, _: Deployment, outcome: &mut Outcome) -> Answered {
     if let Some(portal) = defaults.items.first() {
         return judge(world, portal, &defaults.answer, outcome);
     }
-    // The default one may be what could not be read.
+    // What could not be read may be the default configuration.
     if let Some(why) = defaults.unread.into_iter().next() {
         return Err(why);
     }
@@ -70,7 +71,7 @@ async fn run(world: &World, _: Deployment, outcome: &mut Outcome) -> Answered {
         expected: "a default configuration".to_owned(),
         actual: "none".to_owned(),
         evidence: vec![defaults.answer.evidence("data", "[]")],
-        fix: fix(world, &format!("Save the customer portal's settings in {mode} mode.")),
+        fix: fix(world, &format!("Save the customer portal settings in {mode} mode.")),
     });
     Ok(())
 }
@@ -83,7 +84,7 @@ fn judge(world: &World, portal: &PortalConfiguration, answer: &Answer, outcome: 
     }
     outcome.find(Finding {
         code: INACTIVE,
-        message: format!("The portal configuration {id} is not active."),
+        message: format!("The portal configuration {id} is not active, so customers cannot open the portal."),
         expected: "active true".to_owned(),
         actual: "active false".to_owned(),
         evidence: vec![answer.evidence("active", "false")],
@@ -94,19 +95,4 @@ fn judge(world: &World, portal: &PortalConfiguration, answer: &Answer, outcome: 
 
 fn fix(world: &World, summary: &str) -> Fix {
     Fix::new(summary).link(world.stripe().dashboard("settings/billing/portal"))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::CHECK;
-    use crate::check::testing::scenario;
-
-    #[tokio::test]
-    async fn finds_a_portal_that_cannot_be_opened() {
-        for (name, code) in
-            [("portal-none", "none"), ("portal-inactive", "inactive"), ("portal-other-mode", "not-found")]
-        {
-            scenario(name).await.finds(CHECK, code);
-        }
-    }
 }

@@ -1,21 +1,21 @@
 //! `portal/features`.
 
 use crate::check::prelude::*;
-use crate::world::{Field, Switch};
+use crate::world::{Field, PortalSwitch};
 
 check! {
     /// Customers can cancel, change their card and see their invoices in the portal.
     ///
     /// ## Why it matters
-    /// A customer who cannot cancel disputes the charge instead, and one who cannot replace an expired card is lost. In many
-    /// countries the law requires both, and the invoice.
+    /// Customers who cannot cancel dispute the charge instead, and customers who cannot replace an expired card are lost. Many
+    /// countries require by law that customers can cancel and get an invoice.
     ///
     /// ## How it is verified
-    /// The features of the portal configuration that `portal/configuration` found are read. Whether the frontend links to the
-    /// portal, and whether the Worker opens it with another configuration, cannot be seen here.
+    /// The features of the portal configuration that `portal/configuration` checks are read. The check cannot see whether the
+    /// frontend links to the portal, or whether the Worker opens it with another configuration.
     ///
     /// ## How to fix it
-    /// Turn the feature on in the portal's settings in the dashboard, in the right mode.
+    /// Turn the feature on in the portal settings in the dashboard, in the right mode.
     pub const CHECK = Check { need: Need::Required, sends: "", subjects: deployment, run };
 }
 
@@ -32,7 +32,7 @@ async fn run(world: &World, _: Deployment, outcome: &mut Outcome) -> Answered {
     let portal = world.stripe().portal().await?;
     let id = &portal.value.id;
     let features = portal.value.features()?;
-    let features: [(Code, &Field<Switch>, &str, &str); 3] = [
+    let features: [(Code, &Field<PortalSwitch>, &str, &str); 3] = [
         (CANCEL, &features.subscription_cancel, "features.subscription_cancel", "cancel"),
         (
             PAYMENT_METHOD,
@@ -50,32 +50,15 @@ async fn run(world: &World, _: Deployment, outcome: &mut Outcome) -> Answered {
             Some(true) => outcome.pass(format!("in {id} customers can {what}")),
             Some(false) => outcome.find(Finding {
                 code,
-                message: format!("Customers cannot {what} in the portal: it is turned off in {id}."),
+                message: format!("Customers cannot {what} in the portal: the feature is turned off in {id}."),
                 expected: "enabled true".to_owned(),
                 actual: "enabled false".to_owned(),
                 evidence: vec![portal.answer.evidence(field, "false")],
-                fix: Fix::new(format!("In the portal's settings, allow customers to {what}."))
+                fix: Fix::new(format!("In the portal settings, allow customers to {what}."))
                     .link(world.stripe().dashboard("settings/billing/portal")),
             }),
             None => {}
         }
     }
     Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::CHECK;
-    use crate::check::testing::scenario;
-
-    #[tokio::test]
-    async fn finds_each_thing_that_customers_cannot_do() {
-        for (name, code) in [
-            ("portal-no-cancel", "cancel"),
-            ("portal-no-payment-method", "payment-method"),
-            ("portal-no-invoices", "invoices"),
-        ] {
-            scenario(name).await.finds(CHECK, code);
-        }
-    }
 }

@@ -8,16 +8,16 @@ check! {
     /// The Stripe account is the right one and can take payments.
     ///
     /// ## Why it matters
-    /// An account that Stripe has not activated, or has restricted over a missing document, refuses the first real charge. A
-    /// live key of another account charges your customers for another business.
+    /// Real charges fail if Stripe has not activated the account, or has restricted it over a missing document. A live key of
+    /// another account charges your customers for another business.
     ///
     /// ## How it is verified
-    /// `GET /v1/account`: the ID is compared with `stripe.account` if that is set, and Stripe's own flags for charges, payouts
-    /// and requirements are read. In test mode those flags say nothing about a launch and are ignored, and another account is
-    /// a warning: a sandbox is an account of its own. What Stripe may ask for tomorrow cannot be seen.
+    /// `GET /v1/account`: the ID is compared with `stripe.account` if that is set, and Stripe's flags for charges, payouts and
+    /// requirements are read. In test mode those flags say nothing about a launch and are ignored, and another account is only
+    /// a warning, because a sandbox is a separate account. The check cannot see what Stripe may ask for tomorrow.
     ///
     /// ## How to fix it
-    /// Complete what Stripe asks for on the account's status page, or use a key of the right account.
+    /// Submit what Stripe asks for on the account status page, or use a key of the right account.
     pub const CHECK = Check {
         need: Need::Required,
         sends: "",
@@ -32,7 +32,7 @@ codes! {
     OTHER_ACCOUNT: Failure,
     /// The account cannot take payments, or a requirement is past due.
     CANNOT_CHARGE: Failure,
-    /// It takes payments, but they are not paid out.
+    /// It takes payments, but Stripe does not pay them out.
     CANNOT_PAY_OUT: Failure,
     /// Stripe needs something by a deadline.
     DUE_SOON: Warning,
@@ -71,15 +71,15 @@ async fn run(world: &World, _: Deployment, outcome: &mut Outcome) -> Answered {
             &seen,
             (CANNOT_CHARGE, "charges_enabled", format!("charges_enabled false{needs}")),
             format!("The Stripe account {name} cannot take payments{reason}."),
-            "Complete what Stripe asks for on the account's status page.",
+            "Submit what Stripe asks for on the account status page.",
         ));
     } else if !past_due.is_empty() {
         outcome.find(restricted(
             world,
             &seen,
             (CANNOT_CHARGE, "requirements.past_due", past_due.join(", ")),
-            format!("Requirements of the Stripe account {name} are past due{reason}. Stripe will stop its payments."),
-            "Complete what Stripe asks for on the account's status page.",
+            format!("Requirements of the Stripe account {name} are past due{reason}. Stripe will stop payments."),
+            "Submit what Stripe asks for on the account status page.",
         ));
     } else if payouts == Some(false) {
         outcome.find(restricted(
@@ -90,9 +90,9 @@ async fn run(world: &World, _: Deployment, outcome: &mut Outcome) -> Answered {
             "Add or verify the bank account that payouts go to.",
         ));
     } else if !currently_due.is_empty() {
-        let message = format!("Stripe will restrict the account {name} unless it gets what it asks for.");
+        let message = format!("Stripe will restrict the account {name} unless you submit what it asks for.");
         let due = (DUE_SOON, "requirements.currently_due", currently_due.join(", "));
-        let fix = "Complete what Stripe asks for before its deadline.";
+        let fix = "Submit what Stripe asks for before the deadline.";
         outcome.find(restricted(world, &seen, due, message, fix));
     }
     outcome.pass_if_clean(format!("{name} takes payments and pays out, and nothing is due"));

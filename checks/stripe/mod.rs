@@ -1,4 +1,4 @@
-//! Stripe's account, keys and catalogue.
+//! Stripe's account, keys and catalog.
 
 pub mod account;
 pub mod catalogue;
@@ -7,4 +7,5 @@ pub mod price_terms;
 pub mod product_metadata;
 pub mod publishable_key;
 pub mod secret_key;
+mod terms;
 pub mod test_parity;

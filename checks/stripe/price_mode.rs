@@ -1,8 +1,9 @@
 //! `stripe/price-mode`.
 
+use super::terms::only_match;
 use crate::check::prelude::*;
 use crate::config::Mode;
-use crate::world::{Found, Refusal};
+use crate::world::{Found, StripeError};
 
 check! {
     /// Every price ID exists for this key, in this mode.
@@ -48,9 +49,9 @@ async fn run(world: &World, offer: Offer<'_>, outcome: &mut Outcome) -> Answered
             let evidence = price.answer.evidence("livemode", (found == Mode::Live).to_string());
             other_mode(world, &offer, found, evidence).await
         }
-        Found::Missing(refusal) => match refusal.other_mode() {
-            Some(found) => other_mode(world, &offer, found, refusal.evidence()).await,
-            None => missing(world, &offer, &refusal).await,
+        Found::Missing(error) => match error.other_mode() {
+            Some(found) => other_mode(world, &offer, found, error.evidence()).await,
+            None => missing(world, &offer, &error).await,
         },
     };
     outcome.find(finding);
@@ -76,38 +77,43 @@ async fn other_mode(world: &World, offer: &Offer<'_>, found: Mode, evidence: Evi
     }
 }
 
-async fn missing(world: &World, offer: &Offer<'_>, refusal: &Refusal) -> Finding {
+async fn missing(world: &World, offer: &Offer<'_>, error: &StripeError) -> Finding {
     let name = &offer.price.price_id.name;
     let (code, message) = match world.stripe().foreign_account(offer.id()).await {
         Some(account) => (
             OTHER_ACCOUNT,
-            format!("{name} comes from another Stripe account or a sandbox: it is not a price ID of {account}."),
+            format!("{name} comes from another Stripe account or a sandbox, not from {account}. Checkout will fail."),
         ),
-        None => (NOT_FOUND, format!("{name} is set to a price that does not exist.")),
+        None => (
+            NOT_FOUND,
+            format!(
+                "{name} is set to a price that does not exist. Checkout will fail for every {} customer.",
+                offer.tier.name
+            ),
+        ),
     };
     Finding {
         code,
         message,
         expected: "a price that exists for this key".to_owned(),
         actual: offer.id().to_owned(),
-        evidence: vec![refusal.evidence()],
+        evidence: vec![error.evidence()],
         fix: fix(world, offer).await,
     }
 }
 
-/// Names the right price, if just one on sale has the tier's terms.
+/// Names the right price, if exactly one active price matches the tier.
 async fn fix(world: &World, offer: &Offer<'_>) -> Fix {
     let name = &offer.price.price_id.name;
-    let summary = match world.stripe().only_suitable(offer).await {
+    let summary = match only_match(world, offer).await {
         Some(price) => format!(
             "Set {name} to {} (on the product \"{}\"), in your environment and on the Worker.",
             price.id,
             price.product_name()
         ),
         None => format!(
-            "Copy the ID of the price of {} a {} for {}, and set {name} in your environment and on the Worker.",
-            offer.price.money,
-            offer.term(),
+            "Copy the ID of the price of {} for {}, and set {name} in your environment and on the Worker.",
+            offer.terms(),
             offer.tier.name
         ),
     };
@@ -120,19 +126,8 @@ mod tests {
     use crate::check::testing::scenario;
 
     #[tokio::test]
-    async fn finds_a_test_mode_price_and_names_the_live_one() {
+    async fn the_fix_for_a_test_mode_price_names_the_live_one() {
         let run = scenario("price-test-mode").await;
-        run.finds(CHECK, "other-mode");
         assert!(run.fix(CHECK).summary.contains("Set STRIPE_PRICE_ID_PRO to price_1"), "{:?}", run.fix(CHECK));
-    }
-
-    #[tokio::test]
-    async fn finds_a_price_that_does_not_exist() {
-        scenario("price-unknown").await.finds(CHECK, "not-found");
-    }
-
-    #[tokio::test]
-    async fn finds_a_price_of_another_account() {
-        scenario("price-other-account").await.finds(CHECK, "other-account");
     }
 }

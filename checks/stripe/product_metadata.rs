@@ -13,9 +13,9 @@ check! {
     ///
     /// ## How it is verified
     /// The metadata of each price's product (of the price itself with `entitlement.source` `price-metadata`) is compared byte
-    /// for byte with the tier's value. A tier that shares its price with another is left to `stripe/price-terms`. If the
-    /// Worker reads the tier elsewhere, a wrong value here is a warning, and none is fine. How the Worker reads it cannot be
-    /// seen from outside; a rehearsed purchase shows that.
+    /// for byte with the tier's value. If two tiers share a price, only `stripe/price-terms` reports that. If the Worker reads
+    /// the tier elsewhere, a wrong value here is a warning, and a missing one is fine. The check cannot see how the Worker
+    /// reads the metadata; a rehearsed purchase shows that.
     ///
     /// ## How to fix it
     /// Set the key and the value in the Metadata section of the product's page, or with the command in the finding.
@@ -33,7 +33,7 @@ codes! {
     MISSING: Failure,
     /// The value is under another key.
     KEY: Failure,
-    /// It is on the price, not on the product.
+    /// The value is on the price, not on the product.
     ON_PRICE: Failure,
     /// Only upper and lower case differ.
     CASE: Failure,
@@ -41,15 +41,16 @@ codes! {
     WHITESPACE: Failure,
     /// A character only looks like the right one.
     LOOKALIKE: Failure,
-    /// It is another tier's value.
+    /// The value belongs to another tier.
     OTHER_TIER: Failure,
-    /// It does not belong to any tier.
+    /// The value does not belong to any tier.
     UNKNOWN_TIER: Failure,
 }
 
-/// What is wrong, in words, beside its code.
-struct Slip {
+/// What is wrong with the metadata.
+struct Problem {
     code: Code,
+    /// The middle of a sentence.
     message: String,
     actual: String,
 }
@@ -58,7 +59,7 @@ async fn run(world: &World, offer: Offer<'_>, outcome: &mut Outcome) -> Answered
     let entitlement = &world.config().entitlement;
     let seen = world.stripe().own_price(&offer).await?;
     let price = &seen.value;
-    // That it cannot be bought is another check's finding.
+    // `stripe/price-terms` reports a product that cannot be bought.
     if !price.is_product_active()? && price.product().is_none() {
         return Err(NoAnswer::Because(Cause::PriceTermsDiffer));
     }
@@ -68,9 +69,9 @@ async fn run(world: &World, offer: Offer<'_>, outcome: &mut Outcome) -> Answered
     let on_price = entitlement.source == Source::PriceMetadata;
     let (metadata, of) = if on_price { (&price.metadata, &price.id) } else { (&product.metadata, &product.id) };
     let (key, tiers) = (&entitlement.key, &world.config().tiers);
-    // What the Worker does not read may be missing.
+    // Metadata that the Worker does not read may be missing.
     let value = if is_read { metadata.get(key, of)? } else { metadata.text(key) };
-    let slip = match value {
+    let problem = match value {
         Some(value) if *value == offer.tier.metadata => {
             outcome.pass(format!("\"{}\" has {key} = \"{value}\"", product.name()));
             return Ok(());
@@ -82,17 +83,17 @@ async fn run(world: &World, offer: Offer<'_>, outcome: &mut Outcome) -> Answered
         }
         None => no_value(key, offer.tier, metadata, if on_price { None } else { Some(price) }),
     };
-    // With a price of another tier, this is the other tier's product: one cause.
+    // If the price is another tier's, so is the product: one cause.
     let is_shared = !offer.shared_with(world).is_empty();
-    if is_shared || (slip.code == OTHER_TIER && !price.suits(&offer)?) {
+    if is_shared || (problem.code == OTHER_TIER && !price.matches(&offer)?) {
         return Err(NoAnswer::Because(Cause::PriceTermsDiffer));
     }
-    let slip = if is_read { slip } else { Slip { code: slip.code.as_warning(), ..slip } };
-    outcome.find(finding(world, &offer, &seen, product, slip));
+    let problem = if is_read { problem } else { Problem { code: problem.code.as_warning(), ..problem } };
+    outcome.find(finding(world, &offer, &seen, product, problem));
     Ok(())
 }
 
-fn wrong_value(value: &str, key: &str, tier: &Tier, tiers: &[Tier]) -> Slip {
+fn wrong_value(value: &str, key: &str, tier: &Tier, tiers: &[Tier]) -> Problem {
     let code = match judge_plan(value, tiers) {
         None => OTHER_TIER,
         Some(PlanSlip::Case { .. }) => CASE,
@@ -100,51 +101,51 @@ fn wrong_value(value: &str, key: &str, tier: &Tier, tiers: &[Tier]) -> Slip {
         Some(PlanSlip::Lookalike { .. }) => LOOKALIKE,
         Some(PlanSlip::UnknownTier) => UNKNOWN_TIER,
     };
-    let words = judge_plan(value, tiers).map_or_else(|| format!("is not \"{}\"", tier.metadata), |slip| slip.words());
-    Slip { code, message: format!("its {key} is \"{value}\", which {words}"), actual: format!("{key} = \"{value}\"") }
+    let words =
+        judge_plan(value, tiers).map_or_else(|| format!("is not \"{}\"", tier.metadata), |problem| problem.words());
+    Problem {
+        code,
+        message: format!("its {key} is \"{value}\", which {words}"),
+        actual: format!("{key} = \"{value}\""),
+    }
 }
 
-fn no_value(key: &str, tier: &Tier, metadata: &Metadata, price: Option<&Price>) -> Slip {
+fn no_value(key: &str, tier: &Tier, metadata: &Metadata, price: Option<&Price>) -> Problem {
     let alike = |found: &str| found.trim().eq_ignore_ascii_case(key);
     let other = metadata.texts().find(|(found, value)| alike(found) || **value == tier.metadata);
     if let Some((found, value)) = other {
-        let message = format!("the value is under the key \"{found}\", not under \"{key}\"");
-        return Slip { code: KEY, message, actual: format!("{found} = \"{value}\"") };
+        let message = format!("the value is under \"{found}\" instead of \"{key}\"");
+        return Problem { code: KEY, message, actual: format!("{found} = \"{value}\"") };
     }
     if let Some(value) = price.and_then(|price| price.metadata.text(key)) {
         let message = format!("{key} is set on the price, which the Worker does not read, and not on the product");
-        return Slip { code: ON_PRICE, message, actual: format!("{key} = \"{value}\" on the price") };
+        return Problem { code: ON_PRICE, message, actual: format!("{key} = \"{value}\" on the price") };
     }
     let keys: Vec<&str> = metadata.texts().map(|(key, _)| key).collect();
     let actual = if keys.is_empty() { "no metadata".to_owned() } else { format!("only {}", keys.join(", ")) };
-    Slip { code: MISSING, message: format!("it has no {key}"), actual }
+    Problem { code: MISSING, message: format!("it has no {key}"), actual }
 }
 
-fn finding(world: &World, offer: &Offer<'_>, seen: &Seen<Price>, product: &Product, slip: Slip) -> Finding {
+fn finding(world: &World, offer: &Offer<'_>, seen: &Seen<Price>, product: &Product, problem: Problem) -> Finding {
     let (key, value) = (&world.config().entitlement.key, &offer.tier.metadata);
     let on_price = world.config().entitlement.source == Source::PriceMetadata;
     let (what, field) = if on_price { ("price", "metadata") } else { ("product", "product.metadata") };
     let (list, id) = if on_price { ("prices", &seen.value.id) } else { ("products", &product.id) };
     Finding {
-        code: slip.code,
+        code: problem.code,
         message: format!(
-            "The metadata of the {what} \"{}\" of {} is wrong: {}. Customers pay and get no tier.",
+            "The metadata of the {what} \"{}\" for {} is wrong: {}. Customers pay and get no tier.",
             product.name(),
             offer.label(),
-            slip.message
+            problem.message
         ),
         expected: format!("{key} = \"{value}\""),
-        actual: slip.actual.clone(),
-        evidence: vec![seen.answer.evidence(field, slip.actual)],
+        actual: problem.actual.clone(),
+        evidence: vec![seen.answer.evidence(field, problem.actual)],
         fix: Fix::new(format!("Set {key} to {value} in the metadata of \"{}\".", product.name()))
-            .command(format!("stripe {list} update {id} -d \"metadata[{key}]={value}\"{}", live(world)))
+            .command(world.stripe().command(&format!("{list} update {id} -d \"metadata[{key}]={value}\"")))
             .link(world.stripe().dashboard(&format!("{list}/{id}"))),
     }
-}
-
-/// The Stripe CLI works in test mode unless it is told otherwise.
-fn live(world: &World) -> &'static str {
-    if world.config().project.mode == crate::config::Mode::Live { " --live" } else { "" }
 }
 
 #[cfg(test)]
@@ -153,28 +154,13 @@ mod tests {
     use crate::check::testing::scenario;
 
     #[tokio::test]
-    async fn finds_each_way_in_which_metadata_can_miss() {
-        for (name, code) in [
-            ("metadata-missing", "missing"),
-            ("metadata-case", "case"),
-            ("metadata-key", "key"),
-            ("metadata-space", "whitespace"),
-            ("metadata-on-price", "on-price"),
-            ("metadata-unknown-tier", "unknown-tier"),
-        ] {
-            scenario(name).await.finds(CHECK, code);
-        }
-    }
-
-    #[tokio::test]
-    async fn names_the_code_point_of_a_lookalike() {
+    async fn the_message_names_the_code_point_of_a_lookalike() {
         let run = scenario("metadata-lookalike").await;
-        run.finds(CHECK, "lookalike");
         assert!(run.message(CHECK).contains("U+"), "{}", run.message(CHECK));
     }
 
     #[tokio::test]
-    async fn metadata_that_nobody_reads_may_be_absent() {
+    async fn metadata_that_the_worker_does_not_read_may_be_absent() {
         scenario("healthy-subscription-metadata").await.does_not_apply(CHECK);
     }
 }

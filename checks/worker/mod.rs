@@ -34,7 +34,7 @@ mod tests {
         for id in worker.map(|name| format!("worker/{name}")).into_iter().chain(webhook) {
             let check = report.checks.iter().find(|check| check.id.as_str() == id).unwrap();
             assert_eq!(check.status, Status::Skipped, "{id}: {:?}", check.reasons);
-            assert_eq!(check.reasons, ["left out by --no-probe"], "{id}");
+            assert_eq!(check.reasons, ["excluded by --no-probe"], "{id}");
         }
     }
 }

@@ -1,21 +1,31 @@
-//! What can be asked for.
+//! The command line's arguments.
 
 use clap::{Parser, Subcommand};
 
-use super::terminal::Color;
-use super::{completions, explain, manual, run, sandbox, schema};
+use super::completions::CompletionsArgs;
+use super::explain::ExplainArgs;
+use super::manual::ManArgs;
+use super::run::RunArgs;
+use super::sandbox::SandboxArgs;
+use super::schema::SchemaArgs;
+use super::terminal::ColorChoice;
 
-/// Proves, from outside and in seconds, that a subscription business on Stripe, Clerk and Cloudflare Workers is ready to
-/// take real money, and where it is not, names the slip and the command that mends it.
+/// Checks from the outside, in seconds, that a subscription business on Stripe, Clerk and Cloudflare Workers is ready to take
+/// real money. If it is not, names the exact problem and how to fix it.
 #[derive(Debug, Parser)]
-#[command(name = "preflight", version, after_help = FIRST_STEPS, after_long_help = ENDS)]
+#[command(
+    name = "preflight",
+    version,
+    after_help = GET_STARTED,
+    after_long_help = format!("{GET_STARTED}\n\n{EXIT_STATUSES}")
+)]
 pub struct Arguments {
-    /// When to write colour.
+    /// When to use color.
     #[arg(long, global = true, value_enum, value_name = "WHEN", default_value = "auto", hide_possible_values = true)]
-    #[arg(help = "Colour: auto, always or never")]
-    pub color: Color,
+    #[arg(help = "When to use color: auto, always or never")]
+    pub color: ColorChoice,
 
-    /// What to do.
+    /// The command.
     #[command(subcommand)]
     pub command: Command,
 }
@@ -23,42 +33,37 @@ pub struct Arguments {
 /// The commands.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Run the checks, write the report, and end in GO, NO-GO or NOT PROVEN.
-    Run(Box<run::Command>),
-    /// List the checks by group, with what each needs and sends.
+    /// Run the checks, write a report, and exit with the verdict: GO, NO-GO or NOT PROVEN.
+    Run(Box<RunArgs>),
+    /// List every check with what it needs and sends.
     List,
-    /// Tell why a check matters, how it is verified, and how to mend what it finds.
-    Explain(explain::Command),
-    /// Serve a small complete world on loopback, for trying things out.
-    Sandbox(sandbox::Command),
+    /// Explain a check: why it matters, how it works, and how to fix what it finds.
+    Explain(ExplainArgs),
+    /// Serve the sandbox on localhost: Stripe, Clerk, Cloudflare, a Worker and a frontend.
+    Sandbox(SandboxArgs),
     /// Print a JSON Schema.
-    Schema(schema::Command),
-    /// Print completions for a shell.
-    Completions(completions::Command),
+    Schema(SchemaArgs),
+    /// Print shell completions.
+    Completions(CompletionsArgs),
     /// Print the man page.
-    Man(manual::Command),
+    Man(ManArgs),
 }
 
-const FIRST_STEPS: &str = "\
-First steps:
-  preflight run --sandbox                   see it work, without any account
-  preflight run --sandbox=price-test-mode   see what a slip looks like
-  preflight run --env-file .env             judge your own deployment";
+const GET_STARTED: &str = "\
+Get started:
+  preflight run --sandbox                   try it without an account
+  preflight run --sandbox=price-test-mode   see what a problem looks like
+  preflight run --env-file .env             check your own deployment";
 
-const ENDS: &str = "\
-First steps:
-  preflight run --sandbox                   see it work, without any account
-  preflight run --sandbox=price-test-mode   see what a slip looks like
-  preflight run --env-file .env             judge your own deployment
-
+const EXIT_STATUSES: &str = "\
 Exit status of `run`:
-    0  GO: every required check was seen to pass
+    0  GO: every required check passed
     1  NO-GO: something failed
     2  NOT PROVEN: nothing failed, but a required check could not be verified
-    4  no check ran
-   64  the command line could not be understood
-   70  preflight itself failed: it has a defect, or it could not write a GO down
-   78  the configuration is not sound
+    4  no checks ran
+   64  the command line is invalid
+   70  preflight crashed, or could not write the report of a GO
+   78  the configuration is missing or invalid
   130  stopped by Ctrl-C
   143  stopped by SIGTERM";
 
@@ -69,12 +74,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_command_line_holds_together() {
+    fn the_command_line_is_consistent() {
         Arguments::command().debug_assert();
     }
 
     #[test]
-    fn what_does_not_exist_yet_is_unknown() {
+    fn planned_commands_and_flags_do_not_exist_yet() {
         for command in ["init", "rehearse", "cleanup", "trace", "reconcile", "permissions", "report"] {
             assert!(Arguments::try_parse_from(["preflight", command]).is_err(), "{command}");
         }
@@ -84,7 +89,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_sandbox_brings_cannot_be_given_besides() {
+    fn the_sandbox_replaces_configuration_values_and_network_flags() {
         for flag in ["--config=a", "--env-file=a", "--resolve=a.b:1:::1", "--cacert=a", "--allow-host=a", "--offline"] {
             let result = Arguments::try_parse_from(["preflight", "run", "--sandbox", flag]);
             assert_eq!(result.is_err(), flag != "--offline", "{flag}");
@@ -92,7 +97,7 @@ mod tests {
     }
 
     #[test]
-    fn a_scenario_stands_behind_an_equals_sign() {
+    fn scenarios_follow_an_equals_sign() {
         let run = |arguments: &[&str]| match Arguments::try_parse_from(arguments).unwrap().command {
             Command::Run(run) => run.sandbox.map(|names| names.0),
             other => panic!("{other:?}"),

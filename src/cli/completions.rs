@@ -1,23 +1,22 @@
 //! `preflight completions`.
 
-use clap::{Args, CommandFactory};
+use clap::Args;
 use clap_complete::Shell;
 
-use super::arguments::Arguments;
-use super::exit::{self, Failure};
+use super::exit::{self, CliError};
 use super::terminal;
 
-/// Print completions for a shell.
+/// Print shell completions.
 #[derive(Debug, Args)]
-pub struct Command {
-    /// The shell.
+pub struct CompletionsArgs {
+    /// The shell
     shell: Shell,
 }
 
-/// Prints them.
-pub fn execute(command: &Command) -> Result<u8, Failure> {
+/// Prints the completions of `program`.
+pub fn execute(args: &CompletionsArgs, mut program: clap::Command) -> Result<u8, CliError> {
     let mut script = Vec::new();
-    clap_complete::generate(command.shell, &mut Arguments::command(), "preflight", &mut script);
+    clap_complete::generate(args.shell, &mut program, "preflight", &mut script);
     terminal::print(&String::from_utf8_lossy(&script))?;
     Ok(exit::GO)
 }

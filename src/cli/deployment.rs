@@ -1,4 +1,4 @@
-//! What is to be judged: the user's own deployment, or the world inside the binary.
+//! The deployment to check: the user's own, or the sandbox.
 
 use std::path::{Path, PathBuf};
 
@@ -7,12 +7,12 @@ use preflight::run;
 use preflight::sandbox::{self, Sandbox};
 use preflight::world::{self, World};
 
-use super::exit::Failure;
+use super::exit::CliError;
 
-/// The configuration that is looked for where none is named.
+/// The default configuration file.
 pub const CONFIGURATION: &str = "preflight.toml";
 
-/// Where the user's own deployment is described.
+/// Where the configuration of the user's deployment comes from.
 #[derive(Debug)]
 pub struct Sources<'a> {
     /// `--config`.
@@ -26,10 +26,10 @@ pub struct Sources<'a> {
 }
 
 /// The deployment that the configuration describes.
-pub fn configured(sources: &Sources<'_>, options: world::Options) -> Result<World, Failure> {
+pub fn configured(sources: &Sources<'_>, options: world::Options) -> Result<World, CliError> {
     let path = sources.config.unwrap_or(Path::new(CONFIGURATION));
     if sources.config.is_none() && !path.exists() {
-        return Err(Failure::Unconfigured(NOT_CONFIGURED.to_owned()));
+        return Err(CliError::Unconfigured(NOT_CONFIGURED.to_owned()));
     }
     let (text, values) = (Text::read(path), Values::read(sources.env_files, std::env::vars_os()));
     let (text, values) = (text?, values?);
@@ -40,20 +40,20 @@ pub fn configured(sources: &Sources<'_>, options: world::Options) -> Result<Worl
     Ok(World::new(config, options)?)
 }
 
-/// The world inside the binary, with scenarios. It lives as long as the [`Sandbox`] is held.
+/// The sandbox with scenarios. It runs for as long as the [`Sandbox`] is held.
 pub async fn sandboxed(
     scenarios: &[&str],
     sandbox: sandbox::Options,
     mode: Option<Mode>,
     options: world::Options,
-) -> Result<(World, Sandbox), Failure> {
+) -> Result<(World, Sandbox), CliError> {
     let sandbox = Sandbox::start(scenarios, sandbox).await?;
     let world = World::new(sandbox.config(mode)?, sandbox.options(options))?;
     Ok((world, sandbox))
 }
 
-/// A waiver for a check that does not exist would never be used, and nobody would know why.
-fn waivers_name_checks(config: &Config) -> Result<(), Failure> {
+/// Rejects waivers for checks that do not exist, since they would silently never apply.
+fn waivers_name_checks(config: &Config) -> Result<(), CliError> {
     let unknown = run::unknown_checks(config);
     if unknown.is_empty() {
         return Ok(());
@@ -61,28 +61,28 @@ fn waivers_name_checks(config: &Config) -> Result<(), Failure> {
     let path = config.path.display();
     let lines = unknown.into_iter().map(|(line, unknown)| {
         let hint = unknown.nearest.map(|nearest| format!("; did you mean `{nearest}`?")).unwrap_or_default();
-        format!("{path}:{line}: the waiver's check `{}` does not exist{hint}", unknown.name)
+        format!("{path}:{line}: this waiver names an unknown check `{}`{hint}", unknown.name)
     });
-    Err(Failure::Unconfigured(lines.collect::<Vec<String>>().join("\n")))
+    Err(CliError::Unconfigured(lines.collect::<Vec<String>>().join("\n")))
 }
 
-impl From<sandbox::Error> for Failure {
+impl From<sandbox::Error> for CliError {
     fn from(error: sandbox::Error) -> Self {
         match error {
             sandbox::Error::UnknownScenario { .. } => {
-                Self::Usage(format!("{error}\n`preflight sandbox --list` names them all"))
+                Self::Usage(format!("{error}\nTo list them, run `preflight sandbox --list`"))
             }
-            sandbox::Error::Patch { .. } => Self::Usage(format!("these scenarios do not go together: {error}")),
-            other => Self::Defect(format!("the sandbox could not be started: {other}")),
+            sandbox::Error::Patch { .. } => Self::Usage(format!("these scenarios cannot be combined: {error}")),
+            other => Self::Defect(format!("could not start the sandbox: {other}")),
         }
     }
 }
 
-impl From<world::Error> for Failure {
+impl From<world::Error> for CliError {
     fn from(error: world::Error) -> Self {
         match error {
             world::Error::Client(_) => Self::Defect(error.to_string()),
-            // The others are about a flag.
+            // The other errors are about a flag.
             _ => Self::Usage(error.to_string()),
         }
     }
@@ -91,7 +91,7 @@ impl From<world::Error> for Failure {
 const NOT_CONFIGURED: &str = "\
 there is no preflight.toml in this folder
 
-It says what is intended, and this is a whole one:
+It describes the deployment that you want. A complete example:
 
     [project]
     name = \"acme\"
@@ -106,6 +106,6 @@ It says what is intended, and this is a whole one:
     price = \"29.00\"
     limit = 50
 
-Keys stay out of it: they are read from the environment, or from `--env-file .env`.
-One that lies elsewhere is named with `--config FILE`.
-To see preflight at work without any of this: preflight run --sandbox";
+Keep keys out of it: preflight reads them from the environment or from `--env-file .env`.
+If the file is somewhere else, use `--config FILE`.
+To try preflight without any of this, run: preflight run --sandbox";

@@ -1,20 +1,20 @@
-//! A check's documentation, which is markdown, for a terminal.
+//! Renders a check's markdown documentation for a terminal.
 
 use preflight::report::paragraph::wrap;
 
 use super::terminal::Terminal;
 
-/// On longer lines prose is hard to read.
+/// Prose is hard to read on longer lines.
 const WIDEST: usize = 90;
 
-/// The text with its paragraphs and lists wrapped anew, its headings in capitals, its code as it stands.
+/// Renders markdown: wraps paragraphs and lists, capitalizes headings, and keeps code as it is.
 pub fn render(markdown: &str, terminal: Terminal) -> String {
     let width = terminal.width.min(WIDEST);
     let mut text = String::new();
     let mut block = Block::default();
     let mut is_code = false;
     for line in markdown.lines() {
-        // Doc comments have a blank before each line.
+        // Doc comments have a space before each line.
         let line = line.strip_prefix(' ').unwrap_or(line).trim_end();
         if line.starts_with("```") {
             block.flush(&mut text, width);
@@ -39,7 +39,7 @@ pub fn render(markdown: &str, terminal: Terminal) -> String {
     text
 }
 
-/// Lines that are one paragraph.
+/// The lines of one paragraph or list item.
 #[derive(Default)]
 struct Block {
     first: &'static str,
@@ -72,7 +72,7 @@ mod tests {
     }
 
     #[test]
-    fn paragraphs_are_wrapped_anew() {
+    fn paragraphs_are_wrapped() {
         assert_eq!(rendered(" one two\n three\n\n four\n", 10), "one two\nthree\n\nfour\n");
     }
 
@@ -82,7 +82,7 @@ mod tests {
     }
 
     #[test]
-    fn a_heading_is_in_capitals_and_its_text_follows() {
+    fn headings_are_capitalized() {
         assert_eq!(rendered("## Why it matters\nMoney.", 40), "WHY IT MATTERS\nMoney.\n");
     }
 

@@ -1,45 +1,45 @@
-//! How the program ends.
+//! Exit statuses, and the errors that end a command.
 
 use preflight::config::Problems;
 use preflight::report::paragraph::wrap;
 
-use super::terminal::Terminal;
+use super::terminal::{PrintError, Terminal};
 
-/// All is well.
+/// Success.
 pub const GO: u8 = 0;
-/// What was asked for could not be understood.
+/// The command line is invalid.
 pub const USAGE: u8 = 64;
 /// preflight could not do its work.
 pub const DEFECT: u8 = 70;
-/// The configuration is not sound.
+/// The configuration is invalid.
 pub const CONFIGURATION: u8 = 78;
 
-/// Why a command came to nothing.
+/// Why a command failed.
 #[derive(Debug)]
-pub enum Failure {
-    /// The command line asks for something that there is not; in words, without a full stop.
+pub enum CliError {
+    /// The command line is invalid. A message without a period.
     Usage(String),
-    /// The configuration has errors, each at its place.
+    /// The configuration has errors, each with its place.
     Configuration(Problems),
-    /// There is no configuration, or it is not sound as a whole; in words.
+    /// The configuration is missing or invalid as a whole.
     Unconfigured(String),
-    /// preflight could not do its work; in words.
+    /// preflight could not do its work.
     Defect(String),
-    /// preflight broke down, which was said already.
-    Broken,
+    /// preflight crashed, and the panic hook has already said so.
+    Crashed,
 }
 
-impl Failure {
+impl CliError {
     /// The exit status.
     pub const fn status(&self) -> u8 {
         match self {
             Self::Usage(_) => USAGE,
             Self::Configuration(_) | Self::Unconfigured(_) => CONFIGURATION,
-            Self::Defect(_) | Self::Broken => DEFECT,
+            Self::Defect(_) | Self::Crashed => DEFECT,
         }
     }
 
-    /// What is said of it on standard error.
+    /// The message for standard error.
     pub fn message(&self, terminal: Terminal) -> String {
         match self {
             Self::Usage(message) => {
@@ -48,33 +48,39 @@ impl Failure {
             Self::Configuration(problems) => {
                 let (noun, count) = (if problems.len() == 1 { "error" } else { "errors" }, problems.len());
                 let rendered = problems.render(terminal.stderr_color, terminal.width);
-                format!("{rendered}\n{count} {noun} in the configuration; nothing was checked.\n")
+                format!("{rendered}\n{count} {noun} in the configuration. No checks ran.\n")
             }
             Self::Unconfigured(message) | Self::Defect(message) => fitted(&terminal.error(message), terminal.width),
-            Self::Broken => String::new(),
+            Self::Crashed => String::new(),
         }
     }
 }
 
-/// A message in lines that fit. What is indented is an example, to be copied as it stands.
+/// Wraps a message. Indented lines are examples to copy, so they stay as they are.
 fn fitted(message: &str, width: usize) -> String {
     let is_example = |line: &str| line.is_empty() || line.starts_with(' ');
     let fit = |line: &str| if is_example(line) { format!("{line}\n") } else { wrap(line, "", "", width) };
     message.lines().map(fit).collect()
 }
 
-impl std::fmt::Display for Failure {
+impl std::fmt::Display for CliError {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Usage(message) | Self::Unconfigured(message) | Self::Defect(message) => formatter.write_str(message),
             Self::Configuration(problems) => problems.fmt(formatter),
-            Self::Broken => Ok(()),
+            Self::Crashed => Ok(()),
         }
     }
 }
 
-impl From<Problems> for Failure {
+impl From<Problems> for CliError {
     fn from(problems: Problems) -> Self {
         Self::Configuration(problems)
+    }
+}
+
+impl From<PrintError> for CliError {
+    fn from(error: PrintError) -> Self {
+        Self::Defect(error.to_string())
     }
 }

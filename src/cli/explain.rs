@@ -8,48 +8,48 @@ use preflight::checks;
 use preflight::finding::{Code, Severity};
 
 use super::documentation;
-use super::exit::{self, Failure};
+use super::exit::{self, CliError};
 use super::terminal::{self, Terminal};
 
-/// Tell why a check matters, how it is verified, and how to mend what it finds.
+/// Explain a check: why it matters, how it works, and how to fix what it finds.
 #[derive(Debug, Args)]
-pub struct Command {
-    /// A check (`stripe/price-mode`), a group (`stripe`), or a finding (`stripe/price-mode: other-mode`)
+pub struct ExplainArgs {
+    /// A check (`stripe/price-mode`), a group (`stripe`) or a finding (`stripe/price-mode: other-mode`)
     #[arg(value_name = "CHECK", required = true, num_args = 1..)]
     name: Vec<String>,
 }
 
 /// Prints the documentation.
-pub fn execute(command: &Command, terminal: Terminal) -> Result<u8, Failure> {
-    // `stripe/price-mode: other-mode` is copied from a report, and a shell makes two words of it.
-    let name = command.name.join(" ");
+pub fn execute(args: &ExplainArgs, terminal: Terminal) -> Result<u8, CliError> {
+    // Copied from a report, `stripe/price-mode: other-mode` is two shell words.
+    let name = args.name.join(" ");
     terminal::print(&text(&checks::documented(), &name, terminal)?)?;
     Ok(exit::GO)
 }
 
-fn text(checks: &[Check], name: &str, terminal: Terminal) -> Result<String, Failure> {
+fn text(checks: &[Check], name: &str, terminal: Terminal) -> Result<String, CliError> {
     let (name, code) = match name.split_once(':') {
         Some((name, code)) => (name.trim(), Some(code.trim()).filter(|code| !code.is_empty())),
         None => (name.trim(), None),
     };
-    // A check of its own is told before the kind that it is of.
-    let own = checks
+    // An exact ID wins over a kind such as `probe/<name>`.
+    let exact = checks
         .iter()
         .find(|check| check.id.as_str() == name)
         .or_else(|| checks.iter().find(|check| check.is_called(name)));
-    let found: Vec<&Check> = match own {
+    let found: Vec<&Check> = match exact {
         Some(check) => vec![check],
         None => checks.iter().filter(|check| check.id.group() == name).collect(),
     };
     match (found.as_slice(), code) {
         ([], _) => Err(unknown(checks, name)),
         ([check], Some(code)) if check.is_called(name) => finding(check, code, terminal),
-        (_, Some(_)) => Err(Failure::Usage(format!("`{name}` is a group; a finding belongs to a check"))),
+        (_, Some(_)) => Err(CliError::Usage(format!("`{name}` is a group, but findings belong to checks"))),
         (found, None) => Ok(found.iter().map(|check| whole(check, terminal)).collect::<Vec<String>>().join("\n\n")),
     }
 }
 
-/// All that there is to say about a check.
+/// The documentation of a check.
 fn whole(check: &Check, terminal: Terminal) -> String {
     let mut text = head(check, terminal);
     for heading in ["Why it matters", "How it is verified", "Findings", "How to fix it"] {
@@ -65,11 +65,11 @@ fn whole(check: &Check, terminal: Terminal) -> String {
     text
 }
 
-/// What there is to say about one finding of a check.
-fn finding(check: &Check, code: &str, terminal: Terminal) -> Result<String, Failure> {
+/// The documentation of one finding.
+fn finding(check: &Check, code: &str, terminal: Terminal) -> Result<String, CliError> {
     let Some(code) = check.code(code) else {
         let known = check.codes.iter().map(|code| code.name()).collect::<Vec<_>>().join(", ");
-        return Err(Failure::Usage(format!("{} has no finding `{code}`; it has {known}", check.id)));
+        return Err(CliError::Usage(format!("{} has no finding `{code}`. Its findings: {known}", check.id)));
     };
     let mut text = head(check, terminal);
     text.push('\n');
@@ -90,17 +90,17 @@ fn head(check: &Check, terminal: Terminal) -> String {
     let mut text = format!("{}\n", terminal.strong(check.id.as_str()));
     text.push_str(&documentation::render(&format!("{}.", check.title()), terminal));
     let need = match check.need {
-        Need::Required => "Required: unless it is seen to pass, the verdict is not GO.".to_owned(),
-        Need::Configured(what) => format!("Applies where the configuration has: {what}."),
+        Need::Required => "Required: the verdict is GO only if this check passes.".to_owned(),
+        Need::Configured(what) => format!("Applies if configured: {what}."),
     };
     text.push_str(&documentation::render(&need, terminal));
     if !check.sends.is_empty() {
-        let _ = write!(text, "{}", documentation::render(&format!("Sends, beyond reads: {}.", check.sends), terminal));
+        let _ = write!(text, "{}", documentation::render(&format!("Sends, besides reads: {}.", check.sends), terminal));
     }
     text
 }
 
-fn unknown(checks: &[Check], name: &str) -> Failure {
+fn unknown(checks: &[Check], name: &str) -> CliError {
     let ids = checks.iter().map(|check| check.id.as_str().to_owned());
     let groups = checks.iter().map(|check| check.id.group().to_owned());
     let likeness = |known: &str| {
@@ -110,10 +110,10 @@ fn unknown(checks: &[Check], name: &str) -> Failure {
     let near = ids.chain(groups).map(|known| (likeness(&known), known)).filter(|(likeness, _)| *likeness > 0.75);
     let nearest = near.max_by(|(left, _), (right, _)| left.total_cmp(right));
     let hint = nearest.map_or_else(
-        || "`preflight list` names them all".to_owned(),
+        || "to list them, run `preflight list`".to_owned(),
         |(_, nearest)| format!("did you mean `{nearest}`?"),
     );
-    Failure::Usage(format!("there is no check or group `{name}`; {hint}"))
+    CliError::Usage(format!("unknown check or group `{name}`; {hint}"))
 }
 
 #[cfg(test)]
@@ -149,7 +149,7 @@ mod tests {
     }
 
     #[test]
-    fn a_check_is_explained_whole() {
+    fn a_check_is_explained_in_full() {
         let text = explained("stripe/price-mode");
         for part in ["Every price exists.", "WHY IT MATTERS", "HOW IT IS VERIFIED", "other-mode", "HOW TO FIX IT"] {
             assert!(text.contains(part), "{part}: {text}");
@@ -162,21 +162,21 @@ mod tests {
     }
 
     #[test]
-    fn a_finding_is_explained_alone_with_its_mend() {
+    fn a_finding_is_explained_with_its_fix() {
         let text = explained("stripe/price-mode: other-mode");
         assert!(text.contains("is in the other mode") && text.contains("Copy the ID."), "{text}");
         assert!(!text.contains("not-found") && !text.contains("No price, no money"), "{text}");
     }
 
     #[test]
-    fn an_unknown_name_brings_the_nearest_known_one() {
+    fn an_unknown_name_suggests_the_closest() {
         assert!(explained("price-mod").contains("did you mean `stripe/price-mode`?"));
         assert!(explained("stripes").contains("did you mean `stripe`?"));
-        assert!(explained("qqq").contains("`preflight list` names them all"));
+        assert!(explained("qqq").contains("to list them, run `preflight list`"));
     }
 
     #[test]
-    fn an_unknown_finding_brings_those_that_there_are() {
-        assert!(explained("stripe/price-mode: x").contains("has no finding `x`; it has other-mode, not-found"));
+    fn an_unknown_finding_lists_the_existing_ones() {
+        assert!(explained("stripe/price-mode: x").contains("has no finding `x`. Its findings: other-mode, not-found"));
     }
 }

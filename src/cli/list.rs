@@ -4,11 +4,11 @@ use preflight::check::{Check, Need};
 use preflight::checks;
 use preflight::report::paragraph::wrap;
 
-use super::exit::{self, Failure};
+use super::exit::{self, CliError};
 use super::terminal::{self, Terminal};
 
 /// Prints every check.
-pub fn execute(terminal: Terminal) -> Result<u8, Failure> {
+pub fn execute(terminal: Terminal) -> Result<u8, CliError> {
     terminal::print(&text(&checks::documented(), terminal))?;
     Ok(exit::GO)
 }

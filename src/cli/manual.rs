@@ -1,34 +1,32 @@
 //! `preflight man`.
 
-use clap::{Args, CommandFactory};
+use clap::Args;
 use clap_mangen::Man;
 
-use super::arguments::Arguments;
-use super::exit::{self, Failure};
+use super::exit::{self, CliError};
 use super::terminal;
 
 /// Print the man page.
 #[derive(Debug, Args)]
-pub struct Command {
-    /// The command whose page it is; without it the page of preflight as a whole
+pub struct ManArgs {
+    /// A command, for its own page
     command: Option<String>,
 }
 
-/// Prints it, in roff: `preflight man | man -l -`.
-pub fn execute(command: &Command) -> Result<u8, Failure> {
-    let mut all = Arguments::command();
-    all.build();
-    let page = match &command.command {
-        None => all,
+/// Prints the man page of `program` in roff: `preflight man | man -l -`.
+pub fn execute(args: &ManArgs, mut program: clap::Command) -> Result<u8, CliError> {
+    program.build();
+    let page = match &args.command {
+        None => program,
         Some(name) => {
-            let found = all.get_subcommands().find(|known| known.get_name() == name);
-            found.ok_or_else(|| Failure::Usage(format!("there is no command `{name}`")))?.clone()
+            let found = program.get_subcommands().find(|known| known.get_name() == name);
+            found.ok_or_else(|| CliError::Usage(format!("unknown command `{name}`")))?.clone()
         }
     };
     let mut roff = Vec::new();
     Man::new(page)
         .render(&mut roff)
-        .map_err(|error| Failure::Defect(format!("the page could not be made: {error}")))?;
+        .map_err(|error| CliError::Defect(format!("could not render the man page: {error}")))?;
     terminal::print(&String::from_utf8_lossy(&roff))?;
     Ok(exit::GO)
 }

@@ -1,4 +1,4 @@
-//! The command line: what is asked for, and the exit status.
+//! The command line.
 
 mod arguments;
 mod completions;
@@ -21,20 +21,20 @@ mod values;
 use std::io::Write;
 use std::process::ExitCode;
 
-use clap::Parser;
+use clap::{CommandFactory, Parser};
 use preflight::config::Redactor;
 
 use arguments::{Arguments, Command};
-use exit::Failure;
+use exit::CliError;
 use terminal::Terminal;
 
-/// Does what the command line asks for.
+/// Runs the command line, and returns the exit status.
 pub fn main() -> ExitCode {
     defect::report_without_payload();
     let arguments = match Arguments::try_parse() {
         Ok(arguments) => arguments,
         Err(error) => {
-            // Help and the version are an answer; all else is a mistake. Where nobody listens there is nothing to do.
+            // Help and the version are results. Everything else is an error.
             let _ = error.print();
             return ExitCode::from(if error.use_stderr() { exit::USAGE } else { exit::GO });
         }
@@ -46,15 +46,15 @@ pub fn main() -> ExitCode {
         Command::Explain(command) => explain::execute(&command, terminal),
         Command::Sandbox(command) => sandbox::execute(&command, terminal),
         Command::Schema(command) => schema::execute(&command),
-        Command::Completions(command) => completions::execute(&command),
-        Command::Man(command) => manual::execute(&command),
+        Command::Completions(command) => completions::execute(&command, Arguments::command()),
+        Command::Man(command) => manual::execute(&command, Arguments::command()),
     };
-    ExitCode::from(status.unwrap_or_else(|failure| explain_failure(&failure, terminal)))
+    ExitCode::from(status.unwrap_or_else(|error| report_error(&error, terminal)))
 }
 
-/// Says on standard error why nothing came of it. A key that was given in the place of a name is not repeated.
-fn explain_failure(failure: &Failure, terminal: Terminal) -> u8 {
-    let message = Redactor::default().redact(&failure.message(terminal));
+/// Prints an error and returns its exit status. Redacts keys, in case one was passed in place of a name.
+fn report_error(error: &CliError, terminal: Terminal) -> u8 {
+    let message = Redactor::default().redact(&error.message(terminal));
     let _ = std::io::stderr().lock().write_all(message.as_bytes());
-    failure.status()
+    error.status()
 }

@@ -1,18 +1,18 @@
-//! The checks in flight, live on a terminal.
+//! A live progress line on a terminal.
 
 use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use preflight::check::CheckId;
 use preflight::report::outline::took;
-use preflight::run::Event;
+use preflight::run::RunEvent;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::task::JoinHandle;
 
-/// How often the elapsed times are written anew.
-const BEAT: Duration = Duration::from_millis(100);
+/// How often the line is redrawn.
+const REDRAW: Duration = Duration::from_millis(100);
 
-/// A line on standard error that says what is going on.
+/// The progress line on standard error.
 #[derive(Debug)]
 pub struct Progress {
     bar: ProgressBar,
@@ -20,8 +20,8 @@ pub struct Progress {
 }
 
 impl Progress {
-    /// Begins; what the run tells goes to the sender. Has to be called within the runtime.
-    pub fn start() -> (Self, UnboundedSender<Event>) {
+    /// Starts the line. Send it the run's events. Must be called within the runtime.
+    pub fn start() -> (Self, UnboundedSender<RunEvent>) {
         let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
         if let Ok(style) = ProgressStyle::with_template("{wide_msg}") {
             bar.set_style(style);
@@ -31,55 +31,55 @@ impl Progress {
         (Self { bar, task }, sender)
     }
 
-    /// Takes the line away, before something else is written.
+    /// Clears the line, before other output.
     pub fn end(self) {
         self.task.abort();
         self.bar.finish_and_clear();
     }
 }
 
-async fn follow(bar: ProgressBar, mut events: UnboundedReceiver<Event>) {
-    let mut flight = Flight::default();
-    let mut beat = tokio::time::interval(BEAT);
+async fn follow(bar: ProgressBar, mut events: UnboundedReceiver<RunEvent>) {
+    let mut checks = InProgress::default();
+    let mut redraw = tokio::time::interval(REDRAW);
     loop {
         tokio::select! {
             event = events.recv() => match event {
-                Some(event) => flight.note(event, Instant::now()),
+                Some(event) => checks.note(event, Instant::now()),
                 None => return,
             },
-            _ = beat.tick() => bar.set_message(flight.line(Instant::now())),
+            _ = redraw.tick() => bar.set_message(checks.line(Instant::now())),
         }
     }
 }
 
-/// What is in flight.
+/// The checks in progress.
 #[derive(Debug, Default)]
-struct Flight {
-    under_way: Vec<(CheckId, Instant)>,
+struct InProgress {
+    running: Vec<(CheckId, Instant)>,
     finished: usize,
 }
 
-impl Flight {
-    fn note(&mut self, event: Event, now: Instant) {
+impl InProgress {
+    fn note(&mut self, event: RunEvent, now: Instant) {
         match event {
-            Event::Started(id) => self.under_way.push((id, now)),
-            Event::Finished(id, _) => {
-                self.under_way.retain(|(under_way, _)| *under_way != id);
+            RunEvent::Started(id) => self.running.push((id, now)),
+            RunEvent::Finished(id, _) => {
+                self.running.retain(|(running, _)| *running != id);
                 self.finished += 1;
             }
         }
     }
 
-    /// Those that take longest come first, since the line is cut where the terminal ends.
+    /// The slowest checks come first, because the terminal cuts the line.
     fn line(&self, now: Instant) -> String {
-        let all = self.finished + self.under_way.len();
-        let mut waiting: Vec<&(CheckId, Instant)> = self.under_way.iter().collect();
+        let all = self.finished + self.running.len();
+        let mut waiting: Vec<&(CheckId, Instant)> = self.running.iter().collect();
         waiting.sort_by_key(|(_, since)| *since);
         let waiting: Vec<String> = waiting
             .into_iter()
             .map(|(id, since)| format!("{id} {}", took(now.saturating_duration_since(*since))))
             .collect();
-        format!("{} of {all} checks done; waiting for {}", self.finished, waiting.join(", "))
+        format!("{} of {all} checks done, waiting for {}", self.finished, waiting.join(", "))
     }
 }
 
@@ -93,22 +93,22 @@ mod tests {
     const SECOND: CheckId = CheckId::new("webhook/endpoint");
 
     #[test]
-    fn the_line_names_the_checks_in_flight_with_their_time() {
+    fn the_line_names_the_running_checks_with_their_time() {
         let start = Instant::now();
-        let mut flight = Flight::default();
-        flight.note(Event::Started(FIRST), start);
-        flight.note(Event::Started(SECOND), start + Duration::from_millis(400));
-        let line = flight.line(start + Duration::from_millis(1500));
-        assert_eq!(line, "0 of 2 checks done; waiting for stripe/account 1.5 s, webhook/endpoint 1.1 s");
+        let mut checks = InProgress::default();
+        checks.note(RunEvent::Started(FIRST), start);
+        checks.note(RunEvent::Started(SECOND), start + Duration::from_millis(400));
+        let line = checks.line(start + Duration::from_millis(1500));
+        assert_eq!(line, "0 of 2 checks done, waiting for stripe/account 1.5 s, webhook/endpoint 1.1 s");
     }
 
     #[test]
-    fn a_finished_check_is_counted_and_no_longer_named() {
+    fn a_finished_check_is_counted_and_not_named() {
         let start = Instant::now();
-        let mut flight = Flight::default();
-        flight.note(Event::Started(FIRST), start);
-        flight.note(Event::Started(SECOND), start);
-        flight.note(Event::Finished(FIRST, Status::Pass), start);
-        assert_eq!(flight.line(start), "1 of 2 checks done; waiting for webhook/endpoint 0 ms");
+        let mut checks = InProgress::default();
+        checks.note(RunEvent::Started(FIRST), start);
+        checks.note(RunEvent::Started(SECOND), start);
+        checks.note(RunEvent::Finished(FIRST, Status::Pass), start);
+        assert_eq!(checks.line(start), "1 of 2 checks done, waiting for webhook/endpoint 0 ms");
     }
 }

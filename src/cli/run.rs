@@ -19,85 +19,85 @@ use preflight::world::{self, Resolve, World};
 use tokio::runtime::Runtime;
 
 use super::deployment::{self, Sources};
-use super::exit::Failure;
+use super::exit::CliError;
 use super::progress::Progress;
 use super::signals::Signals;
 use super::terminal::Terminal;
-use super::values::{self, Format, Names, Target};
+use super::values::{self, Format, NameList, ReportTarget};
 
-/// Run the checks, write the report, and end in GO, NO-GO or NOT PROVEN.
+/// Run the checks, write a report, and exit with the verdict: GO, NO-GO or NOT PROVEN.
 #[derive(Debug, Args)]
-#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
-pub struct Command {
-    /// The configuration [default: preflight.toml]
+#[expect(clippy::struct_excessive_bools, reason = "each is a separate flag")]
+pub struct RunArgs {
+    /// The configuration file [default: preflight.toml]
     #[arg(short, long, value_name = "FILE", conflicts_with = "sandbox")]
     config: Option<PathBuf>,
-    /// Read values from a file in dotenv or .dev.vars syntax; the environment overrides it (repeatable)
+    /// Read values from a dotenv or .dev.vars file (repeatable); environment variables take precedence
     #[arg(long, value_name = "FILE", conflicts_with = "sandbox")]
     env_file: Vec<PathBuf>,
-    /// The mode to check for, in place of the configuration's: live or test
+    /// Check this mode instead of the configured one: live or test
     #[arg(long, value_parser = mode_parser(), hide_possible_values = true)]
     mode: Option<Mode>,
-    /// Judge a world inside the binary, sound or with the scenarios named: no account, no network, no configuration
+    /// Check the built-in sandbox instead, healthy or with these problems. Needs no account, network or configuration
     #[arg(long, value_name = "SCENARIO,…", num_args = 0..=1, require_equals = true, default_missing_value = "")]
-    pub(super) sandbox: Option<Names>,
+    pub(super) sandbox: Option<NameList>,
 
-    /// Run only these checks: ids, groups or globs, with commas between (repeatable)
-    #[arg(long, value_name = "CHECK,…", value_parser = values::checks, help_heading = "What is checked")]
-    only: Vec<Names>,
-    /// Leave these checks out (repeatable)
-    #[arg(long, value_name = "CHECK,…", value_parser = values::checks, help_heading = "What is checked")]
-    skip: Vec<Names>,
-    /// Ask nobody; what needs the network is unknown
-    #[arg(long, help_heading = "What is checked")]
+    /// Run only these checks: IDs, groups or globs, separated by commas (repeatable)
+    #[arg(long, value_name = "CHECK,…", value_parser = values::checks, help_heading = "Checks")]
+    only: Vec<NameList>,
+    /// Skip these checks (repeatable)
+    #[arg(long, value_name = "CHECK,…", value_parser = values::checks, help_heading = "Checks")]
+    skip: Vec<NameList>,
+    /// Make no network requests; checks that need them are unknown
+    #[arg(long, help_heading = "Checks")]
     offline: bool,
     /// Send nothing to the Worker, and do not sign the canary in
-    #[arg(long, help_heading = "What is checked")]
+    #[arg(long, help_heading = "Checks")]
     no_probe: bool,
 
-    /// What to print: table, json or markdown
+    /// Output format: table, json or markdown
     #[arg(long, value_enum, default_value = "table", hide_possible_values = true, help_heading = "Reports")]
     format: Format,
-    /// Write one more report (repeatable), such as `json=preflight.json`
+    /// Write an additional report (repeatable), such as `json=preflight.json`
     #[arg(long, value_name = "FORMAT=PATH", help_heading = "Reports")]
-    report: Vec<Target>,
-    /// Where preflight.md and preflight.json are written
+    report: Vec<ReportTarget>,
+    /// Directory for preflight.md and preflight.json
     #[arg(long, value_name = "DIR", default_value = "reports", help_heading = "Reports")]
     report_dir: PathBuf,
     /// Do not write preflight.md and preflight.json
     #[arg(long, help_heading = "Reports")]
     no_report: bool,
-    /// What makes the verdict NO-GO: fail, or warn too
+    /// What makes the verdict NO-GO: fail, or warn to include warnings
     #[arg(long, value_enum, value_name = "STATUS", default_value = "fail", hide_possible_values = true)]
     #[arg(help_heading = "Reports")]
     fail_on: FailOn,
-    /// Print the verdict and the failures only
+    /// Print only the verdict and the failures
     #[arg(short, long, conflicts_with = "verbose", help_heading = "Reports")]
     quiet: bool,
-    /// Print what passed and every request too
+    /// Also print passing checks and every request
     #[arg(short, long, action = clap::ArgAction::Count, help_heading = "Reports")]
     verbose: u8,
 
-    /// The longest that one request may take [default: 10s]
+    /// Time limit for one request [default: 10s]
     #[arg(long, value_name = "TIME", value_parser = values::duration, help_heading = "Requests")]
     timeout: Option<Duration>,
-    /// The longest that the run may take; what is asked later is unknown [default: 2m]
+    /// Time limit for the run; checks that need more are unknown [default: 2m]
     #[arg(long, value_name = "TIME", value_parser = values::duration, help_heading = "Requests")]
     deadline: Option<Duration>,
-    /// How often a request is made again that may be [default: 2]
+    /// How often to retry a request that is safe to repeat [default: 2]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(0..=10), help_heading = "Requests")]
     retries: Option<u32>,
-    /// How many requests may be under way at once [default: 32]
+    /// How many requests to make at once [default: 32]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256), help_heading = "Requests")]
     concurrency: Option<u16>,
-    /// Ask a host at another address, as curl does (repeatable): a new deployment before DNS is switched
+    /// Connect to a host at another address, as in curl (repeatable), such as a new deployment before you switch DNS
     #[arg(long, value_name = "HOST:PORT:ADDR", value_parser = values::resolve, conflicts_with = "sandbox")]
     #[arg(help_heading = "Requests")]
     resolve: Vec<Resolve>,
-    /// Trust the certificates of this PEM file, and no others
+    /// Trust only the certificates in this PEM file
     #[arg(long, value_name = "FILE", conflicts_with = "sandbox", help_heading = "Requests")]
     cacert: Option<PathBuf>,
-    /// Allow secrets to be sent to this host, for an `api_base` that is a proxy (repeatable)
+    /// Allow sending secrets to this host, for an `api_base` that points to a proxy (repeatable)
     #[arg(long, value_name = "HOST", conflicts_with = "sandbox", help_heading = "Requests")]
     allow_host: Vec<String>,
 }
@@ -105,9 +105,9 @@ pub struct Command {
 /// `--fail-on`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum FailOn {
-    /// What failed.
+    /// Failures.
     Fail,
-    /// What failed, and what has a warning.
+    /// Failures and warnings.
     Warn,
 }
 
@@ -116,48 +116,48 @@ fn mode_parser() -> impl TypedValueParser<Value = Mode> {
         .map(|word| if word == Mode::Test.word() { Mode::Test } else { Mode::Live })
 }
 
-/// Runs, reports, and answers with the verdict's exit status.
-pub fn execute(command: &Command, terminal: Terminal) -> Result<u8, Failure> {
+/// Runs the checks, delivers the reports, and returns the verdict's exit status.
+pub fn execute(args: &RunArgs, terminal: Terminal) -> Result<u8, CliError> {
     let runtime = runtime()?;
-    let status = runtime.block_on(perform(command, terminal));
-    // What still waits for an answer has nobody left to tell it to.
+    let status = runtime.block_on(perform(args, terminal));
+    // Do not wait for requests whose answers are no longer needed.
     runtime.shutdown_background();
     status
 }
 
-/// What everything that asks somebody runs on.
-pub fn runtime() -> Result<Runtime, Failure> {
-    Runtime::new().map_err(|error| Failure::Defect(format!("the runtime could not be started: {error}")))
+/// The async runtime.
+pub fn runtime() -> Result<Runtime, CliError> {
+    Runtime::new().map_err(|error| CliError::Defect(format!("could not start the runtime: {error}")))
 }
 
-async fn perform(command: &Command, terminal: Terminal) -> Result<u8, Failure> {
+async fn perform(args: &RunArgs, terminal: Terminal) -> Result<u8, CliError> {
     let signals = Signals::listen()?;
-    let (world, _sandbox) = command.world().await?;
+    let (world, _sandbox) = args.world().await?;
     let checks = checks::all(world.config());
-    let selection = Selection::new(&checks, &values::joined(&command.only), &values::joined(&command.skip))?;
-    let ran = watched(&world, &selection, signals, terminal).await;
-    if command.sandbox.is_some() {
+    let selection = Selection::new(&checks, &values::joined(&args.only), &values::joined(&args.skip))?;
+    let ran = run_with_progress(&world, &selection, signals, terminal).await;
+    if args.sandbox.is_some() {
         let _ = fs::remove_file(sandbox_journal());
     }
     let mut report = ran?;
-    if command.fail_on == FailOn::Warn {
+    if args.fail_on == FailOn::Warn {
         deliver::count_warnings(&mut report);
     }
-    Ok(deliver::deliver(&report, &command.targets(), command.format, command.style(terminal)))
+    Ok(deliver::deliver(&report, &args.targets(), args.format, args.style(terminal)))
 }
 
-/// What is changed in a sandbox ends with it, and would have to be found by nobody: its journal is no file of the user's.
+/// The sandbox's journal. Changes in a sandbox end with it, so its journal does not go into the user's folder.
 fn sandbox_journal() -> PathBuf {
     std::env::temp_dir().join(format!("preflight-sandbox-{}.jsonl", std::process::id()))
 }
 
-/// Runs with progress on the terminal, until all is judged or somebody stops it.
-async fn watched(
+/// Runs with live progress on the terminal, until the run is finished or stopped.
+async fn run_with_progress(
     world: &World,
     selection: &Selection,
     signals: Signals,
     terminal: Terminal,
-) -> Result<Report, Failure> {
+) -> Result<Report, CliError> {
     let (progress, events) = if terminal.live {
         let (progress, events) = Progress::start();
         (Some(progress), Some(events))
@@ -168,13 +168,13 @@ async fn watched(
     if let Some(progress) = progress {
         progress.end();
     }
-    // The panic hook has said where.
-    ran.map_err(|_| Failure::Broken)
+    // The panic hook has reported the location.
+    ran.map_err(|_| CliError::Crashed)
 }
 
-impl Command {
-    /// What is to be judged. A sandbox lives as long as it is held.
-    async fn world(&self) -> Result<(World, Option<Sandbox>), Failure> {
+impl RunArgs {
+    /// The deployment to check. A sandbox runs for as long as it is held.
+    async fn world(&self) -> Result<(World, Option<Sandbox>), CliError> {
         let Some(scenarios) = &self.sandbox else {
             let sources = Sources {
                 config: self.config.as_deref(),
@@ -190,10 +190,10 @@ impl Command {
         started.map(|(world, sandbox)| (world, Some(sandbox)))
     }
 
-    fn options(&self) -> Result<world::Options, Failure> {
+    fn options(&self) -> Result<world::Options, CliError> {
         let usual = world::Options::default();
         let certificates = self.cacert.as_ref().map(|path| {
-            fs::read(path).map_err(|error| Failure::Usage(format!("--cacert {}: {error}", path.display())))
+            fs::read(path).map_err(|error| CliError::Usage(format!("--cacert {}: {error}", path.display())))
         });
         Ok(world::Options {
             timeout: self.timeout.unwrap_or(usual.timeout),
@@ -209,11 +209,11 @@ impl Command {
         })
     }
 
-    /// Every report that is to be written.
-    fn targets(&self) -> Vec<Target> {
+    /// Every report to write.
+    fn targets(&self) -> Vec<ReportTarget> {
         let usual = [(Format::Markdown, "preflight.md"), (Format::Json, "preflight.json")];
         let usual = usual.into_iter().filter(|_| !self.no_report);
-        let usual = usual.map(|(format, name)| Target { format, path: self.report_dir.join(name) });
+        let usual = usual.map(|(format, name)| ReportTarget { format, path: self.report_dir.join(name) });
         usual.chain(self.report.iter().cloned()).collect()
     }
 
@@ -222,11 +222,11 @@ impl Command {
     }
 }
 
-impl From<run::UnknownName> for Failure {
+impl From<run::UnknownName> for CliError {
     fn from(unknown: run::UnknownName) -> Self {
         let hint = unknown.nearest.map(|nearest| format!("did you mean `{nearest}`?"));
-        let hint = hint.unwrap_or_else(|| "`preflight list` names them all".to_owned());
-        Self::Usage(format!("no check, group or pattern `{}`; {hint}", unknown.name))
+        let hint = hint.unwrap_or_else(|| "to list them, run `preflight list`".to_owned());
+        Self::Usage(format!("unknown check, group or pattern `{}`; {hint}", unknown.name))
     }
 }
 
@@ -237,17 +237,17 @@ mod tests {
     use super::*;
     use crate::cli::arguments::{self, Arguments};
 
-    fn command(arguments: &[&str]) -> Command {
+    fn args(arguments: &[&str]) -> RunArgs {
         match Arguments::try_parse_from(["preflight", "run"].iter().chain(arguments)).unwrap().command {
-            arguments::Command::Run(command) => *command,
+            arguments::Command::Run(args) => *args,
             other => panic!("{other:?}"),
         }
     }
 
     #[test]
-    fn two_reports_are_written_unless_told_otherwise() {
+    fn two_reports_are_written_by_default() {
         let paths = |arguments: &[&str]| {
-            let targets = command(arguments).targets();
+            let targets = args(arguments).targets();
             targets.into_iter().map(|target| target.path.display().to_string()).collect::<Vec<String>>()
         };
         assert_eq!(paths(&[]), ["reports/preflight.md", "reports/preflight.json"]);
@@ -256,7 +256,7 @@ mod tests {
     }
 
     #[test]
-    fn the_help_tells_the_defaults_that_there_are() {
+    fn the_help_shows_the_actual_defaults() {
         let mut all = Arguments::command();
         let help = all.find_subcommand_mut("run").unwrap().render_long_help().to_string();
         let usual = world::Options::default();
@@ -269,14 +269,14 @@ mod tests {
 
     #[test]
     fn flags_reach_the_world() {
-        let options = command(&["--timeout=3", "--retries=0", "--offline", "--no-probe"]).options().unwrap();
+        let options = args(&["--timeout=3", "--retries=0", "--offline", "--no-probe"]).options().unwrap();
         assert_eq!((options.timeout, options.retries), (Duration::from_secs(3), 0));
         assert!(options.offline && !options.probe);
     }
 
     #[test]
-    fn certificates_that_cannot_be_read_are_a_mistake_of_the_command_line() {
-        let failure = command(&["--cacert=there/is/none"]).options().unwrap_err();
-        assert_eq!(failure.status(), 64);
+    fn unreadable_certificates_are_a_command_line_error() {
+        let error = args(&["--cacert=there/is/none"]).options().unwrap_err();
+        assert_eq!(error.status(), 64);
     }
 }

@@ -3,33 +3,33 @@
 use clap::{Args, ValueEnum};
 use preflight::{config, report};
 
-use super::exit::{self, Failure};
+use super::exit::{self, CliError};
 use super::terminal;
 
 /// Print a JSON Schema.
 #[derive(Debug, Args)]
-pub struct Command {
-    /// Of what
+pub struct SchemaArgs {
+    /// What to print the schema of
     #[arg(value_enum)]
-    of: Of,
+    of: SchemaOf,
 }
 
 /// What has a schema.
 #[derive(Debug, Clone, Copy, ValueEnum)]
-enum Of {
+enum SchemaOf {
     /// `preflight.toml`
     Config,
-    /// What `preflight run --format json` prints
+    /// The output of `preflight run --format json`
     Report,
 }
 
-/// Prints it.
-pub fn execute(command: &Command) -> Result<u8, Failure> {
-    let schema = match command.of {
-        Of::Config => serde_json::to_string_pretty(&config::schema()),
-        Of::Report => serde_json::to_string_pretty(&report::json::schema()),
+/// Prints the schema.
+pub fn execute(args: &SchemaArgs) -> Result<u8, CliError> {
+    let schema = match args.of {
+        SchemaOf::Config => serde_json::to_string_pretty(&config::schema()),
+        SchemaOf::Report => serde_json::to_string_pretty(&report::json::schema()),
     };
-    let schema = schema.map_err(|error| Failure::Defect(format!("the schema could not be made: {error}")))?;
+    let schema = schema.map_err(|error| CliError::Defect(format!("could not generate the schema: {error}")))?;
     terminal::print(&format!("{schema}\n"))?;
     Ok(exit::GO)
 }

@@ -1,9 +1,9 @@
-//! `preflight sandbox --score`: what preflight is worth, measured on every scenario that there is.
+//! `preflight sandbox --score`: runs every scenario and compares the findings with what it expects.
 
+mod discrepancy;
 mod exempt;
 pub mod fields;
 mod runs;
-mod slip;
 pub mod unanswerable;
 
 use std::fmt::Write;
@@ -20,15 +20,15 @@ use tabled::builder::Builder;
 use tabled::settings::Style;
 
 use super::deployment;
-use super::exit::Failure;
+use super::exit::CliError;
 use super::terminal::{self, Terminal};
-use slip::{Slip, is_healthy, judge};
+use discrepancy::{Discrepancy, is_healthy, judge};
 
-/// As many worlds at once; each has servers of its own.
-const AT_ONCE: usize = 8;
+/// How many scenarios run at once. Each has its own servers.
+const PARALLEL: usize = 8;
 
-/// Runs every scenario and prints the score. Answers with 1 where it is not full.
-pub async fn execute(latency: Duration, terminal: Terminal) -> Result<u8, Failure> {
+/// Runs every scenario and prints the score. Returns 1 if anything was missed.
+pub async fn execute(latency: Duration, terminal: Terminal) -> Result<u8, CliError> {
     let known = |scenario: &&Scenario| scenario.finds.iter().all(|expected| is_check(&expected.check));
     let (here, later): (Vec<&Scenario>, Vec<&Scenario>) = sandbox::scenarios().iter().partition(known);
     let local = local_checks().await?;
@@ -36,26 +36,26 @@ pub async fn execute(latency: Duration, terminal: Terminal) -> Result<u8, Failur
     bar.inc_length(u64::try_from(here.len()).unwrap_or_default());
     let scores = futures::stream::iter(here.iter().map(|scenario| async {
         let options = world::Options {
-            // Who never answers is given up soon, since it is on this machine.
+            // Servers on this machine answer fast or never.
             timeout: Duration::from_secs(5) + 4 * latency,
             retries: 1,
             ..world::Options::default()
         };
         let sandbox = sandbox::Options { latency, ..sandbox::Options::default() };
-        let slips = match play(&scenario.name, sandbox, options).await {
+        let discrepancies = match play(&scenario.name, sandbox, options).await {
             Ok(report) => judge(scenario, &report, &local),
-            Err(failure) => vec![Slip::Missed(format!("it could not be run: {failure}"))],
+            Err(error) => vec![Discrepancy::Missed(format!("could not run: {error}"))],
         };
         bar.inc(1);
-        (*scenario, slips)
+        (*scenario, discrepancies)
     }));
-    let scores: Vec<(&Scenario, Vec<Slip>)> = scores.buffered(AT_ONCE).collect().await;
+    let scores: Vec<(&Scenario, Vec<Discrepancy>)> = scores.buffered(PARALLEL).collect().await;
     bar.finish_and_clear();
     terminal::print(&text(&scores, later.len()))?;
-    Ok(u8::from(scores.iter().any(|(_, slips)| !slips.is_empty())))
+    Ok(u8::from(scores.iter().any(|(_, found)| !found.is_empty())))
 }
 
-/// Progress on a terminal, and nothing elsewhere.
+/// A progress bar on a terminal, hidden elsewhere.
 fn bar(terminal: Terminal) -> ProgressBar {
     let target = if terminal.live { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
     ProgressBar::with_draw_target(Some(0), target)
@@ -65,15 +65,15 @@ fn is_check(id: &str) -> bool {
     checks::documented().iter().any(|check| check.is_called(id))
 }
 
-/// The checks that need nobody's answer: what is well without a network is no false pass in the dark.
-async fn local_checks() -> Result<Vec<CheckId>, Failure> {
+/// The checks that need no network, so that they may pass when no provider answers.
+async fn local_checks() -> Result<Vec<CheckId>, CliError> {
     let options = world::Options { offline: true, ..world::Options::default() };
     let report = play("healthy", sandbox::Options::default(), options).await?;
     let verified = report.checks.into_iter().filter(|check| check.status.is_verified());
     Ok(verified.map(|check| check.id).collect())
 }
 
-async fn play(scenario: &str, sandbox: sandbox::Options, options: world::Options) -> Result<Report, Failure> {
+async fn play(scenario: &str, sandbox: sandbox::Options, options: world::Options) -> Result<Report, CliError> {
     let journal = std::env::temp_dir().join(format!("preflight-score-{}-{scenario}.jsonl", std::process::id()));
     let options = world::Options { journal: journal.clone(), ..options };
     let (world, _sandbox) = deployment::sandboxed(&[scenario], sandbox, None, options).await?;
@@ -82,8 +82,8 @@ async fn play(scenario: &str, sandbox: sandbox::Options, options: world::Options
     Ok(report)
 }
 
-/// The score as a markdown table, and what is missing from a full one.
-fn text(scores: &[(&Scenario, Vec<Slip>)], later: usize) -> String {
+/// The score as a markdown table, with everything that was missed.
+fn text(scores: &[(&Scenario, Vec<Discrepancy>)], later: usize) -> String {
     let mut table = Builder::default();
     table.push_record(["", "scenarios", "found", "missed", "wrong code", "extra failures", "false alarms"]);
     let mut groups: Vec<&str> = Vec::new();
@@ -99,25 +99,28 @@ fn text(scores: &[(&Scenario, Vec<Slip>)], later: usize) -> String {
     table.push_record(row("**all**", &scores.iter().collect::<Vec<_>>()));
     let mut text = format!("{}\n\n", table.build().with(Style::markdown()));
     let faults = scores.iter().filter(|(scenario, _)| !is_healthy(scenario));
-    let (all, found) = faults.fold((0, 0), |(all, found), (_, slips)| (all + 1, found + usize::from(slips.is_empty())));
+    let (all, found) = faults.fold((0, 0), |(all, found), (_, wrong)| (all + 1, found + usize::from(wrong.is_empty())));
     let healthy = scores.iter().filter(|(scenario, _)| is_healthy(scenario));
     let (worlds, alarms) =
-        healthy.fold((0, 0), |(worlds, alarms), (_, slips)| (worlds + 1, alarms + usize::from(!slips.is_empty())));
-    let _ = writeln!(text, "Found {found} of {all} faults; false alarms in {alarms} of {worlds} healthy worlds.");
+        healthy.fold((0, 0), |(worlds, alarms), (_, wrong)| (worlds + 1, alarms + usize::from(!wrong.is_empty())));
+    let _ = writeln!(
+        text,
+        "Found {found} of {all} problems, with false alarms in {alarms} of {worlds} healthy deployments."
+    );
     if later > 0 {
-        let _ = writeln!(text, "Left out: {later} scenarios that ask for a check which this version does not have.");
+        let _ = writeln!(text, "Skipped {later} scenarios for checks that this version does not have.");
     }
-    for (scenario, slips) in scores {
-        for slip in slips {
-            let _ = writeln!(text, "- {}: {}", scenario.name, slip.words());
+    for (scenario, discrepancies) in scores {
+        for discrepancy in discrepancies {
+            let _ = writeln!(text, "- {}: {}", scenario.name, discrepancy.words());
         }
     }
     text
 }
 
-fn row(name: &str, scores: &[&(&Scenario, Vec<Slip>)]) -> Vec<String> {
-    let found = scores.iter().filter(|(_, slips)| slips.is_empty()).count();
-    let with = |kind: usize| scores.iter().filter(|(_, slips)| slips.iter().any(|slip| slip.kind() == kind)).count();
+fn row(name: &str, scores: &[&(&Scenario, Vec<Discrepancy>)]) -> Vec<String> {
+    let found = scores.iter().filter(|(_, wrong)| wrong.is_empty()).count();
+    let with = |kind: usize| scores.iter().filter(|(_, wrong)| wrong.iter().any(|one| one.kind() == kind)).count();
     let counts = [scores.len(), found].into_iter().chain((0..4).map(with));
     std::iter::once(name.to_owned()).chain(counts.map(|count| count.to_string())).collect()
 }

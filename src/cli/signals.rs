@@ -5,21 +5,21 @@ use std::process;
 use preflight::run::Interruption;
 use tokio::sync::oneshot;
 
-use super::exit::Failure;
+use super::exit::CliError;
 
-/// The first signal, from now on: who gets it ends in good order. The second ends the program at once, wherever it is.
+/// Waits for the first signal, after which the run shuts down cleanly. A second signal ends the program immediately.
 #[derive(Debug)]
 pub struct Signals(oneshot::Receiver<Interruption>);
 
 impl Signals {
-    /// Listens from now on. Has to be called within the runtime.
-    pub fn listen() -> Result<Self, Failure> {
-        let mut listener = Listener::new()
-            .map_err(|error| Failure::Defect(format!("the system lets nobody listen for Ctrl-C: {error}")))?;
+    /// Starts listening. Must be called within the runtime.
+    pub fn listen() -> Result<Self, CliError> {
+        let mut listener =
+            Listener::new().map_err(|error| CliError::Defect(format!("could not listen for Ctrl-C: {error}")))?;
         let (sender, receiver) = oneshot::channel();
         tokio::spawn(async move {
             let first = listener.next().await;
-            // Where nobody waits any more this is already the one that ends the program.
+            // If the receiver is gone, the first signal already ends the program.
             let last = if sender.send(first).is_ok() { listener.next().await } else { first };
             process::exit(i32::from(status(last)));
         });
@@ -30,13 +30,13 @@ impl Signals {
     pub async fn first(self) -> Interruption {
         match self.0.await {
             Ok(interruption) => interruption,
-            // The task that listens ends with the program and not before.
+            // The listening task lives as long as the program.
             Err(_) => std::future::pending().await,
         }
     }
 }
 
-/// The exit status of a program that was told to end.
+/// The exit status of a program ended by a signal.
 pub const fn status(interruption: Interruption) -> u8 {
     match interruption {
         Interruption::Terminate => 143,

@@ -1,42 +1,40 @@
-//! What standard output and standard error are connected to, and how to write to them.
+//! Standard output and standard error: their color, width, and how to write to them.
 
 use std::env;
 use std::io::{self, IsTerminal, Write};
 
 use clap::ValueEnum;
 use console::Term;
-use preflight::report::ink::{Ink, paint};
-
-use super::exit::Failure;
+use preflight::report::color::{Color, paint};
 
 /// `--color`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Color {
-    /// On a terminal, unless `NO_COLOR` or `TERM=dumb` say otherwise.
+pub enum ColorChoice {
+    /// On a terminal, unless `NO_COLOR` or `TERM=dumb` is set.
     Auto,
-    /// Everywhere.
+    /// Always.
     Always,
-    /// Nowhere.
+    /// Never.
     Never,
 }
 
 /// Where the output goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Terminal {
-    /// Whether standard output may have colour.
+    /// Whether to use color on standard output.
     pub stdout_color: bool,
-    /// Whether standard error may have colour.
+    /// Whether to use color on standard error.
     pub stderr_color: bool,
-    /// Whether something that moves may be shown on standard error.
+    /// Whether to show live progress on standard error.
     pub live: bool,
-    /// The columns that there are.
+    /// The width in columns.
     pub width: usize,
 }
 
-/// What the environment says about terminals.
+/// The environment variables about terminals.
 #[derive(Debug, Clone, Default)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a variable of its own")]
-struct Wishes {
+struct TerminalVariables {
     no_color: bool,
     force_color: bool,
     plain: bool,
@@ -45,42 +43,48 @@ struct Wishes {
     columns: Option<usize>,
 }
 
-/// The width where nobody says one: wide enough for a log, not too wide for a window.
+/// The default width: wide enough for a log, narrow enough for a window.
 const WIDTH: usize = 100;
-/// On less than this no table can be read; a terminal that says so is mistaken.
-const NARROWEST: usize = 40;
+/// The minimum width. Tables are unreadable below it.
+const MIN_WIDTH: usize = 40;
 
 impl Terminal {
-    /// That of this process.
-    pub fn of_process(color: Color) -> Self {
-        let wishes = Wishes::of(|name| env::var(name).ok());
+    /// The terminal of this process.
+    pub fn of_process(color: ColorChoice) -> Self {
+        let variables = TerminalVariables::of(|name| env::var(name).ok());
         let columns = Term::stdout().size_checked().or_else(|| Term::stderr().size_checked());
         let columns = columns.map(|(_, columns)| usize::from(columns));
-        Self::new(color, &wishes, io::stdout().is_terminal(), io::stderr().is_terminal(), columns)
+        Self::new(color, &variables, io::stdout().is_terminal(), io::stderr().is_terminal(), columns)
     }
 
-    fn new(color: Color, wishes: &Wishes, stdout: bool, stderr: bool, columns: Option<usize>) -> Self {
-        let width = if stdout { columns.or(wishes.columns) } else { wishes.columns };
+    fn new(
+        color: ColorChoice,
+        variables: &TerminalVariables,
+        stdout: bool,
+        stderr: bool,
+        columns: Option<usize>,
+    ) -> Self {
+        let width = if stdout { columns.or(variables.columns) } else { variables.columns };
         Self {
-            stdout_color: wishes.color(color, stdout),
-            stderr_color: wishes.color(color, stderr),
-            live: stderr && !wishes.dumb && !wishes.ci,
-            width: width.unwrap_or(WIDTH).max(NARROWEST),
+            stdout_color: variables.color(color, stdout),
+            stderr_color: variables.color(color, stderr),
+            live: stderr && !variables.dumb && !variables.ci,
+            width: width.unwrap_or(WIDTH).max(MIN_WIDTH),
         }
     }
 
     /// A heading or a name, for standard output.
     pub fn strong(self, text: &str) -> String {
-        paint(text, Ink::Strong, self.stdout_color)
+        paint(text, Color::Bold, self.stdout_color)
     }
 
-    /// `error: message`, the word in its colour.
+    /// `error: message`, with the label in color.
     pub fn error(self, message: &str) -> String {
-        format!("{}: {message}", paint("error", Ink::Bad, self.stderr_color))
+        format!("{}: {message}", paint("error", Color::Failure, self.stderr_color))
     }
 }
 
-impl Wishes {
+impl TerminalVariables {
     fn of(variable: impl Fn(&str) -> Option<String>) -> Self {
         let is_set = |name: &str| variable(name).is_some_and(|value| !value.is_empty());
         Self {
@@ -93,35 +97,37 @@ impl Wishes {
         }
     }
 
-    /// The flag decides; else who wants no colour gets none, and who wants it by all means gets it.
-    const fn color(&self, color: Color, is_terminal: bool) -> bool {
-        match color {
-            Color::Always => true,
-            Color::Never => false,
-            Color::Auto if self.no_color => false,
-            Color::Auto if self.force_color => true,
-            Color::Auto => is_terminal && !self.dumb && !self.plain,
+    /// The flag wins, then `NO_COLOR`, then `CLICOLOR_FORCE`.
+    const fn color(&self, choice: ColorChoice, is_terminal: bool) -> bool {
+        match choice {
+            ColorChoice::Always => true,
+            ColorChoice::Never => false,
+            ColorChoice::Auto if self.no_color => false,
+            ColorChoice::Auto if self.force_color => true,
+            ColorChoice::Auto => is_terminal && !self.dumb && !self.plain,
         }
     }
 }
 
-/// Writes a result to standard output. That nobody listens any more (`| head -1`) is no error: who closed the pipe has
-/// what they wanted.
+/// A result could not be written to standard output.
+#[derive(Debug, thiserror::Error)]
+#[error("could not write to standard output: {0}")]
+pub struct PrintError(io::Error);
+
+/// Writes a result to standard output. A closed pipe (`| head -1`) is not an error.
 ///
 /// # Errors
 ///
-/// Where it cannot be written, for one to a full disk.
-pub fn print(text: &str) -> Result<(), Failure> {
+/// If it cannot be written, for example because the disk is full.
+pub fn print(text: &str) -> Result<(), PrintError> {
     let mut stdout = io::stdout().lock();
     match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
-            Err(Failure::Defect(format!("the result could not be written to standard output: {error}")))
-        }
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(PrintError(error)),
         _ => Ok(()),
     }
 }
 
-/// Says something beside the result, on standard error. Where nobody listens nothing is lost.
+/// Writes a note to standard error.
 pub fn note(text: &str) {
     let _ = writeln!(io::stderr().lock(), "{text}");
 }
@@ -130,56 +136,56 @@ pub fn note(text: &str) {
 mod tests {
     use super::*;
 
-    fn wishes(variables: &[(&str, &str)]) -> Wishes {
+    fn variables(variables: &[(&str, &str)]) -> TerminalVariables {
         let find =
             |name: &str| variables.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned());
-        Wishes::of(find)
+        TerminalVariables::of(find)
     }
 
-    fn color(flag: Color, variables: &[(&str, &str)], is_terminal: bool) -> bool {
-        wishes(variables).color(flag, is_terminal)
-    }
-
-    #[test]
-    fn a_terminal_has_colour_and_a_pipe_has_none() {
-        assert!(color(Color::Auto, &[("TERM", "xterm")], true));
-        assert!(!color(Color::Auto, &[("TERM", "xterm")], false));
+    fn color(flag: ColorChoice, set: &[(&str, &str)], is_terminal: bool) -> bool {
+        variables(set).color(flag, is_terminal)
     }
 
     #[test]
-    fn who_wants_no_colour_gets_none() {
-        assert!(!color(Color::Auto, &[("NO_COLOR", "1")], true));
-        assert!(!color(Color::Auto, &[("TERM", "dumb")], true));
-        assert!(!color(Color::Auto, &[("CLICOLOR", "0")], true));
+    fn a_terminal_has_color_and_a_pipe_does_not() {
+        assert!(color(ColorChoice::Auto, &[("TERM", "xterm")], true));
+        assert!(!color(ColorChoice::Auto, &[("TERM", "xterm")], false));
     }
 
     #[test]
-    fn an_empty_no_color_says_nothing() {
-        assert!(color(Color::Auto, &[("NO_COLOR", "")], true));
+    fn color_can_be_turned_off() {
+        assert!(!color(ColorChoice::Auto, &[("NO_COLOR", "1")], true));
+        assert!(!color(ColorChoice::Auto, &[("TERM", "dumb")], true));
+        assert!(!color(ColorChoice::Auto, &[("CLICOLOR", "0")], true));
     }
 
     #[test]
-    fn a_pipe_has_colour_only_where_it_is_forced() {
-        assert!(color(Color::Auto, &[("CLICOLOR_FORCE", "1")], false));
-        assert!(!color(Color::Auto, &[("CLICOLOR_FORCE", "0")], false));
-        assert!(color(Color::Always, &[], false));
+    fn an_empty_no_color_is_ignored() {
+        assert!(color(ColorChoice::Auto, &[("NO_COLOR", "")], true));
+    }
+
+    #[test]
+    fn a_pipe_has_color_only_if_forced() {
+        assert!(color(ColorChoice::Auto, &[("CLICOLOR_FORCE", "1")], false));
+        assert!(!color(ColorChoice::Auto, &[("CLICOLOR_FORCE", "0")], false));
+        assert!(color(ColorChoice::Always, &[], false));
     }
 
     #[test]
     fn the_flag_wins_over_the_environment() {
-        assert!(color(Color::Always, &[("NO_COLOR", "1")], false));
-        assert!(!color(Color::Never, &[("CLICOLOR_FORCE", "1")], true));
+        assert!(color(ColorChoice::Always, &[("NO_COLOR", "1")], false));
+        assert!(!color(ColorChoice::Never, &[("CLICOLOR_FORCE", "1")], true));
     }
 
     #[test]
-    fn no_colour_wins_over_forced_colour() {
-        assert!(!color(Color::Auto, &[("NO_COLOR", "1"), ("CLICOLOR_FORCE", "1")], true));
+    fn no_color_wins_over_forced_color() {
+        assert!(!color(ColorChoice::Auto, &[("NO_COLOR", "1"), ("CLICOLOR_FORCE", "1")], true));
     }
 
     #[test]
-    fn nothing_moves_in_a_pipe_in_a_ci_or_on_a_dumb_terminal() {
-        let live = |variables: &[(&str, &str)], stderr| {
-            Terminal::new(Color::Auto, &wishes(variables), true, stderr, Some(80)).live
+    fn there_is_no_live_progress_in_a_pipe_in_ci_or_on_a_dumb_terminal() {
+        let live = |set: &[(&str, &str)], stderr| {
+            Terminal::new(ColorChoice::Auto, &variables(set), true, stderr, Some(80)).live
         };
         assert!(live(&[], true));
         assert!(!live(&[], false));
@@ -188,13 +194,13 @@ mod tests {
     }
 
     #[test]
-    fn the_width_is_the_terminals_and_in_a_pipe_that_of_the_environment() {
-        let width = |variables: &[(&str, &str)], stdout, columns| {
-            Terminal::new(Color::Auto, &wishes(variables), stdout, true, columns).width
+    fn the_width_comes_from_the_terminal_or_from_columns() {
+        let width = |set: &[(&str, &str)], stdout, columns| {
+            Terminal::new(ColorChoice::Auto, &variables(set), stdout, true, columns).width
         };
         assert_eq!(width(&[("COLUMNS", "70")], true, Some(60)), 60);
         assert_eq!(width(&[("COLUMNS", "70")], false, Some(60)), 70);
         assert_eq!(width(&[], false, Some(60)), WIDTH);
-        assert_eq!(width(&[("COLUMNS", "a")], true, Some(3)), NARROWEST);
+        assert_eq!(width(&[("COLUMNS", "a")], true, Some(3)), MIN_WIDTH);
     }
 }

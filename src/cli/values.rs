@@ -1,4 +1,4 @@
-//! The values of flags.
+//! Parsers for flag values.
 
 use std::net::IpAddr;
 use std::path::PathBuf;
@@ -13,38 +13,38 @@ use preflight::world::Resolve;
 pub enum Format {
     /// For a terminal.
     Table,
-    /// For programs; `preflight schema report` describes it.
+    /// For programs. `preflight schema report` prints its schema.
     Json,
-    /// For people who read it later or elsewhere.
+    /// For pull requests, wikis and email.
     Markdown,
 }
 
 /// `--report FORMAT=PATH`.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Target {
-    /// In which format.
+pub struct ReportTarget {
+    /// The format.
     pub format: Format,
-    /// Where to.
+    /// The path.
     pub path: PathBuf,
 }
 
-impl FromStr for Target {
+impl FromStr for ReportTarget {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
         let (format, path) = text.split_once('=').ok_or("expected FORMAT=PATH, such as `json=preflight.json`")?;
         let format = Format::from_str(format, false)
-            .map_err(|_| format!("there is no format `{format}`; expected `table`, `json` or `markdown`"))?;
+            .map_err(|_| format!("unknown format `{format}`; expected `table`, `json` or `markdown`"))?;
         if path.is_empty() {
-            return Err("a path must stand behind the `=`".to_owned());
+            return Err("expected a path after the `=`".to_owned());
         }
         Ok(Self { format, path: PathBuf::from(path) })
     }
 }
 
-/// A time: `10s`, `500ms`, `2m`, or seconds without a unit.
+/// A duration: `10s`, `500ms`, `2m`, or seconds without a unit.
 pub fn duration(text: &str) -> Result<Duration, String> {
-    let expected = || "expected a time such as `10s`, `500ms`, `2m`, or a number of seconds".to_owned();
+    let expected = || "expected a duration such as `10s`, `500ms`, `2m`, or a number of seconds".to_owned();
     let digits = text.find(|character: char| !character.is_ascii_digit() && character != '.').unwrap_or(text.len());
     let (number, unit) = text.split_at(digits);
     let number: f64 = number.parse().map_err(|_| expected())?;
@@ -55,10 +55,10 @@ pub fn duration(text: &str) -> Result<Duration, String> {
         _ => return Err(expected()),
     };
     let duration = Duration::try_from_secs_f64(seconds).map_err(|_| expected())?;
-    if duration.is_zero() { Err("a time must be longer than nothing".to_owned()) } else { Ok(duration) }
+    if duration.is_zero() { Err("the duration must be longer than zero".to_owned()) } else { Ok(duration) }
 }
 
-/// `HOST:PORT:ADDR`, as curl has it: an IPv6 address may stand in brackets.
+/// `HOST:PORT:ADDR`, as in curl. An IPv6 address may be in brackets.
 pub fn resolve(text: &str) -> Result<Resolve, String> {
     let expected = || "expected HOST:PORT:ADDR, such as `api.acme.com:443:203.0.113.7`".to_owned();
     let mut parts = text.splitn(3, ':');
@@ -68,17 +68,17 @@ pub fn resolve(text: &str) -> Result<Resolve, String> {
     if host.is_empty() {
         return Err(expected());
     }
-    let port = port.parse().map_err(|_| format!("`{port}` is no port; {}", expected()))?;
+    let port = port.parse().map_err(|_| format!("`{port}` is not a port; {}", expected()))?;
     let bare = address.strip_prefix('[').and_then(|address| address.strip_suffix(']')).unwrap_or(address);
-    let address: IpAddr = bare.parse().map_err(|_| format!("`{address}` is no IP address; {}", expected()))?;
+    let address: IpAddr = bare.parse().map_err(|_| format!("`{address}` is not an IP address; {}", expected()))?;
     Ok(Resolve { host: host.to_ascii_lowercase(), port, address })
 }
 
-/// A name, or a list of them with commas between.
+/// A comma-separated list of names.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Names(pub Vec<String>);
+pub struct NameList(pub Vec<String>);
 
-impl FromStr for Names {
+impl FromStr for NameList {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
@@ -87,9 +87,9 @@ impl FromStr for Names {
     }
 }
 
-/// The names of checks in `--only` and `--skip`: at least one, since an empty selection would be none or all.
-pub fn checks(text: &str) -> Result<Names, String> {
-    let names: Names = text.parse()?;
+/// The checks of `--only` or `--skip`. At least one, because an empty selection could mean none or all.
+pub fn checks(text: &str) -> Result<NameList, String> {
+    let names: NameList = text.parse()?;
     if names.0.is_empty() {
         return Err(
             "expected at least one check, group or pattern, such as `stripe/price-mode`, `webhook` or `*/secrets`"
@@ -99,8 +99,8 @@ pub fn checks(text: &str) -> Result<Names, String> {
     Ok(names)
 }
 
-/// All names of a flag that may be given more than once.
-pub fn joined(names: &[Names]) -> Vec<String> {
+/// All names of a repeatable flag.
+pub fn joined(names: &[NameList]) -> Vec<String> {
     names.iter().flat_map(|names| names.0.iter().cloned()).collect()
 }
 
@@ -109,44 +109,44 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_time_has_a_unit_or_is_in_seconds() {
-        let told = ["10s", "500ms", "2m", "7", "1.5s"].map(|text| duration(text).unwrap().as_millis());
-        assert_eq!(told, [10_000, 500, 120_000, 7_000, 1_500]);
+    fn a_duration_has_a_unit_or_is_in_seconds() {
+        let parsed = ["10s", "500ms", "2m", "7", "1.5s"].map(|text| duration(text).unwrap().as_millis());
+        assert_eq!(parsed, [10_000, 500, 120_000, 7_000, 1_500]);
     }
 
     #[test]
-    fn what_is_no_time_says_what_is_one() {
+    fn an_invalid_duration_shows_valid_ones() {
         for text in ["", "s", "10h", "-1s", "1e9s", "ten", "99999999999999999999m"] {
             assert!(duration(text).unwrap_err().contains("`10s`, `500ms`, `2m`"), "{text}");
         }
-        assert_eq!(duration("0s").unwrap_err(), "a time must be longer than nothing");
+        assert_eq!(duration("0s").unwrap_err(), "the duration must be longer than zero");
     }
 
     #[test]
-    fn an_address_for_a_name_is_written_as_for_curl() {
+    fn resolve_takes_the_syntax_of_curl() {
         let resolved = resolve("API.acme.com:443:203.0.113.7").unwrap();
         assert_eq!((resolved.host.as_str(), resolved.port), ("api.acme.com", 443));
         assert_eq!(resolve("a.b:443:[::1]").unwrap().address, resolve("a.b:443:::1").unwrap().address);
     }
 
     #[test]
-    fn what_is_no_address_for_a_name_says_why() {
+    fn an_invalid_resolve_says_why() {
         assert!(resolve("a.b:443").unwrap_err().starts_with("expected HOST:PORT:ADDR"));
-        assert!(resolve("a.b:x:127.0.0.1").unwrap_err().starts_with("`x` is no port"));
-        assert!(resolve("a.b:443:a.c").unwrap_err().starts_with("`a.c` is no IP address"));
+        assert!(resolve("a.b:x:127.0.0.1").unwrap_err().starts_with("`x` is not a port"));
+        assert!(resolve("a.b:443:a.c").unwrap_err().starts_with("`a.c` is not an IP address"));
     }
 
     #[test]
-    fn a_report_is_a_format_and_a_path() {
-        let target: Target = "json=a=b.json".parse().unwrap();
-        assert_eq!(target, Target { format: Format::Json, path: PathBuf::from("a=b.json") });
-        assert!("xml=a".parse::<Target>().unwrap_err().contains("there is no format `xml`"));
-        assert!("report.json".parse::<Target>().unwrap_err().contains("expected FORMAT=PATH"));
-        assert!("json=".parse::<Target>().unwrap_err().contains("a path"));
+    fn a_report_target_is_a_format_and_a_path() {
+        let target: ReportTarget = "json=a=b.json".parse().unwrap();
+        assert_eq!(target, ReportTarget { format: Format::Json, path: PathBuf::from("a=b.json") });
+        assert!("xml=a".parse::<ReportTarget>().unwrap_err().contains("unknown format `xml`"));
+        assert!("report.json".parse::<ReportTarget>().unwrap_err().contains("expected FORMAT=PATH"));
+        assert!("json=".parse::<ReportTarget>().unwrap_err().contains("a path"));
     }
 
     #[test]
-    fn a_selection_of_no_check_is_an_error() {
+    fn an_empty_selection_is_an_error() {
         for empty in ["", " ", ",", " , "] {
             assert!(checks(empty).unwrap_err().contains("at least one check"), "{empty:?}");
         }
@@ -154,8 +154,8 @@ mod tests {
     }
 
     #[test]
-    fn names_stand_between_commas_or_in_flags_of_their_own() {
-        let names: Vec<Names> = ["a, b", "", "c"].iter().map(|text| text.parse().unwrap()).collect();
+    fn names_can_be_separated_by_commas_or_repeated_flags() {
+        let names: Vec<NameList> = ["a, b", "", "c"].iter().map(|text| text.parse().unwrap()).collect();
         assert_eq!(joined(&names), ["a", "b", "c"]);
     }
 }

@@ -1,93 +1,89 @@
-//! The launch checklist of the guide, and the word for each of its lines.
+//! The launch checklist, and the result of each of its lines.
 
 use crate::run::{CheckReport, Report, Status};
 
 /// One line of the launch checklist.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Line {
-    /// The part of the checklist that it belongs to.
+pub struct ChecklistLine {
+    /// The part of the checklist.
     pub part: &'static str,
-    /// What has to be so.
+    /// What must be true.
     pub text: &'static str,
-    /// The checks that answer it. A version need not have them all.
+    /// The checks that verify it.
     pub checks: &'static [&'static str],
-    /// What is left to try by hand, where checks alone cannot answer it.
+    /// What to try by hand, if checks alone cannot verify the line; otherwise empty.
     pub by_hand: &'static str,
 }
 
-/// What the run makes of a line.
+/// The result of one line.
 #[derive(Debug, Clone)]
-pub struct Answer<'a> {
+pub struct LineResult<'a> {
     /// The line.
-    pub line: Line,
-    /// The word for it: that of the worst of its checks, `partly` where all is well as far as anybody looked, and
-    /// `not checked` where nobody did.
+    pub line: ChecklistLine,
+    /// The status of its worst check. `partly` if the checks passed but do not cover the whole line, and `not checked` if
+    /// none of them ran.
     pub word: &'static str,
-    /// The status behind the word, where there is one.
-    pub status: Option<Status>,
-    /// The checks that answered it.
-    pub answered_by: Vec<&'a CheckReport>,
-    /// The checks that would answer it and that this version does not have.
-    pub absent: Vec<&'static str>,
+    /// The checks that verified it.
+    pub checks: Vec<&'a CheckReport>,
 }
 
-/// The checklist, in the order of the guide.
-pub const LINES: [Line; 18] = [
+/// The checklist, in order.
+pub const LINES: [ChecklistLine; 18] = [
     line("Stripe live mode", "Stripe is in live mode", &["stripe/secret-key", "stripe/account", "config/modes"]),
     line(
         "Stripe live mode",
-        "all paid products are recreated in live mode",
+        "All paid products exist in live mode",
         &["stripe/catalogue", "stripe/price-mode", "stripe/test-parity"],
     ),
-    line("Stripe live mode", "each product's metadata names its tier", &["stripe/product-metadata"]),
-    line("Stripe live mode", "all live price IDs are copied", &["stripe/price-mode", "stripe/price-terms"]),
+    line("Stripe live mode", "Each product's metadata names its tier", &["stripe/product-metadata"]),
+    line("Stripe live mode", "All live price IDs are copied", &["stripe/price-mode", "stripe/price-terms"]),
     line("Environment", "STRIPE_SECRET_KEY is a live key", &["stripe/secret-key", "worker/checkout"]),
-    line("Environment", "the price IDs are live ones", &["stripe/price-mode", "worker/checkout"]),
+    line("Environment", "The price IDs are live", &["stripe/price-mode", "worker/checkout"]),
     line(
         "Environment",
-        "STRIPE_WEBHOOK_SECRET is that of the live endpoint",
+        "STRIPE_WEBHOOK_SECRET belongs to the live endpoint",
         &["webhook/accepts-signed", "webhook/deliveries"],
     ),
     line(
         "Environment",
-        "the Worker has all its secrets",
+        "The Worker has all its secrets",
         &["worker/secrets", "worker/bindings", "worker/deployed-version"],
     ),
     line(
         "Webhook",
-        "the endpoint exists in live mode, at the Worker's URL",
+        "The endpoint exists in live mode, at the Worker's URL",
         &["webhook/endpoint", "webhook/duplicates", "webhook/reachable"],
     ),
-    line("Webhook", "the events are selected", &["webhook/events", "webhook/api-version"]),
+    line("Webhook", "The events are selected", &["webhook/events", "webhook/api-version"]),
     line(
         "Webhook",
-        "a test webhook is accepted, a forged one is not",
+        "The Worker accepts a test event and rejects a forged one",
         &["webhook/accepts-signed", "webhook/raw-body", "webhook/rejects-forged", "webhook/idempotent"],
     ),
-    line("Webhook", "the log shows successful deliveries", &["webhook/deliveries"]),
+    line("Webhook", "Stripe's deliveries succeed", &["webhook/deliveries"]),
     by_hand(
         "End to end",
-        "a user can sign up, click Upgrade, and sees the checkout",
+        "A new user can sign up, click Upgrade and reach Checkout",
         &["clerk/instance", "worker/checkout", "frontend/keys", "frontend/api"],
-        "sign up as a new user and open the checkout",
+        "sign up as a new user and open Checkout",
     ),
     by_hand(
         "End to end",
-        "the tier changes, and the token carries it",
+        "The tier changes, and the token carries it",
         &["clerk/metadata", "clerk/jwt-template", "clerk/plan-claim"],
-        "pay once, and look at the user's plan",
+        "pay once and look at the user's plan",
     ),
-    line("End to end", "usage limits are those of the tier", &["worker/usage", "worker/tiers"]),
-    line("End to end", "the customer portal works", &["portal/configuration", "portal/features", "worker/portal"]),
-    by_hand("End to end", "cancelling leads back to the free tier", &[], "cancel the subscription of a test customer"),
+    line("End to end", "Usage limits match the tier", &["worker/usage", "worker/tiers"]),
+    line("End to end", "The customer portal works", &["portal/configuration", "portal/features", "worker/portal"]),
+    by_hand("End to end", "Canceling moves the user to the free tier", &[], "cancel a test customer's subscription"),
     line(
-        "Best practice",
-        "failure alerts are on, and test mode is kept in step",
+        "Best practices",
+        "Failure alerts are on, and test mode matches live mode",
         &["manual/webhook-alerts", "stripe/test-parity"],
     ),
 ];
 
-const fn line(part: &'static str, text: &'static str, checks: &'static [&'static str]) -> Line {
+const fn line(part: &'static str, text: &'static str, checks: &'static [&'static str]) -> ChecklistLine {
     by_hand(part, text, checks, "")
 }
 
@@ -96,34 +92,32 @@ const fn by_hand(
     text: &'static str,
     checks: &'static [&'static str],
     by_hand: &'static str,
-) -> Line {
-    Line { part, text, checks, by_hand }
+) -> ChecklistLine {
+    ChecklistLine { part, text, checks, by_hand }
 }
 
-/// What a run makes of the checklist. A report names every check that there is, so what it does not name does not exist in
-/// this version.
+/// The result of each line of the checklist.
 #[must_use]
-pub fn answers(report: &Report) -> Vec<Answer<'_>> {
-    LINES.into_iter().map(|line| answer(line, report)).collect()
+pub fn results(report: &Report) -> Vec<LineResult<'_>> {
+    LINES.into_iter().map(|line| result(line, report)).collect()
 }
 
-fn answer(line: Line, report: &Report) -> Answer<'_> {
+fn result(line: ChecklistLine, report: &Report) -> LineResult<'_> {
     let find = |id: &&'static str| report.checks.iter().find(|check| check.id.as_str() == *id);
-    let answered_by: Vec<&CheckReport> = line.checks.iter().filter_map(find).collect();
-    let absent: Vec<&'static str> = line.checks.iter().copied().filter(|id| find(id).is_none()).collect();
-    let status = answered_by.iter().map(|check| check.status).max_by_key(|status| badness(*status));
-    let is_whole = absent.is_empty()
-        && line.by_hand.is_empty()
-        && !answered_by.iter().any(|check| check.status == Status::NotApplicable);
-    let word = match status {
+    let checks: Vec<&CheckReport> = line.checks.iter().filter_map(find).collect();
+    let covers_all = line.by_hand.is_empty()
+        && checks.len() == line.checks.len()
+        && !checks.iter().any(|check| check.status == Status::NotApplicable);
+    let worst = checks.iter().map(|check| check.status).max_by_key(|status| badness(*status));
+    let word = match worst {
         None => "not checked",
-        Some(status) if status.is_verified() && !is_whole => "partly",
+        Some(status) if status.is_verified() && !covers_all => "partly",
         Some(status) => status.word(),
     };
-    Answer { line, word, status, answered_by, absent }
+    LineResult { line, word, checks }
 }
 
-/// How much a status spoils a line. A check that does not apply is no pass: beside one, the line passed in part.
+/// How bad a status is for a line. A check that does not apply is not a pass: beside a pass, the line passed in part.
 const fn badness(status: Status) -> u8 {
     match status {
         Status::NotApplicable => 0,
@@ -140,23 +134,26 @@ const fn badness(status: Status) -> u8 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::checks::ALL;
     use crate::report::sample;
 
-    fn with(checks: &[(&'static str, Status)]) -> Report {
+    fn word(text: &str, checks: &[(&'static str, Status)]) -> &'static str {
         let mut report = sample::go();
         report.checks = checks.iter().map(|(id, status)| sample::check(id, *status)).collect();
-        report
+        results(&report).into_iter().find(|result| result.line.text == text).unwrap().word
     }
 
-    fn word(text: &str, checks: &[(&'static str, Status)]) -> &'static str {
-        let report = with(checks);
-        answers(&report).into_iter().find(|answer| answer.line.text == text).unwrap().word
-    }
-
-    const PRICE_IDS: &str = "all live price IDs are copied";
+    const PRICE_IDS: &str = "All live price IDs are copied";
 
     #[test]
-    fn a_lines_word_is_that_of_its_worst_check() {
+    fn the_checklist_names_registered_checks_only() {
+        for id in LINES.iter().flat_map(|line| line.checks) {
+            assert!(ALL.iter().any(|check| check.id.as_str() == *id), "{id}");
+        }
+    }
+
+    #[test]
+    fn the_worst_check_decides() {
         let all = [("stripe/price-mode", Status::Pass), ("stripe/price-terms", Status::Fail)];
         assert_eq!(word(PRICE_IDS, &all), "fail");
         let all = [("stripe/price-mode", Status::Skipped), ("stripe/price-terms", Status::Unknown)];
@@ -164,31 +161,22 @@ mod tests {
     }
 
     #[test]
-    fn a_line_whose_checks_all_passed_passed() {
+    fn a_line_passes_only_if_all_its_checks_do() {
         let all = [("stripe/price-mode", Status::Pass), ("stripe/price-terms", Status::Pass)];
         assert_eq!(word(PRICE_IDS, &all), "pass");
-    }
-
-    #[test]
-    fn a_line_with_a_check_that_does_not_exist_yet_passed_only_in_part() {
-        assert_eq!(word(PRICE_IDS, &[("stripe/price-mode", Status::Pass)]), "partly");
-        assert_eq!(word(PRICE_IDS, &[("stripe/price-mode", Status::Fail)]), "fail");
-    }
-
-    #[test]
-    fn a_line_that_nobody_looked_at_is_not_checked() {
-        assert_eq!(word("cancelling leads back to the free tier", &[]), "not checked");
+        assert_eq!(word(PRICE_IDS, &all[..1]), "partly");
         assert_eq!(word(PRICE_IDS, &[]), "not checked");
     }
 
     #[test]
-    fn a_line_that_needs_a_hand_never_passes_on_checks_alone() {
+    fn a_line_that_must_be_tried_by_hand_never_passes_on_checks_alone() {
         let all = ["clerk/metadata", "clerk/jwt-template", "clerk/plan-claim"].map(|id| (id, Status::Pass));
-        assert_eq!(word("the tier changes, and the token carries it", &all), "partly");
+        assert_eq!(word("The tier changes, and the token carries it", &all), "partly");
+        assert_eq!(word("Canceling moves the user to the free tier", &[]), "not checked");
     }
 
     #[test]
-    fn a_check_that_does_not_apply_is_no_pass() {
+    fn a_check_that_does_not_apply_is_not_a_pass() {
         let all = [("stripe/price-mode", Status::NotApplicable), ("stripe/price-terms", Status::Pass)];
         assert_eq!(word(PRICE_IDS, &all), "partly");
         let none = all.map(|(id, _)| (id, Status::NotApplicable));

@@ -1,4 +1,4 @@
-//! A report on disk: whole, or not there.
+//! Writes a report to disk: all of it, or nothing.
 
 use std::ffi::OsString;
 use std::fs::{self, File};
@@ -7,31 +7,31 @@ use std::path::{Path, PathBuf};
 
 /// Why a report could not be written.
 #[derive(Debug, thiserror::Error)]
-#[error("the report {} could not be written: {reason}", path.display())]
-pub struct Error {
-    /// The file that there should be.
+#[error("could not write the report {}: {reason}", path.display())]
+pub struct WriteError {
+    /// The file.
     pub path: PathBuf,
-    /// Why there is none.
+    /// Why it could not be written.
     pub reason: io::Error,
 }
 
-/// Writes `text` to `path`, so that a reader sees the old report or the new one, and never half of one. Makes the folders
-/// above it.
+/// Writes `text` to `path` atomically: a reader sees the old report or the new one, never half of one. Creates missing
+/// parent folders.
 ///
 /// # Errors
 ///
-/// Where the disk is full, read-only, or not the user's. What stood at `path` still stands there then.
-pub fn write(path: &Path, text: &str) -> Result<(), Error> {
-    replace(path, text).map_err(|reason| Error { path: path.to_owned(), reason })
+/// If the disk is full, read-only or not writable by the user. The old file stays then.
+pub fn write(path: &Path, text: &str) -> Result<(), WriteError> {
+    replace(path, text).map_err(|reason| WriteError { path: path.to_owned(), reason })
 }
 
 fn replace(path: &Path, text: &str) -> io::Result<()> {
     let name =
-        path.file_name().ok_or_else(|| io::Error::new(io::ErrorKind::InvalidInput, "this is not a file's name"))?;
+        path.file_name().ok_or_else(|| io::Error::new(io::ErrorKind::InvalidInput, "this is not a file name"))?;
     let folder = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
     fs::create_dir_all(folder)?;
     if !fs::metadata(path).is_ok_and(|there| !there.is_file()) {
-        // In the same folder, since a file cannot be moved to another disk in one step.
+        // In the same folder, because a rename cannot cross disks.
         let draft = folder.join(draft_name(name));
         let written =
             File::create(&draft).and_then(|mut file| fill(&mut file, text)).and_then(|()| fs::rename(&draft, path));
@@ -40,13 +40,13 @@ fn replace(path: &Path, text: &str) -> io::Result<()> {
         }
         return written;
     }
-    // A pipe or a device, `/dev/stdout`: replacing it would be worse than writing to it. A folder says so itself.
+    // A pipe or a device such as `/dev/stdout`: write to it, do not replace it. For a folder, opening it fails.
     fs::OpenOptions::new().write(true).open(path)?.write_all(text.as_bytes())
 }
 
 fn fill(file: &mut File, text: &str) -> io::Result<()> {
     file.write_all(text.as_bytes())?;
-    // A full disk may say so only now.
+    // A full disk may report the error only here.
     file.sync_all()
 }
 
@@ -62,7 +62,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_folders_above_are_made() {
+    fn missing_folders_are_created() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("a/b/report.md");
         write(&path, "text").unwrap();
@@ -70,7 +70,7 @@ mod tests {
     }
 
     #[test]
-    fn an_older_report_is_replaced_and_nothing_else_is_left() {
+    fn an_older_report_is_replaced_and_no_draft_is_left() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("report.md");
         write(&path, "a long older report").unwrap();
@@ -80,17 +80,17 @@ mod tests {
     }
 
     #[test]
-    fn what_is_in_the_way_is_said_with_the_path() {
+    fn an_error_names_the_path() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("file");
         fs::write(&file, "").unwrap();
         let error = write(&file.join("report.md"), "text").unwrap_err();
         assert_eq!(error.path, file.join("report.md"));
-        assert!(error.to_string().contains("could not be written"), "{error}");
+        assert!(error.to_string().contains("could not write the report"), "{error}");
     }
 
     #[test]
-    fn a_folder_in_the_place_of_the_report_stays() {
+    fn a_folder_is_not_replaced_by_a_report() {
         let folder = tempfile::tempdir().unwrap();
         assert!(write(folder.path(), "text").is_err());
         assert!(folder.path().is_dir());

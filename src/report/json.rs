@@ -1,10 +1,13 @@
-//! For programs: one JSON document, of the shape that `preflight schema report` publishes.
+//! The JSON report, in the shape that `preflight schema report` publishes.
 
 mod wire;
 
 use std::time::Duration;
 
-use wire::{Check, Coverage, Document, Finding, Fix, Request, Seen, Summary, Tool, Verdict, Weight, Word};
+use wire::{
+    Check, CheckStatus, Coverage, Document, EvidenceItem, Finding, FindingSeverity, Fix, Request, Summary, Tool,
+    Verdict,
+};
 
 use super::outline;
 use super::text::clean;
@@ -12,16 +15,16 @@ use crate::finding::{Evidence, Severity};
 use crate::run::{CheckReport, Decision, Report, Reported, Status};
 use crate::world::Logged;
 
-/// The version of the shape. It changes when a field goes or changes its meaning, and not when one is added.
+/// The version of the shape. It changes when a field is removed or changes its meaning, not when one is added.
 const SCHEMA_VERSION: u32 = 1;
 
-/// The whole report as one JSON document, with a line end behind it.
+/// The whole report as one JSON document and a line end.
 #[must_use]
 pub fn render(report: &Report) -> String {
-    // Serialising strings and numbers into a string cannot fail; an empty document would be noticed by every reader.
+    // Serializing strings and numbers cannot fail, and every reader would notice an empty document.
     let mut document = serde_json::to_string_pretty(&Document::from(report)).unwrap_or_default();
     document.push('\n');
-    // What a CI would take for a command to itself, written otherwise: the same text to every JSON parser.
+    // Escape what a CI would run as a command. JSON parsers read the same text.
     document.replace("##[", "#\\u0023[")
 }
 
@@ -78,14 +81,14 @@ impl From<&CheckReport> for Check {
             group: clean(check.id.group()),
             title: clean(&check.title),
             status: match check.status {
-                Status::Pass => Word::Pass,
-                Status::Warn => Word::Warn,
-                Status::Fail => Word::Fail,
-                Status::Unknown => Word::Unknown,
-                Status::Skipped => Word::Skipped,
-                Status::NotApplicable => Word::Na,
-                Status::Waived => Word::Waived,
-                Status::Flaky => Word::Flaky,
+                Status::Pass => CheckStatus::Pass,
+                Status::Warn => CheckStatus::Warn,
+                Status::Fail => CheckStatus::Fail,
+                Status::Unknown => CheckStatus::Unknown,
+                Status::Skipped => CheckStatus::Skipped,
+                Status::NotApplicable => CheckStatus::Na,
+                Status::Waived => CheckStatus::Waived,
+                Status::Flaky => CheckStatus::Flaky,
             },
             required: check.required,
             duration_ms: milliseconds(check.duration),
@@ -102,13 +105,13 @@ impl From<&Reported> for Finding {
         Self {
             code: finding.code.name().to_owned(),
             severity: match finding.code.severity() {
-                Severity::Warning => Weight::Warning,
-                Severity::Failure => Weight::Failure,
+                Severity::Warning => FindingSeverity::Warning,
+                Severity::Failure => FindingSeverity::Failure,
             },
             message: clean(&finding.message),
             expected: clean(&finding.expected),
             actual: clean(&finding.actual),
-            evidence: finding.evidence.iter().map(Seen::from).collect(),
+            evidence: finding.evidence.iter().map(EvidenceItem::from).collect(),
             fix: Fix {
                 summary: clean(&finding.fix.summary),
                 commands: finding.fix.commands.iter().map(|command| clean(command)).collect(),
@@ -119,7 +122,7 @@ impl From<&Reported> for Finding {
     }
 }
 
-impl From<&Evidence> for Seen {
+impl From<&Evidence> for EvidenceItem {
     fn from(evidence: &Evidence) -> Self {
         Self {
             request: clean(&evidence.request),
@@ -183,13 +186,13 @@ mod tests {
     }
 
     #[test]
-    fn the_verdict_comes_before_the_checks_for_who_reads_with_their_eyes() {
+    fn the_verdict_comes_before_the_checks() {
         let document = render(&sample::no_go());
         assert!(document.find("\"verdict\"") < document.find("\"checks\""));
     }
 
     #[test]
-    fn each_verdict_has_its_word() {
+    fn each_verdict_has_its_name() {
         let word = |decision| {
             let mut report = sample::go();
             report.decision = decision;
@@ -202,7 +205,7 @@ mod tests {
     }
 
     #[test]
-    fn each_status_has_the_word_of_the_other_formats() {
+    fn statuses_have_the_same_names_as_in_the_other_formats() {
         for status in Status::ALL {
             let mut report = sample::go();
             report.checks[0].status = status;
@@ -213,14 +216,14 @@ mod tests {
     }
 
     #[test]
-    fn the_exit_code_of_a_stopped_run_is_the_signals() {
+    fn a_stopped_run_has_the_exit_code_of_its_signal() {
         let mut report = sample::go();
         report.interruption = Some(Interruption::Interrupt);
         assert_eq!(parsed(&report)["exit_code"], 130);
     }
 
     #[test]
-    fn the_beginning_is_in_utc_and_can_be_parsed() {
+    fn the_start_time_is_in_utc() {
         assert_eq!(parsed(&sample::go())["started_at"], "2026-11-20T10:12:03.456Z");
     }
 
@@ -245,14 +248,14 @@ mod tests {
     }
 
     #[test]
-    fn a_command_to_a_ci_is_written_otherwise_and_means_the_same() {
+    fn a_ci_command_is_escaped_and_reads_the_same() {
         let report = sample::hostile("##[add-mask]x");
         assert!(!render(&report).contains("##["));
         assert_eq!(parsed(&report)["project"], "##[add-mask]x");
     }
 
     #[test]
-    fn the_schema_requires_what_is_never_null() {
+    fn the_schema_requires_every_field_that_is_never_null() {
         let schema = schema().to_value();
         let required: Vec<&str> = schema["required"].as_array().unwrap().iter().filter_map(Value::as_str).collect();
         let document = parsed(&sample::no_go());

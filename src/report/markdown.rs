@@ -1,29 +1,28 @@
-//! For people who read later or elsewhere: a page with the verdict, each failure with its mend, and the launch checklist.
+//! The markdown report: the verdict, each failure with its fix, the launch checklist, and every check and request.
 
-use super::checklist::{self, Answer};
-use super::outline::{self, Found};
+use super::checklist::{self, LineResult};
+use super::outline::{self, CheckFinding};
 use super::text::{code, code_block, code_cell, disarm, link, markdown, shown};
-use crate::check::CheckId;
 use crate::run::{Decision, Report, WaiverReport};
 
-/// The whole report as GitHub-flavoured markdown.
+/// The whole report as GitHub-flavored markdown.
 #[must_use]
 pub fn render(report: &Report) -> String {
-    let mut page = Page(String::new());
+    let mut page = MarkdownPage(String::new());
     page.head(report);
     page.waivers(&report.waivers);
     page.findings("Failures", &outline::failures(report));
     page.findings("Warnings", &outline::warnings(report));
     page.unverified(report);
-    page.checklist(&checklist::answers(report));
+    page.checklist(&checklist::results(report));
     page.checks(report);
     page.requests(report);
     disarm(&page.0)
 }
 
-struct Page(String);
+struct MarkdownPage(String);
 
-impl Page {
+impl MarkdownPage {
     fn line(&mut self, line: &str) {
         self.0.push_str(line);
         self.0.push('\n');
@@ -63,9 +62,9 @@ impl Page {
             self.paragraph(&format!("**{}**", markdown(left_open)));
         }
         self.paragraph(&format!("Next: {}", markdown(&report.next_action())));
-        let (mode, began, took) = (report.mode.word(), outline::began(report), outline::took(report.duration));
+        let (mode, started, took) = (report.mode.word(), outline::started_at(report), outline::took(report.duration));
         self.paragraph(&format!(
-            "Checked in {mode} mode, {began}, in {took}, by preflight {}.",
+            "Checked in {mode} mode on {started} in {took} by preflight {}.",
             env!("CARGO_PKG_VERSION")
         ));
     }
@@ -75,7 +74,7 @@ impl Page {
             return;
         }
         self.heading(2, "Waivers");
-        self.columns(&["what", "effect", "owner", "reason"]);
+        self.columns(&["waiver", "effect", "owner", "reason"]);
         for waiver in waivers {
             self.row(&[
                 code_cell(&outline::waived(waiver)),
@@ -87,7 +86,7 @@ impl Page {
         self.0.push('\n');
     }
 
-    fn findings(&mut self, heading: &str, findings: &[Found<'_>]) {
+    fn findings(&mut self, heading: &str, findings: &[CheckFinding<'_>]) {
         if findings.is_empty() {
             return;
         }
@@ -96,12 +95,12 @@ impl Page {
             self.finding(found);
             let is_last_of_check = findings.get(at + 1).is_none_or(|next| next.check.id != found.check.id);
             if is_last_of_check && !found.check.reasons.is_empty() {
-                self.paragraph(&format!("Besides: {}", markdown(&outline::sentences(&found.check.reasons))));
+                self.paragraph(&format!("Also: {}", markdown(&outline::sentences(&found.check.reasons))));
             }
         }
     }
 
-    fn finding(&mut self, found: &Found<'_>) {
+    fn finding(&mut self, found: &CheckFinding<'_>) {
         let finding = &found.reported.finding;
         let subject = match found.reported.subject.as_str() {
             "" => String::new(),
@@ -114,10 +113,10 @@ impl Page {
         for evidence in &finding.evidence {
             let mut line = format!("- evidence: {}", code(&evidence.request));
             if let Some(status) = evidence.status {
-                line.extend([" answered ", &status.to_string()]);
+                line.extend([" returned ", &status.to_string()]);
             }
             if let Some(id) = &evidence.request_id {
-                line.extend([" (request id ", &code(id), ")"]);
+                line.extend([" (request ID ", &code(id), ")"]);
             }
             let field = if evidence.field.is_empty() { String::new() } else { format!("{}: ", code(&evidence.field)) };
             if !(field.is_empty() && evidence.seen.is_empty()) {
@@ -126,7 +125,7 @@ impl Page {
             self.line(&line);
         }
         self.0.push('\n');
-        self.paragraph(&format!("**Mend:** {}", markdown(&finding.fix.summary)));
+        self.paragraph(&format!("**Fix:** {}", markdown(&finding.fix.summary)));
         if !finding.fix.commands.is_empty() {
             self.line(&code_block(&finding.fix.commands));
         }
@@ -154,22 +153,22 @@ impl Page {
         self.0.push('\n');
     }
 
-    fn checklist(&mut self, answers: &[Answer<'_>]) {
+    fn checklist(&mut self, results: &[LineResult<'_>]) {
         self.heading(2, "Launch checklist");
-        self.columns(&["part", "line", "result", "answered by"]);
+        self.columns(&["part", "item", "result", "verified by"]);
         let mut part = "";
-        for answer in answers {
-            let named = if answer.line.part == part { String::new() } else { format!("**{}**", answer.line.part) };
-            part = answer.line.part;
-            let text = markdown(answer.line.text);
-            self.row(&[named, text, format!("**{}**", answer.word), answered_by(answer)]);
+        for result in results {
+            let named = if result.line.part == part { String::new() } else { format!("**{}**", result.line.part) };
+            part = result.line.part;
+            let text = markdown(result.line.text);
+            self.row(&[named, text, format!("**{}**", result.word), verified_by(result)]);
         }
         self.0.push('\n');
     }
 
     fn checks(&mut self, report: &Report) {
         self.heading(2, "All checks");
-        self.columns(&["check", "status", "what was seen", "time"]);
+        self.columns(&["check", "status", "details", "time"]);
         for check in &report.checks {
             let needed = if check.required { "" } else { " (not required)" };
             self.row(&[
@@ -185,15 +184,15 @@ impl Page {
     fn requests(&mut self, report: &Report) {
         self.heading(2, "Requests");
         if report.requests.is_empty() {
-            self.paragraph("None was made.");
+            self.paragraph("No requests were made.");
             return;
         }
-        self.columns(&["to", "request", "status", "time", "attempts", "request id"]);
+        self.columns(&["provider", "request", "status", "time", "attempts", "request ID"]);
         for request in &report.requests {
             let status = match (request.status, &request.trouble) {
                 (Some(status), _) => status.to_string(),
                 (None, Some(trouble)) => markdown(trouble),
-                (None, None) => "no answer".to_owned(),
+                (None, None) => "no response".to_owned(),
             };
             self.row(&[
                 markdown(request.provider),
@@ -207,21 +206,13 @@ impl Page {
     }
 }
 
-/// Who answered a line of the checklist, and what is left to somebody else.
-fn answered_by(answer: &Answer<'_>) -> String {
-    let mut parts = Vec::new();
-    if !answer.answered_by.is_empty() {
-        let ids: Vec<&CheckId> = answer.answered_by.iter().map(|check| &check.id).collect();
-        parts.push(ids.into_iter().map(|id| code_cell(id.as_str())).collect::<Vec<String>>().join(", "));
+/// The checks behind a line of the checklist, and what to try by hand.
+fn verified_by(result: &LineResult<'_>) -> String {
+    let mut parts: Vec<String> = result.checks.iter().map(|check| code_cell(check.id.as_str())).collect();
+    if !result.line.by_hand.is_empty() {
+        parts.push(format!("by hand: {}", result.line.by_hand));
     }
-    if !answer.absent.is_empty() {
-        let absent: Vec<String> = answer.absent.iter().map(|id| code_cell(id)).collect();
-        parts.push(format!("not in this version yet: {}", absent.join(", ")));
-    }
-    if !answer.line.by_hand.is_empty() {
-        parts.push(format!("by hand: {}", answer.line.by_hand));
-    }
-    parts.join("; ")
+    parts.join(", ")
 }
 
 #[cfg(test)]

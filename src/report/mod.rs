@@ -1,8 +1,8 @@
 //! What a run found, as text: one file per format, each `render(&Report) -> String`, none of which decides anything.
 
 pub mod checklist;
+pub mod color;
 pub mod file;
-pub mod ink;
 pub mod json;
 pub mod markdown;
 pub mod outline;
@@ -15,21 +15,21 @@ mod sample;
 
 pub use text::clean as clean_text;
 
-/// How text for a terminal is to look.
+/// How to render text for a terminal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Style {
-    /// Whether escape sequences for colour may be written.
+    /// Whether to write escape sequences for color.
     pub color: bool,
-    /// The columns that there are.
+    /// The terminal's width in columns.
     pub width: usize,
-    /// How much is told beyond what is needed: 0 nothing, from 1 on what passed and every request.
+    /// How much detail to print: 0 is the default; from 1 on, every passing check and every request.
     pub verbose: u8,
-    /// Only the verdict and what failed.
+    /// Print only the verdict and the failures.
     pub quiet: bool,
 }
 
 impl Style {
-    /// No colour, 80 columns, the usual amount of words.
+    /// No color, 80 columns, the default amount of detail.
     #[must_use]
     pub const fn plain() -> Self {
         Self { color: false, width: 80, verbose: 0, quiet: false }

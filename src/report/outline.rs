@@ -1,4 +1,4 @@
-//! What there is to say about a run, in the order in which a reader wants it; the formats only dress it.
+//! The content of a report, in the order a reader wants it. The formats only lay it out.
 
 use std::time::Duration;
 
@@ -6,16 +6,16 @@ use crate::check::CheckId;
 use crate::finding::Severity;
 use crate::run::{CheckReport, Decision, Interruption, Report, Reported, Status, WaiverEffect, WaiverReport};
 
-/// A finding with the check that it belongs to.
+/// A finding and the check that reported it.
 #[derive(Debug, Clone, Copy)]
-pub struct Found<'a> {
+pub struct CheckFinding<'a> {
     /// The check.
     pub check: &'a CheckReport,
     /// The finding.
     pub reported: &'a Reported,
 }
 
-impl Found<'_> {
+impl CheckFinding<'_> {
     /// The finding's name: `stripe/price-mode: other-mode`.
     #[must_use]
     pub fn name(&self) -> String {
@@ -23,40 +23,42 @@ impl Found<'_> {
     }
 }
 
-/// Checks that were not verified, all for the same reason.
+/// Checks that could not be verified, all for the same reason.
 #[derive(Debug, Clone)]
 pub struct Unverified<'a> {
-    /// Their common status.
+    /// The status they share.
     pub status: Status,
-    /// Whether the verdict needs them.
+    /// Whether the verdict depends on them.
     pub required: bool,
-    /// Their ids, in the order of the report.
+    /// Their IDs, in report order.
     pub checks: Vec<&'a CheckId>,
-    /// Their common reason.
+    /// The reason they share.
     pub reason: String,
 }
 
-/// The findings that no waiver covers and that are failures.
+/// The failures that no waiver covers.
 #[must_use]
-pub fn failures(report: &Report) -> Vec<Found<'_>> {
+pub fn failures(report: &Report) -> Vec<CheckFinding<'_>> {
     findings(report, Severity::Failure)
 }
 
-/// The findings that no waiver covers and that are warnings.
+/// The warnings that no waiver covers.
 #[must_use]
-pub fn warnings(report: &Report) -> Vec<Found<'_>> {
+pub fn warnings(report: &Report) -> Vec<CheckFinding<'_>> {
     findings(report, Severity::Warning)
 }
 
-fn findings(report: &Report, severity: Severity) -> Vec<Found<'_>> {
-    let all =
-        report.checks.iter().flat_map(|check| check.findings.iter().map(move |reported| Found { check, reported }));
+fn findings(report: &Report, severity: Severity) -> Vec<CheckFinding<'_>> {
+    let all = report
+        .checks
+        .iter()
+        .flat_map(|check| check.findings.iter().map(move |reported| CheckFinding { check, reported }));
     all.filter(|found| found.reported.waived_by.is_none() && found.reported.finding.code.severity() == severity)
         .collect()
 }
 
-/// What could not be verified, joined by reason: a provider in the dark is one paragraph and not twenty. What the verdict
-/// needs comes first.
+/// What could not be verified, grouped by reason, so that one outage is one paragraph and not twenty. Required checks come
+/// first.
 #[must_use]
 pub fn unverified(report: &Report) -> Vec<Unverified<'_>> {
     let mut groups: Vec<Unverified<'_>> = Vec::new();
@@ -74,7 +76,7 @@ pub fn unverified(report: &Report) -> Vec<Unverified<'_>> {
     groups
 }
 
-/// Why a check has the status that it has, in sentences; empty where there is nothing to say.
+/// Why a check has its status; empty if there is nothing to add.
 #[must_use]
 pub fn why(check: &CheckReport) -> String {
     if check.reasons.is_empty() && !check.blocked_by.is_empty() {
@@ -84,7 +86,7 @@ pub fn why(check: &CheckReport) -> String {
     sentences(&check.reasons)
 }
 
-/// Several reasons as one text. Some are sentences, some are fragments that would run into each other.
+/// Joins reasons into one text. Some are sentences and some are fragments, which would run into each other.
 #[must_use]
 pub fn sentences(reasons: &[String]) -> String {
     let mut text = String::new();
@@ -97,7 +99,7 @@ pub fn sentences(reasons: &[String]) -> String {
     text
 }
 
-/// What was seen, for a line of a list: the codes of what is wrong, else the reason, else what a pass looked at.
+/// One line about a check: the codes of its findings, the reason it was not verified, or what it saw when it passed.
 #[must_use]
 pub fn seen(check: &CheckReport) -> String {
     match check.status {
@@ -108,7 +110,7 @@ pub fn seen(check: &CheckReport) -> String {
     }
 }
 
-/// The codes of what is wrong, each once, with whose it is or how many there are.
+/// Each finding code once, with its subjects or its count.
 fn codes(check: &CheckReport) -> String {
     let mut codes: Vec<(&str, Vec<&str>)> = Vec::new();
     for reported in &check.findings {
@@ -118,15 +120,15 @@ fn codes(check: &CheckReport) -> String {
             None => codes.push((code, vec![subject])),
         }
     }
-    let told = codes.into_iter().map(|(code, subjects)| match subjects.as_slice() {
+    let texts = codes.into_iter().map(|(code, subjects)| match subjects.as_slice() {
         [""] => code.to_owned(),
         ["", ..] => format!("{code} ({} times)", subjects.len()),
         _ => format!("{code} ({})", subjects.join(", ")),
     });
-    told.collect::<Vec<String>>().join(", ")
+    texts.collect::<Vec<String>>().join(", ")
 }
 
-/// The verdict's word. That no check ran proves nothing either; the coverage says that there was none.
+/// The verdict's word. If no checks ran, nothing is proven, and the coverage says why.
 #[must_use]
 pub const fn verdict(decision: Decision) -> &'static str {
     match decision {
@@ -136,25 +138,25 @@ pub const fn verdict(decision: Decision) -> &'static str {
     }
 }
 
-/// How much was verified: `31 of 33 required checks verified`.
+/// How many required checks passed: `31 of 33 required checks verified`.
 #[must_use]
 pub fn coverage(report: &Report) -> String {
     if report.decision == Decision::NothingRan {
-        return "no check ran".to_owned();
+        return "no checks ran".to_owned();
     }
     let (verified, required) = (report.coverage.verified, report.coverage.required);
     let checks = if required == 1 { "check" } else { "checks" };
     format!("{verified} of {required} required {checks} verified")
 }
 
-/// What a GO does not cover, as a sentence; `None` where the configuration names every part of a deployment.
+/// What a GO does not cover, as a sentence. `None` if the configuration names every part of the deployment.
 #[must_use]
 pub fn not_covered(report: &Report) -> Option<String> {
     let names: Vec<&str> = report.not_configured.iter().map(|part| part.name).collect();
-    (!names.is_empty()).then(|| format!("Not looked at: {}, which preflight.toml does not name.", names.join(" and ")))
+    (!names.is_empty()).then(|| format!("Not checked: {} (not in preflight.toml).", names.join(" and ")))
 }
 
-/// How many checks have which status: `29 pass, 1 warn, 2 fail`.
+/// How many checks have each status: `29 pass, 1 warn, 2 fail`.
 #[must_use]
 pub fn summary(report: &Report) -> String {
     let counted = Status::ALL.into_iter().map(|status| (report.count(status), status.word()));
@@ -163,17 +165,17 @@ pub fn summary(report: &Report) -> String {
     counted.join(", ")
 }
 
-/// What ended the run early, as a sentence.
+/// Why the run ended early, as a sentence.
 #[must_use]
 pub const fn interruption(interruption: Interruption) -> &'static str {
     match interruption {
-        Interruption::Interrupt => "Stopped by Ctrl-C: what had not finished is unknown.",
-        Interruption::Terminate => "Stopped by SIGTERM: what had not finished is unknown.",
-        Interruption::Defect => "A check broke down, which is a defect of preflight: please report it.",
+        Interruption::Interrupt => "Stopped by Ctrl-C. Checks that had not finished are unknown.",
+        Interruption::Terminate => "Stopped by SIGTERM. Checks that had not finished are unknown.",
+        Interruption::Defect => "A check crashed. This is a bug in preflight, not in your deployment. Report it.",
     }
 }
 
-/// What a waiver is about: `stripe/catalogue: unmapped-product`.
+/// What a waiver covers: `stripe/catalogue: unmapped-product`.
 #[must_use]
 pub fn waived(waiver: &WaiverReport) -> String {
     match &waiver.waiver.finding {
@@ -182,20 +184,23 @@ pub fn waived(waiver: &WaiverReport) -> String {
     }
 }
 
-/// What a waiver did, as a fragment: `waived until 2027-03-01`.
+/// What a waiver did: `waived until 2027-03-01`.
 #[must_use]
 pub fn effect(waiver: &WaiverReport) -> String {
     let line = waiver.waiver.line;
     match waiver.effect {
         WaiverEffect::Used => format!("waived until {}", waiver.waiver.expires),
-        WaiverEffect::Unused => format!("nothing to waive: take it out (line {line} of the configuration)"),
+        WaiverEffect::Unused => format!("covers nothing: remove it (line {line} of the configuration file)"),
         WaiverEffect::Expired => {
-            format!("expired on {}: it counts again (line {line} of the configuration)", waiver.waiver.expires)
+            format!(
+                "expired on {}, so the finding counts again (line {line} of the configuration file)",
+                waiver.waiver.expires
+            )
         }
     }
 }
 
-/// A time that something took: `40 ms`, `2.3 s`, `1 min 12 s`.
+/// A duration: `40 ms`, `2.3 s`, `1 min 12 s`.
 #[must_use]
 pub fn took(duration: Duration) -> String {
     let milliseconds = duration.as_millis();
@@ -209,9 +214,9 @@ pub fn took(duration: Duration) -> String {
     }
 }
 
-/// When the run began, to the second: `2026-11-20 10:12:03 UTC`.
+/// When the run started, to the second: `2026-11-20 10:12:03 UTC`.
 #[must_use]
-pub fn began(report: &Report) -> String {
+pub fn started_at(report: &Report) -> String {
     report.started_at.strftime("%Y-%m-%d %H:%M:%S UTC").to_string()
 }
 
@@ -221,7 +226,7 @@ mod tests {
     use crate::report::sample;
 
     #[test]
-    fn checks_that_cannot_tell_for_one_reason_are_said_once() {
+    fn checks_with_the_same_reason_are_grouped() {
         let mut report = sample::go();
         for check in &mut report.checks {
             check.status = Status::Unknown;
@@ -234,7 +239,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_verdict_needs_comes_first() {
+    fn required_checks_come_first() {
         let mut report = sample::go();
         for (check, required) in report.checks.iter_mut().zip([false, true]) {
             check.status = Status::Unknown;
@@ -245,7 +250,7 @@ mod tests {
     }
 
     #[test]
-    fn a_waived_finding_is_no_failure() {
+    fn a_waived_finding_is_not_a_failure() {
         let mut report = sample::no_go();
         let before = failures(&report).len();
         report.checks.iter_mut().flat_map(|check| &mut check.findings).for_each(|found| found.waived_by = Some(0));
@@ -253,7 +258,7 @@ mod tests {
     }
 
     #[test]
-    fn a_code_is_said_once_however_often_it_is_found() {
+    fn a_repeated_code_is_listed_once() {
         let mut check = sample::check("config/hygiene", Status::Fail);
         check.findings = vec![sample::other_mode(), sample::other_mode(), sample::warning(), sample::warning()];
         "tier basic".clone_into(&mut check.findings[1].subject);
@@ -262,7 +267,7 @@ mod tests {
     }
 
     #[test]
-    fn a_blocked_check_without_words_names_what_blocks_it() {
+    fn a_blocked_check_without_reasons_names_its_blocker() {
         let mut check = sample::check("worker/checkout", Status::Skipped);
         check.blocked_by = vec![CheckId::new("stripe/price-mode")];
         assert_eq!(why(&check), "blocked by stripe/price-mode");
@@ -272,20 +277,20 @@ mod tests {
     fn fragments_do_not_run_into_each_other() {
         let text = |reasons: &[&str]| sentences(&reasons.iter().map(|reason| (*reason).to_owned()).collect::<Vec<_>>());
         assert_eq!(text(&["tier a: no answer", "tier b: no answer"]), "tier a: no answer; tier b: no answer");
-        assert_eq!(text(&["No answer.", "No right."]), "No answer. No right.");
+        assert_eq!(text(&["No answer.", "No permission."]), "No answer. No permission.");
     }
 
     #[test]
-    fn a_time_is_told_in_the_unit_that_suits_it() {
-        let told =
+    fn durations_use_a_readable_unit() {
+        let texts =
             [7, 999, 2_345, 59_949, 59_950, 72_400].map(|milliseconds| took(Duration::from_millis(milliseconds)));
-        assert_eq!(told, ["7 ms", "999 ms", "2.3 s", "59.9 s", "1 min 0 s", "1 min 12 s"]);
+        assert_eq!(texts, ["7 ms", "999 ms", "2.3 s", "59.9 s", "1 min 0 s", "1 min 12 s"]);
     }
 
     #[test]
-    fn that_nothing_ran_is_not_proven() {
+    fn a_run_without_checks_is_not_proven() {
         let mut report = sample::go();
         report.decision = Decision::NothingRan;
-        assert_eq!((verdict(report.decision), coverage(&report)), ("NOT PROVEN", "no check ran".to_owned()));
+        assert_eq!((verdict(report.decision), coverage(&report)), ("NOT PROVEN", "no checks ran".to_owned()));
     }
 }

@@ -1,9 +1,9 @@
-//! Text in lines of a given width.
+//! Wraps text and commands to a width.
 
 use console::measure_text_width;
 
-/// `text` in lines that are at most `width` columns wide, each behind `indent`, the first behind `first`. A word that is
-/// wider than a line is broken.
+/// Wraps `text` to `width` columns. The first line starts with `first`, every other one with `indent`. Words wider than a
+/// line are broken.
 #[must_use]
 pub fn wrap(text: &str, first: &str, indent: &str, width: usize) -> String {
     let mut written = String::new();
@@ -12,16 +12,16 @@ pub fn wrap(text: &str, first: &str, indent: &str, width: usize) -> String {
     for word in text.split(' ').filter(|word| !word.is_empty()) {
         let mut word = word;
         loop {
-            let blank = usize::from(!is_empty);
-            let room = width.saturating_sub(measure_text_width(&line) + blank);
+            let space = usize::from(!is_empty);
+            let room = width.saturating_sub(measure_text_width(&line) + space);
             if measure_text_width(word) <= room {
-                line.push_str(&" ".repeat(blank));
+                line.push_str(&" ".repeat(space));
                 line.push_str(word);
                 is_empty = false;
                 break;
             }
             if is_empty {
-                // Not even a whole line holds it. One character at the least, or it would never end.
+                // Wider than a whole line. Take at least one character, or this would never end.
                 let (head, tail) = split(word, room.max(1));
                 line.push_str(head);
                 word = tail;
@@ -42,10 +42,10 @@ pub fn wrap(text: &str, first: &str, indent: &str, width: usize) -> String {
     written
 }
 
-/// The part of `word` that fits into `room` columns, at least one character, and the rest. A path is broken behind a
-/// slash, and other things where they have a joint, unless that would leave most of the line empty.
+/// The part of `word` that fits into `room` columns, at least one character, and the rest. Breaks after a slash or another
+/// separator unless that would leave most of the line empty.
 fn split(word: &str, room: usize) -> (&str, &str) {
-    let (mut taken, mut used, mut joint) = (0, 0, 0);
+    let (mut taken, mut used, mut separator) = (0, 0, 0);
     for character in word.chars() {
         let width = measure_text_width(character.encode_utf8(&mut [0; 4]));
         if taken > 0 && used + width > room {
@@ -54,21 +54,21 @@ fn split(word: &str, room: usize) -> (&str, &str) {
         used += width;
         taken += character.len_utf8();
         if matches!(character, '/' | '?' | '&' | '=' | ',') {
-            joint = taken;
+            separator = taken;
         }
     }
-    word.split_at(if joint > taken / 2 { joint } else { taken })
+    word.split_at(if separator > taken / 2 { separator } else { taken })
 }
 
-/// A shell command in lines that are at most `width` columns wide where it can be broken: only between words and outside
-/// of quotes, with a backslash, so that it can be copied as it stands.
+/// Wraps a shell command to `width` columns where it can be broken: between words, outside of quotes, with a backslash, so
+/// that it can be copied and run.
 #[must_use]
 pub fn wrap_command(command: &str, first: &str, indent: &str, width: usize) -> String {
     let mut written = String::new();
     let mut line = first.to_owned();
     let mut is_empty = true;
     for word in shell_words(command) {
-        // Two columns are kept for the backslash.
+        // Leave two columns for the backslash.
         if !is_empty && measure_text_width(&line) + 1 + measure_text_width(word) + 2 > width {
             written.push_str(&line);
             written.push_str(" \\\n");
@@ -86,7 +86,7 @@ pub fn wrap_command(command: &str, first: &str, indent: &str, width: usize) -> S
     written
 }
 
-/// The words of a command; what is quoted is one.
+/// The words of a command. Quoted text is one word.
 fn shell_words(command: &str) -> Vec<&str> {
     let mut words = Vec::new();
     let mut start = 0;
@@ -125,7 +125,7 @@ mod tests {
     }
 
     #[test]
-    fn a_path_is_broken_behind_a_slash() {
+    fn a_path_is_broken_after_a_slash() {
         assert_eq!(wrap("/v1/prices/price_1", "", "", 13), "/v1/prices/\nprice_1\n");
     }
 
@@ -135,17 +135,17 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_one_line_with_what_stands_before_it() {
+    fn empty_text_is_one_line_with_its_prefix() {
         assert_eq!(wrap("", "seen  ", "", 20), "seen\n");
     }
 
     #[test]
-    fn no_width_at_all_still_ends() {
+    fn zero_width_still_ends() {
         assert_eq!(wrap("ab", "", "", 0), "a\nb\n");
     }
 
     #[test]
-    fn a_command_continues_behind_a_backslash() {
+    fn a_command_continues_after_a_backslash() {
         let wrapped = wrap_command("wrangler secret put STRIPE_PRICE_ID_PRO --env production", "$ ", "  ", 30);
         assert_eq!(wrapped, "$ wrangler secret put \\\n    STRIPE_PRICE_ID_PRO \\\n    --env production\n");
     }

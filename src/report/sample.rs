@@ -1,4 +1,4 @@
-//! Reports made by hand, for the tests of the formats.
+//! Handmade reports for the tests of the formats.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use crate::finding::{Code, Evidence, Finding, Fix, Severity};
 use crate::run::{CheckReport, Coverage, Decision, Report, Reported, Status, WaiverEffect, WaiverReport};
 use crate::world::Logged;
 
-/// A check with a status and nothing else to say.
+/// A check with a status and nothing else.
 pub fn check(id: &'static str, status: Status) -> CheckReport {
     CheckReport {
         id: CheckId::new(id),
@@ -26,13 +26,13 @@ pub fn check(id: &'static str, status: Status) -> CheckReport {
     }
 }
 
-/// A price of the wrong mode.
+/// A price from the wrong mode.
 pub fn other_mode() -> Reported {
     Reported {
         subject: "tier pro".to_owned(),
         finding: Finding {
             code: Code::declared("other-mode", Severity::Failure, "The price exists, but in the other mode."),
-            message: "STRIPE_PRICE_ID_PRO is a test-mode price and the key is live.".to_owned(),
+            message: "STRIPE_PRICE_ID_PRO is a test-mode price, but STRIPE_SECRET_KEY is a live key.".to_owned(),
             expected: "a live price of the product Pro Plan".to_owned(),
             actual: "price_1Qtest000000000, which exists in test mode only".to_owned(),
             evidence: vec![Evidence {
@@ -51,7 +51,7 @@ pub fn other_mode() -> Reported {
     }
 }
 
-/// The same as a warning of another code.
+/// The same, as a warning with another code.
 pub fn warning() -> Reported {
     let mut reported = other_mode();
     reported.finding.code =
@@ -105,7 +105,7 @@ fn report(decision: Decision, checks: Vec<CheckReport>) -> Report {
     }
 }
 
-/// All is well.
+/// Everything passes.
 pub fn go() -> Report {
     let ids = ["config/hygiene", "stripe/price-mode", "stripe/product-metadata", "webhook/accepts-signed"];
     report(Decision::Go, ids.into_iter().map(|id| check(id, Status::Pass)).collect())
@@ -149,7 +149,7 @@ pub fn waiver(effect: WaiverEffect) -> WaiverReport {
     }
 }
 
-/// Texts that try to break out of a report.
+/// Texts that try to break a report.
 pub const HOSTILE: [&str; 9] = [
     "\u{1b}]0;owned\u{7}Pro\u{1b}[2J",
     "| x | y |",
@@ -162,7 +162,7 @@ pub const HOSTILE: [&str; 9] = [
     "</details><img src=x onerror=alert(1)>",
 ];
 
-/// The report of [`no_go`] with `text` in every place that comes from outside.
+/// The report of [`no_go`] with `text` everywhere outside text can appear.
 pub fn hostile(text: &str) -> Report {
     let mut report = no_go();
     text.clone_into(&mut report.project);

@@ -1,12 +1,12 @@
-//! For a terminal: the verdict, what is wrong and how to mend it, every check, and the verdict again where the eye rests.
+//! The terminal report: the verdict, what is wrong and how to fix it, every check, and the verdict again at the end.
 
 use tabled::builder::Builder;
 use tabled::settings::object::Columns;
 use tabled::settings::{Modify, Padding, Style as Border, Width};
 
 use super::Style;
-use super::ink::Ink;
-use super::outline::{self, Found};
+use super::color::Color;
+use super::outline::{self, CheckFinding};
 use super::paragraph::{wrap, wrap_command};
 use super::text::{cut, disarm, shown};
 use crate::finding::Evidence;
@@ -15,19 +15,19 @@ use crate::world::Logged;
 
 /// Prose is hard to read on longer lines, however wide the terminal is.
 const PROSE: usize = 100;
-/// On longer lines the eye does not find from the name to the time.
+/// On wider rows it is hard to match a check with its time.
 const GRID: usize = 140;
-/// Where the text behind a label begins.
+/// The column where the text after a label starts.
 const LABEL: usize = 12;
 
 /// The whole report for a terminal.
 #[must_use]
 pub fn render(report: &Report, style: Style) -> String {
-    let mut page = Page { style, width: style.width.clamp(20, PROSE), text: String::new() };
+    let mut page = TerminalPage { style, width: style.width.clamp(20, PROSE), text: String::new() };
     page.head(report);
     let failures = outline::failures(report);
     page.findings("FAILED", Status::Fail, &failures);
-    // Where nothing failed and the verdict is NO-GO all the same, warnings are what it is about.
+    // With --fail-on=warn, warnings alone can make the verdict NO-GO.
     if !style.quiet || (report.decision == Decision::NoGo && failures.is_empty()) {
         page.findings("WARNINGS", Status::Warn, &outline::warnings(report));
         page.stale_waivers(&report.waivers);
@@ -44,29 +44,29 @@ pub fn render(report: &Report, style: Style) -> String {
     disarm(&page.text)
 }
 
-struct Page {
+struct TerminalPage {
     style: Style,
     width: usize,
     text: String,
 }
 
-impl Page {
+impl TerminalPage {
     fn head(&mut self, report: &Report) {
         if let Some(changed) = &report.changed {
-            self.line(&shown(changed), Ink::Bad);
+            self.line(&shown(changed), Color::Failure);
         }
         self.verdict(report, &outline::coverage(report));
         let (project, mode) = (shown(&report.project), report.mode.word());
-        let began = outline::began(report);
+        let started = outline::started_at(report);
         if let (Decision::Go, Some(not_covered)) = (report.decision, outline::not_covered(report)) {
-            self.line(&not_covered, Ink::Doubtful);
+            self.line(&not_covered, Color::Warning);
         }
-        self.line(&format!("{project}, {mode} mode, {began}, {}", outline::took(report.duration)), Ink::Faint);
+        self.line(&format!("{project}, {mode} mode, {started}, {}", outline::took(report.duration)), Color::Dim);
         if let Some(interruption) = report.interruption {
-            self.line(outline::interruption(interruption), Ink::Doubtful);
+            self.line(outline::interruption(interruption), Color::Warning);
         }
         if let Some(left_open) = &report.left_open {
-            self.line(&shown(left_open), Ink::Doubtful);
+            self.line(&shown(left_open), Color::Warning);
         }
         for waiver in report.waivers.iter().filter(|waiver| waiver.effect == WaiverEffect::Used) {
             self.waiver(waiver);
@@ -77,39 +77,39 @@ impl Page {
         let word = outline::verdict(report.decision);
         let lines = wrap(&format!("{word}: {then}"), "", "", self.width);
         let rest = lines.strip_prefix(word).unwrap_or_default();
-        self.text.push_str(&self.style.ink(word, Ink::of_decision(report.decision)));
+        self.text.push_str(&self.style.paint(word, Color::of_decision(report.decision)));
         self.text.push_str(rest);
     }
 
-    /// A paragraph, coloured line by line, so that no colour runs over a line's end.
-    fn line(&mut self, text: &str, ink: Ink) {
+    /// A paragraph, colored line by line so that no color crosses a line end.
+    fn line(&mut self, text: &str, color: Color) {
         for line in wrap(text, "", "", self.width).lines() {
-            self.text.push_str(&self.style.ink(line, ink));
+            self.text.push_str(&self.style.paint(line, color));
             self.text.push('\n');
         }
     }
 
     fn heading(&mut self, heading: &str) {
         self.text.push('\n');
-        self.text.push_str(&self.style.ink(heading, Ink::Strong));
+        self.text.push_str(&self.style.paint(heading, Color::Bold));
         self.text.push('\n');
     }
 
-    /// A status, then a text that continues under itself.
-    fn item(&mut self, word: &str, ink: Ink, text: &str) {
+    /// A status, then text with a hanging indent.
+    fn item(&mut self, word: &str, color: Color, text: &str) {
         let lines = wrap(text, &format!("{word:<9}"), &" ".repeat(9), self.width);
         let rest = lines.strip_prefix(word).unwrap_or_default();
-        self.text.push_str(&self.style.ink(word, ink));
+        self.text.push_str(&self.style.paint(word, color));
         self.text.push_str(rest);
     }
 
-    /// A label, then a text that continues under itself.
-    fn labelled(&mut self, label: &str, text: &str) {
+    /// A label, then text with a hanging indent.
+    fn labeled(&mut self, label: &str, text: &str) {
         let first = format!("  {label:<10}");
         self.text.push_str(&wrap(text, &first, &" ".repeat(LABEL), self.width));
     }
 
-    fn findings(&mut self, heading: &str, status: Status, found: &[Found<'_>]) {
+    fn findings(&mut self, heading: &str, status: Status, found: &[CheckFinding<'_>]) {
         if found.is_empty() {
             return;
         }
@@ -121,30 +121,30 @@ impl Page {
             self.finding(status, finding);
             let is_last_of_check = found.get(at + 1).is_none_or(|next| next.check.id != finding.check.id);
             if is_last_of_check && !finding.check.reasons.is_empty() {
-                self.labelled("besides", &shown(&outline::sentences(&finding.check.reasons)));
+                self.labeled("also", &shown(&outline::sentences(&finding.check.reasons)));
             }
         }
     }
 
-    fn finding(&mut self, status: Status, found: &Found<'_>) {
+    fn finding(&mut self, status: Status, found: &CheckFinding<'_>) {
         let finding = &found.reported.finding;
         let name = match found.reported.subject.as_str() {
             "" => found.name(),
             subject => format!("{} ({})", found.name(), shown(subject)),
         };
-        self.item(status.word(), Ink::of_status(status), &name);
+        self.item(status.word(), Color::of_status(status), &name);
         self.text.push_str(&wrap(&shown(&finding.message), "  ", "  ", self.width));
-        self.labelled("expected", &shown(&finding.expected));
-        self.labelled("seen", &shown(&finding.actual));
+        self.labeled("expected", &shown(&finding.expected));
+        self.labeled("seen", &shown(&finding.actual));
         for (at, evidence) in finding.evidence.iter().enumerate() {
             self.evidence(if at == 0 { "evidence" } else { "" }, evidence);
         }
-        self.labelled("mend", &shown(&finding.fix.summary));
+        self.labeled("fix", &shown(&finding.fix.summary));
         for command in &finding.fix.commands {
             self.command("", command);
         }
         for link in &finding.fix.links {
-            // Never broken, even where it is wider than the line: half an address leads nowhere.
+            // Never broken, even if it is wider than the line: half a link is useless.
             self.text.extend([&" ".repeat(LABEL), &shown(link), "\n"]);
         }
         self.command("verify", &found.reported.verify);
@@ -156,21 +156,21 @@ impl Page {
     }
 
     fn evidence(&mut self, label: &str, evidence: &Evidence) {
-        let mut looked_at = shown(&evidence.request);
+        let mut request = shown(&evidence.request);
         if let Some(status) = evidence.status {
-            looked_at.extend([" answered ", &status.to_string()]);
+            request.extend([" returned ", &status.to_string()]);
         }
         if let Some(id) = &evidence.request_id {
-            looked_at.extend([" (", &shown(id), ")"]);
+            request.extend([" (", &shown(id), ")"]);
         }
-        self.labelled(label, &looked_at);
+        self.labeled(label, &request);
         let seen = match (shown(&evidence.field), shown(&evidence.seen)) {
             (field, seen) if field.is_empty() => seen,
             (field, seen) if seen.is_empty() => field,
             (field, seen) => format!("{field}: {seen}"),
         };
         if !seen.is_empty() {
-            self.labelled("", &seen);
+            self.labeled("", &seen);
         }
     }
 
@@ -179,10 +179,10 @@ impl Page {
         let (owner, reason) = (shown(&waiver.waiver.owner), shown(&waiver.waiver.reason));
         if waiver.effect == WaiverEffect::Used {
             let text = format!("{name} until {until}, by {owner}: {reason}");
-            self.item(Status::Waived.word(), Ink::Doubtful, &text);
+            self.item(Status::Waived.word(), Color::Warning, &text);
         } else {
             let text = format!("{name}, {}, by {owner}: {reason}", outline::effect(waiver));
-            self.item(Status::Warn.word(), Ink::Doubtful, &text);
+            self.item(Status::Warn.word(), Color::Warning, &text);
         }
     }
 
@@ -206,7 +206,7 @@ impl Page {
         for group in groups {
             let names: Vec<&str> = group.checks.iter().map(|id| id.as_str()).collect();
             let needed = if group.required { "" } else { " (not required)" };
-            self.item(group.status.word(), Ink::of_status(group.status), &format!("{}{needed}", names.join(", ")));
+            self.item(group.status.word(), Color::of_status(group.status), &format!("{}{needed}", names.join(", ")));
             if !group.reason.is_empty() {
                 self.text.push_str(&wrap(&shown(&group.reason), &" ".repeat(9), &" ".repeat(9), self.width));
             }
@@ -222,18 +222,18 @@ impl Page {
             |check: &CheckReport| shown(check.id.as_str().split_once('/').map_or(check.id.as_str(), |(_, name)| name));
         let names = report.checks.iter().map(|check| name(check).chars().count()).max().unwrap_or(0).min(24);
         let times = report.checks.iter().map(|check| outline::took(check.duration).len()).max().unwrap_or(0);
-        // Two blanks are before each column, and the longest word for a status has seven letters.
+        // Two spaces separate the columns, and the longest status has seven letters.
         let seen = self.style.width.min(GRID).saturating_sub(2 + 7 + 2 + names + 2 + 2 + times).max(12);
         let verbose = self.style.verbose;
         let longest = |check: &CheckReport| match check.status {
-            // It stands above in full.
+            // It is shown in full above.
             Status::Unknown | Status::Skipped => seen,
             _ if verbose > 0 => usize::MAX,
             _ => seen * 4,
         };
         for group in report.checks.chunk_by(|left, right| left.id.group() == right.id.group()) {
             let heading = group.first().map(|check| shown(check.id.group())).unwrap_or_default();
-            self.text.push_str(&self.style.ink(&heading, Ink::Faint));
+            self.text.push_str(&self.style.paint(&heading, Color::Dim));
             self.text.push('\n');
             let mut rows = Builder::default();
             for check in group {
@@ -250,15 +250,15 @@ impl Page {
         }
     }
 
-    /// The lines of a table, each status in its colour. A row begins with its status and goes on behind blanks.
+    /// The lines of a table, with each status in its color. A row starts with its status and continues after spaces.
     fn rows(&mut self, table: &str, checks: &[CheckReport]) {
         let mut statuses = checks.iter().map(|check| check.status);
         for line in table.lines() {
             let line = line.trim_end();
             match (line.starts_with(' '), line.split_once(' ')) {
                 (false, Some((word, rest))) => {
-                    let ink = statuses.next().map_or(Ink::Faint, Ink::of_status);
-                    self.text.extend(["  ", &self.style.ink(word, ink), " ", rest, "\n"]);
+                    let color = statuses.next().map_or(Color::Dim, Color::of_status);
+                    self.text.extend(["  ", &self.style.paint(word, color), " ", rest, "\n"]);
                 }
                 _ => self.text.extend(["  ", line, "\n"]),
             }
@@ -274,7 +274,7 @@ impl Page {
         for check in verified {
             self.item(
                 check.status.word(),
-                Ink::of_status(check.status),
+                Color::of_status(check.status),
                 &format!("{}: {}", check.id, shown(&check.title)),
             );
             for seen in &check.seen {
@@ -314,7 +314,7 @@ impl Page {
         };
         self.verdict(report, &then);
         if let (Decision::Go, Some(not_covered)) = (report.decision, outline::not_covered(report)) {
-            self.line(&not_covered, Ink::Doubtful);
+            self.line(&not_covered, Color::Warning);
         }
         let next = wrap(&shown(&report.next_action()), "Next: ", "      ", self.width);
         self.text.push_str(&next);

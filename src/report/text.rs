@@ -1,13 +1,13 @@
-//! Text from outside, made harmless: a product's name or an error's words must not be able to break a report.
+//! Escaping of outside text: a product's name or an error message must never break a report.
 
 use std::iter::Peekable;
 use std::str::Chars;
 
-/// Characters of one value that a report shows before it says how many there are more.
+/// How many characters of one value a report shows.
 pub const LONGEST: usize = 2000;
 
-/// `text` as one line that no terminal acts on: escape sequences and control characters are gone, line ends and tabs are
-/// blanks, and what cannot be seen (zero-width characters, changes of the writing direction) is named by its code point.
+/// `text` as one line that is safe in any terminal: no escape sequences or control characters, spaces in place of line ends
+/// and tabs, and code points in place of invisible characters (zero-width ones, changes of writing direction).
 #[must_use]
 pub fn clean(text: &str) -> String {
     let mut cleaned = String::with_capacity(text.len());
@@ -27,7 +27,7 @@ pub fn clean(text: &str) -> String {
     cleaned
 }
 
-/// The rest of an escape sequence, its first character being read already.
+/// Skips the rest of an escape sequence, after its first character.
 fn skip_escape(rest: &mut Peekable<Chars<'_>>) {
     match rest.peek() {
         Some('[') => {
@@ -45,13 +45,13 @@ fn skip_escape(rest: &mut Peekable<Chars<'_>>) {
     }
 }
 
-/// The parameters and the final character of a control sequence. What does not belong to one stays.
+/// Skips the parameters and the final character of a control sequence.
 fn skip_control_sequence(rest: &mut Peekable<Chars<'_>>) {
     while rest.next_if(|character| matches!(character, ' '..='?')).is_some() {}
     rest.next_if(|character| matches!(character, '@'..='~'));
 }
 
-/// All until the end of a control string. Where it has none the text stays, so that nobody can hide the rest of a line.
+/// Skips a control string to its end. Without an end nothing is skipped, so it cannot hide the rest of the line.
 fn skip_control_string(rest: &mut Peekable<Chars<'_>>) {
     let mut ahead = rest.clone();
     while let Some(character) = ahead.next() {
@@ -67,7 +67,7 @@ fn skip_control_string(rest: &mut Peekable<Chars<'_>>) {
     }
 }
 
-/// Characters that take no room, or that turn the order of the others.
+/// Characters that have no width or that change the writing direction.
 const fn is_hidden(character: char) -> bool {
     matches!(
         character,
@@ -85,7 +85,7 @@ const fn is_hidden(character: char) -> bool {
     )
 }
 
-/// The first `longest` characters of `text`, and how many there are more.
+/// The first `longest` characters of `text`, and how many more there are.
 #[must_use]
 pub fn clip(text: &str, longest: usize) -> String {
     match text.char_indices().nth(longest) {
@@ -97,7 +97,7 @@ pub fn clip(text: &str, longest: usize) -> String {
     }
 }
 
-/// The first `longest` characters of `text`, where all of it stands elsewhere too.
+/// The first `longest` characters of `text`, for text that is also shown in full elsewhere.
 #[must_use]
 pub fn cut(text: &str, longest: usize) -> String {
     match text.char_indices().nth(longest) {
@@ -106,14 +106,13 @@ pub fn cut(text: &str, longest: usize) -> String {
     }
 }
 
-/// `text` as one line of a terminal: [`clean`], and not longer than [`LONGEST`].
+/// `text` as one clean line of at most [`LONGEST`] characters.
 #[must_use]
 pub fn shown(text: &str) -> String {
     clip(clean(text).trim(), LONGEST)
 }
 
-/// `text` as prose in markdown, in a paragraph, a list or a cell of a table: it reads as it is written, and nothing in it
-/// is markup, a link, HTML or a mention.
+/// `text` as prose in a markdown paragraph, list or table cell. Nothing in it becomes markup, a link, HTML or a mention.
 #[must_use]
 pub fn markdown(text: &str) -> String {
     let text = shown(text);
@@ -126,9 +125,9 @@ pub fn markdown(text: &str) -> String {
             '&' => escaped.push_str("&amp;"),
             '<' => escaped.push_str("&lt;"),
             '>' => escaped.push_str("&gt;"),
-            // Between letters it is no markup, and names of variables stay readable.
+            // Between letters it is not markup, and variable names stay readable.
             '_' if before.is_ascii_alphanumeric() && after.is_ascii_alphanumeric() => escaped.push('_'),
-            // A backslash would not keep a forge from notifying whom it names.
+            // A backslash would not stop GitHub from notifying the user.
             '@' if !before.is_alphanumeric() && after.is_alphanumeric() => escaped.push_str("@&#8203;"),
             '\\' | '`' | '*' | '_' | '[' | ']' | '|' | '~' => escaped.extend(['\\', character]),
             '#' | '+' | '-' | '=' if escaped.is_empty() => escaped.extend(['\\', character]),
@@ -142,7 +141,7 @@ pub fn markdown(text: &str) -> String {
     escaped
 }
 
-/// `text` as code in a line of markdown, outside of tables.
+/// `text` as inline code in markdown, outside of tables.
 #[must_use]
 pub fn code(text: &str) -> String {
     let text = shown(text);
@@ -150,12 +149,12 @@ pub fn code(text: &str) -> String {
         return String::new();
     }
     let fence = "`".repeat(longest_run(&text, '`') + 1);
-    // Blanks keep the text's own backticks apart from the fence; markdown takes one off at each end.
+    // Spaces keep the text's own backticks apart from the fence; markdown removes one at each end.
     let blank = if text.starts_with('`') || text.ends_with('`') { " " } else { "" };
     format!("{fence}{blank}{text}{blank}{fence}")
 }
 
-/// `text` as code in a cell of a markdown table, where a bar would end the cell even within code.
+/// `text` as code in a cell of a markdown table, where a bar would end the cell even inside code.
 #[must_use]
 pub fn code_cell(text: &str) -> String {
     code(text).replace('|', "\\|")
@@ -170,7 +169,7 @@ pub fn code_block(lines: &[String]) -> String {
     format!("{fence}sh\n{}\n{fence}\n", lines.join("\n"))
 }
 
-/// `text` as an autolink in markdown where it is a plain web address, else as code.
+/// `text` as an autolink in markdown if it is a plain web address, otherwise as code.
 #[must_use]
 pub fn link(text: &str) -> String {
     let text = shown(text);
@@ -180,8 +179,8 @@ pub fn link(text: &str) -> String {
     if is_address && is_plain { format!("<{text}>") } else { code(&text) }
 }
 
-/// A finished text without anything that a CI which reads the output takes for a command to itself: GitHub acts on a line
-/// that begins with two colons, whatever blanks stand before them, and on `##[` anywhere.
+/// A finished text without CI commands: GitHub acts on a line that starts with two colons, even after spaces, and on `##[`
+/// anywhere.
 #[must_use]
 pub fn disarm(text: &str) -> String {
     let lines = text.split_inclusive('\n').map(|line| match line.trim_start().strip_prefix("::") {
@@ -206,92 +205,92 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_colour_is_taken_out_and_its_text_stays() {
+    fn a_color_is_removed_and_its_text_stays() {
         assert_eq!(clean("\u{1b}[31mred\u{1b}[0m alert"), "red alert");
     }
 
     #[test]
-    fn a_window_title_is_taken_out_whole() {
+    fn a_window_title_is_removed() {
         assert_eq!(clean("\u{1b}]0;owned\u{7}Pro"), "Pro");
         assert_eq!(clean("\u{1b}]8;;https://evil\u{1b}\\Pro\u{1b}]8;;\u{1b}\\"), "Pro");
         assert_eq!(clean("\u{9d}0;owned\u{9c}Pro"), "Pro");
     }
 
     #[test]
-    fn a_control_string_without_end_hides_nothing() {
+    fn a_control_string_without_an_end_hides_nothing() {
         assert_eq!(clean("\u{1b}]0;the rest of the line"), "0;the rest of the line");
     }
 
     #[test]
-    fn eight_bit_control_characters_are_taken_out() {
+    fn eight_bit_control_characters_are_removed() {
         assert_eq!(clean("a\u{9b}2Jb\u{84}c"), "abc");
     }
 
     #[test]
-    fn a_lone_escape_takes_only_its_own_sequence_with_it() {
+    fn a_lone_escape_removes_only_its_own_sequence() {
         assert_eq!(clean("a\u{1b}(Bb\u{1b}cd\u{1b}"), "abd");
     }
 
     #[test]
-    fn bells_and_backspaces_are_taken_out() {
+    fn bells_and_backspaces_are_removed() {
         assert_eq!(clean("a\u{7}b\u{8}c\u{7f}d\0e"), "abcde");
     }
 
     #[test]
-    fn line_ends_and_tabs_are_blanks() {
+    fn line_ends_and_tabs_become_spaces() {
         assert_eq!(clean("a\r\nb\nc\td\u{2028}e\u{85}f"), "a b c d e f");
     }
 
     #[test]
-    fn what_turns_the_writing_direction_is_named() {
+    fn a_change_of_writing_direction_is_shown() {
         assert_eq!(clean("pro\u{202e}xyz"), "pro[U+202E]xyz");
     }
 
     #[test]
-    fn what_takes_no_room_is_named_so_that_two_lookalikes_differ() {
+    fn zero_width_characters_are_shown() {
         assert_eq!(clean("p\u{200b}ro\u{feff}"), "p[U+200B]ro[U+FEFF]");
     }
 
     #[test]
-    fn other_scripts_and_signs_stay_as_they_are() {
+    fn other_scripts_and_symbols_stay_as_they_are() {
         assert_eq!(clean("Prö – 日本 🚀 … é"), "Prö – 日本 🚀 … é");
     }
 
     #[test]
-    fn a_long_text_is_clipped_and_says_so() {
+    fn a_long_text_is_clipped_and_says_how_much_is_missing() {
         assert_eq!(clip("abcdef", 4), "abcd… (2 more characters)");
         assert_eq!(clip("abcd", 4), "abcd");
         assert!(shown(&"x".repeat(10_000)).ends_with("… (8000 more characters)"));
     }
 
     #[test]
-    fn a_link_in_a_name_is_no_link() {
+    fn a_link_in_a_name_is_not_a_link() {
         assert_eq!(markdown("[a](javascript:alert(1))"), r"\[a\](javascript:alert(1))");
     }
 
     #[test]
-    fn html_in_a_name_is_no_html() {
+    fn html_in_a_name_is_not_html() {
         assert_eq!(markdown("<script>&lt;"), "&lt;script&gt;&amp;lt;");
     }
 
     #[test]
-    fn a_bar_ends_no_cell() {
+    fn a_bar_does_not_end_a_cell() {
         assert_eq!(markdown("| x |"), r"\| x \|");
         assert_eq!(code_cell("a|b"), r"`a\|b`");
     }
 
     #[test]
-    fn emphasis_is_escaped_and_a_variable_stays_readable() {
+    fn emphasis_is_escaped_and_variable_names_stay_readable() {
         assert_eq!(markdown("*bold* _it_ STRIPE_PRICE_ID_PRO"), r"\*bold\* \_it\_ STRIPE_PRICE_ID_PRO");
     }
 
     #[test]
-    fn nobody_is_notified_and_an_address_stays_whole() {
+    fn mentions_are_escaped_and_email_addresses_are_not() {
         assert_eq!(markdown("@everyone, ana@acme.com"), "@&#8203;everyone, ana@acme.com");
     }
 
     #[test]
-    fn the_beginning_of_a_text_makes_no_heading_and_no_list() {
+    fn text_cannot_start_a_heading_or_a_list() {
         assert_eq!(markdown("# a"), r"\# a");
         assert_eq!(markdown("- a"), r"\- a");
         assert_eq!(markdown("12. a"), r"12\. a");
@@ -299,24 +298,24 @@ mod tests {
     }
 
     #[test]
-    fn code_is_fenced_with_more_backticks_than_it_holds() {
+    fn code_is_fenced_with_more_backticks_than_it_contains() {
         assert_eq!(code("a``b"), "```a``b```");
         assert_eq!(code("`a`"), "`` `a` ``");
         assert_eq!(code(""), "");
     }
 
     #[test]
-    fn a_block_of_code_cannot_be_left() {
+    fn text_cannot_end_its_code_block() {
         assert_eq!(code_block(&["```\n# x".to_owned()]), "````sh\n``` # x\n````\n");
     }
 
     #[test]
-    fn no_line_is_a_command_to_a_ci() {
+    fn no_line_is_a_ci_command() {
         assert_eq!(disarm("a\n  ::error::b\nc::d\n##[group]e"), "a\n  : :error::b\nc::d\n## [group]e");
     }
 
     #[test]
-    fn only_a_web_address_becomes_a_link() {
+    fn only_web_addresses_become_links() {
         assert_eq!(link("https://dashboard.stripe.com/a?b=c"), "<https://dashboard.stripe.com/a?b=c>");
         assert_eq!(link("javascript:alert(1)"), "`javascript:alert(1)`");
         assert_eq!(link("https://a.b/> <script>"), "`https://a.b/> <script>`");

@@ -1,4 +1,4 @@
-//! From what a check says of its subjects to its line in the report.
+//! Turns the judgements of a check into its line in the report.
 
 use std::time::Duration;
 
@@ -9,21 +9,21 @@ use crate::config::Redactor;
 use crate::finding::{Finding, NoAnswer, Severity};
 use crate::world::Trail;
 
-/// The report of a check that was judged.
+/// The report of a check that ran.
 pub(super) fn report(check: &Check, finished: Finished) -> CheckReport {
     let Finished { mut judgements, duration, trail, .. } = finished;
-    judgements.extend(unheard(&judgements, &trail).map(open_judgement));
+    judgements.extend(unreported(&judgements, &trail).map(open_judgement));
     let several = judgements.len() > 1;
     let mut report = empty(check, duration);
     report.asked.clone_from(&trail.asked);
-    let mut parts = Parts::default();
+    let mut parts = PartsSeen::default();
     for Judgement { subject, outcome } in judgements {
         let named = |text: String| if several && !subject.is_empty() { format!("{subject}: {text}") } else { text };
         if outcome.is_silent() {
             parts.unknown = true;
-            report
-                .reasons
-                .push(named("the check said nothing: a defect of preflight, not of the deployment".to_owned()));
+            report.reasons.push(named(
+                "this check reported nothing, which is a bug in preflight and not in your deployment".to_owned(),
+            ));
         }
         parts.passed |= !outcome.passed.is_empty();
         report.seen.extend(outcome.passed.into_iter().map(named));
@@ -35,7 +35,7 @@ pub(super) fn report(check: &Check, finished: Finished) -> CheckReport {
         }));
         for why in outcome.unanswered {
             let reason = named(parts.leave_open(why, &mut report));
-            // One reason that holds for every subject is said once.
+            // List a reason that applies to every subject once.
             if !report.reasons.contains(&reason) {
                 report.reasons.push(reason);
             }
@@ -48,22 +48,22 @@ pub(super) fn report(check: &Check, finished: Finished) -> CheckReport {
     report
 }
 
-/// A request that got no answer and that the check says nothing of: it cannot be green without it. What only words a fix is
-/// asked with [`optional`](crate::world::optional), and leaves no trail.
-fn unheard(judgements: &[Judgement], trail: &Trail) -> Option<NoAnswer> {
+/// A request without an answer that the check did not report. The check cannot pass without it. Questions that only help to
+/// word a fix are asked with [`optional`](crate::world::optional), which leaves no trail.
+fn unreported(judgements: &[Judgement], trail: &Trail) -> Option<NoAnswer> {
     let is_failure = |finding: &Finding| finding.code.severity() == Severity::Failure;
-    let is_heard = |judgement: &Judgement| {
+    let reports_it = |judgement: &Judgement| {
         let outcome = &judgement.outcome;
         !outcome.unanswered.is_empty() || outcome.findings.iter().any(is_failure)
     };
-    let is_heard = judgements.iter().any(is_heard);
-    trail.unanswered.first().filter(|_| !is_heard).map(NoAnswer::unknown)
+    let is_reported = judgements.iter().any(reports_it);
+    trail.unanswered.first().filter(|_| !is_reported).map(NoAnswer::unknown)
 }
 
-/// The report of a check that did not look.
-pub(super) fn without_looking(check: &Check, why: NoAnswer) -> CheckReport {
+/// The report of a check that did not run.
+pub(super) fn not_run(check: &Check, why: NoAnswer) -> CheckReport {
     let judgements = vec![open_judgement(why)];
-    report(check, Finished { judgements, duration: Duration::ZERO, trail: Trail::default(), broke_down: false })
+    report(check, Finished { judgements, duration: Duration::ZERO, trail: Trail::default(), crashed: false })
 }
 
 fn empty(check: &Check, duration: Duration) -> CheckReport {
@@ -83,15 +83,15 @@ fn empty(check: &Check, duration: Duration) -> CheckReport {
 
 /// What became of the parts of a check.
 #[derive(Default)]
-struct Parts {
+struct PartsSeen {
     passed: bool,
     unknown: bool,
     skipped: bool,
     not_applicable: Vec<String>,
 }
 
-impl Parts {
-    /// Counts a part that could not be looked at; the reason in words.
+impl PartsSeen {
+    /// Counts a part that could not be verified, and returns the reason.
     fn leave_open(&mut self, why: NoAnswer, report: &mut CheckReport) -> String {
         match why {
             NoAnswer::Unknown(reason) => {
@@ -100,7 +100,7 @@ impl Parts {
             }
             NoAnswer::LeftOut(flag) => {
                 self.skipped = true;
-                format!("left out by {flag}")
+                format!("excluded by {flag}")
             }
             NoAnswer::Because(cause) => {
                 self.skipped = true;
@@ -113,7 +113,7 @@ impl Parts {
         }
     }
 
-    /// The gravest word that holds for any part. A warning does not hide that another part was not seen.
+    /// The worst status of any part. A warning does not hide that another part could not be verified.
     fn status(&self, findings: &[Reported], retried: bool) -> Status {
         let worst = findings.iter().map(|reported| reported.finding.code.severity()).max();
         if worst == Some(Severity::Failure) {
@@ -134,9 +134,8 @@ impl Parts {
     }
 }
 
-/// Takes every secret out of the report, wherever it came from: an error text of a provider, or the answer of a Worker that
-/// quotes its own. What is quoted from outside was redacted already, before it was cut; this is the second net, so that no
-/// check and no renderer can forget it.
+/// Redacts every secret in the report, such as one in a provider's error message or in a Worker's response. Quoted text was
+/// already redacted before it was cut; this second pass means that no check and no renderer can forget to.
 pub(super) fn redact(report: &mut Report, redactor: &Redactor) {
     let redact = |text: &mut String| *text = redactor.redact(text);
     report.changed.iter_mut().chain(&mut report.left_open).for_each(redact);

@@ -1,27 +1,27 @@
-//! Which checks run: `--only` and `--skip`.
+//! Which checks to run: `--only` and `--skip`.
 
 use globset::{Glob, GlobMatcher};
 
 use crate::check::Check;
 
-/// Which checks run.
+/// Which checks to run.
 #[derive(Debug, Clone, Default)]
 pub struct Selection {
     only: Vec<GlobMatcher>,
     skip: Vec<GlobMatcher>,
 }
 
-/// A name that is no check, no group and no pattern that matches one.
+/// A name that matches no check and no group.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UnknownName {
-    /// What was given.
+    /// The name.
     pub name: String,
-    /// The name that is nearest.
+    /// The closest existing name.
     pub nearest: Option<String>,
 }
 
 impl Selection {
-    /// Of `checks` those that are named by id, by group and by glob; none in `only` is all.
+    /// Selects from `checks` by ID, group or glob. An empty `only` selects all.
     ///
     /// # Errors
     /// The first name that matches no check.
@@ -36,7 +36,7 @@ impl Selection {
         (self.only.is_empty() || matches(&self.only, id)) && !matches(&self.skip, id)
     }
 
-    /// The flag that leaves a check out which does not run.
+    /// The flag that excluded the checks that do not run.
     #[must_use]
     pub fn flag(&self) -> &'static str {
         match (self.only.is_empty(), self.skip.is_empty()) {
@@ -59,13 +59,13 @@ fn matcher(checks: &[Check], name: &str) -> Result<GlobMatcher, UnknownName> {
     if known { Ok(matcher) } else { Err(unknown()) }
 }
 
-/// The check or the group whose name is nearest, where one is near.
+/// The check or group with the closest name, if one is close.
 #[must_use]
 pub(super) fn nearest(checks: &[Check], name: &str) -> Option<String> {
     let ids = checks.iter().map(|check| check.id.as_str());
     let groups = checks.iter().map(|check| check.id.group());
     let distance = |known: &str| {
-        // The half that is after the slash is often typed alone.
+        // People often type only the part after the slash.
         let last = known.rsplit('/').next().unwrap_or(known);
         strsim::damerau_levenshtein(name, known).min(strsim::damerau_levenshtein(name, last))
     };
@@ -84,13 +84,13 @@ mod tests {
     }
 
     #[test]
-    fn everything_runs_unless_it_is_left_out() {
+    fn every_check_runs_unless_it_is_excluded() {
         assert!(selection(&[], &[]).includes("stripe/price-mode"));
         assert!(!selection(&[], &["stripe"]).includes("stripe/price-mode"));
     }
 
     #[test]
-    fn a_group_an_id_and_a_glob_choose() {
+    fn checks_can_be_selected_by_id_group_or_glob() {
         for name in ["stripe", "stripe/price-mode", "stripe/price-*", "*/price-mode"] {
             assert!(selection(&[name], &[]).includes("stripe/price-mode"), "{name}");
             assert!(!selection(&[name], &[]).includes("webhook/endpoint"), "{name}");
@@ -98,7 +98,7 @@ mod tests {
     }
 
     #[test]
-    fn an_unknown_name_is_answered_with_the_nearest() {
+    fn an_unknown_name_suggests_the_closest() {
         let unknown = Selection::new(checks::ALL, &["price-mod".to_owned()], &[]).unwrap_err();
         assert_eq!(unknown.nearest.as_deref(), Some("stripe/price-mode"));
     }

@@ -1,4 +1,4 @@
-//! Known exceptions, for a while.
+//! Waivers: known exceptions with an end date.
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
@@ -9,9 +9,9 @@ use crate::checks;
 use crate::config::{Config, Waiver};
 use crate::finding::Severity;
 
-/// Lets every waiver cover what it names, and says what became of each.
+/// Applies every waiver, and reports what each did.
 pub(super) fn apply(waivers: &[Waiver], checks: &mut [CheckReport], now: Timestamp) -> Vec<WaiverReport> {
-    // A waiver holds to the end of its day, wherever on Earth that is later.
+    // A waiver is valid through its last day, in UTC.
     let today = TimeZone::UTC.to_datetime(now).date();
     let apply = |(index, waiver): (usize, &Waiver)| {
         let effect = if waiver.expires < today {
@@ -32,7 +32,7 @@ pub(super) fn apply(waivers: &[Waiver], checks: &mut [CheckReport], now: Timesta
     reports
 }
 
-/// Whether there was anything to cover.
+/// Applies one waiver to a check. Returns whether there was anything to cover.
 fn cover(check: &mut CheckReport, waiver: &Waiver, index: usize) -> bool {
     let names = |code: &str| waiver.finding.as_deref().is_none_or(|finding| finding == code);
     let mut covered = false;
@@ -40,7 +40,7 @@ fn cover(check: &mut CheckReport, waiver: &Waiver, index: usize) -> bool {
         reported.waived_by = Some(index);
         covered = true;
     }
-    // What nobody could look at has no code: only a waiver for the whole check covers it.
+    // What could not be verified has no code, so only a waiver for the whole check covers it.
     if waiver.finding.is_none() && matches!(check.status, Status::Unknown | Status::Skipped) {
         check.status = Status::Waived;
         check.reasons.push(format!("waived by {} until {}: {}", waiver.owner, waiver.expires, waiver.reason));
@@ -49,7 +49,7 @@ fn cover(check: &mut CheckReport, waiver: &Waiver, index: usize) -> bool {
     covered
 }
 
-/// A check whose every failure is covered does not fail.
+/// A check is waived once every one of its failures is covered.
 fn settle(check: &mut CheckReport) {
     let mut open = check.findings.iter().filter(|reported| reported.waived_by.is_none());
     let is_covered = match check.status {
@@ -62,7 +62,7 @@ fn settle(check: &mut CheckReport) {
     }
 }
 
-/// The waivers that name a check which does not exist, each with its line in `preflight.toml`.
+/// The waivers for checks that do not exist, each with its line in the configuration file.
 #[must_use]
 pub fn unknown_checks(config: &Config) -> Vec<(usize, UnknownName)> {
     let checks = checks::all(config);

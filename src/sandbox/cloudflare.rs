@@ -125,7 +125,7 @@ pub(super) fn router(state: State, bindings: BTreeMap<String, String>) -> Router
         .route("/client/v4/user/tokens/verify", get(verify_user_token))
         .nest("/client/v4/accounts/{account}", account)
         .fallback(|| async {
-            Refusal::new(
+            CloudflareError::new(
                 StatusCode::NOT_FOUND,
                 7003,
                 "Could not route to the path, perhaps your object identifier is invalid?",
@@ -133,20 +133,20 @@ pub(super) fn router(state: State, bindings: BTreeMap<String, String>) -> Router
         })
         .method_not_allowed_fallback(|| async {
             let message = "Method not allowed for this authentication scheme";
-            Refusal::new(StatusCode::METHOD_NOT_ALLOWED, 10405, message)
+            CloudflareError::new(StatusCode::METHOD_NOT_ALLOWED, 10405, message)
         })
-        .layer(from_fn_with_state(Arc::clone(&cloudflare), gate))
+        .layer(from_fn_with_state(Arc::clone(&cloudflare), authenticate))
         .with_state(cloudflare)
 }
 
 /// An answer that is none.
-struct Refusal {
+struct CloudflareError {
     status: StatusCode,
     code: u32,
     message: String,
 }
 
-impl Refusal {
+impl CloudflareError {
     fn new(status: StatusCode, code: u32, message: impl Into<String>) -> Self {
         Self { status, code, message: message.into() }
     }
@@ -156,7 +156,7 @@ impl Refusal {
     }
 }
 
-impl IntoResponse for Refusal {
+impl IntoResponse for CloudflareError {
     fn into_response(self) -> Response {
         let errors = json!([{ "code": self.code, "message": self.message }]);
         let body = json!({ "success": false, "errors": errors, "messages": [], "result": null });
@@ -164,22 +164,22 @@ impl IntoResponse for Refusal {
     }
 }
 
-type Answer = Result<Response, Refusal>;
+type CloudflareResult = Result<Response, CloudflareError>;
 
 #[expect(clippy::unnecessary_wraps, reason = "the last word of handlers, all of which may refuse")]
-fn success(result: &Value) -> Answer {
+fn success(result: &Value) -> CloudflareResult {
     let body = json!({ "success": true, "errors": [], "messages": [], "result": result });
     Ok(([(header::CONTENT_TYPE, "application/json")], body.to_string()).into_response())
 }
 
 /// Who may enter, and the headers that are on every answer.
-async fn gate(Shared(cloudflare): Shared<Arc<Cloudflare>>, mut request: Request, next: Next) -> Response {
+async fn authenticate(Shared(cloudflare): Shared<Arc<Cloudflare>>, mut request: Request, next: Next) -> Response {
     let mut response = match cloudflare.token(request.headers(), request.uri().path()) {
         Ok(token) => {
             request.extensions_mut().insert(token);
             next.run(request).await
         }
-        Err(refusal) => refusal.into_response(),
+        Err(error) => error.into_response(),
     };
     for (name, value) in [("ratelimit", r#""default";r=1199;t=300"#), ("ratelimit-policy", r#""default";q=1200;w=300"#)]
     {
@@ -190,10 +190,10 @@ async fn gate(Shared(cloudflare): Shared<Arc<Cloudflare>>, mut request: Request,
 
 impl Cloudflare {
     /// The token of a request, if it opens the path that is asked for.
-    fn token(&self, headers: &HeaderMap, path: &str) -> Result<Token, Refusal> {
+    fn token(&self, headers: &HeaderMap, path: &str) -> Result<Token, CloudflareError> {
         let value = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok()).unwrap_or_default();
         let Some(value) = value.strip_prefix("Bearer ") else {
-            return Err(Refusal::new(StatusCode::BAD_REQUEST, 10001, "Unable to authenticate request"));
+            return Err(CloudflareError::new(StatusCode::BAD_REQUEST, 10001, "Unable to authenticate request"));
         };
         let verifies = path.ends_with("/tokens/verify");
         let known = self.state.tokens.values().find(|token| token.value == value);
@@ -203,7 +203,7 @@ impl Cloudflare {
             } else {
                 (StatusCode::FORBIDDEN, 10000, "Authentication error")
             };
-            return Err(Refusal::new(status, code, message));
+            return Err(CloudflareError::new(status, code, message));
         };
         if verifies {
             return Ok(token.clone());
@@ -214,12 +214,13 @@ impl Cloudflare {
         if token.status == "active" && may_read && account == Some(self.state.account_id.as_str()) {
             Ok(token.clone())
         } else {
-            Err(Refusal::authentication())
+            Err(CloudflareError::authentication())
         }
     }
 
-    fn script(&self, name: &str) -> Result<&Script, Refusal> {
-        let missing = || Refusal::new(StatusCode::NOT_FOUND, 10007, "This Worker does not exist on your account.");
+    fn script(&self, name: &str) -> Result<&Script, CloudflareError> {
+        let missing =
+            || CloudflareError::new(StatusCode::NOT_FOUND, 10007, "This Worker does not exist on your account.");
         self.state.scripts.get(name).ok_or_else(missing)
     }
 
@@ -241,34 +242,40 @@ impl Cloudflare {
     }
 }
 
-fn verified(request: &Request, by_account: bool) -> Answer {
+fn verified(request: &Request, by_account: bool) -> CloudflareResult {
     let Some(token) = request.extensions().get::<Token>().filter(|token| token.owned_by_account == by_account) else {
-        return Err(Refusal::new(StatusCode::UNAUTHORIZED, 1000, "Invalid API Token"));
+        return Err(CloudflareError::new(StatusCode::UNAUTHORIZED, 1000, "Invalid API Token"));
     };
     success(&json!({ "id": "f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0", "status": token.status }))
 }
 
-async fn verify_user_token(request: Request) -> Answer {
+async fn verify_user_token(request: Request) -> CloudflareResult {
     verified(&request, false)
 }
 
-async fn verify_account_token(request: Request) -> Answer {
+async fn verify_account_token(request: Request) -> CloudflareResult {
     verified(&request, true)
 }
 
-async fn scripts(Shared(cloudflare): Shared<Arc<Cloudflare>>) -> Answer {
+async fn scripts(Shared(cloudflare): Shared<Arc<Cloudflare>>) -> CloudflareResult {
     let scripts = cloudflare.state.scripts.iter().map(|(name, script)| {
         json!({ "id": name, "created_on": script.age.date_before(cloudflare.now), "usage_model": "standard", "handlers": ["fetch"] })
     });
     success(&scripts.collect())
 }
 
-async fn secrets(Shared(cloudflare): Shared<Arc<Cloudflare>>, Path((_, script)): Path<(String, String)>) -> Answer {
+async fn secrets(
+    Shared(cloudflare): Shared<Arc<Cloudflare>>,
+    Path((_, script)): Path<(String, String)>,
+) -> CloudflareResult {
     let script = cloudflare.script(&script)?;
     success(&script.secrets.iter().map(|(name, kind)| json!({ "name": name, "type": kind })).collect())
 }
 
-async fn settings(Shared(cloudflare): Shared<Arc<Cloudflare>>, Path((_, script)): Path<(String, String)>) -> Answer {
+async fn settings(
+    Shared(cloudflare): Shared<Arc<Cloudflare>>,
+    Path((_, script)): Path<(String, String)>,
+) -> CloudflareResult {
     let script = cloudflare.script(&script)?;
     let mut settings = json!({
         "bindings": cloudflare.bindings_of(script),
@@ -290,16 +297,16 @@ async fn settings(Shared(cloudflare): Shared<Arc<Cloudflare>>, Path((_, script))
 async fn script_subdomain(
     Shared(cloudflare): Shared<Arc<Cloudflare>>,
     Path((_, script)): Path<(String, String)>,
-) -> Answer {
+) -> CloudflareResult {
     let script = cloudflare.script(&script)?;
     success(&json!({ "enabled": script.workers_dev, "previews_enabled": false }))
 }
 
-async fn subdomain(Shared(cloudflare): Shared<Arc<Cloudflare>>) -> Answer {
+async fn subdomain(Shared(cloudflare): Shared<Arc<Cloudflare>>) -> CloudflareResult {
     success(&json!({ "subdomain": cloudflare.state.subdomain }))
 }
 
-async fn domains(Shared(cloudflare): Shared<Arc<Cloudflare>>) -> Answer {
+async fn domains(Shared(cloudflare): Shared<Arc<Cloudflare>>) -> CloudflareResult {
     let domains = cloudflare.state.domains.iter().enumerate().map(|(index, (host, script))| {
         json!({
             "id": format!("{index:032x}"),
@@ -318,7 +325,7 @@ mod tests {
     use axum::body::{Body, to_bytes};
     use tower::ServiceExt;
 
-    use super::super::{Effects, scenario, world::World};
+    use super::super::{Effects, fixtures::Fixtures, scenario};
     use super::*;
 
     pub(super) const SCRIPTS: &str = "/accounts/acacacacacacacacacacacacacacacac/workers/scripts";
@@ -329,7 +336,7 @@ mod tests {
     }
 
     async fn ask_by(method: &str, scenarios: &[&str], path: &str) -> (u16, Value) {
-        let world = World::read(scenario::document(scenarios).unwrap()).unwrap();
+        let world = Fixtures::read(scenario::document(scenarios).unwrap()).unwrap();
         let router = world.routers(&Arc::new(Effects::default())).unwrap().remove("cloudflare").unwrap();
         let request = Request::builder().method(method).uri(format!("/client/v4{path}"));
         let request = request.header("authorization", format!("Bearer {}", world.environment["CLOUDFLARE_API_TOKEN"]));
@@ -362,7 +369,7 @@ mod tests {
     #[tokio::test]
     async fn what_is_not_on_the_serving_script_is_not_on_the_worker() {
         for scenario in ["secret-not-set", "secret-other-environment"] {
-            let world = World::read(scenario::document(&[scenario]).unwrap()).unwrap();
+            let world = Fixtures::read(scenario::document(&[scenario]).unwrap()).unwrap();
             let deployed = world.deployed();
             assert!(
                 !deployed.contains_key("STRIPE_WEBHOOK_SECRET") && deployed.contains_key("STRIPE_SECRET_KEY"),

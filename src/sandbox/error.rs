@@ -30,12 +30,12 @@ pub enum Error {
     /// A certificate could not be made.
     #[error("a certificate could not be made: {0}")]
     Certificate(#[from] rcgen::Error),
-    /// A door could not be furnished with its certificate.
+    /// A port could not be furnished with its certificate.
     #[error("TLS could not be set up: {0}")]
     Tls(#[from] rustls::Error),
-    /// A door could not be opened.
+    /// A port could not be opened.
     #[error("a port on loopback could not be opened: {0}")]
-    Door(#[from] std::io::Error),
+    Port(#[from] std::io::Error),
 }
 
 impl From<toml::de::Error> for Error {

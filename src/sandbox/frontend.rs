@@ -25,7 +25,7 @@ const STYLE: &str = "/assets/index-Ca11ab1e.css";
 /// What was built into the page.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct State {
+pub struct FrontendSettings {
     /// The application's name.
     pub title: String,
     /// Clerk's publishable key, in the main script.
@@ -72,11 +72,14 @@ pub struct Leaks {
 }
 
 /// The frontend's web server. A path that is not a file gets the page, as single-page applications want it.
-pub fn router(state: State, worker: Router) -> Router {
+pub fn router(state: FrontendSettings, worker: Router) -> Router {
     Router::new().fallback(serve).with_state((Arc::new(state), worker))
 }
 
-async fn serve(extract::State((state, worker)): extract::State<(Arc<State>, Router)>, request: Request) -> Response {
+async fn serve(
+    extract::State((state, worker)): extract::State<(Arc<FrontendSettings>, Router)>,
+    request: Request,
+) -> Response {
     if state.passes_on && request.uri().path().starts_with("/api/") {
         return worker.oneshot(request).await.into_response();
     }
@@ -105,7 +108,7 @@ async fn serve(extract::State((state, worker)): extract::State<(Arc<State>, Rout
     ([(header::CONTENT_TYPE, content_type)], text).into_response()
 }
 
-fn page(state: &State) -> String {
+fn page(state: &FrontendSettings) -> String {
     format!(
         r#"<!doctype html>
 <html lang="en">
@@ -126,7 +129,7 @@ fn page(state: &State) -> String {
     )
 }
 
-fn script(state: &State) -> String {
+fn script(state: &FrontendSettings) -> String {
     format!(
         concat!(
             r#"import{{c as n,j as e,S as t,l as r}}from"./vendor-C0ffee01.js";{endless}"#,
@@ -151,7 +154,7 @@ fn link(path: &str) -> String {
     format!("import(\"./endless-{}.js\");", number + 1)
 }
 
-fn chunk(state: &State) -> String {
+fn chunk(state: &FrontendSettings) -> String {
     format!(
         concat!(
             r#"import{{j as e}}from"./vendor-C0ffee01.js";const f={{plans:["free","pro","enterprise"]}}{leak};"#,
@@ -163,7 +166,7 @@ fn chunk(state: &State) -> String {
 }
 
 /// A library's development server is mentioned in a warning, which nobody is ever led to.
-fn library(state: &State) -> String {
+fn library(state: &FrontendSettings) -> String {
     format!(
         concat!(
             r#"const w={{dev:"{url}"}};function c(n){{return n}}function j(n,o){{return{{type:n,props:o}}}}"#,
@@ -175,7 +178,7 @@ fn library(state: &State) -> String {
     )
 }
 
-fn source_map(state: &State) -> String {
+fn source_map(state: &FrontendSettings) -> String {
     let source = format!(
         "const api = import.meta.env.VITE_API_URL;\nconst key = import.meta.env.VITE_CLERK_PUBLISHABLE_KEY;\n{}",
         if state.leaks.source_map.is_empty() {
@@ -202,7 +205,7 @@ mod tests {
 
     use super::*;
 
-    async fn fetch(state: State, path: &str) -> (StatusCode, String) {
+    async fn fetch(state: FrontendSettings, path: &str) -> (StatusCode, String) {
         let request = Request::builder().uri(path).body(Body::empty()).unwrap();
         let response = router(state, Router::new()).oneshot(request).await.unwrap();
         let status = response.status();
@@ -210,7 +213,7 @@ mod tests {
         (status, String::from_utf8(bytes.to_vec()).unwrap())
     }
 
-    fn healthy() -> State {
+    fn healthy() -> FrontendSettings {
         toml::from_str(include_str!("healthy/frontend.toml")).unwrap()
     }
 

@@ -1,29 +1,30 @@
 //! A small complete world over real HTTP on loopback: Stripe, Clerk, Cloudflare's API, the Worker and the frontend.
 //!
-//! What is in it is one document, `healthy/*.toml`, which a [`Scenario`] changes in a line or two. Each of the servers
+//! What is in it is one document, `healthy/*.toml`, which a [`Scenario`] changes in a line or two. PerServer of the servers
 //! can be reached by its name over TLS, through [`Sandbox::names`] and [`Sandbox::certificate_authority`], and plainly,
 //! through [`Sandbox::plain`].
 
 mod age;
-mod authority;
+mod certificates;
 mod clerk;
 mod cloudflare;
+mod connect;
 mod document;
-mod door;
 mod effects;
 mod error;
+mod fault_responses;
+mod faults;
+mod fixtures;
 mod frontend;
-mod lobby;
 mod network;
-mod relay;
+mod port;
+mod proxy;
+mod recorded;
 mod request_key;
 mod scenario;
 mod stripe;
 mod tampering;
-mod trouble;
-mod visit;
 mod worker;
-mod world;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -41,13 +42,13 @@ pub use request_key::RequestKey;
 pub use scenario::{Expected, Scenario, scenarios};
 pub use tampering::{Change, Exchange, FieldChange, TAMPERED, Tampered, Tampering, Unanswerable};
 
-use authority::Authority;
-use door::Door;
-use lobby::{Lobby, Log};
-use network::{Each, Provider, Trouble, Way};
-use relay::Seat;
-use tampering::Tampers;
-use world::World;
+use certificates::CertificateAuthority;
+use faults::{FaultLayer, RequestLog};
+use fixtures::Fixtures;
+use network::{Fault, PerServer, Provider, ServerSettings};
+use port::Port;
+use proxy::SwappableRouter;
+use tampering::Tamperer;
 
 /// Where the project has its Wrangler file.
 const WRANGLER: &str = "api/wrangler.toml";
@@ -97,20 +98,20 @@ pub struct Sandbox {
     wrangler: String,
     environment: BTreeMap<String, String>,
     bindings: BTreeMap<String, String>,
-    world: World,
-    seats: Each<Seat>,
+    world: Fixtures,
+    routers: PerServer<SwappableRouter>,
     worker_is_elsewhere: AtomicBool,
-    lobbies: Vec<Arc<Lobby>>,
-    tampers: Arc<Tampers>,
+    fault_layers: Vec<Arc<FaultLayer>>,
+    tamperer: Arc<Tamperer>,
     worker_name: String,
     names: BTreeMap<String, SocketAddr>,
     aliases: BTreeMap<String, String>,
     certificate_authority: String,
     plain: Plain,
     effects: Arc<Effects>,
-    log: Arc<Log>,
+    log: Arc<RequestLog>,
     // Held for their ports only.
-    _doors: Vec<Door>,
+    _ports: Vec<Port>,
 }
 
 impl Sandbox {
@@ -124,17 +125,20 @@ impl Sandbox {
         reason = "ports are opened in a runtime, and only an async function is sure to be in one"
     )]
     pub async fn start(scenarios: &[&str], options: Options) -> Result<Self, Error> {
-        let world = World::read(scenario::document(scenarios)?)?;
+        let world = Fixtures::read(scenario::document(scenarios)?)?;
         let effects = Arc::new(Effects::default());
-        let seats: Each<Seat> =
-            world.routers(&effects)?.into_iter().map(|(server, router)| (server, Seat::of(router))).collect();
+        let routers: PerServer<SwappableRouter> = world
+            .routers(&effects)?
+            .into_iter()
+            .map(|(server, router)| (server, SwappableRouter::of(router)))
+            .collect();
         let worker_name = world.network.worker.names.first().cloned().unwrap_or_default();
         let worker_is_elsewhere = AtomicBool::new(options.worker.is_some());
-        if let Some((elsewhere, worker)) = options.worker.zip(seats.get(Provider::Worker.word())) {
-            worker.give_to(relay::router(elsewhere, &worker_name)?);
+        if let Some((elsewhere, worker)) = options.worker.zip(routers.get(Provider::Worker.name())) {
+            worker.replace(proxy::router(elsewhere, &worker_name)?);
         }
-        let authority = Authority::of_process()?;
-        let (log, tampers) = (Arc::new(Log::default()), Arc::new(Tampers::default()));
+        let authority = CertificateAuthority::of_process()?;
+        let (log, tamperer) = (Arc::new(RequestLog::default()), Arc::new(Tamperer::default()));
         let mut ports = match options.ports {
             Ports::Any => [0; 12],
             Ports::From(first) => {
@@ -142,34 +146,36 @@ impl Sandbox {
             }
         }
         .into_iter();
-        let mut doors = Vec::new();
-        let (mut names, mut plain) = (BTreeMap::new(), Each::new());
-        let ways = world.network.ways();
+        let mut open_ports = Vec::new();
+        let (mut names, mut plain) = (BTreeMap::new(), PerServer::new());
+        let servers = world.network.servers();
         let latency = options.latency + Duration::from_millis(world.network.latency_ms);
-        let mut lobbies = Vec::new();
-        let servers: Vec<(Provider, &Way, Router)> = ways
+        let mut fault_layers = Vec::new();
+        let servers: Vec<(Provider, &ServerSettings, Router)> = servers
             .into_iter()
-            .map(|(provider, way)| {
-                let lobby = Lobby::new(provider, way, latency, Arc::clone(&log), Arc::clone(&tampers));
-                let router = lobby.before(seats.get(provider.word()).map(Seat::router).unwrap_or_default());
-                lobbies.push(lobby);
-                (provider, way, router)
+            .map(|(provider, settings)| {
+                let layer = FaultLayer::new(provider, settings, latency, Arc::clone(&log), Arc::clone(&tamperer));
+                let router =
+                    layer.before(routers.get(provider.name()).map(SwappableRouter::router).unwrap_or_default());
+                fault_layers.push(layer);
+                (provider, settings, router)
             })
             .collect();
-        for (provider, way, router) in &servers {
-            let door =
-                open(way, ports.next().unwrap_or_default(), |port| Door::open(port, None, latency, router.clone()))?;
-            plain.insert(provider.word(), door.address());
-            doors.push(door);
+        for (provider, settings, router) in &servers {
+            let port = open(settings, ports.next().unwrap_or_default(), |port| {
+                Port::open(port, None, latency, router.clone())
+            })?;
+            plain.insert(provider.name(), port.address());
+            open_ports.push(port);
         }
-        for (_, way, router) in servers {
-            let tls = authority.server(&way.names, way.certificate)?;
-            let door =
-                open(way, ports.next().unwrap_or_default(), |port| Door::open(port, Some(tls), latency, router))?;
-            if way.resolves {
-                names.extend(way.names.iter().map(|name| (name.clone(), door.address())));
+        for (_, settings, router) in servers {
+            let tls = authority.server(&settings.names, settings.certificate)?;
+            let port =
+                open(settings, ports.next().unwrap_or_default(), |port| Port::open(port, Some(tls), latency, router))?;
+            if settings.resolves {
+                names.extend(settings.names.iter().map(|name| (name.clone(), port.address())));
             }
-            doors.push(door);
+            open_ports.push(port);
         }
         Ok(Self {
             configuration: world.configuration()?,
@@ -178,17 +184,17 @@ impl Sandbox {
             environment: world.environment.clone(),
             aliases: world.network.aliases.clone(),
             world,
-            seats,
+            routers,
             worker_is_elsewhere,
-            lobbies,
-            tampers,
+            fault_layers,
+            tamperer,
             worker_name,
             names,
             certificate_authority: authority.pem().to_owned(),
             plain: Plain::of(&plain)?,
             effects,
             log,
-            _doors: doors,
+            _ports: open_ports,
         })
     }
 
@@ -225,9 +231,9 @@ impl Sandbox {
     /// # Errors
     ///
     /// Where no client for it can be made.
-    pub fn give_worker_to(&self, elsewhere: Url) -> Result<(), Error> {
-        if let Some(worker) = self.seats.get(Provider::Worker.word()) {
-            worker.give_to(relay::router(elsewhere, &self.worker_name)?);
+    pub fn use_worker_at(&self, elsewhere: Url) -> Result<(), Error> {
+        if let Some(worker) = self.routers.get(Provider::Worker.name()) {
+            worker.replace(proxy::router(elsewhere, &self.worker_name)?);
             self.worker_is_elsewhere.store(true, Ordering::Relaxed);
         }
         Ok(())
@@ -242,32 +248,34 @@ impl Sandbox {
     pub fn renew(&self) -> Result<(), Error> {
         let is_elsewhere = self.worker_is_elsewhere.load(Ordering::Relaxed);
         for (server, router) in self.world.routers(&self.effects)? {
-            if let Some(seat) = self.seats.get(server).filter(|_| !is_elsewhere || server != Provider::Worker.word()) {
-                seat.give_to(router);
+            if let Some(current) =
+                self.routers.get(server).filter(|_| !is_elsewhere || server != Provider::Worker.name())
+            {
+                current.replace(router);
             }
         }
         self.effects.clear();
         self.log.clear();
-        self.lobbies.iter().for_each(|lobby| lobby.forget());
-        self.tampers.forget();
+        self.fault_layers.iter().for_each(|layer| layer.reset());
+        self.tamperer.reset();
         Ok(())
     }
 
-    /// Tampers with one answer from now on, and with no other; `None` for none at all.
+    /// Tamperer with one answer from now on, and with no other; `None` for none at all.
     pub fn tamper(&self, tampering: Option<Tampering>) {
-        self.tampers.set(tampering);
+        self.tamperer.set(tampering);
     }
 
     /// Every request since the start or the last [`Sandbox::renew`], in order, each once.
     #[must_use]
     pub fn keys(&self) -> Vec<RequestKey> {
-        self.tampers.keys()
+        self.tamperer.keys()
     }
 
     /// Those requests that had an answer, with what the answer was before anything became of it.
     #[must_use]
     pub fn exchanges(&self) -> Vec<Exchange> {
-        self.tampers.exchanges()
+        self.tamperer.exchanges()
     }
 
     /// Where each host name leads to, over TLS. A name that is not in here does not resolve.
@@ -308,9 +316,9 @@ impl Sandbox {
 }
 
 impl Plain {
-    fn of(addresses: &Each<SocketAddr>) -> Result<Self, Error> {
+    fn of(addresses: &PerServer<SocketAddr>) -> Result<Self, Error> {
         let url = |provider: Provider, path: &str| {
-            let address = addresses.get(provider.word()).map(ToString::to_string).unwrap_or_default();
+            let address = addresses.get(provider.name()).map(ToString::to_string).unwrap_or_default();
             Url::parse(&format!("http://{address}{path}")).map_err(|error| Error::Document(error.to_string()))
         };
         Ok(Self {
@@ -324,11 +332,15 @@ impl Plain {
     }
 }
 
-/// Opens a door in the state that the way to it is in.
-fn open(way: &Way, port: u16, sound: impl FnOnce(u16) -> std::io::Result<Door>) -> std::io::Result<Door> {
-    match way.trouble {
-        _ if !way.listens => Door::closed(port),
-        Some(Trouble::Reset) => Door::resetting(port),
+/// Opens a port in the state that the settings to it is in.
+fn open(
+    settings: &ServerSettings,
+    port: u16,
+    sound: impl FnOnce(u16) -> std::io::Result<Port>,
+) -> std::io::Result<Port> {
+    match settings.fault {
+        _ if !settings.listens => Port::closed(port),
+        Some(Fault::Reset) => Port::resetting(port),
         _ => sound(port),
     }
 }

@@ -1,10 +1,10 @@
-//! The way to each of the sandbox's servers, and what can be wrong with it.
+//! The settings to each of the sandbox's servers, and what can be wrong with it.
 
 use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
-/// The document's part `network`: one door for each of the servers.
+/// The document's part `network`: one port for each of the servers.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Network {
@@ -14,18 +14,18 @@ pub(super) struct Network {
     /// The hosts that are another name for something else, each with what the DNS says of it.
     #[serde(default)]
     pub(super) aliases: BTreeMap<String, String>,
-    pub(super) stripe: Way,
-    pub(super) clerk: Way,
-    pub(super) clerk_frontend: Way,
-    pub(super) cloudflare: Way,
-    pub(super) worker: Way,
-    pub(super) frontend: Way,
+    pub(super) stripe: ServerSettings,
+    pub(super) clerk: ServerSettings,
+    pub(super) clerk_frontend: ServerSettings,
+    pub(super) cloudflare: ServerSettings,
+    pub(super) worker: ServerSettings,
+    pub(super) frontend: ServerSettings,
 }
 
-/// The way to one server.
+/// The settings to one server.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Way {
+pub(super) struct ServerSettings {
     /// The names that lead to it.
     pub(super) names: Vec<String>,
     /// Whether anybody knows the names.
@@ -38,7 +38,7 @@ pub(super) struct Way {
     #[serde(default)]
     pub(super) certificate: Certificate,
     /// What comes instead of an answer.
-    pub(super) trouble: Option<Trouble>,
+    pub(super) fault: Option<Fault>,
     /// The methods that meet it; all of them, where none is given.
     #[serde(default)]
     pub(super) methods: Vec<String>,
@@ -74,7 +74,7 @@ pub(super) enum Certificate {
 /// What comes instead of an answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub(super) enum Trouble {
+pub(super) enum Fault {
     /// Too many requests, in the provider's words.
     #[serde(rename = "429")]
     TooMany,
@@ -104,7 +104,7 @@ pub(super) enum Provider {
 
 impl Provider {
     /// The name in the document and in the log of requests.
-    pub(super) const fn word(self) -> &'static str {
+    pub(super) const fn name(self) -> &'static str {
         match self {
             Self::Stripe => "stripe",
             Self::Clerk => "clerk",
@@ -117,8 +117,8 @@ impl Provider {
 }
 
 impl Network {
-    /// Every way, with whose it is.
-    pub(super) const fn ways(&self) -> [(Provider, &Way); 6] {
+    /// Every settings, with whose it is.
+    pub(super) const fn servers(&self) -> [(Provider, &ServerSettings); 6] {
         [
             (Provider::Stripe, &self.stripe),
             (Provider::Clerk, &self.clerk),
@@ -131,4 +131,4 @@ impl Network {
 }
 
 /// One of something for each of the servers.
-pub(super) type Each<T> = BTreeMap<&'static str, T>;
+pub(super) type PerServer<T> = BTreeMap<&'static str, T>;

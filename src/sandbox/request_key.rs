@@ -1,4 +1,4 @@
-//! Which request of a run is meant, told in a way that holds for the next run too.
+//! Which request of a run is meant, told in a settings that holds for the next run too.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -47,7 +47,7 @@ pub(super) struct MadeIds(HashMap<String, String>);
 
 patterns! {
     /// IDs of things that are made while a run goes on, whose names are counters.
-    MADE = r"\b(sess|sit|sia|client|cs_live|cs_test|bps)_[A-Za-z0-9]+";
+    MADE = r"\b(sess|serve_current|sia|client|cs_live|cs_test|bps)_[A-Za-z0-9]+";
     /// A nonce of eight bytes, or a time in seconds or milliseconds.
     PASSING = r"\b(?:[0-9a-f]{16}|1[0-9]{9}(?:[0-9]{3})?)\b";
     /// The probe event's ID.
@@ -78,7 +78,7 @@ impl MadeIds {
     pub(super) fn key_of(&self, provider: Provider, parts: &Parts, body: &[u8]) -> RequestKey {
         let target = parts.uri.path_and_query().map_or_else(|| parts.uri.path(), |target| target.as_str());
         RequestKey {
-            provider: provider.word(),
+            provider: provider.name(),
             method: parts.method.to_string(),
             target: self.masked(target),
             detail: self.masked(&detail(provider, parts, body)),

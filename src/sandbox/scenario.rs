@@ -1,4 +1,4 @@
-//! The catalogue: every way in which the sandbox can differ from a healthy world.
+//! The catalogue: every settings in which the sandbox can differ from a healthy world.
 
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
@@ -21,7 +21,7 @@ pub struct Scenario {
     /// The findings that it must cause; none in a healthy world, but for warnings.
     #[serde(default)]
     pub finds: Vec<Expected>,
-    /// The checks that cannot tell, by id or glob, where a provider is in trouble.
+    /// The checks that cannot tell, by id or glob, where a provider is in fault.
     #[serde(default)]
     pub unknown: Vec<String>,
     /// Scenarios that are applied before this one; it is found as the first of them is, unless it says otherwise.
@@ -29,13 +29,13 @@ pub struct Scenario {
     extends: Vec<String>,
     /// What is copied, by path: to where, from where.
     #[serde(default)]
-    pub(super) copy: BTreeMap<String, String>,
+    copy: BTreeMap<String, String>,
     /// What is taken out, by path.
     #[serde(default)]
-    pub(super) remove: Vec<String>,
+    remove: Vec<String>,
     /// What is set, by path.
     #[serde(default)]
-    pub(super) set: toml::Table,
+    set: toml::Table,
 }
 
 /// A finding that a scenario must cause.
@@ -59,6 +59,26 @@ impl<'de> Deserialize<'de> for Expected {
             .filter(|(check, _)| check.contains('/'))
             .ok_or_else(|| serde::de::Error::custom(format!("`{text}` is not `group/check: code`")))?;
         Ok(Self { check: check.to_owned(), code: code.to_owned(), warning })
+    }
+}
+
+impl Scenario {
+    /// Copies, then removes, then sets.
+    fn apply_to(&self, document: &mut Document) -> Result<(), Error> {
+        let at = |path: &str| {
+            let (scenario, path) = (self.name.clone(), path.to_owned());
+            move |reason| Error::Patch { scenario, path, reason }
+        };
+        for (to, from) in &self.copy {
+            document.copy(to, from).map_err(at(to))?;
+        }
+        for path in &self.remove {
+            document.remove(path).map_err(at(path))?;
+        }
+        for (path, value) in &self.set {
+            document.set(path, value.clone()).map_err(at(path))?;
+        }
+        Ok(())
     }
 }
 
@@ -111,7 +131,7 @@ fn apply(document: &mut Document, name: &str, depth: usize) -> Result<(), Error>
     for base in &scenario.extends {
         apply(document, base, depth + 1)?;
     }
-    document.apply(scenario)
+    scenario.apply_to(document)
 }
 
 fn find(name: &str) -> Result<&'static Scenario, Error> {
@@ -149,5 +169,17 @@ mod tests {
     fn an_expected_finding_is_a_check_and_a_code_and_perhaps_a_warning() {
         let expected: BTreeMap<String, Expected> = toml::from_str("x = 'webhook/events: surplus (warning)'").unwrap();
         assert_eq!(expected["x"], Expected { check: "webhook/events".into(), code: "surplus".into(), warning: true });
+    }
+
+    #[test]
+    fn a_patch_through_a_missing_key_is_an_error() {
+        let scenario: Scenario =
+            toml::from_str("name = 'x'\ngroup = ''\nabout = ''\nset = { 'stripe.prizes.pro.livemode' = false }")
+                .unwrap();
+        let error = scenario.apply_to(&mut Document::healthy().unwrap()).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "scenario `x`: `stripe.prizes.pro.livemode`: leads through something that is not there"
+        );
     }
 }

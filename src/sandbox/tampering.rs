@@ -10,9 +10,9 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 
+use super::fault_responses;
 use super::network::Provider;
 use super::request_key::{MadeIds, RequestKey};
-use super::trouble;
 
 /// What a tampered answer has for the provider's name of the request.
 pub const TAMPERED: &str = "req_tampered";
@@ -36,7 +36,7 @@ pub enum Tampered {
     Fields(Vec<FieldChange>),
 }
 
-/// A way not to answer.
+/// A settings not to answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Unanswerable {
     /// The connection is reset, and so is that of each retry.
@@ -58,7 +58,7 @@ impl Unanswerable {
     /// All of them.
     pub const ALL: [Self; 6] = [Self::Refused, Self::Defect, Self::TooMany, Self::Html, Self::Empty, Self::CutOff];
 
-    /// The way in a word or two.
+    /// The settings in a word or two.
     #[must_use]
     pub const fn word(self) -> &'static str {
         match self {
@@ -151,7 +151,7 @@ pub struct Exchange {
 
 /// What was asked since the sandbox was last renewed, and which answer is to be tampered with.
 #[derive(Debug, Default)]
-pub(super) struct Tampers(Mutex<Run>);
+pub(super) struct Tamperer(Mutex<Run>);
 
 #[derive(Debug, Default)]
 struct Run {
@@ -182,7 +182,7 @@ impl Run {
     }
 }
 
-impl Tampers {
+impl Tamperer {
     fn run(&self) -> MutexGuard<'_, Run> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -193,7 +193,7 @@ impl Tampers {
     }
 
     /// Forgets what was asked.
-    pub(super) fn forget(&self) {
+    pub(super) fn reset(&self) {
         let mut run = self.run();
         *run = Run { tampering: run.tampering.take(), ..Run::default() };
     }
@@ -219,10 +219,10 @@ impl Tampers {
         };
         let request = Request::from_parts(parts, Body::from(body));
         let answer = match with {
-            Some(Tampered::Unanswerable(Unanswerable::Refused)) => return trouble::torn(),
-            Some(Tampered::Unanswerable(Unanswerable::Defect)) => trouble::defect(provider),
-            Some(Tampered::Unanswerable(Unanswerable::TooMany)) => patient(trouble::too_many(provider)),
-            Some(Tampered::Unanswerable(Unanswerable::Html)) => trouble::page(),
+            Some(Tampered::Unanswerable(Unanswerable::Refused)) => return fault_responses::reset_connection(),
+            Some(Tampered::Unanswerable(Unanswerable::Defect)) => fault_responses::server_error(provider),
+            Some(Tampered::Unanswerable(Unanswerable::TooMany)) => patient(fault_responses::rate_limited(provider)),
+            Some(Tampered::Unanswerable(Unanswerable::Html)) => fault_responses::html_page(),
             Some(Tampered::Unanswerable(Unanswerable::Empty)) => StatusCode::OK.into_response(),
             Some(Tampered::Unanswerable(Unanswerable::CutOff)) => {
                 // Not noted: it had no answer, so that another attempt meets the same.

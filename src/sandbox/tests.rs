@@ -1,4 +1,4 @@
-//! The sandbox as a client meets it: through its doors.
+//! The sandbox as a client meets it: through its open_ports.
 
 use std::collections::BTreeSet;
 use std::error::Error as _;
@@ -276,8 +276,8 @@ async fn one_request_can_be_refused_and_the_others_are_answered() {
 #[tokio::test]
 async fn a_tampered_answer_can_be_told_by_its_name() {
     let statuses = [(Unanswerable::Defect, 500), (Unanswerable::TooMany, 429), (Unanswerable::Empty, 200)];
-    for (way, status) in statuses {
-        let answer = tampered(Tampered::Unanswerable(way)).await.1.unwrap();
+    for (settings, status) in statuses {
+        let answer = tampered(Tampered::Unanswerable(settings)).await.1.unwrap();
         assert_eq!((answer.status().as_u16(), answer.headers()["request-id"].to_str().unwrap()), (status, TAMPERED));
     }
 }

@@ -1,11 +1,9 @@
 //! What ties the canary to a customer or a subscription at Stripe: facts, for whoever must not touch either.
 
-use std::sync::Arc;
-
 use serde_json::{Map, Value};
 
 use super::clerk::User;
-use super::transport::Answer;
+use super::stripe::Customer;
 use super::{NoAnswer, World};
 use crate::pattern::patterns;
 
@@ -17,7 +15,7 @@ pub struct CanaryTies {
     /// Every ID of a customer or a subscription in its metadata.
     pub held: Vec<HeldId>,
     /// Stripe's customers with one of its e-mail addresses; or why that is not known.
-    pub customers: Result<Vec<KnownCustomer>, NoAnswer>,
+    pub customers: Result<Vec<Customer>, NoAnswer>,
 }
 
 /// An ID of Stripe's in a user's metadata.
@@ -27,17 +25,6 @@ pub struct HeldId {
     pub id: String,
     /// Where it stands: `private_metadata.billing.ids[0]`.
     pub place: String,
-}
-
-/// A customer of Stripe's with an e-mail address that was looked for.
-#[derive(Debug, Clone)]
-pub struct KnownCustomer {
-    /// `cus_…`.
-    pub id: String,
-    /// The address.
-    pub email: String,
-    /// The answer that names it.
-    pub answer: Arc<Answer>,
 }
 
 impl World {
@@ -51,7 +38,7 @@ impl World {
         Ok(CanaryTies { user, held, customers })
     }
 
-    async fn customers_of(&self, user: &User) -> Result<Vec<KnownCustomer>, NoAnswer> {
+    async fn customers_of(&self, user: &User) -> Result<Vec<Customer>, NoAnswer> {
         let addresses = user.email_addresses()?;
         let stripe = self.stripe();
         let asked = addresses.iter().map(|address| stripe.customers_with(&address.email_address));

@@ -8,8 +8,8 @@ use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use url::Url;
 
 use super::transport::{Again, Ask, Asked, Credential, Failure, Party, Transport, Trouble};
-use super::{NoAnswer, World};
 use crate::config::Probe;
+use crate::finding::NoAnswer;
 
 /// The read door: GET, and each GET once in a run.
 #[derive(Debug, Clone, Copy)]
@@ -55,7 +55,7 @@ impl<'w> Reads<'w> {
 
 /// The probe door: to the Worker and to nobody else.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Probes<'w>(&'w Transport);
+pub(super) struct Probes<'w>(pub(super) &'w Transport);
 
 impl Probes<'_> {
     /// Sends `body` to the Worker, once in a run for each `key`.
@@ -91,7 +91,7 @@ impl Probes<'_> {
 
 /// The door for the user's own requests, `[[probe]]`: whatever the configuration says, and no secret of ours.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct RequestsOfTheUser<'w>(&'w Transport);
+pub(super) struct RequestsOfTheUser<'w>(pub(super) &'w Transport);
 
 impl RequestsOfTheUser<'_> {
     /// Makes the request of `probe`, once in a run.
@@ -116,18 +116,6 @@ fn probe(method: Method, url: Url) -> Ask {
 
 fn refused(ask: &Ask, trouble: Trouble) -> Arc<Failure> {
     Arc::new(Failure::unsent(ask.party, ask.line(), trouble))
-}
-
-impl World {
-    /// The probe door, unless it was closed by hand.
-    pub(super) fn probes(&self) -> Result<Probes<'_>, NoAnswer> {
-        if self.probe { Ok(Probes(&self.transport)) } else { Err(closed()) }
-    }
-
-    /// The door for the user's own requests; only reads pass where it was closed by hand.
-    pub(super) fn requests_of_the_user(&self, probe: &Probe) -> Result<RequestsOfTheUser<'_>, NoAnswer> {
-        if self.probe || probe.is_read() { Ok(RequestsOfTheUser(&self.transport)) } else { Err(closed()) }
-    }
 }
 
 /// That a door was closed by hand.

@@ -11,10 +11,12 @@ mod cloudflare;
 mod configured;
 mod doors;
 mod entitlement;
+mod error;
 mod field;
 mod id;
 mod journal;
 mod plan_value;
+mod seen;
 mod site;
 mod step;
 mod stripe;
@@ -29,52 +31,32 @@ use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 
-use crate::config::{Config, Kind, Mode, Redactor, Secret, Variable};
+use crate::config::{Config, Kind, Mode, Probe, Redactor, Secret, Variable};
 use crate::finding::{Cause, NoAnswer};
 
 pub use address::{Kinship, is_out_of_reach, kinship};
-pub use canary::{CanaryTies, HeldId, KnownCustomer};
+pub use canary::{CanaryTies, HeldId};
 pub use clerk::*;
 pub use cloudflare::*;
 pub use entitlement::{Case, Mismatch, Part, Sample};
+pub use error::Error;
 pub use field::{Field, Items, Metadata};
 pub use id::CustomerId;
 pub use plan_value::{PlanSlip, judge_plan, meant_tier, plan_text};
+pub use seen::{List, Seen};
 pub use site::*;
 pub use stripe::*;
-pub use transport::{Alias, Answer, CertificateTrouble, Failure, Options, Party, Resolve, Trail, Trouble, optional};
+pub use transport::{
+    Alias, Answer, CertificateTrouble, Failure, Logged, Options, Party, Resolve, Trail, Trouble, optional,
+};
 pub use webhook::*;
 pub use worker::*;
 
 pub(crate) use transport::followed;
 
-use doors::Reads;
+use doors::{Probes, Reads, RequestsOfTheUser, closed};
 use journal::Journal;
 use transport::Transport;
-
-/// Why a world cannot be asked at all.
-#[derive(Debug, thiserror::Error)]
-pub enum Error {
-    /// The file of `--cacert` cannot be read as certificates.
-    #[error("--cacert: the file holds no certificate in PEM that can be read ({0})")]
-    Certificates(#[source] reqwest::Error),
-    /// The file of `--cacert` holds none.
-    #[error("--cacert: the file holds no certificate; expected `-----BEGIN CERTIFICATE-----`")]
-    NoCertificate,
-    /// No HTTP client can be made on this machine.
-    #[error("no HTTPS client can be made on this machine: {0}")]
-    Client(#[source] reqwest::Error),
-    /// `--resolve` names a port at which nothing is asked.
-    #[error("--resolve {host}:{port}: nothing is asked there; this configuration asks {host} at port {asked}")]
-    Resolve {
-        /// The name.
-        host: String,
-        /// The port that was given.
-        port: u16,
-        /// The port that is used.
-        asked: u16,
-    },
-}
 
 /// One deployment, and everything that may be asked about it.
 pub struct World {
@@ -91,27 +73,6 @@ pub struct World {
     sign_in: clerk::SignInCell,
     served: site::ServedCell,
     open_sessions: worker::OpenSessions,
-}
-
-/// One request that was made, for the report.
-#[derive(Debug, Clone)]
-pub struct Logged {
-    /// Whom it was sent to: `stripe`, `clerk`, `cloudflare`, `worker`, …
-    pub provider: &'static str,
-    /// GET, POST, …
-    pub method: String,
-    /// Path and query.
-    pub path: String,
-    /// The HTTP status; `None` where no answer came.
-    pub status: Option<u16>,
-    /// Why no answer came.
-    pub trouble: Option<String>,
-    /// From the first byte sent to the last received, of the last attempt.
-    pub duration: Duration,
-    /// How often it was tried.
-    pub attempts: u32,
-    /// The provider's name for the request.
-    pub request_id: Option<String>,
 }
 
 impl World {
@@ -234,6 +195,16 @@ impl World {
     /// Unknown where it is not set, and blocked by `config/hygiene` where it is not an ID.
     fn known_canary_id(&self) -> Result<&str, NoAnswer> {
         sound(&self.config.clerk.canary_user).map(String::as_str)
+    }
+
+    /// The probe door, unless it was closed by hand.
+    fn probes(&self) -> Result<Probes<'_>, NoAnswer> {
+        if self.probe { Ok(Probes(&self.transport)) } else { Err(closed()) }
+    }
+
+    /// The door for the user's own requests; only reads pass where it was closed by hand.
+    fn requests_of_the_user(&self, probe: &Probe) -> Result<RequestsOfTheUser<'_>, NoAnswer> {
+        if self.probe || probe.is_read() { Ok(RequestsOfTheUser(&self.transport)) } else { Err(closed()) }
     }
 
     const fn reads(&self) -> Reads<'_> {

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::future::pending;
 use std::time::Duration;
 
-use preflight::report::outline::{self, Found};
+use preflight::report::outline::{self, CheckFinding};
 use preflight::run::{Decision, Report, Selection, Status, run};
 use preflight::sandbox::{Options, Sandbox};
 use preflight::world::{self, World};
@@ -66,7 +66,7 @@ fn seat_worker(sandbox: &Sandbox, besides: &[(&str, &str)]) -> Result<Worker, St
     bindings.extend(usual.iter().chain(besides).map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
     let worker = Worker::start(&bindings)?;
     let url = worker.url().parse().map_err(|_| format!("{} is no address", worker.url()))?;
-    sandbox.give_worker_to(url).map_err(|error| error.to_string())?;
+    sandbox.use_worker_at(url).map_err(|error| error.to_string())?;
     Ok(worker)
 }
 
@@ -87,15 +87,16 @@ async fn judge(sandbox: &Sandbox) -> Result<Report, String> {
 /// Every check that fails or cannot tell, with why. Warnings are left out, since a busy machine is a slow Worker; and so
 /// is what is skipped, since a Worker that hangs at everything leaves less to look at than one that hangs at events.
 fn troubles(report: &Report) -> BTreeMap<String, (Status, BTreeSet<String>)> {
-    let failures: Vec<Found<'_>> = outline::failures(report);
+    let failures: Vec<CheckFinding<'_>> = outline::failures(report);
     let in_trouble = report.checks.iter().filter(|check| matches!(check.status, Status::Fail | Status::Unknown));
-    let codes = |id: &str| failures.iter().filter(|found| found.check.id.as_str() == id).map(Found::name).collect();
+    let codes =
+        |id: &str| failures.iter().filter(|found| found.check.id.as_str() == id).map(CheckFinding::name).collect();
     in_trouble.map(|check| (check.id.to_string(), (check.status, codes(check.id.as_str())))).collect()
 }
 
 /// Every failure and every warning.
 fn found(report: &Report) -> Vec<String> {
-    outline::failures(report).iter().chain(&outline::warnings(report)).map(Found::name).collect()
+    outline::failures(report).iter().chain(&outline::warnings(report)).map(CheckFinding::name).collect()
 }
 
 /// A report in a few lines.

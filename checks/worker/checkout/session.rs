@@ -86,7 +86,7 @@ fn is_same(price: &Price, known: &Price, offer: &Offer<'_>) -> Answered<bool> {
     }
     let product =
         |price: &Price| price.product.known(format_args!("product of {}", price.id)).map(|one| one.id().to_owned());
-    Ok(product(price)? == product(known)? && price.suits(offer)?)
+    Ok(product(price)? == product(known)? && price.matches(offer)?)
 }
 
 /// What the Worker needs to identify the user in `checkout.session.completed`.

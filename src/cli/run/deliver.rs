@@ -1,21 +1,21 @@
-//! A report goes where it is wanted: to files, to standard output, and into the exit status.
+//! Delivers a report: to files, to standard output, and as the exit status.
 
-use preflight::report::file::{self, Error};
+use preflight::report::file::{self, WriteError};
 use preflight::report::paragraph::wrap;
 use preflight::report::{Style, json, markdown, table};
 use preflight::run::{Decision, Report, Status, WaiverEffect};
 
 use crate::cli::exit;
 use crate::cli::terminal::{note, print};
-use crate::cli::values::{Format, Target};
+use crate::cli::values::{Format, ReportTarget};
 
-/// Writes the reports, prints the result, and answers with the exit status.
+/// Writes the reports, prints the result, and returns the exit status.
 ///
-/// That a report could not be written is said, and does not hide what was found: only a GO turns into the status of a
-/// program that failed, since a report that is older than the run would pass for its own.
-pub fn deliver(report: &Report, targets: &[Target], format: Format, style: Style) -> u8 {
-    // The files come first: a pager may keep standard output waiting for as long as it likes.
-    let written: Vec<Result<&Target, Error>> = targets.iter().map(|target| write(report, target)).collect();
+/// If a report cannot be written, a GO becomes exit status 70, because an older report could be mistaken for this run's. Every
+/// other verdict keeps its status.
+pub fn deliver(report: &Report, targets: &[ReportTarget], format: Format, style: Style) -> u8 {
+    // Files first: a pager may block standard output for as long as it likes.
+    let written: Vec<Result<&ReportTarget, WriteError>> = targets.iter().map(|target| write(report, target)).collect();
     let printed = print(&rendered(report, format, style));
     for written in &written {
         match written {
@@ -28,22 +28,25 @@ pub fn deliver(report: &Report, targets: &[Target], format: Format, style: Style
         advise(&format!("error: {failure}"), style);
     }
     if written.iter().any(Result::is_err) {
-        advise("Reports are written elsewhere with --report-dir DIR, and not at all with --no-report.", style);
+        advise(
+            "To write the reports to another directory, use --report-dir DIR. To skip them, use --no-report.",
+            style,
+        );
     }
     let is_delivered = printed.is_ok() && written.iter().all(Result::is_ok);
     if report.exit_code() == exit::GO && !is_delivered {
-        advise("The verdict is GO, but there is no record of it; so the exit status is 70.", style);
+        advise("The verdict is GO, but there is no record of it, so the exit status is 70.", style);
         return exit::DEFECT;
     }
     report.exit_code()
 }
 
-/// Says something beside the result, in lines that fit.
+/// Prints a wrapped note to standard error.
 fn advise(text: &str, style: Style) {
     note(wrap(text, "", "", style.width).trim_end());
 }
 
-/// Lets warnings count as failures: those of checks, and waivers that cover nothing.
+/// `--fail-on=warn`: the verdict is NO-GO if any check has a warning or any waiver covers nothing.
 pub fn count_warnings(report: &mut Report) {
     let stale = report.waivers.iter().any(|waiver| waiver.effect != WaiverEffect::Used);
     let has_warnings = stale || report.count(Status::Warn) > 0;
@@ -52,8 +55,8 @@ pub fn count_warnings(report: &mut Report) {
     }
 }
 
-fn write<'t>(report: &Report, target: &'t Target) -> Result<&'t Target, Error> {
-    // A table in a file is for no terminal in particular.
+fn write<'t>(report: &Report, target: &'t ReportTarget) -> Result<&'t ReportTarget, WriteError> {
+    // A table in a file is for no particular terminal.
     let style = Style { width: 100, ..Style::plain() };
     file::write(&target.path, &rendered(report, target.format, style)).map(|()| target)
 }

@@ -1,5 +1,5 @@
-//! `preflight sandbox --score=fields`: a field of an answer that is missing or wrong is no failure of the deployment,
-//! and blinds no more than what is about it.
+//! `preflight sandbox --score=fields`: a missing or wrong field in a provider's response is not a failure of the deployment,
+//! and makes only the checks about that field unknown.
 
 use std::fmt::Write;
 use std::sync::Arc;
@@ -12,14 +12,14 @@ use preflight::run::{CheckReport, Report, Status};
 use preflight::sandbox::{Change, Exchange, FieldChange, RequestKey, Tampered, Tampering};
 use serde_json::Value;
 
-use super::super::exit::Failure;
+use super::super::exit::CliError;
 use super::super::terminal::{self, Terminal};
 use super::exempt::{is_exempt, is_identity};
-use super::runs::{self, Runs, spread};
+use super::runs::{self, Runs, in_parallel};
 use super::unanswerable::lines;
 
-/// More checks than this no field may blind.
-const AT_MOST: usize = 3;
+/// How many checks one field may make unknown.
+const MAX_UNKNOWN: usize = 3;
 
 /// What one changed field does.
 #[derive(Debug)]
@@ -27,38 +27,38 @@ struct Effect {
     key: RequestKey,
     field: FieldChange,
     failures: Vec<String>,
-    broken_down: Vec<String>,
-    blinded: Vec<String>,
+    crashed: Vec<String>,
+    unverified: Vec<String>,
 }
 
-/// What came of one world.
+/// The result of one scenario.
 #[derive(Debug, Default)]
-struct Done {
-    mutations: usize,
+struct FieldsResult {
+    changes: usize,
     runs: usize,
     effects: Vec<Effect>,
 }
 
-/// Deletes, nulls and retypes each field of each JSON answer of a run in turn; with `sample` in one way each.
-pub async fn execute(names: &[String], sample: bool, latency: Duration, terminal: Terminal) -> Result<u8, Failure> {
+/// Deletes, nulls and retypes each field of each JSON response of a run, one at a time. With `sample`, in one way each.
+pub async fn execute(names: &[String], sample: bool, latency: Duration, terminal: Terminal) -> Result<u8, CliError> {
     let started = Instant::now();
     let bar = super::bar(terminal);
     let healthy = ["healthy".to_owned()];
-    let mut done = Done::default();
+    let mut done = FieldsResult::default();
     for scenario in if names.is_empty() { &healthy[..] } else { names } {
-        let more = world(scenario, sample, latency, &bar).await?;
-        done.mutations += more.mutations;
+        let more = play(scenario, sample, latency, &bar).await?;
+        done.changes += more.changes;
         done.runs += more.runs;
         done.effects.extend(more.effects);
     }
     bar.finish_and_clear();
-    let (text, is_well) = judged(&done);
-    terminal::print(&format!("{text}It took {:.0} s.\n", started.elapsed().as_secs_f64()))?;
-    Ok(u8::from(!is_well))
+    let (text, is_ok) = summary(&done);
+    terminal::print(&format!("{text}Took {:.0} s.\n", started.elapsed().as_secs_f64()))?;
+    Ok(u8::from(!is_ok))
 }
 
-/// The result in words, and whether it is as it should be.
-fn judged(done: &Done) -> (String, bool) {
+/// The result as text, and whether nothing is wrong.
+fn summary(done: &FieldsResult) -> (String, bool) {
     let fields = |effect: &Effect| format!("{}: {} {}", effect.key, effect.field.pointer, effect.field.change.word());
     let counted: Vec<&Effect> =
         done.effects.iter().filter(|effect| !is_exempt(&effect.key, &effect.field.pointer)).collect();
@@ -67,59 +67,61 @@ fn judged(done: &Done) -> (String, bool) {
         .filter(|effect| !effect.failures.is_empty())
         .map(|effect| format!("{}: {}", fields(effect), effect.failures.join("; ")))
         .collect();
-    let panics: Vec<String> = done
+    let crashes: Vec<String> = done
         .effects
         .iter()
-        .filter(|effect| !effect.broken_down.is_empty())
-        .map(|effect| format!("{}: {}", fields(effect), effect.broken_down.join(", ")))
+        .filter(|effect| !effect.crashed.is_empty())
+        .map(|effect| format!("{}: {}", fields(effect), effect.crashed.join(", ")))
         .collect();
-    let mut blind: Vec<&&Effect> = counted.iter().filter(|effect| !effect.blinded.is_empty()).collect();
-    blind.sort_by_key(|effect| effect.blinded.len());
-    let median = blind.get(blind.len() / 2).map_or(0, |effect| effect.blinded.len());
-    let most = blind.last().map_or(0, |effect| effect.blinded.len());
-    let wide: Vec<String> = blind
+    let mut unknown: Vec<&&Effect> = counted.iter().filter(|effect| !effect.unverified.is_empty()).collect();
+    unknown.sort_by_key(|effect| effect.unverified.len());
+    let median = unknown.get(unknown.len() / 2).map_or(0, |effect| effect.unverified.len());
+    let most = unknown.last().map_or(0, |effect| effect.unverified.len());
+    let wide: Vec<String> = unknown
         .iter()
         .rev()
-        .filter(|effect| effect.blinded.len() > AT_MOST && !is_identity(&effect.key, &effect.field.pointer))
-        .map(|effect| format!("{}: {} checks: {}", fields(effect), effect.blinded.len(), effect.blinded.join(", ")))
+        .filter(|effect| effect.unverified.len() > MAX_UNKNOWN && !is_identity(&effect.key, &effect.field.pointer))
+        .map(|effect| {
+            format!("{}: {} checks: {}", fields(effect), effect.unverified.len(), effect.unverified.join(", "))
+        })
         .collect();
     let mut text = lines("wrong failure", failures.iter().cloned());
-    text += &lines("broke down", panics.iter().cloned());
-    text += &lines("blinds", wide.iter().cloned());
+    text += &lines("crash", crashes.iter().cloned());
+    text += &lines("too many unknown", wide.iter().cloned());
     let _ = writeln!(
         text,
-        "{} mutations in {} runs: {} wrong failures, {} panics. {} mutations blind a check: median {median}, at most \
-         {most}, {} of them more than {AT_MOST} without being an identity.",
-        done.mutations,
+        "{} changes in {} runs: {} wrong failures, {} crashes. {} changes make checks unknown: median {median}, at most {most}. \
+         {} make more than {MAX_UNKNOWN} unknown without changing an identity.",
+        done.changes,
         done.runs,
         failures.len(),
-        panics.len(),
-        blind.len(),
+        crashes.len(),
+        unknown.len(),
         wide.len(),
     );
-    (text, failures.is_empty() && panics.is_empty() && wide.is_empty())
+    (text, failures.is_empty() && crashes.is_empty() && wide.is_empty())
 }
 
-async fn world(scenario: &str, sample: bool, latency: Duration, bar: &ProgressBar) -> Result<Done, Failure> {
+async fn play(scenario: &str, sample: bool, latency: Duration, bar: &ProgressBar) -> Result<FieldsResult, CliError> {
     let all = Runs::start(scenario, latency).await?;
-    let Some(first) = all.first() else { return Ok(Done::default()) };
+    let Some(first) = all.first() else { return Ok(FieldsResult::default()) };
     let baseline = Arc::new(first.run(None).await?);
     let jobs: Vec<(RequestKey, Vec<FieldChange>)> =
         first.sandbox().exchanges().into_iter().flat_map(|exchange| groups(&exchange, sample)).collect();
-    let mutations = jobs.iter().map(|(_, fields)| fields.len()).sum();
-    bar.inc_length(u64::try_from(mutations).unwrap_or_default());
+    let changes = jobs.iter().map(|(_, fields)| fields.len()).sum();
+    bar.inc_length(u64::try_from(changes).unwrap_or_default());
     let shown = bar.clone();
-    let results = spread(&all, jobs, move |runs, (key, fields)| {
+    let results = in_parallel(&all, jobs, move |runs, (key, fields)| {
         let (baseline, bar) = (Arc::clone(&baseline), shown.clone());
         async move {
-            let mut done = Done::default();
+            let mut done = FieldsResult::default();
             search(&runs, &baseline, &key, fields, &mut done, &bar).await?;
             Ok(done)
         }
         .boxed()
     })
     .await?;
-    let mut done = Done { mutations, ..Done::default() };
+    let mut done = FieldsResult { changes, ..FieldsResult::default() };
     for result in results {
         done.runs += result.runs;
         done.effects.extend(result.effects);
@@ -127,20 +129,20 @@ async fn world(scenario: &str, sample: bool, latency: Duration, bar: &ProgressBa
     Ok(done)
 }
 
-/// Changes all of `fields` at once. Where that makes no difference none of them does alone; else each half is tried.
+/// Changes all of `fields` at once. If that makes a difference, tries each half.
 fn search<'a>(
     runs: &'a Runs,
     baseline: &'a Report,
     key: &'a RequestKey,
     fields: Vec<FieldChange>,
-    done: &'a mut Done,
+    done: &'a mut FieldsResult,
     bar: &'a ProgressBar,
-) -> BoxFuture<'a, Result<(), Failure>> {
+) -> BoxFuture<'a, Result<(), CliError>> {
     async move {
         let with = Tampered::Fields(fields.clone());
         let report = runs.run(Some(Tampering { key: key.clone(), with })).await?;
         done.runs += 1;
-        if is_like(baseline, &report) {
+        if is_same(baseline, &report) {
             bar.inc(u64::try_from(fields.len()).unwrap_or_default());
             return Ok(());
         }
@@ -160,7 +162,7 @@ fn search<'a>(
 
 fn effect(baseline: &Report, report: &Report, key: &RequestKey, field: &FieldChange) -> Effect {
     let known = runs::failures(baseline);
-    let said = |check: &CheckReport| {
+    let described = |check: &CheckReport| {
         let why = check.reasons.first().map(|why| format!(" ({why})")).unwrap_or_default();
         format!("{}{why}", check.id)
     };
@@ -168,24 +170,24 @@ fn effect(baseline: &Report, report: &Report, key: &RequestKey, field: &FieldCha
         key: key.clone(),
         field: field.clone(),
         failures: runs::failures(report).into_iter().filter(|failure| !known.contains(failure)).collect(),
-        broken_down: runs::broken_down(report),
-        blinded: runs::blinded(baseline, report).into_iter().map(said).collect(),
+        crashed: runs::crashed(report),
+        unverified: runs::unverified(baseline, report).into_iter().map(described).collect(),
     }
 }
 
-/// Whether two runs say the same, whatever had to be asked again.
-fn is_like(one: &Report, other: &Report) -> bool {
-    let said = |report: &Report| -> Vec<(Status, Vec<String>)> {
+/// Whether two runs have the same result, regardless of retries.
+fn is_same(one: &Report, other: &Report) -> bool {
+    let result = |report: &Report| -> Vec<(Status, Vec<String>)> {
         let status = |check: &CheckReport| if check.status == Status::Flaky { Status::Pass } else { check.status };
         let codes = |check: &CheckReport| {
             check.findings.iter().map(|found| format!("{}: {}", found.subject, found.finding.code.name())).collect()
         };
         report.checks.iter().map(|check| (status(check), codes(check))).collect()
     };
-    said(one) == said(other)
+    result(one) == result(other)
 }
 
-/// The changes to an answer's fields, in groups of which none is within another.
+/// The changes to a response's fields, in groups in which no field contains another.
 fn groups(exchange: &Exchange, sample: bool) -> Vec<(RequestKey, Vec<FieldChange>)> {
     let is_success = (200..300).contains(&exchange.status);
     let Some(json) = exchange.json.as_ref().filter(|_| is_success && exchange.key.provider != "frontend") else {
@@ -198,7 +200,7 @@ fn groups(exchange: &Exchange, sample: bool) -> Vec<(RequestKey, Vec<FieldChange
     let mut groups = Vec::new();
     for depth in 1..=deepest {
         let of_depth = || fields.iter().enumerate().filter(|(_, (_, of, _))| *of == depth);
-        // A sample is one group, in which each field has a change of its own; else there is one group for each change.
+        // A sample is one group with one change for each field. Otherwise there is one group for each change.
         let kinds: Vec<Option<Change>> = if sample { vec![None] } else { Change::ALL.into_iter().map(Some).collect() };
         for kind in kinds {
             let group: Vec<FieldChange> = of_depth()
@@ -218,19 +220,19 @@ fn groups(exchange: &Exchange, sample: bool) -> Vec<(RequestKey, Vec<FieldChange
     groups
 }
 
-/// Whether the change makes the answer one that its provider would not give.
+/// Whether the change makes the response one that its provider would not send.
 fn matters(pointer: &str, is_null: bool, change: Change) -> bool {
     let is_item = pointer.rsplit('/').next().is_some_and(|step| step.parse::<usize>().is_ok());
     match change {
-        // A list with an item less is a sound answer.
+        // A shorter list is a valid response.
         Change::Delete => !is_item,
         Change::Null => !is_null,
         Change::Retype => true,
     }
 }
 
-/// Every field within a value: where it is, how deep, and whether it is null already. Of a list the first item and the
-/// last stand for all.
+/// Every field inside a value: its pointer, its depth, and whether it is already null. The first and the last item represent a
+/// list.
 fn collect(value: &Value, pointer: &str, depth: usize, fields: &mut Vec<(String, usize, bool)>) {
     let inner: Vec<(String, &Value)> = match value {
         Value::Object(members) => {

@@ -1,4 +1,4 @@
-//! Many runs of one world: several sandboxes of it side by side, each run again and again.
+//! Many runs of one scenario, in several sandboxes in parallel.
 
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -10,22 +10,22 @@ use preflight::sandbox::{self, Sandbox, TAMPERED, Tampering};
 use preflight::world::{self, World};
 use tokio::task::JoinSet;
 
-use super::super::exit::Failure;
+use super::super::exit::CliError;
 
-/// As many sandboxes of one world.
-const AT_ONCE: usize = 4;
+/// How many sandboxes run in parallel.
+const PARALLEL: usize = 4;
 
-/// A sandbox that is run again and again.
+/// A sandbox that is reused for many runs.
 pub struct Runs {
     sandbox: Sandbox,
     journal: PathBuf,
 }
 
 impl Runs {
-    /// Several sandboxes of one world.
-    pub async fn start(scenario: &str, latency: Duration) -> Result<Vec<Arc<Self>>, Failure> {
+    /// Starts several sandboxes of one scenario.
+    pub async fn start(scenario: &str, latency: Duration) -> Result<Vec<Arc<Self>>, CliError> {
         let mut all = Vec::new();
-        for number in 0..AT_ONCE {
+        for number in 0..PARALLEL {
             let options = sandbox::Options { latency, ..sandbox::Options::default() };
             let sandbox = Sandbox::start(&[scenario], options).await?;
             let name = format!("preflight-score-{}-{scenario}-{number}.jsonl", std::process::id());
@@ -34,19 +34,19 @@ impl Runs {
         Ok(all)
     }
 
-    /// The sandbox, to see what was asked of it in the last run.
+    /// The sandbox, with the requests of its last run.
     pub const fn sandbox(&self) -> &Sandbox {
         &self.sandbox
     }
 
-    /// Runs every check in a world that is as at the start, but for `tampering`.
-    pub async fn run(&self, tampering: Option<Tampering>) -> Result<Report, Failure> {
+    /// Resets the sandbox, and runs every check with `tampering`.
+    pub async fn run(&self, tampering: Option<Tampering>) -> Result<Report, CliError> {
         self.sandbox.tamper(tampering);
         self.sandbox.renew()?;
         let options = world::Options {
-            // An answer from this machine that has not come by then comes never.
+            // Servers on this machine answer fast or never.
             timeout: Duration::from_secs(5),
-            // A changed field may send a client round in circles.
+            // A changed field may send a client in circles.
             deadline: Some(Duration::from_secs(30)),
             retries: 1,
             backoff: Duration::from_millis(1),
@@ -64,12 +64,12 @@ impl Drop for Runs {
     }
 }
 
-/// Does every job with whichever sandbox is free; the results stand in the order of the jobs.
-pub async fn spread<J, R, F>(all: &[Arc<Runs>], jobs: Vec<J>, work: F) -> Result<Vec<R>, Failure>
+/// Runs every job on the next free sandbox. The results are in the order of the jobs.
+pub async fn in_parallel<J, R, F>(all: &[Arc<Runs>], jobs: Vec<J>, work: F) -> Result<Vec<R>, CliError>
 where
     J: Send + 'static,
     R: Send + 'static,
-    F: Fn(Arc<Runs>, J) -> BoxFuture<'static, Result<R, Failure>> + Clone + Send + 'static,
+    F: Fn(Arc<Runs>, J) -> BoxFuture<'static, Result<R, CliError>> + Clone + Send + 'static,
 {
     let queue = Arc::new(Mutex::new(jobs.into_iter().enumerate()));
     let mut workers = JoinSet::new();
@@ -79,22 +79,22 @@ where
             let mut done = Vec::new();
             loop {
                 let job = queue.lock().unwrap_or_else(PoisonError::into_inner).next();
-                let Some((index, job)) = job else { return Ok::<_, Failure>(done) };
+                let Some((index, job)) = job else { return Ok::<_, CliError>(done) };
                 done.push((index, work(Arc::clone(&runs), job).await?));
             }
         });
     }
     let mut results = Vec::new();
     while let Some(done) = workers.join_next().await {
-        results.extend(done.map_err(|error| Failure::Defect(error.to_string()))??);
+        results.extend(done.map_err(|error| CliError::Defect(error.to_string()))??);
     }
     results.sort_by_key(|(index, _)| *index);
     Ok(results.into_iter().map(|(_, result)| result).collect())
 }
 
-/// Whether the answer that was tampered with was asked for at all.
-pub fn met(report: &Report) -> bool {
-    // A connection that broke has no answer, and so no name for the request.
+/// Whether the run made the request that was tampered with.
+pub fn made_tampered_request(report: &Report) -> bool {
+    // A broken connection has no response, and so no request ID.
     report.requests.iter().any(|request| request.request_id.as_deref() == Some(TAMPERED) || request.trouble.is_some())
 }
 
@@ -111,14 +111,14 @@ pub fn failures(report: &Report) -> Vec<String> {
         .collect()
 }
 
-/// The checks that broke down.
-pub fn broken_down(report: &Report) -> Vec<String> {
-    let broken = |check: &&run::CheckReport| check.reasons.iter().any(|reason| reason.contains("broke down"));
-    report.checks.iter().filter(broken).map(|check| check.id.to_string()).collect()
+/// The checks that crashed.
+pub fn crashed(report: &Report) -> Vec<String> {
+    let crashed = |check: &&run::CheckReport| check.reasons.iter().any(|reason| reason.contains("crashed"));
+    report.checks.iter().filter(crashed).map(|check| check.id.to_string()).collect()
 }
 
-/// The checks that are verified in `before` and not in `after`, though nothing failed, with why.
-pub fn blinded<'a>(before: &Report, after: &'a Report) -> Vec<&'a run::CheckReport> {
+/// The checks that passed in `before` and are not verified in `after`.
+pub fn unverified<'a>(before: &Report, after: &'a Report) -> Vec<&'a run::CheckReport> {
     let pairs = before.checks.iter().zip(&after.checks);
     let lost = pairs.filter(|(before, after)| before.status.is_verified() && !after.status.is_verified());
     lost.map(|(_, after)| after).filter(|after| after.status != run::Status::Fail).collect()

@@ -1,36 +1,38 @@
-//! `preflight sandbox --score=unanswerable`: no part is green that was not seen, and no provider's trouble is a failure.
+//! `preflight sandbox --score=unanswerable`: no check passes without the responses it needs, and a provider's outage is not a
+//! failure of the deployment.
 
+use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use futures::FutureExt;
 use indicatif::ProgressBar;
-use preflight::run::{CheckReport, Decision, Report};
+use preflight::run::{CheckReport, Decision, Report, Reported};
 use preflight::sandbox::{self, Exchange, RequestKey, Scenario, TAMPERED, Tampered, Tampering, Unanswerable};
 use preflight::world::Logged;
 
-use super::super::exit::Failure;
+use super::super::exit::CliError;
 use super::super::terminal::{self, Terminal};
-use super::runs::{self, Runs, spread};
-use super::slip::is_healthy;
+use super::discrepancy::is_healthy;
+use super::runs::{self, Runs, in_parallel};
 
-/// As many of a kind are shown.
-const SHOWN: usize = 40;
+/// How many lines of a kind to print.
+const MAX_LINES: usize = 40;
 
-/// Requests whose status is the whole answer: a success with another body is as good. Provider, method and path; why.
+/// Requests for which only the status matters: provider, method and path, and why.
 const STATUS_ALONE: [(&str, &str, &str, &str); 1] =
-    [("worker", "GET", "/health", "passes with any 200, whatever the body says, as the check's documentation has it")];
+    [("worker", "GET", "/health", "any 200 passes, as the check's documentation says")];
 
-/// A request whose answer, or a part of which, a check does not need: what the check passes by was seen elsewhere. The
-/// check, the provider, what the method and the path begin with, the ways, and why.
+/// Requests that a check makes but does not need in order to pass: check, provider, prefix of method and path, the ways, and
+/// why.
 const SEEN_ELSEWHERE: [(&str, &str, &str, &[Unanswerable], &str); 11] = {
     use Unanswerable::{CutOff, Defect, Empty, Html};
     const ANY: &[Unanswerable] = &[Defect, Html, Empty];
-    const UNLIKE: &str = "it is compared with the handler's answer, and only one that is alike says anything; what answers \
-                          every path alike accepts forged events, too, and fails for that";
-    const CARRIED: &str = "the page's key and address were found in another file, and frontend/secrets warns of the one that \
-                           was not read";
+    const UNLIKE: &str = "it is only compared with the handler's response; a Worker that answers every path alike also \
+                          accepts forged events, and fails for that";
+    const CARRIED: &str = "the page's key and address were found in another file, and frontend/secrets warns about the unread \
+                           one";
     [
         ("webhook/accepts-signed", "worker", "POST /webhook/stripe-", ANY, UNLIKE),
         ("webhook/rejects-forged", "worker", "POST /webhook/stripe-", ANY, UNLIKE),
@@ -41,86 +43,102 @@ const SEEN_ELSEWHERE: [(&str, &str, &str, &[Unanswerable], &str); 11] = {
             "worker",
             "POST /webhook/stripe",
             ANY,
-            "any answer is reached; what it says of an unsigned event is for webhook/rejects-forged",
+            "any response proves that it is reachable; webhook/rejects-forged checks what it says",
         ),
-        ("webhook/idempotent", "worker", "POST /webhook/stripe", &[Empty], "any 2xx is all that Stripe asks for"),
-        ("worker/cors", "worker", "OPTIONS ", &[Empty], "the headers are the answer: without one no origin is allowed"),
-        ("worker/cors", "worker", "GET /api/tiers", &[CutOff], "its headers alone are looked at"),
+        ("webhook/idempotent", "worker", "POST /webhook/stripe", &[Empty], "Stripe accepts any 2xx"),
+        ("worker/cors", "worker", "OPTIONS ", &[Empty], "only the headers matter: without them no origin is allowed"),
+        ("worker/cors", "worker", "GET /api/tiers", &[CutOff], "only its headers matter"),
         (
             "clerk/domain",
             "clerk_frontend",
             "GET /v1/environment",
             &[Html, Empty, CutOff],
-            "the question is whether TLS can be agreed on; what is answered over it is for clerk/instance",
+            "it checks the TLS connection; clerk/instance checks the response",
         ),
         ("frontend/keys", "frontend", "GET /assets/", &[Defect, Html, Empty, CutOff], CARRIED),
         ("frontend/api", "frontend", "GET /assets/", &[Defect, Html, Empty, CutOff], CARRIED),
     ]
 };
 
-/// Where a page is an answer like any other: a site answers with one.
+/// Requests that a website may answer with a page.
 const PAGES: [(&str, &str); 2] = [
-    ("/", "a page without a script has no secret; that it has no key either is for frontend/keys"),
-    ("/assets/index-DkT4cmeQ.js.map", "a site answers so for a map that was not deployed"),
+    ("/", "a page without scripts has no secrets, and frontend/keys reports that it has no key"),
+    ("/assets/index-DkT4cmeQ.js.map", "a website answers with a page if the source map was not deployed"),
 ];
 
 /// What is wrong with a run.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Wrong {
-    /// A part is green that was not seen.
-    Green(String),
-    /// A provider's trouble is a failure of the deployment.
+pub enum WrongResult {
+    /// A check passes without having seen the response.
+    Pass(String),
+    /// A provider's outage is reported as a failure of the deployment.
     Failure(String),
 }
 
-/// Makes each request of a run unanswerable in turn, in each way; with `sample` in one way each. Without names this is
-/// done in the healthy world and in every world in which there is something to warn of.
-pub async fn execute(names: &[String], sample: bool, latency: Duration, terminal: Terminal) -> Result<u8, Failure> {
+/// Makes each request of a run unanswerable, one at a time, in each way; with `sample`, in one way each. Without names, in the
+/// healthy scenario and in every scenario that only has warnings.
+pub async fn execute(names: &[String], sample: bool, latency: Duration, terminal: Terminal) -> Result<u8, CliError> {
     let started = Instant::now();
     let bar = super::bar(terminal);
     let (mut played, mut runs, mut missed, mut wrong) = (0, 0, Vec::new(), Vec::new());
     for scenario in chosen(names) {
-        let done = world(&scenario, sample, latency, &bar).await?;
+        let done = play(&scenario, sample, latency, &bar).await?;
         played += 1;
         runs += done.runs;
         missed.extend(done.missed.into_iter().map(|what| format!("{scenario}: {what}")));
-        wrong.extend(done.wrong.into_iter().map(|(what, wrong)| (format!("{scenario}: {what}"), wrong)));
+        wrong.extend(done.wrong.into_iter().map(|(what, wrong)| (scenario.clone(), what, wrong)));
     }
     bar.finish_and_clear();
     let mut text = lines(
-        "wrong green",
-        wrong.iter().filter_map(|(what, wrong)| match wrong {
-            Wrong::Green(words) => Some(format!("{what}: {words}")),
-            Wrong::Failure(_) => None,
+        "wrong pass",
+        grouped(&wrong, |wrong| match wrong {
+            WrongResult::Pass(words) => Some(words),
+            WrongResult::Failure(_) => None,
         }),
     );
     text += &lines(
         "wrong failure",
-        wrong.iter().filter_map(|(what, wrong)| match wrong {
-            Wrong::Failure(words) => Some(format!("{what}: {words}")),
-            Wrong::Green(_) => None,
+        grouped(&wrong, |wrong| match wrong {
+            WrongResult::Failure(words) => Some(words),
+            WrongResult::Pass(_) => None,
         }),
     );
     let unmade = missed.len();
-    text += &lines("not made", missed.iter().cloned());
-    let greens = wrong.iter().filter(|(_, wrong)| matches!(wrong, Wrong::Green(_))).count();
-    let failures = wrong.len() - greens;
+    text += &lines("request not made", missed.iter().cloned());
+    let passes = wrong.iter().filter(|(.., wrong)| matches!(wrong, WrongResult::Pass(_))).count();
+    let failures = wrong.len() - passes;
     let _ = writeln!(
         text,
-        "{played} worlds, {runs} runs, {greens} wrong greens, {failures} wrong failures; \
-         in {unmade} runs the request was not made."
+        "{played} scenarios, {runs} runs: {passes} wrong passes, {failures} wrong failures. In {unmade} runs the request was not \
+         made."
     );
-    let _ = writeln!(text, "It took {:.0} s.", started.elapsed().as_secs_f64());
+    let _ = writeln!(text, "Took {:.0} s.", started.elapsed().as_secs_f64());
     terminal::print(&text)?;
     Ok(u8::from(!wrong.is_empty() || !missed.is_empty()))
 }
 
-/// The first lines of a kind, and how many there are besides.
+/// One line for each scenario and result of a kind, with the requests that were unanswerable.
+fn grouped<'w>(
+    wrong: &'w [(String, String, WrongResult)],
+    words: impl Fn(&'w WrongResult) -> Option<&'w String>,
+) -> impl Iterator<Item = String> {
+    let mut groups: BTreeMap<(&str, &str), Vec<&str>> = BTreeMap::new();
+    for (scenario, what, result) in wrong {
+        if let Some(words) = words(result) {
+            groups.entry((scenario, words)).or_default().push(what);
+        }
+    }
+    groups
+        .into_iter()
+        .map(|((scenario, words), requests)| format!("{scenario}: {words}, without {}", requests.join("; ")))
+}
+
+/// The first lines of a kind, and how many more there are.
 pub fn lines(kind: &str, all: impl Iterator<Item = String>) -> String {
     let mut text = String::new();
     let mut more = 0;
     for (index, words) in all.enumerate() {
-        if index < SHOWN {
+        if index < MAX_LINES {
             let _ = writeln!(text, "- {kind}: {words}");
         } else {
             more += 1;
@@ -132,7 +150,7 @@ pub fn lines(kind: &str, all: impl Iterator<Item = String>) -> String {
     text
 }
 
-/// The worlds in which nothing fails.
+/// The scenarios in which nothing fails.
 fn chosen(names: &[String]) -> Vec<String> {
     if !names.is_empty() {
         return names.to_vec();
@@ -144,16 +162,23 @@ fn chosen(names: &[String]) -> Vec<String> {
     sandbox::scenarios().iter().filter(warns).map(|scenario| scenario.name.clone()).collect()
 }
 
-/// What came of one world.
-struct Done {
+/// The result of one scenario.
+struct UnanswerableResult {
     runs: usize,
     missed: Vec<String>,
-    wrong: Vec<(String, Wrong)>,
+    wrong: Vec<(String, WrongResult)>,
 }
 
-async fn world(scenario: &str, sample: bool, latency: Duration, bar: &ProgressBar) -> Result<Done, Failure> {
+async fn play(
+    scenario: &str,
+    sample: bool,
+    latency: Duration,
+    bar: &ProgressBar,
+) -> Result<UnanswerableResult, CliError> {
     let all = Runs::start(scenario, latency).await?;
-    let Some(first) = all.first() else { return Ok(Done { runs: 0, missed: Vec::new(), wrong: Vec::new() }) };
+    let Some(first) = all.first() else {
+        return Ok(UnanswerableResult { runs: 0, missed: Vec::new(), wrong: Vec::new() });
+    };
     let baseline = Arc::new(first.run(None).await?);
     let exchanges = first.sandbox().exchanges();
     let jobs: Vec<(Exchange, Unanswerable)> = exchanges
@@ -168,28 +193,28 @@ async fn world(scenario: &str, sample: bool, latency: Duration, bar: &ProgressBa
         .collect();
     bar.inc_length(u64::try_from(jobs.len()).unwrap_or_default());
     let (judged, shown) = (Arc::clone(&baseline), bar.clone());
-    let results = spread(&all, jobs, move |runs, (exchange, way)| {
+    let results = in_parallel(&all, jobs, move |runs, (exchange, way)| {
         let (baseline, bar) = (Arc::clone(&judged), shown.clone());
         async move {
             let with = Tampered::Unanswerable(way);
             let report = runs.run(Some(Tampering { key: exchange.key.clone(), with })).await?;
             bar.inc(1);
             let what = format!("{}: {}", exchange.key, way.word());
-            Ok((what, runs::met(&report), judge(&baseline, &report, &exchange.key, way)))
+            Ok((what, runs::made_tampered_request(&report), judge(&baseline, &report, &exchange.key, way)))
         }
         .boxed()
     })
     .await?;
     let runs = results.len();
-    let missed = results.iter().filter(|(_, met, _)| !met).map(|(what, ..)| what.clone()).collect();
+    let missed = results.iter().filter(|(_, made, _)| !made).map(|(what, ..)| what.clone()).collect();
     let wrong = results
         .into_iter()
         .flat_map(|(what, _, wrong)| wrong.into_iter().map(move |wrong| (what.clone(), wrong)))
         .collect();
-    Ok(Done { runs, missed, wrong })
+    Ok(UnanswerableResult { runs, missed, wrong })
 }
 
-/// Whether the answer is another one when it is tampered with in this way.
+/// Whether tampering in this way changes the response.
 fn differs(exchange: &Exchange, way: Unanswerable) -> bool {
     let Exchange { key, status, is_empty, .. } = exchange;
     let status_alone = STATUS_ALONE
@@ -203,35 +228,38 @@ fn differs(exchange: &Exchange, way: Unanswerable) -> bool {
     }
 }
 
-/// What is wrong with a run in which the request `key` was unanswerable.
-pub fn judge(baseline: &Report, report: &Report, key: &RequestKey, way: Unanswerable) -> Vec<Wrong> {
+/// What is wrong with a run in which the request `key` got no answer.
+pub fn judge(baseline: &Report, report: &Report, key: &RequestKey, way: Unanswerable) -> Vec<WrongResult> {
     let mut wrong = Vec::new();
     let asked: Vec<&CheckReport> = report.checks.iter().filter(|check| asked_tampered(check, report)).collect();
-    // What could not be ended is said, and nothing else depends on an end.
-    let is_said = |check: &CheckReport| warns_more(baseline, check) || report.left_open.is_some();
-    let green = asked.iter().filter(|check| check.status.is_verified() && !is_said(check));
-    let green = green.filter(|check| !is_seen_elsewhere(check, key, way));
-    wrong.extend(green.map(|check| Wrong::Green(format!("{} is {}", check.id, said(check)))));
-    // What no check asks, a run asks to end what it began.
+    // The report says what could not be ended, and nothing else depends on it.
+    let is_reported = |check: &CheckReport| warns_more(baseline, check) || report.left_open.is_some();
+    let passed = asked.iter().filter(|check| check.status.is_verified() && !is_reported(check));
+    let passed = passed.filter(|check| !is_seen_elsewhere(check, key, way));
+    wrong.extend(passed.map(|check| WrongResult::Pass(format!("{} is {}", check.id, described(check)))));
+    // Requests that no check makes are made to end what the run started.
     if asked.is_empty() && went_unnoticed(baseline, report) {
-        let verdict = if report.decision == Decision::Go { "GO" } else { "not GO, but" };
-        wrong.push(Wrong::Green(format!("{verdict} and no check says anything of it")));
+        let verdict = if report.decision == Decision::Go { "GO" } else { "not GO" };
+        wrong.push(WrongResult::Pass(format!("{verdict}, and the report does not mention it")));
     }
     let is_judged = matches!(key.provider, "worker" | "frontend" | "clerk_frontend");
     let known = runs::failures(baseline);
     let new = runs::failures(report).into_iter().filter(|failure| !is_judged && !known.contains(failure));
-    wrong.extend(new.map(Wrong::Failure));
-    wrong.extend(runs::broken_down(report).into_iter().map(|id| Wrong::Failure(format!("{id} broke down"))));
+    wrong.extend(new.map(WrongResult::Failure));
+    wrong.extend(runs::crashed(report).into_iter().map(|id| WrongResult::Failure(format!("{id} crashed"))));
     wrong
 }
 
-/// Whether a check warns of more than it did.
+/// Whether a check has more findings than before.
 fn warns_more(baseline: &Report, check: &CheckReport) -> bool {
     let before = baseline.checks.iter().find(|before| before.id == check.id);
-    before.is_some_and(|before| check.findings.len() > before.findings.len())
+    let warned = |found: &Reported| {
+        before.is_some_and(|before| before.findings.iter().any(|known| known.finding.message == found.finding.message))
+    };
+    before.is_some() && check.findings.iter().any(|found| !warned(found))
 }
 
-/// Whether what a check passes by was seen elsewhere.
+/// Whether the check does not need this response to pass.
 fn is_seen_elsewhere(check: &CheckReport, key: &RequestKey, way: Unanswerable) -> bool {
     let request = format!("{} {}", key.method, key.target);
     let is_listed = SEEN_ELSEWHERE.iter().any(|(id, provider, start, ways, _)| {
@@ -242,24 +270,24 @@ fn is_seen_elsewhere(check: &CheckReport, key: &RequestKey, way: Unanswerable) -
     is_listed || is_page
 }
 
-/// Whether `check` asked the request that was tampered with.
+/// Whether `check` made the request that was tampered with.
 fn asked_tampered(check: &CheckReport, report: &Report) -> bool {
     let is_tampered = |request: &Logged| request.request_id.as_deref() == Some(TAMPERED) || request.trouble.is_some();
     check.asked.iter().filter_map(|place| report.requests.get(*place)).any(is_tampered)
 }
 
-/// Whether a request without an answer made no difference to anything that the report says.
+/// Whether a request without an answer changed nothing in the report.
 fn went_unnoticed(baseline: &Report, report: &Report) -> bool {
     let changed = baseline.checks.iter().zip(&report.checks).any(|(before, after)| {
         let verified = before.status.is_verified();
-        // An answer that differs in kind may be something to warn of, or something that does not apply.
+        // A different response may cause a warning, or make a check not applicable.
         (verified && !after.status.is_verified()) || after.findings.len() > before.findings.len()
     });
-    // What could not be ended is said, too.
+    // The report says what could not be ended.
     !changed && report.left_open.is_none()
 }
 
-fn said(check: &CheckReport) -> String {
+fn described(check: &CheckReport) -> String {
     let words = check.seen.iter().chain(&check.reasons).next().map(|words| format!(": {words}")).unwrap_or_default();
     format!("{}{words}", check.status.word())
 }

@@ -1,5 +1,5 @@
-//! The published shape. It stands apart from the types that the rest of the code works with, so that a change there
-//! changes nothing for who reads the reports. Fields are only ever added.
+//! The published shape. It is separate from the types the rest of the code uses, so that a refactoring cannot break readers
+//! of the report. Fields are only ever added.
 
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -12,34 +12,34 @@ use crate::config::Mode;
 pub(super) struct Document {
     /// The version of this shape. Fields may be added within a version.
     pub(super) schema_version: u32,
-    /// What made the report.
+    /// The program that made the report.
     pub(super) tool: Tool,
     /// `project.name` of the configuration.
     pub(super) project: String,
     /// The mode that the deployment was checked for.
     pub(super) mode: Mode,
-    /// When the run began, RFC 3339, UTC.
+    /// When the run started: RFC 3339, UTC.
     pub(super) started_at: String,
     /// How long it took.
     pub(super) duration_ms: u64,
-    /// `go`: every required check was seen to pass. `no-go`: something failed. `not-proven`: nothing failed, but a required
-    /// check could not be verified, or no check ran at all.
+    /// `go`: every required check passed. `no-go`: something failed. `not-proven`: nothing failed, but a required check could
+    /// not be verified, or no checks ran.
     pub(super) verdict: Verdict,
-    /// The exit status that belongs to the verdict: 0, 1, 2, 4 where no check ran, 130 or 143 where the run was stopped.
+    /// The exit status: 0 (go), 1 (no-go), 2 (not proven), 4 (no checks ran), 70 (a check crashed), 130 or 143 (stopped).
     pub(super) exit_code: u8,
-    /// What the run changed although it must not, and how to undo it; null where it changed nothing.
+    /// What the run changed by mistake, and how to undo it. Null if it changed nothing.
     pub(super) changed: Option<String>,
-    /// How much of what is required was verified.
+    /// How many required checks were verified.
     pub(super) coverage: Coverage,
-    /// How many checks have which status.
+    /// How many checks have each status.
     pub(super) summary: Summary,
     /// Every check, in the order of `preflight list`.
     pub(super) checks: Vec<Check>,
-    /// Every request that was made, in the order in which they were answered.
+    /// Every request, in the order of the responses.
     pub(super) requests: Vec<Request>,
-    /// What this run began and could not end; null where nothing is left.
+    /// What this run started and could not end. Null if nothing is left.
     pub(super) left_open: Option<String>,
-    /// The tables that `preflight.toml` does not have, so that no check looked at what they name: `frontend`, `cloudflare`.
+    /// The tables missing from `preflight.toml`, so that nothing was checked there: `frontend`, `cloudflare`.
     pub(super) not_configured: Vec<String>,
     /// What to do next, in one sentence.
     pub(super) next_action: String,
@@ -63,16 +63,16 @@ pub(super) enum Verdict {
     NotProven,
 }
 
-/// How much of what is required was verified.
+/// How many required checks were verified.
 #[derive(Debug, Serialize, JsonSchema)]
 pub(super) struct Coverage {
     /// Required checks that apply.
     pub(super) required: usize,
-    /// Those of them that were seen to pass.
+    /// Those that passed.
     pub(super) verified: usize,
 }
 
-/// How many checks have which status.
+/// How many checks have each status.
 #[derive(Debug, Serialize, JsonSchema)]
 pub(super) struct Summary {
     pub(super) pass: usize,
@@ -90,17 +90,17 @@ pub(super) struct Summary {
 pub(super) struct Check {
     /// `stripe/price-mode`; stable.
     pub(super) id: String,
-    /// What stands before the slash.
+    /// The part before the slash.
     pub(super) group: String,
-    /// What is so when it passes.
+    /// What is true when it passes.
     pub(super) title: String,
-    /// The word for it.
-    pub(super) status: Word,
-    /// Whether the verdict needs it.
+    /// Its status.
+    pub(super) status: CheckStatus,
+    /// Whether the verdict depends on it.
     pub(super) required: bool,
-    /// From its start to its end; much of it is waiting for what others asked too.
+    /// From start to end, including time spent waiting for requests it shares with other checks.
     pub(super) duration_ms: u64,
-    /// The checks whose findings stand in its way.
+    /// The checks whose findings block it.
     pub(super) blocked_by: Vec<String>,
     /// Why it is unknown, skipped, na or waived.
     pub(super) reason: Option<String>,
@@ -108,12 +108,12 @@ pub(super) struct Check {
     pub(super) findings: Vec<Finding>,
 }
 
-/// The word for a check: `pass` as it should be; `warn` so, with a warning; `fail` not as it should be; `unknown` could not
-/// look; `skipped` another check's finding stands in the way, or left out by hand; `na` does not apply; `waived` covered by
-/// a waiver; `flaky` passed, but a request had to be made again.
+/// The status of a check. `warn`: passed with a warning. `unknown`: could not be verified. `skipped`: blocked by another
+/// check's finding, or excluded on the command line. `na`: does not apply. `waived`: covered by a waiver. `flaky`: passed, but
+/// a request was retried.
 #[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
-pub(super) enum Word {
+pub(super) enum CheckStatus {
     Pass,
     Warn,
     Fail,
@@ -130,15 +130,15 @@ pub(super) struct Finding {
     /// `other-mode`; stable within its check.
     pub(super) code: String,
     /// `failure` or `warning`.
-    pub(super) severity: Weight,
+    pub(super) severity: FindingSeverity,
     /// What is wrong, in one sentence.
     pub(super) message: String,
-    /// What should have been there.
+    /// What was expected.
     pub(super) expected: String,
-    /// What was there.
+    /// What was seen.
     pub(super) actual: String,
     /// Where it was seen.
-    pub(super) evidence: Vec<Seen>,
+    pub(super) evidence: Vec<EvidenceItem>,
     /// How to fix it.
     pub(super) fix: Fix,
 }
@@ -146,30 +146,30 @@ pub(super) struct Finding {
 /// How much a finding matters.
 #[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
-pub(super) enum Weight {
-    /// Worth knowing; the verdict stays.
+pub(super) enum FindingSeverity {
+    /// Worth knowing. Does not change the verdict.
     Warning,
-    /// A paying customer would not get what was paid for, or somebody gets it without paying.
+    /// A paying customer would not get what they paid for, or someone gets it without paying.
     Failure,
 }
 
-/// One thing that was looked at.
+/// One observation.
 #[derive(Debug, Serialize, JsonSchema)]
 #[expect(clippy::struct_field_names, reason = "the names are published")]
-pub(super) struct Seen {
-    /// The request, or the place in a file.
+pub(super) struct EvidenceItem {
+    /// The request, or the line of a file.
     pub(super) request: String,
-    /// The HTTP status, where there was an answer.
+    /// The HTTP status, if there was a response.
     pub(super) status: Option<u16>,
-    /// The provider's name for the request.
+    /// The provider's ID for the request.
     pub(super) request_id: Option<String>,
-    /// The field that was looked at.
+    /// The field.
     pub(super) field: String,
-    /// What stood there.
+    /// What it contained.
     pub(super) seen: String,
 }
 
-/// How to mend a finding.
+/// How to fix a finding.
 #[derive(Debug, Serialize, JsonSchema)]
 pub(super) struct Fix {
     /// What to do, in one sentence.
@@ -178,7 +178,7 @@ pub(super) struct Fix {
     pub(super) commands: Vec<String>,
     /// Pages to open, in order.
     pub(super) links: Vec<String>,
-    /// The command that shows whether it worked.
+    /// The command that verifies the fix.
     pub(super) verify: String,
 }
 
@@ -186,18 +186,18 @@ pub(super) struct Fix {
 #[derive(Debug, Serialize, JsonSchema)]
 #[expect(clippy::struct_field_names, reason = "the names are published")]
 pub(super) struct Request {
-    /// Whom it was sent to.
+    /// The provider or host it was sent to.
     pub(super) provider: String,
     /// GET, POST, …
     pub(super) method: String,
     /// Path and query.
     pub(super) path: String,
-    /// The HTTP status; null where no answer came.
+    /// The HTTP status. Null if there was no response.
     pub(super) status: Option<u16>,
     /// How long the last attempt took.
     pub(super) ms: u64,
-    /// How often it was tried.
+    /// The number of attempts.
     pub(super) attempts: u32,
-    /// The provider's name for the request.
+    /// The provider's ID for the request.
     pub(super) request_id: Option<String>,
 }

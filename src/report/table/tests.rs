@@ -1,4 +1,4 @@
-//! What a terminal shows.
+//! What the terminal report looks like.
 
 use console::measure_text_width;
 
@@ -15,7 +15,7 @@ fn lines_wider_than(width: usize, text: &str) -> Vec<&str> {
 }
 
 #[test]
-fn the_verdict_stands_first_and_again_before_what_to_do_next() {
+fn the_verdict_comes_first_and_again_before_the_next_action() {
     let text = plain(&sample::no_go(), 80);
     assert!(text.starts_with("NO-GO: "), "{text}");
     let last: Vec<&str> = text.lines().rev().take_while(|line| !line.is_empty()).collect();
@@ -26,12 +26,12 @@ fn the_verdict_stands_first_and_again_before_what_to_do_next() {
 }
 
 #[test]
-fn the_coverage_stands_beside_the_verdict() {
+fn the_coverage_follows_the_verdict() {
     assert!(plain(&sample::no_go(), 80).starts_with("NO-GO: 3 of 7 required checks verified\n"));
 }
 
 #[test]
-fn a_used_waiver_stands_beside_the_verdict() {
+fn a_used_waiver_is_shown_with_the_verdict() {
     let text = plain(&sample::no_go(), 200);
     let head: Vec<&str> = text.lines().take_while(|line| !line.is_empty()).collect();
     assert!(head.join(" ").contains("waived   stripe/account: cannot-charge until 2027-03-01, by ana"), "{text}");
@@ -40,21 +40,24 @@ fn a_used_waiver_stands_beside_the_verdict() {
 #[test]
 fn an_expired_and_an_unused_waiver_are_warnings() {
     let text = plain(&sample::no_go(), 100).split_whitespace().collect::<Vec<&str>>().join(" ");
-    assert!(text.contains("expired on 2027-03-01: it counts again (line 14 of the configuration)"), "{text}");
-    assert!(text.contains("nothing to waive: take it out (line 14 of the configuration)"), "{text}");
+    assert!(
+        text.contains("expired on 2027-03-01, so the finding counts again (line 14 of the configuration file)"),
+        "{text}"
+    );
+    assert!(text.contains("covers nothing: remove it (line 14 of the configuration file)"), "{text}");
 }
 
 #[test]
-fn a_failure_says_what_was_expected_what_was_seen_and_how_to_mend_it() {
+fn a_failure_says_what_was_expected_what_was_seen_and_how_to_fix_it() {
     let text = plain(&sample::no_go(), 100);
     let expected = "\
 fail     stripe/price-mode: other-mode (tier pro)
-  STRIPE_PRICE_ID_PRO is a test-mode price and the key is live.
+  STRIPE_PRICE_ID_PRO is a test-mode price, but STRIPE_SECRET_KEY is a live key.
   expected  a live price of the product Pro Plan
   seen      price_1Qtest000000000, which exists in test mode only
-  evidence  GET /v1/prices/price_1Qtest000000000 answered 404 (req_8fA2kd91)
+  evidence  GET /v1/prices/price_1Qtest000000000 returned 404 (req_8fA2kd91)
             error.message: a similar object exists in test mode, but a live mode key was used
-  mend      Set the live ID price_1Qlive000000000 (on product Pro Plan).
+  fix       Set the live ID price_1Qlive000000000 (on product Pro Plan).
             $ wrangler secret put STRIPE_PRICE_ID_PRO
             https://dashboard.stripe.com/products/prod_live00000000
   verify    $ preflight run --only stripe/price-mode
@@ -63,7 +66,7 @@ fail     stripe/price-mode: other-mode (tier pro)
 }
 
 #[test]
-fn what_is_not_verified_says_why() {
+fn an_unverified_check_says_why() {
     let text = plain(&sample::no_go(), 100);
     assert!(text.contains("unknown  webhook/endpoint\n         Stripe refused: the key lacks"), "{text}");
 }
@@ -79,7 +82,7 @@ fn no_line_overflows_sixty_columns() {
 #[test]
 fn a_name_of_ten_thousand_characters_overflows_no_line() {
     let mut report = sample::hostile(&"x".repeat(10_000));
-    // An address and a command are the exception: they are of no use in pieces.
+    // Links and commands are the exception: they are useless in pieces.
     for found in report.checks.iter_mut().flat_map(|check| &mut check.findings) {
         found.finding.fix.links.clear();
         found.finding.fix.commands.clear();
@@ -89,13 +92,13 @@ fn a_name_of_ten_thousand_characters_overflows_no_line() {
 }
 
 #[test]
-fn an_address_is_never_broken() {
+fn a_link_is_never_broken() {
     let text = plain(&sample::no_go(), 40);
     assert!(text.contains("https://dashboard.stripe.com/products/prod_live00000000\n"), "{text}");
 }
 
 #[test]
-fn prose_stays_readable_on_two_hundred_columns() {
+fn prose_stays_narrow_on_two_hundred_columns() {
     let mut report = sample::no_go();
     report.checks[2].findings[0].finding.message = "word ".repeat(100);
     let text = plain(&report, 200);
@@ -104,7 +107,7 @@ fn prose_stays_readable_on_two_hundred_columns() {
 }
 
 #[test]
-fn without_colour_there_is_no_escape() {
+fn without_color_there_are_no_escape_sequences() {
     for width in [20, 60, 80, 200] {
         let text = render(&sample::no_go(), Style { width, verbose: 2, ..Style::plain() });
         assert!(!text.contains('\u{1b}'), "{text:?}");
@@ -112,15 +115,15 @@ fn without_colour_there_is_no_escape() {
 }
 
 #[test]
-fn colour_changes_no_word() {
-    let coloured = render(&sample::no_go(), Style { color: true, verbose: 1, ..Style::plain() });
-    assert!(coloured.contains('\u{1b}'));
+fn color_changes_no_word() {
+    let colored = render(&sample::no_go(), Style { color: true, verbose: 1, ..Style::plain() });
+    assert!(colored.contains('\u{1b}'));
     let plain = render(&sample::no_go(), Style { verbose: 1, ..Style::plain() });
-    assert_eq!(console::strip_ansi_codes(&coloured), plain);
+    assert_eq!(console::strip_ansi_codes(&colored), plain);
 }
 
 #[test]
-fn every_colour_ends_on_its_own_line() {
+fn every_color_ends_on_its_own_line() {
     let text = render(&sample::no_go(), Style { color: true, verbose: 1, ..Style::plain() });
     for line in text.lines() {
         assert_eq!(line.matches("\u{1b}[0m").count() * 2, line.matches('\u{1b}').count(), "{line:?}");
@@ -128,7 +131,7 @@ fn every_colour_ends_on_its_own_line() {
 }
 
 #[test]
-fn hostile_text_brings_no_escape_and_no_line_of_its_own() {
+fn hostile_text_adds_no_escape_sequence_and_no_line() {
     for hostile in sample::HOSTILE {
         let text = plain(&sample::hostile(hostile), 80);
         assert!(!text.chars().any(|character| character.is_control() && character != '\n'), "{text:?}");
@@ -137,7 +140,7 @@ fn hostile_text_brings_no_escape_and_no_line_of_its_own() {
 }
 
 #[test]
-fn every_check_is_in_the_table_with_its_word() {
+fn every_check_is_in_the_table_with_its_status() {
     let report = sample::no_go();
     let text = plain(&report, 100);
     let table = text.split("ALL CHECKS").nth(1).unwrap();
@@ -149,14 +152,14 @@ fn every_check_is_in_the_table_with_its_word() {
 }
 
 #[test]
-fn quiet_tells_the_verdict_and_what_failed() {
+fn quiet_shows_the_verdict_and_the_failures() {
     let text = render(&sample::no_go(), Style { quiet: true, ..Style::plain() });
     assert!(text.contains("NO-GO") && text.contains("other-mode"), "{text}");
     assert!(!text.contains("ALL CHECKS") && !text.contains("surplus") && !text.contains("Next:"), "{text}");
 }
 
 #[test]
-fn quiet_tells_the_warnings_where_they_are_what_the_verdict_is_about() {
+fn quiet_shows_the_warnings_that_decide_the_verdict() {
     let mut report = sample::no_go();
     report.checks.retain(|check| check.status != Status::Fail);
     let text = render(&report, Style { quiet: true, ..Style::plain() });
@@ -164,22 +167,22 @@ fn quiet_tells_the_warnings_where_they_are_what_the_verdict_is_about() {
 }
 
 #[test]
-fn what_to_do_next_is_about_the_warnings_where_nothing_failed() {
+fn the_next_action_is_about_the_warnings_if_nothing_failed() {
     let mut report = sample::no_go();
     report.checks.retain(|check| check.status != Status::Fail);
     assert!(report.next_action().starts_with("Set the live ID"), "{}", report.next_action());
     report.checks.clear();
-    assert!(report.next_action().starts_with("Take the waivers"), "{}", report.next_action());
+    assert!(report.next_action().starts_with("Remove the waivers"), "{}", report.next_action());
 }
 
 #[test]
-fn quiet_and_all_well_is_a_few_words() {
+fn a_quiet_go_is_two_lines() {
     let text = render(&sample::go(), Style { quiet: true, ..Style::plain() });
     assert_eq!(text.lines().count(), 2, "{text}");
 }
 
 #[test]
-fn verbose_shows_what_passed_and_every_request() {
+fn verbose_shows_passing_checks_and_every_request() {
     let text = render(&sample::no_go(), Style { verbose: 1, ..Style::plain() });
     assert!(text.contains("what clerk/secret-key saw"), "{text}");
     let text = text.split_whitespace().collect::<Vec<&str>>().join(" ");
@@ -196,7 +199,7 @@ fn a_stopped_run_says_so_at_the_top() {
 }
 
 #[test]
-fn what_could_not_be_ended_stands_at_the_top() {
+fn what_a_run_left_behind_is_at_the_top() {
     let mut report = sample::go();
     report.left_open = Some("The canary is still signed in.".to_owned());
     let text = plain(&report, 80);
@@ -204,7 +207,7 @@ fn what_could_not_be_ended_stands_at_the_top() {
 }
 
 #[test]
-fn a_time_stands_at_the_right_edge_in_every_group() {
+fn times_are_right_aligned_in_every_group() {
     let mut report = sample::go();
     report.checks[0].duration = std::time::Duration::from_secs(72);
     let text = plain(&report, 80);
@@ -215,10 +218,10 @@ fn a_time_stands_at_the_right_edge_in_every_group() {
 }
 
 #[test]
-fn a_failing_check_that_could_not_judge_all_says_so() {
+fn a_failing_check_says_what_it_could_not_verify() {
     let mut report = sample::no_go();
     report.checks[2].reasons.push("Tier enterprise could not be judged.".to_owned());
-    assert!(plain(&report, 80).contains("  besides   Tier enterprise could not be judged.\n"));
+    assert!(plain(&report, 80).contains("  also      Tier enterprise could not be judged.\n"));
 }
 
 #[test]
@@ -226,5 +229,5 @@ fn a_report_without_checks_is_a_report() {
     let mut report = sample::go();
     report.checks.clear();
     report.decision = Decision::NothingRan;
-    assert!(plain(&report, 80).starts_with("NOT PROVEN: no check ran\n"));
+    assert!(plain(&report, 80).starts_with("NOT PROVEN: no checks ran\n"));
 }

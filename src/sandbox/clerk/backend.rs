@@ -11,19 +11,15 @@ use axum::routing::{get, patch};
 use axum::{Json, Router};
 use serde_json::{Map, Value, json};
 
-use super::answer::{Answer, Refusal};
+use super::error::{ClerkError, ClerkResult};
 use super::listing::{Listing, limit, listed};
-use super::people::{Part, merge};
+use super::request::{Parameters, Shared, fields, no_such};
 use super::state::{CnameTarget, Domain, Environment, Instance, JwtTemplate, KeyName};
+use super::users::{Part, merge};
 use super::{Clerk, keys, now, sign_ins};
 
 /// The versions that this API knows.
 const VERSIONS: [&str; 5] = ["2021-02-05", "2024-10-01", "2025-04-10", "2025-11-10", "2026-05-12"];
-
-/// The Clerk that a handler answers for.
-pub(super) type Shared = extract::State<Arc<Clerk>>;
-/// A query string, in which a name may come more than once.
-pub(super) type Parameters = Query<Vec<(String, String)>>;
 
 /// The Backend API over a Clerk.
 pub fn backend(clerk: Arc<Clerk>) -> Router {
@@ -39,8 +35,8 @@ pub fn backend(clerk: Arc<Clerk>) -> Router {
         .route("/v1/users/{id}", get(user).patch(update_user))
         .route("/v1/users/{id}/metadata", patch(merge_metadata).put(replace_metadata))
         .merge(sign_ins::routes())
-        .fallback(|| async { Refusal::not_found("There is nothing at this path.") })
-        .method_not_allowed_fallback(|| async { Refusal::not_found("This path has no such method.") })
+        .fallback(|| async { ClerkError::not_found("There is nothing at this path.") })
+        .method_not_allowed_fallback(|| async { ClerkError::not_found("This path has no such method.") })
         .layer(middleware::from_fn_with_state(Arc::clone(&clerk), authenticate))
         .with_state(clerk)
 }
@@ -56,7 +52,7 @@ async fn authenticate(extract::State(clerk): Shared, request: Request, next: Nex
 }
 
 /// What a key of another instance gets to see: keys of its own, and nobody.
-fn another_instance(other: &Instance, path: &str) -> Answer {
+fn another_instance(other: &Instance, path: &str) -> ClerkResult {
     let id = &other.id;
     match path {
         "/v1/instance" => Ok(Json(show_instance(other))),
@@ -64,32 +60,32 @@ fn another_instance(other: &Instance, path: &str) -> Answer {
         "/v1/users" | "/v1/jwt_templates" => Ok(Json(json!([]))),
         "/v1/users/count" => Ok(Json(json!({ "object": "total_count", "total_count": 0 }))),
         "/v1/domains" => Ok(Json(json!({ "data": [], "total_count": 0 }))),
-        _ => Err(Refusal::not_found("This instance has no such thing.")),
+        _ => Err(ClerkError::not_found("This instance has no such thing.")),
     }
 }
 
-fn check_version(request: &Request) -> Result<(), Refusal> {
+fn check_version(request: &Request) -> Result<(), ClerkError> {
     let in_header = request.headers().get("clerk-api-version").map(|value| value.to_str().unwrap_or_default());
     let query = request.uri().query().unwrap_or_default();
     let in_query = query.split('&').find_map(|pair| pair.strip_prefix("__clerk_api_version="));
     if in_header.is_some() && in_query.is_some() {
         let reason = "The API version must be given in the header or in the query string, and not in both.";
-        return Err(Refusal::bad_request("api_version_invalid", "Invalid API version", reason));
+        return Err(ClerkError::bad_request("api_version_invalid", "Invalid API version", reason));
     }
     match in_header.or(in_query) {
         Some(version) if !VERSIONS.contains(&version) => {
             let reason = format!("{version} is not a version of this API.");
-            Err(Refusal::bad_request("api_version_invalid", "Invalid API version", &reason))
+            Err(ClerkError::bad_request("api_version_invalid", "Invalid API version", &reason))
         }
         _ => Ok(()),
     }
 }
 
-fn instance_of_key(clerk: &Clerk, headers: &HeaderMap) -> Result<Option<Instance>, Refusal> {
+fn instance_of_key(clerk: &Clerk, headers: &HeaderMap) -> Result<Option<Instance>, ClerkError> {
     let value = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
-    let shown = value.and_then(|value| value.strip_prefix("Bearer ")).ok_or_else(Refusal::authorization_header)?;
+    let shown = value.and_then(|value| value.strip_prefix("Bearer ")).ok_or_else(ClerkError::authorization_header)?;
     let known = clerk.state.secret_keys.values().find(|key| key.value == shown && !key.revoked);
-    let known = known.ok_or_else(Refusal::secret_key)?;
+    let known = known.ok_or_else(ClerkError::secret_key)?;
     let test = known.value.starts_with("sk_test_");
     let environment = if test { Environment::Development } else { Environment::Production };
     Ok(known.instance.clone().map(|id| Instance { id, environment, allowed_origins: Vec::new() }))
@@ -115,23 +111,23 @@ async fn key_set(extract::State(clerk): Shared) -> Json<Value> {
     Json(json!({ "keys": [keys::public_key(KeyName::Other, &clerk.state.instance.id)] }))
 }
 
-async fn jwt_templates(extract::State(clerk): Shared, Query(parameters): Parameters) -> Answer {
+async fn jwt_templates(extract::State(clerk): Shared, Query(parameters): Parameters) -> ClerkResult {
     whole_list(clerk.state.jwt_templates.values().map(show_template).collect(), &parameters)
 }
 
 /// A list without a filter, of which there are pages only where that is asked for.
-fn whole_list(all: Vec<Value>, parameters: &[(String, String)]) -> Answer {
+fn whole_list(all: Vec<Value>, parameters: &[(String, String)]) -> ClerkResult {
     let value = |wanted: &str| parameters.iter().find(|(name, _)| name == wanted).map(|(_, value)| value.as_str());
     let known = ["paginated", "limit", "offset", "__clerk_api_version"];
     if let Some((name, _)) = parameters.iter().find(|(name, _)| !known.contains(&name.as_str())) {
-        return Err(Refusal::unknown_parameter(name));
+        return Err(ClerkError::unknown_parameter(name));
     }
     let length = value("limit").map_or(Ok(all.len()), limit)?;
     let offset = value("offset").and_then(|offset| offset.parse().ok()).unwrap_or(0);
     listed(all, parameters, offset, length)
 }
 
-async fn jwt_template(extract::State(clerk): Shared, Path(id): Path<String>) -> Answer {
+async fn jwt_template(extract::State(clerk): Shared, Path(id): Path<String>) -> ClerkResult {
     let template = clerk.state.jwt_templates.values().find(|template| template.id == id);
     template.map(|template| Json(show_template(template))).ok_or_else(|| no_such("JWT template", &id))
 }
@@ -159,26 +155,26 @@ async fn domains(extract::State(clerk): Shared) -> Json<Value> {
     Json(json!({ "data": data, "total_count": data.len() }))
 }
 
-async fn redirect_urls(Query(parameters): Parameters) -> Answer {
+async fn redirect_urls(Query(parameters): Parameters) -> ClerkResult {
     whole_list(Vec::new(), &parameters)
 }
 
-async fn users(extract::State(clerk): Shared, Query(parameters): Parameters) -> Answer {
+async fn users(extract::State(clerk): Shared, Query(parameters): Parameters) -> ClerkResult {
     let listing = Listing::read(&parameters)?;
-    let people = clerk.people();
-    let page = listing.page(&people)?;
-    Ok(Json(page.iter().map(|user| people.show(user)).collect()))
+    let users = clerk.users();
+    let page = listing.page(&users)?;
+    Ok(Json(page.iter().map(|user| users.show(user)).collect()))
 }
 
-async fn users_count(extract::State(clerk): Shared, Query(parameters): Parameters) -> Answer {
-    let count = Listing::read(&parameters)?.count(&clerk.people());
+async fn users_count(extract::State(clerk): Shared, Query(parameters): Parameters) -> ClerkResult {
+    let count = Listing::read(&parameters)?.count(&clerk.users());
     Ok(Json(json!({ "object": "total_count", "total_count": count })))
 }
 
-async fn user(extract::State(clerk): Shared, Path(id): Path<String>) -> Answer {
-    let people = clerk.people();
-    let user = people.find(&id).ok_or_else(|| no_such("user", &id))?;
-    Ok(Json(people.show(&user)))
+async fn user(extract::State(clerk): Shared, Path(id): Path<String>) -> ClerkResult {
+    let users = clerk.users();
+    let user = users.find(&id).ok_or_else(|| no_such("user", &id))?;
+    Ok(Json(users.show(&user)))
 }
 
 /// What can be changed of a user and is accepted, though nothing here depends on it.
@@ -217,7 +213,7 @@ async fn update_user(
     Query(parameters): Parameters,
     headers: HeaderMap,
     body: Bytes,
-) -> Answer {
+) -> ClerkResult {
     let in_query = parameters.iter().find(|(name, _)| name == "__clerk_api_version").map(|(_, value)| value.as_str());
     let version = headers.get("clerk-api-version").and_then(|value| value.to_str().ok()).or(in_query);
     let takes_metadata = version.is_some_and(|version| version < "2026-05-12");
@@ -225,20 +221,20 @@ async fn update_user(
     let mut fields = fields(&body, &known)?;
     fields.retain(|name, _| METADATA.contains(&name.as_str()));
     if fields.is_empty() {
-        let mut people = clerk.people();
-        let user = people.find(&id).ok_or_else(|| no_such("user", &id))?;
-        people.store(user.clone(), now());
+        let mut users = clerk.users();
+        let user = users.find(&id).ok_or_else(|| no_such("user", &id))?;
+        users.store(user.clone(), now());
         clerk.effects.record("clerk.user.updated");
-        return Ok(Json(people.show(&user)));
+        return Ok(Json(users.show(&user)));
     }
     store_metadata(&clerk, &id, &fields, |target, change| change.clone_into(target))
 }
 
-async fn merge_metadata(extract::State(clerk): Shared, Path(id): Path<String>, body: Bytes) -> Answer {
+async fn merge_metadata(extract::State(clerk): Shared, Path(id): Path<String>, body: Bytes) -> ClerkResult {
     change_metadata(&clerk, &id, &body, merge)
 }
 
-async fn replace_metadata(extract::State(clerk): Shared, Path(id): Path<String>, body: Bytes) -> Answer {
+async fn replace_metadata(extract::State(clerk): Shared, Path(id): Path<String>, body: Bytes) -> ClerkResult {
     change_metadata(&clerk, &id, &body, |target, change| change.clone_into(target))
 }
 
@@ -247,7 +243,7 @@ fn change_metadata(
     id: &str,
     body: &[u8],
     change: fn(&mut Map<String, Value>, &Map<String, Value>),
-) -> Answer {
+) -> ClerkResult {
     store_metadata(clerk, id, &fields(body, &METADATA)?, change)
 }
 
@@ -256,34 +252,15 @@ fn store_metadata(
     id: &str,
     fields: &Map<String, Value>,
     change: fn(&mut Map<String, Value>, &Map<String, Value>),
-) -> Answer {
-    let mut people = clerk.people();
-    let mut user = people.find(id).ok_or_else(|| no_such("user", id))?;
+) -> ClerkResult {
+    let mut users = clerk.users();
+    let mut user = users.find(id).ok_or_else(|| no_such("user", id))?;
     for (name, value) in fields {
-        let part = Part::named(name).ok_or_else(|| Refusal::unknown_parameter(name))?;
-        let wrong = || Refusal::parameter("form_param_format_invalid", name, "must be an object");
+        let part = Part::named(name).ok_or_else(|| ClerkError::unknown_parameter(name))?;
+        let wrong = || ClerkError::parameter("form_param_format_invalid", name, "must be an object");
         change(part.of(&mut user), value.as_object().ok_or_else(wrong)?);
     }
-    people.store(user.clone(), now());
+    users.store(user.clone(), now());
     clerk.effects.record("clerk.user.metadata_changed");
-    Ok(Json(people.show(&user)))
-}
-
-/// The fields of a JSON body, which may be left out altogether; any but the known ones is refused.
-pub(super) fn fields(body: &[u8], known: &[&str]) -> Result<Map<String, Value>, Refusal> {
-    if body.is_empty() {
-        return Ok(Map::new());
-    }
-    let malformed =
-        |_| Refusal::bad_request("request_body_invalid", "Request body invalid", "The body is not a JSON object.");
-    let fields: Map<String, Value> = serde_json::from_slice(body).map_err(malformed)?;
-    match fields.keys().find(|name| !known.contains(&name.as_str())) {
-        Some(name) => Err(Refusal::unknown_parameter(name)),
-        None => Ok(fields),
-    }
-}
-
-/// A 404 for a thing of that kind.
-pub(super) fn no_such(kind: &str, id: &str) -> Refusal {
-    Refusal::not_found(format!("No {kind} was found with id {id}."))
+    Ok(Json(users.show(&user)))
 }

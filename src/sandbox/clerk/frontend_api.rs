@@ -11,8 +11,8 @@ use axum::routing::{get, post};
 use axum::{Form, Json, Router};
 use serde_json::{Value, json};
 
-use super::answer::{Answer, Refusal};
 use super::environment::environment;
+use super::error::{ClerkError, ClerkResult};
 use super::sessions::{Session, TicketStatus};
 use super::state::{Condition, Environment, State, User};
 use super::{Clerk, now, tokens};
@@ -38,8 +38,8 @@ pub fn frontend_api(clerk: Arc<Clerk>) -> Router {
         .route("/.well-known/openid-configuration", get(openid_configuration))
         .route("/v1/health", get(health))
         .merge(browsers_only)
-        .fallback(|| async { Refusal::not_found("There is nothing at this path.") })
-        .method_not_allowed_fallback(|| async { Refusal::not_found("This path has no such method.") })
+        .fallback(|| async { ClerkError::not_found("There is nothing at this path.") })
+        .method_not_allowed_fallback(|| async { ClerkError::not_found("This path has no such method.") })
         .with_state(clerk)
 }
 
@@ -52,9 +52,9 @@ struct Caller {
 }
 
 impl<S: Sync> FromRequestParts<S> for Caller {
-    type Rejection = Refusal;
+    type Rejection = ClerkError;
 
-    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Refusal> {
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, ClerkError> {
         let text = |name: HeaderName| parts.headers.get(name).and_then(|value| value.to_str().ok());
         let pairs = parts.uri.query().unwrap_or_default().split('&');
         let native = pairs.into_iter().any(|pair| matches!(pair, "_is_native=1" | "_is_native=true"));
@@ -78,17 +78,17 @@ async fn admit(extract::State(clerk): Shared, caller: Caller, request: Request, 
     }
 }
 
-fn admitted(state: &State, caller: &Caller, request: &Request) -> Result<(), Refusal> {
+fn admitted(state: &State, caller: &Caller, request: &Request) -> Result<(), ClerkError> {
     if caller.native && !state.frontend_api.native_api {
         let reason = "The Native API is disabled for this instance. Visit the Clerk Dashboard to enable it.";
-        return Err(Refusal::bad_request("native_api_disabled", "Native API disabled", reason));
+        return Err(ClerkError::bad_request("native_api_disabled", "Native API disabled", reason));
     }
     let development = state.instance.environment == Environment::Development;
     let has_browser = request.uri().query().is_some_and(|query| query.contains("__clerk_db_jwt="));
     if development && state.frontend_api.development_browser && !caller.native && !has_browser {
         let reason = "Unable to authenticate this browser for your development instance.";
         let message = "Browser unauthenticated";
-        return Err(Refusal::new(StatusCode::UNAUTHORIZED, "dev_browser_unauthenticated", message, reason));
+        return Err(ClerkError::new(StatusCode::UNAUTHORIZED, "dev_browser_unauthenticated", message, reason));
     }
     let authorization = request.headers().contains_key(header::AUTHORIZATION);
     match &caller.origin {
@@ -96,16 +96,16 @@ fn admitted(state: &State, caller: &Caller, request: &Request) -> Result<(), Ref
             if authorization {
                 let message = "Setting both the 'Origin' and 'Authorization' headers is forbidden";
                 let reason = "Only one of the 'Origin' and 'Authorization' headers should be provided, but not both.";
-                return Err(Refusal::bad_request("origin_authorization_headers_conflict", message, reason));
+                return Err(ClerkError::bad_request("origin_authorization_headers_conflict", message, reason));
             }
             if !development && !is_of_domain(origin, &state.frontend_api.domain) {
                 let reason = "The Request HTTP Origin header must be equal to or a subdomain of the requesting URL.";
-                return Err(Refusal::bad_request("origin_invalid", "Invalid HTTP Origin header", reason));
+                return Err(ClerkError::bad_request("origin_invalid", "Invalid HTTP Origin header", reason));
             }
         }
         None if request.method() != Method::GET && !caller.native => {
             let reason = "A browser must send the Origin header.";
-            return Err(Refusal::bad_request("request_header_missing", "Invalid request headers", reason));
+            return Err(ClerkError::bad_request("request_header_missing", "Invalid request headers", reason));
         }
         _ => {}
     }
@@ -151,15 +151,16 @@ async fn openid_configuration(extract::State(clerk): Shared) -> Json<Value> {
     }))
 }
 
-async fn sign_in(extract::State(clerk): Shared, caller: Caller, Form(fields): Fields) -> Result<Response, Refusal> {
+async fn sign_in(extract::State(clerk): Shared, caller: Caller, Form(fields): Fields) -> Result<Response, ClerkError> {
     let field = |wanted: &str| fields.iter().find(|(name, _)| name == wanted).map(|(_, value)| value.as_str());
     if let Some((name, _)) = fields.iter().find(|(name, _)| !matches!(name.as_str(), "strategy" | "ticket")) {
-        return Err(Refusal::unknown_parameter(name));
+        return Err(ClerkError::unknown_parameter(name));
     }
     if field("strategy") != Some("ticket") {
-        return Err(Refusal::parameter("form_param_value_invalid", "strategy", "is not offered by the sandbox"));
+        return Err(ClerkError::parameter("form_param_value_invalid", "strategy", "is not offered by the sandbox"));
     }
-    let ticket = field("ticket").ok_or_else(|| Refusal::parameter("form_param_missing", "ticket", "must be given"))?;
+    let ticket =
+        field("ticket").ok_or_else(|| ClerkError::parameter("form_param_missing", "ticket", "must be given"))?;
     let user = use_up(&clerk, ticket)?;
     let client = match caller.client_token.as_deref().and_then(|token| client_of(&clerk, token)) {
         Some(client) => client,
@@ -181,16 +182,20 @@ async fn sign_in(extract::State(clerk): Shared, caller: Caller, Form(fields): Fi
     } else {
         (header::SET_COOKIE, format!("__client={client_token}; Path=/; HttpOnly; Secure; SameSite=Lax"))
     };
-    let value = HeaderValue::from_str(&value).map_err(|error| Refusal::internal(&error.to_string()))?;
+    let value = HeaderValue::from_str(&value).map_err(|error| ClerkError::internal(&error.to_string()))?;
     Ok(([(name, value)], body).into_response())
 }
 
 /// Takes a ticket, once, and says whom it signs in.
-fn use_up(clerk: &Clerk, token: &str) -> Result<User, Refusal> {
+fn use_up(clerk: &Clerk, token: &str) -> Result<User, ClerkError> {
     let mut sessions = clerk.sessions();
     let known = sessions.tickets.values_mut().find(|ticket| ticket.token == token && clerk.is_one_instance());
     let ticket = known.ok_or_else(|| {
-        Refusal::bad_request("ticket_invalid_code", "ticket is invalid", "The ticket is not valid for this instance.")
+        ClerkError::bad_request(
+            "ticket_invalid_code",
+            "ticket is invalid",
+            "The ticket is not valid for this instance.",
+        )
     })?;
     let problem = match ticket.status {
         TicketStatus::Accepted => Some(("sign_in_token_already_used_code", "sign in token has already been used")),
@@ -199,13 +204,13 @@ fn use_up(clerk: &Clerk, token: &str) -> Result<User, Refusal> {
         TicketStatus::Pending => None,
     };
     if let Some((code, message)) = problem {
-        return Err(Refusal::bad_request(code, message, &format!("The {message}. Please ask for a new one.")));
+        return Err(ClerkError::bad_request(code, message, &format!("The {message}. Please ask for a new one.")));
     }
-    let gone = || Refusal::not_found("The user of this ticket does not exist any more.");
-    let user = clerk.people().find(&ticket.user).ok_or_else(gone)?;
+    let gone = || ClerkError::not_found("The user of this ticket does not exist any more.");
+    let user = clerk.users().find(&ticket.user).ok_or_else(gone)?;
     if user.locked || user.banned {
         let code = if user.locked { "user_locked" } else { "user_banned" };
-        return Err(Refusal::new(StatusCode::FORBIDDEN, code, "Account is locked", "This account may not sign in."));
+        return Err(ClerkError::new(StatusCode::FORBIDDEN, code, "Account is locked", "This account may not sign in."));
     }
     ticket.status = TicketStatus::Accepted;
     Ok(user)
@@ -213,7 +218,7 @@ fn use_up(clerk: &Clerk, token: &str) -> Result<User, Refusal> {
 
 fn begin(clerk: &Clerk, user: &User, client: &str) -> Session {
     let at = now();
-    clerk.people().signed_in(&user.id, at);
+    clerk.users().signed_in(&user.id, at);
     clerk.effects.record("clerk.session.created");
     clerk.sessions().begin(&user.id, client, at)
 }
@@ -239,7 +244,7 @@ fn show_sign_in(id: &str, user: &User, session: Option<&Session>, hostile: Optio
 }
 
 /// A client with its sessions, each with a fresh token.
-fn show(clerk: &Clerk, id: &str, origin: Option<&str>) -> Result<Value, Refusal> {
+fn show(clerk: &Clerk, id: &str, origin: Option<&str>) -> Result<Value, ClerkError> {
     let sessions = clerk.sessions().of_client(id);
     let last = sessions.last().map(|session| session.id.clone());
     let mut shown = Vec::new();
@@ -256,8 +261,8 @@ fn show(clerk: &Clerk, id: &str, origin: Option<&str>) -> Result<Value, Refusal>
 }
 
 fn show_with_user(clerk: &Clerk, session: &Session, token: Option<&str>) -> Value {
-    let people = clerk.people();
-    let mut user = people.find(&session.user).map(|user| people.show(&user)).unwrap_or_default();
+    let users = clerk.users();
+    let mut user = users.find(&session.user).map(|user| users.show(&user)).unwrap_or_default();
     if let Some(fields) = user.as_object_mut() {
         // What the user may not see never leaves through this door.
         fields.remove("private_metadata");
@@ -270,17 +275,17 @@ fn client_of(clerk: &Clerk, token: &str) -> Option<String> {
 }
 
 /// The client that the caller is, or the 401 for somebody signed out.
-fn client(clerk: &Clerk, caller: &Caller) -> Result<String, Refusal> {
+fn client(clerk: &Clerk, caller: &Caller) -> Result<String, ClerkError> {
     let known = caller.client_token.as_deref().and_then(|token| client_of(clerk, token));
-    known.ok_or_else(|| Refusal::new(StatusCode::UNAUTHORIZED, "signed_out", "Signed out", "You are signed out"))
+    known.ok_or_else(|| ClerkError::new(StatusCode::UNAUTHORIZED, "signed_out", "Signed out", "You are signed out"))
 }
 
-async fn show_client(extract::State(clerk): Shared, caller: Caller) -> Answer {
+async fn show_client(extract::State(clerk): Shared, caller: Caller) -> ClerkResult {
     let Ok(id) = client(&clerk, &caller) else { return Ok(Json(json!({ "response": null, "client": null }))) };
     Ok(Json(json!({ "response": show(&clerk, &id, caller.origin.as_deref())?, "client": null })))
 }
 
-async fn end_all(extract::State(clerk): Shared, caller: Caller) -> Answer {
+async fn end_all(extract::State(clerk): Shared, caller: Caller) -> ClerkResult {
     let client = client(&clerk, &caller)?;
     let sessions = clerk.sessions().of_client(&client);
     for session in sessions {
@@ -289,40 +294,40 @@ async fn end_all(extract::State(clerk): Shared, caller: Caller) -> Answer {
     Ok(Json(json!({ "response": show(&clerk, &client, None)?, "client": null })))
 }
 
-fn session_of(clerk: &Clerk, caller: &Caller, id: &str) -> Result<Session, Refusal> {
+fn session_of(clerk: &Clerk, caller: &Caller, id: &str) -> Result<Session, ClerkError> {
     let client = client(clerk, caller)?;
     let session = clerk.sessions().all.get(id).filter(|session| session.client == client).cloned();
-    session.ok_or_else(|| Refusal::not_found(format!("No session was found with id {id}.")))
+    session.ok_or_else(|| ClerkError::not_found(format!("No session was found with id {id}.")))
 }
 
-async fn show_session(extract::State(clerk): Shared, caller: Caller, Path(id): Path<String>) -> Answer {
+async fn show_session(extract::State(clerk): Shared, caller: Caller, Path(id): Path<String>) -> ClerkResult {
     let session = session_of(&clerk, &caller, &id)?;
     let client = show(&clerk, &session.client, caller.origin.as_deref())?;
     Ok(Json(json!({ "response": show_with_user(&clerk, &session, None), "client": client })))
 }
 
-async fn end_session(extract::State(clerk): Shared, caller: Caller, Path(id): Path<String>) -> Answer {
+async fn end_session(extract::State(clerk): Shared, caller: Caller, Path(id): Path<String>) -> ClerkResult {
     end(&clerk, &id, &client(&clerk, &caller)?, "ended")
 }
 
-async fn remove_session(extract::State(clerk): Shared, caller: Caller, Path(id): Path<String>) -> Answer {
+async fn remove_session(extract::State(clerk): Shared, caller: Caller, Path(id): Path<String>) -> ClerkResult {
     end(&clerk, &id, &client(&clerk, &caller)?, "removed")
 }
 
-fn close(clerk: &Clerk, id: &str, client: &str, status: &'static str) -> Result<Session, Refusal> {
+fn close(clerk: &Clerk, id: &str, client: &str, status: &'static str) -> Result<Session, ClerkError> {
     let ended = clerk.sessions().end(id, Some(client), status, now());
-    let session = ended.ok_or_else(|| Refusal::not_found(format!("No session was found with id {id}.")))?;
+    let session = ended.ok_or_else(|| ClerkError::not_found(format!("No session was found with id {id}.")))?;
     clerk.effects.record("clerk.session.ended");
     Ok(session)
 }
 
-fn end(clerk: &Clerk, id: &str, client: &str, status: &'static str) -> Answer {
+fn end(clerk: &Clerk, id: &str, client: &str, status: &'static str) -> ClerkResult {
     let session = close(clerk, id, client, status)?;
     let shown = show_with_user(clerk, &session, None);
     Ok(Json(json!({ "response": shown, "client": show(clerk, client, None)? })))
 }
 
-async fn session_token(extract::State(clerk): Shared, caller: Caller, Path(id): Path<String>) -> Answer {
+async fn session_token(extract::State(clerk): Shared, caller: Caller, Path(id): Path<String>) -> ClerkResult {
     mint(&clerk, &caller, &id, None)
 }
 
@@ -330,14 +335,14 @@ async fn template_token(
     extract::State(clerk): Shared,
     caller: Caller,
     Path((id, template)): Path<(String, String)>,
-) -> Answer {
+) -> ClerkResult {
     mint(&clerk, &caller, &id, Some(&template))
 }
 
-fn mint(clerk: &Clerk, caller: &Caller, id: &str, template: Option<&str>) -> Answer {
+fn mint(clerk: &Clerk, caller: &Caller, id: &str, template: Option<&str>) -> ClerkResult {
     let session = session_of(clerk, caller, id)?;
     if !session.is_active() {
-        return Err(Refusal::not_found(format!("No session was found with id {id}.")));
+        return Err(ClerkError::not_found(format!("No session was found with id {id}.")));
     }
     let jwt = clerk.mint(&session, template, caller.origin.as_deref(), None)?;
     Ok(Json(json!({ "jwt": jwt })))

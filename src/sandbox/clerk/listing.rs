@@ -3,9 +3,9 @@
 use axum::Json;
 use serde_json::{Value, json};
 
-use super::answer::{Answer, Refusal};
-use super::people::People;
+use super::error::{ClerkError, ClerkResult};
 use super::state::User;
+use super::users::UserStore;
 
 /// The most users that one page may have.
 const PAGE_LIMIT: usize = 500;
@@ -40,7 +40,7 @@ pub(super) struct Listing {
 
 impl Listing {
     /// Reads the query string.
-    pub(super) fn read(parameters: &[(String, String)]) -> Result<Self, Refusal> {
+    pub(super) fn read(parameters: &[(String, String)]) -> Result<Self, ClerkError> {
         let mut listing = Self {
             emails: Vec::new(),
             ids: Vec::new(),
@@ -70,7 +70,7 @@ impl Listing {
                     field.clone_into(&mut listing.order);
                 }
                 "order_by" | "__clerk_api_version" => {}
-                other => return Err(Refusal::unknown_parameter(other)),
+                other => return Err(ClerkError::unknown_parameter(other)),
             }
         }
         if listing.emails.len() > FILTER_LIMIT || listing.ids.len() > FILTER_LIMIT {
@@ -83,32 +83,32 @@ impl Listing {
     }
 
     /// How many users the filters leave.
-    pub(super) fn count(&self, people: &People) -> u64 {
-        if self.is_unfiltered() { people.count() } else { people.all().filter(|user| self.admits(user)).count() as u64 }
+    pub(super) fn count(&self, users: &UserStore) -> u64 {
+        if self.is_unfiltered() { users.count() } else { users.all().filter(|user| self.admits(user)).count() as u64 }
     }
 
     /// One page.
-    pub(super) fn page(&self, people: &People) -> Result<Vec<User>, Refusal> {
+    pub(super) fn page(&self, users: &UserStore) -> Result<Vec<User>, ClerkError> {
         let start = match &self.after {
             None => 0,
-            Some(id) => people.position(id).ok_or_else(|| invalid("starting_after", "is no user"))? + 1,
+            Some(id) => users.position(id).ok_or_else(|| invalid("starting_after", "is no user"))? + 1,
         };
         if self.order == "created_at" && !self.ascending && self.is_unfiltered() {
-            return Ok(people.page(start + self.offset, self.limit));
+            return Ok(users.page(start + self.offset, self.limit));
         }
-        let mut users: Vec<User> = people.all().collect();
+        let mut found: Vec<User> = users.all().collect();
         if self.order != "created_at" {
-            users.sort_by_cached_key(|user| people.order_key(user, &self.order));
+            found.sort_by_cached_key(|user| users.order_key(user, &self.order));
             if !self.ascending {
-                users.reverse();
+                found.reverse();
             }
         } else if self.ascending {
-            users.reverse();
+            found.reverse();
         }
-        let cursor = self.after.as_ref().and_then(|id| users.iter().position(|user| user.id == *id));
+        let cursor = self.after.as_ref().and_then(|id| found.iter().position(|user| user.id == *id));
         let skipped = cursor.map_or(0, |position| position + 1);
         let offset = usize::try_from(self.offset).unwrap_or(usize::MAX);
-        let admitted = users.into_iter().skip(skipped).filter(|user| self.admits(user));
+        let admitted = found.into_iter().skip(skipped).filter(|user| self.admits(user));
         Ok(admitted.skip(offset).take(self.limit).collect())
     }
 
@@ -130,7 +130,7 @@ impl Listing {
 
 /// One page of a list whose callers choose its form: with `paginated=true` it is an object that says how many there are
 /// in all, and else an array.
-pub(super) fn listed(all: Vec<Value>, parameters: &[(String, String)], offset: usize, length: usize) -> Answer {
+pub(super) fn listed(all: Vec<Value>, parameters: &[(String, String)], offset: usize, length: usize) -> ClerkResult {
     let paginated = parameters.iter().find(|(name, _)| name == "paginated").map(|(_, value)| value.as_str());
     let total = all.len();
     let page: Vec<Value> = all.into_iter().skip(offset).take(length).collect();
@@ -142,13 +142,13 @@ pub(super) fn listed(all: Vec<Value>, parameters: &[(String, String)], offset: u
 }
 
 /// A page's length, within what Clerk allows.
-pub(super) fn limit(value: &str) -> Result<usize, Refusal> {
+pub(super) fn limit(value: &str) -> Result<usize, ClerkError> {
     match value.parse() {
         Ok(limit) if (1..=PAGE_LIMIT).contains(&limit) => Ok(limit),
         _ => Err(invalid("limit", "must be between 1 and 500")),
     }
 }
 
-fn invalid(name: &'static str, message: &str) -> Refusal {
-    Refusal::parameter("form_param_value_invalid", name, message)
+fn invalid(name: &'static str, message: &str) -> ClerkError {
+    ClerkError::parameter("form_param_value_invalid", name, message)
 }

@@ -1,18 +1,19 @@
 //! Clerk: the Backend API at api.clerk.com and the Frontend API on the customer's domain, over one set of users.
 
-mod answer;
 mod backend;
 mod environment;
+mod error;
 mod frontend_api;
 mod keys;
 mod listing;
-mod people;
+mod request;
 mod sessions;
 mod sign_ins;
 mod state;
 #[cfg(test)]
 mod tests;
 mod tokens;
+mod users;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -23,10 +24,10 @@ pub use backend::backend;
 pub use frontend_api::frontend_api;
 pub use state::State;
 
-use self::answer::Refusal;
-use self::people::People;
+use self::error::ClerkError;
 use self::sessions::{Session, Sessions};
 use self::tokens::Subject;
+use self::users::UserStore;
 use super::effects::Effects;
 
 /// One Clerk application, which both of its APIs answer from.
@@ -34,7 +35,7 @@ use super::effects::Effects;
 pub struct Clerk {
     state: State,
     effects: Arc<Effects>,
-    people: Mutex<People>,
+    users: Mutex<UserStore>,
     sessions: Mutex<Sessions>,
 }
 
@@ -43,12 +44,12 @@ impl Clerk {
     #[must_use]
     pub fn new(state: State, effects: Arc<Effects>) -> Arc<Self> {
         keys::prepare();
-        let people = People::new(state.users.values().cloned(), state.extra_users);
-        Arc::new(Self { state, effects, people: Mutex::new(people), sessions: Mutex::default() })
+        let users = UserStore::new(state.users.values().cloned(), state.extra_users);
+        Arc::new(Self { state, effects, users: Mutex::new(users), sessions: Mutex::default() })
     }
 
-    fn people(&self) -> MutexGuard<'_, People> {
-        self.people.lock().unwrap_or_else(PoisonError::into_inner)
+    fn users(&self) -> MutexGuard<'_, UserStore> {
+        self.users.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn sessions(&self) -> MutexGuard<'_, Sessions> {
@@ -67,13 +68,13 @@ impl Clerk {
         template: Option<&str>,
         origin: Option<&str>,
         lifetime: Option<u64>,
-    ) -> Result<String, Refusal> {
-        let missing = || Refusal::not_found(format!("No user was found with id {}.", session.user));
-        let user = self.people().find(&session.user).ok_or_else(missing)?;
+    ) -> Result<String, ClerkError> {
+        let missing = || ClerkError::not_found(format!("No user was found with id {}.", session.user));
+        let user = self.users().find(&session.user).ok_or_else(missing)?;
         let subject = Subject { user: &user, session: &session.id, origin, lifetime, serial: self.serial() };
         let Some(name) = template else { return tokens::session_token(&self.state, &subject) };
         let found = self.state.jwt_templates.values().find(|template| template.name == name);
-        let found = found.ok_or_else(|| Refusal::not_found(format!("No JWT template exists with name: {name}")))?;
+        let found = found.ok_or_else(|| ClerkError::not_found(format!("No JWT template exists with name: {name}")))?;
         tokens::template_token(&self.state, found, &subject)
     }
 

@@ -9,9 +9,9 @@ use axum::routing::{get, post};
 use axum::{Json, Router};
 use serde_json::{Map, Value, json};
 
-use super::answer::{Answer, Refusal};
-use super::backend::{Parameters, Shared, fields, no_such};
+use super::error::{ClerkError, ClerkResult};
 use super::listing::{limit, listed};
+use super::request::{Parameters, Shared, fields, no_such};
 use super::sessions::{Session, Ticket, TicketStatus};
 use super::state::Environment;
 use super::{Clerk, now, tokens};
@@ -34,13 +34,13 @@ pub(super) fn routes() -> Router<Arc<Clerk>> {
         .route("/v1/testing_tokens", post(testing_token))
 }
 
-async fn create_sign_in_token(extract::State(clerk): Shared, body: Bytes) -> Answer {
+async fn create_sign_in_token(extract::State(clerk): Shared, body: Bytes) -> ClerkResult {
     let fields = fields(&body, &["user_id", "org_id", "expires_in_seconds"])?;
     let user = user_of(&clerk, &fields)?;
     let lifetime = match fields.get("expires_in_seconds") {
         None | Some(Value::Null) => TICKET_LIFETIME,
         Some(value) => value.as_i64().filter(|seconds| *seconds >= 1).ok_or_else(|| {
-            Refusal::parameter("form_param_value_invalid", "expires_in_seconds", "must be a positive whole number")
+            ClerkError::parameter("form_param_value_invalid", "expires_in_seconds", "must be a positive whole number")
         })?,
     };
     let created = now();
@@ -56,12 +56,12 @@ async fn create_sign_in_token(extract::State(clerk): Shared, body: Bytes) -> Ans
     Ok(Json(ticket.show(&clerk.state.frontend_api.host, true)))
 }
 
-async fn revoke_sign_in_token(extract::State(clerk): Shared, Path(id): Path<String>) -> Answer {
+async fn revoke_sign_in_token(extract::State(clerk): Shared, Path(id): Path<String>) -> ClerkResult {
     let mut sessions = clerk.sessions();
     let ticket = sessions.tickets.get_mut(&id).ok_or_else(|| no_such("sign-in token", &id))?;
     if ticket.status != TicketStatus::Pending {
         let reason = "Only pending sign-in tokens can be revoked.";
-        return Err(Refusal::bad_request(
+        return Err(ClerkError::bad_request(
             "sign_in_token_cannot_be_revoked_code",
             "sign in token cannot be revoked",
             reason,
@@ -72,14 +72,14 @@ async fn revoke_sign_in_token(extract::State(clerk): Shared, Path(id): Path<Stri
     Ok(Json(ticket.show(&clerk.state.frontend_api.host, false)))
 }
 
-async fn list_sessions(extract::State(clerk): Shared, Query(parameters): Parameters) -> Answer {
+async fn list_sessions(extract::State(clerk): Shared, Query(parameters): Parameters) -> ClerkResult {
     let value = |wanted: &str| parameters.iter().find(|(name, _)| name == wanted).map(|(_, value)| value.as_str());
     let known = ["client_id", "user_id", "status", "limit", "offset", "paginated", "__clerk_api_version"];
     if let Some((name, _)) = parameters.iter().find(|(name, _)| !known.contains(&name.as_str())) {
-        return Err(Refusal::unknown_parameter(name));
+        return Err(ClerkError::unknown_parameter(name));
     }
     if value("client_id").is_none() && value("user_id").is_none() {
-        return Err(Refusal::parameter("form_param_missing", "user_id", "or client_id must be given"));
+        return Err(ClerkError::parameter("form_param_missing", "user_id", "or client_id must be given"));
     }
     let length = value("limit").map_or(Ok(10), limit)?;
     let offset = value("offset").and_then(|offset| offset.parse().ok()).unwrap_or(0);
@@ -94,10 +94,14 @@ async fn list_sessions(extract::State(clerk): Shared, Query(parameters): Paramet
     listed(newest_first, &parameters, offset, length)
 }
 
-async fn create_session(extract::State(clerk): Shared, body: Bytes) -> Answer {
+async fn create_session(extract::State(clerk): Shared, body: Bytes) -> ClerkResult {
     if clerk.state.instance.environment == Environment::Production {
         let reason = "Request only valid for development instances.";
-        return Err(Refusal::bad_request("request_invalid_for_environment", "Invalid request for environment", reason));
+        return Err(ClerkError::bad_request(
+            "request_invalid_for_environment",
+            "Invalid request for environment",
+            reason,
+        ));
     }
     let user = user_of(&clerk, &fields(&body, &["user_id", "active_organization_id"])?)?;
     let client = format!("client_2{:026}", clerk.serial());
@@ -106,22 +110,22 @@ async fn create_session(extract::State(clerk): Shared, body: Bytes) -> Answer {
     Ok(Json(session.show()))
 }
 
-async fn session(extract::State(clerk): Shared, Path(id): Path<String>) -> Answer {
+async fn session(extract::State(clerk): Shared, Path(id): Path<String>) -> ClerkResult {
     clerk.sessions().all.get(&id).map(|session| Json(session.show())).ok_or_else(|| no_such("session", &id))
 }
 
 /// The specification has no body for it.
-async fn revoke_session(extract::State(clerk): Shared, Path(id): Path<String>, body: Bytes) -> Answer {
+async fn revoke_session(extract::State(clerk): Shared, Path(id): Path<String>, body: Bytes) -> ClerkResult {
     if !body.is_empty() {
         let reason = "This request takes no body.";
-        return Err(Refusal::bad_request("request_body_invalid", "Request body invalid", reason));
+        return Err(ClerkError::bad_request("request_body_invalid", "Request body invalid", reason));
     }
     let session = clerk.sessions().end(&id, None, "revoked", now()).ok_or_else(|| no_such("session", &id))?;
     clerk.effects.record("clerk.session.ended");
     Ok(Json(session.show()))
 }
 
-async fn session_token(extract::State(clerk): Shared, Path(id): Path<String>, body: Bytes) -> Answer {
+async fn session_token(extract::State(clerk): Shared, Path(id): Path<String>, body: Bytes) -> ClerkResult {
     mint(&clerk, &id, None, &body)
 }
 
@@ -129,16 +133,16 @@ async fn template_token(
     extract::State(clerk): Shared,
     Path((id, template)): Path<(String, String)>,
     body: Bytes,
-) -> Answer {
+) -> ClerkResult {
     mint(&clerk, &id, Some(&template), &body)
 }
 
 /// A token without `azp`: no browser asked for it.
-fn mint(clerk: &Clerk, id: &str, template: Option<&str>, body: &[u8]) -> Answer {
+fn mint(clerk: &Clerk, id: &str, template: Option<&str>, body: &[u8]) -> ClerkResult {
     let lifetime = match fields(body, &["expires_in_seconds"])?.get("expires_in_seconds") {
         None | Some(Value::Null) => None,
         Some(value) => Some(value.as_u64().filter(|seconds| LIFETIMES.contains(seconds)).ok_or_else(|| {
-            Refusal::parameter("form_param_value_invalid", "expires_in_seconds", "must be between 30 and 315360000")
+            ClerkError::parameter("form_param_value_invalid", "expires_in_seconds", "must be between 30 and 315360000")
         })?),
     };
     let session = clerk.sessions().all.get(id).filter(|session| session.is_active()).cloned();
@@ -155,8 +159,8 @@ async fn testing_token(extract::State(clerk): Shared) -> Json<Value> {
 }
 
 /// The id of the user that a body names.
-fn user_of(clerk: &Clerk, fields: &Map<String, Value>) -> Result<String, Refusal> {
-    let missing = || Refusal::parameter("form_param_missing", "user_id", "must be given");
+fn user_of(clerk: &Clerk, fields: &Map<String, Value>) -> Result<String, ClerkError> {
+    let missing = || ClerkError::parameter("form_param_missing", "user_id", "must be given");
     let id = fields.get("user_id").and_then(Value::as_str).ok_or_else(missing)?;
-    clerk.people().find(id).map(|user| user.id).ok_or_else(|| no_such("user", id))
+    clerk.users().find(id).map(|user| user.id).ok_or_else(|| no_such("user", id))
 }

@@ -3,7 +3,7 @@
 use jsonwebtoken::{Algorithm, EncodingKey, Header, encode, get_current_timestamp};
 use serde_json::{Map, Value, json};
 
-use super::answer::Refusal;
+use super::error::ClerkError;
 use super::keys::signing_key;
 use super::state::{JwtTemplate, KeyName, State, User};
 
@@ -28,7 +28,7 @@ pub(super) struct Subject<'a> {
 }
 
 /// A session token, version 2.
-pub(super) fn session_token(state: &State, subject: &Subject<'_>) -> Result<String, Refusal> {
+pub(super) fn session_token(state: &State, subject: &Subject<'_>) -> Result<String, ClerkError> {
     let mut claims = custom_claims(state, &state.session_claims.clone().into_iter().collect(), subject.user);
     claims.extend(standard_claims(state, subject, subject.lifetime.unwrap_or(SESSION_TOKEN_LIFETIME), 10));
     claims.insert("fva".into(), json!([0, -1]));
@@ -39,26 +39,30 @@ pub(super) fn session_token(state: &State, subject: &Subject<'_>) -> Result<Stri
 }
 
 /// A token made from a template: no session in it, and perhaps a key of the customer's own.
-pub(super) fn template_token(state: &State, template: &JwtTemplate, subject: &Subject<'_>) -> Result<String, Refusal> {
+pub(super) fn template_token(
+    state: &State,
+    template: &JwtTemplate,
+    subject: &Subject<'_>,
+) -> Result<String, ClerkError> {
     let mut claims = custom_claims(state, &template.claims, subject.user);
     let lifetime = subject.lifetime.unwrap_or(template.lifetime);
     claims.extend(standard_claims(state, subject, lifetime, template.allowed_clock_skew));
     if template.custom_signing_key {
         let key = EncodingKey::from_secret(CUSTOM_KEY);
         return encode(&Header::new(Algorithm::HS256), &claims, &key)
-            .map_err(|error| Refusal::internal(&error.to_string()));
+            .map_err(|error| ClerkError::internal(&error.to_string()));
     }
     sign(state, &claims, "cl_B7d4PD222AAA")
 }
 
 /// Signs what only this instance will read again: tickets and the tokens of clients.
-pub(super) fn sealed(state: &State, claims: &Value) -> Result<String, Refusal> {
+pub(super) fn sealed(state: &State, claims: &Value) -> Result<String, ClerkError> {
     let claims = claims.as_object().cloned().unwrap_or_default();
     sign(state, &claims, "cl_B7d4PD333AAA")
 }
 
-fn sign(state: &State, claims: &Map<String, Value>, category: &str) -> Result<String, Refusal> {
-    let unsigned = |reason: String| Refusal::internal(&format!("the token could not be signed: {reason}"));
+fn sign(state: &State, claims: &Map<String, Value>, category: &str) -> Result<String, ClerkError> {
+    let unsigned = |reason: String| ClerkError::internal(&format!("the token could not be signed: {reason}"));
     let name = state.signing.key;
     let mut header = Header::new(Algorithm::RS256);
     header.kid = Some(kid(state, name));

@@ -7,7 +7,7 @@ use axum::http::StatusCode;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{Answer, Cloudflare, Refusal, Script, Version, success};
+use super::{Cloudflare, CloudflareError, CloudflareResult, Script, Version, success};
 
 /// The one deployment that every script has.
 const DEPLOYMENT: &str = "dddddddd-0000-4000-8000-000000000001";
@@ -67,7 +67,7 @@ impl Cloudflare {
 pub(super) async fn deployments(
     Shared(cloudflare): Shared<Arc<Cloudflare>>,
     Path((_, script)): Path<(String, String)>,
-) -> Answer {
+) -> CloudflareResult {
     let script = cloudflare.script(&script)?;
     success(&json!({ "deployments": [cloudflare.deployment(script)] }))
 }
@@ -75,10 +75,14 @@ pub(super) async fn deployments(
 pub(super) async fn deployment(
     Shared(cloudflare): Shared<Arc<Cloudflare>>,
     Path((_, script, id)): Path<(String, String, String)>,
-) -> Answer {
+) -> CloudflareResult {
     let script = cloudflare.script(&script)?;
     if id != DEPLOYMENT {
-        return Err(Refusal::new(StatusCode::NOT_FOUND, 10007, "This deployment does not exist on your Worker."));
+        return Err(CloudflareError::new(
+            StatusCode::NOT_FOUND,
+            10007,
+            "This deployment does not exist on your Worker.",
+        ));
     }
     success(&cloudflare.deployment(script))
 }
@@ -88,7 +92,7 @@ pub(super) async fn versions(
     Shared(cloudflare): Shared<Arc<Cloudflare>>,
     Path((_, script)): Path<(String, String)>,
     Query(wanted): Query<Wanted>,
-) -> Answer {
+) -> CloudflareResult {
     let all = cloudflare.script(&script)?.newest_first();
     let (page, length) = match &wanted {
         Wanted { deployable: true, .. } => (1, all.len().max(1)),
@@ -101,9 +105,9 @@ pub(super) async fn versions(
 pub(super) async fn version(
     Shared(cloudflare): Shared<Arc<Cloudflare>>,
     Path((_, script, id)): Path<(String, String, String)>,
-) -> Answer {
+) -> CloudflareResult {
     let script = cloudflare.script(&script)?;
-    let missing = || Refusal::new(StatusCode::NOT_FOUND, 10007, "This version does not exist on your Worker.");
+    let missing = || CloudflareError::new(StatusCode::NOT_FOUND, 10007, "This version does not exist on your Worker.");
     let mut version =
         cloudflare.version(script.versions.values().find(|version| version.id == id).ok_or_else(missing)?);
     version["resources"] = json!({

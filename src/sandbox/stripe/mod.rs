@@ -1,21 +1,24 @@
-//! Stripe's API, as strict as the real one: what is asked wrongly is refused in Stripe's words.
+//! Stripe's API, as strict as the real one, with Stripe's own error messages.
 
 mod account;
-mod catalogue;
+mod auth;
+mod catalog;
 mod checkout;
 mod customers;
-#[cfg(test)]
-mod desk;
-mod gate;
+mod error;
+mod events;
 mod parameters;
 mod portal;
-mod refusal;
-mod session;
-mod shelf;
-mod state;
+mod request;
+mod resources;
+mod settings;
+mod store;
+mod subscriptions;
+#[cfg(test)]
+mod test_client;
 mod webhooks;
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -24,95 +27,103 @@ use axum::body::Bytes;
 use axum::extract::{RawPathParams, RawQuery};
 use axum::http::{HeaderMap, Method, Uri};
 use axum::routing::{MethodFilter, on};
-use jiff::Timestamp;
 use serde_json::Value;
 
+use super::recorded::{Recorded, TimeFormat};
 use super::{Effects, Error};
-use gate::{Replay, Request, Route, Verb};
-use shelf::Shelves;
-use state::{Account, Key};
+use request::{Replay, Request, Route, Verb};
+use settings::Key;
+use store::Store;
 
-pub use state::State;
+pub use settings::Settings;
 
-/// Stripe, with what is in it.
+const RECORDED: &str = include_str!("../healthy/stripe.json");
+
+/// Stripe with its objects.
 pub struct Stripe {
-    accounts: std::collections::BTreeMap<String, Account>,
+    accounts: BTreeMap<String, Value>,
+    tax_settings: Value,
     keys: Vec<Key>,
+    default_api_version: String,
+    unreadable_sessions_of: Option<String>,
+    recorded: Recorded,
     effects: Arc<Effects>,
-    shelves: Mutex<Shelves>,
+    store: Mutex<Store>,
     replays: Mutex<HashMap<String, Replay>>,
     serial: AtomicU64,
 }
 
-/// Everything that can be asked.
 fn routes() -> impl Iterator<Item = &'static Route> {
-    [account::ROUTES, catalogue::ROUTES, checkout::ROUTES, customers::ROUTES, portal::ROUTES, webhooks::ROUTES]
-        .into_iter()
-        .flatten()
+    [
+        account::ROUTES,
+        catalog::ROUTES,
+        checkout::ROUTES,
+        customers::ROUTES,
+        events::ROUTES,
+        portal::ROUTES,
+        subscriptions::ROUTES,
+        webhooks::ROUTES,
+    ]
+    .into_iter()
+    .flatten()
 }
 
 /// Stripe's API.
 pub fn router(stripe: &Arc<Stripe>) -> Router {
-    let nobody = Arc::clone(stripe);
-    let unrecognised = async move |method: Method, uri: Uri| gate::unrecognised(&nobody, &method, uri.path());
-    let mut router = Router::new().fallback(unrecognised.clone()).method_not_allowed_fallback(unrecognised);
+    let fallback = Arc::clone(stripe);
+    let unrecognized = async move |method: Method, uri: Uri| request::unrecognized(&fallback, &method, uri.path());
+    let mut router = Router::new().fallback(unrecognized.clone()).method_not_allowed_fallback(unrecognized);
     for route in routes() {
         let stripe = Arc::clone(stripe);
-        let answer =
+        let respond =
             async move |uri: Uri, path: RawPathParams, RawQuery(query): RawQuery, headers: HeaderMap, body: Bytes| {
                 let id = path.iter().next().map(|(_, id)| id).unwrap_or_default();
                 let query = query.as_deref().unwrap_or_default();
-                gate::pass(&stripe, route, &Request { path: uri.path(), id, query, headers: &headers, body: &body })
+                let request = Request { path: uri.path(), id, query, headers: &headers, body: &body };
+                request::respond(&stripe, route, &request)
             };
         let method = match route.verb {
             Verb::Get => MethodFilter::GET,
             Verb::Post => MethodFilter::POST,
         };
-        router = router.route(route.path, on(method, answer));
+        router = router.route(route.path, on(method, respond));
     }
     router
 }
 
 impl Stripe {
-    /// Stripe as the document says, from now on.
+    /// Stripe as the document describes it.
     ///
     /// # Errors
     ///
-    /// Where something refers to a thing that is not in the document.
-    pub fn new(state: &State, effects: Arc<Effects>) -> Result<Arc<Self>, Error> {
-        let mut shelves = Shelves::default();
-        let now = Timestamp::now();
-        catalogue::stock(state, now, &mut shelves)?;
-        customers::stock(state, now, &mut shelves)?;
-        portal::stock(state, now, &mut shelves)?;
-        webhooks::stock(state, now, &mut shelves)?;
+    /// If an object has a field that Stripe's objects of its kind do not have, or refers to one that does not exist.
+    pub fn new(settings: &Settings, effects: Arc<Effects>) -> Result<Arc<Self>, Error> {
+        let recorded = Recorded::read(RECORDED, TimeFormat::Seconds)?;
+        let accounts = settings.accounts.iter();
+        let accounts = accounts.map(|(name, fields)| Ok((name.clone(), recorded.complete("account", fields)?)));
         Ok(Arc::new(Self {
-            accounts: state.accounts.clone(),
-            keys: state.keys.values().cloned().collect(),
+            accounts: accounts.collect::<Result<_, Error>>()?,
+            tax_settings: recorded.complete("tax.settings", &settings.tax_settings)?,
+            keys: settings.keys.values().cloned().collect(),
+            default_api_version: settings.default_api_version.clone(),
+            unreadable_sessions_of: settings.unreadable_sessions_of.clone(),
             effects,
-            shelves: Mutex::new(shelves),
+            store: Mutex::new(Store::load(settings, &recorded)?),
+            recorded,
             replays: Mutex::default(),
             serial: AtomicU64::new(1),
         }))
     }
 
-    fn keys(&self) -> impl Iterator<Item = &Key> {
-        self.keys.iter()
-    }
-
-    fn account(&self, name: &str) -> Option<&Account> {
-        self.accounts.get(name)
-    }
-
-    fn shelves(&self) -> MutexGuard<'_, Shelves> {
-        self.shelves.lock().unwrap_or_else(PoisonError::into_inner)
+    fn store(&self) -> MutexGuard<'_, Store> {
+        self.store.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn replays(&self) -> MutexGuard<'_, HashMap<String, Replay>> {
         self.replays.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A number that was not given out before.
+    /// The next number, for IDs.
     fn next_serial(&self) -> u64 {
         self.serial.fetch_add(1, Ordering::Relaxed)
     }
@@ -120,30 +131,4 @@ impl Stripe {
     fn next_request_id(&self) -> String {
         format!("req_Sandbox{:07}", self.next_serial())
     }
-
-    /// The version of a caller's account; of any, for a caller that is not known.
-    fn default_version(&self, headers: &HeaderMap) -> String {
-        let account = self.key(headers).ok().and_then(|key| self.account(&key.account));
-        account
-            .or_else(|| self.accounts.values().next())
-            .map_or_else(String::new, |account| account.api_version.clone())
-    }
-}
-
-/// What a short name in the document refers to.
-fn named<'a, T>(things: &'a std::collections::BTreeMap<String, T>, kind: &str, name: &str) -> Result<&'a T, Error> {
-    things.get(name).ok_or_else(|| Error::Document(format!("stripe: there is no {kind} `{name}`")))
-}
-
-/// An amount as Stripe writes its decimal twin.
-fn decimal(amount: i64) -> Value {
-    Value::String(amount.to_string())
-}
-
-/// One object of two, for bodies that are longer than the macro which makes them can take.
-fn joined(mut first: Value, rest: Value) -> Value {
-    if let (Value::Object(first), Value::Object(rest)) = (&mut first, rest) {
-        first.extend(rest);
-    }
-    first
 }

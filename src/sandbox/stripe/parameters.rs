@@ -1,6 +1,6 @@
 //! What a request asks for: the query of a GET, the form of a POST.
 
-use super::refusal::Refusal;
+use super::error::StripeError;
 
 /// The parameters of a request, in their order. `expand[0]` and `expand[]` are both `expand[]`.
 #[derive(Debug, Default)]
@@ -14,23 +14,27 @@ impl Parameters {
     }
 
     /// Refuses whatever is not in `known`, by the name before the first bracket.
-    pub(super) fn allow(&self, known: &[&str], paged: bool) -> Result<(), Refusal> {
+    pub(super) fn allow(&self, known: &[&[&str]], paged: bool) -> Result<(), StripeError> {
         for (name, _) in &self.0 {
             let base = name.split('[').next().unwrap_or_default();
-            let turns = paged && ["limit", "starting_after", "ending_before"].contains(&base);
-            if base != "expand" && !turns && !known.contains(&base) {
-                return Err(Refusal::unknown_parameter(name));
+            let pages = paged && ["limit", "starting_after", "ending_before"].contains(&base);
+            if base != "expand" && !pages && !known.iter().any(|known| known.contains(&base)) {
+                return Err(StripeError::unknown_parameter(name));
             }
         }
         Ok(())
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.0.iter().map(|(name, value)| (name.as_str(), value.as_str()))
     }
 
     pub(super) fn get(&self, name: &str) -> Option<&str> {
         self.0.iter().find(|(given, _)| given == name).map(|(_, value)| value.as_str())
     }
 
-    pub(super) fn required(&self, name: &str) -> Result<&str, Refusal> {
-        self.get(name).filter(|value| !value.is_empty()).ok_or_else(|| Refusal::missing_parameter(name))
+    pub(super) fn required(&self, name: &str) -> Result<&str, StripeError> {
+        self.get(name).filter(|value| !value.is_empty()).ok_or_else(|| StripeError::missing_parameter(name))
     }
 
     /// Every value of a list, `types[]`.
@@ -39,18 +43,18 @@ impl Parameters {
         self.0.iter().filter(|(given, _)| *given == name).map(|(_, value)| value.as_str()).collect()
     }
 
-    pub(super) fn boolean(&self, name: &str) -> Result<Option<bool>, Refusal> {
+    pub(super) fn boolean(&self, name: &str) -> Result<Option<bool>, StripeError> {
         match self.get(name) {
             None => Ok(None),
             Some("true") => Ok(Some(true)),
             Some("false") => Ok(Some(false)),
-            Some(other) => Err(Refusal::bad(format!("Invalid boolean: {other}")).about(name)),
+            Some(other) => Err(StripeError::bad(format!("Invalid boolean: {other}")).about(name)),
         }
     }
 
-    pub(super) fn integer(&self, name: &str) -> Result<Option<i64>, Refusal> {
+    pub(super) fn integer(&self, name: &str) -> Result<Option<i64>, StripeError> {
         let Some(text) = self.get(name) else { return Ok(None) };
-        let number = text.parse().map_err(|_| Refusal::bad(format!("Invalid integer: {text}")).about(name))?;
+        let number = text.parse().map_err(|_| StripeError::bad(format!("Invalid integer: {text}")).about(name))?;
         Ok(Some(number))
     }
 
@@ -89,8 +93,8 @@ mod tests {
 
     #[test]
     fn an_unknown_parameter_is_refused_under_its_name() {
-        let refusal = Parameters::read(b"limit=3&colour=blue").allow(&[], true).unwrap_err();
-        assert_eq!(refusal.body("req_1")["error"]["param"], "colour");
+        let error = Parameters::read(b"limit=3&colour=blue").allow(&[], true).unwrap_err();
+        assert_eq!(error.body("req_1")["error"]["param"], "colour");
     }
 
     #[test]

@@ -1,172 +1,40 @@
-//! Who is told what: webhook endpoints, event destinations, and the record of events.
+//! Webhook endpoints and event destinations.
 
-use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::catalogue::{created_in, put};
-use super::customers::subscription_body;
-use super::gate::{Answer, Asked, Route};
-use super::refusal::Refusal;
-use super::shelf::{Kind, Shelves, Thing, limit, page};
-use super::state::{Event, EventDestination, State, WebhookEndpoint};
-use super::{Error, named, session};
+use super::error::StripeError;
+use super::request::{Call, Route, StripeResult};
+use super::resources::{list, retrieve};
+use super::store::{Kind, StoredObject, limit};
 
 pub(super) const ROUTES: &[Route] = &[
-    Route::list("/v1/webhook_endpoints", "rak_webhook_read", list_endpoints),
-    Route::get("/v1/webhook_endpoints/{id}", "rak_webhook_read", one_endpoint),
-    Route::get("/v2/core/event_destinations", "rak_event_destination_read", list_destinations)
-        .takes(&["include", "limit", "page"]),
-    Route::get("/v2/core/event_destinations/{id}", "rak_event_destination_read", one_destination).takes(&["include"]),
-    Route::list("/v1/events", "rak_event_read", list_events).takes(&["created", "delivery_success", "type", "types"]),
-    Route::get("/v1/events/{id}", "rak_event_read", one_event),
+    Route::list("/v1/webhook_endpoints", "rak_webhook_read", Kind::WebhookEndpoint, list),
+    Route::retrieve("/v1/webhook_endpoints/{id}", "rak_webhook_read", Kind::WebhookEndpoint, retrieve),
+    Route::retrieve(
+        "/v2/core/event_destinations",
+        "rak_event_destination_read",
+        Kind::EventDestination,
+        list_destinations,
+    )
+    .takes(&["include", "limit", "page"]),
+    Route::retrieve("/v2/core/event_destinations/{id}", "rak_event_destination_read", Kind::EventDestination, retrieve)
+        .takes(&["include"]),
 ];
 
-/// Events are kept for so long, in seconds.
-const KEPT: i64 = 30 * 24 * 3600;
-
-/// Puts the document's endpoints, destinations and events on their shelves.
-pub(super) fn stock(state: &State, now: Timestamp, shelves: &mut Shelves) -> Result<(), Error> {
-    for endpoint in state.webhook_endpoints.values() {
-        put(shelves, Kind::WebhookEndpoint, &endpoint.account, endpoint.livemode, endpoint_body(endpoint, now));
-    }
-    for number in 0..state.extra_webhook_endpoints {
-        put(shelves, Kind::WebhookEndpoint, "acme", true, extra_endpoint(number, now));
-    }
-    for destination in state.event_destinations.values() {
-        let thing = Thing {
-            account: destination.account.clone(),
-            livemode: destination.livemode,
-            created: destination.age.before(now),
-            id: destination.id.clone(),
-            body: destination_body(destination, now),
-        };
-        shelves.put(Kind::EventDestination, thing);
-    }
-    for (name, event) in &state.events {
-        put(shelves, Kind::Event, &event.account, event.livemode, event_body(state, name, event, now)?);
-    }
-    Ok(())
-}
-
-fn endpoint_body(endpoint: &WebhookEndpoint, now: Timestamp) -> Value {
-    json!({
-        "id": endpoint.id,
-        "object": "webhook_endpoint",
-        "api_version": endpoint.api_version,
-        "application": endpoint.application,
-        "created": endpoint.age.before(now),
-        "description": endpoint.description,
-        "enabled_events": endpoint.enabled_events,
-        "livemode": endpoint.livemode,
-        "metadata": endpoint.metadata,
-        "status": endpoint.status,
-        "url": endpoint.url,
-    })
-}
-
-/// Another system's: newer than ours, and for other events.
-fn extra_endpoint(number: u32, now: Timestamp) -> Value {
-    json!({
-        "id": format!("we_1Rlivecme7Launch{number:08}"),
-        "object": "webhook_endpoint",
-        "api_version": null,
-        "application": null,
-        "created": now.as_second() - i64::from(number),
-        "description": "bookkeeping",
-        "enabled_events": ["invoice.paid"],
-        "livemode": true,
-        "metadata": {},
-        "status": "enabled",
-        "url": format!("https://books-{number}.acme.com/stripe"),
-    })
-}
-
-fn destination_body(destination: &EventDestination, now: Timestamp) -> Value {
-    let created = destination.age.date_before(now);
-    let mut body = json!({
-        "id": destination.id,
-        "object": "v2.core.event_destination",
-        "created": created,
-        "description": "",
-        "enabled_events": destination.enabled_events,
-        "event_payload": destination.event_payload,
-        "events_from": ["@self"],
-        "livemode": destination.livemode,
-        "metadata": destination.metadata,
-        "name": destination.name,
-        "snapshot_api_version": destination.snapshot_api_version,
-        "status": destination.status,
-        "type": destination.kind,
-        "updated": created,
-    });
-    if destination.status == "disabled" {
-        body["status_details"] = json!({ "disabled": { "reason": "user" } });
-    }
-    if let Some(url) = &destination.url {
-        body["webhook_endpoint"] = json!({ "url": url });
-    }
-    body
-}
-
-fn event_body(state: &State, name: &str, event: &Event, now: Timestamp) -> Result<Value, Error> {
-    let account = named(&state.accounts, "account", &event.account)?;
-    let subscription = event.subscription.as_ref();
-    let subscription = subscription.map(|name| named(&state.subscriptions, "subscription", name)).transpose()?;
-    let created = event.age.before(now);
-    let object = match subscription {
-        Some(subscription) if event.kind.starts_with("checkout.session.") => {
-            session::completed_body(state, subscription, created)?
-        }
-        Some(subscription) => subscription_body(state, subscription, now)?,
-        None => json!({ "id": "obj_Sandbox", "object": event.kind.rsplit_once('.').map_or("", |(object, _)| object) }),
-    };
-    let mut data = json!({ "object": object });
-    if event.kind.ends_with(".updated") {
-        data["previous_attributes"] = json!({ "default_payment_method": null });
-    }
-    // Eight characters at the end tell the events of one account apart.
-    let end: String = name.chars().filter(char::is_ascii_alphanumeric).chain("00000000".chars()).take(8).collect();
-    let middle: String = account.id.chars().skip(account.id.chars().count().saturating_sub(10)).collect();
-    Ok(json!({
-        "id": format!("evt_1Rlive{middle}{end}"),
-        "object": "event",
-        "api_version": account.api_version,
-        "created": created,
-        "data": data,
-        "livemode": event.livemode,
-        "pending_webhooks": event.pending_webhooks,
-        "request": { "id": null, "idempotency_key": null },
-        "type": event.kind,
-    }))
-}
-
-fn list_endpoints(asked: &Asked) -> Answer {
-    let shelves = asked.stripe.shelves();
-    page(
-        shelves.of(Kind::WebhookEndpoint, &asked.caller),
-        "/v1/webhook_endpoints",
-        "webhook endpoint",
-        &asked.parameters,
-    )
-}
-
-fn one_endpoint(asked: &Asked) -> Answer {
-    Ok(asked.stripe.shelves().find(Kind::WebhookEndpoint, asked.id, &asked.caller)?.body.clone())
-}
-
-fn list_destinations(asked: &Asked) -> Answer {
-    let (limit, parameters) = (limit(&asked.parameters)?, &asked.parameters);
+fn list_destinations(call: &Call) -> StripeResult {
+    let (limit, parameters) = (limit(&call.parameters)?, &call.parameters);
     let first: usize = match parameters.get("page") {
         None => 0,
         Some(token) => {
             let place = token.strip_prefix("page_").and_then(|place| place.parse().ok());
-            place.ok_or_else(|| Refusal::bad("The page token is invalid.").about("page"))?
+            place.ok_or_else(|| StripeError::bad("The page token is invalid.").about("page"))?
         }
     };
-    let shelves = asked.stripe.shelves();
-    let all: Vec<&Thing> = shelves.of(Kind::EventDestination, &asked.caller).collect();
-    let data: Vec<Value> = all.iter().skip(first).take(limit).map(|thing| shown(thing, asked)).collect();
-    // What was to be included is not part of the address: it is asked for on every page.
+    let store = call.stripe.store();
+    let all: Vec<&StoredObject> = store.of(Kind::EventDestination, &call.caller).collect();
+    let page = all.iter().skip(first).take(limit);
+    let data: Value = page.map(|object| call.shown(&store, Kind::EventDestination, object.body.clone())).collect();
+    // The URL of a page does not repeat what to include: the client asks for it on every page.
     let url = |place: usize| format!("/v2/core/event_destinations?limit={limit}&page=page_{place}");
     Ok(json!({
         "data": data,
@@ -175,80 +43,30 @@ fn list_destinations(asked: &Asked) -> Answer {
     }))
 }
 
-fn one_destination(asked: &Asked) -> Answer {
-    Ok(shown(asked.stripe.shelves().find(Kind::EventDestination, asked.id, &asked.caller)?, asked))
-}
-
-/// A destination with the URL only for one who asked for it.
-fn shown(destination: &Thing, asked: &Asked) -> Value {
-    let mut body = destination.body.clone();
-    let includes = asked.parameters.all("include").contains(&"webhook_endpoint.url");
-    if let Some(endpoint) = body.get_mut("webhook_endpoint").and_then(Value::as_object_mut).filter(|_| !includes) {
-        endpoint.remove("url");
-    }
-    body
-}
-
-fn list_events(asked: &Asked) -> Answer {
-    let parameters = &asked.parameters;
-    let created = created_in(parameters)?;
-    let delivered = parameters.boolean("delivery_success")?;
-    let (one, types) = (parameters.get("type"), parameters.all("types"));
-    if one.is_some() && !types.is_empty() {
-        return Err(Refusal::bad("You may only specify one of these parameters: type, types.").about("type"));
-    }
-    if types.len() > 20 {
-        return Err(Refusal::bad("Array types exceeded maximum 20 allowed elements.").about("types"));
-    }
-    let oldest = Timestamp::now().as_second() - KEPT;
-    let shelves = asked.stripe.shelves();
-    let wanted = shelves.of(Kind::Event, &asked.caller).filter(|event| {
-        let kind = event.body["type"].as_str().unwrap_or_default();
-        event.created >= oldest
-            && created(event)
-            && delivered.is_none_or(|delivered| (event.body["pending_webhooks"] == 0) == delivered)
-            && one.is_none_or(|pattern| matches(pattern, kind))
-            && (types.is_empty() || types.contains(&kind))
-    });
-    page(wanted, "/v1/events", "event", parameters)
-}
-
-/// Whether a type is meant by a pattern such as `customer.subscription.*`.
-fn matches(pattern: &str, kind: &str) -> bool {
-    match pattern.split_once('*') {
-        Some((before, after)) => kind.starts_with(before) && kind.ends_with(after),
-        None => pattern == kind,
-    }
-}
-
-fn one_event(asked: &Asked) -> Answer {
-    Ok(asked.stripe.shelves().find(Kind::Event, asked.id, &asked.caller)?.body.clone())
-}
-
 #[cfg(test)]
 mod tests {
     use axum::http::Method;
 
-    use super::super::desk::{Answer, Desk};
+    use super::super::test_client::{TestClient, TestResponse};
 
     const DESTINATIONS: &str = "/v2/core/event_destinations";
 
-    async fn destinations(query: &str) -> Answer {
-        let desk = Desk::of(&["healthy-event-destination"]);
-        let key = format!("Bearer {}", desk.live);
+    async fn destinations(query: &str) -> TestResponse {
+        let client = TestClient::of(&["healthy-event-destination"]);
+        let key = format!("Bearer {}", client.live);
         let headers = [("authorization", key.as_str()), ("stripe-version", "2026-09-30.endive")];
-        desk.ask(Method::GET, &format!("{DESTINATIONS}{query}"), &headers, "").await
+        client.ask(Method::GET, &format!("{DESTINATIONS}{query}"), &headers, "").await
     }
 
     #[tokio::test]
     async fn the_second_api_wants_a_version() {
-        assert_eq!(Desk::of(&[]).get(DESTINATIONS).await.status, 400);
+        assert_eq!(TestClient::of(&[]).get(DESTINATIONS).await.status, 400);
         assert_eq!(destinations("").await.status, 200);
     }
 
     #[tokio::test]
     async fn a_destination_hides_its_url_unless_it_is_to_be_included() {
-        let url = |answer: &Answer| answer.body["data"][0]["webhook_endpoint"]["url"].clone();
+        let url = |answer: &TestResponse| answer.body["data"][0]["webhook_endpoint"]["url"].clone();
         assert!(url(&destinations("").await).is_null());
         let included = destinations("?include%5B0%5D=webhook_endpoint.url").await;
         assert_eq!(url(&included), "https://pan-api.acme.workers.dev/webhook/stripe");
@@ -256,40 +74,40 @@ mod tests {
 
     #[tokio::test]
     async fn an_endpoint_does_not_tell_its_secret() {
-        let endpoint = Desk::of(&[]).get("/v1/webhook_endpoints").await.body["data"][0].clone();
+        let endpoint = TestClient::of(&[]).get("/v1/webhook_endpoints").await.body["data"][0].clone();
         assert!(endpoint["secret"].is_null() && endpoint["url"].is_string());
     }
 
     #[tokio::test]
     async fn an_undelivered_event_is_found() {
-        let desk = Desk::of(&["deliveries-failing"]);
-        let undelivered = desk.get("/v1/events?delivery_success=false").await;
+        let client = TestClient::of(&["deliveries-failing"]);
+        let undelivered = client.get("/v1/events?delivery_success=false").await;
         assert_eq!(undelivered.body["data"][0]["type"], "customer.subscription.updated");
-        assert_eq!((undelivered.ids().len(), desk.get("/v1/events?delivery_success=true").await.ids().len()), (1, 3));
+        assert_eq!((undelivered.ids().len(), client.get("/v1/events?delivery_success=true").await.ids().len()), (1, 3));
     }
 
     #[tokio::test]
     async fn events_are_found_by_type_by_several_and_by_pattern() {
-        let desk = Desk::of(&[]);
-        assert_eq!(desk.get("/v1/events?type=checkout.session.completed").await.ids().len(), 1);
+        let client = TestClient::of(&[]);
+        assert_eq!(client.get("/v1/events?type=checkout.session.completed").await.ids().len(), 1);
         let query = "types%5B%5D=checkout.session.completed&types%5B%5D=customer.subscription.deleted";
-        assert_eq!(desk.get(&format!("/v1/events?{query}")).await.ids().len(), 2);
-        assert_eq!(desk.get("/v1/events?type=customer.subscription.*").await.ids().len(), 3);
-        assert_eq!(desk.get(&format!("/v1/events?type=x&{query}")).await.status, 400);
+        assert_eq!(client.get(&format!("/v1/events?{query}")).await.ids().len(), 2);
+        assert_eq!(client.get("/v1/events?type=customer.subscription.*").await.ids().len(), 3);
+        assert_eq!(client.get(&format!("/v1/events?type=x&{query}")).await.status, 400);
     }
 
     #[tokio::test]
     async fn events_are_found_by_age() {
         let since = jiff::Timestamp::now().as_second() - 3 * 24 * 3600;
-        let recent = Desk::of(&[]).get(&format!("/v1/events?created%5Bgte%5D={since}")).await;
+        let recent = TestClient::of(&[]).get(&format!("/v1/events?created%5Bgte%5D={since}")).await;
         assert_eq!(recent.body["data"][0]["type"], "customer.subscription.updated");
         assert_eq!(recent.ids().len(), 1);
     }
 
     #[tokio::test]
     async fn an_event_carries_what_it_is_about() {
-        let desk = Desk::of(&[]);
-        let completed = desk.get("/v1/events?type=checkout.session.completed").await;
+        let client = TestClient::of(&[]);
+        let completed = client.get("/v1/events?type=checkout.session.completed").await;
         let session = &completed.body["data"][0]["data"]["object"];
         assert_eq!(
             (&session["object"], &session["subscription"]),

@@ -8,12 +8,12 @@ use jiff::tz::TimeZone;
 use serde_json::{Value, json};
 
 use super::Worker;
-use super::account::Account;
-use super::state::{Defect, Limit};
+use super::auth::SignedInUser;
+use super::settings::{Defect, Limit};
 
 /// `GET /api/tiers`: what can be bought, the cheapest first.
 pub(super) fn tiers(worker: &Worker) -> Response {
-    let mut tiers: Vec<_> = worker.state.tiers.iter().filter(|(_, tier)| tier.announced).collect();
+    let mut tiers: Vec<_> = worker.settings.tiers.iter().filter(|(_, tier)| tier.announced).collect();
     tiers.sort_by(|(_, one), (_, other)| one.price.total_cmp(&other.price));
     let shown = tiers.into_iter().map(|(id, tier)| {
         // JavaScript knows no difference between 29 and 29.0, and writes the former.
@@ -29,7 +29,7 @@ pub(super) async fn serve(
     worker: &Worker,
     method: &str,
     path: &str,
-    account: &Account,
+    account: &SignedInUser,
     headers: &HeaderMap,
     body: &[u8],
 ) -> Response {
@@ -51,11 +51,11 @@ fn respond(worker: &Worker, answer: Result<Value, (StatusCode, String)>) -> Resp
 
 /// A plan that is no tier may do nothing.
 fn limit(worker: &Worker, plan: &str) -> Limit {
-    worker.state.tiers.get(plan).map_or(Limit::Of(0), |tier| tier.limit)
+    worker.settings.tiers.get(plan).map_or(Limit::Of(0), |tier| tier.limit)
 }
 
-fn usage(worker: &Worker, account: &Account) -> Response {
-    let plan = worker.state.usage_plan.as_deref().unwrap_or(&account.plan);
+fn usage(worker: &Worker, account: &SignedInUser) -> Response {
+    let plan = worker.settings.usage_plan.as_deref().unwrap_or(&account.plan);
     let limit = limit(worker, plan);
     let used = worker.storage().uses.get(&account.user).copied().unwrap_or_default();
     let (start, end) = this_month();
@@ -73,7 +73,7 @@ fn this_month() -> (String, String) {
 }
 
 /// `POST /api/data`: one call is one use.
-fn data(worker: &Worker, account: &Account) -> Response {
+fn data(worker: &Worker, account: &SignedInUser) -> Response {
     let limit = limit(worker, &account.plan);
     let mut storage = worker.storage();
     let used = storage.uses.entry(account.user.clone()).or_default();
@@ -91,7 +91,7 @@ fn data(worker: &Worker, account: &Account) -> Response {
 
 /// Where to return to: the caller's origin where that is one of ours and not the usual one.
 fn return_to<'a>(worker: &'a Worker, headers: &'a HeaderMap) -> &'a str {
-    let state = &worker.state;
+    let state = &worker.settings;
     let trusted = |origin: &&str| {
         let ours = state.allowed_origins.iter().skip(1).any(|allowed| allowed == origin);
         ours || state.has(Defect::TrustsOrigin)
@@ -102,16 +102,16 @@ fn return_to<'a>(worker: &'a Worker, headers: &'a HeaderMap) -> &'a str {
 
 async fn checkout(
     worker: &Worker,
-    account: &Account,
+    account: &SignedInUser,
     headers: &HeaderMap,
     body: &[u8],
 ) -> Result<Value, (StatusCode, String)> {
     let asked: Value = serde_json::from_slice(body).unwrap_or_default();
     let invalid = || (StatusCode::BAD_REQUEST, "Invalid tier".to_owned());
     let tier = asked["tier"].as_str().ok_or_else(invalid)?;
-    let price = worker.state.tiers.get(tier).and_then(|tier| tier.price_id.as_deref()).ok_or_else(invalid)?;
+    let price = worker.settings.tiers.get(tier).and_then(|tier| tier.price_id.as_deref()).ok_or_else(invalid)?;
     let price = worker.binding(price);
-    if let Some(status) = worker.state.tiers.get(tier).and_then(|tier| tier.order_status) {
+    if let Some(status) = worker.settings.tiers.get(tier).and_then(|tier| tier.order_status) {
         return Err((StatusCode::from_u16(status).unwrap_or_default(), "Too many requests".to_owned()));
     }
     if price.is_empty() {
@@ -120,7 +120,7 @@ async fn checkout(
     let metadata = metadata(worker, account).await?;
     let base = return_to(worker, headers);
     let named = metadata["subscriptionId"].as_str().filter(|_| metadata["stripeCustomerId"].is_string());
-    if let Some(subscription) = named.or_else(|| worker.state.subscriptions.get(&account.user).map(String::as_str)) {
+    if let Some(subscription) = named.or_else(|| worker.settings.subscriptions.get(&account.user).map(String::as_str)) {
         change(worker, subscription, price, tier).await.map_err(failed)?;
         return Ok(json!({ "url": format!("{base}/dashboard?success=true") }));
     }
@@ -132,7 +132,7 @@ async fn checkout(
         ("success_url", success.as_str()),
         ("cancel_url", cancel.as_str()),
     ];
-    if !worker.state.has(Defect::CheckoutWithoutUser) {
+    if !worker.settings.has(Defect::CheckoutWithoutUser) {
         let user = account.user.as_str();
         form.extend([
             ("client_reference_id", user),
@@ -141,14 +141,14 @@ async fn checkout(
         ]);
         form.extend(metadata["stripeCustomerId"].as_str().map(|customer| ("customer", customer)));
     }
-    if !worker.state.has(Defect::CheckoutWithoutTier) {
+    if !worker.settings.has(Defect::CheckoutWithoutTier) {
         form.extend([("metadata[tier]", tier), ("subscription_data[metadata][tier]", tier)]);
     }
-    if worker.state.has(Defect::ComputesTaxes) {
+    if worker.settings.has(Defect::ComputesTaxes) {
         form.push(("automatic_tax[enabled]", "true"));
     }
     let customer;
-    if worker.state.has(Defect::MakesCustomers) && metadata["stripeCustomerId"].is_null() {
+    if worker.settings.has(Defect::MakesCustomers) && metadata["stripeCustomerId"].is_null() {
         customer =
             worker.stripe("POST", "/v1/customers", &[("metadata[userId]", &account.user)]).await.map_err(failed)?;
         form.push(("customer", customer["id"].as_str().unwrap_or_default()));
@@ -166,7 +166,7 @@ async fn change(worker: &Worker, subscription: &str, price: &str, tier: &str) ->
     worker.stripe("POST", &path, &form).await
 }
 
-async fn portal(worker: &Worker, account: &Account, headers: &HeaderMap) -> Result<Value, (StatusCode, String)> {
+async fn portal(worker: &Worker, account: &SignedInUser, headers: &HeaderMap) -> Result<Value, (StatusCode, String)> {
     let metadata = metadata(worker, account).await?;
     let none = || (StatusCode::BAD_REQUEST, "No active subscription found".to_owned());
     let customer = metadata["stripeCustomerId"].as_str().ok_or_else(none)?;
@@ -181,7 +181,7 @@ async fn portal(worker: &Worker, account: &Account, headers: &HeaderMap) -> Resu
 }
 
 /// The user's public metadata as Clerk has it now, which may be newer than the token.
-async fn metadata(worker: &Worker, account: &Account) -> Result<Value, (StatusCode, String)> {
+async fn metadata(worker: &Worker, account: &SignedInUser) -> Result<Value, (StatusCode, String)> {
     let user = worker.clerk("GET", &format!("/v1/users/{}", account.user), None).await.map_err(failed)?;
     Ok(user["public_metadata"].clone())
 }

@@ -1,14 +1,14 @@
 //! The Worker of the reference stack: it takes Stripe's webhooks, writes tiers into Clerk, and grants what a tier may.
 
-mod account;
 mod api;
-mod front;
-mod outside;
-mod rewriting;
+mod auth;
+mod interception;
+mod reserialize;
+mod settings;
 mod signature;
-mod state;
 #[cfg(test)]
 mod tests;
+mod upstream;
 mod webhook;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -22,9 +22,9 @@ use axum::http::{HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 
-pub use outside::Outside;
-use state::Defect;
-pub use state::State;
+use settings::Defect;
+pub use settings::WorkerSettings;
+pub use upstream::Upstream;
 
 /// The variables without which no route of it works.
 const REQUIRED: [&str; 3] = ["CLERK_PUBLISHABLE_KEY", "CLERK_SECRET_KEY", "STRIPE_SECRET_KEY"];
@@ -32,9 +32,9 @@ const REQUIRED: [&str; 3] = ["CLERK_PUBLISHABLE_KEY", "CLERK_SECRET_KEY", "STRIP
 /// A deployed Worker.
 #[derive(Debug)]
 struct Worker {
-    state: State,
+    settings: WorkerSettings,
     bindings: BTreeMap<String, String>,
-    outside: Outside,
+    upstream: Upstream,
     storage: Mutex<Storage>,
 }
 
@@ -47,21 +47,21 @@ struct Storage {
 }
 
 /// The Worker with the secrets and variables that are deployed on it.
-pub fn router(state: State, bindings: BTreeMap<String, String>, outside: Outside) -> Router {
-    let worker = Arc::new(Worker { state, bindings, outside, storage: Mutex::default() });
+pub fn router(settings: WorkerSettings, bindings: BTreeMap<String, String>, upstream: Upstream) -> Router {
+    let worker = Arc::new(Worker { settings, bindings, upstream, storage: Mutex::default() });
     Router::new().fallback(serve).with_state(worker)
 }
 
 async fn serve(extract::State(worker): extract::State<Arc<Worker>>, request: Request) -> Response {
     let origin = request.headers().get(header::ORIGIN).and_then(|origin| origin.to_str().ok()).map(str::to_owned);
-    if worker.state.has(Defect::SlowEverywhere) {
-        tokio::time::sleep(Duration::from_millis(worker.state.delay_ms)).await;
+    if worker.settings.has(Defect::SlowEverywhere) {
+        tokio::time::sleep(Duration::from_millis(worker.settings.delay_ms)).await;
     }
-    let response = match front::intercept(&worker.state, &request) {
+    let response = match interception::intercept(&worker.settings, &request) {
         Some(response) => response,
         None => worker.route(request).await,
     };
-    front::allow_origin(&worker.state, origin.as_deref(), response)
+    interception::allow_origin(&worker.settings, origin.as_deref(), response)
 }
 
 impl Worker {
@@ -82,18 +82,18 @@ impl Worker {
             ("POST", "/webhook/stripe") => webhook::receive(self, &parts.headers, &body).await,
             ("GET", "/health") => self.json(StatusCode::OK, &json!({ "status": "ok" })),
             ("GET", "/api/tiers") => api::tiers(self),
-            (method, path) => match account::authenticate(self, &parts.headers).await {
+            (method, path) => match auth::authenticate(self, &parts.headers).await {
                 Ok(account) => api::serve(self, method, path, &account, &parts.headers, &body).await,
-                Err(refusal) => answer(StatusCode::UNAUTHORIZED, &self.state.content_type, refusal.to_owned()),
+                Err(error) => answer(StatusCode::UNAUTHORIZED, &self.settings.content_type, error.to_owned()),
             },
         }
     }
 
     /// The required variables that are not set.
     fn missing(&self) -> Vec<&str> {
-        let needs_prices = !self.state.has(state::Defect::LooksUpPricesLate);
-        let prices = self.state.tiers.values().filter_map(|tier| tier.price_id.as_deref()).filter(|_| needs_prices);
-        let further = self.state.requires.iter().map(String::as_str);
+        let needs_prices = !self.settings.has(settings::Defect::LooksUpPricesLate);
+        let prices = self.settings.tiers.values().filter_map(|tier| tier.price_id.as_deref()).filter(|_| needs_prices);
+        let further = self.settings.requires.iter().map(String::as_str);
         REQUIRED.into_iter().chain(prices).chain(further).filter(|name| self.binding(name).is_empty()).collect()
     }
 
@@ -103,15 +103,15 @@ impl Worker {
     }
 
     async fn clerk(&self, method: &str, path: &str, body: Option<&Value>) -> Result<Value, String> {
-        self.outside.clerk(self.binding("CLERK_SECRET_KEY"), method, path, body).await
+        self.upstream.clerk(self.binding("CLERK_SECRET_KEY"), method, path, body).await
     }
 
     async fn stripe(&self, method: &str, path: &str, form: &[(&str, &str)]) -> Result<Value, String> {
-        self.outside.stripe(self.binding("STRIPE_SECRET_KEY"), &self.state.stripe_version, method, path, form).await
+        self.upstream.stripe(self.binding("STRIPE_SECRET_KEY"), &self.settings.stripe_version, method, path, form).await
     }
 
     fn json(&self, status: StatusCode, body: &Value) -> Response {
-        answer(status, &self.state.content_type, body.to_string())
+        answer(status, &self.settings.content_type, body.to_string())
     }
 
     fn storage(&self) -> MutexGuard<'_, Storage> {

@@ -30,7 +30,7 @@ pub(super) fn verify(
         );
     }
     match tolerance {
-        Some(tolerance) if now.saturating_sub(timestamp) > tolerance => Err("Timestamp outside the tolerance zone"),
+        Some(tolerance) if now.saturating_sub(timestamp) > tolerance => Err("Timestamp upstream the tolerance zone"),
         _ => Ok(()),
     }
 }
@@ -38,7 +38,7 @@ pub(super) fn verify(
 /// Whether a header has the form of a signature and is not too old, whatever it signs.
 pub(super) fn is_well_formed(header: &str, now: u64) -> Result<(), &'static str> {
     let (timestamp, _) = read(header)?;
-    if now.saturating_sub(timestamp) > TOLERANCE { Err("Timestamp outside the tolerance zone") } else { Ok(()) }
+    if now.saturating_sub(timestamp) > TOLERANCE { Err("Timestamp upstream the tolerance zone") } else { Ok(()) }
 }
 
 /// The time and the signatures of the scheme `v1`; all other schemes count for nothing.

@@ -6,9 +6,9 @@ use axum::response::Response;
 use jsonwebtoken::get_current_timestamp;
 use serde_json::{Value, json};
 
-use super::rewriting::rewritten;
+use super::reserialize::reserialized;
+use super::settings::{CannedResponse, Defect, Entitlement, SignedWith};
 use super::signature::{TOLERANCE, is_well_formed, verify};
-use super::state::{Canned, Defect, Entitlement, SignedWith};
 use super::{Worker, answer};
 
 /// What the library says where its synchronous function is called in a Worker.
@@ -16,12 +16,12 @@ const SYNCHRONOUS: &str = "SubtleCryptoProvider cannot be used in a synchronous 
                            constructEventAsync(...)` instead of `constructEvent(...)`";
 
 /// Why an event was not dealt with.
-struct Refusal {
+struct WebhookError {
     status: StatusCode,
     text: String,
 }
 
-impl Refusal {
+impl WebhookError {
     fn new(status: StatusCode, text: impl Into<String>) -> Self {
         Self { status, text: text.into() }
     }
@@ -33,41 +33,42 @@ pub(super) async fn receive(worker: &Worker, headers: &HeaderMap, body: &Bytes) 
     let admitted = admit(worker, signature, body);
     let signed = match &admitted {
         _ if signature.is_empty() => SignedWith::Nothing,
-        Ok(()) => SignedWith::Sound,
-        Err(_) => SignedWith::Else,
+        Ok(()) => SignedWith::Secret,
+        Err(_) => SignedWith::AnythingElse,
     };
-    if let Some(canned) = worker.state.webhook_answers.get(&signed) {
+    if let Some(canned) = worker.settings.webhook_answers.get(&signed) {
         return instead(worker, canned);
     }
     let handled = match admitted {
         Ok(()) => handle(worker, body).await,
-        Err(refusal) => Err(refusal),
+        Err(error) => Err(error),
     };
     let (status, text) = match handled {
         Ok(text) => (StatusCode::OK, text.to_owned()),
-        Err(refusal) => (refusal.status, refusal.text),
+        Err(error) => (error.status, error.text),
     };
-    answer(status, &worker.state.webhook_content_type, text)
+    answer(status, &worker.settings.webhook_content_type, text)
 }
 
 /// What answers in the handler's place.
-fn instead(worker: &Worker, canned: &Canned) -> Response {
+fn instead(worker: &Worker, canned: &CannedResponse) -> Response {
     let status = StatusCode::from_u16(canned.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    let mut response = answer(status, &worker.state.content_type, canned.text.clone());
+    let mut response = answer(status, &worker.settings.content_type, canned.text.clone());
     if let Some(location) = canned.location.as_deref().and_then(|location| HeaderValue::from_str(location).ok()) {
         response.headers_mut().insert(header::LOCATION, location);
     }
     response
 }
 
-async fn handle(worker: &Worker, body: &[u8]) -> Result<&'static str, Refusal> {
+async fn handle(worker: &Worker, body: &[u8]) -> Result<&'static str, WebhookError> {
     linger(worker).await;
-    let event: Value = serde_json::from_slice(body)
-        .map_err(|error| Refusal::new(StatusCode::BAD_REQUEST, format!("Webhook Error: Unexpected token, {error}")))?;
+    let event: Value = serde_json::from_slice(body).map_err(|error| {
+        WebhookError::new(StatusCode::BAD_REQUEST, format!("Webhook Error: Unexpected token, {error}"))
+    })?;
     let id = event["id"].as_str().unwrap_or_default();
     if worker.was_handled(id) {
-        if worker.state.has(Defect::NotIdempotent) {
-            return Err(Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, "UNIQUE constraint failed: events.id"));
+        if worker.settings.has(Defect::NotIdempotent) {
+            return Err(WebhookError::new(StatusCode::INTERNAL_SERVER_ERROR, "UNIQUE constraint failed: events.id"));
         }
         return Ok(r#"{"received":true,"idempotent":true}"#);
     }
@@ -77,18 +78,18 @@ async fn handle(worker: &Worker, body: &[u8]) -> Result<&'static str, Refusal> {
 }
 
 /// Refuses what Stripe did not sign.
-fn admit(worker: &Worker, header: &str, body: &[u8]) -> Result<(), Refusal> {
-    let defects = &worker.state;
+fn admit(worker: &Worker, header: &str, body: &[u8]) -> Result<(), WebhookError> {
+    let defects = &worker.settings;
     if header.is_empty() {
         if defects.has(Defect::AcceptsUnsigned) {
             return Ok(());
         }
-        return Err(Refusal::new(StatusCode::BAD_REQUEST, json!({ "error": "No signature" }).to_string()));
+        return Err(WebhookError::new(StatusCode::BAD_REQUEST, json!({ "error": "No signature" }).to_string()));
     }
     let current = worker.binding("STRIPE_WEBHOOK_SECRET");
     if current.is_empty() {
         let text = json!({ "error": "Webhook secret not configured" }).to_string();
-        return Err(Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, text));
+        return Err(WebhookError::new(StatusCode::INTERNAL_SERVER_ERROR, text));
     }
     let secrets: Vec<&str> =
         [Some(current), defects.previous_webhook_secret.as_deref()].into_iter().flatten().collect();
@@ -106,7 +107,7 @@ fn admit(worker: &Worker, header: &str, body: &[u8]) -> Result<(), Refusal> {
     } else if defects.has(Defect::AcceptsWrongSignature) {
         is_well_formed(header, now)
     } else if defects.has(Defect::ReSerialises) {
-        verify(rewritten(body).as_bytes(), header, &secrets, now, tolerance)
+        verify(reserialized(body).as_bytes(), header, &secrets, now, tolerance)
     } else if defects.has(Defect::AcceptsTampered) && worker.was_verified(header) {
         Ok(())
     } else {
@@ -125,7 +126,7 @@ fn admit(worker: &Worker, header: &str, body: &[u8]) -> Result<(), Refusal> {
             } else {
                 StatusCode::BAD_REQUEST
             };
-            Err(Refusal::new(status, format!("Webhook Error: {reason}")))
+            Err(WebhookError::new(status, format!("Webhook Error: {reason}")))
         }
     }
 }
@@ -141,16 +142,16 @@ fn with_first_signature(header: &str) -> String {
 }
 
 async fn linger(worker: &Worker) {
-    if worker.state.has(Defect::Slow) {
-        tokio::time::sleep(std::time::Duration::from_millis(worker.state.delay_ms)).await;
+    if worker.settings.has(Defect::Slow) {
+        tokio::time::sleep(std::time::Duration::from_millis(worker.settings.delay_ms)).await;
     }
-    if worker.state.has(Defect::Hangs) {
+    if worker.settings.has(Defect::Hangs) {
         std::future::pending::<()>().await;
     }
 }
 
 /// Does what the event asks for.
-async fn dispatch(worker: &Worker, event: &Value) -> Result<(), Refusal> {
+async fn dispatch(worker: &Worker, event: &Value) -> Result<(), WebhookError> {
     let object = &event["data"]["object"];
     match event["type"].as_str().unwrap_or_default() {
         "checkout.session.completed" => {
@@ -165,8 +166,8 @@ async fn dispatch(worker: &Worker, event: &Value) -> Result<(), Refusal> {
             let user = text(&object["metadata"]["userId"]).ok_or_else(no_user)?;
             write(worker, user, &json!({ "plan": "free" })).await
         }
-        other if worker.state.has(Defect::RefusesUnhandled) => {
-            Err(Refusal::new(StatusCode::BAD_REQUEST, format!("Unhandled event type: {other}")))
+        other if worker.settings.has(Defect::RefusesUnhandled) => {
+            Err(WebhookError::new(StatusCode::BAD_REQUEST, format!("Unhandled event type: {other}")))
         }
         _ => Ok(()),
     }
@@ -179,16 +180,16 @@ async fn grant(
     object: &Value,
     customer: &Value,
     subscription: &Value,
-) -> Result<(), Refusal> {
+) -> Result<(), WebhookError> {
     let user = user.ok_or_else(no_user)?;
-    let missing = || Refusal::new(StatusCode::BAD_REQUEST, "Missing tier metadata");
+    let missing = || WebhookError::new(StatusCode::BAD_REQUEST, "Missing tier metadata");
     let tier = tier(worker, object).await.ok_or_else(missing)?;
     write(worker, user, &json!({ "plan": tier, "stripeCustomerId": customer, "subscriptionId": subscription })).await
 }
 
 /// The tier that was bought.
 async fn tier(worker: &Worker, object: &Value) -> Option<String> {
-    let of_product = match worker.state.entitlement {
+    let of_product = match worker.settings.entitlement {
         Entitlement::SubscriptionMetadata => None,
         Entitlement::ProductMetadata => product(worker, object).await,
     };
@@ -211,14 +212,14 @@ async fn product(worker: &Worker, object: &Value) -> Option<Value> {
 }
 
 /// Replaces the user's public metadata, as the library's `updateUser` does.
-async fn write(worker: &Worker, user: &str, metadata: &Value) -> Result<(), Refusal> {
+async fn write(worker: &Worker, user: &str, metadata: &Value) -> Result<(), WebhookError> {
     let body = json!({ "public_metadata": metadata });
-    let failed = |_| Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, "Failed to update user metadata");
+    let failed = |_| WebhookError::new(StatusCode::INTERNAL_SERVER_ERROR, "Failed to update user metadata");
     worker.clerk("PUT", &format!("/v1/users/{user}/metadata"), Some(&body)).await.map(drop).map_err(failed)
 }
 
-fn no_user() -> Refusal {
-    Refusal::new(StatusCode::BAD_REQUEST, "No userId")
+fn no_user() -> WebhookError {
+    WebhookError::new(StatusCode::BAD_REQUEST, "No userId")
 }
 
 fn text(value: &Value) -> Option<&str> {

@@ -17,7 +17,7 @@ use serde::de::DeserializeOwned;
 use url::Url;
 
 use super::id::ApiPath;
-use super::stripe::Seen;
+use super::seen::Seen;
 use super::transport::{Answer, Credential, Failure, Party};
 use super::{NoAnswer, World, key_of_mode, sound};
 use crate::config::{Config, Secret, mode_of};

@@ -102,7 +102,7 @@ impl Cloudflare<'_> {
     }
 
     async fn configured_price(self, offer: &Offer<'_>) -> Answered<String> {
-        self.world.stripe().sound_price(offer).await.map(|_| offer.id().to_owned())
+        self.world.stripe().valid_price(offer).await.map(|_| offer.id().to_owned())
     }
 
     fn configured_value(self, variable: &Variable<String>) -> Answered<String> {

@@ -12,7 +12,7 @@ use url::Url;
 
 use super::field::{Field, Items};
 use super::id::{ApiPath, CloudflareAccountId, ScriptName, configured};
-use super::stripe::Seen;
+use super::seen::Seen;
 use super::transport::{Answer, Credential, Party};
 use super::{NoAnswer, World, sound};
 use crate::config;

@@ -9,7 +9,8 @@ use std::sync::Arc;
 
 use super::clerk::User;
 use super::id::{CustomerId, SubscriptionId};
-use super::stripe::{Found, Newest, Refusal, Seen, Subscription};
+use super::seen::Seen;
+use super::stripe::{Found, Newest, StripeError, Subscription};
 use super::transport::{Answer, optional};
 use super::{NoAnswer, World};
 use crate::config::Mode;
@@ -283,7 +284,7 @@ impl World {
     /// What Stripe has under the IDs that Clerk holds, and which of them it does not know.
     async fn held_ids(&self, customer: Option<&str>, subscription: Option<&str>) -> Answered<Held> {
         let mut held = Held::default();
-        let known_in = |refusal: &Refusal| refusal.other_mode();
+        let known_in = |refusal: &StripeError| refusal.other_mode();
         if let Some(id) = customer {
             let asked = CustomerId::parse(id).map_err(|malformed| malformed.in_place(METADATA))?;
             match self.stripe().subscriptions_of(&asked).await? {

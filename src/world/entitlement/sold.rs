@@ -40,7 +40,7 @@ impl<'w> Shop<'w> {
         let prices = futures::future::join_all(offers.iter().map(|offer| stripe.price(offer))).await;
         let (mut unsettled, mut products) = (None, BTreeMap::new());
         for (offer, price) in offers.iter().zip(prices) {
-            match price.and_then(|price| Ok((price.value.suits(offer)?, price))) {
+            match price.and_then(|price| Ok((price.value.matches(offer)?, price))) {
                 Ok((suits, price)) => {
                     if !suits {
                         unsettled = Some(NoAnswer::Because(Cause::PriceTermsDiffer));
@@ -89,7 +89,7 @@ impl<'w> Shop<'w> {
         let mut doubt = None;
         for price in prices {
             let by_id: Vec<&Offer<'w>> = self.offers.iter().filter(|offer| offer.id() == price.id).collect();
-            let suiting = by_id.iter().find(|offer| price.seems_to_suit(offer));
+            let suiting = by_id.iter().find(|offer| price.surely_matches(offer));
             let configured = suiting.or(by_id.first()).map(|offer| offer.tier);
             let claimed = self.claimed(subscription, price, configured).unwrap_or_else(|why| {
                 doubt = Some(why);

@@ -7,9 +7,9 @@ mod path;
 
 use std::fmt;
 
-use super::NoAnswer;
 use super::transport::Answer;
 use crate::config::{Mode, Variable};
+use crate::finding::NoAnswer;
 
 pub(super) use path::{ApiPath, PathId};
 

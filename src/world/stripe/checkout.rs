@@ -1,59 +1,62 @@
-//! Checkout Sessions, and what a sale depends on besides.
+//! Checkout Sessions and Stripe Tax.
 
 use std::sync::Arc;
 
 use reqwest::header::{HeaderName, HeaderValue};
 use serde::Deserialize;
 use stripe_checkout::checkout_session::{ListCheckoutSession, RetrieveCheckoutSession};
-use stripe_client_core::{RequestBuilder, StripeRequest};
+use stripe_client_core::StripeRequest;
 use stripe_shared::CheckoutSessionStatus;
 
-use super::super::id::{ApiPath, CheckoutSessionId, PathId};
-use super::super::step::Step;
-use super::super::transport::{Answer, Credential, Party};
-use super::account::get;
-use super::{Found, NoAnswer, Page, Price, Refusal, Seen, Stripe, version_header};
-use crate::finding::Answered;
+use super::client::{Page, Stripe, get, version_header};
+use super::error::{Found, StripeError};
+use super::price::Price;
+use crate::finding::{Answered, NoAnswer};
 use crate::world::field::{Field, Metadata};
+use crate::world::id::{ApiPath, CheckoutSessionId, PathId};
+use crate::world::key_of_mode;
+use crate::world::seen::Seen;
+use crate::world::step::Step;
+use crate::world::transport::{Answer, Credential, Party};
 
 /// A Checkout Session, as far as a sale depends on it (facts.md, A2 and A6).
 #[derive(Debug, Clone, Deserialize)]
 pub struct CheckoutSession {
     /// `cs_live_…`.
     pub id: String,
-    /// When it was made: Unix seconds.
+    /// When it was created, in Unix seconds.
     #[serde(default)]
     pub created: Field<i64>,
-    /// The Worker's own reference for the buyer.
+    /// The Worker's reference for the user.
     #[serde(default)]
     pub client_reference_id: Field<String>,
-    /// `cus_…`, where one is named.
+    /// `cus_…`, if there is one.
     #[serde(default)]
     pub customer: Field<String>,
-    /// What newer accounts have in place of a customer.
+    /// What newer accounts use instead of a customer.
     #[serde(default)]
     pub customer_account: Field<String>,
-    /// Its metadata: not the subscription's, which cannot be read before there is one.
+    /// Its metadata. The subscription's own metadata cannot be read before the subscription exists.
     #[serde(default)]
     pub metadata: Metadata,
-    /// Where a customer returns to after paying.
+    /// Where customers return to after paying.
     #[serde(default)]
     pub success_url: Field<String>,
-    /// Where a customer returns to without paying.
+    /// Where customers return to without paying.
     #[serde(default)]
     pub cancel_url: Field<String>,
-    /// Where both return to from an embedded form.
+    /// Where customers return to from an embedded form.
     #[serde(default)]
     pub return_url: Field<String>,
-    /// Whether Stripe Tax computes taxes.
+    /// Whether Stripe Tax calculates taxes.
     #[serde(default)]
     pub automatic_tax: Field<AutomaticTax>,
-    /// What is sold; only there where it was asked for.
+    /// What is sold; only present if the request expands it.
     #[serde(default)]
     pub line_items: Field<LineItems>,
 }
 
-/// Whether a session computes taxes.
+/// Whether a session calculates taxes.
 #[derive(Debug, Clone, Deserialize)]
 pub struct AutomaticTax {
     /// Whether it does.
@@ -72,22 +75,22 @@ pub struct LineItems {
 /// One item of a session.
 #[derive(Debug, Clone, Deserialize)]
 pub struct LineItem {
-    /// At which price.
+    /// Its price.
     #[serde(default)]
     pub price: Field<Price>,
-    /// How often.
+    /// How many are sold.
     #[serde(default)]
     pub quantity: Field<u64>,
 }
 
-/// A session that was to end.
+/// The response to a request to expire a session.
 #[derive(Deserialize)]
-struct Ended {
+struct ExpiredSession {
     status: String,
 }
 
 impl CheckoutSession {
-    /// Every address that a browser is sent to from it, with the field's name.
+    /// Every address that it sends a browser to, with the field's name.
     #[must_use]
     pub const fn addresses(&self) -> [(&'static str, &Field<String>); 3] {
         [("success_url", &self.success_url), ("cancel_url", &self.cancel_url), ("return_url", &self.return_url)]
@@ -117,15 +120,15 @@ struct TaxPending {
 }
 
 impl TaxSettings {
-    /// Whether taxes can be computed.
+    /// Whether Stripe Tax can calculate taxes.
     ///
     /// # Errors
-    /// Unknown where Stripe does not say.
+    /// `Unknown` if Stripe does not say.
     pub fn is_active(&self) -> Answered<bool> {
         Ok(self.status.known("status of GET /v1/tax/settings")? == "active")
     }
 
-    /// What Stripe still needs before that, for a sentence.
+    /// What Stripe Tax still needs, for a sentence.
     #[must_use]
     pub fn missing_fields(&self) -> Vec<String> {
         let pending = self.status_details.value().and_then(|details| details.pending.value());
@@ -134,43 +137,33 @@ impl TaxSettings {
 }
 
 impl Stripe<'_> {
-    /// A Checkout Session with what it sells.
+    /// A Checkout Session with its line items.
     ///
     /// # Errors
-    /// Where nobody can tell.
-    pub async fn checkout_session(self, id: &CheckoutSessionId) -> Result<Found<CheckoutSession>, NoAnswer> {
+    /// `Unknown` if Stripe does not answer.
+    pub async fn checkout_session(self, id: &CheckoutSessionId) -> Answered<Found<CheckoutSession>> {
         self.ask(&RetrieveCheckoutSession::new(id.segment()).expand(["line_items".to_owned()]).build()).await
     }
 
-    /// Whether taxes can be computed at all.
+    /// The account's tax settings.
     ///
     /// # Errors
-    /// Where nobody can tell.
-    pub async fn tax_settings(self) -> Result<Seen<TaxSettings>, NoAnswer> {
-        self.there(&get(&ApiPath::new("/tax/settings"))).await
+    /// `Unknown` if Stripe does not answer.
+    pub async fn tax_settings(self) -> Answered<Seen<TaxSettings>> {
+        self.ask_existing(&get(&ApiPath::new("/tax/settings"))).await
     }
 
-    pub(super) async fn there<T: serde::de::DeserializeOwned>(
-        self,
-        request: &RequestBuilder,
-    ) -> Result<Seen<T>, NoAnswer> {
-        match self.ask(request).await? {
-            Found::Here(seen) => Ok(seen),
-            Found::Missing(refusal) => Err(refusal.unknown()),
-        }
-    }
-
-    /// The sessions that are open, were made since the run began, and are for the user. Asked past the memo: it is what a
-    /// run that ended early looks for.
-    pub(in crate::world) async fn open_sessions(self, user: &str) -> Result<Vec<CheckoutSessionId>, NoAnswer> {
+    /// The open sessions for the user that were created after the run began. Bypasses the memo: a run that was cut short
+    /// asks this again.
+    pub(in crate::world) async fn open_sessions(self, user: &str) -> Answered<Vec<CheckoutSessionId>> {
         let request = ListCheckoutSession::new().status(CheckoutSessionStatus::Open).limit(100).build();
-        let key = super::key_of_mode(self.key, self.mode)?;
+        let key = key_of_mode(self.key, self.mode)?;
         let (url, headers) = self.address(&request);
         let credential = Some(Credential::new(key, &self.world.config.stripe.api_base));
         let asked = self.world.reads().get_unremembered(Party::Stripe, url, headers, credential).await;
         let answer = asked.map_err(|failure| NoAnswer::Unknown(failure.to_string()))?;
         if !answer.is_success() {
-            return Err(Refusal::read(&answer)?.unknown());
+            return Err(StripeError::read(&answer)?.unknown());
         }
         let (sessions, unread, has_more) = answer.json::<Page<CheckoutSession>>()?.read(&answer.request)?;
         if let Some(why) = unread.into_iter().next() {
@@ -185,9 +178,7 @@ impl Stripe<'_> {
         // The newest come first.
         let is_before = |session: &CheckoutSession| session.created.value().is_some_and(|created| *created < since);
         if has_more && !sessions.last().is_some_and(is_before) {
-            return Err(NoAnswer::unknown(
-                "more than 100 Checkout Sessions are open that were made since the run began",
-            ));
+            return Err(NoAnswer::unknown("more than 100 open Checkout Sessions were created since the run began"));
         }
         let ours = sessions.iter().filter(|session| is_ours(session));
         ours.map(|session| CheckoutSessionId::parse(&session.id))
@@ -195,9 +186,9 @@ impl Stripe<'_> {
             .map_err(|malformed| malformed.in_answer(&answer))
     }
 
-    /// Sees to it that a Checkout Session of ours is not open any more.
-    pub(in crate::world) async fn expire(self, id: &CheckoutSessionId) -> Result<(), NoAnswer> {
-        let key = super::key_of_mode(self.key, self.mode)?;
+    /// Expires a Checkout Session that the Worker created for the canary.
+    pub(in crate::world) async fn expire(self, id: &CheckoutSessionId) -> Answered {
+        let key = key_of_mode(self.key, self.mode)?;
         let mut headers = version_header();
         if let Ok(key) = HeaderValue::from_str(&format!("preflight-expire-{id}")) {
             headers.insert(HeaderName::from_static("idempotency-key"), key);
@@ -206,16 +197,17 @@ impl Stripe<'_> {
         let asked = self.world.leave_no_trace()?.take(Step::Expiry(id), headers, credential).await?;
         let answer: Arc<Answer> = asked.map_err(|failure| NoAnswer::Unknown(failure.to_string()))?;
         if answer.is_success() {
-            // Only Stripe's word that it is open no more is the end of it.
-            let Ended { status } = answer.json()?;
-            let is_open = || NoAnswer::unknown(format!("Stripe was asked to expire {id}, and says that it is open"));
+            // It is only closed once Stripe says so.
+            let ExpiredSession { status } = answer.json()?;
+            let is_open =
+                || NoAnswer::unknown(format!("Stripe was asked to expire {id} but says that it is still open"));
             return if status == "open" { Err(is_open()) } else { Ok(()) };
         }
-        let refusal = Refusal::read(&answer)?;
-        // Not ours, or over already: in either case nothing is left that we could end.
-        if refusal.is_missing() || (refusal.status == 400 && !refusal.is_passing()) {
+        let error = StripeError::read(&answer)?;
+        // Another account's, or closed already: there is nothing left that our key could expire.
+        if error.is_missing() || (error.status == 400 && !error.is_temporary()) {
             return Ok(());
         }
-        Err(refusal.unknown())
+        Err(error.unknown())
     }
 }

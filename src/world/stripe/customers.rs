@@ -1,58 +1,66 @@
 //! Customers.
 
+use std::sync::Arc;
+
 use serde::Deserialize;
 use stripe_client_core::RequestBuilder;
 
-use super::super::canary::KnownCustomer;
-use super::super::id::{ApiPath, CustomerId};
-use super::account::get;
-use super::{Found, NoAnswer, Page, Seen, Stripe};
+use super::client::{Page, Stripe, get};
+use crate::finding::Answered;
 use crate::world::field::Field;
+use crate::world::id::{ApiPath, CustomerId};
+use crate::world::seen::Seen;
+use crate::world::transport::Answer;
+
+/// A customer who was found by email address.
+#[derive(Debug, Clone)]
+pub struct Customer {
+    /// `cus_…`.
+    pub id: String,
+    /// The email address.
+    pub email: String,
+    /// The answer that lists it.
+    pub answer: Arc<Answer>,
+}
 
 #[derive(Deserialize)]
-struct Made {
+struct ListedCustomer {
+    id: String,
+}
+
+#[derive(Deserialize)]
+struct CustomerAge {
     #[serde(default)]
     created: Field<i64>,
     #[serde(default)]
     deleted: Field<bool>,
 }
 
-#[derive(Deserialize)]
-struct Customer {
-    id: String,
-}
-
-/// The request for the customers with an e-mail address; Stripe looks for it to the letter (facts.md, A2).
+/// The request for the customers with an email address, which Stripe compares exactly (facts.md, A2). A hundred is the
+/// most that Stripe returns at once, and one is as good as many.
 pub(super) fn page_with(email: &str) -> RequestBuilder {
-    get(&ApiPath::new("/customers").query("email", email).query("limit", PAGE))
+    get(&ApiPath::new("/customers").query("email", email).query("limit", 100))
 }
-
-/// A hundred is the most that Stripe gives at once, and one is as good as many.
-const PAGE: usize = 100;
 
 impl Stripe<'_> {
-    /// The customers with an e-mail address.
-    pub(in crate::world) async fn customers_with(self, email: &str) -> Result<Vec<KnownCustomer>, NoAnswer> {
-        match self.ask::<Page<Customer>>(&page_with(email)).await? {
-            Found::Here(Seen { value, answer }) => {
-                let (customers, unread, _) = value.read(&answer.request)?;
-                if let Some(why) = unread.into_iter().next() {
-                    return Err(why);
-                }
-                let known = |Customer { id }| KnownCustomer { id, email: email.to_owned(), answer: answer.clone() };
-                Ok(customers.into_iter().map(known).collect())
-            }
-            Found::Missing(refusal) => Err(refusal.unknown()),
+    /// The customers with an email address.
+    pub(in crate::world) async fn customers_with(self, email: &str) -> Answered<Vec<Customer>> {
+        let Seen { value, answer } = self.ask_existing::<Page<ListedCustomer>>(&page_with(email)).await?;
+        let (customers, unread, _) = value.read(&answer.request)?;
+        if let Some(why) = unread.into_iter().next() {
+            return Err(why);
         }
+        let customer = |ListedCustomer { id }| Customer { id, email: email.to_owned(), answer: answer.clone() };
+        Ok(customers.into_iter().map(customer).collect())
     }
 
-    /// Whether a customer was made since the run began.
+    /// Whether a customer was created after the run began.
     ///
     /// # Errors
-    /// Where nobody can tell.
-    pub async fn is_new_customer(self, id: &CustomerId) -> Result<bool, NoAnswer> {
-        let customer = self.there::<Made>(&get(&ApiPath::new("/customers/").id(id))).await?.value;
-        // Of a deleted customer Stripe shows nothing but the ID, and the run deletes none.
+    /// `Unknown` if Stripe does not say.
+    pub async fn is_new_customer(self, id: &CustomerId) -> Answered<bool> {
+        let customer = self.ask_existing::<CustomerAge>(&get(&ApiPath::new("/customers/").id(id))).await?.value;
+        // Stripe shows nothing but the ID of a deleted customer, and the run deletes none.
         if customer.deleted.is(&true) {
             return Ok(false);
         }

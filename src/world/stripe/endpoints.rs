@@ -1,4 +1,4 @@
-//! Where Stripe delivers events: classic webhook endpoints and event destinations, seen as one.
+//! Where Stripe delivers events: classic webhook endpoints and event destinations, as one type.
 
 use jiff::Timestamp;
 use serde::Deserialize;
@@ -6,34 +6,36 @@ use stripe_client_core::{RequestBuilder, StripeMethod, StripeRequest};
 use stripe_misc::webhook_endpoint::ListWebhookEndpoint;
 use url::Url;
 
-use super::{Found, Listed, NoAnswer, Seen, Stripe};
-use crate::finding::Answered;
+use super::client::{MAX_PAGES, Stripe};
+use super::error::Found;
+use crate::finding::{Answered, NoAnswer};
 use crate::world::field::{Field, Items};
+use crate::world::seen::{List, Seen};
 
 /// A place that Stripe delivers events to.
 #[derive(Debug, Clone)]
 pub struct Endpoint {
     /// `we_…` or `ed_…`.
     pub id: String,
-    /// Which of Stripe's two lists it stands in.
+    /// Which kind it is.
     pub kind: EndpointKind,
-    /// Where it delivers to; `None` where that cannot be read as a URL.
+    /// The URL that it delivers to; `None` if that is not a valid URL.
     pub url: Option<Url>,
-    /// The same as Stripe has it.
+    /// The same, exactly as Stripe shows it.
     pub url_text: String,
-    /// Whether it delivers.
+    /// Whether it is enabled.
     pub enabled: Answered<bool>,
-    /// The event types that are selected; `*` is all that need no selection of their own.
+    /// The selected event types; `*` is all that need not be selected individually.
     pub events: Field<Vec<String>>,
-    /// The version that gives the payloads their shape; null is the account's default.
+    /// The API version of the payloads; null means the account's default.
     pub api_version: Field<String>,
-    /// When it was made.
+    /// When it was created.
     pub created: Field<Timestamp>,
-    /// Whether it delivers whole objects. A thin payload holds an ID only.
+    /// Whether it delivers whole objects. A thin payload contains only an ID.
     pub whole_objects: bool,
 }
 
-/// Which of Stripe's two lists an endpoint stands in.
+/// Stripe's two kinds of endpoints.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum EndpointKind {
     /// `/v1/webhook_endpoints`.
@@ -43,10 +45,10 @@ pub enum EndpointKind {
 }
 
 impl Endpoint {
-    /// The event types that are selected.
+    /// The selected event types.
     ///
     /// # Errors
-    /// Unknown where Stripe does not say.
+    /// `Unknown` if Stripe does not say.
     pub fn events(&self) -> Answered<&[String]> {
         self.events.known(format_args!("enabled_events of {}", self.id)).map(Vec::as_slice)
     }
@@ -54,12 +56,12 @@ impl Endpoint {
     /// Whether events of this type are delivered.
     ///
     /// # Errors
-    /// Unknown where Stripe does not say.
+    /// `Unknown` if Stripe does not say.
     pub fn selects(&self, event: &str) -> Answered<bool> {
         Ok(self.events()?.iter().any(|selected| selected == event || selected == "*"))
     }
 
-    /// The endpoint in a sentence.
+    /// The endpoint, for a sentence.
     #[must_use]
     pub fn name(&self) -> String {
         match self.kind {
@@ -145,7 +147,9 @@ fn enabled(id: &str, status: &Field<String>) -> Answered<bool> {
     match status.known(format_args!("status of {id}"))?.as_str() {
         "enabled" => Ok(true),
         "disabled" => Ok(false),
-        other => Err(NoAnswer::unknown(format!("Stripe says that {id} is \"{other}\", which is neither on nor off"))),
+        other => Err(NoAnswer::unknown(format!(
+            "Stripe says that {id} is \"{other}\", which is neither enabled nor disabled"
+        ))),
     }
 }
 
@@ -159,10 +163,7 @@ pub(super) fn classic_page(cursor: Option<String>) -> RequestBuilder {
 
 impl Stripe<'_> {
     /// Every classic endpoint.
-    ///
-    /// # Errors
-    /// Where nobody can tell.
-    async fn classic_endpoints(self) -> Result<Listed<Endpoint>, NoAnswer> {
+    async fn classic_endpoints(self) -> Answered<List<Endpoint>> {
         let mut read = self.list(classic_page, |endpoint: &Classic| &endpoint.id).await?;
         let mut items = Vec::new();
         for endpoint in read.items {
@@ -171,17 +172,17 @@ impl Stripe<'_> {
                 Err(why) => read.unread.push(why),
             }
         }
-        Ok(Listed { items, unread: read.unread, answer: read.answer })
+        Ok(List { items, unread: read.unread, answer: read.answer })
     }
 
-    /// Every event destination that is a URL, and what could not be read of the list.
+    /// Every event destination with a URL, and what could not be read of the list.
     async fn event_destinations(self) -> (Vec<Endpoint>, Vec<NoAnswer>) {
-        // The URL is hidden unless it is asked for, on every page (facts.md, A2).
+        // Every page omits the URLs unless they are included (facts.md, A2).
         let first_page = "limit=100&include[0]=webhook_endpoint.url".to_owned();
         let mut request = RequestBuilder::new(StripeMethod::Get, "/v2/core/event_destinations");
         request.query = Some(first_page);
         let (mut items, mut unread) = (Vec::new(), Vec::new());
-        for _ in 0..super::MOST_PAGES {
+        for _ in 0..MAX_PAGES {
             match self.destinations_page(&request, &mut items, &mut unread).await {
                 Ok(Some(query)) => request.query = Some(query),
                 Ok(None) => return (items, unread),
@@ -195,7 +196,7 @@ impl Stripe<'_> {
         (items, unread)
     }
 
-    /// Reads one page of them; the query of the next one, if there is one.
+    /// Reads one page of event destinations. Returns the query of the next page, if there is one.
     async fn destinations_page(
         self,
         request: &RequestBuilder,
@@ -223,13 +224,12 @@ impl Stripe<'_> {
         query.map(Some).ok_or_else(|| NoAnswer::Unknown(format!("next_page_url of {request} has no query")))
     }
 
-    /// Every endpoint and every event destination. Whether Stripe shows one in both lists is not known (facts.md, A2), so
-    /// both are read. What could not be read of either is an error beside the rest: an endpoint that is not among those that
-    /// were read may be there all the same.
+    /// Every classic endpoint and every event destination, and whether the list is complete: an endpoint that is not in an
+    /// incomplete list may still exist. Stripe may show one endpoint in both lists (facts.md, A2).
     ///
     /// # Errors
-    /// Where the classic endpoints cannot be read.
-    pub async fn endpoints(self) -> Result<(Listed<Endpoint>, Result<(), NoAnswer>), NoAnswer> {
+    /// `Unknown` if the classic endpoints cannot be read.
+    pub async fn endpoints(self) -> Answered<(List<Endpoint>, Answered)> {
         let (classic, (destinations, unread)) = futures::join!(self.classic_endpoints(), self.event_destinations());
         let mut all = classic?;
         all.items.extend(destinations);
@@ -273,7 +273,7 @@ mod tests {
     use crate::finding::NoAnswer;
 
     #[test]
-    fn a_destination_whose_url_is_absent_is_not_one_that_delivers_elsewhere() {
+    fn a_destination_without_a_url_is_unknown() {
         let destination: Destination = serde_json::from_value(json!({
             "id": "ed_1", "type": "webhook_endpoint", "status": "enabled", "event_payload": "snapshot",
             "webhook_endpoint": {},

@@ -1,4 +1,4 @@
-//! Stripe's record of events, and of whether they were delivered.
+//! Events, and whether they were delivered.
 
 use std::sync::Arc;
 
@@ -7,10 +7,11 @@ use serde::Deserialize;
 use stripe_client_core::{RequestBuilder, StripeRequest};
 use stripe_core::event::ListEvent;
 
-use super::super::transport::Answer;
-use super::{Listed, NoAnswer, Stripe};
-use crate::finding::Answered;
+use super::client::Stripe;
+use crate::finding::{Answered, NoAnswer};
 use crate::world::field::Field;
+use crate::world::seen::List;
+use crate::world::transport::Answer;
 
 /// Something that happened (facts.md, A2).
 #[derive(Debug, Clone, Deserialize)]
@@ -20,31 +21,31 @@ pub struct Event {
     /// `customer.subscription.updated`, …
     #[serde(rename = "type")]
     pub kind: String,
-    /// When it happened, in seconds.
+    /// When it happened, in Unix seconds.
     pub created: i64,
-    /// The version that it was written in: the account's default at that time.
+    /// The API version that it was rendered with: the account's default at that time.
     #[serde(default)]
     pub api_version: Field<String>,
 }
 
-/// What became of the events that the Worker handles, the newest first.
+/// The events that the Worker handles, the newest first.
 #[derive(Debug, Clone)]
 pub struct DeliveryLog {
-    /// Those that some endpoint has not taken although it had the time to.
+    /// Those that were not delivered to every endpoint, although there was time.
     pub undelivered: Vec<Event>,
-    /// The newest of those that every endpoint has taken.
+    /// The newest of those that were delivered to every endpoint.
     pub delivered: Vec<Event>,
-    /// Events that could not be read: what is not among the others may be among these.
+    /// Events that could not be read. An event missing from the other lists may be among them.
     pub unread: Vec<NoAnswer>,
-    /// The answer that names the first undelivered ones, or that there are none.
+    /// The answer that lists the undelivered ones.
     pub answer: Arc<Answer>,
 }
 
-/// Stripe takes so many types in one request (facts.md, A2).
+/// The most event types that Stripe accepts in one request (facts.md, A2).
 const MOST_TYPES: usize = 20;
-/// Before that, a delivery may just be under way.
+/// A younger event may still be on its way, in seconds.
 const TIME_TO_DELIVER: i64 = 10 * 60;
-/// Stripe keeps events for so long.
+/// How long Stripe keeps events, in seconds.
 const KEPT: i64 = 30 * 24 * 3600;
 
 impl Event {
@@ -71,7 +72,7 @@ fn page(types: &[String], delivered: bool, now: Timestamp) -> RequestBuilder {
     let limit = if delivered { 20_i64 } else { 100 };
     let mut request = ListEvent::new().types(types).delivery_success(delivered).limit(limit).build();
     let now = now.as_second();
-    // The builder's type for an interval is in a crate of its own.
+    // The builder's type for an interval is in another crate.
     let until = if delivered { now } else { now - TIME_TO_DELIVER };
     let interval = format!("created[gte]={}&created[lte]={until}", now - KEPT);
     request.query = Some(request.query.map_or_else(|| interval.clone(), |query| format!("{query}&{interval}")));
@@ -79,17 +80,17 @@ fn page(types: &[String], delivered: bool, now: Timestamp) -> RequestBuilder {
 }
 
 impl Stripe<'_> {
-    /// The first request for the record, to learn whether it may be read.
+    /// The first request for the delivery log.
     pub(super) fn events_page(self) -> RequestBuilder {
         let types = &self.world.config.webhook.events;
         page(&types[..types.len().min(MOST_TYPES)], false, self.world.now)
     }
 
-    /// What became of the events of the types that the Worker handles, within the time that Stripe keeps them.
+    /// Which events of the types that the Worker handles were delivered, as far back as Stripe keeps them.
     ///
     /// # Errors
-    /// Where nobody can tell.
-    pub async fn delivery_log(self) -> Result<DeliveryLog, NoAnswer> {
+    /// `Unknown` if Stripe does not answer.
+    pub async fn delivery_log(self) -> Answered<DeliveryLog> {
         let (mut undelivered, mut delivered, mut unread, mut first) = (Vec::new(), Vec::new(), Vec::new(), None);
         for types in self.world.config.webhook.events.chunks(MOST_TYPES) {
             let (failed, taken) = futures::join!(self.some_events(types, false), self.some_events(types, true));
@@ -103,12 +104,12 @@ impl Stripe<'_> {
             events.sort_by_key(|event: &Event| std::cmp::Reverse(event.created));
         }
         let answer =
-            first.ok_or_else(|| NoAnswer::unknown("webhook.events names no event that could be looked for"))?;
+            first.ok_or_else(|| NoAnswer::unknown("webhook.events is empty, so there are no events to look for"))?;
         Ok(DeliveryLog { undelivered, delivered, unread, answer })
     }
 
-    /// One page is enough: it is the newest that tell how things are.
-    async fn some_events(self, types: &[String], delivered: bool) -> Answered<Listed<Event>> {
+    /// One page is enough: the newest events show the current state.
+    async fn some_events(self, types: &[String], delivered: bool) -> Answered<List<Event>> {
         Ok(self.page(&page(types, delivered, self.world.now)).await?.0)
     }
 }

@@ -6,10 +6,12 @@ use stripe_billing::billing_portal_configuration::{
 };
 use stripe_client_core::{RequestBuilder, StripeRequest};
 
-use super::super::id::{PathId, PortalConfigurationId, configured};
-use super::{Found, Listed, NoAnswer, Seen, Stripe};
-use crate::finding::{Answered, Cause};
+use super::client::Stripe;
+use super::error::Found;
+use crate::finding::{Answered, Cause, NoAnswer};
 use crate::world::field::Field;
+use crate::world::id::{PathId, PortalConfigurationId, configured};
+use crate::world::seen::{List, Seen};
 
 /// A portal configuration (facts.md, A2).
 #[derive(Debug, Clone, Deserialize)]
@@ -23,79 +25,79 @@ pub struct PortalConfiguration {
     features: Field<PortalFeatures>,
 }
 
-/// What customers may do in the portal.
+/// What customers can do in the portal.
 #[derive(Debug, Clone, Deserialize)]
 pub struct PortalFeatures {
-    /// See their invoices.
+    /// See invoices.
     #[serde(default)]
-    pub invoice_history: Field<Switch>,
-    /// Change the card.
+    pub invoice_history: Field<PortalSwitch>,
+    /// Change the payment method.
     #[serde(default)]
-    pub payment_method_update: Field<Switch>,
+    pub payment_method_update: Field<PortalSwitch>,
     /// Cancel.
     #[serde(default)]
-    pub subscription_cancel: Field<Switch>,
-    /// Change the plan.
+    pub subscription_cancel: Field<PortalSwitch>,
+    /// Change the subscription.
     #[serde(default)]
-    pub subscription_update: Field<PlanChange>,
+    pub subscription_update: Field<SubscriptionUpdate>,
 }
 
-/// Whether a feature is on.
+/// A feature that can be turned on and off.
 #[derive(Debug, Clone, Deserialize)]
-pub struct Switch {
+pub struct PortalSwitch {
     /// Whether it is on.
     #[serde(default)]
     pub enabled: Field<bool>,
 }
 
-/// Where a configuration names the products that customers may switch between.
+/// The field that lists the products that customers can switch between.
 const PRODUCTS: &str = "features.subscription_update.products";
 
-/// What customers may change of a subscription.
+/// What customers can change about a subscription.
 #[derive(Debug, Clone, Deserialize)]
-pub struct PlanChange {
+pub struct SubscriptionUpdate {
     /// Whether it is on.
     #[serde(default)]
     pub enabled: Field<bool>,
     /// `price`, `quantity`, `promotion_code`.
     #[serde(default)]
     pub default_allowed_updates: Field<Vec<String>>,
-    /// The products that they may switch between; null is none.
+    /// The products that they can switch between; null means none.
     #[serde(default)]
-    pub products: Field<Vec<Switchable>>,
+    pub products: Field<Vec<SwitchableProduct>>,
 }
 
-/// A product that customers may switch to.
+/// A product that customers can switch to.
 #[derive(Debug, Clone, Deserialize)]
-pub struct Switchable {
-    /// The prices of it that are offered.
+pub struct SwitchableProduct {
+    /// The prices that the portal offers.
     pub prices: Vec<String>,
 }
 
 impl PortalConfiguration {
-    /// What customers may do.
+    /// What customers can do.
     ///
     /// # Errors
-    /// Unknown where Stripe does not say.
+    /// `Unknown` if Stripe does not say.
     pub fn features(&self) -> Answered<&PortalFeatures> {
         self.features.known(format_args!("features of {}", self.id))
     }
 
-    /// What customers may change of a subscription.
+    /// What customers can change about a subscription.
     ///
     /// # Errors
-    /// Unknown where Stripe does not say.
-    pub fn plan_change(&self) -> Answered<&PlanChange> {
+    /// `Unknown` if Stripe does not say.
+    pub fn subscription_update(&self) -> Answered<&SubscriptionUpdate> {
         self.features()?.subscription_update.known(format_args!("features.subscription_update of {}", self.id))
     }
 }
 
-impl PlanChange {
+impl SubscriptionUpdate {
     /// Whether customers can switch to another price.
     ///
     /// # Errors
-    /// Unknown where Stripe does not say.
-    pub fn allows_switch(&self) -> Answered<bool> {
+    /// `Unknown` if Stripe does not say.
+    pub fn allows_switching(&self) -> Answered<bool> {
         Ok(*self.enabled.known("features.subscription_update.enabled")?
             && self
                 .default_allowed_updates
@@ -107,16 +109,16 @@ impl PlanChange {
     /// The prices that customers can switch between.
     ///
     /// # Errors
-    /// Unknown where Stripe does not say.
-    pub fn switchable(&self) -> Answered<Vec<&str>> {
-        let products = self.products.nullable("features.subscription_update.products")?;
+    /// `Unknown` if Stripe does not say.
+    pub fn switchable_prices(&self) -> Answered<Vec<&str>> {
+        let products = self.products.nullable(PRODUCTS)?;
         Ok(products.into_iter().flatten().flat_map(|product| &product.prices).map(String::as_str).collect())
     }
 }
 
 fn default_page(cursor: Option<String>) -> RequestBuilder {
     let request = ListBillingPortalConfiguration::new().is_default(true).limit(100);
-    // Stripe leaves the products out unless they are asked for.
+    // Stripe omits the products unless they are expanded.
     let request = request.expand([format!("data.{PRODUCTS}")]);
     match cursor {
         Some(cursor) => request.starting_after(cursor).build(),
@@ -124,7 +126,7 @@ fn default_page(cursor: Option<String>) -> RequestBuilder {
     }
 }
 
-/// The first request for the portal, with the ID that was named or without.
+/// The first request for the portal: the configuration with this ID, or the default one.
 pub(super) fn first_request(named: Option<&PortalConfigurationId>) -> RequestBuilder {
     match named {
         Some(id) => RetrieveBillingPortalConfiguration::new(id.segment()).expand([PRODUCTS.to_owned()]).build(),
@@ -133,35 +135,35 @@ pub(super) fn first_request(named: Option<&PortalConfigurationId>) -> RequestBui
 }
 
 impl Stripe<'_> {
-    /// The configuration that `stripe.portal_configuration` names; asked by `portal/configuration`.
+    /// The configuration in `stripe.portal_configuration`; `portal/configuration` judges it.
     ///
     /// # Errors
-    /// Where nobody can tell.
-    pub async fn named_portal(self) -> Result<Found<PortalConfiguration>, NoAnswer> {
+    /// `Unknown` if Stripe does not answer.
+    pub async fn configured_portal(self) -> Answered<Found<PortalConfiguration>> {
         let id = configured(&self.world.config.stripe.portal_configuration, PortalConfigurationId::parse)?;
         self.ask(&first_request(Some(&id))).await
     }
 
-    /// The default configurations: one, or none where the portal was never saved in this mode.
+    /// The default configuration, as a list: empty if the portal was never saved in this mode.
     ///
     /// # Errors
-    /// Where nobody can tell.
-    pub async fn default_portals(self) -> Result<Listed<PortalConfiguration>, NoAnswer> {
+    /// `Unknown` if Stripe does not answer.
+    pub async fn default_portals(self) -> Answered<List<PortalConfiguration>> {
         self.list(default_page, |portal: &PortalConfiguration| &portal.id).await
     }
 
-    /// The configuration that the portal opens with.
+    /// The active configuration that the portal opens with.
     ///
     /// # Errors
-    /// Blocked by `portal/configuration` where there is none that can be used.
-    pub async fn portal(self) -> Result<Seen<PortalConfiguration>, NoAnswer> {
+    /// Blocked by `portal/configuration` if there is none.
+    pub async fn portal(self) -> Answered<Seen<PortalConfiguration>> {
         let found = if self.world.config.stripe.portal_configuration.is_set() {
-            match self.named_portal().await? {
+            match self.configured_portal().await? {
                 Found::Here(portal) => Some(portal),
                 Found::Missing(_) => None,
             }
         } else {
-            let Listed { items, unread, answer } = self.default_portals().await?;
+            let List { items, unread, answer } = self.default_portals().await?;
             let first = items.into_iter().next();
             match unread.into_iter().next().filter(|_| first.is_none()) {
                 Some(why) => return Err(why),

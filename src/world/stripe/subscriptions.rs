@@ -1,13 +1,16 @@
-//! Subscriptions: who pays, and for what.
+//! Subscriptions.
 
 use serde::Deserialize;
 use stripe_billing::subscription::{ListSubscription, ListSubscriptionStatus, RetrieveSubscription};
 use stripe_client_core::{RequestBuilder, StripeRequest};
 
-use super::super::id::{CustomerId, PathId, SubscriptionId};
-use super::{Found, Listed, NoAnswer, Page, Price, Seen, Stripe};
-use crate::finding::Answered;
+use super::client::{Page, Stripe};
+use super::error::Found;
+use super::price::Price;
+use crate::finding::{Answered, NoAnswer};
 use crate::world::field::{Field, Metadata};
+use crate::world::id::{CustomerId, PathId, SubscriptionId};
+use crate::world::seen::{List, Seen};
 
 /// A subscription (facts.md, A6).
 #[derive(Debug, Clone, Deserialize)]
@@ -16,10 +19,10 @@ pub struct Subscription {
     pub id: String,
     /// `active`, `past_due`, `canceled`, …
     pub status: String,
-    /// `cus_…`; null where an account pays and no customer.
+    /// `cus_…`; null if an account pays instead of a customer.
     #[serde(default)]
     pub customer: Field<String>,
-    /// When it began, in seconds.
+    /// When it was created, in Unix seconds.
     pub created: i64,
     /// Its metadata.
     #[serde(default)]
@@ -45,36 +48,36 @@ struct Item {
     price: Price,
 }
 
-/// The newest subscriptions, whatever became of them.
+/// The newest subscriptions, whatever their status.
 #[derive(Debug, Clone)]
 pub struct Newest {
     /// The newest first.
-    pub listed: Listed<Subscription>,
-    /// Whether there are no others.
+    pub listed: List<Subscription>,
+    /// Whether these are all.
     pub are_all: bool,
 }
 
 impl Subscription {
-    /// What is paid for.
+    /// Its prices.
     ///
     /// # Errors
-    /// Unknown where Stripe does not say, or says something that could not be read.
+    /// `Unknown` if they could not be read.
     pub fn prices(&self) -> Answered<Vec<&Price>> {
         let items = self.items.known(format_args!("items of {}", self.id))?;
         let items = items.data.known(format_args!("items.data of {}", self.id))?;
         Ok(items.iter().map(|item| &item.price).collect())
     }
 
-    /// Whether it is over: no payment can bring it back.
+    /// Whether it has ended for good: no payment can revive it.
     #[must_use]
     pub fn is_over(&self) -> bool {
         matches!(self.status.as_str(), "canceled" | "incomplete_expired")
     }
 
-    /// Whether it is cancelled already and ends with its period.
+    /// Whether it is canceled and ends with its billing period.
     ///
     /// # Errors
-    /// Unknown where Stripe does not say.
+    /// `Unknown` if Stripe does not say.
     pub fn is_ending(&self) -> Answered<bool> {
         if *self.cancel_at_period_end.known(format_args!("cancel_at_period_end of {}", self.id))? {
             return Ok(true);
@@ -82,10 +85,10 @@ impl Subscription {
         Ok(self.canceled_at.nullable(format_args!("canceled_at of {}", self.id))?.is_some())
     }
 
-    /// When something was last seen to happen to it, in seconds.
+    /// When it was created, canceled or ended, whichever came last; in Unix seconds.
     ///
     /// # Errors
-    /// Unknown where Stripe does not say.
+    /// `Unknown` if Stripe does not say.
     pub fn changed(&self) -> Answered<i64> {
         let canceled = self.canceled_at.nullable(format_args!("canceled_at of {}", self.id))?;
         let ended = self.ended_at.nullable(format_args!("ended_at of {}", self.id))?;
@@ -93,19 +96,19 @@ impl Subscription {
     }
 }
 
-/// A sample that is read every night is one page.
+/// The sample is one page.
 const SAMPLE: i64 = 100;
 
-/// The first request for subscriptions, to learn whether they may be read.
+/// The request for the newest subscriptions.
 pub(super) fn newest_page() -> RequestBuilder {
     ListSubscription::new().status(ListSubscriptionStatus::All).limit(SAMPLE).build()
 }
 
 impl Stripe<'_> {
-    /// The newest subscriptions, whatever became of them.
+    /// The newest subscriptions, whatever their status.
     ///
     /// # Errors
-    /// Unknown where Stripe gives no answer.
+    /// `Unknown` if Stripe does not answer.
     pub async fn newest_subscriptions(self) -> Answered<Newest> {
         let (listed, has_more) = self.page(&newest_page()).await?;
         Ok(Newest { listed, are_all: !has_more })
@@ -114,15 +117,15 @@ impl Stripe<'_> {
     /// One subscription.
     ///
     /// # Errors
-    /// Unknown where Stripe gives no answer.
+    /// `Unknown` if Stripe does not answer.
     pub async fn subscription(self, id: &SubscriptionId) -> Answered<Found<Subscription>> {
         self.ask(&RetrieveSubscription::new(id.segment()).build()).await
     }
 
-    /// The newest subscriptions of one customer, with what could not be read of them.
+    /// The newest subscriptions of a customer, and what could not be read of them.
     ///
     /// # Errors
-    /// Unknown where Stripe gives no answer.
+    /// `Unknown` if Stripe does not answer.
     pub async fn subscriptions_of(self, customer: &CustomerId) -> Answered<Found<(Vec<Subscription>, Vec<NoAnswer>)>> {
         let request =
             ListSubscription::new().customer(customer.as_str()).status(ListSubscriptionStatus::All).limit(SAMPLE);
@@ -136,7 +139,7 @@ impl Stripe<'_> {
                 }
                 Found::Here(Seen { value: (items, unread), answer })
             }
-            Found::Missing(refusal) => Found::Missing(refusal),
+            Found::Missing(error) => Found::Missing(error),
         })
     }
 }

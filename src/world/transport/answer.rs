@@ -11,7 +11,7 @@ use serde::de::DeserializeOwned;
 
 use super::body::Body;
 use super::budget::{Budget, Share};
-use super::{Ask, Party, Trouble};
+use super::{Ask, Failure, Party, Trouble};
 use crate::config::Redactor;
 use crate::finding::{Evidence, NoAnswer};
 
@@ -19,6 +19,9 @@ use crate::finding::{Evidence, NoAnswer};
 const QUOTED: usize = 200;
 /// The most characters of what stood in a field.
 const LONGEST_SEEN: usize = 600;
+
+/// What comes of a request.
+pub(in crate::world) type Asked = Result<Arc<Answer>, Arc<Failure>>;
 
 /// An answer, whatever its status.
 #[derive(Debug, Clone)]
@@ -65,7 +68,7 @@ impl Answer {
             }
         }
         let headers = response.headers().clone();
-        // Stripe's, then what Clerk's and Cloudflare's support ask for (facts.md, A3 and B1).
+        // What each provider's support asks for (docs/providers.md, "Stripe errors", "Clerk keys and API conventions").
         let request_id =
             ["request-id", "x-clerk-trace-id", "cf-ray"].into_iter().find_map(|name| text_of(&headers, name));
         let request_id = request_id.map(|id| redactor.quote(&id, QUOTED));

@@ -8,7 +8,7 @@ use reqwest::{Certificate, Client, ClientBuilder};
 
 use super::Options;
 use super::names::Names;
-use crate::world::Error;
+use crate::world::error::Error;
 
 /// One client for everything, and one that looks at certificates which cannot be trusted.
 #[derive(Debug)]

@@ -4,11 +4,13 @@
 //! how, and refuses to send a secret to a host that is not its own.
 
 mod answer;
+mod ask;
 mod body;
 mod budget;
 mod client;
 mod limits;
 mod link;
+mod log;
 mod memo;
 mod names;
 mod options;
@@ -23,20 +25,22 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use backon::{ExponentialBuilder, Retryable};
-use reqwest::Method;
-use reqwest::header::{AUTHORIZATION, HeaderMap};
+use reqwest::header::AUTHORIZATION;
 use url::Url;
 
-use super::Logged;
 use crate::config::{Mode, Redactor, Secret};
 
 pub use answer::Answer;
+pub use ask::Credential;
+pub use log::Logged;
 pub use options::{Options, Resolve};
 pub use party::Party;
 pub use records::Alias;
 pub use trail::{Trail, optional};
 pub use trouble::{CertificateTrouble, Failure, Trouble};
 
+pub(super) use answer::Asked;
+pub(super) use ask::{Again, Ask, path_and_query};
 pub(crate) use trail::followed;
 pub(super) use trail::{Once, note};
 
@@ -47,77 +51,6 @@ use link::Link;
 use memo::Memo;
 use phase::Phases;
 use records::Records;
-
-/// A secret that authorises, and the one host that it may go to.
-#[derive(Debug, Clone)]
-pub struct Credential {
-    secret: Secret,
-    host: String,
-}
-
-impl Credential {
-    /// `secret`, for the host of `base` and no other.
-    #[must_use]
-    pub fn new(secret: &Secret, base: &Url) -> Self {
-        Self { secret: secret.clone(), host: base.host_str().unwrap_or_default().to_owned() }
-    }
-}
-
-/// What may be done again when it did not work.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Again {
-    /// A read, or a write with an idempotency key: after trouble on the way, and after 409, 429 and 5xx.
-    Always,
-    /// Something that is harmless twice, but whose answer is what is judged: only after a connection that broke.
-    Connection,
-    /// Nothing.
-    Never,
-}
-
-/// A request, ready to be sent.
-#[derive(Debug, Clone)]
-pub(super) struct Ask {
-    pub party: Party,
-    pub method: Method,
-    pub url: Url,
-    pub headers: HeaderMap,
-    pub body: Option<Vec<u8>>,
-    pub credential: Option<Credential>,
-    pub again: Again,
-    /// Whether it is a step of the leave-no-trace door: once begun, only its own time-out ends it.
-    pub is_step: bool,
-}
-
-impl Ask {
-    /// A GET, which may be made again.
-    pub fn get(party: Party, url: Url) -> Self {
-        Self {
-            party,
-            method: Method::GET,
-            url,
-            headers: HeaderMap::new(),
-            body: None,
-            credential: None,
-            again: Again::Always,
-            is_step: false,
-        }
-    }
-
-    /// The request in a line, as reports show it.
-    pub fn line(&self) -> String {
-        format!("{} {}", self.method, path_and_query(&self.url))
-    }
-}
-
-pub(super) fn path_and_query(url: &Url) -> String {
-    match url.query() {
-        Some(query) => format!("{}?{query}", url.path()),
-        None => url.path().to_owned(),
-    }
-}
-
-/// What comes of a request.
-pub(super) type Asked = Result<Arc<Answer>, Arc<Failure>>;
 
 /// The one way out.
 #[derive(Debug)]
@@ -151,7 +84,7 @@ struct Attempted {
 }
 
 impl Transport {
-    pub fn new(options: &Options, mode: Mode, redactor: Arc<Redactor>) -> Result<Self, super::Error> {
+    pub fn new(options: &Options, mode: Mode, redactor: Arc<Redactor>) -> Result<Self, super::error::Error> {
         Ok(Self {
             clients: Clients::new(options)?,
             limits: Limits::new(mode, options.concurrency),

@@ -6,7 +6,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 
 use super::Options;
-use super::trouble::limit_of_the_machine;
+use super::trouble::{NoSuchName, limit_of_the_machine};
 
 /// The machine's resolver with overrides, or a closed world.
 #[derive(Debug)]
@@ -16,11 +16,6 @@ pub(super) enum Names {
     /// These names and no others.
     Closed(BTreeMap<String, SocketAddr>),
 }
-
-/// A name that leads nowhere. A type of its own, so that it can be told from every other trouble.
-#[derive(Debug, thiserror::Error)]
-#[error("{0}")]
-pub(super) struct NoSuchName(pub String);
 
 impl Names {
     pub fn new(options: &Options) -> Self {

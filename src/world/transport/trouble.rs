@@ -7,7 +7,6 @@ use std::time::Duration;
 use rustls::CertificateError;
 
 use super::Party;
-use super::names::NoSuchName;
 use crate::finding::Evidence;
 
 /// A request without an answer.
@@ -113,6 +112,11 @@ pub enum CertificateTrouble {
     /// Something else; in the verifier's words.
     Other(String),
 }
+
+/// A name that leads nowhere. A type of its own, so that it can be told from every other trouble.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub(super) struct NoSuchName(pub String);
 
 impl Trouble {
     /// Whether it may be gone a moment later.

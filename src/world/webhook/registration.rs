@@ -2,7 +2,8 @@
 
 use url::Url;
 
-use super::super::stripe::{Endpoint, Listed, Seen};
+use super::super::seen::{List, Seen};
+use super::super::stripe::Endpoint;
 use super::super::transport::optional;
 use super::{NoAnswer, Webhook};
 use crate::finding::{Answered, Cause};
@@ -38,7 +39,7 @@ impl Webhook<'_> {
     /// # Errors
     /// Unknown where a list, or the URL of an endpoint in it, could not be read.
     pub async fn registration(self) -> Answered<Seen<Registration>> {
-        let (Listed { items, answer, .. }, complete) = self.world.stripe().endpoints().await?;
+        let (List { items, answer, .. }, complete) = self.world.stripe().endpoints().await?;
         let found = self.among(&items);
         if matches!(found, Registration::Here(_) | Registration::Unsure(..)) {
             return Ok(Seen { value: found, answer });
@@ -46,7 +47,7 @@ impl Webhook<'_> {
         // What could not be read might be just what is missing.
         complete?;
         if let (Registration::NotFound, Some(test)) = (&found, self.world.stripe_test())
-            && let Some((Listed { items, .. }, _)) = optional(test.endpoints()).await
+            && let Some((List { items, .. }, _)) = optional(test.endpoints()).await
             && let Some(twin) = items.into_iter().find(|endpoint| self.is_ours(endpoint))
         {
             return Ok(Seen { value: Registration::OtherMode(twin), answer });

@@ -209,7 +209,7 @@ impl<'w> Worker<'w> {
             Cause::PriceTermsDiffer => {
                 let Symptom::UnexplainedCheckout(tier) = symptom else { return Ok(false) };
                 for offer in self.offers(tier) {
-                    stripe.sound_price(&offer).await?;
+                    stripe.valid_price(&offer).await?;
                 }
                 Ok(false)
             }

@@ -3,7 +3,7 @@
 use axum::http::StatusCode;
 use serde_json::json;
 
-use super::super::state::{CrossOrigin, Defect, Limit};
+use super::super::settings::{CrossOrigin, Defect, Limit};
 use super::{ADA, APP, CANARY, ELSEWHERE_KEY, acme, changed, with};
 
 #[tokio::test]

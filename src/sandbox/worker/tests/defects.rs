@@ -8,8 +8,8 @@ use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use jsonwebtoken::{EncodingKey, Header, encode, get_current_timestamp};
 use serde_json::{Value, json};
 
+use super::super::settings::Defect;
 use super::super::signature::sign;
-use super::super::state::Defect;
 use super::{Acme, Answer, CANARY, CLERK_KEY, SECRET, acme, event, send, with};
 
 fn probe() -> String {

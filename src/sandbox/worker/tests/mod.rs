@@ -13,8 +13,8 @@ use axum::routing::get;
 use jsonwebtoken::get_current_timestamp;
 use tower::ServiceExt;
 
+use super::settings::Defect;
 use super::signature::sign;
-use super::state::Defect;
 use super::*;
 use crate::sandbox::clerk::{self, Clerk};
 use crate::sandbox::effects::Effects;
@@ -65,18 +65,18 @@ fn with(defect: Defect) -> Acme {
     })
 }
 
-fn changed(change: impl FnOnce(&mut State, &mut BTreeMap<String, String>)) -> Acme {
+fn changed(change: impl FnOnce(&mut WorkerSettings, &mut BTreeMap<String, String>)) -> Acme {
     let clerk = toml::from_str(&include_str!("../../healthy/clerk.toml").replace('…', "")).unwrap();
     let clerk = Clerk::new(clerk, Arc::new(Effects::default()));
     let mut document: toml::Table =
         toml::from_str(&include_str!("../../healthy/worker.toml").replace('…', "")).unwrap();
     let mut bindings = document.remove("bindings").unwrap().try_into().unwrap();
-    let mut state: State = document.try_into().unwrap();
+    let mut state: WorkerSettings = document.try_into().unwrap();
     change(&mut state, &mut bindings);
     let asked = Arc::new(Mutex::new(Vec::new()));
     let backend = clerk::backend(Arc::clone(&clerk));
-    let outside = Outside { stripe: stripe(Arc::clone(&asked)), clerk: backend.clone() };
-    Acme { worker: router(state, bindings, outside), clerk: backend, frontend_api: clerk::frontend_api(clerk), asked }
+    let upstream = Upstream { stripe: stripe(Arc::clone(&asked)), clerk: backend.clone() };
+    Acme { worker: router(state, bindings, upstream), clerk: backend, frontend_api: clerk::frontend_api(clerk), asked }
 }
 
 /// A Stripe on which every product is the enterprise one, and every session can be had.

@@ -4,15 +4,15 @@ use axum::http::StatusCode;
 use jsonwebtoken::get_current_timestamp;
 use serde_json::json;
 
+use super::super::settings::{Entitlement, WorkerSettings};
 use super::super::signature::sign;
-use super::super::state::{Entitlement, State};
 use super::{CANARY, ELSEWHERE_KEY, SECRET, acme, changed, event};
 
 fn probe() -> String {
     event("evt_probe", "preflight.probe", &json!({}))
 }
 
-fn from_subscription(state: &mut State) {
+fn from_subscription(state: &mut WorkerSettings) {
     state.entitlement = Entitlement::SubscriptionMetadata;
 }
 
@@ -62,7 +62,7 @@ async fn another_bodys_signature_is_refused() {
 async fn a_signature_of_ten_minutes_ago_is_refused() {
     let signature = sign(&probe(), SECRET, get_current_timestamp() - 600);
     let answer = acme().post_event(&[("stripe-signature", &signature)], &probe()).await;
-    assert_eq!(answer.text, "Webhook Error: Timestamp outside the tolerance zone");
+    assert_eq!(answer.text, "Webhook Error: Timestamp upstream the tolerance zone");
 }
 
 #[tokio::test]

@@ -13,7 +13,7 @@ use crate::world::id::{CheckoutSessionId, PathId, UserId};
 use crate::world::step::Step;
 use crate::world::subjects::{Offer, offers};
 use crate::world::transport::{Answer, Asked, optional};
-use crate::world::{CheckoutSession, Found, Refusal, Seen, Subscription, Token};
+use crate::world::{CheckoutSession, Found, Seen, StripeError, Subscription, Token};
 
 pub use answer::CheckoutProblem;
 pub(super) use answer::problem_in;
@@ -39,7 +39,7 @@ pub enum CheckoutAnswer {
     /// A session in the other mode, by its ID. Our key cannot expire it.
     OtherMode(String, Arc<Answer>),
     /// A session in this mode that does not exist for our key, which cannot expire it either.
-    OtherAccount(String, Refusal),
+    OtherAccount(String, StripeError),
     /// No session, but a subscription was created or changed; its ID, if it is known.
     ChangedSubscription(Option<String>, Arc<Answer>),
     /// Success without a session.

@@ -1,0 +1,259 @@
+//! The result of a run. Renderers turn it into text and decide nothing.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use crate::check::CheckId;
+use crate::config::{Mode, Waiver};
+use crate::finding::{Finding, Severity};
+use crate::world::Logged;
+
+/// Everything a run found out.
+#[derive(Debug, Clone)]
+pub struct Report {
+    /// `project.name`.
+    pub project: String,
+    /// The mode that was checked for.
+    pub mode: Mode,
+    /// When the run started.
+    pub started_at: Timestamp,
+    /// How long it took.
+    pub duration: Duration,
+    /// Why it ended early, if it did.
+    pub interruption: Option<Interruption>,
+    /// The verdict.
+    pub decision: Decision,
+    /// How many required checks passed.
+    pub coverage: Coverage,
+    /// Every check, in registry order, then those the configuration defines.
+    pub checks: Vec<CheckReport>,
+    /// What the waivers did.
+    pub waivers: Vec<WaiverReport>,
+    /// What this run changed by mistake, and how to undo it. Every report starts with it.
+    pub changed: Option<String>,
+    /// What this run started and could not end.
+    pub left_open: Option<String>,
+    /// The parts of the deployment that the configuration does not name, so they were not checked.
+    pub not_configured: Vec<Unconfigured>,
+    /// Every request, in the order of the responses.
+    pub requests: Vec<Logged>,
+}
+
+/// A part of a deployment that a configuration can leave out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Unconfigured {
+    /// Its name in a sentence.
+    pub name: &'static str,
+    /// Its table in `preflight.toml`.
+    pub table: &'static str,
+}
+
+/// The verdict.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Decision {
+    /// Every required check passed.
+    Go,
+    /// Something failed.
+    NoGo,
+    /// Nothing failed, but a required check is unknown or skipped.
+    NotProven,
+    /// No checks ran.
+    NothingRan,
+}
+
+/// What ended a run early.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Interruption {
+    /// Ctrl-C.
+    Interrupt,
+    /// `kill`, or a CI job that was canceled.
+    Terminate,
+    /// A check crashed.
+    Defect,
+}
+
+/// How many required checks were verified.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Coverage {
+    /// Required checks that apply.
+    pub required: usize,
+    /// Those that passed.
+    pub verified: usize,
+}
+
+/// The result of one check.
+#[derive(Debug, Clone)]
+pub struct CheckReport {
+    /// Its ID.
+    pub id: CheckId,
+    /// Its title.
+    pub title: String,
+    /// Whether the verdict depends on it.
+    pub required: bool,
+    /// Its status.
+    pub status: Status,
+    /// From start to end, including time spent waiting for requests it shares with other checks.
+    pub duration: Duration,
+    /// The checks whose findings block it.
+    pub blocked_by: Vec<CheckId>,
+    /// Why it is unknown, skipped, not applicable or waived.
+    pub reasons: Vec<String>,
+    /// What it saw when it passed, for each subject.
+    pub seen: Vec<String>,
+    /// What is wrong.
+    pub findings: Vec<Reported>,
+    /// Its requests, as indexes into [`Report::requests`].
+    pub asked: BTreeSet<usize>,
+}
+
+/// A finding in a report.
+#[derive(Debug, Clone)]
+pub struct Reported {
+    /// The subject, such as `tier pro`; empty for the deployment as a whole.
+    pub subject: String,
+    /// The finding.
+    pub finding: Finding,
+    /// The waiver that covers it, as an index into [`Report::waivers`].
+    pub waived_by: Option<usize>,
+    /// The command that verifies the fix.
+    pub verify: String,
+}
+
+/// The status of a check.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Status {
+    /// Passed.
+    Pass,
+    /// Passed with a warning.
+    Warn,
+    /// Failed.
+    Fail,
+    /// Could not be verified.
+    Unknown,
+    /// Blocked by another check's finding, or excluded on the command line.
+    Skipped,
+    /// Does not apply.
+    NotApplicable,
+    /// Failed or not verified, but covered by a waiver.
+    Waived,
+    /// Passed, but a request was retried.
+    Flaky,
+}
+
+impl Status {
+    /// All statuses, in the order of summaries.
+    pub const ALL: [Self; 8] = [
+        Self::Pass,
+        Self::Warn,
+        Self::Fail,
+        Self::Unknown,
+        Self::Skipped,
+        Self::NotApplicable,
+        Self::Waived,
+        Self::Flaky,
+    ];
+
+    /// The name that every report uses.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Pass => "pass",
+            Self::Warn => "warn",
+            Self::Fail => "fail",
+            Self::Unknown => "unknown",
+            Self::Skipped => "skipped",
+            Self::NotApplicable => "na",
+            Self::Waived => "waived",
+            Self::Flaky => "flaky",
+        }
+    }
+
+    /// Whether the check looked at everything and nothing failed.
+    #[must_use]
+    pub const fn is_verified(self) -> bool {
+        matches!(self, Self::Pass | Self::Warn | Self::Flaky)
+    }
+}
+
+/// A waiver and what it did in this run.
+#[derive(Debug, Clone)]
+pub struct WaiverReport {
+    /// The waiver in `preflight.toml`.
+    pub waiver: Waiver,
+    /// What it did.
+    pub effect: WaiverEffect,
+}
+
+/// What a waiver did in a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum WaiverEffect {
+    /// It covered something.
+    Used,
+    /// There was nothing for it to cover.
+    Unused,
+    /// It has expired, so it covers nothing.
+    Expired,
+}
+
+impl CheckReport {
+    /// Whether the verdict depends on it, and it could not be verified.
+    #[must_use]
+    pub const fn is_open(&self) -> bool {
+        self.required && matches!(self.status, Status::Unknown | Status::Skipped)
+    }
+}
+
+impl Report {
+    /// How many checks have a status.
+    #[must_use]
+    pub fn count(&self, status: Status) -> usize {
+        self.checks.iter().filter(|check| check.status == status).count()
+    }
+
+    /// The exit status of `run`, as documented in the README.
+    #[must_use]
+    pub const fn exit_code(&self) -> u8 {
+        match (self.interruption, self.decision) {
+            (Some(Interruption::Interrupt), _) => 130,
+            (Some(Interruption::Terminate), _) => 143,
+            (Some(Interruption::Defect), _) => 70,
+            (_, Decision::Go) => 0,
+            (_, Decision::NoGo) => 1,
+            (_, Decision::NotProven) => 2,
+            (_, Decision::NothingRan) => 4,
+        }
+    }
+
+    /// What to do next, in one sentence.
+    #[must_use]
+    pub fn next_action(&self) -> String {
+        let first = |severity| {
+            let mut findings = self.checks.iter().flat_map(|check| &check.findings);
+            findings.find(|reported| reported.waived_by.is_none() && reported.finding.code.severity() == severity)
+        };
+        if let Some(changed) = &self.changed {
+            return changed.clone();
+        }
+        let fix = |reported: &Reported| format!("{} Then run: {}", reported.finding.fix.summary, reported.verify);
+        if let Some(failure) = first(Severity::Failure) {
+            return fix(failure);
+        }
+        let open = self.checks.iter().find(|check| check.is_open());
+        match (self.decision, open) {
+            (Decision::Go, _) if self.not_configured.is_empty() => "Nothing. Every required check passed.".to_owned(),
+            (Decision::Go, _) => {
+                let tables: Vec<&str> = self.not_configured.iter().map(|part| part.table).collect();
+                let names: Vec<&str> = self.not_configured.iter().map(|part| part.name).collect();
+                format!("Add {} to preflight.toml to check {} too.", tables.join(" and "), names.join(" and "))
+            }
+            // Nothing failed, so this is --fail-on=warn.
+            (Decision::NoGo, _) => first(Severity::Warning).map_or_else(|| STALE_WAIVERS.to_owned(), fix),
+            (_, Some(check)) => format!("Find out why {} could not be verified: {}", check.id, check.reasons.join(" ")),
+            _ => "Select at least one check that applies to this deployment.".to_owned(),
+        }
+    }
+}
+
+const STALE_WAIVERS: &str = "Remove the waivers that cover nothing from the configuration.";

@@ -1,0 +1,33 @@
+//! What the Backend API's handlers take out of a request.
+
+use std::sync::Arc;
+
+use axum::extract::{self, Query};
+use serde_json::{Map, Value};
+
+use super::Clerk;
+use super::error::ClerkError;
+
+/// The Clerk that a handler serves.
+pub(super) type Shared = extract::State<Arc<Clerk>>;
+/// A query string. A name may be repeated.
+pub(super) type Parameters = Query<Vec<(String, String)>>;
+
+/// The fields of a JSON body, which may be left out altogether; any but the known ones is refused.
+pub(super) fn fields(body: &[u8], known: &[&str]) -> Result<Map<String, Value>, ClerkError> {
+    if body.is_empty() {
+        return Ok(Map::new());
+    }
+    let malformed =
+        |_| ClerkError::bad_request("request_body_invalid", "Request body invalid", "The body is not a JSON object.");
+    let fields: Map<String, Value> = serde_json::from_slice(body).map_err(malformed)?;
+    match fields.keys().find(|name| !known.contains(&name.as_str())) {
+        Some(name) => Err(ClerkError::unknown_parameter(name)),
+        None => Ok(fields),
+    }
+}
+
+/// A 404 for a thing of that kind.
+pub(super) fn no_such(kind: &str, id: &str) -> ClerkError {
+    ClerkError::not_found(format!("No {kind} was found with id {id}."))
+}

@@ -1,0 +1,106 @@
+//! The document, read into types, and the servers that come of it.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use axum::Router;
+use serde::Deserialize;
+use toml::{Table, Value};
+
+use super::document::Document;
+use super::network::{Network, PerServer, Provider};
+use super::worker::Upstream;
+use super::{Effects, Error, clerk, cloudflare, frontend, stripe, worker};
+
+/// A world, read and not yet running.
+pub(super) struct Fixtures {
+    pub(super) environment: BTreeMap<String, String>,
+    pub(super) network: Network,
+    configuration: Table,
+    stripe: stripe::Settings,
+    clerk: clerk::State,
+    cloudflare: cloudflare::State,
+    worker: worker::WorkerSettings,
+    bindings: BTreeMap<String, String>,
+    frontend: frontend::FrontendSettings,
+}
+
+impl Fixtures {
+    /// Reads every part of the document.
+    pub(super) fn read(document: Document) -> Result<Self, Error> {
+        let mut parts = Parts(document.finish());
+        let mut worker: Table = parts.take("worker")?;
+        // What is on the script is the Worker's surroundings, and no part of what it is.
+        let bindings = worker.remove("bindings").unwrap_or_else(|| Value::Table(Table::new()));
+        Ok(Self {
+            environment: parts.take("environment")?,
+            network: parts.take("network")?,
+            configuration: parts.table("configuration")?,
+            stripe: parts.take("stripe")?,
+            clerk: parts.take("clerk")?,
+            cloudflare: parts.take("cloudflare")?,
+            worker: read("worker", Value::Table(worker))?,
+            bindings: read("worker.bindings", bindings)?,
+            frontend: parts.take("frontend")?,
+        })
+    }
+
+    /// The configuration as the text of a `preflight.toml`.
+    pub(super) fn configuration(&self) -> Result<String, Error> {
+        toml::to_string(&self.configuration).map_err(|error| Error::Document(format!("configuration: {error}")))
+    }
+
+    /// The Wrangler file of the project.
+    pub(super) fn wrangler(&self) -> Result<String, Error> {
+        toml::to_string(self.cloudflare.wrangler())
+            .map_err(|error| Error::Document(format!("cloudflare.wrangler: {error}")))
+    }
+
+    /// What the Worker has of all that was put somewhere.
+    pub(super) fn deployed(&self) -> BTreeMap<String, String> {
+        self.cloudflare.deployed(&self.bindings)
+    }
+
+    /// A server for each.
+    pub(super) fn routers(&self, effects: &Arc<Effects>) -> Result<PerServer<Router>, Error> {
+        let stripe = stripe::router(&stripe::Stripe::new(&self.stripe, Arc::clone(effects))?);
+        let clerk = clerk::Clerk::new(self.clerk.clone(), Arc::clone(effects));
+        // The Worker's own calls do not come through our open_ports: fault on the settings from here is no fault of its own.
+        let upstream = Upstream { stripe: stripe.clone(), clerk: clerk::backend(Arc::clone(&clerk)) };
+        let worker = worker::router(self.worker.clone(), self.deployed(), upstream);
+        Ok(PerServer::from([
+            (Provider::Stripe.name(), stripe),
+            (Provider::Clerk.name(), clerk::backend(Arc::clone(&clerk))),
+            (Provider::ClerkFrontend.name(), clerk::frontend_api(clerk)),
+            (Provider::Cloudflare.name(), cloudflare::router(self.cloudflare.clone(), self.bindings.clone())),
+            (Provider::Worker.name(), worker.clone()),
+            (Provider::Frontend.name(), frontend::router(self.frontend.clone(), worker)),
+        ]))
+    }
+}
+
+/// The parts of the document that were not read yet.
+struct Parts(Value);
+
+impl Parts {
+    fn take<T: for<'de> Deserialize<'de>>(&mut self, part: &str) -> Result<T, Error> {
+        read(part, self.value(part)?)
+    }
+
+    /// A part as it is written: read into a type, its dates would become texts.
+    fn table(&mut self, part: &str) -> Result<Table, Error> {
+        match self.value(part)? {
+            Value::Table(table) => Ok(table),
+            _ => Err(Error::Document(format!("{part} is no table"))),
+        }
+    }
+
+    fn value(&mut self, part: &str) -> Result<Value, Error> {
+        let value = self.0.as_table_mut().and_then(|parts| parts.remove(part));
+        value.ok_or_else(|| Error::Document(format!("{part} is not there")))
+    }
+}
+
+fn read<T: for<'de> Deserialize<'de>>(part: &str, value: Value) -> Result<T, Error> {
+    value.try_into().map_err(|error| Error::Document(format!("{part}: {}", error.to_string().trim_end())))
+}

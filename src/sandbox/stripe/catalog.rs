@@ -1,0 +1,112 @@
+//! Products and prices.
+
+use super::error::StripeError;
+use super::request::{Call, Route, StripeResult};
+use super::resources::{list, retrieve};
+use super::store::Kind;
+
+pub(super) const ROUTES: &[Route] = &[
+    Route::list("/v1/prices", "rak_plan_read", Kind::Price, list_prices)
+        .filters(&["active", "currency", "product", "recurring", "type"])
+        .takes(&["created", "lookup_keys"])
+        .expands(&["data.product", "data.tiers", "data.currency_options"]),
+    Route::retrieve("/v1/prices/{id}", "rak_plan_read", Kind::Price, retrieve).expands(&[
+        "product",
+        "tiers",
+        "currency_options",
+    ]),
+    Route::list("/v1/products", "rak_product_read", Kind::Product, list_products)
+        .filters(&["active", "shippable", "type", "url"])
+        .takes(&["created", "ids"])
+        .expands(&["data.default_price"]),
+    Route::retrieve("/v1/products/{id}", "rak_product_read", Kind::Product, retrieve).expands(&["default_price"]),
+];
+
+fn list_prices(call: &Call) -> StripeResult {
+    let keys = call.parameters.all("lookup_keys");
+    if keys.len() > 10 {
+        let message = "You may only specify up to 10 of these parameters: lookup_keys.";
+        return Err(StripeError::bad(message).about("lookup_keys"));
+    }
+    call.list(|price| keys.is_empty() || price.body["lookup_key"].as_str().is_some_and(|key| keys.contains(&key)))
+}
+
+fn list_products(call: &Call) -> StripeResult {
+    let ids = call.parameters.all("ids");
+    let paginates = call.parameters.get("starting_after").or(call.parameters.get("ending_before")).is_some();
+    if !ids.is_empty() && paginates {
+        return Err(StripeError::bad("You cannot paginate while filtering by ids.").about("ids"));
+    }
+    if ids.is_empty() { list(call) } else { call.list(|product| ids.contains(&product.id())) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::test_client::TestClient;
+
+    const PRO: &str = "price_1Rlivecme7LaunchProMonth";
+
+    #[tokio::test]
+    async fn a_price_holds_the_id_of_its_product() {
+        let price = TestClient::of(&[]).get(&format!("/v1/prices/{PRO}")).await.body;
+        assert_eq!((&price["unit_amount"], &price["product"]), (&2900.into(), &"prod_QpanAcmePro001".into()));
+    }
+
+    #[tokio::test]
+    async fn a_product_can_be_expanded_in_it() {
+        let price = TestClient::of(&[]).get(&format!("/v1/prices/{PRO}?expand%5B%5D=product")).await.body;
+        assert_eq!(price["product"]["metadata"]["plan"], "pro");
+    }
+
+    #[tokio::test]
+    async fn a_price_that_is_paid_once_does_not_recur() {
+        let price = TestClient::of(&["price-one-time"]).get(&format!("/v1/prices/{PRO}")).await.body;
+        assert!(price["recurring"].is_null());
+    }
+
+    #[tokio::test]
+    async fn a_live_price_is_not_there_in_test_mode_but_something_similar_is() {
+        let answer = TestClient::of(&[]).get_in_test_mode(&format!("/v1/prices/{PRO}")).await;
+        let message = "No such price: 'price_1Rlivecme7LaunchProMonth'; a similar object exists in live mode, but a test mode \
+                       key was used to make this request.";
+        assert_eq!((answer.status, answer.message()), (404, message));
+    }
+
+    #[tokio::test]
+    async fn a_price_of_another_account_is_just_not_there() {
+        let answer = TestClient::of(&[]).get("/v1/prices/price_1Rlivether0Shop0ProMonth").await;
+        assert_eq!(answer.message(), "No such price: 'price_1Rlivether0Shop0ProMonth'");
+    }
+
+    #[tokio::test]
+    async fn prices_are_found_by_what_they_are() {
+        let client = TestClient::of(&["price-archived"]);
+        let of_pro = client.get("/v1/prices?product=prod_QpanAcmePro001").await;
+        assert_eq!(of_pro.ids(), [PRO]);
+        let active = client.get("/v1/prices?active=true&type=recurring&recurring%5Binterval%5D=month").await;
+        assert_eq!(active.ids(), ["price_1Rlivecme7LaunchEntMonth"]);
+    }
+
+    #[tokio::test]
+    async fn test_mode_has_a_catalogue_of_its_own() {
+        let products = TestClient::of(&[]).get_in_test_mode("/v1/products").await;
+        assert_eq!(products.ids().len(), 2);
+        assert!(products.ids().iter().all(|id| id.starts_with("prod_QpanTest")));
+    }
+
+    #[tokio::test]
+    async fn what_matters_is_on_a_later_page_where_there_are_many() {
+        let client = TestClient::of(&["healthy-many-pages"]);
+        let mut path = "/v1/products?limit=100&active=true".to_owned();
+        let mut pages = Vec::new();
+        loop {
+            let page = client.get(&path).await;
+            pages.push(page.ids().contains(&"prod_QpanAcmePro001"));
+            if page.body["has_more"] == false {
+                break;
+            }
+            path = format!("/v1/products?limit=100&active=true&starting_after={}", page.ids().last().unwrap());
+        }
+        assert_eq!(pages, [false, false, true]);
+    }
+}

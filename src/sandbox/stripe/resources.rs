@@ -1,0 +1,104 @@
+//! What lists and single objects have in common: filters, pages, and fields that are expanded or left out.
+
+use serde_json::{Value, json};
+
+use super::parameters::Parameters;
+use super::request::{Call, StripeResult};
+use super::store::{Kind, Store, StoredObject, created_in, page};
+
+/// The parameters that are booleans.
+const BOOLEANS: [&str; 4] = ["active", "delivery_success", "is_default", "shippable"];
+
+impl Kind {
+    /// The field that is left out unless it is expanded or included: the object that has it, and its name.
+    const fn left_out(self) -> Option<(&'static str, &'static str)> {
+        match self {
+            Self::PortalConfiguration => Some(("/features/subscription_update", "products")),
+            Self::EventDestination => Some(("/webhook_endpoint", "url")),
+            Self::CheckoutSession => Some(("", "line_items")),
+            _ => None,
+        }
+    }
+}
+
+/// Answers with the page of a list that the parameters ask for.
+pub(super) fn list(call: &Call) -> StripeResult {
+    call.list(|_| true)
+}
+
+/// Answers with one object.
+pub(super) fn retrieve(call: &Call) -> StripeResult {
+    let store = call.stripe.store();
+    let body = store.find(call.kind, call.id, &call.caller)?.body.clone();
+    Ok(call.shown(&store, call.kind, body))
+}
+
+impl Call<'_> {
+    /// A page of the list, with a filter besides the route's own.
+    pub(super) fn list(&self, filter: impl Fn(&StoredObject) -> bool) -> StripeResult {
+        for name in BOOLEANS {
+            self.parameters.boolean(name)?;
+        }
+        let created = created_in(&self.parameters)?;
+        let store = self.stripe.store();
+        let all: Vec<&StoredObject> = store
+            .of(self.kind, &self.caller)
+            .filter(|object| created(object) && matches(&self.parameters, self.filters, &object.body) && filter(object))
+            .collect();
+        let (page, has_more) = page(&all, self.kind, &self.parameters)?;
+        let data = page.into_iter().map(|object| self.shown(&store, self.kind, object.body.clone()));
+        Ok(json!({ "object": "list", "data": data.collect::<Value>(), "has_more": has_more, "url": self.path }))
+    }
+
+    /// An object as the call wants to see it.
+    pub(super) fn shown(&self, store: &Store, kind: Kind, mut body: Value) -> Value {
+        let wanted = self.parameters.all("expand").into_iter().chain(self.parameters.all("include"));
+        // In a list, the paths begin at the list.
+        let wanted: Vec<&str> = wanted.map(|path| path.strip_prefix("data.").unwrap_or(path)).collect();
+        if let Some((parent, field)) = kind.left_out() {
+            let path = format!("{parent}/{field}")[1..].replace('/', ".");
+            let parent = body.pointer_mut(parent).and_then(Value::as_object_mut);
+            if let Some(parent) = parent.filter(|_| !wanted.iter().any(|wanted| wanted.starts_with(&path))) {
+                parent.remove(field);
+            }
+        }
+        for path in wanted {
+            self.expand(store, &mut body, path);
+        }
+        body
+    }
+
+    /// Replaces the IDs at a path by the objects that they are of.
+    pub(super) fn expand(&self, store: &Store, value: &mut Value, path: &str) {
+        if let Value::Array(items) = value {
+            items.iter_mut().for_each(|item| self.expand(store, item, path));
+            return;
+        }
+        let (name, rest) = path.split_once('.').map_or((path, None), |(name, rest)| (name, Some(rest)));
+        let Some(field) = value.get_mut(name) else { return };
+        if let Some((id, kind)) = field.as_str().zip(Kind::of_field(name)) {
+            match store.find(kind, id, &self.caller) {
+                Ok(found) => *field = found.body.clone(),
+                // All that is left of a deleted product.
+                Err(_) if kind == Kind::Product => *field = json!({ "id": id, "object": "product", "deleted": true }),
+                Err(_) => {}
+            }
+        }
+        if let Some(rest) = rest {
+            self.expand(store, field, rest);
+        }
+    }
+}
+
+/// Whether an object's fields are what the parameters with these names say: `currency`, `recurring[interval]`.
+fn matches(parameters: &Parameters, filters: &[&str], body: &Value) -> bool {
+    parameters.iter().all(|(name, wanted)| {
+        let base = name.split('[').next().unwrap_or_default();
+        let pointer = format!("/{}", name.replace('[', "/").replace(']', ""));
+        !filters.contains(&base) || body.pointer(&pointer).is_some_and(|value| is(value, wanted))
+    })
+}
+
+fn is(value: &Value, wanted: &str) -> bool {
+    value.as_str().map_or_else(|| value.to_string() == wanted, |text| text == wanted)
+}

@@ -1,0 +1,50 @@
+//! The document's part `stripe`.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::store::Kind;
+
+/// What Stripe holds when the sandbox starts.
+///
+/// Each object has the fields that differ from the recorded object of its kind, in Stripe's own shape, and is in the
+/// mode that its `livemode` says. One that belongs to another account than `acme` says so in `account`.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Settings {
+    pub(super) accounts: BTreeMap<String, Value>,
+    /// Stripe Tax, for every account.
+    pub(super) tax_settings: Value,
+    pub(super) keys: BTreeMap<String, Key>,
+    /// The API version of a request without `Stripe-Version`.
+    pub(super) default_api_version: String,
+    /// The ID of a price whose Checkout Sessions cannot be read: Stripe answers 500.
+    pub(super) unreadable_sessions_of: Option<String>,
+    /// Products besides the named ones, each with a one-time price.
+    #[serde(default)]
+    pub(super) extra_products: u32,
+    /// Webhook endpoints of other systems besides the named ones.
+    #[serde(default)]
+    pub(super) extra_webhook_endpoints: u32,
+    /// Everything else by its short name, which only scenarios use. A misspelled kind is an error.
+    #[serde(flatten)]
+    pub(super) objects: BTreeMap<Kind, BTreeMap<String, Value>>,
+}
+
+/// A key to one mode of one account. Its prefix says which mode.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Key {
+    pub(super) value: String,
+    #[serde(default = "acme")]
+    pub(super) account: String,
+    #[serde(default)]
+    pub(super) expired: bool,
+    /// What a restricted key may do, as Stripe names it. A key without them may do everything.
+    pub(super) permissions: Option<BTreeSet<String>>,
+}
+
+fn acme() -> String {
+    "acme".to_owned()
+}

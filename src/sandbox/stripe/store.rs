@@ -1,0 +1,298 @@
+//! Stripe's objects, by mode and account, and the pages of a list of them.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::super::Error;
+use super::super::recorded::{Recorded, rfc3339};
+use super::error::StripeError;
+use super::parameters::Parameters;
+use super::request::Caller;
+use super::settings::Settings;
+use super::subscriptions;
+
+/// A kind of object, by its name in the document. An object may refer to one of an earlier kind.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+pub(super) enum Kind {
+    #[serde(rename = "products")]
+    Product,
+    #[serde(rename = "prices")]
+    Price,
+    #[serde(rename = "webhook_endpoints")]
+    WebhookEndpoint,
+    #[serde(rename = "event_destinations")]
+    EventDestination,
+    #[serde(rename = "portal_configurations")]
+    PortalConfiguration,
+    #[serde(rename = "customers")]
+    Customer,
+    #[serde(rename = "subscriptions")]
+    Subscription,
+    #[serde(rename = "events")]
+    Event,
+    #[serde(rename = "checkout_sessions")]
+    CheckoutSession,
+}
+
+impl Kind {
+    /// Its `object`.
+    pub(super) const fn object(self) -> &'static str {
+        match self {
+            Self::Product => "product",
+            Self::Price => "price",
+            Self::WebhookEndpoint => "webhook_endpoint",
+            Self::EventDestination => "v2.core.event_destination",
+            Self::PortalConfiguration => "billing_portal.configuration",
+            Self::Customer => "customer",
+            Self::Subscription => "subscription",
+            Self::Event => "event",
+            Self::CheckoutSession => "checkout.session",
+        }
+    }
+
+    /// What an error calls it.
+    pub(super) const fn noun(self) -> &'static str {
+        match self {
+            Self::WebhookEndpoint => "webhook endpoint",
+            Self::EventDestination => "event destination",
+            Self::PortalConfiguration => "configuration",
+            other => other.object(),
+        }
+    }
+
+    /// The parameter that an error about a missing one names.
+    const fn parameter(self) -> &'static str {
+        if matches!(self, Self::PortalConfiguration) { "configuration" } else { "id" }
+    }
+
+    /// The kind that a field with this name holds the ID of.
+    pub(super) fn of_field(name: &str) -> Option<Self> {
+        match name {
+            "product" => Some(Self::Product),
+            "price" | "default_price" => Some(Self::Price),
+            "customer" => Some(Self::Customer),
+            "subscription" => Some(Self::Subscription),
+            _ => None,
+        }
+    }
+}
+
+/// One object in one mode of one account.
+#[derive(Debug, Clone)]
+pub(super) struct StoredObject {
+    account: String,
+    livemode: bool,
+    created: i64,
+    pub(super) body: Value,
+}
+
+impl StoredObject {
+    pub(super) fn id(&self) -> &str {
+        self.body["id"].as_str().unwrap_or_default()
+    }
+
+    fn is_visible_to(&self, caller: &Caller) -> bool {
+        self.account == caller.account && self.livemode == caller.livemode
+    }
+}
+
+/// All objects, each kind newest first.
+#[derive(Debug, Default)]
+pub(super) struct Store(BTreeMap<Kind, Vec<StoredObject>>);
+
+impl Store {
+    /// The document's objects.
+    pub(super) fn load(settings: &Settings, recorded: &Recorded) -> Result<Self, Error> {
+        let mut store = Self::default();
+        for (kind, objects) in &settings.objects {
+            for fields in objects.values() {
+                let mut fields = fields.clone();
+                let account = fields.as_object_mut().and_then(|fields| fields.remove("account"));
+                let account = account.as_ref().and_then(Value::as_str).unwrap_or("acme");
+                let body = recorded.complete(kind.object(), &fields)?;
+                let body = store.derived(*kind, body, recorded)?;
+                store.insert(*kind, account, body);
+            }
+        }
+        // These are newer than the named ones, which are therefore on a later page.
+        let now = Timestamp::now().as_second();
+        for number in 0..settings.extra_products {
+            let (id, created) = (format!("prod_QpanExtra{number:05}"), now - i64::from(number));
+            let product =
+                json!({ "id": id, "created": created, "updated": created, "name": format!("Sticker {number}") });
+            store.insert(Kind::Product, "acme", recorded.complete("product", &product)?);
+            let price = json!({
+                "id": format!("price_1Rlivecme7Launch{number:08}"), "created": created, "product": id, "type": "one_time",
+                "unit_amount": 300, "unit_amount_decimal": "300",
+            });
+            store.insert(Kind::Price, "acme", recorded.complete("price", &price)?);
+        }
+        for number in 0..settings.extra_webhook_endpoints {
+            let endpoint = json!({
+                "id": format!("we_1Rlivecme7Launch{number:08}"), "created": now - i64::from(number),
+                "description": "bookkeeping", "enabled_events": ["invoice.paid"],
+                "url": format!("https://books-{number}.acme.com/stripe"),
+            });
+            store.insert(Kind::WebhookEndpoint, "acme", recorded.complete("webhook_endpoint", &endpoint)?);
+        }
+        Ok(store)
+    }
+
+    /// A document's object with the fields that Stripe derives from others.
+    fn derived(&self, kind: Kind, mut body: Value, recorded: &Recorded) -> Result<Value, Error> {
+        match kind {
+            Kind::Price => body["unit_amount_decimal"] = body["unit_amount"].to_string().into(),
+            Kind::Subscription => {
+                let price = self.body(Kind::Price, &body["items"]["data"][0]["price"])?;
+                subscriptions::derive(&mut body, price, recorded)?;
+            }
+            Kind::Event if body["data"]["object"].is_string() => {
+                body["data"]["object"] = self.body(Kind::Subscription, &body["data"]["object"])?;
+            }
+            Kind::Customer if body["deleted"] == true => {
+                body = json!({ "id": body["id"], "object": "customer", "deleted": true, "livemode": body["livemode"] });
+            }
+            _ => {}
+        }
+        Ok(body)
+    }
+
+    /// The object that another refers to by its ID.
+    fn body(&self, kind: Kind, id: &Value) -> Result<Value, Error> {
+        let missing = || Error::Document(format!("stripe: there is no {} {id}", kind.noun()));
+        let mut objects = self.0.get(&kind).into_iter().flatten();
+        objects.find(|object| object.body["id"] == *id).map(|object| object.body.clone()).ok_or_else(missing)
+    }
+
+    /// Adds an object.
+    pub(super) fn insert(&mut self, kind: Kind, account: &str, mut body: Value) {
+        let created = body["created"].as_i64().unwrap_or_default();
+        let livemode = body["livemode"] == true;
+        // The second version of the API writes dates.
+        if kind == Kind::EventDestination {
+            for field in ["created", "updated"] {
+                body[field] = rfc3339(created).into();
+            }
+        }
+        let objects = self.0.entry(kind).or_default();
+        let place = objects.partition_point(|other| other.created > created);
+        objects.insert(place, StoredObject { account: account.to_owned(), livemode, created, body });
+    }
+
+    /// Every object of a kind that a key may see.
+    pub(super) fn of<'a, 'b>(
+        &'a self,
+        kind: Kind,
+        caller: &'b Caller,
+    ) -> impl Iterator<Item = &'a StoredObject> + use<'a, 'b> {
+        self.0.get(&kind).into_iter().flatten().filter(move |object| object.is_visible_to(caller))
+    }
+
+    /// The object with this ID. The error says whether it exists in the other mode.
+    pub(super) fn find(&self, kind: Kind, id: &str, caller: &Caller) -> Result<&StoredObject, StripeError> {
+        if let Some(object) = self.of(kind, caller).find(|object| object.id() == id) {
+            return Ok(object);
+        }
+        let other_mode = Caller { account: caller.account.clone(), livemode: !caller.livemode };
+        let exists_there = self.of(kind, &other_mode).any(|object| object.id() == id);
+        let modes = exists_there.then_some((other_mode.mode(), caller.mode()));
+        Err(StripeError::missing(kind.noun(), id, modes).about(kind.parameter()))
+    }
+
+    pub(super) fn find_mut(&mut self, kind: Kind, id: &str, caller: &Caller) -> Result<&mut Value, StripeError> {
+        self.find(kind, id, caller)?;
+        let mut objects = self.0.get_mut(&kind).into_iter().flatten();
+        let found = objects.find(|object| object.id() == id && object.is_visible_to(caller));
+        found.map(|object| &mut object.body).ok_or_else(|| StripeError::missing(kind.noun(), id, None))
+    }
+}
+
+/// Whether an object was created when `created`, `created[gte]` and so on say.
+pub(super) fn created_in(parameters: &Parameters) -> Result<impl Fn(&StoredObject) -> bool + use<>, StripeError> {
+    let at = parameters.integer("created")?;
+    let (from, after) = (parameters.integer("created[gte]")?, parameters.integer("created[gt]")?);
+    let (until, before) = (parameters.integer("created[lte]")?, parameters.integer("created[lt]")?);
+    Ok(move |object: &StoredObject| {
+        at.is_none_or(|at| object.created == at)
+            && from.is_none_or(|from| object.created >= from)
+            && after.is_none_or(|after| object.created > after)
+            && until.is_none_or(|until| object.created <= until)
+            && before.is_none_or(|before| object.created < before)
+    })
+}
+
+/// The part of a list that `limit`, `starting_after` and `ending_before` ask for, and whether there is more.
+pub(super) fn page<'a>(
+    all: &[&'a StoredObject],
+    kind: Kind,
+    parameters: &Parameters,
+) -> Result<(Vec<&'a StoredObject>, bool), StripeError> {
+    let limit = limit(parameters)?;
+    let place = |name: &str| -> Result<Option<usize>, StripeError> {
+        let Some(id) = parameters.get(name) else { return Ok(None) };
+        let place = all.iter().position(|object| object.id() == id);
+        place.map(Some).ok_or_else(|| StripeError::missing(kind.noun(), id, None).in_parameter(name))
+    };
+    let (first, last) = match (place("starting_after")?, place("ending_before")?) {
+        (Some(_), Some(_)) => {
+            let message = "You may not specify both `starting_after` and `ending_before`.";
+            return Err(StripeError::bad(message).about("ending_before"));
+        }
+        (Some(after), None) => (after + 1, (after + 1 + limit).min(all.len())),
+        (None, Some(before)) => (before.saturating_sub(limit), before),
+        (None, None) => (0, limit.min(all.len())),
+    };
+    // Backward, there is more if something precedes the page.
+    let has_more = if parameters.get("ending_before").is_some() { first > 0 } else { last < all.len() };
+    Ok((all[first..last].to_vec(), has_more))
+}
+
+/// How many objects a page holds: 1 to 100, 10 by default.
+pub(super) fn limit(parameters: &Parameters) -> Result<usize, StripeError> {
+    match parameters.integer("limit")? {
+        None => Ok(10),
+        Some(limit) if limit > 100 => {
+            let message = format!("This value must be less than or equal to 100 (it currently is '{limit}').");
+            Err(StripeError::bad(message).about("limit"))
+        }
+        Some(limit) if limit < 1 => {
+            Err(StripeError::bad("This value must be greater than or equal to 1.").about("limit"))
+        }
+        Some(limit) => Ok(usize::try_from(limit).unwrap_or(10)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::test_client::TestClient;
+
+    #[tokio::test]
+    async fn a_page_holds_ten_unless_told_otherwise() {
+        let page = TestClient::of(&["healthy-many-pages"]).get("/v1/webhook_endpoints").await;
+        assert_eq!((page.ids().len(), &page.body["has_more"]), (10, &true.into()));
+    }
+
+    #[tokio::test]
+    async fn one_can_go_back_as_well_as_forth() {
+        let client = TestClient::of(&["healthy-many-pages"]);
+        let first = client.get("/v1/products?limit=3").await;
+        let second = client.get(&format!("/v1/products?limit=3&starting_after={}", first.ids()[2])).await;
+        let back = client.get(&format!("/v1/products?limit=3&ending_before={}", second.ids()[0])).await;
+        assert_eq!((back.ids(), &back.body["has_more"]), (first.ids(), &false.into()));
+    }
+
+    #[tokio::test]
+    async fn more_than_a_hundred_at_once_is_refused() {
+        let answer = TestClient::of(&[]).get("/v1/products?limit=101").await;
+        assert_eq!(answer.message(), "This value must be less than or equal to 100 (it currently is '101').");
+    }
+
+    #[tokio::test]
+    async fn a_cursor_that_nobody_has_is_refused() {
+        let answer = TestClient::of(&[]).get("/v1/products?starting_after=prod_Nobody").await;
+        assert_eq!((answer.status, &answer.body["error"]["param"]), (400, &"starting_after".into()));
+    }
+}

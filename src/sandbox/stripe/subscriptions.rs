@@ -1,0 +1,149 @@
+//! Subscriptions.
+
+use jiff::Timestamp;
+use serde_json::{Value, json};
+
+use super::super::Error;
+use super::super::recorded::Recorded;
+use super::error::StripeError;
+use super::request::{Call, Route, StripeResult};
+use super::resources::retrieve;
+use super::store::Kind;
+
+pub(super) const ROUTES: &[Route] = &[
+    Route::list("/v1/subscriptions", "rak_subscription_read", Kind::Subscription, list)
+        .filters(&["collection_method", "customer"])
+        .takes(&["created", "current_period_end", "plan", "price", "status"])
+        .expands(&["data.customer", "data.items.data.price"]),
+    Route::retrieve("/v1/subscriptions/{id}", "rak_subscription_read", Kind::Subscription, retrieve).expands(&[
+        "customer",
+        "items.data.price",
+        "items.data.price.product",
+    ]),
+    Route::post("/v1/subscriptions/{id}", "rak_subscription_write", update).takes(&[
+        "cancel_at_period_end",
+        "items",
+        "metadata",
+        "payment_behavior",
+        "proration_behavior",
+    ]),
+];
+
+/// How long every billing period is here, in seconds.
+const PERIOD: i64 = 30 * 24 * 3600;
+
+const STATUSES: [&str; 10] = [
+    "active",
+    "all",
+    "canceled",
+    "ended",
+    "incomplete",
+    "incomplete_expired",
+    "past_due",
+    "paused",
+    "trialing",
+    "unpaid",
+];
+
+/// Fills in what follows from a subscription's ID, its price and the time of its creation.
+pub(super) fn derive(subscription: &mut Value, price: Value, recorded: &Recorded) -> Result<(), Error> {
+    let id = subscription["id"].as_str().unwrap_or_default().to_owned();
+    let created = subscription["created"].as_i64().unwrap_or_default();
+    let until = subscription["ended_at"].as_i64().unwrap_or_else(|| Timestamp::now().as_second());
+    let start = created + (until - created).max(0) / PERIOD * PERIOD;
+    for field in ["billing_cycle_anchor", "start_date"] {
+        subscription[field] = created.into();
+    }
+    subscription["currency"] = price["currency"].clone();
+    subscription["latest_invoice"] = id.replacen("sub_", "in_", 1).into();
+    if subscription["cancel_at_period_end"] == true {
+        subscription["cancel_at"] = (start + PERIOD).into();
+        subscription["cancellation_details"]["reason"] = "cancellation_requested".into();
+    }
+    subscription["items"]["url"] = format!("/v1/subscription_items?subscription={id}").into();
+    let item = &mut subscription["items"]["data"][0];
+    item["id"] = format!("si_{}", id.trim_start_matches("sub_1")).into();
+    item["subscription"] = id.into();
+    item["created"] = created.into();
+    item["current_period_start"] = start.into();
+    item["current_period_end"] = (start + PERIOD).into();
+    item["plan"] = plan(&price, recorded)?;
+    item["price"] = price;
+    Ok(())
+}
+
+/// The price as its predecessor, which items still carry.
+fn plan(price: &Value, recorded: &Recorded) -> Result<Value, Error> {
+    recorded.complete(
+        "plan",
+        &json!({
+            "id": price["id"], "active": price["active"], "amount": price["unit_amount"],
+            "amount_decimal": price["unit_amount_decimal"], "created": price["created"], "currency": price["currency"],
+            "interval": price["recurring"]["interval"], "interval_count": price["recurring"]["interval_count"],
+            "livemode": price["livemode"], "product": price["product"], "usage_type": price["recurring"]["usage_type"],
+        }),
+    )
+}
+
+fn list(call: &Call) -> StripeResult {
+    let parameters = &call.parameters;
+    let status = parameters.get("status");
+    if let Some(status) = status.filter(|status| !STATUSES.contains(status)) {
+        let known = STATUSES.join(", ");
+        let message = format!("Invalid status: must be one of {known}, and not {status}");
+        return Err(StripeError::bad(message).about("status"));
+    }
+    for (parameter, kind) in [("customer", Kind::Customer), ("price", Kind::Price)] {
+        if let Some(id) = parameters.get(parameter) {
+            let store = call.stripe.store();
+            store.find(kind, id, &call.caller).map_err(|error| error.in_parameter(parameter))?;
+        }
+    }
+    let price = parameters.get("price").or(parameters.get("plan"));
+    call.list(|subscription| {
+        let body = &subscription.body;
+        let ended = body["status"] == "canceled" || body["status"] == "incomplete_expired";
+        let has_status = match status {
+            None => !ended,
+            Some("all") => true,
+            Some("ended") => ended,
+            Some(status) => body["status"] == status,
+        };
+        has_status && price.is_none_or(|price| body["items"]["data"][0]["price"]["id"] == price)
+    })
+}
+
+fn update(call: &Call) -> StripeResult {
+    let parameters = &call.parameters;
+    let cancels = parameters.boolean("cancel_at_period_end")?;
+    let mut store = call.stripe.store();
+    let price = match parameters.get("items[0][price]") {
+        None => None,
+        Some(id) => {
+            let found = store.find(Kind::Price, id, &call.caller);
+            Some(found.map_err(|error| error.in_parameter("items[0][price]"))?.body.clone())
+        }
+    };
+    let subscription = store.find_mut(Kind::Subscription, call.id, &call.caller)?;
+    if subscription["status"] == "canceled" {
+        let message = "A canceled subscription can only update its cancellation_details and metadata.";
+        return Err(StripeError::bad(message));
+    }
+    if let Some(price) = price {
+        subscription["items"]["data"][0]["plan"] = plan(&price, &call.stripe.recorded)?;
+        subscription["items"]["data"][0]["price"] = price;
+    }
+    if let Some(cancels) = cancels {
+        subscription["cancel_at_period_end"] = cancels.into();
+    }
+    // An empty value removes a key.
+    for (key, value) in parameters.map("metadata") {
+        match subscription["metadata"].as_object_mut() {
+            Some(metadata) if value == "" => drop(metadata.remove(&key)),
+            Some(metadata) => drop(metadata.insert(key, value)),
+            None => {}
+        }
+    }
+    call.stripe.effects.record("stripe.subscription.updated");
+    Ok(subscription.clone())
+}

@@ -1,0 +1,79 @@
+//! Where the tests ask Stripe something.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::body::{Body, to_bytes};
+use axum::http::{HeaderMap, Method, Request};
+use serde_json::Value;
+use tower::ServiceExt;
+
+use super::super::{Effects, fixtures::Fixtures, scenario};
+
+/// Stripe in the world of some scenarios, and the keys to it.
+pub(super) struct TestClient {
+    router: Router,
+    effects: Arc<Effects>,
+    pub(super) live: String,
+    pub(super) test: String,
+}
+
+/// What was answered.
+pub(super) struct TestResponse {
+    pub(super) status: u16,
+    pub(super) headers: HeaderMap,
+    pub(super) body: Value,
+}
+
+impl TestResponse {
+    /// What Stripe says went wrong.
+    pub(super) fn message(&self) -> &str {
+        self.body["error"]["message"].as_str().unwrap_or_default()
+    }
+
+    /// The IDs of a list.
+    pub(super) fn ids(&self) -> Vec<&str> {
+        self.body["data"].as_array().unwrap().iter().map(|object| object["id"].as_str().unwrap()).collect()
+    }
+}
+
+impl TestClient {
+    pub(super) fn of(scenarios: &[&str]) -> Self {
+        let world = Fixtures::read(scenario::document(scenarios).unwrap()).unwrap();
+        let effects = Arc::new(Effects::default());
+        let router = world.routers(&effects).unwrap().remove("stripe").unwrap();
+        let key = |name: &str| world.environment[name].clone();
+        Self { router, effects, live: key("STRIPE_SECRET_KEY"), test: key("STRIPE_TEST_SECRET_KEY") }
+    }
+
+    /// Asks with the live key.
+    pub(super) async fn get(&self, path: &str) -> TestResponse {
+        self.ask(Method::GET, path, &[("authorization", &format!("Bearer {}", self.live))], "").await
+    }
+
+    /// Asks with the test key.
+    pub(super) async fn get_in_test_mode(&self, path: &str) -> TestResponse {
+        self.ask(Method::GET, path, &[("authorization", &format!("Bearer {}", self.test))], "").await
+    }
+
+    /// Sends a form with the live key.
+    pub(super) async fn post(&self, path: &str, form: &str) -> TestResponse {
+        self.ask(Method::POST, path, &[("authorization", &format!("Bearer {}", self.live))], form).await
+    }
+
+    pub(super) async fn ask(&self, method: Method, path: &str, headers: &[(&str, &str)], body: &str) -> TestResponse {
+        let mut request = Request::builder().method(method).uri(path);
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let response = self.router.clone().oneshot(request.body(Body::from(body.to_owned())).unwrap()).await.unwrap();
+        let (parts, body) = response.into_parts();
+        let body = serde_json::from_slice(&to_bytes(body, usize::MAX).await.unwrap()).unwrap();
+        TestResponse { status: parts.status.as_u16(), headers: parts.headers, body }
+    }
+
+    /// How often something was changed.
+    pub(super) fn count(&self, effect: &str) -> u64 {
+        self.effects.counts().get(effect).copied().unwrap_or_default()
+    }
+}
