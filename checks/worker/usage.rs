@@ -129,12 +129,6 @@ mod tests {
     use crate::check::testing::scenario;
 
     #[tokio::test]
-    async fn one_wrong_table_of_tiers_is_one_finding() {
-        let run = scenario("tiers-limit-granted").await;
-        run.finds(crate::checks::worker::tiers::CHECK, "limit");
-    }
-
-    #[tokio::test]
     async fn without_a_frontend_a_worker_that_requires_azp_proves_nothing() {
         let run = scenario("healthy-no-frontend,healthy-authorized-parties").await;
         assert_eq!(run.failures(), Vec::<String>::new(), "{}", run.told());

@@ -7,7 +7,7 @@ mod cors;
 mod forgery;
 mod missing;
 mod portal;
-mod route;
+pub(super) mod route;
 mod tiers;
 mod usage;
 
