@@ -93,6 +93,7 @@ impl<'w> Worker<'w> {
     ///
     /// # Errors
     /// Blocked by the check that reports it, and unknown if a suspect that comes first cannot be ruled out.
+    #[must_use = "a symptom that is blamed on nothing is a finding"]
     pub fn blame<'a>(self, symptom: Symptom<'a>) -> BoxFuture<'a, Answered>
     where
         'w: 'a,

@@ -98,7 +98,7 @@ impl<'w> Worker<'w> {
             (tier.name.clone(), self.read_and_expire(self.request(tier, canary, origin).await).await)
         });
         let foreign_origin =
-            futures::future::OptionFuture::from(is_session.then(|| async {
+            futures::future::OptionFuture::from(is_session.then_some(async {
                 self.read_and_expire(self.request(first, canary, Some(FOREIGN_ORIGIN)).await).await
             }));
         let (first_answer, foreign_origin, rest) =
