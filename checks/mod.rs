@@ -15,7 +15,7 @@ use crate::check::{Check, CheckId};
 use crate::config::Config;
 use crate::finding::Cause;
 
-/// Every check that is compiled in, in the order of the report.
+/// Every built-in check, in the order of the report.
 pub const ALL: &[Check] = &[
     config::hygiene::CHECK,
     config::modes::CHECK,
@@ -63,15 +63,14 @@ pub const ALL: &[Check] = &[
     manual::webhook_alerts::CHECK,
 ];
 
-/// Every check for this configuration: those that are compiled in, and those that it makes.
+/// Every check for this configuration: the built-in checks, and those that it adds.
 #[must_use]
 pub fn all(config: &Config) -> Vec<Check> {
-    let compiled_in = ALL.iter().filter(|check| check.id.group() != "manual").cloned();
-    compiled_in.chain(probe::configured(config)).chain(manual::configured(config)).collect()
+    let built_in = ALL.iter().filter(|check| check.id.group() != "manual").cloned();
+    built_in.chain(probe::configured(config)).chain(manual::configured(config)).collect()
 }
 
-/// Every check that there is something to say about: those that are compiled in, and the kinds that a configuration can
-/// make.
+/// Every check with documentation: the built-in checks, and the kinds that a configuration can add.
 #[must_use]
 pub fn documented() -> Vec<Check> {
     let mut documented = ALL.to_vec();
@@ -81,7 +80,7 @@ pub fn documented() -> Vec<Check> {
     documented
 }
 
-/// The check that reports a cause. Every cause has one, by a law.
+/// The check that reports a cause. A law makes sure that every cause has one.
 #[must_use]
 pub fn owner(cause: Cause) -> &'static CheckId {
     const UNKNOWN: &CheckId = &CheckId::new("preflight/defect");
@@ -90,3 +89,5 @@ pub fn owner(cause: Cause) -> &'static CheckId {
 
 #[cfg(test)]
 mod laws;
+#[cfg(test)]
+mod words;

@@ -1,24 +1,24 @@
-//! The vocabulary of every check: what is wrong, what shows it, how to fix it, and why a question has no answer. A leaf: it
-//! imports nothing of ours.
+//! What every check reports: what is wrong, the evidence, how to fix it, and why a question has no answer. This module
+//! imports nothing from the rest of the crate.
 
-/// Something that is wrong, with what was seen and how to fix it. Every field is mandatory.
+/// A problem that a check found, with its evidence and fix.
 #[derive(Debug, Clone)]
 pub struct Finding {
-    /// Which of the things that its check can find, and how much it matters.
+    /// The kind of problem, and its severity.
     pub code: Code,
-    /// One sentence: what is wrong, where.
+    /// One sentence that says what is wrong.
     pub message: String,
-    /// What should have been there.
+    /// The expected value.
     pub expected: String,
-    /// What was there.
+    /// The actual value.
     pub actual: String,
-    /// Where it was seen.
+    /// The requests and fields that show it.
     pub evidence: Vec<Evidence>,
     /// How to fix it.
     pub fix: Fix,
 }
 
-/// One thing that a check can find. Declared once, by `codes!` in the check's file, and nowhere else.
+/// A kind of problem that a check can find. `codes!` declares it in the check's file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Code {
     name: &'static str,
@@ -33,57 +33,57 @@ impl Code {
         Self { name, severity, documentation }
     }
 
-    /// Its name, stable within its check: `other-mode`.
+    /// The name, stable within its check: `other-mode`.
     #[must_use]
     pub const fn name(self) -> &'static str {
         self.name
     }
 
-    /// How much it matters.
+    /// The default severity.
     #[must_use]
     pub const fn severity(self) -> Severity {
         self.severity
     }
 
-    /// What it means, in one line of Markdown.
+    /// The meaning, in one line of Markdown.
     #[must_use]
     pub fn meaning(self) -> String {
         self.documentation.split_whitespace().collect::<Vec<_>>().join(" ")
     }
 
-    /// The same code where it is only a warning.
+    /// The same code as a warning.
     #[must_use]
     pub const fn as_warning(self) -> Self {
         Self { severity: Severity::Warning, ..self }
     }
 }
 
-/// How much a finding matters.
+/// How severe a finding is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Severity {
-    /// Worth knowing; the verdict stays.
+    /// Worth knowing. Does not change the verdict.
     Warning,
-    /// A paying customer would not get what was paid for, or someone gets it without paying.
+    /// A paying customer does not get what they pay for, or someone gets it without paying.
     Failure,
 }
 
-/// One thing that was looked at.
+/// One field of a response or a file that was checked.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Evidence {
-    /// The request, `GET /v1/prices/price_1…`, or the place in a file.
+    /// The request, such as `GET /v1/prices/price_1…`, or the place in a file.
     pub request: String,
-    /// The HTTP status, where there was an answer.
+    /// The HTTP status, if there was a response.
     pub status: Option<u16>,
-    /// The provider's name for the request, to quote to its support.
+    /// The provider's ID for the request, to quote to support.
     pub request_id: Option<String>,
-    /// The field that was looked at.
+    /// The field.
     pub field: String,
-    /// What was there.
+    /// Its value.
     pub seen: String,
 }
 
-/// How to fix a finding: exact commands, exact pages.
+/// How to fix a finding.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Fix {
     /// One sentence that says what to do.
@@ -95,7 +95,7 @@ pub struct Fix {
 }
 
 impl Fix {
-    /// A fix that is said in one sentence.
+    /// A fix in one sentence.
     pub fn new(summary: impl Into<String>) -> Self {
         Self { summary: summary.into(), commands: Vec::new(), links: Vec::new() }
     }
@@ -115,55 +115,55 @@ impl Fix {
     }
 }
 
-/// What a question is answered with. An error can never become a pass.
+/// The answer to a question, or why there is none. An error never becomes a pass.
 pub type Answered<T = ()> = Result<T, NoAnswer>;
 
 /// Why a question has no answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum NoAnswer {
-    /// Could not look, and why: a provider's trouble, a permission, an answer that makes no sense.
+    /// The answer could not be read, and why: an outage, a missing permission, a response that makes no sense.
     Unknown(String),
-    /// What would have to be asked with is wrong itself, which is the finding of the check that owns the cause.
+    /// Something that the question depends on is wrong. The check that owns the cause reports it.
     Because(Cause),
-    /// Left out by hand, and by which flag.
+    /// The user left it out, with this flag.
     LeftOut(String),
 }
 
 impl NoAnswer {
-    /// Could not look, and why.
+    /// The answer could not be read, and why.
     pub fn unknown(reason: impl Into<String>) -> Self {
         Self::Unknown(reason.into())
     }
 }
 
-/// What is wrong with something that other questions are asked with. Exactly one check owns each cause, and reports it.
+/// A problem that leaves other questions without an answer. Exactly one check owns and reports each cause.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Cause {
-    /// A value in the environment is missing, damaged or of the wrong kind.
+    /// A value in the environment is missing, malformed or of the wrong kind.
     ValueUnusable,
-    /// A key is of the other mode.
+    /// A key belongs to the other mode.
     KeyOfOtherMode,
     /// Stripe does not accept the secret key.
     StripeKeyRejected,
-    /// The secret key belongs to another account than the one configured.
+    /// The secret key belongs to a different account than the configured one.
     StripeAccountDiffers,
     /// The account cannot take payments.
     StripeAccountRestricted,
     /// A tier's price does not exist for this key, in this mode.
     PriceNotFound,
-    /// A tier's price has other terms than the tier, or belongs to another tier.
+    /// A tier's price has different terms than the tier, or belongs to another tier.
     PriceTermsDiffer,
-    /// A tier's product does not carry the tier's value.
+    /// The metadata of a tier's product does not have the tier's value.
     ProductMetadataDiffers,
-    /// Cloudflare has no script of that name.
+    /// Cloudflare has no script with that name.
     WorkerNotDeployed,
-    /// Names that the Worker needs are not set on the script.
+    /// Secrets that the Worker needs are not set on the script.
     WorkerSecretsMissing,
-    /// A variable on the script has another value than was checked here.
+    /// A variable on the script has a different value than the local one.
     WorkerVariableDiffers,
     /// No enabled endpoint delivers to the webhook URL.
     EndpointNotRegistered,
-    /// The endpoint selects none of the events that the Worker handles.
+    /// The endpoint does not select the events that the Worker handles.
     EventsNotSelected,
     /// Deliveries do not reach the webhook handler.
     WebhookUnreachable,
@@ -175,7 +175,7 @@ pub enum Cause {
     ClerkInstancesDiffer,
     /// Clerk's frontend API does not answer on its domain.
     ClerkDomainUnreachable,
-    /// The JWT template is missing, or its claim cannot be trusted.
+    /// The JWT template is missing, or its plan claim cannot be trusted.
     JwtTemplateUnusable,
     /// The canary does not exist, or its token does not carry its plan.
     PlanClaimDiffers,
@@ -183,17 +183,17 @@ pub enum Cause {
     PlanUnknown,
     /// The Worker does not answer on any route.
     WorkerDown,
-    /// The Worker answers every route with a list of names that are not set on it.
+    /// The Worker answers every request with a list of missing variables.
     WorkerMissesBindings,
-    /// The Worker announces other tiers than are sold.
+    /// The Worker announces different tiers than are for sale.
     AnnouncedTiersDiffer,
     /// The Worker accepts requests without a valid token.
     WorkerUnauthenticated,
     /// The Worker rejects a valid token.
     TokenRejectedByWorker,
-    /// The Worker's Stripe key is of another mode or account, or Stripe rejects it.
+    /// The Worker's Stripe key belongs to another mode or account, or Stripe rejects it.
     WorkerStripeKeyDiffers,
-    /// The customer portal has no configuration that can be used.
+    /// The customer portal has no usable configuration.
     PortalUnavailable,
     /// The frontend's page is not served.
     FrontendNotServed,

@@ -7,18 +7,18 @@ check! {
     /// Clerk's frontend API answers on your domain, and its DNS records are in place.
     ///
     /// ## Why it matters
-    /// Browsers sign in at this domain, and tokens are issued in its name. Without its records customers cannot sign in, or do
-    /// not get the emails with sign-in codes. Behind Cloudflare's proxy, Clerk cannot verify the domain or renew its
+    /// Browsers sign in at this domain, and tokens name it as their issuer. Without its DNS records, customers cannot sign in
+    /// or do not get their sign-in codes by email. Behind Cloudflare's proxy, Clerk cannot verify the domain or renew its
     /// certificate.
     ///
     /// ## How it is verified
-    /// The frontend API that the publishable key names is asked over TLS. Clerk says which records the domain requires, and
-    /// this machine's resolver is asked for each of them. A development instance has no domain of its own and no records.
-    /// What other resolvers still remember cannot be seen, nor are the domains of satellites and CAA records looked at.
+    /// preflight connects over TLS to the frontend API that the publishable key names. Clerk lists the records that the domain
+    /// requires, and this machine's resolver looks up each of them. A development instance requires none. Other resolvers'
+    /// caches, satellite domains and CAA records are not checked.
     ///
     /// ## How to fix it
-    /// Create the records that the finding names as CNAME records at your DNS provider; at Cloudflare as *DNS only*. The Domains
-    /// page of the Clerk Dashboard verifies them and issues the certificate.
+    /// Create the CNAME records that the finding lists at your DNS provider (at Cloudflare, set them to *DNS only*). Then verify
+    /// them on the Domains page of the Clerk Dashboard, which also issues the certificate.
     pub const CHECK = Check {
         need: Need::Required,
         sends: "",
@@ -29,19 +29,19 @@ check! {
 }
 
 codes! {
-    /// A required record is missing or points elsewhere, or the frontend API's name does not resolve.
+    /// A required record is missing or points elsewhere, or the frontend API's host does not resolve.
     DNS: Failure,
-    /// A required record is proxied, or has another type; a warning while the frontend API answers through it.
+    /// A required record is proxied or not a CNAME. A warning if the frontend API answers through it.
     PROXIED: Failure,
-    /// The certificate is not trusted.
+    /// The frontend API's certificate is not trusted.
     TLS: Failure,
-    /// It expires within days and was not renewed.
+    /// The certificate expires within days and was not renewed.
     TLS_EXPIRING: Warning,
     /// The frontend API does not answer.
     UNREACHABLE: Failure,
 }
 
-/// The page that shows what Clerk makes of the records and the certificate.
+/// The page where Clerk verifies the records and issues the certificate.
 const DOMAINS: &str = "https://dashboard.clerk.com/last-active?path=domains";
 
 async fn run(world: &World, _: Deployment, outcome: &mut Outcome) -> Answered {
@@ -63,7 +63,7 @@ async fn run(world: &World, _: Deployment, outcome: &mut Outcome) -> Answered {
     }
     let answers = connection.as_ref().is_some_and(|connection| connection.trouble.is_none());
     if let Some(connection) = &connection {
-        judge(outcome, connection, host, !wrong.is_empty());
+        judge_connection(outcome, connection, host, !wrong.is_empty());
     }
     if !wrong.is_empty() {
         outcome.find(records_finding(DNS, &wrong));
@@ -75,7 +75,7 @@ async fn run(world: &World, _: Deployment, outcome: &mut Outcome) -> Answered {
     }
     if is_known {
         outcome.pass(match in_place {
-            0 => "it needs no DNS records of its own".to_owned(),
+            0 => "it requires no DNS records".to_owned(),
             records => format!("{records} required DNS records are in place"),
         });
     }
@@ -83,22 +83,30 @@ async fn run(world: &World, _: Deployment, outcome: &mut Outcome) -> Answered {
 }
 
 /// Whether the frontend API answers, and how long its certificate is valid.
-fn judge(outcome: &mut Outcome, connection: &Connection, host: &str, record_is_missing: bool) {
-    let open = "Open the Domains page of the Clerk Dashboard, and fix every record and certificate that it does not show as verified.";
+fn judge_connection(outcome: &mut Outcome, connection: &Connection, host: &str, record_is_missing: bool) {
+    let open = "Open the Domains page of the Clerk Dashboard, and fix each record and certificate that it does not show as verified.";
     match &connection.trouble {
         None => outcome.pass(format!("{host} answers over TLS")),
-        // The missing record says the same.
+        // The finding about the missing record says the same.
         Some(Trouble::Name(_)) if record_is_missing => {}
         Some(Trouble::Name(words)) => outcome.find(finding(connection, DNS, format!("{words}."), open)),
         Some(Trouble::Certificate(words)) => {
             outcome.find(finding(connection, TLS, format!("The certificate of {host} {words}."), open));
         }
         Some(other) => {
-            outcome.find(finding(connection, UNREACHABLE, format!("{host} does not answer: {other}."), open));
+            outcome.find(finding(
+                connection,
+                UNREACHABLE,
+                format!("{host} does not answer, so customers cannot sign in: {other}."),
+                open,
+            ));
         }
     }
     if let Some(validity) = connection.certificate.filter(|validity| validity.is_running_out()) {
-        let message = format!("The certificate of {host} expires in {} days, and was not renewed.", validity.days_left);
+        let message = format!(
+            "The certificate of {host} expires in {} days and was not renewed. After that, customers cannot sign in.",
+            validity.days_left
+        );
         let fix = "Allow Let's Encrypt and Google Trust Services in the domain's CAA records, so that Clerk can renew the certificate.";
         outcome.find(finding(connection, TLS_EXPIRING, message, fix));
     }
@@ -115,12 +123,12 @@ fn finding(connection: &Connection, code: Code, message: String, summary: &str) 
     }
 }
 
-/// What is wrong with records, as one finding: they are created together, or forgotten together.
+/// One finding for all of these records, which are usually created or forgotten together.
 fn records_finding(code: Code, records: &[DnsRecord]) -> Finding {
     let joined = |text: fn(&DnsRecord) -> String| records.iter().map(text).collect::<Vec<_>>().join("; ");
     let seen = joined(|record| format!("{} {}", record.host, words(&record.found)));
     let wanted = joined(|record| format!("{} CNAME {}", record.host, record.value));
-    let what = if code.name() == PROXIED.name() { "is hidden behind a proxy" } else { "is not in place" };
+    let what = if code.name() == PROXIED.name() { "is behind a proxy or not a CNAME" } else { "is missing or wrong" };
     let subject = if records.len() == 1 {
         "A required DNS record".to_owned()
     } else {
@@ -139,15 +147,17 @@ fn records_finding(code: Code, records: &[DnsRecord]) -> Finding {
         expected: wanted.clone(),
         actual: seen,
         evidence: evidence.collect(),
-        fix: Fix::new(format!("Create these records at your DNS provider (at Cloudflare as DNS only): {wanted}."))
-            .link(DOMAINS),
+        fix: Fix::new(format!(
+            "Create these records at your DNS provider (at Cloudflare, set them to DNS only): {wanted}."
+        ))
+        .link(DOMAINS),
     }
 }
 
 fn words(found: &Alias) -> String {
     match found {
         Alias::For(value) => format!("points to {value}"),
-        Alias::Addresses => "has addresses of its own and no CNAME".to_owned(),
+        Alias::Addresses => "has A or AAAA records and no CNAME".to_owned(),
         Alias::Nothing => "does not exist".to_owned(),
     }
 }
@@ -171,17 +181,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn warns_of_a_proxy_through_which_the_frontend_api_answers() {
-        scenario("clerk-dns-proxied").await.warns(CHECK, "proxied");
-    }
-
-    #[tokio::test]
-    async fn warns_of_a_certificate_that_was_not_renewed() {
-        scenario("clerk-domain-expiring").await.warns(CHECK, "tls-expiring");
-    }
-
-    #[tokio::test]
-    async fn who_needs_the_frontend_api_yields() {
+    async fn checks_that_need_the_frontend_api_are_blocked() {
         for name in ["clerk-domain-tls", "clerk-dns-none", "clerk-domain-down"] {
             let run = scenario(name).await;
             for check in [instance::CHECK, plan_claim::CHECK] {
@@ -194,11 +194,11 @@ mod tests {
     async fn a_development_instance_needs_no_records() {
         let run = scenario("healthy-test-mode").await;
         run.passes(CHECK);
-        assert!(run.seen(CHECK).contains("no DNS records of its own"), "{}", run.seen(CHECK));
+        assert!(run.seen(CHECK).contains("requires no DNS records"), "{}", run.seen(CHECK));
     }
 
     #[tokio::test]
-    async fn without_any_network_nobody_is_to_blame() {
+    async fn without_a_network_it_is_unknown() {
         assert_eq!(scenario("provider-dark").await.line(CHECK).status, Status::Unknown);
     }
 }

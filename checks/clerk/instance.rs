@@ -8,17 +8,17 @@ check! {
     /// Both Clerk keys belong to one production instance, and customers can sign up.
     ///
     /// ## Why it matters
-    /// A development instance is limited, and shows it to customers. With keys of two instances, the frontend signs people in
-    /// whom the Worker does not know. With test mode on, everyone can sign in with an address and a code that are public
-    /// knowledge.
+    /// A development instance limits the number of users and shows customers that it is one. If the keys belong to different
+    /// instances, the Worker rejects everyone whom the frontend signs in. If test mode is on, anyone can sign in with a
+    /// publicly known address and code.
     ///
     /// ## How it is verified
-    /// The instance of the secret key is compared with the keys that the frontend API publishes: the name of a key is the
-    /// instance's ID. Test mode and the sign-up mode are read from the frontend API's public environment. In test mode, a
-    /// development instance is what you want.
+    /// The instance of the secret key is compared with the keys that the frontend API publishes: the ID of a key is the ID of
+    /// its instance. Test mode and the sign-up mode are read from the frontend API's public settings. In a test-mode
+    /// configuration, a development instance is expected and its settings are not read.
     ///
     /// ## How to fix it
-    /// Copy both keys from the same production instance. Turn test mode off and public sign-up on in its settings.
+    /// Copy both keys from the same production instance. In its settings, turn off test mode and allow public sign-up.
     pub const CHECK = Check {
         need: Need::Required,
         sends: "",
@@ -33,9 +33,9 @@ codes! {
     NOT_PRODUCTION: Failure,
     /// The secret key and the publishable key belong to different instances.
     TWO_INSTANCES: Failure,
-    /// Everyone can sign in with a `+clerk_test` address and the code 424242.
+    /// Anyone can sign in with a `+clerk_test` address and the code 424242.
     TEST_MODE: Failure,
-    /// Sign-up needs an invitation, or there is a waitlist.
+    /// Sign-up needs an invitation or has a waitlist.
     SIGN_UP_RESTRICTED: Warning,
 }
 
@@ -50,14 +50,17 @@ async fn run(world: &World, _: Deployment, outcome: &mut Outcome) -> Answered {
         let id = instance.value.id().unwrap_or("of the secret key");
         outcome.find(finding(
             NOT_PRODUCTION,
-            format!("The Clerk instance {id} is a {kind} instance."),
+            format!(
+                "The Clerk instance {id} is a {kind} instance, which is limited and not meant for paying customers."
+            ),
             "a production instance",
             instance.answer.evidence("environment_type", kind),
-            Fix::new("Create the production instance, and use its keys.").link("https://dashboard.clerk.com"),
+            Fix::new("Create a production instance in the Clerk Dashboard, and use its keys.")
+                .link("https://dashboard.clerk.com"),
         ));
         return Ok(());
     }
-    // A development instance describes itself only to a browser that it knows, and test mode belongs to it.
+    // A development instance shows its settings only to a browser that it knows, and always has test mode.
     let environment = async { if is_live { Some(clerk.environment().await) } else { None } };
     let (keys, environment) = futures::join!(clerk.shared_keys(), environment);
     if let Some(keys) = outcome.ask(keys) {
@@ -68,13 +71,13 @@ async fn run(world: &World, _: Deployment, outcome: &mut Outcome) -> Answered {
             let (secret, publishable) = (&config.secret_key.name, &config.publishable_key.name);
             outcome.find(finding(
                 TWO_INSTANCES,
-                format!("{secret} and {publishable} belong to different Clerk instances."),
+                format!("{secret} and {publishable} belong to different Clerk instances, so the Worker rejects signed-in customers."),
                 "keys of one instance",
                 keys.answer.evidence("keys[].kid", keys.value.published.join(", ")),
                 Fix::new(format!("Copy {secret} and {publishable} from the same instance."))
                     .link(format!("{DASHBOARD}api-keys")),
             ));
-            // The environment is the other instance's.
+            // These settings belong to the other instance.
             return Ok(());
         }
     }
@@ -91,7 +94,7 @@ fn judge(outcome: &mut Outcome, environment: &Environment, answer: &Answer) {
         if test_mode {
             outcome.find(finding(
                 TEST_MODE,
-                "Test mode is on: everyone can sign in with a +clerk_test address and the code 424242.".to_owned(),
+                "Test mode is on: anyone can sign in with a +clerk_test address and the code 424242.".to_owned(),
                 "test_mode false",
                 answer.evidence("auth_config.test_mode", "true"),
                 Fix::new("Turn test mode off in the instance's settings.").link(format!("{DASHBOARD}settings")),
@@ -104,10 +107,10 @@ fn judge(outcome: &mut Outcome, environment: &Environment, answer: &Answer) {
         Some("public") => outcome.pass("sign-up is public"),
         Some(mode) => outcome.find(finding(
             SIGN_UP_RESTRICTED,
-            format!("Customers cannot sign up freely: the sign-up mode is \"{mode}\"."),
+            format!("New customers cannot sign up: the sign-up mode is \"{mode}\"."),
             "public",
             answer.evidence("user_settings.sign_up.mode", mode),
-            Fix::new("Set the sign-up mode to public, if customers are meant to sign up by themselves.")
+            Fix::new("Set the sign-up mode to public if customers should be able to sign up.")
                 .link(format!("{DASHBOARD}user-authentication/restrictions")),
         )),
         None => {}

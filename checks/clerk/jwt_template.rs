@@ -1,19 +1,19 @@
 //! `clerk/jwt-template`.
 
 use crate::check::prelude::*;
-use crate::world::{Answer, TemplateSlip};
+use crate::world::{Answer, JwtTemplate, Seen, plan_source};
 
 check! {
     /// The JWT template carries the plan from the user's public metadata.
     ///
     /// ## Why it matters
-    /// The Worker grants what this claim says. Without the template every request fails, with a constant every user has the
-    /// same tier, and a claim that reads metadata that users can write lets them choose their own.
+    /// The Worker grants the tier in this claim. Without the template, every request fails. If the claim is a constant, every
+    /// user has the same tier. If it reads metadata that users can write, they can set their own.
     ///
     /// ## How it is verified
-    /// The template with exactly this name is read from Clerk, and its claim is read as Clerk reads it: where the value comes
-    /// from, and which fallback it has. Where the session token itself carries the claim, its definition cannot be read with a
-    /// secret key; `clerk/plan-claim` looks at a real token in either case.
+    /// The template with exactly this name is read from Clerk, and its plan claim is parsed: which user field it reads, and
+    /// which fallback it has. If the session token carries the claim instead, a secret key cannot read its definition;
+    /// `clerk/plan-claim` looks at a real token in both cases.
     ///
     /// ## How to fix it
     /// Edit the template on the JWT templates page of the Clerk Dashboard.
@@ -29,29 +29,32 @@ check! {
 codes! {
     /// There is no template of that name.
     MISSING: Failure,
-    /// There is one whose name differs in upper and lower case.
+    /// The name of an existing template differs only in case.
     NAME: Failure,
-    /// It is signed with a key that the Worker does not look up.
+    /// Its tokens are signed with a key that the Worker does not know.
     ALGORITHM: Failure,
     /// No claim carries the plan.
     CLAIM_MISSING: Failure,
-    /// A claim of another name does.
+    /// The claim that carries the plan has another name.
     CLAIM_KEY: Failure,
     /// The claim is the same for every user.
     CONSTANT: Failure,
     /// The claim reads metadata that users can write.
     USER_WRITABLE: Failure,
-    /// It reads private metadata, which the Worker does not write.
+    /// The claim reads private metadata, which the Worker does not write.
     NOT_PUBLIC: Failure,
-    /// It reads something else than the plan.
+    /// The claim reads something other than the plan.
     OTHER_SOURCE: Failure,
     /// There is text around the value.
     INTERPOLATED: Failure,
     /// Users without a plan get a paid one.
     PAID_DEFAULT: Failure,
-    /// A token outlives a downgrade by more than five minutes.
+    /// Tokens stay valid for more than five minutes after a downgrade.
     LIFETIME: Warning,
 }
+
+/// A claim that is older than this many seconds lets a customer keep a canceled tier (facts.md, B3).
+const LONGEST_LIFETIME: i64 = 300;
 
 async fn run(world: &World, _: Deployment, outcome: &mut Outcome) -> Answered {
     let clerk = &world.config().clerk;
@@ -59,119 +62,146 @@ async fn run(world: &World, _: Deployment, outcome: &mut Outcome) -> Answered {
         outcome.not_applicable("clerk.jwt_template is false: the session token itself carries the claim");
         return Ok(());
     };
-    let Some(judged) = world.clerk().judged_template().await? else { return Ok(()) };
-    for part in judged.value.parts {
-        if let Some(Some(slip)) = outcome.ask(part) {
-            outcome.find(finding(world, &judged.answer, &slip));
+    let Seen { value: found, answer } = world.clerk().jwt_template(name).await?;
+    match found {
+        Err(others) => outcome.find(missing(world, &answer, name, &others)),
+        Ok(template) => {
+            for part in [signature(&template), claim(world, &template), lifetime(&template)] {
+                if let Some(Some(problem)) = outcome.ask(part) {
+                    outcome.find(finding(world, &answer, name, problem));
+                }
+            }
         }
     }
-    let seen = format!("\"{name}\" carries user.public_metadata.{} as {}", clerk.metadata_key, clerk.plan_claim);
+    let seen = format!("\"{name}\" carries {} as {}", plan_source(world.config()), clerk.plan_claim);
     outcome.pass_if_clean(seen);
     Ok(())
 }
 
-fn finding(world: &World, answer: &Answer, slip: &TemplateSlip) -> Finding {
-    let clerk = &world.config().clerk;
-    let (name, claim) = (clerk.jwt_template.as_deref().unwrap_or_default(), &clerk.plan_claim);
-    let right = format!("\"{claim}\": \"{{{{user.public_metadata.{}}}}}\"", clerk.metadata_key);
-    let set_claim = format!("Set the claim {right} in the template \"{name}\".");
-    let (code, message, seen, fix) = match slip {
-        TemplateSlip::Missing(others) => {
-            let others = if others.is_empty() { "no template".to_owned() } else { others.join(", ") };
-            (
-                MISSING,
-                format!("There is no JWT template \"{name}\"."),
-                others,
-                format!("Create the template \"{name}\" with the claim {right}."),
-            )
-        }
-        TemplateSlip::Name(found) => (
-            NAME,
-            format!(
+/// What is wrong with one part of the template.
+struct Problem {
+    code: Code,
+    message: String,
+    seen: String,
+    fix: String,
+}
+
+/// The claim as the template should define it.
+fn right_claim(world: &World) -> String {
+    format!("\"{}\": \"{{{{{}}}}}\"", world.config().clerk.plan_claim, plan_source(world.config()))
+}
+
+fn missing(world: &World, answer: &Answer, name: &str, others: &[String]) -> Finding {
+    let problem = match others.iter().find(|other| other.trim().eq_ignore_ascii_case(name.trim())) {
+        Some(found) => Problem {
+            code: NAME,
+            message: format!(
                 "There is no JWT template \"{name}\", but there is \"{found}\". Template names are case-sensitive."
             ),
-            found.clone(),
-            format!("Rename \"{found}\" to \"{name}\"."),
-        ),
-        TemplateSlip::Algorithm(algorithm) => (
-            ALGORITHM,
-            format!(
-                "The template \"{name}\" is signed with a custom key ({algorithm}), which the Worker does not look up."
+            seen: found.clone(),
+            fix: format!(
+                "Rename \"{found}\" to \"{name}\", or set clerk.jwt_template to \"{found}\" if the frontend asks for that."
             ),
-            algorithm.clone(),
-            format!("Switch the custom signing key of \"{name}\" off."),
-        ),
-        TemplateSlip::ClaimMissing => (
-            CLAIM_MISSING,
-            format!("The template \"{name}\" has no claim {claim}."),
-            "no such claim".to_owned(),
-            set_claim,
-        ),
-        TemplateSlip::ClaimKey(key) => (
-            CLAIM_KEY,
-            format!("The template \"{name}\" carries the plan as {key}, and the Worker reads {claim}."),
-            key.clone(),
-            format!("Rename the claim {key} to {claim}."),
-        ),
-        TemplateSlip::Constant(value) => {
-            (CONSTANT, format!("The claim {claim} is \"{value}\" for every user."), value.clone(), set_claim)
-        }
-        TemplateSlip::UserWritable(value) => (
-            USER_WRITABLE,
-            format!(
-                "The claim {claim} reads unsafe metadata, which users can write: everyone can choose their own tier."
-            ),
-            value.clone(),
-            set_claim,
-        ),
-        TemplateSlip::NotPublic(value) => (
-            NOT_PUBLIC,
-            format!("The claim {claim} reads private metadata, which the Worker does not write."),
-            value.clone(),
-            set_claim,
-        ),
-        TemplateSlip::OtherSource(value) => {
-            (OTHER_SOURCE, format!("The claim {claim} does not read the plan."), value.clone(), set_claim)
-        }
-        TemplateSlip::Interpolated(value) => {
-            (INTERPOLATED, format!("There is text around the plan in the claim {claim}."), value.clone(), set_claim)
-        }
-        TemplateSlip::PaidDefault(tier) => (
-            PAID_DEFAULT,
-            format!("The claim {claim} gives \"{tier}\" to users without a plan."),
-            tier.clone(),
-            "Make the fallback in the claim the free tier, or remove it.".to_owned(),
-        ),
-        TemplateSlip::Lifetime(seconds) => (
-            LIFETIME,
-            format!(
-                "Tokens from \"{name}\" are valid for {seconds} s, so a canceled customer keeps the tier that long."
-            ),
-            format!("{seconds} s"),
-            "Set the token lifetime to 60 seconds; Clerk's SDKs renew tokens by themselves.".to_owned(),
-        ),
+        },
+        None => Problem {
+            code: MISSING,
+            message: format!("There is no JWT template \"{name}\", so the frontend gets no token for the Worker."),
+            seen: if others.is_empty() { "no template".to_owned() } else { others.join(", ") },
+            fix: format!("Create the template \"{name}\" with the claim {}.", right_claim(world)),
+        },
     };
+    finding(world, answer, name, problem)
+}
+
+fn signature(template: &JwtTemplate) -> Answered<Option<Problem>> {
+    if template.is_signed_by_instance()? {
+        return Ok(None);
+    }
+    let (name, algorithm) = (&template.name, template.signing_algorithm()?);
+    Ok(Some(Problem {
+        code: ALGORITHM,
+        message: format!(
+            "The template \"{name}\" signs with a custom key ({algorithm}) that the Worker does not know."
+        ),
+        seen: algorithm.to_owned(),
+        fix: format!("Turn off the custom signing key of \"{name}\"."),
+    }))
+}
+
+fn claim(world: &World, template: &JwtTemplate) -> Answered<Option<Problem>> {
+    let (config, name, key) = (world.config(), &template.name, &world.config().clerk.plan_claim);
+    let source = plan_source(config);
+    let set_claim = || format!("Set the claim {} in the template \"{name}\".", right_claim(world));
+    let Some(claim) = template.claim(key)? else {
+        let other = template.claims()?.find(|(_, other)| other.sources().contains(&source.as_str()));
+        return Ok(Some(match other {
+            Some((other, _)) => Problem {
+                code: CLAIM_KEY,
+                message: format!("The template \"{name}\" carries the plan as {other}, but the Worker reads {key}."),
+                seen: other.to_owned(),
+                fix: format!("Rename the claim {other} to {key}."),
+            },
+            None => Problem {
+                code: CLAIM_MISSING,
+                message: format!(
+                    "The template \"{name}\" has no claim {key}, so the Worker cannot see what a customer pays for."
+                ),
+                seen: "no such claim".to_owned(),
+                fix: set_claim(),
+            },
+        }));
+    };
+    let sources = claim.sources();
+    let (code, message) = if sources.is_empty() {
+        (CONSTANT, format!("The claim {key} is \"{}\" for every user.", claim.text()))
+    } else if claim.reads("user.unsafe_metadata") {
+        (USER_WRITABLE, format!("The claim {key} reads unsafe metadata, so users can set their own tier."))
+    } else if claim.reads("user.private_metadata") {
+        (
+            NOT_PUBLIC,
+            format!("The claim {key} reads private metadata, but the Worker writes the plan to public metadata."),
+        )
+    } else if sources[0] != source {
+        (OTHER_SOURCE, format!("The claim {key} does not read {source}."))
+    } else if !claim.is_one_expression() {
+        (INTERPOLATED, format!("The claim {key} has text around the plan, so it does not match any tier."))
+    } else if let Some(tier) = claim.paid_fallback(config) {
+        return Ok(Some(Problem {
+            code: PAID_DEFAULT,
+            message: format!("The claim {key} gives \"{tier}\" to users without a plan."),
+            seen: tier.to_owned(),
+            fix: "Change the fallback in the claim to the free tier, or remove it.".to_owned(),
+        }));
+    } else {
+        return Ok(None);
+    };
+    Ok(Some(Problem { code, message, seen: claim.text().to_owned(), fix: set_claim() }))
+}
+
+fn lifetime(template: &JwtTemplate) -> Answered<Option<Problem>> {
+    let (name, seconds) = (&template.name, template.lifetime()?);
+    Ok((seconds > LONGEST_LIFETIME).then(|| Problem {
+        code: LIFETIME,
+        message: format!(
+            "Tokens from \"{name}\" are valid for {seconds} s, so customers keep a canceled tier that long."
+        ),
+        seen: format!("{seconds} s"),
+        fix: format!("Set the token lifetime of \"{name}\" to 60 seconds. Clerk's SDKs renew tokens automatically."),
+    }))
+}
+
+fn finding(world: &World, answer: &Answer, name: &str, problem: Problem) -> Finding {
+    let Problem { code, message, seen, fix } = problem;
     Finding {
         code,
         message,
-        expected: if slip.is_warning() {
-            "at most 300 s".to_owned()
+        expected: if code == LIFETIME {
+            format!("at most {LONGEST_LIFETIME} s")
         } else {
-            format!("a template \"{name}\" with {right}")
+            format!("a template \"{name}\" with {}", right_claim(world))
         },
         actual: seen.clone(),
         evidence: vec![answer.evidence(format!("[name={name}]"), seen)],
         fix: Fix::new(fix).link("https://dashboard.clerk.com/last-active?path=jwt-templates"),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::CHECK;
-    use crate::check::testing::scenario;
-
-    #[tokio::test]
-    async fn a_free_tier_may_stand_in_for_an_absent_plan() {
-        scenario("healthy-claim-default").await.passes(CHECK);
     }
 }

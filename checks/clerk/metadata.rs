@@ -5,22 +5,21 @@ use std::collections::BTreeMap;
 use futures::StreamExt;
 
 use crate::check::prelude::*;
-use crate::world::{NEWEST_USERS, PlanSlip, User, judge_plan, plan_text};
+use crate::world::{NEWEST_USERS, PlanMismatch, User, plan_mismatch, plan_text};
 
 check! {
     /// Every user's plan is absent or exactly a tier's value.
     ///
     /// ## Why it matters
-    /// The Worker compares the plan with its tiers byte for byte. A user with `Pro` has paid and gets nothing, and a plan in
-    /// metadata that users can write is a plan that they choose themselves.
+    /// The Worker compares the plan with its tiers byte by byte. A user with `Pro` has paid and gets nothing. If the plan is in
+    /// metadata that users can write, they can choose it themselves.
     ///
     /// ## How it is verified
     /// The newest 10,000 users are read page by page, and the plan in their public metadata is compared with the tiers. The
-    /// report says how many users there are and how many were read. Whether they pay is the question of
-    /// `entitlements/sample`.
+    /// report says how many users there are and how many were read. `entitlements/sample` checks whether they pay.
     ///
     /// ## How to fix it
-    /// Correct the user's public metadata in the Clerk Dashboard, and fix what wrote it.
+    /// Correct the user's public metadata in the Clerk Dashboard, and fix the code that wrote it.
     pub const CHECK = Check {
         need: Need::Required,
         sends: "",
@@ -33,33 +32,33 @@ check! {
 codes! {
     /// A plan differs from a tier in upper and lower case.
     CASE: Failure,
-    /// There is white space around it.
+    /// A plan has white space around it.
     WHITESPACE: Failure,
-    /// A character only looks like the right one.
+    /// A plan has a character that only looks like the right one.
     LOOKALIKE: Failure,
-    /// It is not the value of any tier.
+    /// A plan is not the value of any tier.
     UNKNOWN_TIER: Failure,
-    /// A plan is in unsafe metadata. A warning, and a failure where the claim reads it.
+    /// A plan is in unsafe metadata. A failure if the claim reads it, and otherwise a warning.
     USER_WRITABLE: Failure,
 }
 
-/// How many users a report can use for each code; the others are counted.
+/// The report lists so many users for each code, and counts the others.
 const SHOWN: usize = 5;
 
-/// What was seen of the users so far.
+/// The users read so far.
 #[derive(Default)]
-struct Seen {
+struct UserPlans {
     read: usize,
     /// How many users have each plan.
     plans: BTreeMap<String, usize>,
     /// The users whose plan is wrong, by code.
-    wrong: BTreeMap<Code, Wrong>,
+    wrong: BTreeMap<Code, WrongPlans>,
 }
 
 /// Users whose plan is wrong in the same way.
-struct Wrong {
-    /// What is wrong, as the end of a sentence.
-    words: String,
+struct WrongPlans {
+    /// What is wrong with the first one's plan, as the end of a sentence.
+    difference: String,
     first: String,
     shown: Vec<String>,
     count: usize,
@@ -68,7 +67,7 @@ struct Wrong {
 async fn run(world: &World, _: Deployment, outcome: &mut Outcome) -> Answered {
     let clerk = world.clerk();
     let total = clerk.user_count().await?;
-    let mut seen = Seen::default();
+    let mut seen = UserPlans::default();
     let mut listed = 0;
     let mut pages = std::pin::pin!(clerk.newest_user_pages(total));
     while let Some(page) = pages.next().await {
@@ -79,12 +78,11 @@ async fn run(world: &World, _: Deployment, outcome: &mut Outcome) -> Answered {
             outcome.ask(look_at(world, user, &mut seen));
         }
     }
-    // Users that were deleted meanwhile are missing from both numbers.
     if listed < total.min(NEWEST_USERS) && outcome.unanswered_parts() == 0 {
-        let reason = format!("Clerk says that there are {total} users, but listed {listed}");
+        let reason = format!("Clerk counts {total} users but listed {listed}");
         outcome.leave_open(NoAnswer::unknown(reason));
     }
-    let is_read = reads_unsafe_metadata(world).await;
+    let is_read = claim_reads_unsafe_metadata(world).await;
     for (code, wrong) in &seen.wrong {
         outcome.find(finding(world, *code, wrong, (seen.read, total), is_read));
     }
@@ -95,34 +93,34 @@ async fn run(world: &World, _: Deployment, outcome: &mut Outcome) -> Answered {
 }
 
 /// Judges the plan of one user.
-fn look_at(world: &World, user: &User, seen: &mut Seen) -> Answered {
+fn look_at(world: &World, user: &User, seen: &mut UserPlans) -> Answered {
     let config = world.config();
     let key = &config.clerk.metadata_key;
     seen.read += 1;
     if let Some(plan) = user.unsafe_metadata()?.and_then(|metadata| metadata.get(key)).and_then(plan_text) {
-        seen.add(USER_WRITABLE, "is in unsafe metadata, which users can write".to_owned(), user, &plan);
+        seen.add(USER_WRITABLE, "is in unsafe metadata, which users can write themselves".to_owned(), user, &plan);
     }
     let Some(plan) = user.public_metadata()?.get(key) else { return Ok(()) };
     let Some(text) = plan_text(plan) else { return Ok(()) };
-    let slip = plan.as_str().map_or(Some(PlanSlip::UnknownTier), |word| judge_plan(word, &config.tiers));
-    match slip {
+    let mismatch = plan.as_str().map_or(Some(PlanMismatch::UnknownTier), |plan| plan_mismatch(plan, &config.tiers));
+    match mismatch {
         None => *seen.plans.entry(text).or_default() += 1,
-        Some(slip) => {
-            let code = match &slip {
-                PlanSlip::Case { .. } => CASE,
-                PlanSlip::Whitespace { .. } => WHITESPACE,
-                PlanSlip::Lookalike { .. } => LOOKALIKE,
-                PlanSlip::UnknownTier => UNKNOWN_TIER,
+        Some(mismatch) => {
+            let code = match &mismatch {
+                PlanMismatch::Case { .. } => CASE,
+                PlanMismatch::Whitespace { .. } => WHITESPACE,
+                PlanMismatch::Lookalike { .. } => LOOKALIKE,
+                PlanMismatch::UnknownTier => UNKNOWN_TIER,
             };
-            seen.add(code, slip.words(), user, &text);
+            seen.add(code, mismatch.difference(), user, &text);
         }
     }
     Ok(())
 }
 
-impl Seen {
-    fn add(&mut self, code: Code, words: String, user: &User, plan: &str) {
-        let first = || Wrong { words, first: user.id.clone(), shown: Vec::new(), count: 0 };
+impl UserPlans {
+    fn add(&mut self, code: Code, difference: String, user: &User, plan: &str) {
+        let first = || WrongPlans { difference, first: user.id.clone(), shown: Vec::new(), count: 0 };
         let wrong = self.wrong.entry(code).or_insert_with(first);
         wrong.count += 1;
         if wrong.shown.len() < SHOWN {
@@ -131,13 +129,18 @@ impl Seen {
     }
 }
 
-/// Whether the claim reads metadata that users can write: then a plan there is a plan that they have.
-async fn reads_unsafe_metadata(world: &World) -> bool {
-    let template = optional(world.clerk().judged_template()).await.flatten();
-    template.is_some_and(|template| template.value.reads_unsafe_metadata())
+/// Whether the plan claim reads metadata that users can write, so that a plan there takes effect.
+async fn claim_reads_unsafe_metadata(world: &World) -> bool {
+    let clerk = &world.config().clerk;
+    let Some(name) = &clerk.jwt_template else { return false };
+    let claim = async {
+        let template = world.clerk().jwt_template(name).await?.value;
+        template.map_or(Ok(None), |template| template.claim(&clerk.plan_claim))
+    };
+    optional(claim).await.flatten().is_some_and(|claim| claim.reads("user.unsafe_metadata"))
 }
 
-fn finding(world: &World, code: Code, wrong: &Wrong, (read, total): (usize, usize), is_read: bool) -> Finding {
+fn finding(world: &World, code: Code, wrong: &WrongPlans, (read, total): (usize, usize), is_read: bool) -> Finding {
     let key = &world.config().clerk.metadata_key;
     let is_writable = code == USER_WRITABLE;
     let place = if is_writable { "unsafe_metadata" } else { "public_metadata" };
@@ -146,13 +149,13 @@ fn finding(world: &World, code: Code, wrong: &Wrong, (read, total): (usize, usiz
     let shown = format!("{}{more}", wrong.shown.join(", "));
     let tiers: Vec<&str> = world.config().tiers.iter().map(|tier| tier.metadata.as_str()).collect();
     let summary = if is_writable {
-        format!("Remove {key} from the unsafe metadata of {}, and fix what wrote it.", wrong.first)
+        format!("Remove {key} from the unsafe metadata of {}, and fix the code that wrote it.", wrong.first)
     } else {
-        format!("Correct {key} in the public metadata of {}, and fix what wrote it.", wrong.first)
+        format!("Correct {key} in the public metadata of {}, and fix the code that wrote it.", wrong.first)
     };
     Finding {
         code: if is_writable && !is_read { code.as_warning() } else { code },
-        message: format!("A plan {}: {shown}.", wrong.words),
+        message: format!("A user's plan {}: {shown}.", wrong.difference),
         expected: format!("no plan, or one of {}", tiers.join(", ")),
         actual: shown.clone(),
         evidence: vec![Evidence {

@@ -3,23 +3,24 @@
 use serde_json::Value;
 
 use crate::check::prelude::*;
-use crate::world::{TokenSlip, User};
+use crate::world::{InvalidToken, User, plan_source};
 
 check! {
     /// A real token carries the user's plan.
     ///
     /// ## Why it matters
-    /// This token is all that the Worker sees of a customer. Everything before it can be right, and the claim can still be
-    /// `null`, old, or signed by another instance.
+    /// This token is all that the Worker sees of a customer. Even if everything before it is right, the claim can be `null`
+    /// or outdated, or the token signed by another instance.
     ///
     /// ## How it is verified
-    /// The canary, a Clerk user just for checks, is signed in as its browser would, and a token is asked for as the frontend
-    /// does. Its signature is verified against the keys that the frontend API publishes, with its issuer and its times, and the
-    /// claim is compared with the canary's public metadata. The session ends with the run. How long other users' tokens stay
-    /// the same after a change cannot be seen from one token.
+    /// The canary, a Clerk user just for checks, is signed in as its browser would do it, and gets a token as the frontend
+    /// does. The token's signature, issuer and times are verified against the keys that the frontend API publishes, and its
+    /// claim is compared with the canary's public metadata. The session ends with the run. One token does not show how long
+    /// other users' tokens keep an old plan.
     ///
     /// ## How to fix it
-    /// Fix the template or the session token's claims in the Clerk Dashboard. Give the canary a tier and no subscription.
+    /// Fix the claims of the template or the session token in the Clerk Dashboard. Give the canary a paid tier and no
+    /// subscription.
     pub const CHECK = Check {
         need: Need::Required,
         sends: "the canary is signed in once and out again",
@@ -30,9 +31,9 @@ check! {
 }
 
 codes! {
-    /// There is no such user.
+    /// The canary does not exist.
     CANARY_MISSING: Failure,
-    /// Its metadata names no tier, so there is nothing to compare.
+    /// The canary's metadata has no tier to compare with.
     CANARY_WITHOUT_PLAN: Failure,
     /// The token is not signed with a key that Clerk publishes.
     SIGNATURE: Failure,
@@ -42,7 +43,7 @@ codes! {
     TIMES: Failure,
     /// The token has no such claim.
     MISSING: Failure,
-    /// The claim is `null` although the metadata has a plan.
+    /// The claim is `null`, but the metadata has a plan.
     NULL: Failure,
     /// The claim differs from the metadata.
     DIFFERS: Failure,
@@ -51,14 +52,14 @@ codes! {
 async fn run(world: &World, _: Deployment, outcome: &mut Outcome) -> Answered {
     let clerk = world.clerk();
     let config = &world.config().clerk;
-    let (canary, template) = futures::join!(clerk.canary(), clerk.sound_template());
+    let (canary, template) = futures::join!(clerk.canary(), clerk.usable_template());
     let id = config.canary_user.value.clone().unwrap_or_default();
     let Some(canary) = canary? else {
         let fix = format!(
-            "Create a user for checks in the Clerk Dashboard, set {} in its public metadata to a paid tier, and set {} to its ID.",
+            "Create a user just for checks in the Clerk Dashboard, set {} in its public metadata to a paid tier, and set {} to its ID.",
             config.metadata_key, config.canary_user.name
         );
-        let message = format!("There is no user {id} in this Clerk instance.");
+        let message = format!("The canary {id} does not exist in this Clerk instance.");
         outcome.find(finding(world, CANARY_MISSING, message, "a user", "none".to_owned(), on_users(fix)));
         return Ok(());
     };
@@ -76,39 +77,39 @@ async fn run(world: &World, _: Deployment, outcome: &mut Outcome) -> Answered {
     let token = clerk.canary_token().await?;
     let claims = match clerk.verify(&token).await? {
         Ok(claims) => claims,
-        Err(slip) => {
-            outcome.find(unverified(world, slip));
+        Err(invalid) => {
+            outcome.find(unverified(world, invalid));
             return Ok(());
         }
     };
     let (claim, plan) = (&config.plan_claim, Value::String(tier.metadata.clone()));
     let (code, seen) = match claims.get(claim) {
         Some(found) if *found == plan => {
-            outcome.pass(format!("a token of the canary's has {claim} = {plan}"));
+            outcome.pass(format!("the canary's token has {claim} = {plan}"));
             return Ok(());
         }
         None => (MISSING, "no such claim".to_owned()),
         Some(Value::Null) => (NULL, "null".to_owned()),
         Some(other) => (DIFFERS, other.to_string()),
     };
-    let source = format!("{{{{user.public_metadata.{}}}}}", config.metadata_key);
+    let source = format!("{{{{{}}}}}", plan_source(world.config()));
     let fix = match &config.jwt_template {
         Some(name) => format!("Set the claim {claim} of the template \"{name}\" to \"{source}\"."),
         None => format!("Add the claim {claim} to the session token, with the value \"{source}\"."),
     };
-    let message = format!("The canary's public metadata says {plan}, but its token says {seen}.");
+    let message = format!("The plan in the canary's public metadata is {plan}, but {claim} in its token is {seen}.");
     let fix = Fix::new(fix).link("https://dashboard.clerk.com/last-active?path=jwt-templates");
     outcome.find(finding(world, code, message, &plan.to_string(), seen, fix));
     Ok(())
 }
 
-/// Whether `clerk/metadata` is certain to look at this user, so that a plan which is no tier's is found there.
+/// Whether `clerk/metadata` reads this user, and reports an unknown plan there.
 async fn is_among_the_newest(world: &World, user: &User) -> bool {
     let newest = optional(world.clerk().newest_users()).await;
     newest.is_some_and(|newest| newest.value.users.iter().any(|one| one.id == user.id))
 }
 
-/// A canary whose plan no claim can be compared with.
+/// The canary has no plan, or one that is not the value of any tier.
 fn without_tier(world: &World, id: &str, plan: Option<String>) -> Finding {
     let config = world.config();
     let key = &config.clerk.metadata_key;
@@ -123,26 +124,26 @@ fn without_tier(world: &World, id: &str, plan: Option<String>) -> Finding {
     finding(world, CANARY_WITHOUT_PLAN, message, "a tier's value", seen, fix)
 }
 
-/// A token that does not verify.
-fn unverified(world: &World, slip: TokenSlip) -> Finding {
-    let (code, what, fix) = match slip {
-        TokenSlip::Signature(words) => (
+/// The canary's token does not verify.
+fn unverified(world: &World, invalid: InvalidToken) -> Finding {
+    let (code, what, fix) = match invalid {
+        InvalidToken::Signature(words) => (
             SIGNATURE,
             words,
-            "Use the publishable key and the secret key of one Clerk instance, and no custom signing key.",
+            "Copy the publishable key and the secret key from the same Clerk instance, and turn off any custom signing key.",
         ),
-        TokenSlip::Issuer(words) => (
+        InvalidToken::Issuer(words) => (
             ISSUER,
             words,
             "Set clerk.frontend_api in preflight.toml to the URL that Clerk's frontend API is served at.",
         ),
-        TokenSlip::Time(words) => (
+        InvalidToken::Times(words) => (
             TIMES,
             words,
-            "Set this machine's clock, and set the template's token lifetime to 60 seconds and its allowed clock skew to 5.",
+            "Synchronize this machine's clock, and set the template's token lifetime to 60 seconds and its allowed clock skew to 5.",
         ),
     };
-    let message = format!("The canary's token does not verify: {what}.");
+    let message = format!("The canary's token does not verify, and the Worker may reject every customer: {what}.");
     let fix = Fix::new(fix).link("https://dashboard.clerk.com/last-active?path=jwt-templates");
     finding(world, code, message, "a token that verifies", what, fix)
 }
@@ -174,11 +175,6 @@ fn finding(world: &World, code: Code, message: String, expected: &str, actual: S
 mod tests {
     use super::CHECK;
     use crate::check::testing::scenario;
-
-    #[tokio::test]
-    async fn the_session_token_may_carry_the_claim_itself() {
-        scenario("healthy-session-token").await.passes(CHECK);
-    }
 
     #[tokio::test]
     async fn the_canary_is_signed_in_once_and_out_again() {

@@ -6,11 +6,11 @@ check! {
     /// Clerk accepts the secret key.
     ///
     /// ## Why it matters
-    /// With this key the Worker writes the tier that was bought, and verifies requests. A revoked key fails at both, after the
-    /// customer has paid.
+    /// The Worker uses this key to write the tier that a customer bought, and to verify requests. With a revoked key, both fail
+    /// after the customer has paid.
     ///
     /// ## How it is verified
-    /// `GET /v1/instance` is asked with the key. It is your local copy; the Worker's own key is proved by `worker/usage`.
+    /// preflight sends `GET /v1/instance` with your local copy of the key. `worker/usage` proves the Worker's own key.
     ///
     /// ## How to fix it
     /// Copy the key from the API keys page of the Clerk Dashboard, and set it in the environment and on the Worker.
@@ -31,13 +31,15 @@ codes! {
 async fn run(world: &World, _: Deployment, outcome: &mut Outcome) -> Answered {
     let name = &world.config().clerk.secret_key.name;
     match world.clerk().acceptance().await? {
-        Ok(instance) => outcome.pass(format!("Clerk accepts the key, for {}", instance.value.described())),
-        Err(refusal) => outcome.find(Finding {
+        Ok(instance) => outcome.pass(format!("Clerk accepts the key for {}", instance.value.described())),
+        Err(error) => outcome.find(Finding {
             code: REJECTED,
-            message: format!("Clerk does not accept the key in {name}."),
+            message: format!(
+                "Clerk does not accept the key in {name}. With this key, the Worker cannot write a customer's tier."
+            ),
             expected: "a key that Clerk accepts".to_owned(),
-            actual: refusal.message.clone(),
-            evidence: vec![refusal.answer.evidence(format!("errors[0] ({})", refusal.code), refusal.message.clone())],
+            actual: error.message.clone(),
+            evidence: vec![error.answer.evidence(format!("errors[0] ({})", error.code), error.message.clone())],
             fix: Fix::new(format!("Copy a valid secret key, and set {name} in the environment and on the Worker."))
                 .command(world.secret_put(name))
                 .link("https://dashboard.clerk.com/last-active?path=api-keys"),

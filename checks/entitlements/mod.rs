@@ -1,3 +1,5 @@
-//! Who pays, and who has what.
+//! Customers who pay, and users who have a tier.
 
+mod catalog;
 pub mod sample;
+mod users;

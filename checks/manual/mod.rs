@@ -1,29 +1,32 @@
-//! What a machine cannot see: one check for each `[[manual]]` of the configuration, and those that are built in.
+//! Manual checks: one for each `[[manual]]` in the configuration, and those that are built in.
 
 pub mod webhook_alerts;
+
+use jiff::ToSpan;
+use jiff::tz::TimeZone;
 
 use crate::check::prelude::*;
 use crate::config::{Config, Manual};
 
 check! {
-    /// What only a person can see was seen by one.
+    /// A person has checked what preflight cannot see.
     ///
     /// ## Why it matters
-    /// Some of what a launch depends on stands on no page that a machine may read. A list that leaves it out looks complete.
+    /// Some of what a launch depends on is not available through any API. A checklist without it looks complete.
     ///
     /// ## How it is verified
-    /// By a word: the `[[manual]]` says who looked and when, and until when that holds. Whether it is so cannot be seen. What
-    /// nobody signed off, or whose time is over, is unknown and not passed.
+    /// The `[[manual]]` says who checked it, when, and until when that holds. preflight cannot verify the item itself. Without a
+    /// sign-off, or after it has expired, the check is unknown.
     ///
     /// ## How to fix it
-    /// Look, and set `signed_off_by` and `on` in the `[[manual]]` of `preflight.toml`.
+    /// Check it, and set `signed_off_by` and `on` in the `[[manual]]` in `preflight.toml`.
     pub const KIND = Check { id: "manual/<id>", need: Need::Required, sends: "", subjects: item, run };
 }
 
-// A person answers: there is nothing that it could find.
+// A manual check is passed or unknown.
 codes! {}
 
-/// A check for each `[[manual]]`, and those that are built in. What the configuration names, the verdict needs.
+/// A check for each `[[manual]]`, and those that are built in. The verdict requires those that the configuration names.
 pub fn configured(config: &Config) -> impl Iterator<Item = Check> {
     let is_built_in = |item: &&Manual| item.id == webhook_alerts::ID;
     let built_in = match config.manual.iter().find(is_built_in) {
@@ -38,10 +41,35 @@ fn item<'w>(world: &'w World, id: &CheckId) -> Vec<&'w Manual> {
     world.config().manual.iter().filter(|item| CheckId::made("manual", &item.id) == *id).collect()
 }
 
-#[expect(clippy::unused_async, reason = "a check is an async function, and this one asks nobody")]
+#[expect(clippy::unused_async, reason = "a check is an async function, and this one sends no request")]
 async fn run(world: &World, item: &Manual, outcome: &mut Outcome) -> Answered {
-    outcome.pass(world.sign_off(item)?);
+    outcome.pass(sign_off(world, item)?);
     Ok(())
+}
+
+/// Who signed an item off and when, in a sentence.
+///
+/// # Errors
+/// Unknown without a sign-off, or if it has expired or has a date in the future.
+fn sign_off(world: &World, item: &Manual) -> Answered<String> {
+    let place = format!("{}:{}", world.config().path.display(), item.line);
+    let (Some(by), Some(on)) = (&item.signed_off_by, item.on) else {
+        return Err(NoAnswer::Unknown(format!(
+            "not signed off: check it, and set signed_off_by and on in the [[manual]] at {place}"
+        )));
+    };
+    let today = TimeZone::UTC.to_datetime(world.now()).date();
+    // In some time zones, tomorrow has begun already.
+    if today.checked_add(1.day()).is_ok_and(|tomorrow| on > tomorrow) {
+        return Err(NoAnswer::Unknown(format!("the sign-off by {by} has a date in the future, {on} ({place})")));
+    }
+    match item.expires {
+        Some(expires) if expires < today => Err(NoAnswer::Unknown(format!(
+            "the sign-off by {by} expired on {expires}: check it again, and renew the sign-off at {place}"
+        ))),
+        Some(expires) => Ok(format!("{by} signed it off on {on}, until {expires}")),
+        None => Ok(format!("{by} signed it off on {on}")),
+    }
 }
 
 #[cfg(test)]
@@ -55,13 +83,13 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_word_that_holds_passes() {
+    async fn a_valid_sign_off_passes() {
         let run = scenario("healthy-manual").await;
         assert_eq!((run.report().decision, line(&run).0), (Decision::Go, Status::Pass), "{}", run.told());
     }
 
     #[tokio::test]
-    async fn what_nobody_signed_off_is_unknown_and_required() {
+    async fn an_item_without_a_sign_off_is_unknown_and_required() {
         let run = scenario("manual-open").await;
         let (status, required, reason) = line(&run);
         assert_eq!(
@@ -74,7 +102,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_word_whose_time_is_over_is_none() {
+    async fn an_expired_sign_off_is_unknown() {
         let run = scenario("manual-expired").await;
         let (status, _, reason) = line(&run);
         assert_eq!(status, Status::Unknown, "{}", run.told());

@@ -1,4 +1,4 @@
-//! Checks of the user's own: one for each `[[probe]]` of the configuration.
+//! Your own probes: one check for each `[[probe]]` in the configuration.
 
 use serde_json::Value;
 
@@ -7,20 +7,19 @@ use crate::config::{Config, Probe};
 use crate::world::{Answer, Failure};
 
 check! {
-    /// What the configuration asks for is answered as it says.
+    /// Your probe got the expected response.
     ///
     /// ## Why it matters
-    /// A launch depends on more than Stripe, Clerk and the Worker: documentation, a status page, a second API. Whoever knows
-    /// of one can have it looked at with the rest.
+    /// A launch depends on more than Stripe, Clerk and the Worker: documentation, a status page, a second API. A probe checks
+    /// them in the same run.
     ///
     /// ## How it is verified
-    /// The request of the `[[probe]]` is made with its method and its headers. No redirect is followed: a redirect is an
-    /// answer like any other, and its status is compared like any other. Then the places in the JSON answer that
-    /// `expect.json` names are read. The time is from the first byte sent to the last received, so the network is part of
-    /// it. What the answer looks like in a browser cannot be seen.
+    /// preflight sends the request of the `[[probe]]` with its method and headers, and compares the status. Redirects are not
+    /// followed. Then it compares the values in the JSON response that `expect.json` names. The time includes the network,
+    /// from the first byte sent to the last received. How the page looks in a browser is not checked.
     ///
     /// ## How to fix it
-    /// Mend what answers there, or the `[[probe]]` where the answer is right.
+    /// Fix the service at that URL, or correct the `[[probe]]` if the response is right.
     pub const KIND = Check {
         id: "probe/<name>",
         need: Need::Required,
@@ -31,13 +30,13 @@ check! {
 }
 
 codes! {
-    /// No answer came.
+    /// There was no response.
     UNREACHABLE: Failure,
-    /// The answer has another status; of a redirect the finding says where it leads.
+    /// The response has another status. For a redirect, the finding says where it leads.
     STATUS: Failure,
-    /// A place in the answer has another value, or the answer is no JSON.
+    /// A value in the response differs, or the response is not JSON.
     JSON: Failure,
-    /// It took longer than `expect.max_ms`.
+    /// The response took longer than `expect.max_ms`.
     SLOW: Failure,
 }
 
@@ -64,12 +63,12 @@ async fn run(world: &World, probe: &Probe, outcome: &mut Outcome) -> Answered {
     };
     let Probe { expect, .. } = probe;
     if answer.status == expect.status {
-        for finding in misplaced(world, probe, &answer) {
+        for finding in differing_values(world, probe, &answer) {
             outcome.find(finding);
         }
     } else {
         let leads = answer.shown_location().map_or_else(String::new, |to| format!(", which leads to {to}"));
-        let message = format!("{} answers {}{leads}.", probe.url, answer.status);
+        let message = format!("{} answered {}{leads}, not {}.", probe.url, answer.status, expect.status);
         let seen = format!("{}{leads}", answer.status);
         let evidence = answer.evidence("status", format!("{seen}: {}", answer.excerpt()));
         outcome.find(finding(world, probe, STATUS, message, expect.status.to_string(), seen, evidence));
@@ -81,28 +80,28 @@ async fn run(world: &World, probe: &Probe, outcome: &mut Outcome) -> Answered {
         let (most, took) = (format!("at most {most} ms"), format!("{took} ms"));
         outcome.find(finding(world, probe, SLOW, message, most, took, evidence));
     }
-    outcome.pass_if_clean(format!("{} answers {} as it should, in {took} ms", probe.url, answer.status));
+    outcome.pass_if_clean(format!("{} answered {} as expected, in {took} ms", probe.url, answer.status));
     Ok(())
 }
 
-/// The places in the answer that have another value than they should.
-fn misplaced(world: &World, probe: &Probe, answer: &Answer) -> Vec<Finding> {
+/// The values in the response that differ from `expect.json`.
+fn differing_values(world: &World, probe: &Probe, answer: &Answer) -> Vec<Finding> {
     if probe.expect.json.is_empty() {
         return Vec::new();
     }
     let Ok(body) = serde_json::from_slice::<Value>(&answer.body) else {
         let evidence = answer.evidence("body", answer.excerpt());
-        let message = format!("{} answers with something that is no JSON.", probe.url);
+        let message = format!("The response of {} is not JSON.", probe.url);
         return vec![finding(world, probe, JSON, message, "JSON".to_owned(), answer.excerpt(), evidence)];
     };
     let differs = |(pointer, expected): &(String, Value)| {
         let found = body.pointer(pointer);
-        // What TOML writes as 1, a server may write as 1.0.
+        // A server may write the number 1 as 1.0.
         let number = |value: Option<&Value>| value.and_then(Value::as_f64);
         let same = found == Some(expected) || (number(found).is_some() && number(found) == number(Some(expected)));
         let seen = found.map_or_else(|| "nothing".to_owned(), ToString::to_string);
-        let place = if pointer.is_empty() { "the answer" } else { pointer };
-        let message = format!("{} has {seen} at {place}, where {expected} ought to be.", probe.url);
+        let place = if pointer.is_empty() { "the top level" } else { pointer };
+        let message = format!("{} has {seen} at {place} instead of {expected}.", probe.url);
         let evidence = answer.evidence(place, seen.clone());
         (!same).then(|| finding(world, probe, JSON, message, expected.to_string(), seen, evidence))
     };
@@ -111,8 +110,8 @@ fn misplaced(world: &World, probe: &Probe, answer: &Answer) -> Vec<Finding> {
 
 fn unreachable(world: &World, probe: &Probe, failure: &Failure) -> Finding {
     let (seen, evidence) = (failure.trouble.to_string(), failure.evidence());
-    let message = format!("{} gives no answer: {seen}.", probe.url);
-    finding(world, probe, UNREACHABLE, message, "an answer".to_owned(), seen, evidence)
+    let message = format!("{} did not respond: {seen}.", probe.url);
+    finding(world, probe, UNREACHABLE, message, "a response".to_owned(), seen, evidence)
 }
 
 fn finding(
@@ -125,7 +124,8 @@ fn finding(
     evidence: Evidence,
 ) -> Finding {
     let place = format!("{}:{}", world.config().path.display(), probe.line);
-    let summary = format!("Mend what answers at {}, or the [[probe]] at {place} where this is right.", probe.url);
+    let summary =
+        format!("Fix the service at {}, or correct the [[probe]] at {place} if the response is right.", probe.url);
     let fix = Fix::new(summary).command(format!("curl -i -X {} '{}'", probe.method, probe.url));
     Finding { code, message, expected, actual, evidence: vec![evidence], fix }
 }
@@ -142,27 +142,14 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_probe_is_a_check_like_any_other() {
+    async fn a_probe_is_a_check_with_its_own_title() {
         let run = scenario("healthy-probe").await;
         assert_eq!(run.failures(), Vec::<String>::new(), "{}", run.told());
         assert_eq!(line(&run), (Status::Pass, Vec::new(), "The Worker is up".to_owned()));
     }
 
     #[tokio::test]
-    async fn finds_each_way_in_which_an_answer_can_differ() {
-        for (name, code) in [
-            ("probe-status", "status"),
-            ("probe-json", "json"),
-            ("probe-slow", "slow"),
-            ("probe-unreachable", "unreachable"),
-        ] {
-            let run = scenario(name).await;
-            assert_eq!(run.failures(), [format!("probe/the-worker-is-up: {code}")], "{}", run.told());
-        }
-    }
-
-    #[tokio::test]
-    async fn a_redirect_is_not_followed_and_is_told() {
+    async fn a_redirect_is_reported_and_not_followed() {
         let run = scenario("probe-redirect").await;
         let line = run.report().checks.iter().find(|check| check.id.as_str() == "probe/the-worker-is-up").unwrap();
         let message = &line.findings[0].finding.message;

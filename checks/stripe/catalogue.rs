@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use crate::check::prelude::*;
 use crate::config::{Source, Tier};
-use crate::world::{Answer, List, Price, Product, Recurring, meant_tier};
+use crate::world::{Answer, List, Price, Product, Recurring, intended_tier};
 
 check! {
     /// Nothing else on sale claims a tier, and everything on sale belongs to a tier.
@@ -177,7 +177,7 @@ fn price_claims<'c>(
 /// The tier whose value this is or seems to be, if the tier's own product has it too. If the tier has another tier's price,
 /// or a product without the value, the claim may come from its real product: then nothing can be said.
 fn claimed_tier<'w>(world: &'w World, value: &str, own: &[OwnPrice<'w>], outcome: &mut Outcome) -> Option<&'w Tier> {
-    let tier = meant_tier(value, &world.config().tiers)?;
+    let tier = intended_tier(value, &world.config().tiers)?;
     let of_tier: Vec<&OwnPrice<'w>> = own.iter().filter(|own| own.offer.tier.name == tier.name).collect();
     // A free tier has no product, and a price that could not be read is an unanswered part already.
     if of_tier.is_empty() || of_tier.iter().any(|own| own.price.is_none()) {
@@ -217,7 +217,7 @@ fn belongs(world: &World, price: &Price, own: &[OwnPrice<'_>], own_products: &BT
     if price.recurring()?.map(Recurring::usage_type).transpose()? == Some("metered") {
         return Ok(true);
     }
-    let names_tier = |value: &str| meant_tier(value, &config.tiers).is_some();
+    let names_tier = |value: &str| intended_tier(value, &config.tiers).is_some();
     Ok(config.entitlement.source == Source::PriceMetadata && world.stripe().tier_value(price)?.is_some_and(names_tier))
 }
 

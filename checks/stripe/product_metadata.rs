@@ -2,7 +2,7 @@
 
 use crate::check::prelude::*;
 use crate::config::{Source, Tier};
-use crate::world::{Metadata, PlanSlip, Price, Product, Seen, judge_plan};
+use crate::world::{Metadata, PlanMismatch, Price, Product, Seen, plan_mismatch};
 
 check! {
     /// Each tier's product has exactly the tier's value in its metadata.
@@ -94,15 +94,15 @@ async fn run(world: &World, offer: Offer<'_>, outcome: &mut Outcome) -> Answered
 }
 
 fn wrong_value(value: &str, key: &str, tier: &Tier, tiers: &[Tier]) -> Problem {
-    let code = match judge_plan(value, tiers) {
+    let code = match plan_mismatch(value, tiers) {
         None => OTHER_TIER,
-        Some(PlanSlip::Case { .. }) => CASE,
-        Some(PlanSlip::Whitespace { .. }) => WHITESPACE,
-        Some(PlanSlip::Lookalike { .. }) => LOOKALIKE,
-        Some(PlanSlip::UnknownTier) => UNKNOWN_TIER,
+        Some(PlanMismatch::Case { .. }) => CASE,
+        Some(PlanMismatch::Whitespace { .. }) => WHITESPACE,
+        Some(PlanMismatch::Lookalike { .. }) => LOOKALIKE,
+        Some(PlanMismatch::UnknownTier) => UNKNOWN_TIER,
     };
-    let words =
-        judge_plan(value, tiers).map_or_else(|| format!("is not \"{}\"", tier.metadata), |problem| problem.words());
+    let words = plan_mismatch(value, tiers)
+        .map_or_else(|| format!("is not \"{}\"", tier.metadata), |mismatch| mismatch.difference());
     Problem {
         code,
         message: format!("its {key} is \"{value}\", which {words}"),

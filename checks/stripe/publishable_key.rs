@@ -29,7 +29,7 @@ async fn run(world: &World, _: Deployment, outcome: &mut Outcome) -> Answered {
     let config = world.config();
     let variable = &config.stripe.publishable_key;
     let name = &variable.name;
-    if !variable.is_sound() {
+    if !variable.is_usable() {
         return Err(NoAnswer::Because(Cause::ValueUnusable));
     }
     let Some(key) = &variable.value else {

@@ -3,7 +3,7 @@
 use super::terms::{Difference, differences};
 use crate::check::prelude::*;
 use crate::config::Source;
-use crate::world::{Answer, List, Price, Stripe, meant_tier};
+use crate::world::{Answer, List, Price, Stripe, intended_tier};
 
 check! {
     /// The test-mode catalog matches the live one.
@@ -125,7 +125,7 @@ fn meant_for_tier<'t, 'p>(
     on_sale: &'t [TestPrice<'p>],
 ) -> Option<&'t TestPrice<'p>> {
     let tiers = &world.config().tiers;
-    let means_tier = |value: &str| meant_tier(value, tiers).is_some_and(|tier| tier.name == offer.tier.name);
+    let means_tier = |value: &str| intended_tier(value, tiers).is_some_and(|tier| tier.name == offer.tier.name);
     let misspelled = on_sale.iter().find(|test| test.tier_value.is_some_and(means_tier));
     misspelled.or_else(|| on_sale.iter().find(|test| test.tier_value.is_none() && has_same_name(test.price, live)))
 }

@@ -1,4 +1,4 @@
-//! What a check is: data, and one function of a read-only world.
+//! A check: data, and one function that reads the world.
 
 mod outcome;
 
@@ -18,31 +18,31 @@ use crate::world::subjects::Subject;
 
 pub use outcome::Outcome;
 
-/// The name of a check, `<group>/<name>`: its path below `checks/`. Stable once released.
+/// The ID of a check, `<group>/<name>`: its path below `checks/`. Stable once released.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
 #[serde(transparent)]
 pub struct CheckId(Cow<'static, str>);
 
 impl CheckId {
-    /// The id of a check that is compiled in.
+    /// The ID of a built-in check.
     #[must_use]
     pub const fn new(id: &'static str) -> Self {
         Self(Cow::Borrowed(id))
     }
 
-    /// The id of a check that the configuration makes.
+    /// The ID of a check from the configuration.
     #[must_use]
     pub fn made(group: &str, name: &str) -> Self {
         Self(Cow::Owned(format!("{group}/{name}")))
     }
 
-    /// The whole id, `stripe/price-mode`.
+    /// The whole ID, `stripe/price-mode`.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// What stands before the slash, `stripe`.
+    /// The part before the slash, `stripe`.
     #[must_use]
     pub fn group(&self) -> &str {
         self.0.split_once('/').map_or("", |(group, _)| group)
@@ -55,37 +55,36 @@ impl fmt::Display for CheckId {
     }
 }
 
-/// One line of the launch checklist: data, plus one function of a read-only world.
+/// One line of the launch checklist.
 #[derive(Debug, Clone)]
 pub struct Check {
-    /// Its name, made from the path of its file or from the configuration.
+    /// The ID, from the path of its file or from the configuration.
     pub id: CheckId,
-    /// Its documentation: the first line is the title, then why it matters, how it is verified and how to fix it.
+    /// The documentation: the title in its first line, then why it matters, how it is verified and how to fix it.
     pub documentation: Cow<'static, str>,
-    /// Whether the verdict needs it.
+    /// Whether the verdict requires it.
     pub need: Need,
-    /// What leaves the machine beyond reads; empty where nothing does.
+    /// What it sends besides reads; empty if nothing.
     pub sends: Cow<'static, str>,
-    /// What is wrong with something that other questions are asked with, where this is the check that reports it.
+    /// The causes that this check reports for others.
     pub owns: &'static [Cause],
-    /// What it can find.
+    /// The codes of its findings.
     pub codes: &'static [Code],
-    /// Judges every subject of the check. It is told the check's id, which says what a check that the configuration makes
-    /// is about.
+    /// Judges every subject. The ID tells checks from the configuration which item they are for.
     pub judge: for<'w> fn(&'w World, &'w CheckId) -> BoxFuture<'w, Vec<Judgement>>,
 }
 
-/// When a check counts towards the verdict.
+/// When the verdict requires a check.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Need {
-    /// Unknown, skipped or left out, the verdict is NOT PROVEN.
+    /// Always. If it is unknown or skipped, the verdict is NOT PROVEN.
     Required,
-    /// Applies where the configuration has what is named here, else it is `na`.
+    /// Only if the configuration has this setting. Otherwise it does not apply.
     Configured(&'static str),
 }
 
 impl Check {
-    /// This kind of check, made for one item of the configuration.
+    /// A check of this kind for one item of the configuration.
     #[must_use]
     pub fn made(&self, name: &str, title: &str) -> Self {
         let id = CheckId::made(self.id.group(), name);
@@ -93,21 +92,20 @@ impl Check {
         Self { id, documentation: Cow::Owned(format!(" {}.\n{body}", title.trim_end_matches('.'))), ..self.clone() }
     }
 
-    /// Whether it is what `name` asks for: its id, or one of the ids that the configuration can make of this kind,
-    /// `probe/<name>`.
+    /// Whether `name` is its ID or, for a kind such as `probe/<name>`, one of the IDs of that kind.
     #[must_use]
     pub fn is_called(&self, name: &str) -> bool {
         let kind = self.id.as_str().split_once('<').and_then(|(before, _)| name.strip_prefix(before));
         self.id.as_str() == name || kind.is_some_and(|rest| !rest.is_empty())
     }
 
-    /// The first line of the documentation, without its full stop.
+    /// The first line of the documentation, without its period.
     #[must_use]
     pub fn title(&self) -> &str {
         self.documentation.trim_start().lines().next().unwrap_or_default().trim().trim_end_matches('.')
     }
 
-    /// What it can find with this name.
+    /// Its code with this name.
     #[must_use]
     pub fn code(&self, name: &str) -> Option<Code> {
         self.codes.iter().copied().find(|code| code.name() == name)
@@ -123,16 +121,16 @@ impl Check {
     }
 }
 
-/// What one check says of one subject.
+/// The result of one check for one subject.
 #[derive(Debug, Clone)]
 pub struct Judgement {
-    /// The subject in the user's words: `tier pro`, or empty for the deployment as a whole.
+    /// The subject: `tier pro`, or empty for the deployment as a whole.
     pub subject: String,
-    /// What came of it.
+    /// The result.
     pub outcome: Outcome,
 }
 
-/// Asks `run` about every subject at once.
+/// Runs a check for all subjects at once.
 pub async fn judge<S: Subject, F: Future<Output = Outcome>>(subjects: Vec<S>, run: impl Fn(S) -> F) -> Vec<Judgement> {
     futures::future::join_all(subjects.into_iter().map(|subject| {
         let label = subject.label();
@@ -164,7 +162,7 @@ pub const fn id_of<const LENGTH: usize>(module: &str) -> [u8; LENGTH] {
     id
 }
 
-/// How many bytes [`id_of`] makes of `module`: its last two names and a slash.
+/// The length of [`id_of`] for `module`: its last two names and a slash.
 #[doc(hidden)]
 #[must_use]
 pub const fn id_length(module: &str) -> usize {
@@ -180,10 +178,10 @@ pub const fn id_length(module: &str) -> usize {
         }
         at -= 1;
     }
-    panic!("a check stands at checks::<group>::<name>");
+    panic!("a check is at checks::<group>::<name>");
 }
 
-/// The name of a code, from that of its constant: `OTHER_MODE` as `other-mode`, at compile time.
+/// The name of a code from its constant: `OTHER_MODE` as `other-mode`, at compile time.
 #[doc(hidden)]
 #[must_use]
 pub const fn code_of<const LENGTH: usize>(constant: &str) -> [u8; LENGTH] {
@@ -197,7 +195,7 @@ pub const fn code_of<const LENGTH: usize>(constant: &str) -> [u8; LENGTH] {
     name
 }
 
-/// Declares what the check of a file can find: a doc comment that says what it means, a name, and how much it matters.
+/// Declares the codes of a check: a doc comment with the meaning, the name, and the default severity.
 #[macro_export]
 macro_rules! codes {
     ($($(#[doc = $documentation:literal])+ $code:ident: $severity:ident),* $(,)?) => {
@@ -216,13 +214,13 @@ macro_rules! codes {
             );
         )*
 
-        /// All that this check can find.
+        /// The codes of this check's findings.
         const CODES: &[$crate::finding::Code] = &[$($code),*];
     };
 }
 
-/// Declares the check of a file: its doc comment is its documentation, its path is its id. Or the kind of the checks that the
-/// configuration makes, which have no file of their own.
+/// Declares the check in a file: the doc comment is its documentation, and the path is its ID. Or declares the kind of the
+/// checks that come from the configuration.
 #[macro_export]
 macro_rules! check {
     (
@@ -279,7 +277,7 @@ macro_rules! check {
     };
 }
 
-/// All that a check imports.
+/// What checks import.
 pub mod prelude {
     pub use super::{Check, CheckId, Need, Outcome};
     pub use crate::finding::{Answered, Cause, Code, Evidence, Finding, Fix, NoAnswer};

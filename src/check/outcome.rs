@@ -1,13 +1,11 @@
-//! What a check has to say of one subject.
+//! The result of a check for one subject.
 
 use crate::finding::{Answered, Finding, NoAnswer};
 
-/// Everything that came of judging one subject, part by part: what was seen to be right, what is wrong, and what could not
-/// be looked at.
+/// The result of a check for one subject, part by part: what is right, what is wrong, and what could not be checked.
 ///
-/// A check is handed its outcome and can only add to it: no part replaces another, so a finding never hides a question that
-/// has no answer, and `?` on such a question ends the check with all that was said before. Only the runner makes a status of
-/// the parts.
+/// A check can only add to its outcome, so a finding never hides a question without an answer, and `?` on such a question
+/// keeps everything before it. Only the runner turns the parts into a status.
 #[derive(Debug, Clone, Default)]
 pub struct Outcome {
     pub(crate) findings: Vec<Finding>,
@@ -17,25 +15,25 @@ pub struct Outcome {
 }
 
 impl Outcome {
-    /// Nothing said yet, which is no pass.
+    /// An empty outcome, which does not count as a pass.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// The answer to a question, or `None` and a part that could not be looked at.
+    /// The answer to a question. Without one, the part stays open.
     pub fn ask<T>(&mut self, answered: Answered<T>) -> Option<T> {
         answered.map_err(|why| self.leave_open(why)).ok()
     }
 
-    /// A part that could not be looked at.
+    /// Adds a part that could not be checked.
     pub fn leave_open(&mut self, why: NoAnswer) {
         if !self.unanswered.contains(&why) {
             self.unanswered.push(why);
         }
     }
 
-    /// A part that is wrong. What is wrong for several parts for one reason is said once.
+    /// Adds a part that is wrong. Reports a problem that several parts share once.
     pub fn find(&mut self, finding: Finding) {
         let is_said = |said: &Finding| said.code == finding.code && said.message == finding.message;
         if !self.findings.iter().any(is_said) {
@@ -43,27 +41,26 @@ impl Outcome {
         }
     }
 
-    /// A part that is as it should be; what was seen.
+    /// Adds a part that is right, with what was seen.
     pub fn pass(&mut self, seen: impl Into<String>) {
         let seen = seen.into();
-        // Two questions may have the same answer, which is said once.
         if !self.passed.contains(&seen) {
             self.passed.push(seen);
         }
     }
 
-    /// The check has nothing to judge here, and why.
+    /// Adds the reason why the check does not apply.
     pub fn not_applicable(&mut self, reason: impl Into<String>) {
         self.not_applicable.push(reason.into());
     }
 
-    /// How many parts could not be looked at so far.
+    /// How many parts could not be checked so far.
     #[must_use]
     pub const fn unanswered_parts(&self) -> usize {
         self.unanswered.len()
     }
 
-    /// Whether no part was spoken of.
+    /// Whether it has no parts.
     #[must_use]
     pub const fn is_silent(&self) -> bool {
         self.findings.is_empty()
@@ -72,7 +69,7 @@ impl Outcome {
             && self.not_applicable.is_empty()
     }
 
-    /// What was seen, unless something is wrong or could not be looked at: for a sentence that speaks of every part.
+    /// Adds a passed part only if nothing is wrong or open: for a sentence about all parts.
     pub fn pass_if_clean(&mut self, seen: impl Into<String>) {
         if self.findings.is_empty() && self.unanswered.is_empty() {
             self.pass(seen);
@@ -93,7 +90,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_said_before_a_question_without_an_answer_stays_beside_it() {
+    fn a_question_without_an_answer_keeps_the_parts_before_it() {
         let mut outcome = Outcome::new();
         let ended = check(&mut outcome);
         outcome.ask(ended);

@@ -1,4 +1,4 @@
-//! What a check's tests say: one scenario of the sandbox, every check run against it, and what came of one of them.
+//! For the tests of checks: every check runs against a scenario of the sandbox, and a test looks at one of them.
 
 use std::collections::BTreeMap;
 use std::future::pending;
@@ -13,7 +13,7 @@ use crate::world::{self, World};
 /// A run against a scenario, or several joined by commas.
 pub async fn scenario(names: &str) -> TestRun {
     let names: Vec<&str> = names.split(',').collect();
-    let sandbox = Sandbox::start(&names, Options::default()).await.expect("a scenario of the catalogue");
+    let sandbox = Sandbox::start(&names, Options::default()).await.expect("a scenario of the catalog");
     let report = report(&sandbox).await;
     TestRun { sandbox, report, name: names.join(",") }
 }
@@ -22,7 +22,6 @@ pub async fn scenario(names: &str) -> TestRun {
 pub async fn report(sandbox: &Sandbox) -> Report {
     let journal = tempfile::tempdir().expect("a temporary folder");
     let options = world::Options {
-        // Only where something hangs does anybody wait so long.
         timeout: Duration::from_secs(4),
         backoff: Duration::from_millis(1),
         journal: journal.path().join("journal.jsonl"),
@@ -33,7 +32,7 @@ pub async fn report(sandbox: &Sandbox) -> Report {
     run(&world, &Selection::default(), None, pending()).await
 }
 
-/// What came of a run.
+/// A finished run.
 pub struct TestRun {
     sandbox: Sandbox,
     report: Report,
@@ -41,7 +40,7 @@ pub struct TestRun {
 }
 
 impl TestRun {
-    /// The whole report.
+    /// The report.
     pub fn report(&self) -> &Report {
         &self.report
     }
@@ -56,7 +55,7 @@ impl TestRun {
         assert_eq!(self.failures(), [format!("{}: {code}", check.id)], "{}", self.told());
     }
 
-    /// `check` warns of `code`, and nothing fails.
+    /// `check` warns with `code`, and nothing fails.
     pub fn warns(&self, check: Check, code: &str) {
         assert_eq!(self.failures(), Vec::<String>::new(), "{}", self.told());
         let codes: Vec<&str> =
@@ -76,7 +75,7 @@ impl TestRun {
         assert_eq!(self.line(check).status, Status::NotApplicable, "{}", self.told());
     }
 
-    /// Every kind of failure, as `check: code`.
+    /// Every failure once, as `check: code`.
     pub fn failures(&self) -> Vec<String> {
         let findings =
             self.report.checks.iter().flat_map(|check| check.findings.iter().map(move |found| (check, found)));
@@ -92,12 +91,12 @@ impl TestRun {
         &self.line(check).findings.first().unwrap_or_else(|| panic!("{}", self.told())).finding
     }
 
-    /// The sentence of its first finding.
+    /// The message of its first finding.
     pub fn message(&self, check: Check) -> &str {
         &self.finding(check).message
     }
 
-    /// The mend of its first finding.
+    /// The fix of its first finding.
     pub fn fix(&self, check: Check) -> &Fix {
         &self.finding(check).fix
     }
@@ -112,17 +111,17 @@ impl TestRun {
         self.line(check).seen.join("\n")
     }
 
-    /// What was changed in the sandbox.
+    /// Every change to the sandbox, and how often it was made.
     pub fn effects(&self) -> BTreeMap<String, u64> {
         self.sandbox.effects()
     }
 
-    /// How often one thing was changed in it.
+    /// How often one change was made.
     pub fn effect(&self, what: &str) -> u64 {
         self.effects().get(what).copied().unwrap_or_default()
     }
 
-    /// The run in a few lines, for a test that failed.
+    /// The run in a few lines, for a failed test.
     pub fn told(&self) -> String {
         let mut told = format!("{}: {:?}\n", self.name, self.report.decision);
         for check in &self.report.checks {

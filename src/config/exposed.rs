@@ -1,22 +1,7 @@
 //! Secrets in a text that everybody can read: ours, and whatever else has the shape of one.
 
-use super::shapes::{WHOLE, is_secret};
+use super::secret_formats::{Issuer, WHOLE, is_secret};
 use super::{Config, Secret, Variable, account_of, is_placeholder};
-
-/// Whose a secret is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Issuer {
-    /// A secret or restricted key of Stripe.
-    Stripe,
-    /// A secret key of Clerk.
-    Clerk,
-    /// The signing secret of a webhook endpoint.
-    Webhook,
-    /// A token of Cloudflare.
-    Cloudflare,
-    /// Somebody else.
-    Other,
-}
 
 /// A secret in a text.
 #[derive(Debug, Clone)]
@@ -76,7 +61,7 @@ fn ours(config: &Config) -> impl Iterator<Item = (Issuer, Option<String>, &Secre
     // A publishable key in the place of a secret one is no secret.
     let named = named.into_iter().chain(token).filter_map(|(issuer, variable): (Issuer, &Variable<Secret>)| {
         let secret = variable.value.as_ref()?;
-        let is_secret = variable.is_sound() || secret.lend(is_secret);
+        let is_secret = variable.is_usable() || secret.lend(is_secret);
         is_secret.then(|| (issuer, Some(variable.name.clone()), secret))
     });
     named.chain(config.misplaced.iter().map(|secret| (Issuer::Other, None, secret)))

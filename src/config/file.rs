@@ -8,9 +8,9 @@ use serde::Deserialize;
 use toml::de::{DeTable, Deserializer};
 
 use super::build::Build;
-use super::problem::{Problems, both};
+use super::problem::{Problems, both, why_unreadable};
 use super::schema::schema;
-use super::source::{Fault, Faults, Text, why_unreadable};
+use super::source::{Fault, Faults, Text};
 use super::wrangler::Wrangler;
 use super::{Config, Mode, Values, raw, shape};
 

@@ -65,7 +65,7 @@ const PREFIXES: [&str; 10] =
 /// and keys have no gaps between words.
 pub(crate) fn is(value: &str) -> bool {
     let value = value.trim();
-    let prefix = super::shapes::prefix_of(value).map(|prefix| prefix.text);
+    let prefix = super::secret_formats::prefix_of(value).map(|prefix| prefix.text);
     let prefix = prefix.or_else(|| PREFIXES.into_iter().find(|prefix| value.starts_with(prefix)));
     let body = &value[prefix.map_or(0, str::len)..];
     // Just the prefix, or `sk_live_xxxx`, `price_...`, `whsec_****`.

@@ -5,7 +5,7 @@ use std::sync::{PoisonError, RwLock};
 use regex::Captures;
 
 use super::Secret;
-use super::shapes::HIDDEN;
+use super::secret_formats::HIDDEN;
 
 /// Takes secrets out of text: those that it was told of, also in the encodings in which a server repeats them, and whatever
 /// else has the shape of one.

@@ -8,8 +8,8 @@ use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
 use secrecy::{ExposeSecret, SecretString};
 
 use super::Mode;
-use super::form::{bare, is_invisible, is_quote};
-use super::shapes::prefix_of;
+use super::secret_formats::prefix_of;
+use super::stray::{bare, is_invisible, is_quote};
 
 /// A secret. It cannot be serialised, and what is printed of it is its kind, its mode and its last four characters.
 #[derive(Clone)]

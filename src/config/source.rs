@@ -1,13 +1,13 @@
 //! A text that is read, what is wrong with it, and what of it may be shown.
 
 use std::fmt;
-use std::io;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::literal;
+use super::hardcoded::{find, merged};
 use super::problem::{Problem, Problems};
+use super::secret_formats::prefix_of;
 
 /// A file's contents under its name.
 #[derive(Clone)]
@@ -40,17 +40,6 @@ impl fmt::Debug for Text {
     // An env file is nothing but secrets.
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.debug_struct("Text").field("path", &self.path).finish_non_exhaustive()
-    }
-}
-
-/// Why a file could not be read, in a user's words.
-pub(super) fn why_unreadable(error: &io::Error) -> String {
-    match error.kind() {
-        io::ErrorKind::NotFound => "there is no such file".to_owned(),
-        io::ErrorKind::PermissionDenied => "you may not read it".to_owned(),
-        io::ErrorKind::InvalidData => "it is not UTF-8 text".to_owned(),
-        io::ErrorKind::IsADirectory => "it is a folder".to_owned(),
-        _ => error.to_string(),
     }
 }
 
@@ -104,7 +93,7 @@ pub(super) struct Faults<'t> {
 impl<'t> Faults<'t> {
     /// For a text that must hold no secret: each that can be told by its look is a fault.
     pub fn new(text: &'t Text) -> Self {
-        Self { may_hold_secrets: false, ..Self::hiding(text, literal::find(&text.contents)) }
+        Self { may_hold_secrets: false, ..Self::hiding(text, find(&text.contents)) }
     }
 
     /// For a text in which secrets belong; what is named is hidden, and no fault.
@@ -146,7 +135,7 @@ impl<'t> Faults<'t> {
         if !self.may_hold_secrets {
             // What else is wrong with a secret does not matter where it may not be at all.
             self.found.retain(|fault| !secrets.iter().any(|secret| touches(secret, &fault.at)));
-            self.found.extend(secrets.iter().map(|at| literal::fault(&self.text.contents, at.clone())));
+            self.found.extend(secrets.iter().map(|at| hardcoded_secret(&self.text.contents, at.clone())));
         }
         if let (Some(made), true) = (made, self.found.is_empty()) {
             return Ok(made);
@@ -169,17 +158,14 @@ fn touches(one: &Range<usize>, other: &Range<usize>) -> bool {
     one.start < other.end && other.start < one.end
 }
 
-/// Sorted, and what overlaps made one.
-pub(super) fn merged(mut ranges: Vec<Range<usize>>) -> Vec<Range<usize>> {
-    ranges.sort_by_key(|range| range.start);
-    let mut merged: Vec<Range<usize>> = Vec::new();
-    for range in ranges {
-        match merged.last_mut() {
-            Some(last) if range.start < last.end => last.end = last.end.max(range.end),
-            _ => merged.push(range),
-        }
-    }
-    merged
+/// A secret in a file that must not have one. The message names its kind, and nothing else of it.
+fn hardcoded_secret(text: &str, at: Range<usize>) -> Fault {
+    let kind = prefix_of(&text[at.clone()]).map(|prefix| format!(", {}…,", prefix.text)).unwrap_or_default();
+    let message = format!("a secret{kind} is written into line {}", line_of(text, at.start));
+    Fault::at(at, message)
+        .label("hidden here; remove it from the file")
+        .help("keep the secret in the environment or an env file, and name its variable here: { env = \"NAME\" }")
+        .help("if this file was ever committed or shared, replace the secret at its provider")
 }
 
 /// A text in which each secret is a `…`.

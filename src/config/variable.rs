@@ -1,67 +1,9 @@
-//! A value that the operator's environment holds, and what is wrong with it before anybody is asked.
+//! A value from the operator's environment.
 
 use std::fmt;
 
-use super::{Config, Mode, Origin, Secret, form, mode_of};
-
-/// What ought to be in a variable.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
-    /// `sk_…` or `rk_…` of Stripe.
-    StripeSecretKey,
-    /// `pk_…` of Stripe.
-    StripePublishableKey,
-    /// `whsec_…` of a Stripe endpoint.
-    StripeWebhookSecret,
-    /// `price_…`, or an old plan's ID of any form.
-    StripePriceId,
-    /// `bpc_…`.
-    StripePortalConfigurationId,
-    /// `sk_…` of Clerk.
-    ClerkSecretKey,
-    /// `pk_…` of Clerk.
-    ClerkPublishableKey,
-    /// `user_…`.
-    ClerkUserId,
-    /// 32 hexadecimal digits.
-    CloudflareAccountId,
-    /// A Cloudflare API token.
-    CloudflareApiToken,
-}
-
-impl Kind {
-    /// What is expected, as a phrase: `a price ID, price_…`.
-    #[must_use]
-    pub const fn expected(self) -> &'static str {
-        match self {
-            Self::StripeSecretKey => "a secret key of Stripe, sk_live_… or rk_live_…",
-            Self::StripePublishableKey => "a publishable key of Stripe, pk_live_…",
-            Self::StripeWebhookSecret => "a signing secret of Stripe, whsec_…",
-            Self::StripePriceId => "a price ID, price_…",
-            Self::StripePortalConfigurationId => "the ID of a portal configuration, bpc_…",
-            Self::ClerkSecretKey => "a secret key of Clerk, sk_live_…",
-            Self::ClerkPublishableKey => "a publishable key of Clerk, pk_live_…",
-            Self::ClerkUserId => "a user ID of Clerk, user_…",
-            Self::CloudflareAccountId => "an account ID of Cloudflare, 32 hexadecimal digits",
-            Self::CloudflareApiToken => "an API token of Cloudflare",
-        }
-    }
-
-    /// The page at which it can be copied.
-    #[must_use]
-    pub const fn page(self) -> &'static str {
-        match self {
-            Self::StripeSecretKey | Self::StripePublishableKey => "https://dashboard.stripe.com/apikeys",
-            Self::StripeWebhookSecret => "https://dashboard.stripe.com/webhooks",
-            Self::StripePriceId => "https://dashboard.stripe.com/products",
-            Self::StripePortalConfigurationId => "https://dashboard.stripe.com/settings/billing/portal",
-            Self::ClerkSecretKey | Self::ClerkPublishableKey => "https://dashboard.clerk.com/last-active?path=api-keys",
-            Self::ClerkUserId => "https://dashboard.clerk.com/last-active?path=users",
-            Self::CloudflareAccountId => "https://dash.cloudflare.com/?to=/:account/workers",
-            Self::CloudflareApiToken => "https://dash.cloudflare.com/profile/api-tokens",
-        }
-    }
-}
+use super::stray::is_invisible;
+use super::{Config, Kind, Mode, Origin, Secret, ValueProblem, kind, mode_of};
 
 /// A value that `preflight.toml` names by the environment variable which holds it.
 #[derive(Clone)]
@@ -79,9 +21,8 @@ pub struct Variable<T> {
     pub required: bool,
     /// Where the value was read.
     pub origin: Origin,
-    /// What is wrong with the value: nothing, or the one gravest [`Slip`]. One that is not a warning means that nothing
-    /// may be asked with it.
-    pub slips: Vec<Slip>,
+    /// The most serious problem of the value. Unless it is a warning, the value must not be used.
+    pub problem: Option<ValueProblem>,
     /// The value as it was read, stray characters included.
     pub value: Option<T>,
 }
@@ -102,7 +43,7 @@ pub struct Described<'a> {
     /// Where the value was read.
     pub origin: &'a Origin,
     /// What is wrong with it.
-    pub slips: &'a [Slip],
+    pub problem: Option<&'a ValueProblem>,
     /// What may be shown of the value.
     pub shown: Option<String>,
     /// The mode that the value names, where it names one.
@@ -110,37 +51,10 @@ pub struct Described<'a> {
 }
 
 impl Described<'_> {
-    /// Whether nothing speaks against asking with the value.
+    /// Whether the value may be used.
     #[must_use]
-    pub fn is_sound(&self) -> bool {
-        self.slips.iter().all(Slip::is_warning)
-    }
-}
-
-/// Something that is wrong with a value, seen without asking anybody.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Slip {
-    /// It is not set, or empty.
-    Missing,
-    /// White space or a line end that does not belong; in words for "there is …": `a line end after it`.
-    Whitespace(String),
-    /// It is wrapped in quotes.
-    Quotes,
-    /// It is an example's text, never filled in.
-    Placeholder,
-    /// It is something else; in words for "it is …": `a product ID`.
-    WrongKind(String),
-    /// It and the value of another variable are in each other's place; that variable's name.
-    Swapped(String),
-    /// It may be something else: a warning, since only its use can prove it. In words for "it may be …".
-    Doubtful(String),
-}
-
-impl Slip {
-    /// Whether the value may still be used.
-    #[must_use]
-    pub const fn is_warning(&self) -> bool {
-        matches!(self, Self::Doubtful(_))
+    pub fn is_usable(&self) -> bool {
+        self.problem.is_none_or(ValueProblem::is_warning)
     }
 }
 
@@ -151,10 +65,10 @@ impl<T> Variable<T> {
         self.value.is_some()
     }
 
-    /// Whether nothing speaks against asking with the value.
+    /// Whether the value may be used.
     #[must_use]
-    pub fn is_sound(&self) -> bool {
-        self.slips.iter().all(Slip::is_warning)
+    pub fn is_usable(&self) -> bool {
+        self.problem.as_ref().is_none_or(ValueProblem::is_warning)
     }
 }
 
@@ -184,7 +98,7 @@ impl Variable<String> {
     #[must_use]
     pub fn described(&self) -> Described<'_> {
         let shown = |value| {
-            if form::is_hidden(self.kind, value) { Secret::new(value).to_string() } else { printable(value) }
+            if kind::is_hidden(self.kind, value) { Secret::new(value).to_string() } else { printable(value) }
         };
         self.describe(self.value.as_deref().map(shown), self.value.as_deref().and_then(mode_of))
     }
@@ -199,7 +113,7 @@ impl<T> Variable<T> {
             kind: self.kind,
             required: self.required,
             origin: &self.origin,
-            slips: &self.slips,
+            problem: self.problem.as_ref(),
             shown,
             mode,
         }
@@ -208,7 +122,7 @@ impl<T> Variable<T> {
 
 /// Control characters and what has no width as escapes, all else as it is.
 fn printable(value: &str) -> String {
-    let escaped = |letter: char| letter != ' ' && form::is_invisible(letter);
+    let escaped = |letter: char| letter != ' ' && is_invisible(letter);
     value
         .chars()
         .map(|letter| if escaped(letter) { letter.escape_default().to_string() } else { letter.into() })
@@ -255,7 +169,7 @@ impl Config {
 #[cfg(test)]
 mod tests {
     use crate::config::sample::{CLERK_SECRET, MINIMAL, STRIPE_SECRET, config_with, loaded, minimal_with};
-    use crate::config::{Origin, Redactor, Slip};
+    use crate::config::{Origin, Redactor, ValueProblem};
 
     #[test]
     fn the_variables_stand_in_the_order_of_the_documentation() {
@@ -311,9 +225,9 @@ mod tests {
     #[test]
     fn an_empty_value_is_missing_and_keeps_its_origin() {
         let config = config_with(MINIMAL, &[("CLERK_SECRET_KEY", " \n"), ("STRIPE_PUBLISHABLE_KEY", "")]);
-        assert_eq!(config.clerk.secret_key.slips, [Slip::Missing]);
+        assert_eq!(config.clerk.secret_key.problem, Some(ValueProblem::Missing));
         assert_eq!(config.clerk.secret_key.origin, Origin::Environment);
-        assert!(config.stripe.publishable_key.slips.is_empty() && !config.stripe.publishable_key.is_set());
+        assert!(config.stripe.publishable_key.problem.is_none() && !config.stripe.publishable_key.is_set());
         assert_eq!(config.stripe.test_secret_key.origin, Origin::Unset);
     }
 
@@ -331,7 +245,7 @@ mod tests {
             minimal_with("[tiers.free]", "[stripe]\ntest_secret_key = { env = \"STRIPE_SECRET_KEY\" }\n[tiers.free]");
         let config = loaded(&text);
         assert_eq!(config.stripe.test_secret_key.line, Some(8));
-        assert!(config.stripe.test_secret_key.is_sound() && config.stripe.secret_key.is_sound());
+        assert!(config.stripe.test_secret_key.is_usable() && config.stripe.secret_key.is_usable());
     }
 
     #[test]

@@ -12,7 +12,7 @@ use serde_json::Value;
 
 use super::problem::Problems;
 use super::source::{Fault, Faults, Text};
-use super::{Cloudflare, literal};
+use super::{Cloudflare, hardcoded};
 
 /// What `wrangler.toml`, `.json` or `.jsonc` says of a script.
 #[derive(Debug, Clone)]
@@ -51,7 +51,7 @@ impl Wrangler {
     /// Reads the text of a Wrangler file; the extension tells the language.
     pub(super) fn parse(text: &Text) -> Result<Self, Problems> {
         let json = text.path.extension().is_some_and(|extension| extension == "json" || extension == "jsonc");
-        let mut faults = Faults::hiding(text, literal::find(&text.contents));
+        let mut faults = Faults::hiding(text, hardcoded::find(&text.contents));
         let written = if json { written_in_json(&mut faults) } else { written_in_toml(&mut faults) };
         let mut written: Section = faults.finish(written)?;
         let environments = std::mem::take(&mut written.env);

@@ -1,44 +1,45 @@
-//! What ties the canary to a customer or a subscription at Stripe: facts, for whoever must not touch either.
+//! What connects the canary with customers and subscriptions at Stripe.
 
 use serde_json::{Map, Value};
 
+use super::World;
 use super::clerk::User;
 use super::stripe::Customer;
-use super::{NoAnswer, World};
+use crate::finding::Answered;
 use crate::pattern::patterns;
 
-/// Everything that ties the canary to Stripe.
+/// What connects the canary with Stripe.
 #[derive(Debug, Clone)]
 pub struct CanaryTies {
     /// The canary.
     pub user: User,
     /// Every ID of a customer or a subscription in its metadata.
-    pub held: Vec<HeldId>,
+    pub held: Vec<MetadataId>,
     /// Stripe's customers with one of its e-mail addresses; or why that is not known.
-    pub customers: Result<Vec<Customer>, NoAnswer>,
+    pub customers: Answered<Vec<Customer>>,
 }
 
-/// An ID of Stripe's in a user's metadata.
+/// The ID of a customer or a subscription in a user's metadata.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct HeldId {
+pub struct MetadataId {
     /// `cus_…` or `sub_…`.
     pub id: String,
-    /// Where it stands: `private_metadata.billing.ids[0]`.
+    /// Where it is: `private_metadata.billing.ids[0]`.
     pub place: String,
 }
 
 impl World {
-    /// Everything that ties the canary to a customer or a subscription at Stripe.
+    /// What connects the canary with Stripe.
     ///
     /// # Errors
-    /// Where the canary itself is not known.
-    pub async fn canary_ties(&self) -> Result<CanaryTies, NoAnswer> {
+    /// Blocked or unknown if the canary is not known.
+    pub async fn canary_ties(&self) -> Answered<CanaryTies> {
         let user = self.clerk().known_canary().await?;
         let (held, customers) = (held_ids(&user)?, self.customers_of(&user).await);
         Ok(CanaryTies { user, held, customers })
     }
 
-    async fn customers_of(&self, user: &User) -> Result<Vec<Customer>, NoAnswer> {
+    async fn customers_of(&self, user: &User) -> Answered<Vec<Customer>> {
         let addresses = user.email_addresses()?;
         let stripe = self.stripe();
         let asked = addresses.iter().map(|address| stripe.customers_with(&address.email_address));
@@ -51,13 +52,12 @@ impl World {
 }
 
 patterns! {
-    /// The ID of a customer or a subscription, also within a longer text.
+    /// The ID of a customer or a subscription, also inside a longer text.
     HELD = "(?:^|[^A-Za-z0-9])((?:cus|sub)_[A-Za-z0-9]+)";
 }
 
-/// Every ID of a customer or a subscription in a user's metadata: under any key, at any depth, in keys too, and inside of
-/// longer texts.
-fn held_ids(user: &User) -> Result<Vec<HeldId>, NoAnswer> {
+/// Every ID of a customer or a subscription in a user's metadata, at any depth, also in keys and inside longer texts.
+fn held_ids(user: &User) -> Answered<Vec<MetadataId>> {
     let mut held = Vec::new();
     let parts = [
         ("public_metadata", Some(user.public_metadata()?)),
@@ -72,7 +72,7 @@ fn held_ids(user: &User) -> Result<Vec<HeldId>, NoAnswer> {
     Ok(held)
 }
 
-fn in_object(object: &Map<String, Value>, place: &str, held: &mut Vec<HeldId>) {
+fn in_object(object: &Map<String, Value>, place: &str, held: &mut Vec<MetadataId>) {
     for (key, value) in object {
         let place = format!("{place}.{key}");
         in_text(key, &place, held);
@@ -80,7 +80,7 @@ fn in_object(object: &Map<String, Value>, place: &str, held: &mut Vec<HeldId>) {
     }
 }
 
-fn in_value(value: &Value, place: &str, held: &mut Vec<HeldId>) {
+fn in_value(value: &Value, place: &str, held: &mut Vec<MetadataId>) {
     match value {
         Value::String(text) => in_text(text, place, held),
         Value::Array(items) => {
@@ -93,8 +93,8 @@ fn in_value(value: &Value, place: &str, held: &mut Vec<HeldId>) {
     }
 }
 
-fn in_text(text: &str, place: &str, held: &mut Vec<HeldId>) {
-    let found = HELD.captures_iter(text).map(|found| HeldId { id: found[1].to_owned(), place: place.to_owned() });
+fn in_text(text: &str, place: &str, held: &mut Vec<MetadataId>) {
+    let found = HELD.captures_iter(text).map(|found| MetadataId { id: found[1].to_owned(), place: place.to_owned() });
     held.extend(found);
 }
 
@@ -134,7 +134,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn stripes_customers_with_the_canarys_address_are_found() {
+    async fn customers_with_the_canarys_email_address_are_found() {
         let sandbox = Sandbox::start(&["healthy-canary-customer"], sandbox::Options::default()).await.unwrap();
         let world = World::new(sandbox.config(None).unwrap(), sandbox.options(world::Options::default())).unwrap();
         let ties = world.canary_ties().await.unwrap();
@@ -147,7 +147,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_canary_that_stripe_has_never_seen_has_no_ties() {
+    async fn a_canary_that_was_never_a_customer_has_no_ties() {
         let sandbox = Sandbox::start(&["healthy"], sandbox::Options::default()).await.unwrap();
         let world = World::new(sandbox.config(None).unwrap(), sandbox.options(world::Options::default())).unwrap();
         let ties = world.canary_ties().await.unwrap();

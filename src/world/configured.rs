@@ -1,14 +1,12 @@
-//! What the configuration itself asks for: the user's own requests, and the words of people.
+//! The requests that the configuration itself asks for.
 
 use std::sync::Arc;
 
-use jiff::ToSpan;
-use jiff::tz::TimeZone;
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 
 use super::transport::{Answer, Failure, Party};
 use super::{NoAnswer, World};
-use crate::config::{Manual, Probe};
+use crate::config::Probe;
 
 impl World {
     /// Makes the request of a `[[probe]]`, once in a run. Trouble on the way is a finding.
@@ -51,29 +49,5 @@ impl World {
             )));
         }
         Ok(())
-    }
-
-    /// Who has signed something off and when, in a sentence.
-    ///
-    /// # Errors
-    /// Unknown where nobody has, or where the word no longer holds.
-    pub fn sign_off(&self, item: &Manual) -> Result<String, NoAnswer> {
-        let place = format!("{}:{}", self.config.path.display(), item.line);
-        let (Some(by), Some(on)) = (&item.signed_off_by, item.on) else {
-            let how = "look, and set signed_off_by and on";
-            return Err(NoAnswer::Unknown(format!("nobody has signed it off: {how} in the [[manual]] at {place}")));
-        };
-        let today = TimeZone::UTC.to_datetime(self.now).date();
-        // Where the day begins first, it is tomorrow already.
-        if today.checked_add(1.day()).is_ok_and(|tomorrow| on > tomorrow) {
-            return Err(NoAnswer::Unknown(format!("{by} has signed it off on {on}, which is yet to come ({place})")));
-        }
-        match item.expires {
-            Some(expires) if expires < today => Err(NoAnswer::Unknown(format!(
-                "the word of {by} held until {expires}: look again, and renew it at {place}"
-            ))),
-            Some(expires) => Ok(format!("{by} signed it off on {on}, until {expires}")),
-            None => Ok(format!("{by} signed it off on {on}")),
-        }
     }
 }

@@ -10,7 +10,6 @@ mod clerk;
 mod cloudflare;
 mod configured;
 mod doors;
-mod entitlement;
 mod error;
 mod field;
 mod id;
@@ -35,14 +34,13 @@ use crate::config::{Config, Kind, Mode, Probe, Redactor, Secret, Variable};
 use crate::finding::{Cause, NoAnswer};
 
 pub use address::{Kinship, is_out_of_reach, kinship};
-pub use canary::{CanaryTies, HeldId};
+pub use canary::{CanaryTies, MetadataId};
 pub use clerk::*;
 pub use cloudflare::*;
-pub use entitlement::{Case, Mismatch, Part, Sample};
 pub use error::Error;
 pub use field::{Field, Items, Metadata};
-pub use id::CustomerId;
-pub use plan_value::{PlanSlip, judge_plan, meant_tier, plan_text};
+pub use id::{CustomerId, ProductId, SubscriptionId};
+pub use plan_value::{PlanMismatch, intended_tier, plan_mismatch, plan_text};
 pub use seen::{List, Seen};
 pub use site::*;
 pub use stripe::*;
@@ -193,7 +191,7 @@ impl World {
     ///
     /// # Errors
     /// Unknown where it is not set, and blocked by `config/hygiene` where it is not an ID.
-    fn known_canary_id(&self) -> Result<&str, NoAnswer> {
+    pub fn canary_id(&self) -> Result<&str, NoAnswer> {
         sound(&self.config.clerk.canary_user).map(String::as_str)
     }
 
@@ -223,7 +221,7 @@ impl fmt::Debug for World {
 /// # Errors
 /// Blocked by `config/hygiene` where it has, and unknown where an optional value is simply not there.
 pub(crate) fn sound<T>(variable: &Variable<T>) -> Result<&T, NoAnswer> {
-    if !variable.is_sound() {
+    if !variable.is_usable() {
         return Err(NoAnswer::Because(Cause::ValueUnusable));
     }
     let name = &variable.name;

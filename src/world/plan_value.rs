@@ -1,56 +1,58 @@
-//! Whether a word is exactly a tier's value.
+//! How the text of a plan differs from the values of the tiers.
 
 use crate::config::Tier;
 
-/// How a word misses every tier's value.
+/// How a plan differs from every tier's value.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum PlanSlip {
-    /// White space around a value.
+pub enum PlanMismatch {
+    /// There is white space around it.
     Whitespace {
-        /// The value that is meant.
-        meant: String,
+        /// The intended value.
+        intended: String,
     },
-    /// Only upper and lower case differ.
+    /// Only the case differs.
     Case {
-        /// The value that is meant.
-        meant: String,
+        /// The intended value.
+        intended: String,
     },
-    /// A character that only looks like the right one.
+    /// A character only looks like the right one.
     Lookalike {
-        /// The value that is meant.
-        meant: String,
+        /// The intended value.
+        intended: String,
         /// The first such character.
         character: char,
     },
-    /// No tier has anything like it.
+    /// No tier has a similar value.
     UnknownTier,
 }
 
-impl PlanSlip {
-    /// The value that is meant, where that can be told.
+impl PlanMismatch {
+    /// The intended value, if there is one.
     #[must_use]
-    pub fn meant(&self) -> Option<&str> {
+    pub fn intended(&self) -> Option<&str> {
         match self {
-            Self::Whitespace { meant } | Self::Case { meant } | Self::Lookalike { meant, .. } => Some(meant),
+            Self::Whitespace { intended } | Self::Case { intended } | Self::Lookalike { intended, .. } => {
+                Some(intended)
+            }
             Self::UnknownTier => None,
         }
     }
 
-    /// What is wrong, as the end of a sentence.
+    /// The difference, as the end of a sentence.
     #[must_use]
-    pub fn words(&self) -> String {
+    pub fn difference(&self) -> String {
         match self {
-            Self::Whitespace { meant } => format!("has white space around \"{meant}\""),
-            Self::Case { meant } => format!("differs from \"{meant}\" in upper and lower case"),
-            Self::Lookalike { meant, character } => {
-                format!("looks like \"{meant}\" but has U+{:04X} in it", u32::from(*character))
+            Self::Whitespace { intended } => format!("has white space around \"{intended}\""),
+            Self::Case { intended } => format!("differs from \"{intended}\" in upper and lower case"),
+            Self::Lookalike { intended, character } => {
+                format!("looks like \"{intended}\" but contains U+{:04X}", u32::from(*character))
             }
-            Self::UnknownTier => "is no tier's value".to_owned(),
+            Self::UnknownTier => "is not the value of any tier".to_owned(),
         }
     }
 }
 
-/// A plan as it stands in metadata: its text, or JSON where it is no text; `None` for null.
+/// The text of a plan in metadata, or its JSON if it is not a string; `None` for null.
 #[must_use]
 pub fn plan_text(plan: &serde_json::Value) -> Option<String> {
     match plan {
@@ -60,109 +62,72 @@ pub fn plan_text(plan: &serde_json::Value) -> Option<String> {
     }
 }
 
-/// What is wrong with `word` as a tier's value; `None` where it is exactly one of `tiers`.
+/// How `plan` differs from the tiers' values; `None` if it is exactly one of them.
 #[must_use]
-pub fn judge_plan(word: &str, tiers: &[Tier]) -> Option<PlanSlip> {
+pub fn plan_mismatch(plan: &str, tiers: &[Tier]) -> Option<PlanMismatch> {
     let values = || tiers.iter().map(|tier| tier.metadata.as_str());
-    if values().any(|value| value == word) {
+    if values().any(|value| value == plan) {
         return None;
     }
-    // White space as people see it: also what ASCII does not know, and what has no width.
+    // Also the white space outside of ASCII, and characters without width.
     let is_blank = |character: char| {
         character.is_whitespace() || matches!(character, '\u{200b}'..='\u{200d}' | '\u{2060}' | '\u{feff}')
     };
-    let odd = word.chars().find(|character| !character.is_ascii());
-    let trimmed = word.trim_matches(is_blank);
-    let meant = |wanted: &str| values().find(|value| value.eq_ignore_ascii_case(wanted)).map(str::to_owned);
-    if let (Some(meant), None) = (values().find(|value| *value == trimmed), odd) {
-        return Some(PlanSlip::Whitespace { meant: meant.to_owned() });
+    let odd = plan.chars().find(|character| !character.is_ascii());
+    let trimmed = plan.trim_matches(is_blank);
+    let similar = |plan: &str| values().find(|value| value.eq_ignore_ascii_case(plan)).map(str::to_owned);
+    if let (Some(intended), None) = (values().find(|value| *value == trimmed), odd) {
+        return Some(PlanMismatch::Whitespace { intended: intended.to_owned() });
     }
-    if let (Some(meant), None) = (meant(trimmed), odd) {
-        return Some(PlanSlip::Case { meant });
+    if let (Some(intended), None) = (similar(trimmed), odd) {
+        return Some(PlanMismatch::Case { intended });
     }
-    let plain: String = word.chars().filter(|character| !is_blank(*character)).map(plain_form).collect();
-    match (meant(&plain), odd) {
-        (Some(meant), Some(character)) => Some(PlanSlip::Lookalike { meant, character }),
-        _ => Some(PlanSlip::UnknownTier),
+    let plain: String = plan.chars().filter(|character| !is_blank(*character)).map(plain_form).collect();
+    match (similar(&plain), odd) {
+        (Some(intended), Some(character)) => Some(PlanMismatch::Lookalike { intended, character }),
+        _ => Some(PlanMismatch::UnknownTier),
     }
 }
 
-/// The tier whose value `word` is, or is meant to be.
+/// The tier whose value `plan` is, or is intended to be.
 #[must_use]
-pub fn meant_tier<'t>(word: &str, tiers: &'t [Tier]) -> Option<&'t Tier> {
-    let slip = judge_plan(word, tiers);
-    let meant = slip.as_ref().map_or(Some(word), PlanSlip::meant)?;
-    tiers.iter().find(|tier| tier.metadata == meant)
+pub fn intended_tier<'t>(plan: &str, tiers: &'t [Tier]) -> Option<&'t Tier> {
+    let mismatch = plan_mismatch(plan, tiers);
+    let intended = mismatch.as_ref().map_or(Some(plan), PlanMismatch::intended)?;
+    tiers.iter().find(|tier| tier.metadata == intended)
 }
 
-/// The Latin letter or ASCII sign that a character is easily taken for: Cyrillic and Greek letters that share their
-/// shapes, full-width forms, and the dashes. Every other character stands for itself.
+/// The ASCII character that a character looks like: Cyrillic and Greek letters of the same shape, full-width forms and
+/// dashes. Any other character is returned as it is.
 fn plain_form(character: char) -> char {
-    const SHAPES: &[(char, char)] = &[
-        ('а', 'a'),
-        ('в', 'b'),
-        ('е', 'e'),
-        ('ё', 'e'),
-        ('і', 'i'),
-        ('ї', 'i'),
-        ('ј', 'j'),
-        ('к', 'k'),
-        ('м', 'm'),
-        ('н', 'h'),
-        ('о', 'o'),
-        ('р', 'p'),
-        ('с', 'c'),
-        ('ѕ', 's'),
-        ('т', 't'),
-        ('у', 'y'),
-        ('х', 'x'),
-        ('ԁ', 'd'),
-        ('ԛ', 'q'),
-        ('ԝ', 'w'),
-        ('А', 'a'),
-        ('В', 'b'),
-        ('Е', 'e'),
-        ('І', 'i'),
-        ('К', 'k'),
-        ('М', 'm'),
-        ('Н', 'h'),
-        ('О', 'o'),
-        ('Р', 'p'),
-        ('С', 'c'),
-        ('Т', 't'),
-        ('У', 'y'),
-        ('Х', 'x'),
-        ('α', 'a'),
-        ('ε', 'e'),
-        ('ι', 'i'),
-        ('κ', 'k'),
-        ('ν', 'v'),
-        ('ο', 'o'),
-        ('ρ', 'p'),
-        ('τ', 't'),
-        ('υ', 'u'),
-        ('χ', 'x'),
-        ('Ο', 'o'),
-        ('Ρ', 'p'),
-        ('Ε', 'e'),
-        ('Τ', 't'),
-        ('ı', 'i'),
-        ('ⅰ', 'i'),
-        ('ⅼ', 'l'),
-        ('ⅽ', 'c'),
-        ('ⅾ', 'd'),
-        ('ⅿ', 'm'),
-        ('\u{2010}', '-'),
-        ('\u{2011}', '-'),
-        ('\u{2012}', '-'),
-        ('\u{2013}', '-'),
-        ('\u{2014}', '-'),
-        ('\u{2212}', '-'),
+    const SHAPES: &[(char, &str)] = &[
+        ('-', "\u{2010}\u{2011}\u{2012}\u{2013}\u{2014}\u{2212}"),
+        ('a', "аАα"),
+        ('b', "вВ"),
+        ('c', "сСⅽ"),
+        ('d', "ԁⅾ"),
+        ('e', "еёЕεΕ"),
+        ('h', "нН"),
+        ('i', "іїІιıⅰ"),
+        ('j', "ј"),
+        ('k', "кКκ"),
+        ('l', "ⅼ"),
+        ('m', "мМⅿ"),
+        ('o', "оОοΟ"),
+        ('p', "рРρΡ"),
+        ('q', "ԛ"),
+        ('s', "ѕ"),
+        ('t', "тТτΤ"),
+        ('u', "υ"),
+        ('v', "ν"),
+        ('w', "ԝ"),
+        ('x', "хХχ"),
+        ('y', "уУ"),
     ];
-    if let Some((_, plain)) = SHAPES.iter().find(|(shape, _)| *shape == character) {
+    if let Some((plain, _)) = SHAPES.iter().find(|(_, shapes)| shapes.contains(character)) {
         return *plain;
     }
-    // Full-width forms stand in the order of ASCII.
+    // Full-width forms are in the order of ASCII.
     match u32::from(character) {
         code @ 0xFF01..=0xFF5E => char::from_u32(code - 0xFEE0).unwrap_or(character),
         _ => character,
@@ -171,10 +136,10 @@ fn plain_form(character: char) -> char {
 
 #[cfg(test)]
 mod tests {
-    use super::{PlanSlip, judge_plan};
+    use super::{PlanMismatch, plan_mismatch};
     use crate::config::{Limit, Tier};
 
-    fn slip(word: &str) -> Option<PlanSlip> {
+    fn mismatch(plan: &str) -> Option<PlanMismatch> {
         let tiers = ["free", "pro", "enterprise"].map(|name| Tier {
             name: name.to_owned(),
             limit: Limit::Unlimited,
@@ -182,31 +147,31 @@ mod tests {
             prices: Vec::new(),
             line: 1,
         });
-        judge_plan(word, &tiers)
+        plan_mismatch(plan, &tiers)
     }
 
     #[test]
-    fn a_tiers_exact_value_is_no_slip() {
-        assert_eq!(slip("pro"), None);
+    fn the_exact_value_of_a_tier_is_no_mismatch() {
+        assert_eq!(mismatch("pro"), None);
     }
 
     #[test]
-    fn upper_case_is_told_from_white_space() {
-        assert_eq!(slip("Pro"), Some(PlanSlip::Case { meant: "pro".to_owned() }));
-        assert_eq!(slip("pro "), Some(PlanSlip::Whitespace { meant: "pro".to_owned() }));
+    fn a_difference_in_case_is_not_one_in_white_space() {
+        assert_eq!(mismatch("Pro"), Some(PlanMismatch::Case { intended: "pro".to_owned() }));
+        assert_eq!(mismatch("pro "), Some(PlanMismatch::Whitespace { intended: "pro".to_owned() }));
     }
 
     #[test]
     fn a_lookalike_is_named_by_its_code_point() {
-        assert_eq!(slip("prо"), Some(PlanSlip::Lookalike { meant: "pro".to_owned(), character: 'о' }));
-        let no_break_space = slip("pro\u{a0}");
-        assert_eq!(no_break_space, Some(PlanSlip::Lookalike { meant: "pro".to_owned(), character: '\u{a0}' }));
-        assert!(slip("pro\u{200b}").is_some_and(|slip| slip.words().contains("U+200B")));
+        assert_eq!(mismatch("prо"), Some(PlanMismatch::Lookalike { intended: "pro".to_owned(), character: 'о' }));
+        let no_break_space = mismatch("pro\u{a0}");
+        assert_eq!(no_break_space, Some(PlanMismatch::Lookalike { intended: "pro".to_owned(), character: '\u{a0}' }));
+        assert!(mismatch("pro\u{200b}").is_some_and(|mismatch| mismatch.difference().contains("U+200B")));
     }
 
     #[test]
-    fn another_word_is_no_tier() {
-        assert_eq!(slip("premium"), Some(PlanSlip::UnknownTier));
-        assert_eq!(slip(""), Some(PlanSlip::UnknownTier));
+    fn an_unknown_word_has_no_intended_tier() {
+        assert_eq!(mismatch("premium"), Some(PlanMismatch::UnknownTier));
+        assert_eq!(mismatch(""), Some(PlanMismatch::UnknownTier));
     }
 }

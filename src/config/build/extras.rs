@@ -5,7 +5,7 @@ use reqwest::header::{HeaderName, HeaderValue};
 use super::Build;
 use crate::config::raw::{self, At};
 use crate::config::source::Fault;
-use crate::config::{Expectation, Manual, Probe, Waiver, literal};
+use crate::config::{Expectation, Manual, Probe, Waiver, hardcoded};
 
 impl Build<'_, '_> {
     pub(super) fn probes(&mut self, probes: Vec<At<raw::Probe>>) -> Option<Vec<Probe>> {
@@ -40,7 +40,7 @@ impl Build<'_, '_> {
                 let fault = Fault::at(value.span.clone(), "this cannot be the value of a header");
                 self.faults.add(fault.label("it has a line end or another control character"));
             }
-            if value.value.split_whitespace().any(literal::is_token) {
+            if value.value.split_whitespace().any(hardcoded::is_token) {
                 self.faults.secret(value.span.clone().map(|span| span.start + 1..span.end.saturating_sub(1)));
             }
         }

@@ -5,12 +5,13 @@ mod extras;
 mod tiers;
 
 use super::raw::{self, At, PublicVariable, Route, SecretVariable, Template, Word};
-use super::shapes::is_secret;
+use super::secret_formats::is_secret;
 use super::source::{Fault, Faults};
+use super::stray::bare;
 use super::wrangler::Wrangler;
 use super::{
     Clerk, Cloudflare, Config, Entitlement, Frontend, Kind, Options, Origin, Project, Secret, Stripe, Tier, Values,
-    Variable, Webhook, Worker, form, frontend_api_of, hygiene, literal, shape, swap,
+    Variable, Webhook, Worker, frontend_api_of, hardcoded, kind, swapped_keys, value_problem,
 };
 
 /// The places at which the parts of a configuration are made.
@@ -56,7 +57,7 @@ impl<'b, 't> Build<'b, 't> {
             waivers: waivers?,
             misplaced: self.misplaced,
         };
-        swap::tell(&mut config.stripe, &mut config.clerk);
+        swapped_keys::report(&mut config.stripe, &mut config.clerk);
         Some(config)
     }
 
@@ -220,7 +221,7 @@ impl<'b, 't> Build<'b, 't> {
     /// A variable that holds a secret.
     fn secret(&mut self, setting: &str, named: &At<SecretVariable>, kind: Kind, need: Need) -> Variable<Secret> {
         let name = &named.value.env.0;
-        if literal::is_token(name) {
+        if hardcoded::is_token(name) {
             self.faults.secret(named.span.clone());
         }
         let (value, origin) = self.value_of(name);
@@ -231,7 +232,7 @@ impl<'b, 't> Build<'b, 't> {
             kind,
             required: need.is_required(),
             origin,
-            slips: hygiene::slips(kind, need.is_required(), value.as_deref()),
+            problem: value_problem::find(kind, need.is_required(), value.as_deref()),
             value: value.map(Secret::new),
         }
     }
@@ -257,7 +258,7 @@ impl<'b, 't> Build<'b, 't> {
                 (default, Some(text.clone()), origin)
             }
         };
-        self.misplaced.extend(value.as_deref().filter(|value| form::is_hidden(kind, value)).map(Secret::new));
+        self.misplaced.extend(value.as_deref().filter(|value| kind::is_hidden(kind, value)).map(Secret::new));
         Variable {
             name: name.to_owned(),
             setting: setting.to_owned(),
@@ -265,7 +266,7 @@ impl<'b, 't> Build<'b, 't> {
             kind,
             required: need.is_required(),
             origin,
-            slips: hygiene::slips(kind, need.is_required(), value.as_deref()),
+            problem: value_problem::find(kind, need.is_required(), value.as_deref()),
             value,
         }
     }
@@ -274,9 +275,9 @@ impl<'b, 't> Build<'b, 't> {
     fn literal(&mut self, setting: &str, text: &str, given: &At<PublicVariable>, default: &str, kind: Kind) {
         let ours = ["STRIPE_", "CLERK_", "CLOUDFLARE_", "PREFLIGHT_"].iter().any(|prefix| text.starts_with(prefix));
         let names = text == default || ours || self.values.get(text).is_some();
-        if form::is_hidden(kind, text) {
+        if kind::is_hidden(kind, text) {
             self.faults.secret(given.span.clone().map(|span| span.start + 1..span.end.saturating_sub(1)));
-        } else if names && shape::is_variable_name(text) {
+        } else if names && hardcoded::is_variable_name(text) {
             let message = format!("`{setting}` is the name of a variable, not its value");
             let fault = Fault::at(given.span.clone(), message);
             self.faults.add(fault.label(format!("to name the variable, write {{ env = \"{text}\" }}")));
@@ -286,7 +287,7 @@ impl<'b, 't> Build<'b, 't> {
     /// What is set under a name, and where. What is empty is not set, but has a place.
     fn value_of(&self, name: &str) -> (Option<String>, Origin) {
         self.values.get(name).map_or((None, Origin::Unset), |(value, origin)| {
-            ((!hygiene::is_empty(value)).then(|| value.to_owned()), origin.clone())
+            ((!bare(value).is_empty()).then(|| value.to_owned()), origin.clone())
         })
     }
 }

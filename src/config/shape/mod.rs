@@ -13,7 +13,7 @@ use toml::de::{DeInteger, DeTable, DeValue};
 
 use expectation::{Schema, fits, found, keys, one_of, words};
 
-use super::literal;
+use super::hardcoded::is_variable_name;
 use super::nearest::nearest;
 use super::source::{Fault, Faults};
 use crate::pattern::compiled;
@@ -224,15 +224,6 @@ fn joined(path: &str, key: &str) -> String {
 /// A table's path as the file's headers write it: `tiers.pro.prices[0]` as `[[tiers.pro.prices]]`.
 fn header(path: &str) -> String {
     path.split_once('[').map_or_else(|| format!("[{path}]"), |(table, _)| format!("[[{table}]]"))
-}
-
-/// Whether text names an environment variable rather than being a value: `STRIPE_SECRET_KEY`.
-pub(super) fn is_variable_name(text: &str) -> bool {
-    let allowed = |byte: u8| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'_';
-    text.contains('_')
-        && text.bytes().all(allowed)
-        && text.starts_with(|first: char| first.is_ascii_uppercase())
-        && !literal::is_token(text)
 }
 
 #[cfg(test)]

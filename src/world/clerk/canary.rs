@@ -1,4 +1,4 @@
-//! The canary as the Worker sees it: a user with a plan, and a token that carries it.
+//! The canary as the Worker sees it: a user with a plan, and a token that carries that plan.
 
 use serde_json::Value;
 
@@ -8,10 +8,10 @@ use crate::finding::{Answered, Cause};
 use crate::world::plan_value::plan_text;
 
 impl<'w> Clerk<'w> {
-    /// The tier that a user's public metadata names, or the plan there that is no tier's value, if any.
+    /// The tier in a user's public metadata, or the plan there, if any, that is not the value of a tier.
     ///
     /// # Errors
-    /// Where the metadata is not known.
+    /// Unknown if Clerk does not say.
     pub fn tier_of(self, user: &User) -> Answered<Result<&'w Tier, Option<String>>> {
         let config = &self.world.config;
         let plan = user.public_metadata()?.get(&config.clerk.metadata_key).and_then(plan_text);
@@ -19,22 +19,22 @@ impl<'w> Clerk<'w> {
         Ok(tier.ok_or(plan))
     }
 
-    /// The canary, which exists.
+    /// The canary.
     ///
     /// # Errors
-    /// Blocked where there is no such user.
+    /// Blocked if there is no such user.
     pub async fn known_canary(self) -> Answered<User> {
         let canary = self.canary().await?;
         canary.map(|seen| seen.value).ok_or(NoAnswer::Because(Cause::PlanClaimDiffers))
     }
 
-    /// A token of the canary's that says what its metadata says, and the tier that this is.
+    /// A token that carries the canary's plan, and the tier of that plan.
     ///
     /// # Errors
-    /// Blocked where there is none.
+    /// Blocked if the token does not carry it.
     pub async fn proved_token(self) -> Answered<(Token, &'w Tier)> {
         let blocked = || NoAnswer::Because(Cause::PlanClaimDiffers);
-        let (canary, template) = futures::join!(self.known_canary(), self.sound_template());
+        let (canary, template) = futures::join!(self.known_canary(), self.usable_template());
         let tier = self.tier_of(&canary?)?.map_err(|_| blocked())?;
         template?;
         let token = self.canary_token().await?;
@@ -43,14 +43,14 @@ impl<'w> Clerk<'w> {
         if claim == Some(&tier.metadata) { Ok((token, tier)) } else { Err(blocked()) }
     }
 
-    /// A token of the canary's, whatever it says of the plan.
+    /// A token for the canary, even if it does not carry the plan.
     ///
     /// # Errors
-    /// Blocked where the reason is the template.
+    /// Blocked if there is none because of the template.
     pub async fn any_token(self) -> Answered<Token> {
         match self.canary_token().await {
             Err(NoAnswer::Unknown(reason)) => {
-                self.sound_template().await?;
+                self.usable_template().await?;
                 Err(NoAnswer::Unknown(reason))
             }
             token => token,

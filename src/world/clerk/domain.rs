@@ -1,4 +1,4 @@
-//! The domain that Clerk's frontend API is on: whether it answers, and the DNS records that it needs.
+//! The domain of Clerk's frontend API: whether it answers, and the DNS records that it needs.
 
 use std::sync::Arc;
 
@@ -6,7 +6,7 @@ use futures::future::join_all;
 use serde::Deserialize;
 use url::Url;
 
-use super::{Clerk, NoAnswer, judged};
+use super::{Clerk, NoAnswer, success_or_error};
 use crate::finding::{Answered, Cause, Evidence};
 use crate::world::field::{Field, Items};
 use crate::world::id::ApiPath;
@@ -39,29 +39,29 @@ struct Target {
     required: bool,
 }
 
-/// A CNAME record that the domain requires, and what the DNS has in its place.
+/// A CNAME record that the domain requires, and what DNS has for it.
 #[derive(Debug, Clone)]
 pub struct Record {
     /// The name of the record.
     pub host: String,
-    /// What it has to be another name for.
+    /// The name that it must point to.
     pub value: String,
-    /// What the DNS has.
+    /// What DNS has.
     pub found: Alias,
 }
 
 impl Record {
-    /// Whether it is as Clerk wants it.
+    /// Whether it points where Clerk requires.
     #[must_use]
     pub fn is_in_place(&self) -> bool {
         matches!(&self.found, Alias::For(value) if value.eq_ignore_ascii_case(self.value.trim_end_matches('.')))
     }
 }
 
-/// What came of connecting to the frontend API.
+/// The result of connecting to the frontend API.
 #[derive(Debug)]
 pub struct Connection {
-    /// Why there is no answer, where there is none.
+    /// Why there is no answer, if there is none.
     pub trouble: Option<Trouble>,
     /// What was seen.
     pub evidence: Evidence,
@@ -69,21 +69,21 @@ pub struct Connection {
     pub certificate: Option<Validity>,
 }
 
-/// What every check that needs the frontend API asks for first; one request answers all of them.
+/// The request that every check of the frontend API shares.
 const QUESTION: &str = "/v1/environment";
 
 impl Clerk<'_> {
     /// Whether the frontend API answers on its domain.
     ///
     /// # Errors
-    /// Where it cannot be told.
+    /// Unknown if this machine may be offline.
     pub async fn connection(self) -> Answered<Connection> {
         match self.frontend(&ApiPath::new(QUESTION)).await? {
             Ok(answer) => {
                 let certificate = answer.certificate.as_deref().and_then(|der| validity(der, self.world.now));
                 let evidence = answer.evidence("status", answer.status.to_string());
-                // A refusal in Clerk's own words is an answer too; anything else does not come from Clerk.
-                drop(judged(answer)?);
+                // An error in Clerk's format is an answer too. Anything else does not come from Clerk.
+                drop(success_or_error(answer)?);
                 Ok(Connection { trouble: None, evidence, certificate })
             }
             Err(failure) => {
@@ -105,10 +105,10 @@ impl Clerk<'_> {
         }
     }
 
-    /// The records that the domain of the frontend API requires, each as the DNS has it.
+    /// The records that the domain of the frontend API requires, and what DNS has for each.
     ///
     /// # Errors
-    /// Where it cannot be told which those are; a record that cannot be looked up is an error of its own.
+    /// Unknown if Clerk does not list them. A record that cannot be looked up is an error inside the list.
     pub async fn required_records(self) -> Answered<Vec<Answered<Record>>> {
         let api = self.frontend_api()?;
         let domains: Domains = self.ask(&ApiPath::new("/v1/domains")).await?.value;
@@ -131,7 +131,7 @@ impl Clerk<'_> {
         let (targets, unread) = targets
             .map(|targets| targets.clone().split(|place| format!("cname_targets[{place}] of GET /v1/domains")))
             .unwrap_or_default();
-        // Behind a proxy the frontend API needs no name of its own.
+        // Behind a proxy the frontend API needs no DNS record.
         let is_proxied = domain.proxy_url.nullable("proxy_url of GET /v1/domains")?.is_some();
         let needed = targets
             .iter()
@@ -152,21 +152,21 @@ impl Clerk<'_> {
         Ok(Record { host: host.clone(), value: value.clone(), found })
     }
 
-    /// That a name which this machine's resolver does not know does not exist: the resolver knows the host of Clerk's API. Behind
-    /// a proxy a machine can send every request and resolve no name.
+    /// Checks that the resolver finds the host of Clerk's API. Behind a proxy, a machine can send every request and still
+    /// resolve no names, and then a missing name proves nothing.
     async fn resolver_is_useful(self) -> Answered {
         let host = self.world.config.clerk.api_base.host_str().unwrap_or_default();
         match self.world.alias(host).await {
             Ok(Alias::For(_) | Alias::Addresses) => Ok(()),
             Ok(Alias::Nothing) => Err(NoAnswer::Unknown(format!(
-                "this machine's resolver does not know {host} either, so a name that it does not know may exist"
+                "this machine's resolver does not find {host} either, so the record may exist"
             ))),
             Err(why) => Err(NoAnswer::Unknown(format!("{host} could not be looked up: {why}"))),
         }
     }
 
-    /// Why a question to the frontend API has no answer: the trouble of its domain, which is the finding of `clerk/domain`, or
-    /// trouble of this question's own.
+    /// Why a request to the frontend API failed: because of its domain, which is the finding of `clerk/domain`, or for this
+    /// request alone.
     pub(super) async fn why_no_answer(self, failure: &Failure) -> NoAnswer {
         let own = NoAnswer::Unknown(failure.to_string());
         let common = optional(async { self.frontend(&ApiPath::new(QUESTION)).await }).await;
@@ -179,7 +179,7 @@ impl Clerk<'_> {
         }
     }
 
-    /// Turns trouble on the way to the frontend API into why there is no answer.
+    /// Turns a failed request to the frontend API into the reason to report.
     pub(super) async fn answered<T>(self, asked: Result<Arc<T>, Arc<Failure>>) -> Answered<Arc<T>> {
         match asked {
             Ok(answer) => Ok(answer),
@@ -189,5 +189,5 @@ impl Clerk<'_> {
 }
 
 fn no_domain() -> NoAnswer {
-    NoAnswer::unknown("Clerk lists no domain of this instance, so it cannot be told which DNS records it needs")
+    NoAnswer::unknown("Clerk lists no domain for this instance, so the DNS records that it requires are not known")
 }

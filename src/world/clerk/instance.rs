@@ -1,8 +1,8 @@
-//! Which instance the keys belong to.
+//! The instance that the keys belong to, and its settings.
 
 use serde::Deserialize;
 
-use super::{Clerk, ClerkRefusal, NoAnswer, Seen};
+use super::{Clerk, ClerkError, Seen};
 use crate::finding::Answered;
 use crate::world::field::Field;
 use crate::world::id::ApiPath;
@@ -17,7 +17,7 @@ pub struct Instance {
 }
 
 impl Instance {
-    /// Which instance it is, for a sentence.
+    /// The instance in a sentence: `the instance ins_…`.
     #[must_use]
     pub fn described(&self) -> String {
         self.id
@@ -28,7 +28,7 @@ impl Instance {
     /// `ins_…`.
     ///
     /// # Errors
-    /// Where Clerk does not say it.
+    /// Unknown if Clerk does not say.
     pub fn id(&self) -> Answered<&str> {
         self.id.known("id of GET /v1/instance").map(String::as_str)
     }
@@ -36,13 +36,13 @@ impl Instance {
     /// `production` or `development`.
     ///
     /// # Errors
-    /// Where Clerk does not say it.
+    /// Unknown if Clerk does not say.
     pub fn environment_type(&self) -> Answered<&str> {
         self.environment_type.known("environment_type of GET /v1/instance").map(String::as_str)
     }
 }
 
-/// The frontend API's public `GET /v1/environment`, as far as a launch depends on it (facts.md, B2).
+/// The instance's public settings: `GET /v1/environment` of the frontend API (facts.md, B2).
 #[derive(Debug, Clone, Deserialize)]
 pub struct Environment {
     #[serde(default)]
@@ -82,10 +82,10 @@ impl Environment {
         self.auth_config.known("auth_config of GET /v1/environment")
     }
 
-    /// Whether everyone can sign in with a `+clerk_test` address and the code 424242.
+    /// Whether anyone can sign in with a `+clerk_test` address and the code 424242.
     ///
     /// # Errors
-    /// Where Clerk does not say it.
+    /// Unknown if Clerk does not say.
     pub fn test_mode(&self) -> Answered<bool> {
         self.auth_config()?.test_mode.known("auth_config.test_mode of GET /v1/environment").copied()
     }
@@ -93,17 +93,17 @@ impl Environment {
     /// `public`, `restricted` or `waitlist`.
     ///
     /// # Errors
-    /// Where Clerk does not say it.
+    /// Unknown if Clerk does not say.
     pub fn sign_up_mode(&self) -> Answered<&str> {
         let settings = self.user_settings.known("user_settings of GET /v1/environment")?;
         let sign_up = settings.sign_up.known("user_settings.sign_up of GET /v1/environment")?;
         sign_up.mode.known("user_settings.sign_up.mode of GET /v1/environment").map(String::as_str)
     }
 
-    /// Whether a client without cookies may sign in.
+    /// Whether clients without cookies can sign in.
     ///
     /// # Errors
-    /// Where Clerk does not say it.
+    /// Unknown if Clerk does not say.
     pub fn native_api(&self) -> Answered<bool> {
         let name = "auth_config.native_settings of GET /v1/environment";
         match self.auth_config()?.native_settings.nullable(name)? {
@@ -114,31 +114,31 @@ impl Environment {
 }
 
 impl Clerk<'_> {
-    /// What Clerk makes of the secret key; asked by `clerk/secret-key`.
+    /// The instance of the secret key, or Clerk's error if it rejects the key.
     ///
     /// # Errors
-    /// Where it cannot be told.
-    pub async fn acceptance(self) -> Answered<Result<Seen<Instance>, ClerkRefusal>> {
-        match self.raw(&ApiPath::new("/v1/instance")).await? {
+    /// Unknown if Clerk does not answer.
+    pub async fn acceptance(self) -> Answered<Result<Seen<Instance>, ClerkError>> {
+        match self.try_ask(&ApiPath::new("/v1/instance")).await? {
             Ok(answer) => Ok(Ok(Seen { value: answer.json()?, answer })),
-            Err(refusal) if refusal.status == 401 => Ok(Err(refusal)),
-            Err(refusal) => Err(refusal.unknown()),
+            Err(error) if error.status == 401 => Ok(Err(error)),
+            Err(error) => Err(error.unknown()),
         }
     }
 
     /// The instance of the secret key.
     ///
     /// # Errors
-    /// Blocked where Clerk rejects the key.
+    /// Blocked if Clerk rejects the secret key.
     pub async fn instance(self) -> Answered<Seen<Instance>> {
         self.ask(&ApiPath::new("/v1/instance")).await
     }
 
-    /// What the frontend API publishes about itself.
+    /// The instance's public settings.
     ///
     /// # Errors
-    /// Where it cannot be told.
-    pub async fn environment(self) -> Result<Seen<Environment>, NoAnswer> {
+    /// Unknown if Clerk does not answer.
+    pub async fn environment(self) -> Answered<Seen<Environment>> {
         self.ask_frontend(&ApiPath::new("/v1/environment")).await
     }
 }

@@ -1,4 +1,4 @@
-//! Clerk: the backend API, and the frontend API on the customer's own domain.
+//! Clerk: the backend API, and the frontend API on your own domain.
 
 mod canary;
 mod domain;
@@ -20,35 +20,35 @@ use super::id::ApiPath;
 use super::seen::Seen;
 use super::transport::{Answer, Credential, Failure, Party};
 use super::{NoAnswer, World, key_of_mode, sound};
-use crate::config::{Config, Secret, mode_of};
-use crate::finding::Cause;
+use crate::config::{Config, mode_of};
+use crate::finding::{Answered, Cause};
 
 pub use domain::{Connection, Record as DnsRecord};
 pub use instance::{Environment, Instance};
 pub(super) use sign_in::SignInCell;
-pub use template::{JudgedTemplate, TemplateSlip};
-pub use token::{Claims, PublicKeys, SharedKeys, Token, TokenSlip};
+pub use template::{ClaimTemplate, JwtTemplate, plan_source};
+pub use token::{Claims, InvalidToken, PublicKeys, SharedKeys, Token};
 pub use users::{EmailAddress, NEWEST_USERS, User, Users};
 
 /// The version whose shapes the narrow types follow: the newest that `@clerk/backend` is pinned to (facts.md, B1).
 const VERSION: &str = "2026-05-12";
 
-/// Clerk, asked with the secret key of the mode wanted.
+/// Clerk's two APIs, in this run's mode.
 #[derive(Debug, Clone, Copy)]
 pub struct Clerk<'w> {
     world: &'w World,
 }
 
-/// An error of Clerk's.
+/// An error response from Clerk.
 #[derive(Debug, Clone)]
-pub struct ClerkRefusal {
+pub struct ClerkError {
     /// The HTTP status.
     pub status: u16,
     /// The first error's code.
     pub code: String,
     /// Its longer message.
     pub message: String,
-    /// The answer that carried it.
+    /// The response that holds it.
     pub answer: Arc<Answer>,
 }
 
@@ -64,12 +64,12 @@ struct ErrorBody {
     long_message: Option<String>,
 }
 
-impl ClerkRefusal {
-    fn read(answer: Arc<Answer>) -> Result<Self, NoAnswer> {
+impl ClerkError {
+    fn read(answer: Arc<Answer>) -> Answered<Self> {
         let first = serde_json::from_slice::<Errors>(&answer.body).ok().and_then(|body| body.errors.into_iter().next());
         let Some(ErrorBody { code, message, long_message }) = first else {
             return Err(NoAnswer::Unknown(format!(
-                "{} answered {} to {} with something that is no error of its API: {}",
+                "{} answered {} to {} with something that is not a Clerk API error: {}",
                 answer.party.name(),
                 answer.status,
                 answer.request,
@@ -81,7 +81,6 @@ impl ClerkRefusal {
         Ok(Self { status: answer.status, code, message, answer })
     }
 
-    /// That it could not be looked, and why.
     fn unknown(&self) -> NoAnswer {
         let Self { status, code, message, answer } = self;
         NoAnswer::Unknown(format!(
@@ -93,54 +92,55 @@ impl ClerkRefusal {
 }
 
 impl World {
-    /// Clerk in the mode wanted.
+    /// Clerk, in this run's mode.
     #[must_use]
     pub const fn clerk(&self) -> Clerk<'_> {
         Clerk { world: self }
     }
 }
 
-impl<'w> Clerk<'w> {
-    /// Whether Clerk answers at all, whatever it answers.
+impl Clerk<'_> {
+    /// Whether Clerk's backend API answers at all, even with an error.
     pub(super) async fn reachable(self) -> bool {
-        self.send(&ApiPath::new("/v1/instance")).await.is_ok()
+        matches!(self.send(&ApiPath::new("/v1/instance")).await, Ok(Ok(_)))
     }
 
-    fn key(self) -> Result<&'w Secret, NoAnswer> {
-        key_of_mode(&self.world.config.clerk.secret_key, self.world.config.project.mode)
+    fn credential(self) -> Answered<Credential> {
+        let key = key_of_mode(&self.world.config.clerk.secret_key, self.world.config.project.mode)?;
+        Ok(Credential::new(key, &self.world.config.clerk.api_base))
     }
 
-    fn credential(self, key: &Secret) -> Credential {
-        Credential::new(key, &self.world.config.clerk.api_base)
+    async fn send(self, path: &ApiPath) -> Answered<Result<Arc<Answer>, Arc<Failure>>> {
+        let (url, credential) = (path.at(&self.world.config.clerk.api_base), self.credential()?);
+        Ok(self.world.reads().get(Party::Clerk, url, version(), Some(credential)).await)
     }
 
-    async fn send(self, path: &ApiPath) -> Result<Arc<Answer>, NoAnswer> {
-        let key = self.key()?;
-        let (url, credential) = (path.at(&self.world.config.clerk.api_base), self.credential(key));
-        let asked = self.world.reads().get(Party::Clerk, url, version(), Some(credential)).await;
-        asked.map_err(|failure| NoAnswer::Unknown(failure.to_string()))
+    /// The same, past the memo.
+    async fn send_again(self, path: &ApiPath) -> Answered<Result<Arc<Answer>, Arc<Failure>>> {
+        let (url, credential) = (path.at(&self.world.config.clerk.api_base), self.credential()?);
+        Ok(self.world.reads().get_unremembered(Party::Clerk, url, version(), Some(credential)).await)
     }
 
-    /// Asks the backend API, and tells an answer from a refusal.
-    async fn raw(self, path: &ApiPath) -> Result<Result<Arc<Answer>, ClerkRefusal>, NoAnswer> {
-        judged(self.send(path).await?)
+    /// Asks the backend API, and returns an error of Clerk's as such.
+    async fn try_ask(self, path: &ApiPath) -> Answered<Result<Arc<Answer>, ClerkError>> {
+        success_or_error(self.send(path).await?.map_err(|failure| NoAnswer::Unknown(failure.to_string()))?)
     }
 
-    /// Asks the backend API as every check but `clerk/secret-key` does.
-    async fn ask<T: DeserializeOwned>(self, path: &ApiPath) -> Result<Seen<T>, NoAnswer> {
+    /// Asks the backend API for JSON. A rejected key is the finding of `clerk/secret-key`.
+    async fn ask<T: DeserializeOwned>(self, path: &ApiPath) -> Answered<Seen<T>> {
         let answer = self.answer(path).await?;
         Ok(Seen { value: answer.json()?, answer })
     }
 
-    async fn answer(self, path: &ApiPath) -> Result<Arc<Answer>, NoAnswer> {
-        self.raw(path).await?.map_err(|refusal| blocked_by_key(&refusal))
+    async fn answer(self, path: &ApiPath) -> Answered<Arc<Answer>> {
+        accepted(self.send(path).await?)
     }
 
-    /// Where the frontend API is: what the configuration says, or what the publishable key says.
+    /// The URL of the frontend API, from the configuration or from the publishable key.
     ///
     /// # Errors
-    /// Blocked where the publishable key is another check's finding.
-    pub fn frontend_api(self) -> Result<Url, NoAnswer> {
+    /// Blocked if the publishable key cannot be used.
+    pub fn frontend_api(self) -> Answered<Url> {
         let Config { clerk, project, .. } = &self.world.config;
         if clerk.frontend_api.is_none() {
             let key = sound(&clerk.publishable_key)?;
@@ -151,24 +151,21 @@ impl<'w> Clerk<'w> {
         clerk.frontend_api().ok_or_else(|| NoAnswer::unknown("Clerk's publishable key does not name a frontend API"))
     }
 
-    /// Asks the frontend API. It is on the customer's own domain, so trouble on the way is told from an answer.
-    ///
-    /// # Errors
-    /// Where the frontend API's address is not known.
-    pub(super) async fn frontend(self, path: &ApiPath) -> Result<Result<Arc<Answer>, Arc<Failure>>, NoAnswer> {
+    /// Asks the frontend API. It is on your own domain, so a connection failure is a result and not an error.
+    pub(super) async fn frontend(self, path: &ApiPath) -> Answered<Result<Arc<Answer>, Arc<Failure>>> {
         let url = path.at(&self.frontend_api()?);
         Ok(self.world.reads().get(Party::ClerkDomain, url, HeaderMap::new(), None).await)
     }
 
-    /// Asks the frontend API as every check does that does not judge its domain.
-    async fn ask_frontend<T: DeserializeOwned>(self, path: &ApiPath) -> Result<Seen<T>, NoAnswer> {
+    /// Asks the frontend API for JSON. A connection failure is the finding of `clerk/domain`.
+    async fn ask_frontend<T: DeserializeOwned>(self, path: &ApiPath) -> Answered<Seen<T>> {
         let answer = self.frontend_answer(path).await?;
         Ok(Seen { value: answer.json()?, answer })
     }
 
-    async fn frontend_answer(self, path: &ApiPath) -> Result<Arc<Answer>, NoAnswer> {
+    async fn frontend_answer(self, path: &ApiPath) -> Answered<Arc<Answer>> {
         let answer = self.answered(self.frontend(path).await?).await?;
-        judged(answer)?.map_err(|refusal| refusal.unknown())
+        success_or_error(answer)?.map_err(|error| error.unknown())
     }
 }
 
@@ -179,15 +176,21 @@ fn version() -> HeaderMap {
     )])
 }
 
-/// Tells success from refusal; what may pass by itself is neither.
-fn judged(answer: Arc<Answer>) -> Result<Result<Arc<Answer>, ClerkRefusal>, NoAnswer> {
+/// Separates success from an error of Clerk's. An error that may pass, such as a rate limit, is unknown.
+fn success_or_error(answer: Arc<Answer>) -> Answered<Result<Arc<Answer>, ClerkError>> {
     if answer.is_success() {
         return Ok(Ok(answer));
     }
-    let refusal = ClerkRefusal::read(answer)?;
-    if refusal.status == 429 || refusal.status >= 500 { Err(refusal.unknown()) } else { Ok(Err(refusal)) }
+    let error = ClerkError::read(answer)?;
+    if error.status == 429 || error.status >= 500 { Err(error.unknown()) } else { Ok(Err(error)) }
 }
 
-fn blocked_by_key(refusal: &ClerkRefusal) -> NoAnswer {
-    if refusal.status == 401 { NoAnswer::Because(Cause::ClerkKeyRejected) } else { refusal.unknown() }
+/// The response to a request with the secret key. A rejected key is the finding of `clerk/secret-key`.
+fn accepted(asked: Result<Arc<Answer>, Arc<Failure>>) -> Answered<Arc<Answer>> {
+    let answer = asked.map_err(|failure| NoAnswer::Unknown(failure.to_string()))?;
+    success_or_error(answer)?.map_err(|error| blocked_by_key(&error))
+}
+
+fn blocked_by_key(error: &ClerkError) -> NoAnswer {
+    if error.status == 401 { NoAnswer::Because(Cause::ClerkKeyRejected) } else { error.unknown() }
 }

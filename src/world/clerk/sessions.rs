@@ -1,31 +1,31 @@
-//! The canary's sessions that this run began, and their end.
+//! The sessions that this run started for the canary, and their end.
 
 use std::collections::BTreeSet;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use reqwest::header::HeaderMap;
 use serde::Deserialize;
 
 use super::super::World;
 use super::super::id::{ApiPath, SessionId, UserId, configured};
 use super::super::step::Step;
 use super::super::transport::Failure;
-use super::{Clerk, NoAnswer, Party, judged, version};
+use super::{Clerk, NoAnswer, accepted, version};
+use crate::finding::Answered;
 
-/// What was begun and is not ended, whoever is interrupted.
+/// The sessions that this run started and has not ended.
 #[derive(Debug, Default)]
-pub(super) struct Begun(Mutex<Open>);
+pub(super) struct StartedSessions(Mutex<Started>);
 
 #[derive(Debug, Default)]
-struct Open {
+struct Started {
     sessions: BTreeSet<SessionId>,
-    /// How many sign-ins were asked for and not understood, so that nobody knows what came of them.
+    /// How many sign-ins have no understandable answer, so that each may have started a session.
     unanswered: usize,
 }
 
 /// A session in a list (facts.md, B2).
 #[derive(Deserialize)]
-struct Listed {
+struct ListedSession {
     id: String,
     /// In milliseconds.
     created_at: i64,
@@ -33,72 +33,68 @@ struct Listed {
 
 /// A session that was revoked (facts.md, B2).
 #[derive(Deserialize)]
-struct Ended {
+struct RevokedSession {
     status: String,
 }
 
-/// The canary signs in a few times at most in a run; the newest come first.
+/// A run signs the canary in a few times at most, and Clerk lists the newest sessions first.
 const PAGE: usize = 100;
 
-impl Begun {
-    fn open(&self) -> MutexGuard<'_, Open> {
+impl StartedSessions {
+    fn lock(&self) -> MutexGuard<'_, Started> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Clerk is about to be asked for a session.
-    pub(super) fn is_asked(&self) {
-        self.open().unanswered += 1;
+    /// A request for a session is about to be sent.
+    pub(super) fn requested(&self) {
+        self.lock().unanswered += 1;
     }
 
-    /// Clerk has made this one.
-    pub(super) fn is_made(&self, session: &SessionId) {
-        let mut open = self.open();
-        open.unanswered = open.unanswered.saturating_sub(1);
-        open.sessions.insert(session.clone());
+    /// Clerk has created this session.
+    pub(super) fn created(&self, session: &SessionId) {
+        self.not_requested();
+        self.lock().sessions.insert(session.clone());
     }
 
-    /// Clerk has made none, as far as it says in the answer to the first attempt.
-    pub(super) fn is_refused(&self, attempts: u32) {
+    /// Clerk refused. After a retry, an earlier attempt may still have created a session.
+    pub(super) fn refused(&self, attempts: u32) {
         if attempts <= 1 {
-            self.is_not_asked();
+            self.not_requested();
         }
     }
 
-    /// Clerk was not asked after all.
-    pub(super) fn is_not_asked(&self) {
-        let mut open = self.open();
-        open.unanswered = open.unanswered.saturating_sub(1);
+    /// The request was not sent after all.
+    pub(super) fn not_requested(&self) {
+        let mut started = self.lock();
+        started.unanswered = started.unanswered.saturating_sub(1);
     }
 
-    /// No answer came.
-    pub(super) fn is_silent(&self, failure: &Failure) {
+    /// The request failed.
+    pub(super) fn failed(&self, failure: &Failure) {
         if failure.is_unsent() {
-            self.is_not_asked();
+            self.not_requested();
         }
     }
 }
 
 impl Clerk<'_> {
-    /// Ends every session of the canary's that this run began and has not ended. One whose answer was not understood is
-    /// looked for first.
-    ///
-    /// # Errors
-    /// In words, what could not be ended.
+    /// Ends every session that this run started for the canary. If a sign-in had no understandable answer, its session is
+    /// looked up first.
     pub(in crate::world) async fn sign_out(self) -> Result<(), String> {
-        let begun = &self.world.sign_in.begun;
+        let started = &self.world.sign_in.started;
         let (mut sessions, unanswered) = {
-            let open = begun.open();
-            (open.sessions.clone(), open.unanswered)
+            let started = started.lock();
+            (started.sessions.clone(), started.unanswered)
         };
         let mut trouble = Vec::new();
         if unanswered > 0 {
-            match self.sessions_since_we_began().await {
+            match self.sessions_of_this_run().await {
                 Ok(found) => {
                     sessions.extend(found);
-                    begun.open().unanswered = 0;
+                    started.lock().unanswered = 0;
                 }
                 Err(why) => trouble.push(format!(
-                    "the canary was signed in with an answer that could not be understood, and its session may be open; it ends by itself: {}",
+                    "Clerk's answer to the canary's sign-in could not be read, so its session may still be open; it ends by itself: {}",
                     words(why)
                 )),
             }
@@ -106,7 +102,7 @@ impl Clerk<'_> {
         let ended = sessions.iter().map(|session| async move { (session, self.revoke(session).await) });
         for (session, ended) in futures::future::join_all(ended).await {
             match ended {
-                Ok(()) => drop(begun.open().sessions.remove(session)),
+                Ok(()) => drop(started.lock().sessions.remove(session)),
                 Err(why) => trouble
                     .push(format!("the canary's session {session} is still open and ends by itself: {}", words(why))),
             }
@@ -114,35 +110,22 @@ impl Clerk<'_> {
         if trouble.is_empty() { Ok(()) } else { Err(trouble.join("; ")) }
     }
 
-    async fn revoke(self, session: &SessionId) -> Result<(), NoAnswer> {
-        let credential = Some(self.credential(self.key()?));
+    async fn revoke(self, session: &SessionId) -> Answered {
+        let credential = Some(self.credential()?);
         let asked = self.world.leave_no_trace()?.take(Step::SignOut(session), version(), credential).await?;
-        match judged(asked.map_err(|failure| NoAnswer::Unknown(failure.to_string()))?)? {
-            // Only Clerk's word that it is active no more is the end of it.
-            Ok(answer) => match answer.json::<Ended>()?.status.as_str() {
-                "active" => {
-                    Err(NoAnswer::unknown(format!("Clerk was asked to revoke {session}, and says that it is active")))
-                }
-                _ => Ok(()),
-            },
-            Err(refusal) => Err(super::blocked_by_key(&refusal)),
+        match accepted(asked)?.json::<RevokedSession>()?.status.as_str() {
+            "active" => Err(NoAnswer::unknown(format!("Clerk revoked {session} but still reports it as active"))),
+            _ => Ok(()),
         }
     }
 
-    /// The canary's active sessions that were made since the run began. Asked past the memo: it is what a run looks for
-    /// whose sign-in was not understood.
-    async fn sessions_since_we_began(self) -> Result<Vec<SessionId>, NoAnswer> {
+    /// The canary's active sessions that were created since the run began.
+    async fn sessions_of_this_run(self) -> Answered<Vec<SessionId>> {
         let user = configured(&self.world.config.clerk.canary_user, UserId::parse)?;
         let path = ApiPath::new("/v1/sessions").query("user_id", &user).query("status", "active").query("limit", PAGE);
-        let (url, headers): (_, HeaderMap) = (path.at(&self.world.config.clerk.api_base), version());
-        let credential = Some(self.credential(self.key()?));
-        let asked = self.world.reads().get_unremembered(Party::Clerk, url, headers, credential).await;
-        let answer = match judged(asked.map_err(|failure| NoAnswer::Unknown(failure.to_string()))?)? {
-            Ok(answer) => answer,
-            Err(refusal) => return Err(super::blocked_by_key(&refusal)),
-        };
+        let answer = accepted(self.send_again(&path).await?)?;
         let since = self.world.began_by(&answer).as_millisecond();
-        let listed: Vec<Listed> = answer.json()?;
+        let listed: Vec<ListedSession> = answer.json()?;
         listed
             .iter()
             .filter(|session| session.created_at >= since)
@@ -159,11 +142,11 @@ fn words(why: NoAnswer) -> String {
 }
 
 impl World {
-    /// Whether this run has begun a session that is not ended, as far as is known.
+    /// Whether a session that this run started may still be open.
     #[must_use]
     pub fn is_signed_in(&self) -> bool {
-        let open = self.sign_in.begun.open();
-        open.unanswered > 0 || !open.sessions.is_empty()
+        let started = self.sign_in.started.lock();
+        started.unanswered > 0 || !started.sessions.is_empty()
     }
 }
 
@@ -191,7 +174,7 @@ mod tests {
         sandbox.effects().get(effect).copied().unwrap_or_default()
     }
 
-    /// What was begun has ended, and nothing else was changed.
+    /// Everything that was started has ended, and nothing else was changed.
     fn leaves_no_trace(sandbox: &Sandbox) {
         let effects = sandbox.effects();
         for (made, ended) in [
@@ -211,7 +194,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_session_is_ended_whose_sign_in_was_not_understood() {
+    async fn a_session_is_ended_even_if_the_answer_to_its_sign_in_could_not_be_read() {
         for scenario in ["clerk-hostile-session-id", "clerk-sign-in-cut-off"] {
             let (sandbox, folder) = (sandbox(scenario, 0).await, tempfile::tempdir().unwrap());
             let world = world(&sandbox, folder.path(), None);
@@ -226,20 +209,20 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_cannot_be_ended_is_named_and_stands_in_the_journal() {
+    async fn a_session_that_cannot_be_ended_is_reported_and_is_in_the_journal() {
         let (sandbox, folder) = (sandbox("healthy", 0).await, tempfile::tempdir().unwrap());
         let journal = folder.path().join("journal.jsonl");
         let options = world::Options { offline: true, journal: journal.clone(), ..world::Options::default() };
         let world = World::new(sandbox.config(None).unwrap(), sandbox.options(options)).unwrap();
-        world.sign_in.begun.is_asked();
+        world.sign_in.started.requested();
         let left = world.leave().await.unwrap_err();
-        assert!(left.contains("its session may be open"), "{left}");
+        assert!(left.contains("its session may still be open"), "{left}");
         assert!(world.is_signed_in());
         assert!(std::fs::read_to_string(journal).unwrap().contains("left_open"));
     }
 
     #[tokio::test]
-    async fn a_run_that_is_interrupted_in_a_sign_in_ends_the_session() {
+    async fn a_run_that_is_interrupted_during_sign_in_ends_the_session() {
         let (sandbox, folder) = (sandbox("healthy", 100).await, tempfile::tempdir().unwrap());
         let world = world(&sandbox, folder.path(), None);
         let stop = async {
@@ -254,7 +237,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn whenever_the_runs_time_is_over_what_was_begun_is_ended_and_nobody_is_blamed() {
+    async fn a_run_that_times_out_ends_its_sessions_and_blames_nothing() {
         for deadline in [250, 600, 900, 1_300] {
             let (sandbox, folder) = (sandbox("healthy", 100).await, tempfile::tempdir().unwrap());
             let world = world(&sandbox, folder.path(), Some(Duration::from_millis(deadline)));

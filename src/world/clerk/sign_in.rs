@@ -1,7 +1,7 @@
-//! The canary's session: begun once in a run, and ended with it.
+//! The canary's session: started once in a run, and ended with it.
 //!
-//! In production a session cannot be made for a user; it is begun as the user's own browser would, with a ticket that the
-//! secret key buys (facts.md, B2). A development instance makes one directly.
+//! A production instance cannot create a session for a user. The run signs in as the user's browser would, with a sign-in
+//! token from the backend API (facts.md, B2). A development instance creates a session directly.
 
 use std::sync::Arc;
 
@@ -12,37 +12,37 @@ use tokio::sync::Mutex;
 use super::super::id::{PathId, SessionId, TemplateName, UserId, configured};
 use super::super::step::{Caller, Step};
 use super::super::transport::{Answer, Once, Trail, followed, note};
-use super::sessions::Begun;
-use super::{Clerk, NoAnswer, Token, judged, version};
+use super::sessions::StartedSessions;
+use super::{Clerk, NoAnswer, Token, accepted, success_or_error, version};
 use crate::config::{Mode, Secret};
-use crate::finding::Cause;
+use crate::finding::{Answered, Cause};
 use crate::world::field::{Field, Items};
 
-/// The canary's session, where one was begun, and the token that it gave last.
+/// The canary's session, once there is one, and its newest token.
 #[derive(Debug, Default)]
 pub(in crate::world) struct SignInCell {
-    session: Once<Result<Session, NoAnswer>>,
-    pub(super) begun: Begun,
+    session: Once<Answered<Session>>,
+    pub(super) started: StartedSessions,
     token: Mutex<Option<(Token, Trail)>>,
 }
 
-/// A session of the canary's.
+/// The canary's session.
 #[derive(Debug, Clone)]
 struct Session {
     id: SessionId,
-    means: Means,
+    method: SignInMethod,
     /// The session token that came with it.
     first: Option<Secret>,
 }
 
-/// How further tokens are asked for.
+/// How the session was started, and so how its tokens are requested.
 #[derive(Debug, Clone)]
-enum Means {
-    /// The secret key, at the backend API.
+enum SignInMethod {
+    /// With the secret key at the backend API.
     Backend,
-    /// The client's token, as a mobile app does.
+    /// As a mobile app, with the client's token.
     Native(Secret),
-    /// The client's cookie and the frontend's origin, as the browser does: such tokens carry `azp`.
+    /// As a browser, with the client's cookie and the frontend's origin. Such tokens carry `azp`.
     Browser { cookie: Secret, origin: String },
 }
 
@@ -88,25 +88,25 @@ struct Minted {
 }
 
 impl Clerk<'_> {
-    /// A token of the canary's, as the Worker gets them: from the template, or the session token. One serves everybody
-    /// who asks, until it is about to end.
+    /// A token for the canary as the Worker gets it: from the template, or the session token. Checks share one until it is
+    /// about to expire.
     ///
     /// # Errors
-    /// Where nobody can tell.
-    pub async fn canary_token(self) -> Result<Token, NoAnswer> {
-        let mut held = self.world.sign_in.token.lock().await;
-        if let Some((token, trail)) = held.as_ref().filter(|(token, _)| token.lasts()) {
+    /// Unknown if Clerk does not answer.
+    pub async fn canary_token(self) -> Answered<Token> {
+        let mut newest = self.world.sign_in.token.lock().await;
+        if let Some((token, trail)) = newest.as_ref().filter(|(token, _)| token.lasts()) {
             note(trail);
             return Ok(token.clone());
         }
         let (token, trail) = Box::pin(followed(self.new_token())).await;
         note(&trail);
         let token = token?;
-        *held = Some((token.clone(), trail));
+        *newest = Some((token.clone(), trail));
         Ok(token)
     }
 
-    async fn new_token(self) -> Result<Token, NoAnswer> {
+    async fn new_token(self) -> Answered<Token> {
         let session = self.world.sign_in.session.ask(|| self.sign_in()).await.clone()?;
         let first = session.first.clone().map(Token::new).filter(Token::lasts);
         match first.filter(|_| self.world.config.clerk.jwt_template.is_none()) {
@@ -115,17 +115,17 @@ impl Clerk<'_> {
         }
     }
 
-    async fn sign_in(self) -> Result<Session, NoAnswer> {
+    async fn sign_in(self) -> Answered<Session> {
         let user = configured(&self.world.config.clerk.canary_user, UserId::parse)?;
-        // A key's prefix tells the kind of its instance (facts.md, B1).
+        // A test key belongs to a development instance (facts.md, B1).
         if self.world.config.project.mode == Mode::Test {
-            let answer = self.begin(Step::Session(&user), HeaderMap::new()).await?;
+            let answer = self.start(Step::Session(&user), HeaderMap::new()).await?;
             let Created { id } = answer.json()?;
-            let id = self.made(&id, &answer)?;
-            return Ok(Session { id, means: Means::Backend, first: None });
+            let id = self.created(&id, &answer)?;
+            return Ok(Session { id, method: SignInMethod::Backend, first: None });
         }
         let origin = self.world.config.frontend.as_ref().map(|frontend| frontend.url.origin().ascii_serialization());
-        // All at once: the sign-in is the longest chain of a run.
+        // In parallel: the sign-in is the longest chain of requests in a run.
         let can_sign_in = async {
             match &origin {
                 Some(_) => Ok(true),
@@ -133,64 +133,63 @@ impl Clerk<'_> {
             }
         };
         let (can_sign_in, shared) = futures::join!(can_sign_in, self.shared_keys());
-        // A ticket from one instance is worth nothing at another.
+        // A sign-in token works only at its instance.
         if !shared?.value.are_shared {
             return Err(NoAnswer::Because(Cause::ClerkInstancesDiffer));
         }
         if !can_sign_in? {
             return Err(NoAnswer::unknown(
-                "the canary cannot be signed in: Clerk's native API is off, and without [frontend] there is no origin to sign in from",
+                "the canary cannot be signed in: Clerk's native API is off, and preflight.toml has no [frontend] whose origin could be used",
             ));
         }
         let Ticket { token } = self.step(Step::SignInToken(&user)).await?.json()?;
         let ticket = Secret::new(token);
         self.world.redactor().learn(&ticket);
-        self.hand_in(&user, &ticket, origin).await
+        self.redeem(&user, &ticket, origin).await
     }
 
-    /// Hands the ticket in at the frontend API.
-    async fn hand_in(self, user: &UserId, ticket: &Secret, origin: Option<String>) -> Result<Session, NoAnswer> {
-        // An application has no token before its first answer, and sends none.
+    /// Exchanges the sign-in token for a session at the frontend API.
+    async fn redeem(self, user: &UserId, ticket: &Secret, origin: Option<String>) -> Answered<Session> {
+        // A mobile app has no client token before the first answer.
         let (caller, headers) = match origin.as_deref() {
             Some(origin) => (Caller::Browser, HeaderMap::from_iter([(ORIGIN, plain(origin)?)])),
             None => (Caller::Native, HeaderMap::new()),
         };
-        let answer = self.begin(Step::SignIn { user, ticket, caller }, headers).await?;
+        let answer = self.start(Step::SignIn { user, ticket, caller }, headers).await?;
         let SignedIn { response, client } = answer.json()?;
         let (true, Some(id)) = (response.status == "complete", &response.created_session_id) else {
             if response.created_session_id.is_none() && response.status.starts_with("needs_") {
-                self.world.sign_in.begun.is_refused(answer.attempts);
+                self.world.sign_in.started.refused(answer.attempts);
             }
             return Err(NoAnswer::Unknown(format!(
-                "the canary cannot be signed in by a machine: Clerk wants more than a ticket (\"{}\")",
+                "the canary cannot be signed in automatically: Clerk asks for more than the sign-in token (\"{}\")",
                 response.status
             )));
         };
-        let id = self.made(id, &answer)?;
-        // Without the token that comes with the session, another one is asked for.
+        let id = self.created(id, &answer)?;
         let sessions = client.value().and_then(|client| client.sessions.value());
         let session = sessions.and_then(|sessions| sessions.readable().find(|session| session.id == id.as_str()));
         let first = session.and_then(|session| session.last_active_token.value());
         let first = first.map(|minted| Secret::new(minted.jwt.clone()));
-        let means = match origin {
-            Some(origin) => client_cookie(&answer).map(|cookie| Means::Browser { cookie, origin }),
-            None => answer.header(AUTHORIZATION.as_str()).map(|token| Means::Native(Secret::new(token))),
+        let method = match origin {
+            Some(origin) => client_cookie(&answer).map(|cookie| SignInMethod::Browser { cookie, origin }),
+            None => answer.header(AUTHORIZATION.as_str()).map(|token| SignInMethod::Native(Secret::new(token))),
         };
-        let means = means.unwrap_or(Means::Backend);
-        Ok(Session { id, means, first })
+        let method = method.unwrap_or(SignInMethod::Backend);
+        Ok(Session { id, method, first })
     }
 
-    async fn mint(self, session: &Session) -> Result<Token, NoAnswer> {
+    async fn mint(self, session: &Session) -> Answered<Token> {
         let template = self.world.config.clerk.jwt_template.as_deref().map(TemplateName::parse).transpose();
         let template = template.map_err(|malformed| malformed.in_place("clerk.jwt_template"))?;
         let step = |caller| Step::Token { session: &session.id, template: template.as_ref(), caller };
-        let answer = match &session.means {
-            Means::Backend => self.step(step(Caller::Backend)).await?,
-            Means::Browser { cookie, origin } => {
+        let answer = match &session.method {
+            SignInMethod::Backend => self.step(step(Caller::Backend)).await?,
+            SignInMethod::Browser { cookie, origin } => {
                 let headers = HeaderMap::from_iter([(COOKIE, hidden(cookie)?), (ORIGIN, plain(origin)?)]);
                 self.frontend_step(step(Caller::Browser), headers).await?
             }
-            Means::Native(token) => {
+            SignInMethod::Native(token) => {
                 let headers = HeaderMap::from_iter([(AUTHORIZATION, hidden(token)?)]);
                 self.frontend_step(step(Caller::Native), headers).await?
             }
@@ -201,24 +200,23 @@ impl Clerk<'_> {
         Ok(Token::new(token))
     }
 
-    /// Takes a step that makes a session. Until its answer is understood, the session counts as one that may be open.
-    async fn begin(self, step: Step<'_>, headers: HeaderMap) -> Result<Arc<Answer>, NoAnswer> {
-        let begun = &self.world.sign_in.begun;
+    /// Sends a request that creates a session. Until its answer is read, the session counts as open.
+    async fn start(self, step: Step<'_>, headers: HeaderMap) -> Answered<Arc<Answer>> {
+        let started = &self.world.sign_in.started;
         let (door, is_backend) = (self.world.leave_no_trace()?, matches!(step, Step::Session(_)));
-        let (headers, credential) =
-            if is_backend { (version(), Some(self.credential(self.key()?))) } else { (headers, None) };
-        begun.is_asked();
+        let (headers, credential) = if is_backend { (version(), Some(self.credential()?)) } else { (headers, None) };
+        started.requested();
         let asked = match door.take(step, headers, credential).await {
             Ok(asked) => asked,
             Err(why) => {
-                begun.is_not_asked();
+                started.not_requested();
                 return Err(why);
             }
         };
         let answer = match asked {
             Ok(answer) => answer,
             Err(failure) => {
-                begun.is_silent(&failure);
+                started.failed(&failure);
                 return Err(if is_backend {
                     NoAnswer::Unknown(failure.to_string())
                 } else {
@@ -227,55 +225,48 @@ impl Clerk<'_> {
             }
         };
         let attempts = answer.attempts;
-        match judged(answer)? {
+        match success_or_error(answer)? {
             Ok(answer) => Ok(answer),
-            Err(refusal) => {
-                begun.is_refused(attempts);
-                Err(if is_backend { super::blocked_by_key(&refusal) } else { refusal.unknown() })
+            Err(error) => {
+                started.refused(attempts);
+                Err(if is_backend { super::blocked_by_key(&error) } else { error.unknown() })
             }
         }
     }
 
-    /// The session that an answer says was made.
-    fn made(self, id: &str, answer: &Answer) -> Result<SessionId, NoAnswer> {
+    /// Records the session that an answer names.
+    fn created(self, id: &str, answer: &Answer) -> Answered<SessionId> {
         let id = SessionId::parse(id).map_err(|malformed| malformed.in_answer(answer))?;
-        self.world.sign_in.begun.is_made(&id);
+        self.world.sign_in.started.created(&id);
         Ok(id)
     }
 
     /// A step at the backend API.
-    async fn step(self, step: Step<'_>) -> Result<Arc<Answer>, NoAnswer> {
-        let (door, credential) = (self.world.leave_no_trace()?, self.credential(self.key()?));
-        let asked = door.take(step, version(), Some(credential)).await?;
-        match judged(asked.map_err(|failure| NoAnswer::Unknown(failure.to_string()))?)? {
-            Ok(answer) => Ok(answer),
-            Err(refusal) => Err(super::blocked_by_key(&refusal)),
-        }
+    async fn step(self, step: Step<'_>) -> Answered<Arc<Answer>> {
+        let (door, credential) = (self.world.leave_no_trace()?, self.credential()?);
+        accepted(door.take(step, version(), Some(credential)).await?)
     }
 
     /// A step at the frontend API.
-    async fn frontend_step(self, step: Step<'_>, headers: HeaderMap) -> Result<Arc<Answer>, NoAnswer> {
+    async fn frontend_step(self, step: Step<'_>, headers: HeaderMap) -> Answered<Arc<Answer>> {
         let asked = self.world.leave_no_trace()?.take(step, headers, None).await?;
-        match judged(self.answered(asked).await?)? {
-            Ok(answer) => Ok(answer),
-            Err(refusal) => Err(refusal.unknown()),
-        }
+        success_or_error(self.answered(asked).await?)?.map_err(|error| error.unknown())
     }
 }
 
-/// The cookie that names the client, as it is sent back.
+/// The client's cookie, as the browser sends it back.
 fn client_cookie(answer: &Answer) -> Option<Secret> {
     let cookies = answer.headers.get_all(SET_COOKIE).iter().filter_map(|value| value.to_str().ok());
     let pair = cookies.filter_map(|cookie| cookie.split(';').next()).find(|pair| pair.starts_with("__client="))?;
     Some(Secret::new(pair))
 }
 
-fn hidden(secret: &Secret) -> Result<HeaderValue, NoAnswer> {
+fn hidden(secret: &Secret) -> Answered<HeaderValue> {
     let mut value = secret.lend(plain)?;
     value.set_sensitive(true);
     Ok(value)
 }
 
-fn plain(text: &str) -> Result<HeaderValue, NoAnswer> {
-    HeaderValue::from_str(text).map_err(|_| NoAnswer::unknown("Clerk gave something that cannot be a header"))
+fn plain(text: &str) -> Answered<HeaderValue> {
+    HeaderValue::from_str(text).map_err(|_| NoAnswer::unknown("Clerk returned a value that cannot be sent as a header"))
 }

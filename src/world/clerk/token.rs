@@ -1,4 +1,4 @@
-//! A token of Clerk's, verified as the Worker verifies it.
+//! Clerk's tokens, verified as the Worker verifies them.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -16,25 +16,25 @@ use crate::config::{Secret, frontend_api_of};
 use crate::finding::Answered;
 use crate::world::field::{Field, Items};
 
-/// A token: whoever holds it is the canary for a minute, so it is a secret.
+/// A token. It signs its holder in as the canary for a minute, so it is a secret.
 #[derive(Debug, Clone)]
 pub struct Token(Secret);
 
-/// The claims of a token whose signature, issuer and times are good.
+/// The claims of a token with a valid signature, issuer and times.
 pub type Claims = Map<String, Value>;
 
-/// Why a token is not to be trusted.
+/// Why a token does not verify.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum TokenSlip {
-    /// No key that the frontend API publishes has signed it.
+pub enum InvalidToken {
+    /// It is not signed with a key that the frontend API publishes.
     Signature(String),
-    /// It is from somebody else; who.
+    /// It has another issuer.
     Issuer(String),
-    /// Its time is over, or has not begun; in words.
-    Time(String),
+    /// It has expired, or is not valid yet.
+    Times(String),
 }
 
-/// A token that ends sooner than in so many seconds is not sent to anybody any more.
+/// A token that expires within so many seconds is not sent anymore.
 const SPARE: i64 = 15;
 
 impl Token {
@@ -42,24 +42,24 @@ impl Token {
         Self(token)
     }
 
-    /// Whether it is still in force when somebody gets it.
+    /// Whether it is still valid when it arrives.
     pub(super) fn lasts(&self) -> bool {
         let ends = self.unverified().get("exp").and_then(Value::as_i64);
         ends.is_some_and(|ends| ends > jiff::Timestamp::now().as_second() + SPARE)
     }
 
-    /// The origin that it was made for, `azp`; a Worker may insist on one.
+    /// The origin that it was issued to, `azp`. A Worker may require one.
     #[must_use]
     pub fn party(&self) -> Option<String> {
         self.unverified().get("azp").and_then(Value::as_str).map(str::to_owned)
     }
 
-    /// It authorises at `base`.
+    /// The credential for requests to `base`.
     pub(in crate::world) fn credential(&self, base: &Url) -> Credential {
         Credential::new(&self.0, base)
     }
 
-    /// The claims as anybody can read them; none where it is no token.
+    /// The claims without verification; empty if it is not a token.
     fn unverified(&self) -> Claims {
         let read = |token: &str| {
             let claims = URL_SAFE_NO_PAD.decode(token.split('.').nth(1)?).ok()?;
@@ -80,7 +80,7 @@ struct KeySet {
 #[derive(Debug, Clone)]
 pub struct PublicKeys {
     keys: Vec<Jwk>,
-    /// Why others could not be read: one of them may be the one that is looked for.
+    /// Why others could not be read, if any.
     unread: Option<NoAnswer>,
 }
 
@@ -100,15 +100,15 @@ impl PublicKeys {
         Ok(Self { keys, unread })
     }
 
-    /// The names of the keys.
+    /// The keys' IDs.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.keys.iter().filter_map(|key| key.common.key_id.as_deref())
     }
 
-    /// The key of that name; `None` where there is none.
+    /// The key with that ID.
     ///
     /// # Errors
-    /// Unknown where a key could not be read, which may be this one.
+    /// Unknown if it is not among the keys that could be read, and others could not.
     pub fn find(&self, name: &str) -> Answered<Option<&Jwk>> {
         let found = self.keys.iter().find(|key| key.common.key_id.as_deref() == Some(name));
         match (found, &self.unread) {
@@ -117,7 +117,7 @@ impl PublicKeys {
         }
     }
 
-    /// The name, modulus and exponent of the first RSA key that has a name.
+    /// The ID, modulus and exponent of the first RSA key that has an ID.
     #[must_use]
     pub fn first_rsa(&self) -> Option<(&str, Vec<u8>, Vec<u8>)> {
         let decoded = |text: &str| URL_SAFE_NO_PAD.decode(text).ok();
@@ -131,9 +131,9 @@ impl PublicKeys {
 /// Whether the secret key and the publishable key belong to one instance.
 #[derive(Debug, Clone)]
 pub struct SharedKeys {
-    /// Whether a published key is one of the secret key's instance.
+    /// Whether a published key belongs to the secret key's instance.
     pub are_shared: bool,
-    /// The names of the published keys.
+    /// The IDs of the published keys.
     pub published: Vec<String>,
 }
 
@@ -141,7 +141,7 @@ impl Clerk<'_> {
     /// The keys that the frontend API publishes.
     ///
     /// # Errors
-    /// Where it cannot be told.
+    /// Unknown if Clerk does not answer.
     pub async fn published_keys(self) -> Answered<Seen<PublicKeys>> {
         let answer = self.frontend_answer(&ApiPath::new("/.well-known/jwks.json")).await?;
         Ok(Seen { value: PublicKeys::read(&answer)?, answer })
@@ -150,17 +150,17 @@ impl Clerk<'_> {
     /// The keys of the secret key's instance.
     ///
     /// # Errors
-    /// Where it cannot be told.
+    /// Unknown if Clerk does not answer.
     pub async fn instance_keys(self) -> Answered<Seen<PublicKeys>> {
         let answer = self.answer(&ApiPath::new("/v1/jwks")).await?;
         Ok(Seen { value: PublicKeys::read(&answer)?, answer })
     }
 
-    /// Whether both keys belong to one instance: a public key's name is its instance's ID, and during a rotation another key
-    /// may stand beside it (facts.md, B1).
+    /// Whether both keys belong to one instance. The ID of a public key is the ID of its instance; during a rotation there is
+    /// a second key (facts.md, B1).
     ///
     /// # Errors
-    /// Where it cannot be told: keys that could not be read prove nothing.
+    /// Unknown if Clerk does not answer, or if the shared key may be one that could not be read.
     pub async fn shared_keys(self) -> Answered<Seen<SharedKeys>> {
         let (published, own, instance) = futures::join!(self.published_keys(), self.instance_keys(), self.instance());
         let Seen { value: published, answer } = published?;
@@ -184,14 +184,14 @@ impl Clerk<'_> {
     /// Verifies a token against the published keys.
     ///
     /// # Errors
-    /// Where it cannot be told.
-    pub async fn verify(self, token: &Token) -> Result<Result<Claims, TokenSlip>, NoAnswer> {
+    /// Unknown if Clerk does not answer.
+    pub async fn verify(self, token: &Token) -> Answered<Result<Claims, InvalidToken>> {
         let keys = self.published_keys().await?.value;
         let named = token.0.lend(|token| decode_header(token).ok()).and_then(|header| header.kid);
-        // A key that could not be read may be the one that signed it.
+        // Unknown if the key that signed it could not be read.
         keys.find(named.as_deref().unwrap_or_default())?;
         let clerk = &self.world.config.clerk;
-        // An instance calls itself by the host of its publishable key, and behind a proxy by the proxy's address.
+        // The issuer is the host in the publishable key, or the URL of a proxy.
         let named = clerk.publishable_key.value.as_deref().and_then(frontend_api_of);
         let origins = named.iter().chain(&clerk.frontend_api).map(|url| url.origin().ascii_serialization());
         let proxy = clerk.frontend_api.iter().map(|url| url.as_str().trim_end_matches('/').to_owned());
@@ -200,13 +200,14 @@ impl Clerk<'_> {
     }
 }
 
-fn verified(token: &str, keys: &PublicKeys, issuers: &[String]) -> Result<Claims, TokenSlip> {
+fn verified(token: &str, keys: &PublicKeys, issuers: &[String]) -> Result<Claims, InvalidToken> {
     use jsonwebtoken::errors::ErrorKind;
-    let signature = |error: &dyn std::fmt::Display| TokenSlip::Signature(error.to_string());
+    let signature = |error: &dyn std::fmt::Display| InvalidToken::Signature(error.to_string());
     let header = decode_header(token).map_err(|error| signature(&error))?;
     let named = header.kid.unwrap_or_default();
     let found = keys.find(&named).ok().flatten();
-    let key = found.ok_or_else(|| TokenSlip::Signature(format!("Clerk publishes no key named \"{named}\"")))?;
+    let key = found
+        .ok_or_else(|| InvalidToken::Signature(format!("Clerk does not publish a key with the ID \"{named}\"")))?;
     let key = DecodingKey::from_jwk(key).map_err(|error| signature(&error))?;
     let mut validation = Validation::new(Algorithm::RS256);
     validation.validate_nbf = true;
@@ -216,10 +217,10 @@ fn verified(token: &str, keys: &PublicKeys, issuers: &[String]) -> Result<Claims
     match decode::<Claims>(token, &key, &validation) {
         Ok(decoded) => Ok(decoded.claims),
         Err(error) => Err(match error.kind() {
-            ErrorKind::InvalidIssuer => TokenSlip::Issuer(format!("the issuer is not {}", issuers.join(" or "))),
-            ErrorKind::ExpiredSignature => TokenSlip::Time("it has expired".to_owned()),
-            ErrorKind::ImmatureSignature => TokenSlip::Time("it is not valid yet".to_owned()),
-            ErrorKind::MissingRequiredClaim(claim) => TokenSlip::Time(format!("it has no claim \"{claim}\"")),
+            ErrorKind::InvalidIssuer => InvalidToken::Issuer(format!("the issuer is not {}", issuers.join(" or "))),
+            ErrorKind::ExpiredSignature => InvalidToken::Times("it has expired".to_owned()),
+            ErrorKind::ImmatureSignature => InvalidToken::Times("it is not valid yet".to_owned()),
+            ErrorKind::MissingRequiredClaim(claim) => InvalidToken::Times(format!("it has no claim \"{claim}\"")),
             _ => signature(&error),
         }),
     }

@@ -1,15 +1,15 @@
-//! Users, and the plans that they have.
+//! Users and their metadata.
 
 use futures::{Stream, StreamExt, stream};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use super::super::id::{ApiPath, UserId, configured};
-use super::{Clerk, NoAnswer, Party, Seen, judged, version};
+use super::{Clerk, NoAnswer, Seen, accepted};
 use crate::finding::Answered;
 use crate::world::field::{Field, Items};
 
-/// A user, as far as a plan depends on it (facts.md, B2).
+/// A user (facts.md, B2).
 #[derive(Debug, Clone, Deserialize)]
 pub struct User {
     /// `user_…`.
@@ -26,7 +26,7 @@ pub struct User {
     updated_at: Field<i64>,
 }
 
-/// An email address of a user.
+/// A user's email address.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct EmailAddress {
     /// The address itself.
@@ -34,10 +34,10 @@ pub struct EmailAddress {
 }
 
 impl User {
-    /// What neither the user nor a browser sees.
+    /// Metadata that only the backend API can read.
     ///
     /// # Errors
-    /// Unknown where Clerk does not say it.
+    /// Unknown if Clerk does not say.
     pub fn private_metadata(&self) -> Answered<Option<&Map<String, Value>>> {
         self.private_metadata.nullable(format_args!("private_metadata of {}", self.id))
     }
@@ -45,7 +45,7 @@ impl User {
     /// The user's email addresses.
     ///
     /// # Errors
-    /// Unknown where Clerk does not say them all.
+    /// Unknown if one could not be read.
     pub fn email_addresses(&self) -> Answered<Vec<EmailAddress>> {
         let name = format!("email_addresses of {}", self.id);
         let (addresses, unread) =
@@ -53,32 +53,32 @@ impl User {
         unread.into_iter().next().map_or(Ok(addresses), Err)
     }
 
-    /// What the Worker writes and everyone can read.
+    /// Metadata that the backend writes and the browser can read.
     ///
     /// # Errors
-    /// Unknown where Clerk does not say it: absent metadata is not empty metadata.
+    /// Unknown if Clerk does not say: absent metadata is not empty metadata.
     pub fn public_metadata(&self) -> Answered<&Map<String, Value>> {
         self.public_metadata.known(format_args!("public_metadata of {}", self.id))
     }
 
-    /// What users can write themselves.
+    /// Metadata that users can write.
     ///
     /// # Errors
-    /// Unknown where Clerk does not say it.
+    /// Unknown if Clerk does not say.
     pub fn unsafe_metadata(&self) -> Answered<Option<&Map<String, Value>>> {
         self.unsafe_metadata.nullable(format_args!("unsafe_metadata of {}", self.id))
     }
 
-    /// When it was last written, in milliseconds.
+    /// When the user was last updated, in milliseconds.
     ///
     /// # Errors
-    /// Unknown where Clerk does not say it.
+    /// Unknown if Clerk does not say.
     pub fn updated_at(&self) -> Answered<i64> {
         self.updated_at.known(format_args!("updated_at of {}", self.id)).copied()
     }
 }
 
-/// Some users, and why others could not be read.
+/// A list of users, and why others could not be read.
 #[derive(Debug, Clone, Default)]
 pub struct Users {
     /// Those that could be read.
@@ -112,14 +112,14 @@ struct Count {
     total_count: Field<usize>,
 }
 
-/// The most that Clerk gives at once (facts.md, B1).
+/// Clerk's largest page (facts.md, B1).
 const PAGE: usize = 500;
-/// A check that runs every night reads the newest users.
+/// A nightly check reads so many users, the newest.
 pub const NEWEST_USERS: usize = 10_000;
-/// Pages under way at once: what bounds the memory.
+/// Pages requested at once, to bound memory.
 const AT_ONCE: usize = 4;
 
-/// So many users can be asked for by their IDs at once (facts.md, B1).
+/// Most IDs in one request (facts.md, B1).
 const IDS_AT_ONCE: usize = 100;
 
 fn page(offset: usize) -> ApiPath {
@@ -127,23 +127,23 @@ fn page(offset: usize) -> ApiPath {
 }
 
 impl Clerk<'_> {
-    /// The user kept for checks; `None` where there is no such user.
+    /// The user that the configuration names as the canary, if it exists.
     ///
     /// # Errors
-    /// Where it cannot be told.
+    /// Unknown if Clerk does not answer.
     pub async fn canary(self) -> Answered<Option<Seen<User>>> {
         let id = configured(&self.world.config.clerk.canary_user, UserId::parse)?;
-        match self.raw(&ApiPath::new("/v1/users/").id(&id)).await? {
+        match self.try_ask(&ApiPath::new("/v1/users/").id(&id)).await? {
             Ok(answer) => Ok(Some(Seen { value: answer.json()?, answer })),
-            Err(refusal) if refusal.status == 404 => Ok(None),
-            Err(refusal) => Err(super::blocked_by_key(&refusal)),
+            Err(error) if error.status == 404 => Ok(None),
+            Err(error) => Err(super::blocked_by_key(&error)),
         }
     }
 
     /// How many users there are.
     ///
     /// # Errors
-    /// Where it cannot be told.
+    /// Unknown if Clerk does not answer.
     pub async fn user_count(self) -> Answered<usize> {
         self.ask::<Count>(&ApiPath::new("/v1/users/count"))
             .await?
@@ -153,28 +153,28 @@ impl Clerk<'_> {
             .copied()
     }
 
-    /// The newest of `total` users, page by page. None of the pages but the first is kept.
+    /// The newest of `total` users, page by page. The memo keeps only the first page.
     pub fn newest_user_pages(self, total: usize) -> impl Stream<Item = Answered<Users>> {
         let first = stream::once(async move { self.newest_users().await.map(|seen| seen.value) });
         let offsets = (PAGE..total.min(NEWEST_USERS)).step_by(PAGE);
         first.chain(stream::iter(offsets).map(move |offset| self.page(offset)).buffered(AT_ONCE))
     }
 
-    /// The newest users: the one page of the list that several checks read, and that is remembered.
+    /// The first page of users, newest first.
     ///
     /// # Errors
-    /// Where it cannot be told.
+    /// Unknown if Clerk does not answer.
     pub async fn newest_users(self) -> Answered<Seen<Users>> {
         let Seen { value, answer } = self.ask::<Items<User>>(&page(0)).await?;
         Ok(Seen { value: Users::read(value, 0), answer })
     }
 
-    /// The users with these IDs, as far as there are such users.
+    /// The users with these IDs that exist.
     ///
     /// # Errors
-    /// Where it cannot be told.
+    /// Unknown if Clerk does not answer.
     pub async fn users_by_id(self, ids: Vec<String>) -> Answered<Users> {
-        // To Clerk, a sign before an ID means that user or all the others; what is no ID is no user either.
+        // A leading `+` or `-` has a meaning in this filter, and a text that is not an ID names no user.
         let ids: Vec<UserId> = ids.iter().filter_map(|id| UserId::parse(id).ok()).collect();
         let asked = ids.chunks(IDS_AT_ONCE).map(|ids| {
             let all = ApiPath::new("/v1/users").query("limit", IDS_AT_ONCE);
@@ -191,13 +191,7 @@ impl Clerk<'_> {
     }
 
     async fn page(self, offset: usize) -> Answered<Users> {
-        let key = self.key()?;
-        let url = page(offset).at(&self.world.config.clerk.api_base);
-        let credential = Some(self.credential(key));
-        let asked = self.world.reads().get_unremembered(Party::Clerk, url, version(), credential).await;
-        match judged(asked.map_err(|failure| NoAnswer::Unknown(failure.to_string()))?)? {
-            Ok(answer) => Ok(Users::read(answer.json()?, offset)),
-            Err(refusal) => Err(super::blocked_by_key(&refusal)),
-        }
+        let answer = accepted(self.send_again(&page(offset)).await?)?;
+        Ok(Users::read(answer.json()?, offset))
     }
 }

@@ -68,7 +68,7 @@ impl Cloudflare<'_> {
             };
             // If they differ, the name in this configuration may be the wrong one: `clerk/jwt-template` reports that.
             let value = if settings.bindings.iter().any(is_other) {
-                Box::pin(self.world.clerk().sound_template()).await.map(|()| template.clone())
+                Box::pin(self.world.clerk().usable_template()).await.map(|()| template.clone())
             } else {
                 Ok(template.clone())
             };

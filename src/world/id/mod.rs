@@ -34,7 +34,7 @@ impl MalformedId {
     }
 
     /// That `place` holds an ID of a wrong form.
-    pub(super) fn in_place(&self, place: &str) -> NoAnswer {
+    pub fn in_place(&self, place: &str) -> NoAnswer {
         NoAnswer::unknown(format!("{place} holds an ID of a wrong form: {self}"))
     }
 }

@@ -109,7 +109,7 @@ impl<'w> Site<'w> {
             .publishable_key
             .value
             .as_deref()
-            .filter(|_| clerk.publishable_key.is_sound())
+            .filter(|_| clerk.publishable_key.is_usable())
             .and_then(frontend_api_of);
         if own.map(host).as_ref() == Some(&named) {
             return Ok(None);

@@ -1,9 +1,68 @@
-//! What a value is, by its look.
+//! The kinds of values, and which kind a value is by its look.
 
-use super::Kind;
-use super::literal::is_token;
+use super::hardcoded::is_token;
 use super::publishable::frontend_api_of;
-use super::shapes::{is_secret, prefix_of};
+use super::secret_formats::{is_secret, prefix_of};
+use super::stray::bare;
+
+/// What ought to be in a variable.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// `sk_…` or `rk_…` of Stripe.
+    StripeSecretKey,
+    /// `pk_…` of Stripe.
+    StripePublishableKey,
+    /// `whsec_…` of a Stripe endpoint.
+    StripeWebhookSecret,
+    /// `price_…`, or an old plan's ID of any form.
+    StripePriceId,
+    /// `bpc_…`.
+    StripePortalConfigurationId,
+    /// `sk_…` of Clerk.
+    ClerkSecretKey,
+    /// `pk_…` of Clerk.
+    ClerkPublishableKey,
+    /// `user_…`.
+    ClerkUserId,
+    /// 32 hexadecimal digits.
+    CloudflareAccountId,
+    /// A Cloudflare API token.
+    CloudflareApiToken,
+}
+
+impl Kind {
+    /// What is expected, as a phrase: `a price ID, price_…`.
+    #[must_use]
+    pub const fn expected(self) -> &'static str {
+        match self {
+            Self::StripeSecretKey => "a secret key of Stripe, sk_live_… or rk_live_…",
+            Self::StripePublishableKey => "a publishable key of Stripe, pk_live_…",
+            Self::StripeWebhookSecret => "a signing secret of Stripe, whsec_…",
+            Self::StripePriceId => "a price ID, price_…",
+            Self::StripePortalConfigurationId => "the ID of a portal configuration, bpc_…",
+            Self::ClerkSecretKey => "a secret key of Clerk, sk_live_…",
+            Self::ClerkPublishableKey => "a publishable key of Clerk, pk_live_…",
+            Self::ClerkUserId => "a user ID of Clerk, user_…",
+            Self::CloudflareAccountId => "an account ID of Cloudflare, 32 hexadecimal digits",
+            Self::CloudflareApiToken => "an API token of Cloudflare",
+        }
+    }
+
+    /// The page at which it can be copied.
+    #[must_use]
+    pub const fn page(self) -> &'static str {
+        match self {
+            Self::StripeSecretKey | Self::StripePublishableKey => "https://dashboard.stripe.com/apikeys",
+            Self::StripeWebhookSecret => "https://dashboard.stripe.com/webhooks",
+            Self::StripePriceId => "https://dashboard.stripe.com/products",
+            Self::StripePortalConfigurationId => "https://dashboard.stripe.com/settings/billing/portal",
+            Self::ClerkSecretKey | Self::ClerkPublishableKey => "https://dashboard.clerk.com/last-active?path=api-keys",
+            Self::ClerkUserId => "https://dashboard.clerk.com/last-active?path=users",
+            Self::CloudflareAccountId => "https://dash.cloudflare.com/?to=/:account/workers",
+            Self::CloudflareApiToken => "https://dash.cloudflare.com/profile/api-tokens",
+        }
+    }
+}
 
 /// What the beginnings of values mean that are no secrets.
 const BEGINNINGS: [(&str, &str); 20] = [
@@ -39,27 +98,11 @@ fn evident(value: &str) -> Option<&'static str> {
 /// Whether a value that stands where no secret belongs must be hidden all the same.
 pub(super) fn is_hidden(kind: Kind, value: &str) -> bool {
     let value = bare(value);
-    is_secret(&value) || (is_token(&value) && evident(&value).is_none() && wrong(kind, &value).is_some())
-}
-
-/// A value without what surrounds it by mistake: white space, quotes, invisible characters.
-pub(super) fn bare(value: &str) -> String {
-    value.chars().filter(|letter| !is_invisible(*letter) && !is_quote(*letter)).collect()
-}
-
-/// White space, control characters and what has no width.
-pub(super) fn is_invisible(letter: char) -> bool {
-    let no_width = ['\u{ad}', '\u{200b}', '\u{200c}', '\u{200d}', '\u{200e}', '\u{200f}', '\u{2060}', '\u{feff}'];
-    letter.is_whitespace() || letter.is_control() || no_width.contains(&letter)
-}
-
-/// Straight and typographic quotes.
-pub(super) const fn is_quote(letter: char) -> bool {
-    matches!(letter, '"' | '\'' | '`' | '“' | '”' | '„' | '‘' | '’' | '‚' | '«' | '»')
+    is_secret(&value) || (is_token(&value) && evident(&value).is_none() && mismatch(kind, &value).is_some())
 }
 
 /// What a bare value is instead of what it ought to be, as a phrase for "it is …".
-pub(super) fn wrong(kind: Kind, value: &str) -> Option<String> {
+pub(super) fn mismatch(kind: Kind, value: &str) -> Option<String> {
     if let Some((name, _)) = value.split_once('=').filter(|(name, rest)| is_name(name) && !rest.is_empty()) {
         return Some(format!("a whole line of an env file; only what follows `{name}=` belongs here"));
     }
@@ -127,7 +170,7 @@ pub(super) fn is_legacy_stripe(value: &str) -> bool {
 }
 
 /// Whether it may be something else, of which only the use is proof; a phrase for "it may be …".
-pub(super) fn doubtful(kind: Kind, value: &str) -> Option<String> {
+pub(super) fn doubt(kind: Kind, value: &str) -> Option<String> {
     let body = value.strip_prefix("whsec_")?;
     let hexadecimal = is_hexadecimal(body, 64) && body == body.to_lowercase();
     (kind == Kind::StripeWebhookSecret && hexadecimal)

@@ -6,9 +6,7 @@ use std::sync::LazyLock;
 use regex::Regex;
 
 use super::placeholder;
-use super::shape::is_variable_name;
-use super::shapes::{HIDDEN, prefix_of};
-use super::source::{Fault, line_of, merged};
+use super::secret_formats::HIDDEN;
 use crate::pattern::compiled;
 
 /// Secrets that only a configuration shows by their look, beside those that show themselves anywhere. The first group is
@@ -66,20 +64,26 @@ pub(super) fn is_token(text: &str) -> bool {
     text.len() >= 20 && text.bytes().all(allowed) && (mixed || hexadecimal)
 }
 
-/// The refusal of a literal secret. It names the kind, which is no secret, and nothing else.
-pub(super) fn fault(text: &str, at: Range<usize>) -> Fault {
-    let secret = &text[at.clone()];
-    let kind = prefix_of(secret).map(|prefix| prefix.text);
-    let message = kind.map_or_else(
-        || format!("a secret is written into line {}", line_of(text, at.start)),
-        |kind| format!("a secret, {kind}…, is written into line {}", line_of(text, at.start)),
-    );
-    Fault::at(at, message)
-        .label("it is hidden here; take it out of the file")
-        .help(
-            "a secret is kept in the environment or an env file, and this file names its variable: { env = \"NAME\" }",
-        )
-        .help("if this file was ever committed or sent, replace the secret at its provider")
+/// Whether text names an environment variable rather than being a value: `STRIPE_SECRET_KEY`.
+pub(super) fn is_variable_name(text: &str) -> bool {
+    let allowed = |byte: u8| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'_';
+    text.contains('_')
+        && text.bytes().all(allowed)
+        && text.starts_with(|first: char| first.is_ascii_uppercase())
+        && !is_token(text)
+}
+
+/// Sorted, and what overlaps made one.
+pub(super) fn merged(mut ranges: Vec<Range<usize>>) -> Vec<Range<usize>> {
+    ranges.sort_by_key(|range| range.start);
+    let mut merged: Vec<Range<usize>> = Vec::new();
+    for range in ranges {
+        match merged.last_mut() {
+            Some(last) if range.start < last.end => last.end = last.end.max(range.end),
+            _ => merged.push(range),
+        }
+    }
+    merged
 }
 
 #[cfg(test)]

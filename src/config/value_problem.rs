@@ -1,52 +1,64 @@
-//! What is wrong with a value, before anybody is asked.
-//!
-//! A value has at most one slip: the gravest. A placeholder that ends in a line end has to be replaced, not trimmed; a
-//! product ID in quotes stays a product ID without them.
+//! What is wrong with a value, seen without sending anything.
 
-use super::form::{self, bare, is_invisible, is_quote};
-use super::{Kind, Slip, placeholder};
+use super::stray::{bare, is_invisible, is_quote};
+use super::{Kind, kind, placeholder};
 
-/// Whether there is nothing in a value but what does not belong there.
-pub(super) fn is_empty(value: &str) -> bool {
-    bare(value).is_empty()
+/// What is wrong with a value.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ValueProblem {
+    /// It is not set, or empty.
+    Missing,
+    /// It has stray white space or a newline; completes "there is …": `a newline after it`.
+    Whitespace(String),
+    /// It is wrapped in quotes.
+    Quotes,
+    /// It is an example's text, never filled in.
+    Placeholder,
+    /// It is something else; completes "it is …": `a product ID`.
+    WrongKind(String),
+    /// It and the value of another variable are swapped; that variable's name.
+    Swapped(String),
+    /// It may be something else, and only using it can prove that; completes "it may be …".
+    Doubtful(String),
 }
 
-/// The slips of a value; none where it is as it should be, or optional and not set.
-pub(super) fn slips(kind: Kind, required: bool, value: Option<&str>) -> Vec<Slip> {
-    let slip = match value {
-        None if required => Some(Slip::Missing),
-        None => None,
-        Some(value) => slip(kind, value),
-    };
-    slip.into_iter().collect()
+impl ValueProblem {
+    /// Whether the value may still be used.
+    #[must_use]
+    pub const fn is_warning(&self) -> bool {
+        matches!(self, Self::Doubtful(_))
+    }
 }
 
-fn slip(kind: Kind, value: &str) -> Option<Slip> {
+/// The most serious problem of a value: a placeholder that ends in a newline must be replaced, not trimmed, and a product
+/// ID in quotes is still a product ID without them.
+pub(super) fn find(kind: Kind, required: bool, value: Option<&str>) -> Option<ValueProblem> {
+    let Some(value) = value else { return required.then_some(ValueProblem::Missing) };
     let trimmed = value.trim_matches(is_invisible);
     let quoted = trimmed.starts_with(is_quote) || trimmed.ends_with(is_quote);
     let text = trimmed.trim_matches(is_quote);
     let (text, escape) = without_escape(text.trim_matches(is_invisible));
     let bare = bare(text);
     if placeholder::is(text) {
-        return Some(Slip::Placeholder);
+        return Some(ValueProblem::Placeholder);
     }
-    if let Some(instead) = form::wrong(kind, &bare) {
-        return Some(Slip::WrongKind(instead));
+    if let Some(instead) = kind::mismatch(kind, &bare) {
+        return Some(ValueProblem::WrongKind(instead));
     }
     if quoted {
-        return Some(Slip::Quotes);
+        return Some(ValueProblem::Quotes);
     }
-    if let Some(where_it_is) = whitespace(value).or(escape) {
-        return Some(Slip::Whitespace(where_it_is));
+    if let Some(place) = whitespace(value).or(escape) {
+        return Some(ValueProblem::Whitespace(place));
     }
-    form::doubtful(kind, &bare).map(Slip::Doubtful)
+    kind::doubt(kind, &bare).map(ValueProblem::Doubtful)
 }
 
-/// A line end that was written as `\n`, and never became one.
+/// A newline written as `\n` that never became one.
 fn without_escape(text: &str) -> (&str, Option<String>) {
     for escape in ["\\r\\n", "\\n", "\\r"] {
         if let Some(text) = text.strip_suffix(escape) {
-            return (text, Some(format!("the letters {escape} after it, where a line end was meant or none")));
+            return (text, Some(format!("a literal {escape} after it")));
         }
     }
     (text, None)
@@ -59,16 +71,16 @@ fn whitespace(value: &str) -> Option<String> {
     let (before, after) = (&value[..start], &value[start + core.len()..]);
     let within: String = core.chars().filter(|letter| is_invisible(*letter)).collect();
     let parts = [(before, "before it"), (after, "after it"), (within.as_str(), "within it")];
-    let told: Vec<String> = parts
+    let named: Vec<String> = parts
         .into_iter()
         .filter(|(text, _)| !text.is_empty())
-        .map(|(text, place)| format!("{} {place}", named(text)))
+        .map(|(text, place)| format!("{} {place}", describe(text)))
         .collect();
-    (!told.is_empty()).then(|| told.join(" and "))
+    (!named.is_empty()).then(|| named.join(" and "))
 }
 
 /// Invisible characters by their names; of several kinds, the first.
-fn named(text: &str) -> String {
+fn describe(text: &str) -> String {
     let text = text.replace("\r\n", "\n");
     let mut letters = text.chars();
     let Some(first) = letters.next() else { return String::new() };
@@ -78,7 +90,7 @@ fn named(text: &str) -> String {
         _ if !all_alike => return format!("{count} characters of white space"),
         ' ' => ("a space", "spaces"),
         '\t' => ("a tab", "tabs"),
-        '\n' => ("a line end", "line ends"),
+        '\n' => ("a newline", "newlines"),
         '\r' => ("a carriage return", "carriage returns"),
         '\u{a0}' => ("a no-break space", "no-break spaces"),
         '\u{200b}' => ("a zero-width space", "zero-width spaces"),
@@ -97,22 +109,22 @@ fn named(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{Kind, Slip, slips};
+    use super::{Kind, ValueProblem, find};
     use crate::config::sample::{CLERK_PUBLISHABLE, CLERK_SECRET, STRIPE_SECRET};
 
-    fn slip(kind: Kind, value: &str) -> Option<Slip> {
-        slips(kind, true, Some(value)).pop()
+    fn problem(kind: Kind, value: &str) -> Option<ValueProblem> {
+        find(kind, true, Some(value))
     }
 
     fn instead(kind: Kind, value: &str) -> String {
-        match slip(kind, value) {
-            Some(Slip::WrongKind(instead)) => instead,
+        match problem(kind, value) {
+            Some(ValueProblem::WrongKind(instead)) => instead,
             other => panic!("{value}: {other:?}"),
         }
     }
 
     #[test]
-    fn good_values_have_no_slip() {
+    fn good_values_have_no_problem() {
         let legacy = "sk_live_4eC39HqLyjWDarjtT1zdp7dc";
         for (kind, value) in [
             (Kind::StripeSecretKey, STRIPE_SECRET),
@@ -130,48 +142,52 @@ mod tests {
             (Kind::CloudflareAccountId, "0123456789abcdef0123456789abcdef"),
             (Kind::CloudflareApiToken, "r8Yp2QmZt4-kWv7RbNcYd3fGh5JkMnPqStUv_xYz"),
         ] {
-            assert_eq!(slip(kind, value), None, "{value}");
+            assert_eq!(problem(kind, value), None, "{value}");
         }
     }
 
     #[test]
-    fn what_is_required_and_not_set_is_missing() {
-        assert_eq!(slips(Kind::StripeSecretKey, true, None), [Slip::Missing]);
-        assert_eq!(slips(Kind::StripeSecretKey, false, None), []);
+    fn a_required_value_that_is_not_set_is_missing() {
+        assert_eq!(find(Kind::StripeSecretKey, true, None), Some(ValueProblem::Missing));
+        assert_eq!(find(Kind::StripeSecretKey, false, None), None);
     }
 
     #[test]
-    fn white_space_is_told_with_its_place() {
-        for (stray, told) in [
-            ("{}\n", "a line end after it"),
-            ("{}\r\n", "a line end after it"),
+    fn white_space_is_reported_with_its_place() {
+        for (stray, expected) in [
+            ("{}\n", "a newline after it"),
+            ("{}\r\n", "a newline after it"),
             ("  {}", "2 spaces before it"),
-            (" {}\n", "a space before it and a line end after it"),
+            (" {}\n", "a space before it and a newline after it"),
             ("{}\u{a0}", "a no-break space after it"),
             ("\u{feff}{}", "a byte order mark before it"),
             ("{} \t", "2 characters of white space after it"),
             ("{}\u{7}", "an invisible character (U+0007) after it"),
-            ("{}\\n", "the letters \\n after it, where a line end was meant or none"),
+            ("{}\\n", "a literal \\n after it"),
         ] {
             let value = stray.replace("{}", STRIPE_SECRET);
-            assert_eq!(slip(Kind::StripeSecretKey, &value), Some(Slip::Whitespace(told.to_owned())), "{stray:?}");
+            assert_eq!(
+                problem(Kind::StripeSecretKey, &value),
+                Some(ValueProblem::Whitespace(expected.to_owned())),
+                "{stray:?}"
+            );
         }
-        let within = Some(Slip::Whitespace("a line end within it".to_owned()));
-        assert_eq!(slip(Kind::CloudflareAccountId, "0123456789abcdef\n0123456789abcdef"), within);
+        let within = Some(ValueProblem::Whitespace("a newline within it".to_owned()));
+        assert_eq!(problem(Kind::CloudflareAccountId, "0123456789abcdef\n0123456789abcdef"), within);
     }
 
     #[test]
-    fn quotes_of_every_kind_are_told() {
+    fn quotes_of_every_kind_are_reported() {
         for quoted in ["\"{}\"", "'{}'", "“{}”", "\"{}", "{}'", " \"{}\"\n"] {
             let value = quoted.replace("{}", STRIPE_SECRET);
-            assert_eq!(slip(Kind::StripeSecretKey, &value), Some(Slip::Quotes), "{quoted}");
+            assert_eq!(problem(Kind::StripeSecretKey, &value), Some(ValueProblem::Quotes), "{quoted}");
         }
     }
 
     #[test]
-    fn a_placeholder_is_nothing_else_as_well() {
+    fn a_placeholder_is_only_a_placeholder() {
         for value in ["sk_live_YOUR_KEY_HERE", "\"<your key>\"", "xxx\n", "pk_live_xxx", "your key here"] {
-            assert_eq!(slip(Kind::StripeSecretKey, value), Some(Slip::Placeholder), "{value}");
+            assert_eq!(problem(Kind::StripeSecretKey, value), Some(ValueProblem::Placeholder), "{value}");
         }
     }
 
@@ -179,7 +195,7 @@ mod tests {
     fn the_wrong_kind_is_named() {
         use Kind::{ClerkPublishableKey, ClerkSecretKey, ClerkUserId, CloudflareApiToken, StripePriceId};
         use Kind::{StripePortalConfigurationId, StripePublishableKey, StripeSecretKey, StripeWebhookSecret};
-        for (kind, value, told) in [
+        for (kind, value, expected) in [
             (StripeSecretKey, "pk_live_51PgafTB7WZ01zgkW", "a publishable key"),
             (StripeSecretKey, "whsec_r8Yp2QmZt4LkWv7RbNcY", "a webhook's signing secret"),
             (StripeSecretKey, "rkcs_test_r8Yp2QmZt4", "a key of a temporary sandbox of the Stripe CLI"),
@@ -201,7 +217,7 @@ mod tests {
             (ClerkUserId, "ana@acme.com", "an e-mail address"),
             (ClerkUserId, "cus_Qx1PgafTB7WZ01", "the ID of a Stripe customer"),
         ] {
-            assert_eq!(instead(kind, value), told, "{value}");
+            assert_eq!(instead(kind, value), expected, "{value}");
         }
         assert!(instead(StripeSecretKey, "sk_org_live_r8Yp2QmZt4").starts_with("an organization's key"));
         assert!(instead(StripeWebhookSecret, "whsec_r8Yp2QmZ+4LkWv7R/NcYd3fGh5JkMnP=").contains("Svix"));
@@ -217,17 +233,18 @@ mod tests {
     }
 
     #[test]
-    fn of_two_slips_the_graver_is_told() {
+    fn of_two_problems_the_more_serious_one_is_reported() {
         assert_eq!(instead(Kind::StripePriceId, "\"prod_Qx1PgafTB7WZ01\"\n"), "a product ID");
     }
 
     #[test]
     fn a_secret_of_the_stripe_cli_is_a_warning() {
         let value = format!("whsec_{}", "0123456789abcdef".repeat(4));
-        let slip = slip(Kind::StripeWebhookSecret, &value).unwrap();
+        let problem = problem(Kind::StripeWebhookSecret, &value).unwrap();
         assert!(
-            slip.is_warning() && matches!(&slip, Slip::Doubtful(told) if told.contains("stripe listen")),
-            "{slip:?}"
+            problem.is_warning()
+                && matches!(&problem, ValueProblem::Doubtful(words) if words.contains("stripe listen")),
+            "{problem:?}"
         );
     }
 }

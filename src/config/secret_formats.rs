@@ -4,8 +4,23 @@ use std::sync::LazyLock;
 
 use regex::Regex;
 
-use super::exposed::Issuer;
+use super::stray::bare;
 use crate::pattern::compiled;
+
+/// Whose a secret is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Issuer {
+    /// A secret or restricted key of Stripe.
+    Stripe,
+    /// A secret key of Clerk.
+    Clerk,
+    /// The signing secret of a webhook endpoint.
+    Webhook,
+    /// A token of Cloudflare.
+    Cloudflare,
+    /// Somebody else.
+    Other,
+}
 
 /// A secret that is known by how it begins.
 #[derive(Debug)]
@@ -109,7 +124,7 @@ pub(super) fn prefix_of(value: &str) -> Option<&'static Prefix> {
 
 /// Whether a value is a secret by its beginning.
 pub(crate) fn is_secret(value: &str) -> bool {
-    prefix_of(&super::form::bare(value)).is_some()
+    prefix_of(&bare(value)).is_some()
 }
 
 #[cfg(test)]

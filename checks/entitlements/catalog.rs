@@ -1,0 +1,185 @@
+//! What subscriptions pay for.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::check::prelude::*;
+use crate::config::{Source, Tier};
+use crate::world::{Found, Price, Product, ProductId, Subscription};
+
+/// The prices and products that subscriptions can be for.
+pub(super) struct Catalog<'w> {
+    world: &'w World,
+    offers: Vec<Offer<'w>>,
+    products: BTreeMap<String, Answered<Product>>,
+    /// Why a tier's own price is unknown or wrong, if it is.
+    pub price_problem: Option<NoAnswer>,
+}
+
+/// What a subscription pays for.
+#[derive(Debug)]
+pub(super) enum PaysFor<'w> {
+    /// One tier.
+    Tier(&'w Tier),
+    /// One of these tiers, or unknown: the catalog contradicts itself or could not be read.
+    Unclear(Vec<&'w Tier>, NoAnswer),
+    /// No tier.
+    NoTier,
+}
+
+/// A webhook takes moments, and Stripe retries it for minutes: a newer change may not have arrived. In seconds.
+const GRACE: i64 = 10 * 60;
+/// Most products that are read beside those of the configured prices.
+const OTHER_PRODUCTS: usize = 20;
+
+impl<'w> Catalog<'w> {
+    /// Reads the configured prices, and the products of `subscriptions` if the Worker reads product metadata.
+    pub async fn read<'s>(world: &'w World, subscriptions: impl Iterator<Item = &'s Subscription>) -> Self {
+        let stripe = world.stripe();
+        let offers = offers(world);
+        let prices = futures::future::join_all(offers.iter().map(|offer| stripe.price(offer))).await;
+        let (mut price_problem, mut products) = (None, BTreeMap::new());
+        for (offer, price) in offers.iter().zip(prices) {
+            match price.and_then(|price| Ok((price.value.matches(offer)?, price))) {
+                Ok((suits, price)) => {
+                    if !suits {
+                        price_problem = Some(NoAnswer::Because(Cause::PriceTermsDiffer));
+                    }
+                    products.extend(price.value.product().map(|product| (product.id.clone(), Ok(product.clone()))));
+                }
+                Err(why) => price_problem = Some(why),
+            }
+        }
+        if world.config().entitlement.source == Source::ProductMetadata {
+            // Customers also still pay for products that are no longer on sale.
+            let prices = subscriptions.flat_map(|subscription| subscription.prices()).flatten();
+            let ids = prices.filter_map(|price| price.product_id().map(str::to_owned));
+            let ids: BTreeSet<String> = ids.filter(|id| !products.contains_key(id)).collect();
+            let requests = ids.iter().take(OTHER_PRODUCTS).map(|id| async move {
+                let id = ProductId::parse(id).map_err(|malformed| malformed.in_place("a price in Stripe"))?;
+                stripe.product(&id).await
+            });
+            for (id, product) in ids.iter().zip(futures::future::join_all(requests).await) {
+                match product {
+                    Ok(Found::Here(product)) => products.insert(id.clone(), Ok(product.value)),
+                    Ok(Found::Missing(_)) => None,
+                    Err(why) => products.insert(id.clone(), Err(why)),
+                };
+            }
+            for id in ids.into_iter().skip(OTHER_PRODUCTS) {
+                let why = format!("customers pay for more than {OTHER_PRODUCTS} other products, and {id} was not read");
+                products.insert(id, Err(NoAnswer::Unknown(why)));
+            }
+        }
+        Self { world, offers, products, price_problem }
+    }
+
+    /// What a subscription pays for, by the configured price ID and by what the Worker reads. If the two disagree, the catalog
+    /// is wrong and not the user.
+    pub fn pays_for(&self, subscription: &Subscription) -> PaysFor<'w> {
+        let prices = match subscription.prices() {
+            Ok(prices) => prices,
+            Err(why) => return PaysFor::Unclear(Vec::new(), why),
+        };
+        let mut tiers: Vec<&'w Tier> = Vec::new();
+        let mut problem = None;
+        for price in prices {
+            let by_id: Vec<&Offer<'w>> = self.offers.iter().filter(|offer| offer.id() == price.id).collect();
+            let suiting = by_id.iter().find(|offer| price.surely_matches(offer));
+            let configured = suiting.or(by_id.first()).map(|offer| offer.tier);
+            let claimed = self.tier_in_metadata(subscription, price, configured).unwrap_or_else(|why| {
+                problem = Some(why);
+                None
+            });
+            for tier in [configured, claimed].into_iter().flatten() {
+                if !tiers.iter().any(|known| known.name == tier.name) {
+                    tiers.push(tier);
+                }
+            }
+            if let (Some(configured), Some(claimed)) = (configured, claimed)
+                && configured.name != claimed.name
+            {
+                let cause = if suiting.is_none() { Cause::PriceTermsDiffer } else { Cause::ProductMetadataDiffers };
+                problem = Some(NoAnswer::Because(cause));
+            }
+        }
+        match (tiers.as_slice(), problem) {
+            ([], None) => PaysFor::NoTier,
+            ([tier], None) => PaysFor::Tier(tier),
+            (_, None) => {
+                PaysFor::Unclear(tiers, NoAnswer::unknown(format!("{} is for several tiers", subscription.id)))
+            }
+            (_, Some(why)) => PaysFor::Unclear(tiers, why),
+        }
+    }
+
+    /// Whether a subscription's status grants its tier.
+    pub fn grants(&self, subscription: &Subscription) -> bool {
+        self.world.config().entitlement.entitling_statuses.contains(&subscription.status)
+    }
+
+    /// Whether a subscription changed so recently that the change may not have arrived.
+    pub fn is_fresh(&self, subscription: &Subscription) -> Answered<bool> {
+        Ok(self.world.now().as_second() - subscription.changed()? < GRACE)
+    }
+
+    /// The customers with several active subscriptions to configured prices, the oldest first. One that ends with its period
+    /// may have been replaced by another, and does not count. What could not be read is left open in `outcome`.
+    pub fn charged_twice<'s>(
+        &self,
+        subscriptions: impl Iterator<Item = &'s Subscription>,
+        outcome: &mut Outcome,
+    ) -> Vec<(&'s str, Vec<&'s str>)> {
+        let mut by_customer: BTreeMap<&str, Vec<&Subscription>> = BTreeMap::new();
+        for subscription in subscriptions.filter(|subscription| subscription.status == "active") {
+            if let Some(customer) = subscription.customer.text() {
+                by_customer.entry(customer).or_default().push(subscription);
+            }
+        }
+        let mut twice = Vec::new();
+        for (customer, mut active) in by_customer {
+            active.sort_by_key(|subscription| (subscription.created, &subscription.id));
+            active.dedup_by_key(|subscription| &subscription.id);
+            if active.len() > 1 {
+                active.retain(|subscription| outcome.ask(self.is_charged(subscription)) == Some(true));
+            }
+            if active.len() > 1 {
+                twice.push((customer, active.into_iter().map(|subscription| subscription.id.as_str()).collect()));
+            }
+        }
+        twice
+    }
+
+    fn is_charged(&self, subscription: &Subscription) -> Answered<bool> {
+        let is_configured = |price: &&Price| self.offers.iter().any(|offer| offer.id() == price.id);
+        Ok(subscription.prices()?.iter().any(is_configured)
+            && !subscription.is_ending()?
+            && !self.is_fresh(subscription)?)
+    }
+
+    /// The tier that the Worker would read. Subscription metadata counts only without a configured price: it was written at
+    /// checkout, and a later change of plan does not update it.
+    fn tier_in_metadata(
+        &self,
+        subscription: &Subscription,
+        price: &Price,
+        configured: Option<&Tier>,
+    ) -> Answered<Option<&'w Tier>> {
+        let entitlement = &self.world.config().entitlement;
+        let value = match entitlement.source {
+            Source::ProductMetadata => {
+                let id = price.product.known(format_args!("product of {}", price.id))?.id();
+                match self.products.get(id) {
+                    Some(Ok(product)) => product.metadata.get(&entitlement.key, id)?,
+                    Some(Err(why)) => return Err(why.clone()),
+                    None => None,
+                }
+            }
+            Source::PriceMetadata => price.metadata.get(&entitlement.key, &price.id)?,
+            Source::SubscriptionMetadata if configured.is_none() => {
+                subscription.metadata.get(&entitlement.tier_key, &subscription.id)?
+            }
+            Source::SubscriptionMetadata | Source::PriceId => None,
+        };
+        Ok(value.and_then(|value| self.world.config().tiers.iter().find(|tier| tier.metadata == value)))
+    }
+}

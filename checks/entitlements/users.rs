@@ -1,0 +1,299 @@
+//! The newest users and subscriptions, and which subscription belongs to which user.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use super::catalog::{Catalog, PaysFor};
+use crate::check::prelude::*;
+use crate::config::{Mode, Tier};
+use crate::world::{Answer, CustomerId, Found, Newest, Seen, Subscription, SubscriptionId, User, plan_text};
+
+/// The newest subscriptions and users.
+pub(super) struct Sample {
+    pub subscriptions: Vec<Subscription>,
+    /// The ID of each subscription's user, if one is known. The user may not exist.
+    pub owners: BTreeMap<String, String>,
+    /// The users whose tier must be paid for.
+    pub users: Vec<SampledUser>,
+    /// The IDs of all users who were read.
+    pub known: BTreeSet<String>,
+    /// Whether every user whom a subscription names was read or does not exist.
+    pub are_owners_read: bool,
+    /// Whether there are no older users.
+    pub are_all_users: bool,
+    pub subscriptions_answer: Arc<Answer>,
+    pub users_answer: Arc<Answer>,
+}
+
+/// A user and their subscriptions.
+pub(super) struct SampledUser {
+    pub id: String,
+    /// The plan in their public metadata.
+    pub plan: Option<String>,
+    /// The IDs at Stripe in their public metadata.
+    customer: Option<String>,
+    pub subscription: Option<String>,
+    /// When they were last updated, in milliseconds.
+    pub updated_at: Answered<i64>,
+    /// Their subscriptions that are known.
+    pub subscriptions: Vec<Subscription>,
+    /// An ID in their public metadata that Stripe does not know.
+    pub unknown_id: Option<UnknownId>,
+    /// Whether they may have a subscription that was not read.
+    pub may_have_others: bool,
+}
+
+/// An ID of a customer or a subscription that does not exist in this mode.
+pub(super) struct UnknownId {
+    pub id: String,
+    pub is_customer: bool,
+    /// The mode in which it exists, if Stripe says so.
+    pub known_in: Option<Mode>,
+}
+
+/// Paid subscriptions that do not belong to a user who exists.
+#[derive(Default)]
+pub(super) struct Unmatched<'s> {
+    /// The IDs of those that name no user.
+    pub without_user: Vec<&'s str>,
+    /// Those that name a user who does not exist, and that user.
+    pub ghosts: Vec<(&'s Subscription, &'s str)>,
+}
+
+/// What Stripe has for the IDs in a user's public metadata.
+#[derive(Default)]
+struct LookedUp {
+    subscriptions: Vec<Subscription>,
+    unknown_id: Option<UnknownId>,
+    unread: Vec<NoAnswer>,
+}
+
+/// Most users who are looked up at Stripe one by one.
+const LOOKED_UP: usize = 40;
+/// Clerk's largest page: if the first one has fewer users, there are no others.
+const USERS_AT_ONCE: usize = 500;
+
+/// Whether a user has a tier without paying, as intended.
+pub(super) fn is_exempt(world: &World, user: &str) -> bool {
+    let config = world.config();
+    config.clerk.canary_user.value.as_deref() == Some(user)
+        || config.entitlement.comped.iter().any(|comped| comped == user)
+}
+
+impl SampledUser {
+    fn read(world: &World, user: &User) -> Answered<Self> {
+        let (clerk, metadata) = (&world.config().clerk, user.public_metadata()?);
+        let id = |key: &str| metadata.get(key).and_then(Value::as_str).filter(|id| !id.is_empty()).map(str::to_owned);
+        Ok(Self {
+            id: user.id.clone(),
+            plan: metadata.get(&clerk.metadata_key).and_then(plan_text),
+            customer: id(&clerk.customer_key),
+            subscription: id(&clerk.subscription_key),
+            updated_at: user.updated_at(),
+            subscriptions: Vec::new(),
+            unknown_id: None,
+            may_have_others: false,
+        })
+    }
+
+    /// Whether their public metadata names this subscription or its customer.
+    fn names(&self, subscription: &Subscription) -> bool {
+        (self.customer.is_some() && self.customer.as_deref() == subscription.customer.text())
+            || self.subscription.as_ref() == Some(&subscription.id)
+    }
+
+    /// The tier whose value their plan is.
+    pub fn tier<'w>(&self, world: &'w World) -> Option<&'w Tier> {
+        world.config().tiers.iter().find(|tier| self.plan.as_ref() == Some(&tier.metadata))
+    }
+
+    fn has_paid_tier(&self, world: &World) -> bool {
+        self.tier(world).is_some_and(|tier| !tier.prices.is_empty())
+    }
+}
+
+impl Sample {
+    /// Every subscription that was read. One may be there twice.
+    pub fn all_subscriptions(&self) -> impl Iterator<Item = &Subscription> {
+        self.subscriptions.iter().chain(self.users.iter().flat_map(|user| &user.subscriptions))
+    }
+
+    /// Reads the newest subscriptions and users, and the users whom those subscriptions name.
+    ///
+    /// # Errors
+    /// Unknown if Stripe or Clerk does not answer. What else could not be read is left open in `outcome`.
+    pub async fn read(world: &World, outcome: &mut Outcome) -> Answered<Self> {
+        let clerk = world.clerk();
+        let (newest, page) = futures::join!(world.stripe().newest_subscriptions(), clerk.newest_users());
+        let (Newest { listed, are_all }, Seen { value: page, answer: users_answer }) = (newest?, page?);
+        let is_page_empty = page.is_empty();
+        let are_all_users = !is_page_empty && page.len() < USERS_AT_ONCE;
+        let (subscriptions, mut users, mut are_owners_read) = (listed.items, page.users, page.unread.is_empty());
+        listed.unread.into_iter().chain(page.unread).for_each(|unread| outcome.leave_open(unread));
+
+        let user_key = &world.config().entitlement.user_key;
+        let named = |subscription: &Subscription| {
+            let named = subscription.metadata.text(user_key).filter(|id| !id.is_empty());
+            named.map(str::to_owned)
+        };
+        let listed_ids: BTreeSet<&str> = users.iter().map(|user| user.id.as_str()).collect();
+        let is_elsewhere = |id: &String| !listed_ids.contains(id.as_str()) && !is_exempt(world, id);
+        let elsewhere: BTreeSet<String> = subscriptions.iter().filter_map(named).filter(is_elsewhere).collect();
+        let is_any_elsewhere = !elsewhere.is_empty();
+        let others = match clerk.users_by_id(elsewhere.into_iter().collect()).await {
+            Ok(_) if is_page_empty && is_any_elsewhere => {
+                Err(NoAnswer::unknown("Clerk lists no users, but subscriptions name some"))
+            }
+            others => others,
+        };
+        match outcome.ask(others) {
+            Some(others) => {
+                are_owners_read &= others.unread.is_empty();
+                others.unread.into_iter().for_each(|unread| outcome.leave_open(unread));
+                users.extend(others.users);
+            }
+            None => are_owners_read = false,
+        }
+
+        users.retain(|user| !is_exempt(world, &user.id));
+        let known = users.iter().map(|user| user.id.clone()).collect();
+        let mut users: Vec<SampledUser> =
+            users.iter().filter_map(|user| outcome.ask(SampledUser::read(world, user))).collect();
+        let owner_of = |subscription: &Subscription| {
+            let holder = || users.iter().find(|user| user.names(subscription)).map(|user| user.id.clone());
+            let owner = named(subscription).or_else(holder).filter(|owner| !is_exempt(world, owner));
+            Some((subscription.id.clone(), owner?))
+        };
+        let owners: BTreeMap<String, String> = subscriptions.iter().filter_map(owner_of).collect();
+        for user in &mut users {
+            let is_theirs = |subscription: &&Subscription| {
+                owners.get(&subscription.id) == Some(&user.id) || user.names(subscription)
+            };
+            user.subscriptions = subscriptions.iter().filter(is_theirs).cloned().collect();
+            // Their subscription may be older than the sample.
+            let names_nothing = user.customer.is_none() && user.subscription.is_none();
+            user.may_have_others = !are_all && names_nothing && user.has_paid_tier(world);
+        }
+        look_up(world, &subscriptions, &mut users, outcome).await;
+        let subscriptions_answer = listed.answer;
+        Ok(Self {
+            subscriptions,
+            owners,
+            users,
+            known,
+            are_owners_read,
+            are_all_users,
+            subscriptions_answer,
+            users_answer,
+        })
+    }
+}
+
+impl Sample {
+    /// The paid subscriptions that do not belong to a user who exists. What could not be read is left open in `outcome`.
+    pub async fn unmatched(&self, world: &World, catalog: &Catalog<'_>, outcome: &mut Outcome) -> Unmatched<'_> {
+        let key = &world.config().entitlement.user_key;
+        let mut unmatched = Unmatched::default();
+        for subscription in self.subscriptions.iter().filter(|subscription| catalog.grants(subscription)) {
+            let (id, owner) = (&subscription.id, self.owners.get(&subscription.id));
+            if owner.is_some_and(|owner| self.known.contains(owner)) {
+                continue;
+            }
+            match catalog.pays_for(subscription) {
+                // Another business on the same account has users elsewhere.
+                PaysFor::NoTier => continue,
+                PaysFor::Unclear(tiers, why) if tiers.is_empty() => {
+                    outcome.leave_open(why);
+                    continue;
+                }
+                PaysFor::Tier(_) | PaysFor::Unclear(..) => {}
+            }
+            if outcome.ask(catalog.is_fresh(subscription)).is_none_or(|is_fresh| is_fresh) {
+                continue;
+            }
+            match owner {
+                Some(user) if self.are_owners_read => unmatched.ghosts.push((subscription, user)),
+                Some(_) => {}
+                None => match outcome.ask(subscription.metadata.get(key, id)) {
+                    Some(Some(user)) if is_exempt(world, user) => {}
+                    Some(_) => unmatched.without_user.push(id),
+                    None => {}
+                },
+            }
+        }
+        if !unmatched.ghosts.is_empty() {
+            // Users of another instance cannot be found here.
+            let keys = optional(world.clerk().shared_keys()).await;
+            if keys.is_some_and(|keys| !keys.value.are_shared) {
+                outcome.leave_open(NoAnswer::Because(Cause::ClerkInstancesDiffer));
+                unmatched.ghosts.clear();
+            }
+        }
+        unmatched
+    }
+}
+
+/// Reads the subscriptions beyond the sample that users' public metadata names, first for users with a paid tier.
+async fn look_up(world: &World, sampled: &[Subscription], users: &mut [SampledUser], outcome: &mut Outcome) {
+    let is_sampled = |id: &String| sampled.iter().any(|known| known.id == *id || known.customer.text() == Some(id));
+    let mut wanted = Vec::new();
+    for user in users {
+        let unsampled = |id: &Option<String>| id.clone().filter(|id| !is_sampled(id));
+        let (customer, subscription) = (unsampled(&user.customer), unsampled(&user.subscription));
+        if customer.is_some() || subscription.is_some() {
+            wanted.push((user, customer, subscription));
+        }
+    }
+    wanted.sort_by_key(|(user, ..)| (!user.has_paid_tier(world), !user.subscriptions.is_empty()));
+    for (user, ..) in wanted.iter_mut().skip(LOOKED_UP) {
+        user.may_have_others = true;
+    }
+    wanted.truncate(LOOKED_UP);
+    let requests = wanted.iter().map(|(_, customer, subscription)| {
+        subscriptions_at_stripe(world, customer.as_deref(), subscription.as_deref())
+    });
+    let answers = futures::future::join_all(requests).await;
+    for ((user, ..), answer) in wanted.into_iter().zip(answers) {
+        match outcome.ask(answer) {
+            Some(LookedUp { subscriptions, unknown_id, unread }) => {
+                user.subscriptions.extend(subscriptions);
+                user.unknown_id = unknown_id;
+                unread.into_iter().for_each(|unread| outcome.leave_open(unread));
+            }
+            None => user.may_have_others = true,
+        }
+    }
+}
+
+async fn subscriptions_at_stripe(
+    world: &World,
+    customer: Option<&str>,
+    subscription: Option<&str>,
+) -> Answered<LookedUp> {
+    const METADATA: &str = "a user's public metadata";
+    let (stripe, mut looked_up) = (world.stripe(), LookedUp::default());
+    if let Some(id) = customer {
+        let parsed = CustomerId::parse(id).map_err(|malformed| malformed.in_place(METADATA))?;
+        match stripe.subscriptions_of(&parsed).await? {
+            Found::Here(Seen { value, .. }) => (looked_up.subscriptions, looked_up.unread) = value,
+            Found::Missing(refusal) => {
+                let known_in = refusal.other_mode();
+                looked_up.unknown_id = Some(UnknownId { id: id.to_owned(), is_customer: true, known_in });
+            }
+        }
+    }
+    if let Some(id) = subscription.filter(|id| !looked_up.subscriptions.iter().any(|found| found.id == **id)) {
+        let parsed = SubscriptionId::parse(id).map_err(|malformed| malformed.in_place(METADATA))?;
+        match stripe.subscription(&parsed).await? {
+            Found::Here(Seen { value, .. }) => looked_up.subscriptions.push(value),
+            Found::Missing(refusal) => {
+                let known_in = refusal.other_mode();
+                let unknown = UnknownId { id: id.to_owned(), is_customer: false, known_in };
+                looked_up.unknown_id.get_or_insert(unknown);
+            }
+        }
+    }
+    Ok(looked_up)
+}
