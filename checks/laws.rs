@@ -12,26 +12,33 @@ use crate::check::testing::{TestRun, scenario};
 use crate::run::{Decision, Status};
 use crate::sandbox::{Scenario, scenarios};
 
-/// Every file below `checks/` but each group's `mod.rs`: its path without the ending, and its text. A file with a `check!` is
-/// a check, and any other is a module that checks of its group share.
+/// Every file below a group's folder but each `mod.rs`: its path without the ending, and its text. A file with a `check!` is a
+/// check. Any other is a module: of its group, or of the check whose name its folder has.
 fn files() -> Vec<(String, String)> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("checks");
     let folders = fs::read_dir(&root).unwrap().map(|entry| entry.unwrap().path()).filter(|path| path.is_dir());
-    let files = folders.flat_map(|folder| fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()));
+    let files = folders.flat_map(|folder| files_below(&folder));
     let named = |path: PathBuf| {
         let name = path.strip_prefix(&root).unwrap().with_extension("").display().to_string();
         (name, fs::read_to_string(path).unwrap())
     };
-    files.filter(|path| path.is_file() && path.file_name().unwrap() != "mod.rs").map(named).collect()
+    files.filter(|path| path.file_name().unwrap() != "mod.rs").map(named).collect()
+}
+
+fn files_below(folder: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    entries.flat_map(|path| if path.is_dir() { files_below(&path) } else { vec![path] }).collect()
 }
 
 fn is_check(text: &str) -> bool {
     text.contains("check! {")
 }
 
-fn file_of(check: &Check) -> String {
+/// The text of a check's file, without tests, and of the modules that belong to it alone.
+fn code_of(check: &Check) -> String {
     let path = check.id.as_str().replace('-', "_");
-    files().into_iter().find(|(name, _)| *name == path).unwrap_or_else(|| panic!("{path}")).1
+    let is_its = |name: &str| name == path || name.strip_prefix(&path).is_some_and(|rest| rest.starts_with('/'));
+    files().iter().filter(|(name, _)| is_its(name)).map(|(_, text)| code(text)).collect()
 }
 
 /// The text of a file without comments and tests.
@@ -62,7 +69,7 @@ fn a_check_declares_every_code_once_and_uses_it() {
     // What it cannot find needs no name, and a finding cannot be made without a declared code.
     let made_up = "Code::declared";
     for check in ALL {
-        let code = code(&file_of(check));
+        let code = code_of(check);
         assert!(!code.contains(made_up), "{} makes a code outside of codes!", check.id);
         let names: BTreeSet<&str> = check.codes.iter().map(|code| code.name()).collect();
         assert_eq!(names.len(), check.codes.len(), "{} declares a code twice", check.id);

@@ -66,7 +66,7 @@ async fn run(world: &World, _: Deployment, outcome: &mut Outcome) -> Answered {
             format!("{} undelivered in the last week, the newest {what}. Later ones got through.", count(recent));
         (RECOVERED, message)
     } else {
-        world.webhook().gives_no_reason().await?;
+        world.worker().blame_for_failed_deliveries().await?;
         let message =
             format!("Stripe's deliveries to {endpoint} fail: {what} is undelivered, and no later event got through.");
         (FAILING, message)
@@ -139,7 +139,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn yields_to_what_explains_it() {
+    async fn deliveries_that_another_finding_explains_are_not_reported_again() {
         for (name, by) in [
             ("worker-secret-wrong", "webhook/accepts-signed"),
             ("worker-404", "webhook/reachable"),

@@ -1,23 +1,23 @@
 //! `worker/auth`.
 
 use crate::check::prelude::*;
-use crate::world::{Answer, Forgery, Reaction, Route};
+use crate::world::{Answer, Forgery, ForgeryResponse, Route};
 
 check! {
     /// The Worker rejects requests without a valid token from this Clerk instance.
     ///
     /// ## Why it matters
-    /// The token is what a customer pays for. Anyone who can forge one has the highest tier, and can act as any customer.
+    /// The token says who the customer is and which tier they pay for. Anyone who can forge one gets the highest tier for free,
+    /// and can act as any customer.
     ///
     /// ## How it is verified
     /// The usage route is asked without a token, with text that is no token, and with three forged tokens that name the canary
     /// and the highest tier: one that says it needs no signature (`alg: none`), one that is signed with the public key as if
-    /// that were a shared secret (`HS256`), and one that another key has signed under this instance's name. Each must be
-    /// rejected; a redirect to a sign-in page is a rejection. An expired token is tried by `preflight rehearse`, since a token
-    /// needs time to expire.
+    /// that were a shared secret (`HS256`), and one that another key signed in this instance's name. Each must be rejected;
+    /// a redirect to a sign-in page counts as a rejection. `preflight rehearse` tries an expired token, which takes time.
     ///
     /// ## How to fix it
-    /// Verify with Clerk's SDK (`verifyToken` of `@clerk/backend`), which allows RS256 alone, before anything reads the token.
+    /// Verify every token with `verifyToken` from `@clerk/backend` before you read it. It accepts only RS256.
     pub const CHECK = Check {
         need: Need::Configured("worker.usage"),
         sends: "5 requests that must be rejected; a Worker that limits request rates counts them",
@@ -51,33 +51,33 @@ async fn run(world: &World, _: Deployment, outcome: &mut Outcome) -> Answered {
         worker.forged(Forgery::PublicKeyAsSecret),
         worker.forged(Forgery::Foreign)
     );
-    let (mut accepted, mut refusals) = (Vec::new(), Vec::new());
-    for (code, what, reaction) in [
+    let (mut accepted, mut rejections) = (Vec::new(), Vec::new());
+    for (code, what, response) in [
         (OPEN, "a request without a token", without),
         (OPEN, "any text as a token", garbage),
-        (FOREIGN, "a token that another key has signed", foreign),
+        (FOREIGN, "a token that another key signed", foreign),
         (ALG_NONE, "a token that says it needs no signature", none),
         (HS256, "a token that is signed with the public key", hs256),
     ] {
-        match outcome.ask(reaction) {
-            Some(Reaction::LetIn(answer)) => accepted.push((code, what, answer)),
-            Some(Reaction::Refused(answer)) => refusals.push((what, answer.status)),
-            Some(Reaction::Broken(breakdown)) => outcome.leave_open(NoAnswer::Unknown(breakdown.words())),
+        match outcome.ask(response) {
+            Some(ForgeryResponse::Accepted(answer)) => accepted.push((code, what, answer)),
+            Some(ForgeryResponse::Rejected(answer)) => rejections.push((what, answer.status)),
+            Some(ForgeryResponse::Failed(failure)) => outcome.leave_open(NoAnswer::Unknown(failure.words())),
             None => {}
         }
     }
-    // A Worker that accepts anything accepts the rest for the same reason.
+    // A Worker that accepts any text accepts the forged tokens for the same reason.
     let whole = accepted.iter().map(|(code, ..)| *code).find(|code| matches!(*code, OPEN | FOREIGN));
     let findings = accepted.iter().filter(|(code, ..)| whole.is_none_or(|whole| whole == *code));
     for (code, what, answer) in findings.take(if whole.is_some() { 1 } else { accepted.len() }) {
         outcome.find(finding(*code, what, answer));
     }
-    // A route that is not there rejects everything, too.
-    let is_everything_missing = refusals.iter().all(|(_, status)| matches!(status, 404 | 405));
-    if is_everything_missing && !refusals.is_empty() && accepted.is_empty() {
-        worker.lets_the_canary_in().await?;
+    // A route that does not exist rejects everything, too.
+    let is_everything_missing = rejections.iter().all(|(_, status)| matches!(status, 404 | 405));
+    if is_everything_missing && !rejections.is_empty() && accepted.is_empty() {
+        worker.blame_for_hidden_route().await?;
     }
-    for (what, status) in refusals {
+    for (what, status) in rejections {
         outcome.pass(format!("{what} is rejected ({status})"));
     }
     Ok(())
@@ -86,24 +86,15 @@ async fn run(world: &World, _: Deployment, outcome: &mut Outcome) -> Answered {
 fn finding(code: Code, what: &str, answer: &Answer) -> Finding {
     Finding {
         code,
-        message: format!("The Worker accepts {what}: anyone can use every paid tier."),
+        message: format!("The Worker accepts {what}, so anyone can use every paid tier."),
         expected: "401".to_owned(),
         actual: format!("{} {}", answer.status, answer.excerpt()),
         evidence: vec![answer.evidence("answer", answer.excerpt())],
         fix: Fix::new(match code {
-            OPEN => "Reject a request whose bearer token does not verify, on every route that serves a user.",
-            _ => "Verify tokens with `verifyToken` of @clerk/backend, and allow no algorithm but RS256.",
+            OPEN => {
+                "On every route that serves a user, verify the bearer token and answer 401 if it is missing or does not verify."
+            }
+            _ => "Verify tokens with `verifyToken` from @clerk/backend, and accept no algorithm but RS256.",
         }),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::CHECK;
-    use crate::check::testing::scenario;
-
-    #[tokio::test]
-    async fn two_published_keys_are_no_hole() {
-        scenario("healthy-key-rotation").await.passes(CHECK);
     }
 }

@@ -1,22 +1,23 @@
 //! `worker/cors`.
 
+use super::fixes;
 use crate::check::prelude::*;
-use crate::world::{CrossOrigin, CrossOriginAnswer, FOREIGN_ORIGIN};
+use crate::world::{CorsHeaders, FOREIGN_ORIGIN};
 
 check! {
     /// The frontend's pages can read the Worker's answers, and other sites' pages cannot.
     ///
     /// ## Why it matters
-    /// A browser hides an answer from a page whose origin the Worker does not name: everything works with `curl` and nothing
-    /// on the new domain. A Worker that names any origin lets every site use a visitor's session.
+    /// A browser hides the answer from a page whose origin the Worker does not allow: everything works with `curl`, and nothing
+    /// works on the new domain. If the Worker allows any origin with cookies, every site can act as your customer.
     ///
     /// ## How it is verified
-    /// The Worker is asked as a browser asks before it sends a token (`OPTIONS`): from the frontend's origin, from a foreign
-    /// origin, and from a foreign project's origin on the frontend's hosting platform and on another one. The announced tiers
-    /// are checked for the same header. Which further origins are allowed cannot be seen.
+    /// The Worker gets the CORS preflight request (`OPTIONS`) that a browser sends before it sends a token: from the frontend's
+    /// origin, from a foreign origin, and from a stranger's project on the frontend's hosting platform and on another one. The
+    /// announced tiers are checked for the same header. Which other origins are allowed cannot be seen.
     ///
     /// ## How to fix it
-    /// Answer with the frontend's origin, from a list of allowed origins, and with `Vary: Origin`.
+    /// If the request's origin is in your list of allowed origins, answer with exactly that origin and `Vary: Origin`.
     pub const CHECK = Check {
         need: Need::Configured("frontend"),
         sends: "up to 4 OPTIONS requests; a Worker that limits request rates counts them",
@@ -34,7 +35,7 @@ codes! {
     STRANGERS: Failure,
     /// The frontend's own pages cannot read the answers.
     FRONTEND_BLOCKED: Failure,
-    /// The Worker does not answer such a request.
+    /// The Worker does not answer the CORS preflight request.
     BROKEN: Failure,
 }
 
@@ -48,7 +49,7 @@ async fn run(world: &World, _: Deployment, outcome: &mut Outcome) -> Answered {
         return Ok(());
     }
     let worker = world.worker();
-    if !worker.is_asked_by_pages() {
+    if !worker.has_routes_for_pages() {
         outcome.not_applicable("this Worker has no route that pages use");
         return Ok(());
     }
@@ -58,164 +59,142 @@ async fn run(world: &World, _: Deployment, outcome: &mut Outcome) -> Answered {
         worker.preflight(&origin),
         worker.preflight(FOREIGN_ORIGIN),
         futures::future::join_all(strangers.iter().map(|(_, stranger)| worker.preflight(stranger))),
-        worker.tiers_cross_origin()
+        worker.tiers_cors()
     );
-    let foreign = outcome.ask(foreign);
-    let allows_any = foreign.as_ref().is_some_and(|told| foreign_origin(world, told, outcome));
-    if let Some(told) = outcome.ask(ours) {
-        own_origin(world, &origin, told, outcome);
+    let mut allows_any = false;
+    match outcome.ask(foreign) {
+        Some(Ok(cors)) => allows_any = foreign_origin(world, &cors, outcome),
+        Some(Err(failure)) => outcome.find(fixes::broken(world, BROKEN, failure, "204")),
+        None => {}
     }
-    for ((suffix, stranger), told) in strangers.iter().zip(platforms) {
-        // What any origin is told, these are told, too.
-        if let Some(told) = outcome.ask(told).filter(|_| !allows_any) {
-            platform(world, (suffix, stranger), told, outcome);
+    match outcome.ask(ours) {
+        Some(Ok(cors)) => own_origin(world, &origin, &cors, outcome),
+        Some(Err(failure)) => outcome.find(fixes::broken(world, BROKEN, failure, "204")),
+        None => {}
+    }
+    for ((suffix, stranger), cors) in strangers.iter().zip(platforms) {
+        match outcome.ask(cors) {
+            // If every origin is allowed, these are, too.
+            Some(_) if allows_any => {}
+            Some(Ok(cors)) => platform(world, (suffix, stranger), &cors, outcome),
+            Some(Err(failure)) => outcome.leave_open(NoAnswer::Unknown(failure.words())),
+            None => {}
         }
     }
-    if let Some(Some(told)) = outcome.ask(tiers) {
-        if told.allows(&origin) {
+    if let Some(Some(cors)) = outcome.ask(tiers) {
+        if cors.allows(&origin) {
             outcome.pass(format!("the announced tiers can be read from {origin}"));
         } else {
-            outcome.find(blocked(world, &origin, &told, &format!("the announced tiers name {}", told.shown())));
+            outcome.find(blocked(world, &origin, &cors, &format!("the announced tiers allow {}", cors.shown())));
         }
     }
     Ok(())
 }
 
-/// Platforms on which anyone can have a project under a name of their own.
-const PLATFORMS: [&str; 12] = [
-    "vercel.app",
-    "pages.dev",
-    "workers.dev",
-    "netlify.app",
-    "github.io",
-    "web.app",
-    "firebaseapp.com",
-    "onrender.com",
-    "herokuapp.com",
-    "fly.dev",
-    "azurestaticapps.net",
-    "surge.sh",
-];
+/// Hosting platforms where anyone can create a project.
+const PLATFORMS: &str = "vercel.app pages.dev workers.dev netlify.app github.io web.app firebaseapp.com onrender.com \
+                         herokuapp.com fly.dev azurestaticapps.net surge.sh";
 
-/// A stranger's origin on the frontend's own platform, where it is on one, and on a common one.
+/// A stranger's origin on the frontend's own platform, if it has one, and on another platform.
 fn strangers(frontend: &str) -> Vec<(&'static str, String)> {
     let is_on = |platform: &&str| frontend.strip_suffix(platform).is_some_and(|project| project.ends_with('.'));
-    let own = PLATFORMS.into_iter().find(is_on);
-    let common = PLATFORMS.into_iter().find(|platform| Some(*platform) != own);
+    let own = PLATFORMS.split_whitespace().find(is_on);
+    let common = PLATFORMS.split_whitespace().find(|platform| Some(*platform) != own);
     let named = |platform| (platform, format!("https://preflight-stranger.{platform}"));
     own.into_iter().chain(common).map(named).collect()
 }
 
-/// Judges what a foreign origin is told; whether it is allowed as any other would be.
-fn foreign_origin(world: &World, told: &CrossOriginAnswer, outcome: &mut Outcome) -> bool {
-    let told = match told {
-        Ok(told) => told,
-        Err(breakdown) => {
-            outcome.find(breakdown.clone().finding(BROKEN, "204"));
-            return false;
-        }
-    };
-    if told.origin.as_deref() == Some("*") {
-        outcome.find(wildcard(world, told));
-        return true;
-    }
-    if told.allows(FOREIGN_ORIGIN) {
-        let message = "The Worker allows any origin that asks: pages of every site can read its answers.".to_owned();
-        outcome.find(finding(world, REFLECTS, message, told));
-        return true;
-    }
-    if told.answer.is_page() {
-        outcome.leave_open(a_page(told));
+/// Judges the answer to a foreign origin; whether every origin is allowed.
+fn foreign_origin(world: &World, cors: &CorsHeaders, outcome: &mut Outcome) -> bool {
+    if cors.origin.as_deref() == Some("*") {
+        outcome.find(wildcard(world, cors));
+    } else if cors.allows(FOREIGN_ORIGIN) {
+        let message = "The Worker allows every origin that asks, so pages of any site can read its answers.".to_owned();
+        outcome.find(finding(world, REFLECTS, message, cors));
+    } else if cors.answer.is_page() {
+        outcome.leave_open(a_page(cors));
+        return false;
     } else {
         outcome.pass("a foreign origin is not allowed");
+        return false;
     }
-    false
+    true
 }
 
-fn own_origin(world: &World, origin: &str, told: CrossOriginAnswer, outcome: &mut Outcome) {
-    let told = match told {
-        Ok(told) => told,
-        Err(breakdown) => {
-            outcome.find(breakdown.finding(BROKEN, "204"));
-            return;
-        }
-    };
-    if !told.answer.is_success() {
-        outcome.find(blocked(world, origin, &told, &format!("such a request is answered {}", told.answer.status)));
-    } else if told.origin.as_deref() == Some("*") && told.credentials {
-        outcome.find(wildcard(world, &told));
-    } else if !told.allows(origin) {
-        outcome.find(blocked(world, origin, &told, &format!("it names {}", told.shown())));
-    } else if !told.takes_tokens {
-        outcome.find(blocked(world, origin, &told, "it does not allow the header Authorization"));
+fn own_origin(world: &World, origin: &str, cors: &CorsHeaders, outcome: &mut Outcome) {
+    let why = if !cors.answer.is_success() {
+        format!("the CORS preflight request returned {}", cors.answer.status)
+    } else if cors.origin.as_deref() == Some("*") && cors.credentials {
+        outcome.find(wildcard(world, cors));
+        return;
+    } else if !cors.allows(origin) {
+        format!("they allow {}", cors.shown())
+    } else if !cors.takes_tokens {
+        "they do not allow the header Authorization".to_owned()
     } else {
         outcome.pass(format!("{origin} can read the Worker's answers"));
+        return;
+    };
+    outcome.find(blocked(world, origin, cors, &why));
+}
+
+fn platform(world: &World, (suffix, stranger): (&str, &str), cors: &CorsHeaders, outcome: &mut Outcome) {
+    if cors.allows(stranger) {
+        let message = format!("The Worker allows any project on {suffix}, so strangers' pages can read its answers.");
+        outcome.find(finding(world, with_credentials(STRANGERS, cors), message, cors));
+    } else if cors.answer.is_page() {
+        outcome.leave_open(a_page(cors));
+    } else {
+        outcome.pass(format!("a stranger's project on {suffix} is not allowed"));
     }
 }
 
-fn platform(world: &World, (suffix, stranger): (&str, &str), told: CrossOriginAnswer, outcome: &mut Outcome) {
-    match told {
-        Ok(told) if told.allows(stranger) => {
-            let message = format!("The Worker allows any project on {suffix}: strangers' pages can read its answers.");
-            outcome.find(finding(world, with_credentials(STRANGERS, &told), message, &told));
-        }
-        Ok(told) if told.answer.is_page() => outcome.leave_open(a_page(&told)),
-        Ok(_) => outcome.pass(format!("a stranger's project on {suffix} is not allowed")),
-        Err(breakdown) => outcome.leave_open(NoAnswer::unknown(breakdown.words())),
-    }
+/// A page instead of an answer, which may not come from the Worker.
+fn a_page(cors: &CorsHeaders) -> NoAnswer {
+    NoAnswer::unknown(format!("a page answered {}", cors.answer.request))
 }
 
-/// A page in the answer's place, which need not be the Worker's own.
-fn a_page(told: &CrossOrigin) -> NoAnswer {
-    NoAnswer::unknown(format!("{} is answered with a page", told.answer.request))
-}
-
-fn wildcard(world: &World, told: &CrossOrigin) -> Finding {
-    let with_cookies = if told.credentials { ", even with cookies" } else { "" };
-    let message = format!("The Worker lets pages of every site read its answers{with_cookies}.");
-    finding(world, with_credentials(WILDCARD, told), message, told)
+fn wildcard(world: &World, cors: &CorsHeaders) -> Finding {
+    let with_cookies = if cors.credentials { ", even with cookies" } else { "" };
+    let message = format!("The Worker allows every site to read its answers{with_cookies}.");
+    finding(world, with_credentials(WILDCARD, cors), message, cors)
 }
 
 /// Without cookies, a stranger's page has no visitor's session to use.
-const fn with_credentials(code: Code, told: &CrossOrigin) -> Code {
-    if told.credentials { code } else { code.as_warning() }
+const fn with_credentials(code: Code, cors: &CorsHeaders) -> Code {
+    if cors.credentials { code } else { code.as_warning() }
 }
 
-fn blocked(world: &World, origin: &str, told: &CrossOrigin, why: &str) -> Finding {
+fn blocked(world: &World, origin: &str, cors: &CorsHeaders, why: &str) -> Finding {
     let message = format!("Browsers hide the Worker's answers from {origin}: {why}.");
-    finding(world, FRONTEND_BLOCKED, message, told)
+    finding(world, FRONTEND_BLOCKED, message, cors)
 }
 
-fn finding(world: &World, code: Code, message: String, told: &CrossOrigin) -> Finding {
+fn finding(world: &World, code: Code, message: String, cors: &CorsHeaders) -> Finding {
     let origin = world.config().frontend.as_ref().map(|frontend| frontend.url.origin().ascii_serialization());
     let expected = format!("Access-Control-Allow-Origin: {}", origin.unwrap_or_default());
     Finding {
         code,
         message,
-        fix: Fix::new(format!("Answer with {expected} for that origin only, and with `Vary: Origin`.")),
+        fix: fixes::deploy(
+            world,
+            format!("For this origin only, answer with the headers {expected} and Vary: Origin."),
+        ),
         expected,
-        actual: told.shown(),
-        evidence: vec![told.answer.evidence("Access-Control-Allow-Origin", told.shown())],
+        actual: cors.shown(),
+        evidence: vec![cors.answer.evidence("Access-Control-Allow-Origin", cors.shown())],
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{CHECK, strangers};
-    use crate::check::testing::scenario;
+    use super::strangers;
 
     #[test]
-    fn a_stranger_has_a_project_on_the_frontends_platform_and_on_another() {
+    fn strangers_are_on_the_frontends_platform_and_on_another() {
         let suffixes = |host| strangers(host).into_iter().map(|(suffix, _)| suffix).collect::<Vec<_>>();
         assert_eq!(suffixes("app.acme.com"), ["vercel.app"]);
         assert_eq!(suffixes("acme.pages.dev"), ["pages.dev", "vercel.app"]);
         assert_eq!(suffixes("acme.vercel.app"), ["vercel.app", "pages.dev"]);
-    }
-
-    #[tokio::test]
-    async fn a_wildcard_with_cookies_is_one_finding_and_a_failure() {
-        let run = scenario("cors-wildcard-credentials").await;
-        run.finds(CHECK, "wildcard");
-        scenario("cors-wildcard").await.warns(CHECK, "wildcard");
     }
 }

@@ -6,12 +6,12 @@ check! {
     /// The newest version of the Worker serves all traffic.
     ///
     /// ## Why it matters
-    /// A version that was uploaded but not deployed fixes nothing, and `wrangler secret put` fails while there is one. While
-    /// two versions share the traffic, each finding of this report is about one of them by chance.
+    /// A version that was uploaded but not deployed fixes nothing, and `wrangler secret put` fails while there is one. If two
+    /// versions share the traffic, each finding in this report may be about either of them.
     ///
     /// ## How it is verified
-    /// Cloudflare's list of the deployed script's versions is compared with its newest deployment. Whether the newest version
-    /// is the code that you mean to launch cannot be seen.
+    /// Cloudflare's list of versions of the deployed script is compared with its newest deployment. Whether the newest version
+    /// is the code that you want to launch cannot be seen.
     ///
     /// ## How to fix it
     /// `wrangler versions deploy` sends all traffic to the newest version, and `wrangler deploy` uploads and deploys at once.
@@ -35,7 +35,7 @@ async fn run(world: &World, _: Deployment, outcome: &mut Outcome) -> Answered {
     let (script, share) = (config.deployed_script(), rollout.share());
     let newest = format!("The newest {} of {script}", rollout.described);
     let (code, message) = if share <= 0.0 {
-        (NOT_DEPLOYED, format!("{newest} is not deployed: it serves no traffic."))
+        (NOT_DEPLOYED, format!("{newest} is not deployed: customers still get an older version."))
     } else if share < 100.0 {
         (SPLIT, format!("{newest} serves only {share} % of the traffic."))
     } else {
@@ -45,7 +45,7 @@ async fn run(world: &World, _: Deployment, outcome: &mut Outcome) -> Answered {
     let shares: Vec<String> = rollout.serving.iter().map(|(id, share)| format!("{id} {share} %")).collect();
     let actual = if shares.is_empty() { "nothing is deployed".to_owned() } else { shares.join(", ") };
     let summary =
-        format!("Send all traffic to version {}, or deploy the version that you mean to launch.", rollout.newest);
+        format!("Send all traffic to version {}, or deploy the version that you want to launch.", rollout.newest);
     outcome.find(Finding {
         code,
         message,
@@ -55,20 +55,4 @@ async fn run(world: &World, _: Deployment, outcome: &mut Outcome) -> Answered {
         fix: Fix::new(summary).command(format!("wrangler versions deploy {}@100% --name {script}", rollout.newest)),
     });
     Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::CHECK;
-    use crate::check::testing::scenario;
-
-    #[tokio::test]
-    async fn finds_a_version_that_serves_nobody() {
-        scenario("version-not-deployed").await.finds(CHECK, "not-deployed");
-    }
-
-    #[tokio::test]
-    async fn warns_where_two_versions_share_the_traffic() {
-        scenario("version-split").await.warns(CHECK, "split");
-    }
 }

@@ -1,21 +1,21 @@
 //! `worker/health`.
 
+use super::fixes;
 use crate::check::prelude::*;
-use crate::world::{Missing, Route};
+use crate::world::{MissingNames, Route, RouteFailure};
 
 check! {
     /// The Worker's health route answers 200.
     ///
     /// ## Why it matters
-    /// This is what a monitor watches after the launch. A health route that is missing, or that reports a missing variable,
-    /// is the first thing to fix.
+    /// Your monitoring watches this route after the launch. If it is missing or reports a missing variable, fix that first.
     ///
     /// ## How it is verified
-    /// The health route is read once and must answer 200. What the Worker checks before it answers cannot be seen. An HTML
-    /// page does not count: a site may answer every address with it.
+    /// The health route is read once and must answer 200. An HTML page does not count, because a site may answer every address
+    /// with it. What the Worker checks before it answers cannot be seen.
     ///
     /// ## How to fix it
-    /// Set what is missing and deploy; or set `worker.health` to the right path, or to `false` if this Worker has no health
+    /// Set what is missing and deploy. Or set `worker.health` to the right path, or to `false` if this Worker has no health
     /// route.
     pub const CHECK = Check {
         need: Need::Configured("worker.health"),
@@ -27,7 +27,7 @@ check! {
 }
 
 codes! {
-    /// The Worker lists names that are not set on it. No other check reports what follows from that.
+    /// The Worker lists names that are not set on it. Other checks do not report what follows from that.
     MISSING_BINDINGS: Failure,
     /// It answers with another status.
     STATUS: Failure,
@@ -41,29 +41,29 @@ async fn run(world: &World, _: Deployment, outcome: &mut Outcome) -> Answered {
         outcome.not_applicable(lacking);
         return Ok(());
     }
-    let breakdown = match worker.health().await? {
+    let failure = match worker.health().await? {
         Ok(answer) if answer.status == 200 && answer.is_page() => {
-            Err(NoAnswer::Unknown(format!("a page answers {}, which may answer every address", answer.request)))?
+            Err(NoAnswer::Unknown(format!("a page answered {}, and may answer every address", answer.request)))?
         }
         Ok(answer) if answer.status == 200 => {
-            outcome.pass(format!("{} is answered 200 {}", answer.request, answer.excerpt()));
+            outcome.pass(format!("{} returned 200 {}", answer.request, answer.excerpt()));
             return Ok(());
         }
-        Ok(answer) => answer.into(),
-        Err(breakdown) => breakdown,
+        Ok(answer) => RouteFailure::of(Route::Health, &answer),
+        Err(failure) => failure,
     };
-    if breakdown.answer.is_some()
-        && let Some(missing) = worker.missing_bindings().await?
+    if failure.answer.is_some()
+        && let Some(missing) = worker.missing_names().await?
     {
-        outcome.find(missing_bindings(&missing));
+        outcome.find(missing_bindings(world, &missing));
         return Ok(());
     }
-    let code = if breakdown.answer.is_some() { STATUS } else { SILENT };
-    outcome.find(breakdown.finding(code, "200"));
+    let code = if failure.answer.is_some() { STATUS } else { SILENT };
+    outcome.find(fixes::broken(world, code, failure, "200"));
     Ok(())
 }
 
-fn missing_bindings(Missing { names, answer }: &Missing) -> Finding {
+fn missing_bindings(world: &World, MissingNames { names, answer }: &MissingNames) -> Finding {
     let listed = names.join(", ");
     let them = if names.len() == 1 { "it" } else { "them" };
     Finding {
@@ -75,7 +75,7 @@ fn missing_bindings(Missing { names, answer }: &Missing) -> Finding {
         fix: Fix::new(format!(
             "Set {listed} on the Worker: a secret with `wrangler secret put`, a binding or a variable in the Wrangler file."
         ))
-        .command("wrangler deploy"),
+        .command(fixes::deploy_command(world)),
     }
 }
 
@@ -85,16 +85,9 @@ mod tests {
     use crate::check::testing::scenario;
 
     #[tokio::test]
-    async fn a_worker_that_breaks_everywhere_is_one_finding() {
+    async fn a_missing_variable_that_breaks_every_route_is_one_finding() {
         let run = scenario("worker-variable-empty").await;
         run.finds(CHECK, "missing-bindings");
         assert!(run.message(CHECK).contains("STRIPE_PRICE_ID_PRO"), "{}", run.told());
-        scenario("worker-lists-missing").await.finds(CHECK, "missing-bindings");
-        scenario("secret-price-not-set").await.finds(crate::checks::worker::secrets::CHECK, "missing");
-    }
-
-    #[tokio::test]
-    async fn does_not_apply_where_the_worker_has_no_such_route() {
-        scenario("healthy-fewer-routes").await.does_not_apply(CHECK);
     }
 }

@@ -1,23 +1,23 @@
 //! `worker/secrets`.
 
+use super::fixes;
 use crate::check::prelude::*;
 use crate::config::{Cloudflare, is_secret};
-use crate::world::{Binding, Seen, Settings};
+use crate::world::{Binding, ScriptSettings, Seen};
 
 check! {
     /// Every value that the Worker needs is set on the deployed script, and every secret is stored as a secret.
     ///
     /// ## Why it matters
-    /// A named Wrangler environment is a script of its own and inherits no secret. A secret that was set on `pan-api` is not
-    /// set on `pan-api-production`, and `wrangler secret list` without `--env` looks complete.
+    /// A named Wrangler environment is a separate script and inherits no secrets. A secret that was set on `pan-api` is not set
+    /// on `pan-api-production`, and `wrangler secret list` without `--env` looks complete.
     ///
     /// ## How it is verified
     /// The bindings of the deployed script, as Cloudflare lists them, are compared with the names in `cloudflare.secrets`. The
-    /// values of secrets cannot be read back; `webhook/accepts-signed` and the other `worker` checks prove them by their
-    /// effect.
+    /// values of secrets cannot be read back. `webhook/accepts-signed` and the other `worker` checks prove them by their effect.
     ///
     /// ## How to fix it
-    /// `wrangler secret put NAME`, with `--env` for a named environment.
+    /// Run `wrangler secret put NAME`, with `--env` for a named environment.
     pub const CHECK = Check {
         need: Need::Configured("cloudflare"),
         sends: "",
@@ -30,7 +30,7 @@ check! {
 codes! {
     /// There is no script of that name.
     NO_SUCH_SCRIPT: Failure,
-    /// Names are not set.
+    /// Required names are not set.
     MISSING: Failure,
     /// They are set, but on another environment's script.
     OTHER_ENVIRONMENT: Failure,
@@ -45,7 +45,7 @@ async fn run(world: &World, _: Deployment, outcome: &mut Outcome) -> Answered {
     };
     let script = config.deployed_script();
     let Some(settings) = cloudflare.settings(&script).await? else {
-        outcome.find(no_such_script(config, &script));
+        outcome.find(no_such_script(world, &script));
         return Ok(());
     };
     let (mut missing, mut set) = (Vec::new(), Vec::new());
@@ -62,7 +62,7 @@ async fn run(world: &World, _: Deployment, outcome: &mut Outcome) -> Answered {
     for binding in settings.value.bindings.iter().filter(|binding| is_readable_secret(world, binding)) {
         outcome.find(readable(world, &script, &settings, binding));
     }
-    // One that cannot be read may be a secret that everyone can read.
+    // A binding that could not be read may be a secret in a plain variable.
     for unread in &settings.value.unread {
         outcome.leave_open(unread.clone());
     }
@@ -72,9 +72,7 @@ async fn run(world: &World, _: Deployment, outcome: &mut Outcome) -> Answered {
     Ok(())
 }
 
-fn no_such_script(config: &Cloudflare, script: &str) -> Finding {
-    let environment =
-        config.environment.as_ref().map_or_else(String::new, |environment| format!(" --env {environment}"));
+fn no_such_script(world: &World, script: &str) -> Finding {
     Finding {
         code: NO_SUCH_SCRIPT,
         message: format!("Cloudflare has no Worker named {script} in this account."),
@@ -87,27 +85,29 @@ fn no_such_script(config: &Cloudflare, script: &str) -> Finding {
             field: "errors[].code".to_owned(),
             seen: "10007".to_owned(),
         }],
-        fix: Fix::new("Deploy it, or correct cloudflare.script and cloudflare.environment in preflight.toml.")
-            .command(format!("wrangler deploy{environment}")),
+        fix: Fix::new("Deploy the Worker, or correct cloudflare.script or cloudflare.environment in preflight.toml.")
+            .command(fixes::deploy_command(world)),
     }
 }
 
-async fn missing_finding(world: &World, config: &Cloudflare, settings: &Seen<Settings>, missing: &[&str]) -> Finding {
+async fn missing_finding(
+    world: &World,
+    config: &Cloudflare,
+    settings: &Seen<ScriptSettings>,
+    missing: &[&str],
+) -> Finding {
     let script = config.deployed_script();
     let names = missing.join(", ");
-    let elsewhere = optional(elsewhere(world, config, missing)).await.flatten();
-    let (code, message) = match &elsewhere {
-        Some(other) => (OTHER_ENVIRONMENT, format!("{names}: set on {other}, but the deployed Worker is {script}.")),
-        None => (MISSING, format!("{names}: not set on the Worker {script}, which cannot serve customers without it.")),
+    let are = if missing.len() == 1 { "is" } else { "are" };
+    let (code, message) = match optional(elsewhere(world, config, missing)).await.flatten() {
+        Some(other) => {
+            (OTHER_ENVIRONMENT, format!("{names} {are} set on {other}, but the deployed Worker is {script}."))
+        }
+        None => (MISSING, format!("{names} {are} not set on the Worker {script}, so it cannot serve customers.")),
     };
-    let set: Vec<&str> = settings
-        .value
-        .bindings
-        .iter()
-        .filter(|binding| binding.is_value())
-        .map(|binding| binding.name.as_str())
-        .collect();
-    let set = if set.is_empty() { "nothing is set".to_owned() } else { format!("set are {}", set.join(", ")) };
+    let values = settings.value.bindings.iter().filter(|binding| binding.is_value());
+    let set: Vec<&str> = values.map(|binding| binding.name.as_str()).collect();
+    let set = if set.is_empty() { "nothing is set".to_owned() } else { format!("set: {}", set.join(", ")) };
     let fix = missing
         .iter()
         .fold(Fix::new(format!("Set {names} on {script}.")), |fix, name| fix.command(world.secret_put(name)));
@@ -121,7 +121,7 @@ async fn missing_finding(world: &World, config: &Cloudflare, settings: &Seen<Set
     }
 }
 
-/// Another script of the same Worker that has all the names which the deployed one lacks.
+/// The script of another environment that has every name that the deployed one lacks.
 async fn elsewhere(world: &World, config: &Cloudflare, missing: &[&str]) -> Answered<Option<String>> {
     let Some(cloudflare) = world.cloudflare() else { return Ok(None) };
     for other in config.other_scripts() {
@@ -134,7 +134,7 @@ async fn elsewhere(world: &World, config: &Cloudflare, missing: &[&str]) -> Answ
     Ok(None)
 }
 
-/// A readable variable that holds a secret: by its name, or by what it looks like.
+/// Whether a readable variable holds a secret, by its name or its value.
 fn is_readable_secret(world: &World, binding: &Binding) -> bool {
     let config = world.config();
     let named = [&config.stripe.secret_key.name, &config.stripe.webhook_secret.name, &config.clerk.secret_key.name];
@@ -143,7 +143,7 @@ fn is_readable_secret(world: &World, binding: &Binding) -> bool {
         && (named.contains(&&binding.name) || binding.text.text().is_some_and(is_secret))
 }
 
-fn readable(world: &World, script: &str, settings: &Seen<Settings>, binding: &Binding) -> Finding {
+fn readable(world: &World, script: &str, settings: &Seen<ScriptSettings>, binding: &Binding) -> Finding {
     let name = &binding.name;
     Finding {
         code: READABLE,
@@ -153,25 +153,10 @@ fn readable(world: &World, script: &str, settings: &Seen<Settings>, binding: &Bi
         expected: "secret_text".to_owned(),
         actual: binding.kind.clone(),
         evidence: vec![settings.answer.evidence(format!("result.bindings[{name}].type"), binding.kind.clone())],
-        fix: Fix::new(format!("Remove {name} from the variables, roll the key, and set the new key as a secret."))
-            .command(world.secret_put(name)),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::CHECK;
-    use crate::check::testing::scenario;
-
-    #[tokio::test]
-    async fn finds_what_is_not_as_it_should_be_on_the_script() {
-        for (name, code) in [
-            ("secret-not-set", "missing"),
-            ("script-missing", "no-such-script"),
-            ("secret-other-environment", "other-environment"),
-            ("secret-as-plain-text", "readable"),
-        ] {
-            scenario(name).await.finds(CHECK, code);
-        }
+        fix: Fix::new(format!(
+            "Create a new key. Then remove {name} from the variables in the Wrangler file, deploy, and set the new key as a secret."
+        ))
+        .command(fixes::deploy_command(world))
+        .command(world.secret_put(name)),
     }
 }

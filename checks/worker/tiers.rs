@@ -1,19 +1,20 @@
 //! `worker/tiers`.
 
+use super::fixes;
 use crate::check::prelude::*;
 use crate::config::{Limit, Tier};
-use crate::world::{Announced, AnnouncedTiers, Answer, Route};
+use crate::world::{AnnouncedTier, AnnouncedTiers, Answer, Route};
 
 check! {
-    /// The Worker announces the tiers, prices and limits that are sold.
+    /// The Worker announces the right tiers, prices and limits.
     ///
     /// ## Why it matters
-    /// The pricing page shows what this route says, and Stripe charges what its own price says. If they differ, customers pay
-    /// another amount than they read.
+    /// The pricing page shows what this route announces, and Stripe charges its own price. If they differ, customers pay another
+    /// amount than they saw.
     ///
     /// ## How it is verified
     /// The announced list (`{"tiers": [{"id", "price", "limit"}]}`, prices in whole units of the currency) is compared with
-    /// the tiers of this configuration, whose prices `stripe/price-terms` compares with Stripe's. A tier that is sold at
+    /// the tiers of this configuration, whose prices `stripe/price-terms` compares with Stripe's. A tier with
     /// several prices may announce any of them. A list of another shape cannot be judged.
     ///
     /// ## How to fix it
@@ -48,8 +49,8 @@ async fn run(world: &World, _: Deployment, outcome: &mut Outcome) -> Answered {
     }
     let announced = match worker.tiers().await? {
         Ok(announced) => announced,
-        Err(breakdown) => {
-            outcome.find(breakdown.finding(BROKEN, "200 and a list of tiers"));
+        Err(failure) => {
+            outcome.find(fixes::broken(world, BROKEN, failure, "200 and a list of tiers"));
             return Ok(());
         }
     };
@@ -60,47 +61,50 @@ async fn run(world: &World, _: Deployment, outcome: &mut Outcome) -> Answered {
     for tier in &world.config().tiers {
         let judged = match tiers.iter().find(|found| found.is(tier)) {
             Some(found) => judge(world, tier, found, &announced.answer, outcome).await,
-            // It may be the one that could not be read.
+            // It may be one of those that could not be read.
             None if !unread.is_empty() => continue,
             None => {
-                outcome.find(missing(tier, tiers, &announced.answer));
+                outcome.find(missing(world, tier, tiers, &announced.answer));
                 continue;
             }
         };
         outcome.ask(judged);
     }
-    let known = |found: &&Announced| !world.config().tiers.iter().any(|tier| found.is(tier));
+    let known = |found: &&AnnouncedTier| !world.config().tiers.iter().any(|tier| found.is(tier));
     for extra in tiers.iter().filter(known) {
         let message = format!("The Worker announces a tier \"{}\" that this configuration does not have.", extra.id);
         let names: Vec<&str> = world.config().tiers.iter().map(|tier| tier.name.as_str()).collect();
         let found = (names.join(", "), extra.id.clone());
         let summary = "Add it to preflight.toml, or stop announcing it.";
-        outcome.find(finding(&announced.answer, SURPLUS, message, found, summary));
+        outcome.find(finding(world, &announced.answer, SURPLUS, message, found, summary));
     }
     Ok(())
 }
 
-const CORRECT: &str = "Correct the Worker's table of tiers and deploy it, or correct the tier in preflight.toml.";
+/// How to fix a tier that the Worker has wrong.
+pub(super) const CORRECT: &str =
+    "Correct the Worker's table of tiers and deploy it, or correct the tier in preflight.toml.";
 
-fn missing(tier: &Tier, all: &[Announced], answer: &Answer) -> Finding {
+fn missing(world: &World, tier: &Tier, all: &[AnnouncedTier], answer: &Answer) -> Finding {
     let code = if tier.prices.is_empty() { MISSING.as_warning() } else { MISSING };
     let listed: Vec<&str> = all.iter().map(|found| found.id.as_str()).collect();
-    let message = format!("The Worker does not announce tier {}.", tier.name);
-    finding(answer, code, message, (tier.name.clone(), listed.join(", ")), CORRECT)
+    let message = format!("The Worker does not announce tier {}, so the pricing page cannot show it.", tier.name);
+    finding(world, answer, code, message, (tier.name.clone(), listed.join(", ")), CORRECT)
 }
 
-async fn judge(world: &World, tier: &Tier, found: &Announced, answer: &Answer, outcome: &mut Outcome) -> Answered {
+async fn judge(world: &World, tier: &Tier, found: &AnnouncedTier, answer: &Answer, outcome: &mut Outcome) -> Answered {
     let (name, mut is_right) = (&tier.name, true);
     if let Some(limit) = found.limit.filter(|limit| *limit != tier.limit) {
-        let message = format!("The Worker announces {} for tier {name}, which has {}.", uses(limit), uses(tier.limit));
+        let message =
+            format!("The Worker announces {} for tier {name}, but the tier has {}.", uses(limit), uses(tier.limit));
         let wanted = (uses(tier.limit), uses(limit));
-        outcome.find(finding(answer, LIMIT, message, wanted, CORRECT));
+        outcome.find(finding(world, answer, LIMIT, message, wanted, CORRECT));
         is_right = false;
     }
     let is_free = tier.prices.is_empty();
     let costs = tier.prices.iter().any(|wanted| found.costs(&wanted.money));
     if let Some(price) = found.price.clone().filter(|price| !(costs || is_free && price == "0")) {
-        // What the Worker and Stripe agree on is not wrong on the Worker.
+        // If the Worker and Stripe agree, `stripe/price-terms` reports the difference from this configuration.
         for offer in offers(world).iter().filter(|offer| offer.tier.name == *name) {
             let charged = optional(world.stripe().price(offer)).await.and_then(|price| price.value.money());
             if charged.is_some_and(|charged| found.costs(&charged)) {
@@ -110,7 +114,7 @@ async fn judge(world: &World, tier: &Tier, found: &Announced, answer: &Answer, o
         let wanted: Vec<String> = tier.prices.iter().map(|wanted| wanted.money.to_string()).collect();
         let wanted = if is_free { "0".to_owned() } else { wanted.join(" or ") };
         let message = format!("The Worker announces tier {name} at {price}, but it costs {wanted}.");
-        outcome.find(finding(answer, AMOUNT, message, (wanted, price), CORRECT));
+        outcome.find(finding(world, answer, AMOUNT, message, (wanted, price), CORRECT));
         is_right = false;
     }
     let price = found.price.as_ref().map_or("without a price", |_| "at its price");
@@ -120,7 +124,8 @@ async fn judge(world: &World, tier: &Tier, found: &Announced, answer: &Answer, o
     Ok(())
 }
 
-fn uses(limit: Limit) -> String {
+/// A limit in words.
+pub(super) fn uses(limit: Limit) -> String {
     match limit {
         Limit::Uses(uses) => format!("{uses} uses"),
         Limit::Unlimited => "no limit".to_owned(),
@@ -128,6 +133,7 @@ fn uses(limit: Limit) -> String {
 }
 
 fn finding(
+    world: &World,
     answer: &Answer,
     code: Code,
     message: String,
@@ -135,21 +141,5 @@ fn finding(
     summary: &str,
 ) -> Finding {
     let evidence = vec![answer.evidence("tiers", actual.clone())];
-    Finding { code, message, expected, actual, evidence, fix: Fix::new(summary).command("wrangler deploy") }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::CHECK;
-    use crate::check::testing::scenario;
-
-    #[tokio::test]
-    async fn a_currency_without_decimals_is_announced_as_it_is() {
-        scenario("healthy-yen").await.passes(CHECK);
-    }
-
-    #[tokio::test]
-    async fn any_price_of_a_tier_may_be_announced() {
-        scenario("healthy-yearly-and-monthly").await.passes(CHECK);
-    }
+    Finding { code, message, expected, actual, evidence, fix: fixes::deploy(world, summary) }
 }

@@ -72,7 +72,7 @@ pub struct World {
     signed_at: OnceLock<i64>,
     sign_in: clerk::SignInCell,
     site_scan: site::ScanCell,
-    counter: worker::Counter,
+    open_sessions: worker::OpenSessions,
 }
 
 impl World {
@@ -92,7 +92,7 @@ impl World {
             signed_at: OnceLock::new(),
             sign_in: clerk::SignInCell::default(),
             site_scan: site::ScanCell::default(),
-            counter: worker::Counter::default(),
+            open_sessions: worker::OpenSessions::default(),
             config,
         })
     }
@@ -156,7 +156,7 @@ impl World {
     /// What could not be ended. The journal has it too.
     pub async fn leave(&self) -> Result<(), String> {
         self.transport.phases().leave();
-        let (signed_out, closed) = futures::join!(self.clerk().sign_out(), self.close_counter());
+        let (signed_out, closed) = futures::join!(self.clerk().sign_out(), self.expire_open_sessions());
         let left: Vec<String> = [signed_out, closed].into_iter().filter_map(Result::err).collect();
         if left.is_empty() {
             return Ok(());

@@ -8,7 +8,7 @@ use url::Url;
 
 use super::id::{ApiPath, CheckoutSessionId, CustomerId, PathId, SessionId, TemplateName, UserId};
 use super::transport::{Asked, Credential, OutgoingRequest, Party, Retry};
-use super::worker::Route;
+use super::worker::route::Route;
 use super::{NoAnswer, World};
 use crate::config::{Secret, Tier};
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::{NoAnswer, Webhook};
 use crate::finding::{Answered, Cause};
 use crate::world::stripe::{Endpoint, Event};
-use crate::world::transport::{Answer, optional};
+use crate::world::transport::Answer;
 
 /// The events that the endpoint selects, since it was created.
 #[derive(Debug, Clone)]
@@ -67,26 +67,5 @@ impl Webhook<'_> {
         };
         let others = listed.items.iter().filter(gets_it_too).map(|other| other.url_text.clone()).collect();
         Ok(DeliveryHistory { endpoint, undelivered, delivered, others, others_complete: complete, answer: log.answer })
-    }
-
-    /// That the Worker gives no reason of its own for events that are not delivered.
-    ///
-    /// # Errors
-    /// Blocked by the check whose finding is that reason.
-    pub async fn gives_no_reason(self) -> Answered {
-        let explains = [
-            Cause::WebhookUnreachable,
-            Cause::SignedEventNotAccepted,
-            Cause::WorkerNotDeployed,
-            Cause::WorkerSecretsMissing,
-            Cause::WorkerMissesBindings,
-        ];
-        // Where the Worker could not be asked, Stripe's record stands for itself.
-        let Some(reception) = optional(async { Ok(self.signed_response().await) }).await else { return Ok(()) };
-        match reception {
-            Ok((reception, _)) if !reception.proves_secret() => Err(NoAnswer::Because(Cause::SignedEventNotAccepted)),
-            Err(NoAnswer::Because(cause)) if explains.contains(&cause) => Err(NoAnswer::Because(cause)),
-            _ => Ok(()),
-        }
     }
 }

@@ -67,8 +67,7 @@ impl Webhook<'_> {
         }
         let response = if answer.is_success() { self.success(answer).await? } else { self.rejection(answer).await? };
         if response == SignedResponse::ServerError {
-            self.yields_to_secrets().await?;
-            self.world.worker().yields_to_missing_bindings(answer).await?;
+            self.world.worker().blame_for_signed_event(answer).await?;
         }
         Ok((response, signed))
     }
@@ -161,19 +160,6 @@ impl Webhook<'_> {
             }
         }
         Ok(SignedResponse::TypeRejected)
-    }
-
-    /// That Cloudflare does not list a secret as missing, which is the finding of `worker/secrets`.
-    ///
-    /// # Errors
-    /// Blocked by `worker/secrets` where it does.
-    pub(in crate::world) async fn yields_to_secrets(self) -> Answered {
-        let Some(cloudflare) = self.world.cloudflare() else { return Ok(()) };
-        match optional(cloudflare.missing_names()).await {
-            Some(Some(missing)) if missing.value.is_empty() => Ok(()),
-            Some(_) => Err(NoAnswer::Because(Cause::WorkerSecretsMissing)),
-            None => Ok(()),
-        }
     }
 
     /// Whether an answer is the handler's to an event that it accepts.

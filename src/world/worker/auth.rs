@@ -1,100 +1,75 @@
-//! Who gets in without a right to.
+//! Requests that the Worker must reject, and what it answers.
 
 use std::sync::Arc;
 
-use super::super::transport::{Answer, Credential, optional};
-use super::{Breakdown, NoAnswer, Route, Usage, Worker, forgery};
+use super::{Answer, NoAnswer, Route, RouteFailure, Worker, forgery};
 use crate::config::Secret;
-use crate::finding::Cause;
+use crate::finding::Answered;
+use crate::world::sound;
+use crate::world::transport::Credential;
 
-/// A request that must be refused.
+/// A request that the Worker must reject.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Forgery {
     /// Without a token.
     NoToken,
-    /// With something that is no token.
+    /// With text that is not a token.
     Garbage,
-    /// With a token that says of itself that it needs no signature.
+    /// With a token that claims to need no signature.
     AlgorithmNone,
-    /// With a token that is keyed with the published key, as if that were a shared secret.
+    /// With a token that is signed with the public key as a shared secret.
     PublicKeyAsSecret,
-    /// With a token that another instance's key has signed.
+    /// With a token that another instance's key signed.
     Foreign,
 }
 
-/// What the Worker makes of such a request.
+/// The Worker's response to such a request.
 #[derive(Debug, Clone)]
-pub enum Reaction {
-    /// It accepts the request, as it would a user's.
-    LetIn(Arc<Answer>),
+pub enum ForgeryResponse {
+    /// It accepts the request.
+    Accepted(Arc<Answer>),
     /// It rejects the request, or redirects to a sign-in page.
-    Refused(Arc<Answer>),
-    /// It fails, so that it cannot be told.
-    Broken(Breakdown),
+    Rejected(Arc<Answer>),
+    /// It fails, which shows neither.
+    Failed(RouteFailure),
 }
 
 impl Worker<'_> {
-    /// Asks the usage route, and has no right to; asked by `worker/auth`.
+    /// Sends a request to the usage route that it must reject.
     ///
     /// # Errors
-    /// Where it cannot be asked, or the answer is another check's finding.
-    pub async fn forged(self, forgery: Forgery) -> Result<Reaction, NoAnswer> {
+    /// Unknown if a page answers, and blocked if another check reports why the route fails.
+    pub async fn forged(self, forgery: Forgery) -> Answered<ForgeryResponse> {
         self.world.probes()?;
         let token = match forgery {
             Forgery::NoToken => None,
             Forgery::Garbage => Some(Secret::new("preflight.is-no.token")),
             Forgery::AlgorithmNone => Some(self.plausible().await?.unsigned()),
-            Forgery::PublicKeyAsSecret => Some(self.plausible().await?.keyed_with_public_key()?),
-            Forgery::Foreign => Some(self.plausible().await?.signed_by_a_foreigner().await?),
+            Forgery::PublicKeyAsSecret => Some(self.plausible().await?.signed_with_public_key()?),
+            Forgery::Foreign => Some(self.plausible().await?.signed_with_another_key().await?),
         };
         let credential = token.map(|token| Credential::new(&token, &self.world.config.worker.url));
         let asked = self.get(Route::Usage, credential).await?;
-        match self.heard(Route::Usage, asked).await? {
-            Ok(answer) if !answer.is_success() => Ok(Reaction::Refused(answer)),
+        Ok(match self.answer(Route::Usage, asked).await? {
+            Ok(answer) if !answer.is_success() => ForgeryResponse::Rejected(answer),
             Ok(answer) if answer.is_page() => {
-                let words = "a page answered in the route's place, so nobody can tell whom the route lets in";
-                Err(NoAnswer::unknown(format!("{words} ({})", answer.request)))
+                let words = "a page answered instead of the route, so nothing shows which requests the route accepts";
+                return Err(NoAnswer::unknown(format!("{words} ({})", answer.request)));
             }
-            Ok(answer) => Ok(Reaction::LetIn(answer)),
-            Err(breakdown) => Ok(Reaction::Broken(breakdown)),
-        }
+            Ok(answer) => ForgeryResponse::Accepted(answer),
+            Err(failure) => ForgeryResponse::Failed(failure),
+        })
     }
 
-    /// That the route exists, where it refuses everybody as a route refuses that does not: middleware may say 404 to
-    /// whoever is not signed in.
-    ///
-    /// # Errors
-    /// Where nobody was ever let in.
-    pub async fn lets_the_canary_in(self) -> Result<(), NoAnswer> {
-        match self.usage().await? {
-            Usage::Granted(_) => Ok(()),
-            Usage::Refused { .. } | Usage::Broken(_) => Err(NoAnswer::Because(Cause::TokenRejectedByWorker)),
-        }
-    }
-
-    /// That the Worker asks who it is: what it grants everybody explains what else is wrong with the canary's rights.
-    ///
-    /// # Errors
-    /// Blocked by `worker/auth` where it does not.
-    pub async fn asks_who_it_is(self) -> Result<(), NoAnswer> {
-        if self.path(Route::Usage).is_none() {
-            return Ok(());
-        }
-        let forged = |forgery| Box::pin(optional(self.forged(forgery)));
-        let (without, garbage) = futures::join!(forged(Forgery::NoToken), forged(Forgery::Garbage));
-        let let_in = |reaction| matches!(reaction, Some(Reaction::LetIn(_)));
-        if let_in(without) || let_in(garbage) { Err(NoAnswer::Because(Cause::WorkerUnauthenticated)) } else { Ok(()) }
-    }
-
-    /// What a forged token says, so that nothing but its signature gives it away.
-    async fn plausible(self) -> Result<forgery::Plausible, NoAnswer> {
+    /// The claims of a forged token: only its signature gives it away.
+    async fn plausible(self) -> Answered<forgery::PlausibleToken> {
         let (config, clerk) = (&self.world.config, self.world.clerk());
         let keys = clerk.published_keys().await?;
-        let user = super::super::sound(&config.clerk.canary_user).map_or("user_preflight", String::as_str);
+        let user = sound(&config.clerk.canary_user).map_or("user_preflight", String::as_str);
         let plan = config.tiers.last().map_or("free", |tier| tier.metadata.as_str());
         let mut claims = forgery::claims(&clerk.frontend_api()?.origin().ascii_serialization(), user);
         claims.insert(config.clerk.plan_claim.clone(), plan.into());
         claims.extend(self.origin().map(|origin| ("azp".to_owned(), origin.into())));
-        Ok(forgery::Plausible::new(claims, &keys.value))
+        Ok(forgery::PlausibleToken::new(claims, &keys.value))
     }
 }

@@ -1,4 +1,4 @@
-//! Tokens that nobody may take for Clerk's.
+//! Forged tokens, which no Worker should accept.
 
 use std::sync::OnceLock;
 
@@ -15,16 +15,16 @@ use super::super::PublicKeys;
 use super::NoAnswer;
 use crate::config::Secret;
 
-/// A token's claims, and the key that ought to have signed it.
+/// The claims of a token, and the public key of the instance that should have signed it.
 #[derive(Debug, Clone)]
-pub(super) struct Plausible {
+pub(super) struct PlausibleToken {
     claims: Map<String, Value>,
     kid: String,
     /// Modulus and exponent.
     key: Option<(Vec<u8>, Vec<u8>)>,
 }
 
-/// The claims of any token of Clerk's that is in force for a minute.
+/// The claims of a Clerk token that is valid for a minute.
 pub(super) fn claims(issuer: &str, user: &str) -> Map<String, Value> {
     let now = jiff::Timestamp::now().as_second();
     let claims = [
@@ -38,31 +38,32 @@ pub(super) fn claims(issuer: &str, user: &str) -> Map<String, Value> {
     claims.into_iter().map(|(name, value): (&str, Value)| (name.to_owned(), value)).collect()
 }
 
-impl Plausible {
+impl PlausibleToken {
     pub(super) fn new(claims: Map<String, Value>, published: &PublicKeys) -> Self {
         let (kid, key) = published.first_rsa().map(|(kid, n, e)| (kid.to_owned(), (n, e))).unzip();
         Self { claims, kid: kid.unwrap_or_default(), key }
     }
 
-    /// A token that says of itself that it needs no signature.
+    /// A token that claims to need no signature.
     pub(super) fn unsigned(&self) -> Secret {
         Secret::new(format!("{}.", self.body("none")))
     }
 
-    /// A token whose signature is keyed with the text of the public key, which a Worker verifies that lets the token
-    /// choose the algorithm.
-    pub(super) fn keyed_with_public_key(&self) -> Result<Secret, NoAnswer> {
-        let pem = self.pem().ok_or_else(|| NoAnswer::unknown("Clerk's frontend API publishes no RSA key to misuse"))?;
+    /// A token that is signed with the text of the public key. A Worker that lets the token choose the algorithm accepts it.
+    pub(super) fn signed_with_public_key(&self) -> Result<Secret, NoAnswer> {
+        let pem = self
+            .pem()
+            .ok_or_else(|| NoAnswer::unknown("Clerk's frontend API publishes no RSA key to forge a signature with"))?;
         let body = self.body("HS256");
         let signature = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, pem.as_bytes()), body.as_bytes());
         Ok(Secret::new(format!("{body}.{}", URL_SAFE_NO_PAD.encode(signature.as_ref()))))
     }
 
-    /// A token that is right in everything but the key that has signed it: one of our own, made for this process.
-    pub(super) async fn signed_by_a_foreigner(self) -> Result<Secret, NoAnswer> {
-        let none = || NoAnswer::unknown("no key could be made on this machine to sign a foreign token with");
+    /// A token in which everything is right except the key that signed it, which is made for this process.
+    pub(super) async fn signed_with_another_key(self) -> Result<Secret, NoAnswer> {
+        let none = || NoAnswer::unknown("this machine could not generate a key to sign a foreign token with");
         let body = self.body("RS256");
-        // Making a key takes a while, in which nothing else should have to wait.
+        // Generating a key takes a while and would block the other checks.
         let signed = tokio::task::spawn_blocking(move || {
             static KEY: OnceLock<Option<KeyPair>> = OnceLock::new();
             let key = KEY.get_or_init(|| KeyPair::generate(KeySize::Rsa2048).ok()).as_ref()?;
@@ -73,14 +74,14 @@ impl Plausible {
         signed.await.ok().flatten().ok_or_else(none)
     }
 
-    /// Header and claims, which is what a signature covers.
+    /// The header and claims, which the signature covers.
     fn body(&self, algorithm: &str) -> String {
         let header = json!({ "alg": algorithm, "kid": self.kid, "typ": "JWT" });
         let encoded = |part: &Value| URL_SAFE_NO_PAD.encode(part.to_string());
         format!("{}.{}", encoded(&header), encoded(&Value::Object(self.claims.clone())))
     }
 
-    /// The public key as dashboards show it and `openssl` writes it: lines of 64 letters, and a line end after the last.
+    /// The public key in PEM, as dashboards and `openssl` write it: lines of 64 characters and a line end after the last.
     fn pem(&self) -> Option<String> {
         let (n, e) = self.key.clone()?;
         let der: PublicKeyX509Der<'_> = RsaPublicKeyComponents { n, e }.as_der().ok()?;

@@ -2,83 +2,76 @@
 
 use std::sync::Arc;
 
-use reqwest::header::{HeaderMap, HeaderValue, ORIGIN};
 use serde_json::Value;
 
-use super::super::id::{CustomerId, UserId};
-use super::super::step::Step;
-use super::super::transport::Answer;
-use super::checkout::{NoSale, cause};
-use super::{Breakdown, NoAnswer, Route, Worker};
+use super::checkout::{CheckoutProblem, problem_in};
+use super::{Answer, NoAnswer, Route, RouteFailure, Symptom, Worker};
 use crate::config::Mode;
+use crate::finding::Answered;
 use crate::pattern::patterns;
+use crate::world::id::{CustomerId, UserId};
+use crate::world::step::Step;
 
-/// What came of asking the Worker to open the portal for the canary.
+/// The Worker's answer when it is asked to open the portal for the canary.
 #[derive(Debug, Clone)]
-pub enum Portal {
-    /// The canary is no customer, so there is nothing to open.
+pub enum PortalAnswer {
+    /// The canary is not a customer, so the Worker was not asked.
     NotACustomer,
-    /// It opens; the address itself lets anybody in who has it, and is not kept.
+    /// It opens. The address is not kept: anyone who has it is signed in.
     Opened(Arc<Answer>),
     /// It opens in the other mode.
     OtherMode(Arc<Answer>),
     /// The canary's customer does not exist for the Worker's key.
-    UnknownCustomer(String, Breakdown),
+    UnknownCustomer(String, RouteFailure),
     /// The Worker's portal configuration does not exist for its key.
-    UnknownConfiguration(String, Breakdown),
-    /// It does not open, for a reason of its own.
-    Refused(Breakdown),
+    UnknownConfiguration(String, RouteFailure),
+    /// It does not open, for another reason.
+    Refused(RouteFailure),
 }
 
 impl Worker<'_> {
-    /// Has the Worker open the portal for the canary; asked by `worker/portal`.
+    /// Asks the Worker to open the portal for the canary.
     ///
     /// # Errors
-    /// Where nobody can tell, or it is another check's finding.
-    pub async fn portal(self) -> Result<Portal, NoAnswer> {
+    /// Unknown if the answer is not a portal's address, and blocked if another check reports why the portal does not open.
+    pub async fn portal(self) -> Answered<PortalAnswer> {
         let door = self.world.leave_no_trace()?;
         let clerk = self.world.clerk();
         let canary = clerk.known_canary().await?;
         let customer = canary.public_metadata()?.get(&self.world.config.clerk.customer_key).and_then(Value::as_str);
-        let Some(customer) = customer.filter(|customer| !customer.is_empty()) else { return Ok(Portal::NotACustomer) };
+        let Some(customer) = customer.filter(|customer| !customer.is_empty()) else {
+            return Ok(PortalAnswer::NotACustomer);
+        };
         let customer = CustomerId::parse(customer).map_err(|malformed| malformed.in_place("the canary's metadata"))?;
         let user = UserId::parse(&canary.id).map_err(|malformed| malformed.in_place("Clerk's answer"))?;
         let token = clerk.any_token().await?;
-        let origin = self.origin().and_then(|origin| HeaderValue::from_str(&origin).ok());
-        let headers: HeaderMap = origin.map(|origin| (ORIGIN, origin)).into_iter().collect();
+        let headers = Self::headers_from(self.origin().as_deref());
         let credential = Some(token.credential(&self.world.config.worker.url));
         let asked = door.take(Step::Portal { customer: &customer, user: &user }, headers, credential).await?;
-        match self.heard(Route::Portal, asked).await? {
+        match self.answer(Route::Portal, asked).await? {
             Ok(answer) if answer.is_success() => match session_mode(&answer) {
                 Some(mode) if mode != self.world.config.project.mode => {
-                    self.has_the_right_key().await?;
-                    Ok(Portal::OtherMode(answer))
+                    self.blame(Symptom::PortalInOtherMode).await?;
+                    Ok(PortalAnswer::OtherMode(answer))
                 }
-                Some(_) => Ok(Portal::Opened(answer)),
+                Some(_) => Ok(PortalAnswer::Opened(answer)),
                 None => {
-                    let words = "the Worker answered with something that is no address of the customer portal";
+                    let words = "the Worker's answer does not contain the address of a customer portal session";
                     Err(NoAnswer::unknown(format!("{words} ({})", answer.request)))
                 }
             },
-            Ok(answer) => Box::pin(self.refused(Breakdown::of(&answer))).await,
-            Err(breakdown) => Box::pin(self.refused(breakdown)).await,
+            Ok(answer) => self.not_opened(RouteFailure::of(Route::Portal, &answer)).await,
+            Err(failure) => self.not_opened(failure).await,
         }
     }
 
-    async fn refused(self, breakdown: Breakdown) -> Result<Portal, NoAnswer> {
-        let Some(answer) = breakdown.answer.clone() else { return Ok(Portal::Refused(breakdown)) };
-        if matches!(answer.status, 401 | 403) {
-            self.takes_the_token().await?;
-        }
-        self.asks_who_it_is().await?;
-        self.has_the_right_key().await?;
-        // A portal that is not there to be opened is another check's finding.
-        self.world.stripe().portal().await?;
-        self.yields_to_bindings(&[&self.world.config.stripe.portal_configuration.name]).await?;
-        Ok(match cause(&answer.text(), self.world.config.project.mode, &[]) {
-            NoSale::UnknownCustomer(customer) => Portal::UnknownCustomer(customer, breakdown),
-            NoSale::UnknownConfiguration(id) => Portal::UnknownConfiguration(id, breakdown),
-            _ => Portal::Refused(breakdown),
+    async fn not_opened(self, failure: RouteFailure) -> Answered<PortalAnswer> {
+        let Some(answer) = failure.answer.clone() else { return Ok(PortalAnswer::Refused(failure)) };
+        self.blame(Symptom::NoPortal(&answer)).await?;
+        Ok(match problem_in(&answer.text(), self.world.config.project.mode, &[]) {
+            CheckoutProblem::UnknownCustomer(customer) => PortalAnswer::UnknownCustomer(customer, failure),
+            CheckoutProblem::UnknownConfiguration(id) => PortalAnswer::UnknownConfiguration(id, failure),
+            _ => PortalAnswer::Refused(failure),
         })
     }
 }
@@ -87,7 +80,7 @@ patterns! {
     ADDRESS = r"https://[^\s\x22]+/p/session/(live|test)_";
 }
 
-/// The mode that a portal session's address names: `…/p/session/live_…`.
+/// The mode in the address of a portal session: `…/p/session/live_…`.
 fn session_mode(answer: &Answer) -> Option<Mode> {
     ADDRESS.captures(&answer.text()).map(|found| Mode::of_livemode(&found[1] == "live"))
 }

@@ -1,27 +1,26 @@
-//! Which web sites may read the Worker's answers.
+//! Which sites may read the Worker's answers.
 
 use std::sync::Arc;
 
 use reqwest::Method;
 
-use super::super::transport::Answer;
-use super::{Breakdown, NoAnswer, Route, Worker};
+use super::{Answer, NoAnswer, Route, RouteFailure, Worker};
 use crate::finding::{Answered, Cause};
 
-/// What a browser is told before it asks.
+/// The CORS headers of an answer.
 #[derive(Debug, Clone)]
-pub struct CrossOrigin {
-    /// The origin that may read the answer; `*` is any.
+pub struct CorsHeaders {
+    /// The origin that may read the answer; `*` is any origin.
     pub origin: Option<String>,
-    /// Whether cookies may come along.
+    /// Whether requests may carry cookies.
     pub credentials: bool,
-    /// Whether a request may carry a token.
+    /// Whether requests may carry a token.
     pub takes_tokens: bool,
     /// The answer.
     pub answer: Arc<Answer>,
 }
 
-impl CrossOrigin {
+impl CorsHeaders {
     fn read(answer: Arc<Answer>) -> Self {
         let header = |name: &str| answer.header(name).map(str::trim);
         let headers = header("access-control-allow-headers").unwrap_or_default();
@@ -32,13 +31,13 @@ impl CrossOrigin {
         Self { origin, credentials, takes_tokens, answer }
     }
 
-    /// Whether a browser lets a page of `origin` read the answer, cookies apart.
+    /// Whether a page of `origin` may read the answer to a request without cookies.
     #[must_use]
     pub fn allows(&self, origin: &str) -> bool {
         self.origin.as_deref().is_some_and(|allowed| allowed == origin || allowed == "*")
     }
 
-    /// The header that says who may read, as it came.
+    /// The allowed origin, as the header names it.
     #[must_use]
     pub fn shown(&self) -> String {
         let origin = self.origin.as_deref().unwrap_or("no Access-Control-Allow-Origin");
@@ -46,29 +45,26 @@ impl CrossOrigin {
     }
 }
 
-/// What a browser is told, or that the Worker does not answer such a request.
-pub type CrossOriginAnswer = Result<CrossOrigin, Breakdown>;
-
 impl Worker<'_> {
-    /// The route that a browser would ask first, where there is any.
-    fn asked_by_browsers(self) -> Option<(Route, Method)> {
+    /// The first route that pages call, if there is one.
+    fn route_of_pages(self) -> Option<(Route, Method)> {
         let routes = [(Route::Usage, Method::GET), (Route::Checkout, Method::POST), (Route::Tiers, Method::GET)];
         routes.into_iter().find(|(route, _)| self.path(*route).is_some())
     }
 
-    /// Whether there is any route that pages ask.
+    /// Whether pages call any route.
     #[must_use]
-    pub fn is_asked_by_pages(self) -> bool {
-        self.asked_by_browsers().is_some()
+    pub fn has_routes_for_pages(self) -> bool {
+        self.route_of_pages().is_some()
     }
 
-    /// Asks as a browser asks before it sends a token from a page of `origin`.
+    /// Sends the CORS preflight request that a browser sends for a page of `origin`.
     ///
     /// # Errors
-    /// Where nobody can tell, or it is another check's finding.
-    pub async fn preflight(self, origin: &str) -> Answered<CrossOriginAnswer> {
+    /// Blocked if another check reports why the request fails.
+    pub async fn preflight(self, origin: &str) -> Answered<Result<CorsHeaders, RouteFailure>> {
         let none = || NoAnswer::unknown("this Worker has no route that pages use");
-        let (route, method) = self.asked_by_browsers().ok_or_else(none)?;
+        let (route, method) = self.route_of_pages().ok_or_else(none)?;
         let headers = [
             ("origin", origin.to_owned()),
             ("access-control-request-method", method.to_string()),
@@ -76,19 +72,19 @@ impl Worker<'_> {
         ];
         let (door, url) = (self.world.probes()?, self.url(route)?);
         let asked = door.ask(origin, Method::OPTIONS, url, &headers, None).await;
-        Ok(self.heard(route, asked).await?.map(CrossOrigin::read))
+        Ok(self.answer(route, asked).await?.map(CorsHeaders::read))
     }
 
-    /// What the browser of a customer is told with the announced tiers themselves; `None` where there is no such route.
+    /// The CORS headers of the announced tiers; `None` if there is no such route.
     ///
     /// # Errors
-    /// Blocked by `worker/tiers` where the route does not work.
-    pub async fn tiers_cross_origin(self) -> Answered<Option<CrossOrigin>> {
+    /// Blocked by `worker/tiers` if the route does not work.
+    pub async fn tiers_cors(self) -> Answered<Option<CorsHeaders>> {
         if self.path(Route::Tiers).is_none() {
             return Ok(None);
         }
         match self.tiers_answer().await? {
-            Ok(answer) if answer.is_success() => Ok(Some(CrossOrigin::read(answer))),
+            Ok(answer) if answer.is_success() => Ok(Some(CorsHeaders::read(answer))),
             Ok(_) | Err(_) => Err(NoAnswer::Because(Cause::AnnouncedTiersDiffer)),
         }
     }

@@ -1,0 +1,245 @@
+//! One Checkout Session, judged part by part.
+
+use super::super::fixes;
+use super::{
+    NEW_CUSTOMER, NO_TIER, NO_USER, PRICE, RETURN_URL, blame_price_variable, finding, of_tier, price_ids, put_price,
+    tax,
+};
+use crate::check::prelude::*;
+use crate::config::{Source, Tier};
+use crate::world::{CheckoutSession, CustomerId, HostRelation, Price, Seen, host_relation, is_development_host};
+
+/// Judges a session that the Worker created for `tier`.
+pub(super) async fn judge(
+    world: &World,
+    tier: &Tier,
+    session: &Seen<CheckoutSession>,
+    outcome: &mut Outcome,
+) -> Answered {
+    let of_tier = |why| of_tier(tier, why);
+    let price = price(world, tier, session, outcome).await;
+    outcome.ask(price.map_err(of_tier));
+    if reads_sessions(world) {
+        let (user, plan) = (user(world, tier, session, outcome), metadata(world, tier, session, outcome));
+        outcome.ask(user.map_err(of_tier));
+        outcome.ask(plan.map_err(of_tier));
+    }
+    let urls = return_urls(world, session, outcome);
+    outcome.ask(urls.map_err(of_tier));
+    let taxes = taxes(world, session, outcome).await;
+    outcome.ask(taxes.map_err(of_tier));
+    customer(world, session, outcome).await
+}
+
+async fn price(world: &World, tier: &Tier, session: &Seen<CheckoutSession>, outcome: &mut Outcome) -> Answered {
+    let id = &session.value.id;
+    let items = session.value.line_items.known(format_args!("line_items of {id}"))?;
+    let items = items.data.known(format_args!("line_items.data of {id}"))?;
+    let all = offers(world);
+    for item in items {
+        let price = item.price.known(format_args!("line_items.data.price of {id}"))?;
+        for offer in all.iter().filter(|offer| offer.tier.name == tier.name) {
+            let known = world.stripe().own_price(offer).await?.value;
+            if !is_same(price, &known, offer)? {
+                continue;
+            }
+            let quantity = item.quantity.nullable(format_args!("line_items.data.quantity of {id}"))?;
+            match quantity.filter(|quantity| **quantity != 1) {
+                None => outcome.pass(format!("tier {} checks out at {} ({id}{})", tier.name, price.id, unread(world))),
+                Some(quantity) => {
+                    let message = format!(
+                        "Checkout for tier {} has a quantity of {quantity}, so customers pay another price.",
+                        tier.name
+                    );
+                    let evidence = session.answer.evidence("line_items.data.quantity", quantity.to_string());
+                    outcome.find(finding(
+                        PRICE,
+                        message,
+                        "a quantity of 1",
+                        evidence,
+                        fixes::deploy(world, "Set quantity to 1."),
+                    ));
+                }
+            }
+            return Ok(());
+        }
+    }
+    let prices = || items.iter().filter_map(|item| item.price.value());
+    let found: &Price = prices()
+        .find(|price| price.recurring.value().is_some())
+        .or_else(|| prices().next())
+        .ok_or_else(|| NoAnswer::Unknown(format!("Stripe lists no item of {id}")))?;
+    blame_price_variable(world, tier).await?;
+    let theirs = all.iter().find(|offer| offer.id() == found.id);
+    let whose = theirs.map_or_else(String::new, |offer| format!(", the price of tier {}", offer.tier.name));
+    let seen = format!("{} ({})", found.id, found.terms());
+    let message = format!("The Worker charges {seen}{whose} for tier {}.", tier.name);
+    let evidence = session.answer.evidence("line_items.data.price", seen);
+    outcome.find(finding(PRICE, message, &price_ids(tier), evidence, put_price(world, tier)));
+    Ok(())
+}
+
+/// Whether a price is the tier's, or an inline price of the same product on the same terms.
+fn is_same(price: &Price, known: &Price, offer: &Offer<'_>) -> Answered<bool> {
+    if price.id == known.id {
+        return Ok(true);
+    }
+    let product =
+        |price: &Price| price.product.known(format_args!("product of {}", price.id)).map(|one| one.id().to_owned());
+    Ok(product(price)? == product(known)? && price.matches(offer)?)
+}
+
+/// What the Worker needs to identify the user in `checkout.session.completed`.
+fn user(world: &World, tier: &Tier, session: &Seen<CheckoutSession>, outcome: &mut Outcome) -> Answered {
+    let (config, value) = (world.config(), &session.value);
+    // The tier in the metadata identifies no user.
+    let is_other = |(key, text): (&str, &str)| {
+        key != config.entitlement.tier_key && text != tier.name && text != tier.metadata && !text.is_empty()
+    };
+    let named = value.client_reference_id.text().is_some_and(|user| !user.is_empty());
+    let customer = value.customer.value().or_else(|| value.customer_account.value());
+    if named || customer.is_some() || value.metadata.texts().any(is_other) {
+        return Ok(());
+    }
+    // A missing field is not an empty one.
+    value.client_reference_id.nullable(format_args!("client_reference_id of {}", value.id))?;
+    value.customer.nullable(format_args!("customer of {}", value.id))?;
+    value.metadata.get(&config.entitlement.user_key, format_args!("Checkout Session {}", value.id))?;
+    let message =
+        "Nothing in a Checkout Session identifies the user: no client_reference_id, no metadata, no customer.";
+    let key = &config.entitlement.user_key;
+    let fix = fixes::deploy(
+        world,
+        format!(
+            "Pass the user's ID as client_reference_id, and as {key} in the metadata of the session and of subscription_data."
+        ),
+    );
+    let evidence = session.answer.evidence("client_reference_id, metadata, customer", "all empty");
+    outcome.find(finding(NO_USER, message.to_owned(), "the canary's ID", evidence, fix));
+    Ok(())
+}
+
+/// The tier in the metadata, if the entitlement source is the metadata.
+fn metadata(world: &World, tier: &Tier, session: &Seen<CheckoutSession>, outcome: &mut Outcome) -> Answered {
+    let entitlement = &world.config().entitlement;
+    if entitlement.source != Source::SubscriptionMetadata {
+        return Ok(());
+    }
+    let key = &entitlement.tier_key;
+    let found = session.value.metadata.get(key, format_args!("Checkout Session {}", session.value.id))?;
+    if found == Some(&tier.metadata) || found == Some(&tier.name) {
+        return Ok(());
+    }
+    let found = found.map_or_else(|| "no such key".to_owned(), |found| format!("\"{found}\""));
+    let message = format!(
+        "The Checkout Session for tier {} has {found} as metadata.{key}, so the Worker cannot grant the tier.",
+        tier.name
+    );
+    let fix = fixes::deploy(world, format!("Pass {key} in the metadata of the session and of subscription_data."));
+    let evidence = session.answer.evidence(format!("metadata.{key}"), found);
+    outcome.find(finding(NO_TIER, message, &tier.metadata, evidence, fix));
+    Ok(())
+}
+
+fn return_urls(world: &World, session: &Seen<CheckoutSession>, outcome: &mut Outcome) -> Answered {
+    let value = &session.value;
+    let mut wrong: Vec<(Code, String, Vec<&str>, Vec<&str>)> = Vec::new();
+    for (field, url) in value.addresses() {
+        let Some(url) = url.value() else { continue };
+        let Some((code, leads_to)) = wrong_address(world, url) else { continue };
+        // One cause that shows in both URLs is one finding.
+        match wrong.iter_mut().find(|(other, same, ..)| *other == code && *same == leads_to) {
+            Some((_, _, fields, urls)) => {
+                fields.push(field);
+                urls.push(url);
+            }
+            None => wrong.push((code, leads_to, vec![field], vec![url])),
+        }
+    }
+    let frontend = world.config().frontend.as_ref().map_or("the production frontend", |one| one.url.as_str());
+    for (code, leads_to, fields, urls) in wrong {
+        let fields = fields.join(" and ");
+        let message = format!("{fields} of the Worker's Checkout Sessions send customers to {leads_to}.");
+        let fix = fixes::deploy(world, format!("Set {fields} to {}/….", frontend.trim_end_matches('/')));
+        let evidence = session.answer.evidence(fields, urls.join(", "));
+        outcome.find(finding(code, message, frontend, evidence, fix));
+    }
+    let name = |field: &str| format!("{field} of {}", value.id);
+    if value.return_url.value().is_none() {
+        value.success_url.known(name("success_url"))?;
+        value.cancel_url.nullable(name("cancel_url"))?;
+    }
+    Ok(())
+}
+
+/// Where a return URL leads, if not to the frontend.
+fn wrong_address(world: &World, url: &str) -> Option<(Code, String)> {
+    let parsed = url::Url::parse(url).ok();
+    if parsed.as_ref().is_some_and(is_development_host) {
+        return Some((RETURN_URL, format!("{}, a development address", origin_of(url))));
+    }
+    let Some(address) = parsed.filter(|address| address.scheme() == "https") else {
+        return Some((RETURN_URL, format!("{}, which is not an HTTPS address", origin_of(url))));
+    };
+    let frontend = world.config().frontend.as_ref()?.url.host_str()?;
+    match host_relation(address.host_str()?, frontend) {
+        HostRelation::SameHost => None,
+        HostRelation::SameSite => Some((RETURN_URL.as_warning(), format!("{}, not to {frontend}", origin_of(url)))),
+        HostRelation::CrossSite => Some((RETURN_URL, format!("{}, another site than {frontend}", origin_of(url)))),
+    }
+}
+
+fn origin_of(url: &str) -> String {
+    let origin = url::Url::parse(url).map(|url| url.origin()).ok().filter(url::Origin::is_tuple);
+    origin.map_or_else(|| url.to_owned(), |origin| origin.ascii_serialization())
+}
+
+async fn taxes(world: &World, session: &Seen<CheckoutSession>, outcome: &mut Outcome) -> Answered {
+    let id = &session.value.id;
+    let automatic = session.value.automatic_tax.known(format_args!("automatic_tax of {id}"))?;
+    if *automatic.enabled.known(format_args!("automatic_tax.enabled of {id}"))?
+        && !world.stripe().tax_settings().await?.value.is_active()?
+    {
+        outcome.find(tax(world, session.answer.evidence("automatic_tax.enabled", "true")).await);
+    }
+    Ok(())
+}
+
+/// A customer that the Worker created on the way.
+async fn customer(world: &World, session: &Seen<CheckoutSession>, outcome: &mut Outcome) -> Answered {
+    let Some(customer) = session.value.customer.value() else { return Ok(()) };
+    let ties = world.canary_ties().await?;
+    let is_held = ties.held.iter().any(|held| held.id == *customer);
+    if is_held || ties.customers?.iter().any(|known| known.id == *customer) {
+        return Ok(());
+    }
+    let id = CustomerId::parse(customer).map_err(|malformed| malformed.in_answer(&session.answer))?;
+    if world.stripe().is_new_customer(&id).await? {
+        let message =
+            format!("The Worker created customer {customer} for the canary. It stays in your Stripe account.");
+        let key = &world.config().clerk.customer_key;
+        let fix = Fix::new(format!(
+            "Set {key} to {customer} in the canary's public metadata, so that the Worker uses it again."
+        ))
+        .link(world.stripe().dashboard(&format!("customers/{customer}")));
+        let evidence = session.answer.evidence("customer", customer.clone());
+        outcome.find(finding(NEW_CUSTOMER, message, "no new customer", evidence, fix));
+    }
+    Ok(())
+}
+
+/// Whether the Worker handles the event that carries a session. If not, it reads the metadata of the subscription, which
+/// does not exist before the customer pays.
+fn reads_sessions(world: &World) -> bool {
+    world.config().webhook.events.iter().any(|event| event == "checkout.session.completed")
+}
+
+/// What could not be read back, for the end of a sentence.
+fn unread(world: &World) -> &'static str {
+    let from_subscription = world.config().entitlement.source == Source::SubscriptionMetadata;
+    match (reads_sessions(world), from_subscription) {
+        (false, _) => "; user and tier, which only subscription_data can carry here, could not be read back",
+        (true, true) => "; what subscription_data carries could not be read back",
+        (true, false) => "",
+    }
+}

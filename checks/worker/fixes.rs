@@ -1,0 +1,68 @@
+//! What several checks of the Worker report alike: a route that fails, a wrong Stripe key, a customer from another mode.
+
+use crate::check::prelude::*;
+use crate::world::RouteFailure;
+
+/// A change to the Worker's code or Wrangler file, and the command that deploys it.
+pub fn deploy(world: &World, summary: impl Into<String>) -> Fix {
+    Fix::new(summary).command(deploy_command(world))
+}
+
+/// The command that deploys the Worker, in the configured environment.
+pub fn deploy_command(world: &World) -> String {
+    let environment = world.config().cloudflare.as_ref().and_then(|cloudflare| cloudflare.environment.as_ref());
+    environment.map_or_else(|| "wrangler deploy".to_owned(), |name| format!("wrangler deploy --env {name}"))
+}
+
+/// The finding of the check whose route fails.
+pub fn broken(world: &World, code: Code, failure: RouteFailure, expected: &str) -> Finding {
+    let actual = failure.words();
+    Finding {
+        code,
+        message: format!("The Worker's {} route does not work: {actual}.", failure.route.key()),
+        expected: expected.to_owned(),
+        actual,
+        fix: route(world, &failure),
+        evidence: vec![failure.evidence],
+    }
+}
+
+/// How to fix a route, if nothing but its status is known.
+pub fn route(world: &World, failure: &RouteFailure) -> Fix {
+    let (key, request) = (failure.route.key(), &failure.evidence.request);
+    let config = world.config();
+    let script = config.cloudflare.as_ref().map(|cloudflare| format!(" {}", cloudflare.deployed_script()));
+    let tail = format!("wrangler tail{}", script.unwrap_or_default());
+    match failure.answer.as_ref().map(|answer| answer.status) {
+        Some(300..=399 | 404 | 405 | 410) => Fix::new(format!(
+            "Set worker.{key} in preflight.toml to the path of this route, or to false if the Worker does not have it."
+        )),
+        Some(400..=499) => Fix::new(format!(
+            "Fix what the answer says. If it names no cause, watch the Worker's log while you run this check again, and fix the \
+             error that it shows for {request}."
+        ))
+        .command(tail),
+        Some(_) => Fix::new(format!(
+            "Watch the Worker's log while you run this check again, and fix the exception that it shows for {request}."
+        ))
+        .command(tail),
+        None => Fix::new(format!("Deploy the Worker at {}, or correct worker.url in preflight.toml.", config.worker.url)),
+    }
+}
+
+/// How to fix a Stripe key on the Worker that is from another account or mode.
+pub fn stripe_key(world: &World) -> Fix {
+    let (name, mode) = (&world.config().stripe.secret_key.name, world.config().project.mode.word());
+    Fix::new(format!(
+        "Set {name} on the Worker to a {mode} key of the Stripe account that {name} in your environment belongs to."
+    ))
+    .command(world.secret_put(name))
+    .link(world.stripe().dashboard("apikeys"))
+}
+
+/// How to fix a customer that does not exist for the Worker's key.
+pub fn unknown_customer(world: &World) -> Fix {
+    let key = &world.config().clerk.customer_key;
+    Fix::new(format!("Remove {key} from the public metadata of every user whose Stripe customer is from another mode."))
+        .link("https://dashboard.clerk.com/last-active?path=users")
+}
