@@ -1,4 +1,4 @@
-//! What holds for every check, whoever writes it.
+//! What holds for every check.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -121,7 +121,7 @@ fn every_finding_that_a_scenario_asks_for_is_one_that_its_check_lists() {
     }
 }
 
-/// The scenarios whose names begin so, but for those that another test takes.
+/// The scenarios whose names begin with `start`.
 fn named(start: &str) -> impl Iterator<Item = &'static Scenario> {
     scenarios().iter().filter(move |scenario| scenario.name.starts_with(start))
 }
@@ -135,17 +135,17 @@ async fn every_healthy_world_is_go() {
 }
 
 #[tokio::test]
-async fn where_no_provider_answers_nothing_that_asks_passes_or_fails() {
+async fn without_any_provider_no_check_that_asks_one_passes_or_fails() {
     let run = scenario("provider-dark").await;
     for check in &run.report().checks {
-        let asks_nobody = matches!(check.id.group(), "config" | "manual");
-        assert!(asks_nobody || matches!(check.status, Status::Unknown | Status::NotApplicable), "{}", run.told());
+        let asks_none = matches!(check.id.group(), "config" | "manual");
+        assert!(asks_none || matches!(check.status, Status::Unknown | Status::NotApplicable), "{}", run.told());
     }
     assert_eq!(run.report().decision, Decision::NotProven);
 }
 
 #[tokio::test]
-async fn whatever_stands_in_the_way_of_a_check_was_found_by_another() {
+async fn every_check_that_blocks_another_fails_or_is_blocked() {
     for scenario_name in [
         "stripe-key-revoked",
         "price-test-mode",
@@ -186,7 +186,7 @@ async fn no_get_is_made_twice_in_a_run() {
     assert_eq!(asked.len(), all, "{twice:#?}");
 }
 
-/// Faults on subjects of their own, none of which stands in the way of another.
+/// Faults that are independent of each other.
 const INDEPENDENT: [(&str, &str); 9] = [
     ("price-archived", "stripe/price-terms: price-archived"),
     ("events-missing-deleted", "webhook/events: missing"),
