@@ -8,7 +8,7 @@ use crate::config::{Mode, account_of, frontend_api_of, mode_of};
 use crate::world::{PageError, Place, SiteScan};
 
 check! {
-    /// The served page has publishable keys of this mode and these accounts.
+    /// The served page has publishable keys for this mode and these accounts.
     ///
     /// ## Why it matters
     /// Publishable keys are built into the frontend, and the last build may have been made for tests. With a Clerk key of
@@ -40,11 +40,11 @@ codes! {
     NO_PAGE: Failure,
     /// The page redirects to another site or in a circle.
     REDIRECT: Failure,
-    /// A key is of the other mode.
+    /// A key is for the other mode.
     OTHER_MODE: Failure,
-    /// A Clerk key is of another instance.
+    /// A Clerk key belongs to another instance.
     OTHER_INSTANCE: Failure,
-    /// A Stripe key is of another account.
+    /// A Stripe key belongs to another account.
     OTHER_ACCOUNT: Failure,
 }
 

@@ -11,8 +11,8 @@ check! {
     /// The Worker accepts a correctly signed event.
     ///
     /// ## Why it matters
-    /// This is where a payment becomes a tier. A Worker with the signing secret of another endpoint, of test mode or of the
-    /// Stripe CLI rejects every event, and every dashboard stays green.
+    /// This is where a payment becomes a tier. A Worker with the signing secret of another endpoint, of the test-mode endpoint
+    /// or of the Stripe CLI rejects every event, and every dashboard stays green.
     ///
     /// ## How it is verified
     /// An event of a type that no Worker handles is signed with your signing secret, exactly as Stripe signs, and sent to the
@@ -68,7 +68,7 @@ async fn run(world: &World, _: Deployment, outcome: &mut Outcome) -> Answered {
     };
     let actual = evidence.status.map_or_else(|| evidence.seen.clone(), |status| format!("{status} {}", evidence.seen));
     if response == SignedResponse::Accepted {
-        outcome.pass(format!("a signed event is answered {actual}"));
+        outcome.pass(format!("the answer to a signed event is {actual}"));
     }
     if let Some((code, message, fix)) = problem(world, response, &delivered, outcome).await {
         let expect = &world.config().webhook.expect;
@@ -115,7 +115,7 @@ async fn problem(
         SignedResponse::NotFromHandler | SignedResponse::NoResponse => (
             REFUSED,
             format!(
-                "A correctly signed event is answered {}, but not by the webhook handler. Stripe's events do not get through.",
+                "Something other than the webhook handler answers {} to a signed event, so Stripe's events do not get through.",
                 answer.status
             ),
             format!("Exempt POST {path} from the guard, middleware or firewall rule that answers, and route it to the handler."),
@@ -188,7 +188,7 @@ fn secret_mismatch(world: &World, answer: &Answer) -> Problem {
     )
 }
 
-/// What a 5xx means: the secret is missing, names are missing, or the handler fails for a reason that only its log tells.
+/// What a 5xx means: the secret is not set, other names are not set, or the handler fails for a reason that only its log shows.
 async fn server_error(world: &World, answer: &Answer) -> Problem {
     let webhook = world.webhook();
     let (forged, unsigned) = futures::join!(

@@ -131,7 +131,8 @@ fn release(version: &str) -> &str {
 fn replace(world: &World, endpoint: &Endpoint, wanted: &str) -> Fix {
     let secret = &world.config().stripe.webhook_secret.name;
     let selected = endpoint.events.value().into_iter().flatten();
-    let events: String = selected.map(|event| format!(" -d \"enabled_events[]={event}\"")).collect();
+    let events: Vec<String> = selected.map(|event| format!(" -d \"enabled_events[]={event}\"")).collect();
+    let events = events.concat();
     let url = &endpoint.url_text;
     Fix::new(format!(
         "Create an endpoint with version {wanted}, set its signing secret as {secret} on the Worker, and then disable {}.",

@@ -25,7 +25,7 @@ check! {
 codes! {
     /// The newest events are undelivered, and this is the only endpoint for them.
     FAILING: Failure,
-    /// Events are undelivered, but perhaps to another endpoint.
+    /// Events are undelivered, and Stripe does not say to which endpoint.
     UNDELIVERED: Warning,
     /// Events of the last week are undelivered, but later ones got through.
     RECOVERED: Warning,
@@ -55,7 +55,7 @@ async fn run(world: &World, _: Deployment, outcome: &mut Outcome) -> Answered {
         } else {
             format!("{} gets it, too", history.others.join(", "))
         };
-        let message = format!("{what} is undelivered, but perhaps to another endpoint: {whose}.");
+        let message = format!("{what} is undelivered, and Stripe does not say to which endpoint: {whose}.");
         // If there are no others, the endpoints that could not be read decide whether it is a failure.
         if history.others.is_empty() {
             outcome.ask(history.others_complete.clone());

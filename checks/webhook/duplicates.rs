@@ -101,10 +101,10 @@ async fn run(world: &World, _: Deployment, outcome: &mut Outcome) -> Answered {
     Ok(())
 }
 
-/// Which of two endpoints to keep. Stripe does not return signing secrets, so only the dashboard tells which one the Worker has.
+/// Which of two endpoints to keep. Stripe does not return signing secrets, so only the dashboard shows which one the Worker has.
 fn keep_one(world: &World, ours: &Endpoint, other: &Endpoint) -> String {
     format!(
-        "compare the signing secrets of {} and {} with {} on the Worker. Keep the endpoint that matches, with the events of both, and disable the other.",
+        "reveal the signing secrets of {} and {}. Keep the endpoint whose secret is your {}, select the events of both on it, and disable the other.",
         ours.id,
         other.id,
         world.config().stripe.webhook_secret.name

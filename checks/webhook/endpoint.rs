@@ -81,6 +81,8 @@ async fn run(world: &World, _: Deployment, outcome: &mut Outcome) -> Answered {
     Ok(())
 }
 
+type Differs = fn(&Url, &Url) -> bool;
+
 /// How the endpoint that comes nearest to the webhook URL differs from it.
 struct Difference {
     code: Code,
@@ -111,7 +113,6 @@ fn difference(world: &World, endpoints: &[Endpoint]) -> Option<Difference> {
         };
         return Some(Difference { code, endpoint: Some(endpoint.clone()), message, summary });
     }
-    type Differs = fn(&Url, &Url) -> bool;
     let differences: [(Code, Differs, &str); 4] = [
         (TRAILING_SLASH, differs_in_slash, "the slash at the end"),
         (NOT_HTTPS, differs_in_scheme, "http instead of https"),

@@ -51,12 +51,13 @@ async fn run(world: &World, _: Deployment, outcome: &mut Outcome) -> Answered {
     let again = webhook.handled(Delivery::Second).await?;
     if again.is_page() {
         return Err(NoAnswer::unknown(format!(
-            "the second delivery of an event is answered {} with a page",
+            "the answer to the second delivery of an event is {} and a page",
             again.status
         )));
     }
     if again.is_success() {
-        outcome.pass(format!("an event delivered twice is answered {} and {}", first.status, again.status));
+        outcome
+            .pass(format!("the answers to an event that is delivered twice are {} and {}", first.status, again.status));
         return Ok(());
     }
     outcome.find(Finding {

@@ -41,7 +41,7 @@ async fn run(world: &World, _: Deployment, outcome: &mut Outcome) -> Answered {
     let answer = webhook.handled(Delivery::Reformatted).await?;
     if webhook.is_answered_like_first(&answer).await? {
         let what = "an event in unusual JSON with three signatures";
-        outcome.pass(format!("{what} is answered {} {}", answer.status, answer.excerpt()));
+        outcome.pass(format!("the answer to {what} is {} {}", answer.status, answer.excerpt()));
         return Ok(());
     }
     // It is rejected in any case: the other deliveries only help the diagnosis.

@@ -177,7 +177,7 @@ fn challenge(url: &url::Url) -> Problem {
 fn challenge_for_this_machine(url: &url::Url) -> Problem {
     (
         BOT_CHALLENGE.as_warning(),
-        format!("A bot challenge answers this machine at {url}. Stripe's own deliveries get through."),
+        format!("A bot challenge answers this machine at {url}. It may not stop Stripe."),
         "Exempt preflight's requests from the challenge by their User-Agent or by this machine's IP address."
             .to_owned(),
     )

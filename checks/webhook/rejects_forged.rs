@@ -97,7 +97,7 @@ async fn judge(
     let not_rejected = || {
         let what = delivery.words();
         let seen = format!("{} {}", answer.status, answer.excerpt());
-        NoAnswer::unknown(format!("{what} is answered {seen}, which does not give the signature as the reason"))
+        NoAnswer::unknown(format!("the answer to {what} is {seen}, which does not give the signature as the reason"))
     };
     match answer.status {
         200..=299 => {

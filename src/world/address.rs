@@ -1,4 +1,4 @@
-//! What a host's name tells: whether it is a development host, and how two hosts are related.
+//! Development hosts, and how two hosts are related.
 
 use url::{Host, Url};
 
@@ -67,8 +67,7 @@ pub fn host_relation(one: &str, other: &str) -> HostRelation {
 
 /// The registrable domain of a host by the public suffix list: `acme.co.uk` for `app.acme.co.uk`, `acme.pages.dev` for
 /// `main.acme.pages.dev`. A host without one, such as an IP address, is returned unchanged.
-#[must_use]
-pub fn registrable_domain(host: &str) -> &str {
+fn registrable_domain(host: &str) -> &str {
     let is_number = host.starts_with('[') || host.parse::<std::net::Ipv4Addr>().is_ok();
     if is_number { host } else { psl::domain_str(host).unwrap_or(host) }
 }

@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 
 use url::Url;
 
-use super::super::address::registrable_domain;
 use super::place::{Place, Reading, keep, keep_named, merge};
 use crate::config::Config;
 use crate::pattern::patterns;
+use crate::world::address::{HostRelation, host_relation};
 
-/// The addresses in scripts that may be the Worker's, and where they are.
+/// Where scripts name the Worker, and other addresses that they may use instead.
 #[derive(Debug, Default)]
 pub struct Addresses {
     /// The Worker's own host.
@@ -131,7 +131,7 @@ fn is_another_worker(config: &Config, host: &str, path: &str) -> bool {
         .any(|route| path == route || path.strip_prefix(route).is_some_and(|rest| rest.starts_with(['?', '#'])));
     let worker = config.worker.url.host_str().unwrap_or_default();
     let is_api = host.split(['.', '-']).any(|part| part == "api");
-    let sibling = is_api && worker.contains("api") && registrable_domain(host) == registrable_domain(worker);
+    let sibling = is_api && worker.contains("api") && host_relation(host, worker) != HostRelation::CrossSite;
     host.ends_with(".workers.dev") || has_same_route || sibling
 }
 

@@ -15,7 +15,7 @@ use super::stop::on_a_thread;
 use super::{NoAnswer, PageError, Party, Site};
 use crate::config::Config;
 use crate::finding::{Answered, Evidence};
-use crate::world::address::registrable_domain;
+use crate::world::address::{HostRelation, host_relation};
 use crate::world::transport::Answer;
 use crate::world::webhook::{is_challenge, is_sign_in};
 
@@ -110,7 +110,7 @@ impl Site<'_> {
     }
 }
 
-/// The page at the end of the redirects, or why the answer is none.
+/// The page at the end of the redirects, or why the answer is not a page.
 fn page_or_error(url: Url, answer: Arc<Answer>) -> Answered<Result<(Url, Arc<Answer>), PageError>> {
     if is_challenge(&answer) || answer.status == 429 {
         let why = "a bot challenge or a rate limit, which may be aimed at this machine only";
@@ -123,10 +123,10 @@ fn page_or_error(url: Url, answer: Arc<Answer>) -> Answered<Result<(Url, Arc<Ans
     Ok(Err(PageError::NotAPage { url, status: answer.status, evidence }))
 }
 
-/// Whether two URLs are of one site: their hosts share a registrable domain.
+/// Whether two URLs are of one site.
 fn is_same_site(left: &Url, right: &Url) -> bool {
     let (Some(left), Some(right)) = (left.host_str(), right.host_str()) else { return false };
-    registrable_domain(left) == registrable_domain(right)
+    host_relation(left, right) != HostRelation::CrossSite
 }
 
 /// What was read so far, and what is still to read.
@@ -328,32 +328,5 @@ impl Referrer {
             _ => Some(status.to_string()),
         };
         Some(gap.unwrap_or_default())
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn hosts_of_one_registrable_domain_are_one_site() {
-        let is_same = |left: &str, right: &str| {
-            let url = |host: &str| Url::parse(&format!("https://{host}/")).unwrap();
-            is_same_site(&url(left), &url(right))
-        };
-        for (left, right) in
-            [("acme.com", "www.acme.com"), ("www.acme.com", "acme.com"), ("app.acme.com", "cdn.acme.com")]
-        {
-            assert!(is_same(left, right), "{left} {right}");
-        }
-        for (left, right) in [
-            ("acme.com", "acme.net"),
-            ("app.acme.com", "app.other.com"),
-            ("acme.com", "notacme.com"),
-            ("acme.co.uk", "evil.co.uk"),
-            ("acme.pages.dev", "evil.pages.dev"),
-        ] {
-            assert!(!is_same(left, right), "{left} {right}");
-        }
     }
 }

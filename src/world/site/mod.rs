@@ -74,12 +74,12 @@ impl<'w> Site<'w> {
     /// What the page and its scripts contain.
     ///
     /// # Errors
-    /// Unknown if it cannot be read, and blocked by `frontend/keys` if no page is served.
+    /// Unknown if it cannot be read, and because of [`Cause::FrontendNotServed`] if no page is served.
     pub async fn scan(self) -> Answered<&'w SiteScan> {
         self.scan_or_page_error().await?.map_err(|_| NoAnswer::Because(Cause::FrontendNotServed))
     }
 
-    /// What the page and its scripts contain, or why there is no page; asked by `frontend/keys`.
+    /// What the page and its scripts contain, or why there is no page.
     ///
     /// # Errors
     /// Unknown if it cannot be read.

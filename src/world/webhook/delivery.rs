@@ -147,9 +147,9 @@ impl Webhook<'_> {
         let answer = self.answer(delivery).await?;
         if (300..400).contains(&answer.status) || is_challenge(&answer) {
             return Err(NoAnswer::Unknown(format!(
-                "{} was answered {} by something other than the handler: {}",
-                delivery.words(),
+                "something other than the handler answered {} to {}: {}",
                 answer.status,
+                delivery.words(),
                 answer.excerpt()
             )));
         }
@@ -157,7 +157,7 @@ impl Webhook<'_> {
     }
 
     /// The test event, with a different ID for each way of delivery. It is written exactly as JavaScript would serialize it,
-    /// so that only `webhook/raw-body` detects a Worker that verifies a re-serialized copy.
+    /// so that only [`Delivery::Reformatted`] reveals a Worker that verifies a re-serialized copy.
     fn event(self, delivery: Delivery) -> Vec<u8> {
         let World { config, nonce, now, .. } = self.world;
         let version = config.webhook.api_version.as_deref().unwrap_or(stripe_shared::version::VERSION.as_str());

@@ -10,7 +10,7 @@ impl Webhook<'_> {
     /// is enabled.
     ///
     /// # Errors
-    /// Unknown if a list of endpoints cannot be read, and blocked by `webhook/endpoint` if no endpoint delivers here.
+    /// Unknown if a list of endpoints cannot be read, and because of [`Cause::EndpointNotRegistered`] if none delivers here.
     pub async fn endpoint(self) -> Answered<Seen<Endpoint>> {
         let (listed, complete) = self.world.stripe().endpoints().await?;
         let is_candidate = |endpoint: &&Endpoint| self.is_destination(endpoint) && endpoint.whole_objects;

@@ -43,7 +43,8 @@ impl Webhook<'_> {
     /// What became of the events that Stripe delivers to the Worker.
     ///
     /// # Errors
-    /// Unknown if they cannot be read, and blocked by `webhook/endpoint` or `webhook/events` if none are delivered.
+    /// Unknown if they cannot be read, and because of [`Cause::EndpointNotRegistered`] or
+    /// [`Cause::EventsNotSelected`] if none are delivered.
     pub async fn delivery_history(self) -> Answered<DeliveryHistory> {
         let stripe = self.world.stripe();
         let (endpoint, log, listed) = futures::join!(self.endpoint(), stripe.delivery_log(), stripe.endpoints());

@@ -64,7 +64,7 @@ impl Webhook<'_> {
     /// Checks that deliveries reach the handler.
     ///
     /// # Errors
-    /// Blocked by `webhook/reachable` if there is an obstacle.
+    /// Because of [`Cause::WebhookUnreachable`] if there is an obstacle, and unknown if it may be aimed at this machine only.
     pub(super) async fn reached(self) -> Answered {
         match self.reach().await?.obstacle {
             None | Some(Obstacle::Hangs) => Ok(()),

@@ -47,10 +47,10 @@ impl SignedResponse {
 }
 
 impl Webhook<'_> {
-    /// Delivers a correctly signed event: how it is answered, and the answer itself.
+    /// Delivers a correctly signed event, and returns how it was answered and the answer.
     ///
     /// # Errors
-    /// Unknown if there is no answer to compare it with, and blocked if another check reports why it fails.
+    /// Unknown if there is no answer to compare it with, and because of another cause that explains the answer.
     pub async fn signed_response(self) -> Answered<(SignedResponse, Delivered)> {
         let signed = self.deliver(Delivery::Signed).await?;
         let answer = match &signed {
@@ -75,7 +75,7 @@ impl Webhook<'_> {
     /// Checks that the Worker has the right webhook secret.
     ///
     /// # Errors
-    /// Blocked by `webhook/accepts-signed` if it does not.
+    /// Because of [`Cause::SignedEventNotAccepted`] if it does not.
     pub async fn proved_secret(self) -> Answered {
         let (response, _) = self.signed_response().await?;
         if response.proves_secret() { Ok(()) } else { Err(NoAnswer::Because(Cause::SignedEventNotAccepted)) }
@@ -108,7 +108,7 @@ impl Webhook<'_> {
         if self.is_expected(answer) {
             return Ok(SignedResponse::Accepted);
         }
-        // Both are failures, and the forged event only tells which.
+        // Both are failures, and the forged event only shows which.
         let forged = optional(self.answer(Delivery::WrongSignature)).await;
         let is_same = forged.is_some_and(|forged| same_text(&forged, answer));
         Ok(if is_same { SignedResponse::SameAsForged } else { SignedResponse::UnexpectedBody })
