@@ -29,11 +29,8 @@ pub struct MetadataId {
 }
 
 impl World {
-    /// What connects the canary with Stripe.
-    ///
-    /// # Errors
-    /// Blocked or unknown if the canary is not known.
-    pub async fn canary_ties(&self) -> Answered<CanaryTies> {
+    /// What connects the canary with Stripe. Blocked or unknown if the canary is not known.
+    pub(crate) async fn canary_ties(&self) -> Answered<CanaryTies> {
         let user = self.clerk().known_canary().await?;
         let (held, customers) = (held_ids(&user)?, self.customers_of(&user).await);
         Ok(CanaryTies { user, held, customers })

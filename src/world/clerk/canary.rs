@@ -9,30 +9,21 @@ use crate::world::plan_value::plan_text;
 
 impl<'w> Clerk<'w> {
     /// The tier in a user's public metadata, or the plan there, if any, that is not the value of a tier.
-    ///
-    /// # Errors
-    /// Unknown if Clerk does not say.
-    pub fn tier_of(self, user: &User) -> Answered<Result<&'w Tier, Option<String>>> {
+    pub(crate) fn tier_of(self, user: &User) -> Answered<Result<&'w Tier, Option<String>>> {
         let config = &self.world.config;
         let plan = user.public_metadata()?.get(&config.clerk.metadata_key).and_then(plan_text);
         let tier = config.tiers.iter().find(|tier| plan.as_ref() == Some(&tier.metadata));
         Ok(tier.ok_or(plan))
     }
 
-    /// The canary.
-    ///
-    /// # Errors
-    /// Blocked if there is no such user.
-    pub async fn known_canary(self) -> Answered<User> {
+    /// The canary. Blocked if there is no such user.
+    pub(crate) async fn known_canary(self) -> Answered<User> {
         let canary = self.canary().await?;
         canary.map(|seen| seen.value).ok_or(NoAnswer::Because(Cause::PlanClaimDiffers))
     }
 
-    /// A token that carries the canary's plan, and the tier of that plan.
-    ///
-    /// # Errors
-    /// Blocked if the token does not carry it.
-    pub async fn proved_token(self) -> Answered<(Token, &'w Tier)> {
+    /// A token that carries the canary's plan, and the tier of that plan. Blocked if the token does not carry it.
+    pub(crate) async fn proved_token(self) -> Answered<(Token, &'w Tier)> {
         let blocked = || NoAnswer::Because(Cause::PlanClaimDiffers);
         let (canary, template) = futures::join!(self.known_canary(), self.usable_template());
         let tier = self.tier_of(&canary?)?.map_err(|_| blocked())?;
@@ -43,11 +34,8 @@ impl<'w> Clerk<'w> {
         if claim == Some(&tier.metadata) { Ok((token, tier)) } else { Err(blocked()) }
     }
 
-    /// A token for the canary, even if it does not carry the plan.
-    ///
-    /// # Errors
-    /// Blocked if there is none because of the template.
-    pub async fn any_token(self) -> Answered<Token> {
+    /// A token for the canary, even if it does not carry the plan. Blocked if there is none because of the template.
+    pub(crate) async fn any_token(self) -> Answered<Token> {
         match self.canary_token().await {
             Err(NoAnswer::Unknown(reason)) => {
                 self.usable_template().await?;

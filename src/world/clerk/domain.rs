@@ -73,11 +73,8 @@ pub struct Connection {
 const QUESTION: &str = "/v1/environment";
 
 impl Clerk<'_> {
-    /// Whether the frontend API answers on its domain.
-    ///
-    /// # Errors
-    /// Unknown if this machine may be offline.
-    pub async fn connection(self) -> Answered<Connection> {
+    /// Whether the frontend API answers on its domain. Unknown if this machine may be offline.
+    pub(crate) async fn connection(self) -> Answered<Connection> {
         match self.frontend(&ApiPath::new(QUESTION)).await? {
             Ok(answer) => {
                 let certificate = answer.certificate.as_deref().and_then(|der| validity(der, self.world.now));
@@ -106,10 +103,8 @@ impl Clerk<'_> {
     }
 
     /// The records that the domain of the frontend API requires, and what DNS has for each.
-    ///
-    /// # Errors
     /// Unknown if Clerk does not list them. A record that cannot be looked up is an error inside the list.
-    pub async fn required_records(self) -> Answered<Vec<Answered<Record>>> {
+    pub(crate) async fn required_records(self) -> Answered<Vec<Answered<Record>>> {
         let api = self.frontend_api()?;
         let domains: Domains = self.ask(&ApiPath::new("/v1/domains")).await?.value;
         let (domains, unread) = match domains.data {

@@ -26,18 +26,12 @@ impl Instance {
     }
 
     /// `ins_…`.
-    ///
-    /// # Errors
-    /// Unknown if Clerk does not say.
-    pub fn id(&self) -> Answered<&str> {
+    pub(crate) fn id(&self) -> Answered<&str> {
         self.id.known("id of GET /v1/instance").map(String::as_str)
     }
 
     /// `production` or `development`.
-    ///
-    /// # Errors
-    /// Unknown if Clerk does not say.
-    pub fn environment_type(&self) -> Answered<&str> {
+    pub(crate) fn environment_type(&self) -> Answered<&str> {
         self.environment_type.known("environment_type of GET /v1/instance").map(String::as_str)
     }
 }
@@ -83,28 +77,19 @@ impl Environment {
     }
 
     /// Whether anyone can sign in with a `+clerk_test` address and the code 424242.
-    ///
-    /// # Errors
-    /// Unknown if Clerk does not say.
-    pub fn test_mode(&self) -> Answered<bool> {
+    pub(crate) fn test_mode(&self) -> Answered<bool> {
         self.auth_config()?.test_mode.known("auth_config.test_mode of GET /v1/environment").copied()
     }
 
     /// `public`, `restricted` or `waitlist`.
-    ///
-    /// # Errors
-    /// Unknown if Clerk does not say.
-    pub fn sign_up_mode(&self) -> Answered<&str> {
+    pub(crate) fn sign_up_mode(&self) -> Answered<&str> {
         let settings = self.user_settings.known("user_settings of GET /v1/environment")?;
         let sign_up = settings.sign_up.known("user_settings.sign_up of GET /v1/environment")?;
         sign_up.mode.known("user_settings.sign_up.mode of GET /v1/environment").map(String::as_str)
     }
 
     /// Whether clients without cookies can sign in.
-    ///
-    /// # Errors
-    /// Unknown if Clerk does not say.
-    pub fn native_api(&self) -> Answered<bool> {
+    pub(crate) fn native_api(&self) -> Answered<bool> {
         let name = "auth_config.native_settings of GET /v1/environment";
         match self.auth_config()?.native_settings.nullable(name)? {
             Some(native) => native.api_enabled.known("native_settings.api_enabled of GET /v1/environment").copied(),
@@ -115,10 +100,7 @@ impl Environment {
 
 impl Clerk<'_> {
     /// The instance of the secret key, or Clerk's error if it rejects the key.
-    ///
-    /// # Errors
-    /// Unknown if Clerk does not answer.
-    pub async fn acceptance(self) -> Answered<Result<Seen<Instance>, ClerkError>> {
+    pub(crate) async fn acceptance(self) -> Answered<Result<Seen<Instance>, ClerkError>> {
         match self.try_ask(&ApiPath::new("/v1/instance")).await? {
             Ok(answer) => Ok(Ok(Seen { value: answer.json()?, answer })),
             Err(error) if error.status == 401 => Ok(Err(error)),
@@ -126,19 +108,13 @@ impl Clerk<'_> {
         }
     }
 
-    /// The instance of the secret key.
-    ///
-    /// # Errors
-    /// Blocked if Clerk rejects the secret key.
-    pub async fn instance(self) -> Answered<Seen<Instance>> {
+    /// The instance of the secret key. Blocked if Clerk rejects the secret key.
+    pub(crate) async fn instance(self) -> Answered<Seen<Instance>> {
         self.ask(&ApiPath::new("/v1/instance")).await
     }
 
     /// The instance's public settings.
-    ///
-    /// # Errors
-    /// Unknown if Clerk does not answer.
-    pub async fn environment(self) -> Answered<Seen<Environment>> {
+    pub(crate) async fn environment(self) -> Answered<Seen<Environment>> {
         self.ask_frontend(&ApiPath::new("/v1/environment")).await
     }
 }

@@ -137,10 +137,8 @@ impl Clerk<'_> {
     }
 
     /// The URL of the frontend API, from the configuration or from the publishable key.
-    ///
-    /// # Errors
     /// Blocked if the publishable key cannot be used.
-    pub fn frontend_api(self) -> Answered<Url> {
+    pub(crate) fn frontend_api(self) -> Answered<Url> {
         let Config { clerk, project, .. } = &self.world.config;
         if clerk.frontend_api.is_none() {
             let key = sound(&clerk.publishable_key)?;

@@ -90,10 +90,7 @@ struct Minted {
 impl Clerk<'_> {
     /// A token for the canary as the Worker gets it: from the template, or the session token. Checks share one until it is
     /// about to expire.
-    ///
-    /// # Errors
-    /// Unknown if Clerk does not answer.
-    pub async fn canary_token(self) -> Answered<Token> {
+    pub(crate) async fn canary_token(self) -> Answered<Token> {
         let mut newest = self.world.sign_in.token.lock().await;
         if let Some((token, trail)) = newest.as_ref().filter(|(token, _)| token.lasts()) {
             note(trail);

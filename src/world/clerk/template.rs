@@ -34,35 +34,23 @@ impl JwtTemplate {
     }
 
     /// How long a token is valid, in seconds.
-    ///
-    /// # Errors
-    /// Unknown if Clerk does not say.
-    pub fn lifetime(&self) -> Answered<i64> {
+    pub(crate) fn lifetime(&self) -> Answered<i64> {
         self.lifetime.known(self.field("lifetime")).copied()
     }
 
     /// `RS256`, `HS256`, …
-    ///
-    /// # Errors
-    /// Unknown if Clerk does not say.
-    pub fn signing_algorithm(&self) -> Answered<&str> {
+    pub(crate) fn signing_algorithm(&self) -> Answered<&str> {
         self.signing_algorithm.known(self.field("signing_algorithm")).map(String::as_str)
     }
 
     /// Whether tokens are signed with the instance's own RS256 key, which the JWKS publishes.
-    ///
-    /// # Errors
-    /// Unknown if Clerk does not say.
-    pub fn is_signed_by_instance(&self) -> Answered<bool> {
+    pub(crate) fn is_signed_by_instance(&self) -> Answered<bool> {
         let is_custom = *self.custom_signing_key.known(self.field("custom_signing_key"))?;
         Ok(!is_custom && self.signing_algorithm()? == "RS256")
     }
 
     /// Every claim and its name.
-    ///
-    /// # Errors
-    /// Unknown if Clerk does not say.
-    pub fn claims(&self) -> Answered<impl Iterator<Item = (&str, ClaimTemplate)>> {
+    pub(crate) fn claims(&self) -> Answered<impl Iterator<Item = (&str, ClaimTemplate)>> {
         let claims = self.claims.known(self.field("claims"))?;
         Ok(claims.iter().map(|(name, value)| {
             let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
@@ -71,10 +59,7 @@ impl JwtTemplate {
     }
 
     /// The claim of that name, if there is one.
-    ///
-    /// # Errors
-    /// Unknown if Clerk does not say.
-    pub fn claim(&self, name: &str) -> Answered<Option<ClaimTemplate>> {
+    pub(crate) fn claim(&self, name: &str) -> Answered<Option<ClaimTemplate>> {
         Ok(self.claims()?.find(|(found, _)| *found == name).map(|(_, claim)| claim))
     }
 
@@ -134,10 +119,8 @@ impl ClaimTemplate {
 
 impl Clerk<'_> {
     /// The JWT template of that name, or the names of the others if there is none.
-    ///
-    /// # Errors
     /// Unknown if Clerk does not say, or if a template that could not be read may be this one.
-    pub async fn jwt_template(self, name: &str) -> Answered<Seen<Result<JwtTemplate, Vec<String>>>> {
+    pub(crate) async fn jwt_template(self, name: &str) -> Answered<Seen<Result<JwtTemplate, Vec<String>>>> {
         let Seen { value: items, answer } = self.ask::<Items<JwtTemplate>>(&ApiPath::new("/v1/jwt_templates")).await?;
         let (mut templates, unread) = items.split(|place| format!("template {} of {}", place + 1, answer.request));
         let value = match (templates.iter().position(|template| template.name == name), unread.into_iter().next()) {
@@ -149,10 +132,8 @@ impl Clerk<'_> {
     }
 
     /// Checks that tokens can be requested: nothing is known to be wrong with the template. The token itself shows the rest.
-    ///
-    /// # Errors
     /// Blocked if the template is missing, or its tokens cannot be trusted with the plan.
-    pub async fn usable_template(self) -> Answered {
+    pub(crate) async fn usable_template(self) -> Answered {
         let config = &self.world.config;
         let Some(name) = &config.clerk.jwt_template else { return Ok(()) };
         let is_usable = self.jwt_template(name).await?.value.is_ok_and(|template| {

@@ -104,11 +104,8 @@ impl PublicKeys {
         self.keys.iter().filter_map(|key| key.common.key_id.as_deref())
     }
 
-    /// The key with that ID.
-    ///
-    /// # Errors
-    /// Unknown if it is not among the keys that could be read, and others could not.
-    pub fn find(&self, name: &str) -> Answered<Option<&Jwk>> {
+    /// The key with that ID. Unknown if it is not among the keys that could be read, and others could not.
+    pub(crate) fn find(&self, name: &str) -> Answered<Option<&Jwk>> {
         let found = self.keys.iter().find(|key| key.common.key_id.as_deref() == Some(name));
         match (found, &self.unread) {
             (None, Some(unread)) => Err(unread.clone()),
@@ -138,29 +135,20 @@ pub struct SharedKeys {
 
 impl Clerk<'_> {
     /// The keys that the frontend API publishes.
-    ///
-    /// # Errors
-    /// Unknown if Clerk does not answer.
-    pub async fn published_keys(self) -> Answered<Seen<PublicKeys>> {
+    pub(crate) async fn published_keys(self) -> Answered<Seen<PublicKeys>> {
         let answer = self.frontend_answer(&ApiPath::new("/.well-known/jwks.json")).await?;
         Ok(Seen { value: PublicKeys::read(&answer)?, answer })
     }
 
     /// The keys of the secret key's instance.
-    ///
-    /// # Errors
-    /// Unknown if Clerk does not answer.
-    pub async fn instance_keys(self) -> Answered<Seen<PublicKeys>> {
+    pub(crate) async fn instance_keys(self) -> Answered<Seen<PublicKeys>> {
         let answer = self.answer(&ApiPath::new("/v1/jwks")).await?;
         Ok(Seen { value: PublicKeys::read(&answer)?, answer })
     }
 
     /// Whether both keys belong to one instance. The ID of a public key is the ID of its instance; during a rotation there is
-    /// a second key (facts.md, B1).
-    ///
-    /// # Errors
-    /// Unknown if Clerk does not answer, or if the shared key may be one that could not be read.
-    pub async fn shared_keys(self) -> Answered<Seen<SharedKeys>> {
+    /// a second key (facts.md, B1). Unknown if Clerk does not answer, or if the shared key may be one that could not be read.
+    pub(crate) async fn shared_keys(self) -> Answered<Seen<SharedKeys>> {
         let (published, own, instance) = futures::join!(self.published_keys(), self.instance_keys(), self.instance());
         let Seen { value: published, answer } = published?;
         let names: Vec<String> = published.names().map(str::to_owned).collect();
@@ -181,10 +169,7 @@ impl Clerk<'_> {
     }
 
     /// Verifies a token against the published keys.
-    ///
-    /// # Errors
-    /// Unknown if Clerk does not answer.
-    pub async fn verify(self, token: &Token) -> Answered<Result<Claims, InvalidToken>> {
+    pub(crate) async fn verify(self, token: &Token) -> Answered<Result<Claims, InvalidToken>> {
         let keys = self.published_keys().await?.value;
         let named = token.0.lend(|token| decode_header(token).ok()).and_then(|header| header.kid);
         // Unknown if the key that signed it could not be read.

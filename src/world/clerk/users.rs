@@ -35,18 +35,12 @@ pub struct EmailAddress {
 
 impl User {
     /// Metadata that only the backend API can read.
-    ///
-    /// # Errors
-    /// Unknown if Clerk does not say.
-    pub fn private_metadata(&self) -> Answered<Option<&Map<String, Value>>> {
+    pub(crate) fn private_metadata(&self) -> Answered<Option<&Map<String, Value>>> {
         self.private_metadata.nullable(format_args!("private_metadata of {}", self.id))
     }
 
-    /// The user's email addresses.
-    ///
-    /// # Errors
-    /// Unknown if one could not be read.
-    pub fn email_addresses(&self) -> Answered<Vec<EmailAddress>> {
+    /// The user's email addresses. Unknown if one could not be read.
+    pub(crate) fn email_addresses(&self) -> Answered<Vec<EmailAddress>> {
         let name = format!("email_addresses of {}", self.id);
         let (addresses, unread) =
             self.email_addresses.known(&name)?.clone().split(|place| format!("{name}, number {place},"));
@@ -54,26 +48,18 @@ impl User {
     }
 
     /// Metadata that the backend writes and the browser can read.
-    ///
-    /// # Errors
     /// Unknown if Clerk does not say: absent metadata is not empty metadata.
-    pub fn public_metadata(&self) -> Answered<&Map<String, Value>> {
+    pub(crate) fn public_metadata(&self) -> Answered<&Map<String, Value>> {
         self.public_metadata.known(format_args!("public_metadata of {}", self.id))
     }
 
     /// Metadata that users can write.
-    ///
-    /// # Errors
-    /// Unknown if Clerk does not say.
-    pub fn unsafe_metadata(&self) -> Answered<Option<&Map<String, Value>>> {
+    pub(crate) fn unsafe_metadata(&self) -> Answered<Option<&Map<String, Value>>> {
         self.unsafe_metadata.nullable(format_args!("unsafe_metadata of {}", self.id))
     }
 
     /// When the user was last updated, in milliseconds.
-    ///
-    /// # Errors
-    /// Unknown if Clerk does not say.
-    pub fn updated_at(&self) -> Answered<i64> {
+    pub(crate) fn updated_at(&self) -> Answered<i64> {
         self.updated_at.known(format_args!("updated_at of {}", self.id)).copied()
     }
 }
@@ -128,10 +114,7 @@ fn page(offset: usize) -> ApiPath {
 
 impl Clerk<'_> {
     /// The user that the configuration names as the canary, if it exists.
-    ///
-    /// # Errors
-    /// Unknown if Clerk does not answer.
-    pub async fn canary(self) -> Answered<Option<Seen<User>>> {
+    pub(crate) async fn canary(self) -> Answered<Option<Seen<User>>> {
         let id = configured(&self.world.config.clerk.canary_user, UserId::parse)?;
         match self.try_ask(&ApiPath::new("/v1/users/").id(&id)).await? {
             Ok(answer) => Ok(Some(Seen { value: answer.json()?, answer })),
@@ -141,10 +124,7 @@ impl Clerk<'_> {
     }
 
     /// How many users there are.
-    ///
-    /// # Errors
-    /// Unknown if Clerk does not answer.
-    pub async fn user_count(self) -> Answered<usize> {
+    pub(crate) async fn user_count(self) -> Answered<usize> {
         self.ask::<Count>(&ApiPath::new("/v1/users/count"))
             .await?
             .value
@@ -161,19 +141,13 @@ impl Clerk<'_> {
     }
 
     /// The first page of users, newest first.
-    ///
-    /// # Errors
-    /// Unknown if Clerk does not answer.
-    pub async fn newest_users(self) -> Answered<Seen<Users>> {
+    pub(crate) async fn newest_users(self) -> Answered<Seen<Users>> {
         let Seen { value, answer } = self.ask::<Items<User>>(&page(0)).await?;
         Ok(Seen { value: Users::read(value, 0), answer })
     }
 
     /// The users with these IDs that exist.
-    ///
-    /// # Errors
-    /// Unknown if Clerk does not answer.
-    pub async fn users_by_id(self, ids: Vec<String>) -> Answered<Users> {
+    pub(crate) async fn users_by_id(self, ids: Vec<String>) -> Answered<Users> {
         // A leading `+` or `-` has a meaning in this filter, and a text that is not an ID names no user.
         let ids: Vec<UserId> = ids.iter().filter_map(|id| UserId::parse(id).ok()).collect();
         let asked = ids.chunks(IDS_AT_ONCE).map(|ids| {
