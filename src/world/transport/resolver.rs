@@ -6,7 +6,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 
 use super::Options;
-use super::trouble::limit_of_the_machine;
+use super::trouble::{NoSuchName, limit_of_the_machine};
 
 /// The machine's resolver with overrides, or a closed list of hosts.
 #[derive(Debug)]
@@ -16,11 +16,6 @@ pub(super) enum HostResolver {
     /// Only these hosts.
     Closed(BTreeMap<String, SocketAddr>),
 }
-
-/// A host name that does not resolve.
-#[derive(Debug, thiserror::Error)]
-#[error("{0}")]
-pub(super) struct NoSuchName(pub String);
 
 impl HostResolver {
     pub fn new(options: &Options) -> Self {

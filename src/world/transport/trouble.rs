@@ -7,7 +7,6 @@ use std::time::Duration;
 use rustls::CertificateError;
 
 use super::Party;
-use super::resolver::NoSuchName;
 use crate::finding::Evidence;
 
 /// A request without a response.
@@ -110,6 +109,11 @@ pub enum Trouble {
     /// `--offline`, and nothing was sent.
     Offline,
 }
+
+/// A host name that does not resolve.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub(super) struct NoSuchName(pub String);
 
 /// What is wrong with a certificate.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -260,8 +264,18 @@ impl fmt::Display for CertificateTrouble {
 #[cfg(test)]
 mod tests {
     use std::io::{Error, ErrorKind};
+    use std::time::Duration;
 
-    use super::limit_of_the_machine;
+    use super::{Failure, Party, Trouble, limit_of_the_machine};
+
+    #[test]
+    fn a_failure_says_what_went_wrong() {
+        let said = |trouble| Failure::unsent(Party::Stripe, "GET /v1/balance".to_owned(), trouble).to_string();
+        assert_eq!(said(Trouble::Refused), "Could not connect to Stripe for GET /v1/balance: connection refused");
+        assert_eq!(said(Trouble::Offline), "GET /v1/balance was not sent to Stripe: --offline is set");
+        let timed_out = said(Trouble::TimedOut(Duration::from_secs(10)));
+        assert_eq!(timed_out, "No response from Stripe to GET /v1/balance: timed out after 10.0 s");
+    }
 
     #[test]
     fn a_limit_of_this_machine_is_not_trouble_on_the_other_side() {
