@@ -62,13 +62,14 @@ impl fmt::Display for Failure {
         let Self { party, request, trouble, .. } = self;
         let party = party.name();
         match trouble {
+            // Without the request, so that an outage is one reason for every check.
             Trouble::Name(_)
             | Trouble::Refused
             | Trouble::ConnectTimedOut
             | Trouble::Certificate(_)
-            | Trouble::Handshake(_) => write!(formatter, "Could not connect to {party} for {request}: {trouble}"),
+            | Trouble::Handshake(_) => write!(formatter, "Could not connect to {party}: {trouble}"),
             Trouble::Stopped | Trouble::NotForThisHost | Trouble::Offline => {
-                write!(formatter, "{request} was not sent to {party}: {trouble}")
+                write!(formatter, "Nothing was sent to {party}: {trouble}")
             }
             _ => write!(formatter, "No response from {party} to {request}: {trouble}"),
         }
@@ -271,8 +272,8 @@ mod tests {
     #[test]
     fn a_failure_says_what_went_wrong() {
         let said = |trouble| Failure::unsent(Party::Stripe, "GET /v1/balance".to_owned(), trouble).to_string();
-        assert_eq!(said(Trouble::Refused), "Could not connect to Stripe for GET /v1/balance: connection refused");
-        assert_eq!(said(Trouble::Offline), "GET /v1/balance was not sent to Stripe: --offline is set");
+        assert_eq!(said(Trouble::Refused), "Could not connect to Stripe: connection refused");
+        assert_eq!(said(Trouble::Offline), "Nothing was sent to Stripe: --offline is set");
         let timed_out = said(Trouble::TimedOut(Duration::from_secs(10)));
         assert_eq!(timed_out, "No response from Stripe to GET /v1/balance: timed out after 10.0 s");
     }
