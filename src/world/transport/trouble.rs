@@ -62,13 +62,14 @@ impl fmt::Display for Failure {
         let Self { party, request, trouble, .. } = self;
         let party = party.name();
         match trouble {
+            // Without the request, so that an outage is one reason for every check.
             Trouble::Name(_)
             | Trouble::Refused
             | Trouble::ConnectTimedOut
             | Trouble::Certificate(_)
-            | Trouble::Handshake(_) => write!(formatter, "Could not connect to {party} for {request}: {trouble}"),
+            | Trouble::Handshake(_) => write!(formatter, "Could not connect to {party}: {trouble}"),
             Trouble::Stopped | Trouble::NotForThisHost | Trouble::Offline => {
-                write!(formatter, "{request} was not sent to {party}: {trouble}")
+                write!(formatter, "Nothing was sent to {party}: {trouble}")
             }
             _ => write!(formatter, "No response from {party} to {request}: {trouble}"),
         }
@@ -109,6 +110,11 @@ pub enum Trouble {
     /// `--offline`, and nothing was sent.
     Offline,
 }
+
+/// A host name that does not resolve.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub(super) struct NoSuchName(pub String);
 
 /// What is wrong with a certificate.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -264,8 +270,18 @@ impl fmt::Display for CertificateTrouble {
 #[cfg(test)]
 mod tests {
     use std::io::{Error, ErrorKind};
+    use std::time::Duration;
 
-    use super::limit_of_the_machine;
+    use super::{Failure, Party, Trouble, limit_of_the_machine};
+
+    #[test]
+    fn a_failure_says_what_went_wrong() {
+        let said = |trouble| Failure::unsent(Party::Stripe, "GET /v1/balance".to_owned(), trouble).to_string();
+        assert_eq!(said(Trouble::Refused), "Could not connect to Stripe: connection refused");
+        assert_eq!(said(Trouble::Offline), "Nothing was sent to Stripe: --offline is set");
+        let timed_out = said(Trouble::TimedOut(Duration::from_secs(10)));
+        assert_eq!(timed_out, "No response from Stripe to GET /v1/balance: timed out after 10.0 s");
+    }
 
     #[test]
     fn a_limit_of_this_machine_is_not_trouble_on_the_other_side() {
