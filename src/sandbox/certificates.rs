@@ -1,4 +1,4 @@
-//! The sandbox's own certificate authority, made once in a process: certificates take a while.
+//! The sandbox's certificate authority, created once per process because certificates are slow to make.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
@@ -12,10 +12,10 @@ use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 use super::Error;
 use super::network::Certificate;
 
-/// What speaks TLS under some names, by those names and what is wrong with its certificate.
+/// TLS configurations by host names and kind of certificate.
 type Servers = HashMap<(Vec<String>, Certificate), Arc<ServerConfig>>;
 
-/// Signs the certificates of all open_ports.
+/// Signs the certificates of all servers.
 pub(super) struct CertificateAuthority {
     issuer: Issuer<'static, KeyPair>,
     pem: String,
@@ -23,14 +23,14 @@ pub(super) struct CertificateAuthority {
 }
 
 impl CertificateAuthority {
-    /// The one of this process.
+    /// The authority of this process.
     pub(super) fn of_process() -> Result<&'static Self, Error> {
         static AUTHORITY: OnceLock<CertificateAuthority> = OnceLock::new();
         if let Some(authority) = AUTHORITY.get() {
             return Ok(authority);
         }
         let authority = Self::new()?;
-        // Another thread may have made one in the meantime, and then that one counts.
+        // If another thread was faster, its authority is used.
         Ok(AUTHORITY.get_or_init(|| authority))
     }
 
@@ -45,12 +45,12 @@ impl CertificateAuthority {
         Ok(Self { issuer: Issuer::new(parameters, key), pem, servers: Mutex::default() })
     }
 
-    /// The authority's certificate, for those who are to trust it.
+    /// The authority's own certificate, for clients to trust.
     pub(super) fn pem(&self) -> &str {
         &self.pem
     }
 
-    /// What a server needs to speak TLS under `names`, with the defect that `certificate` orders.
+    /// The TLS configuration for these names and this kind of certificate.
     pub(super) fn server(&self, names: &[String], certificate: Certificate) -> Result<Arc<ServerConfig>, Error> {
         let key = (names.to_vec(), certificate);
         if let Some(server) = self.servers().get(&key) {
@@ -71,7 +71,7 @@ impl CertificateAuthority {
         parameters.distinguished_name.push(DnType::CommonName, names.into_iter().next().unwrap_or_default());
         match certificate {
             Certificate::Expired => valid(&mut parameters, -91, -1),
-            // It ends when that day begins: five days and some hours are left.
+            // It expires at the start of that day: five days and some hours are left.
             Certificate::Expiring => valid(&mut parameters, -85, 6),
             Certificate::NotYetValid => valid(&mut parameters, 2, 90),
             Certificate::Good | Certificate::SelfSigned | Certificate::WrongHost => valid(&mut parameters, -30, 60),
@@ -82,7 +82,7 @@ impl CertificateAuthority {
             _ => parameters.signed_by(&key, &self.issuer)?,
         };
         let private = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.serialize_der()));
-        // Explicitly this provider: which one a process has as its default is not ours to rely on.
+        // Names the provider because the process may have another default.
         let mut server = ServerConfig::builder_with_provider(Arc::new(rustls::crypto::aws_lc_rs::default_provider()))
             .with_safe_default_protocol_versions()?
             .with_no_client_auth()
@@ -92,7 +92,7 @@ impl CertificateAuthority {
     }
 }
 
-/// Makes a certificate valid between two days, counted from today.
+/// Makes a certificate valid from one day to another, relative to today.
 fn valid(parameters: &mut CertificateParams, first: i64, last: i64) {
     let today = Offset::UTC.to_datetime(Timestamp::now()).date();
     let day = |offset: i64| {

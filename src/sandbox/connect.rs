@@ -1,4 +1,4 @@
-//! The sandbox as preflight meets it: through its own configuration, its own values and its own names.
+//! Connects preflight to the sandbox: its configuration, its host names and its certificate authority.
 
 use std::path::Path;
 use std::time::Duration;
@@ -8,10 +8,10 @@ use crate::config::{self, Config, Problems, Text, Values};
 use crate::world;
 
 impl Sandbox {
-    /// What is intended in this world, read as any other `preflight.toml` is.
+    /// The configuration for this world, read like any other `preflight.toml`.
     ///
     /// # Errors
-    /// What a user would be told of that file.
+    /// The same problems that a user would see for that file.
     pub fn config(&self, mode: Option<config::Mode>) -> Result<Config, Problems> {
         let source = Text::new("preflight.toml", self.configuration());
         let values = Values::of(&[], self.environment().clone())?;
@@ -19,12 +19,12 @@ impl Sandbox {
         config::load(&source, &values, &config::Options { mode, allow_hosts: Vec::new(), read: &read })
     }
 
-    /// `options` for this world: its names and no others, its DNS, and its certificate authority.
+    /// `options` with this world's host names, DNS records and certificate authority.
     #[must_use]
     pub fn options(&self, options: world::Options) -> world::Options {
         let certificates = Some(self.certificate_authority().as_bytes().to_vec());
         let (names, aliases) = (Some(self.names().clone()), self.aliases().clone());
-        // Nobody has to be spared here.
+        // There is no real server to protect from retries.
         let backoff = options.backoff.min(Duration::from_millis(10));
         world::Options { certificates, names, aliases, backoff, ..options }
     }

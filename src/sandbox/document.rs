@@ -1,4 +1,4 @@
-//! The one document that a world is built of, and the patches that scenarios apply to it.
+//! The document that describes a world, and the edits that scenarios make to it.
 
 use toml::{Table, Value};
 
@@ -16,8 +16,8 @@ const PARTS: [(&str, &str); 8] = [
     ("frontend", include_str!("healthy/frontend.toml")),
 ];
 
-/// What keys are filled up with. A whole key in a file would stop every scanner for leaked secrets, so the document
-/// writes `sk_live_51Acme…` and means a key of the usual length.
+/// What fills up shortened keys. Secret scanners would report complete keys in a file, so the document has
+/// `sk_live_51Acme…` for a key of the usual length.
 const FILLER: &str = "Fake";
 
 /// Why a path does not lead anywhere.
@@ -45,11 +45,13 @@ impl Document {
         self.set(to, value)
     }
 
-    /// Sets the value at a path. Everything but the path's last key must exist.
+    /// Sets the value at a path; `-` as the last key appends to an array. Everything before the last key must exist.
     pub(super) fn set(&mut self, path: &str, value: Value) -> Result<(), PathProblem> {
         let (place, key) = parent(&mut self.0, path)?;
         match place {
             Value::Table(table) => drop(table.insert(key, value)),
+            // As in a JSON Patch.
+            Value::Array(items) if key == "-" => items.push(value),
             other => *entry(other, &key).ok_or("leads through something that is not there")? = value,
         }
         Ok(())
@@ -77,7 +79,7 @@ impl Document {
     }
 }
 
-/// The keys that a dotted path is made of; one that contains a dot stands in double quotes.
+/// The keys in a dotted path. A key that contains a dot is in double quotes.
 fn keys(path: &str) -> Vec<String> {
     let mut keys = vec![String::new()];
     let mut quoted = false;
@@ -112,7 +114,7 @@ fn entry<'a>(value: &'a mut Value, key: &str) -> Option<&'a mut Value> {
     }
 }
 
-/// Brings every text that is a shortened key to the key's usual length.
+/// Replaces every shortened key by one of the usual length.
 fn lengthen(value: &mut Value) {
     match value {
         Value::String(text) => {
@@ -126,10 +128,10 @@ fn lengthen(value: &mut Value) {
     }
 }
 
-/// The whole of a key that is written as its beginning and an ellipsis. What follows the ellipsis is kept.
+/// The complete key for its beginning and an ellipsis. Keeps what follows the ellipsis.
 fn whole_key(text: &str) -> Option<String> {
     let (beginning, end) = text.split_once('…')?;
-    // A key that is spoilt by a quote or a space before it has the length of its own all the same.
+    // Quotes and spaces before a key do not count toward its length.
     let key = beginning.trim_start_matches(['"', '\'', ' ']);
     let length = if key.starts_with("whsec_") {
         "whsec_".len() + 32
@@ -166,14 +168,14 @@ mod tests {
     }
 
     #[test]
-    fn a_text_can_be_taken_out_of_a_list() {
+    fn a_string_can_be_removed_from_an_array() {
         let mut document = Document(toml::from_str("a = { list = ['one.two', 'three'] }").unwrap());
         document.remove(r#"a.list."one.two""#).unwrap();
         assert_eq!(document.0["a"]["list"], Value::from(vec!["three"]));
     }
 
     #[test]
-    fn a_text_that_is_no_key_keeps_its_ellipsis() {
+    fn other_text_keeps_its_ellipsis() {
         assert_eq!(whole_key("and so on…"), None);
     }
 

@@ -1,9 +1,9 @@
-//! What was changed in the sandbox, counted.
+//! Counts the changes made in the sandbox.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 
-/// Counts what was changed: `stripe.checkout_session.created` → 2.
+/// How often each kind of change was made: `stripe.checkout_session.created` → 2.
 #[derive(Debug, Default)]
 pub struct Effects(Mutex<BTreeMap<String, u64>>);
 
@@ -14,12 +14,12 @@ impl Effects {
         *counts.entry(what.to_owned()).or_default() += 1;
     }
 
-    /// Counts from nothing again.
+    /// Sets every count to zero.
     pub fn clear(&self) {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).clear();
     }
 
-    /// What was counted until now.
+    /// The counts so far.
     #[must_use]
     pub fn counts(&self) -> BTreeMap<String, u64> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()

@@ -6,14 +6,14 @@ pub enum Error {
     /// No scenario has this name.
     #[error("there is no scenario `{name}`{}", nearest.as_ref().map(|nearest| format!("; did you mean `{nearest}`?")).unwrap_or_default())]
     UnknownScenario {
-        /// What was asked for.
+        /// The requested name.
         name: String,
-        /// The known name that is nearest to it, where one is near.
+        /// The most similar known name, if any.
         nearest: Option<String>,
     },
-    /// The catalogue of scenarios is not what it ought to be.
-    #[error("the catalogue of scenarios: {0}")]
-    Catalogue(String),
+    /// The catalog of scenarios is invalid.
+    #[error("the catalog of scenarios: {0}")]
+    Catalog(String),
     /// A scenario changes something that is not in the document.
     #[error("scenario `{scenario}`: `{path}`: {reason}")]
     Patch {
@@ -24,13 +24,13 @@ pub enum Error {
         /// What is wrong with it.
         reason: &'static str,
     },
-    /// The document is not what the sandbox can build a world of.
+    /// The document is invalid.
     #[error("the document: {0}")]
     Document(String),
     /// A certificate could not be made.
     #[error("a certificate could not be made: {0}")]
     Certificate(#[from] rcgen::Error),
-    /// A port could not be furnished with its certificate.
+    /// TLS could not be set up for a port.
     #[error("TLS could not be set up: {0}")]
     Tls(#[from] rustls::Error),
     /// A port could not be opened.

@@ -1,4 +1,4 @@
-//! What comes instead of an answer.
+//! The responses that faults cause.
 
 use std::convert::Infallible;
 
@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use super::network::Provider;
 
-/// Marks a response that is none: its connection breaks before a byte of it is sent.
+/// Marks a response that is not sent: its connection is closed before the first byte.
 #[derive(Debug, Clone, Copy, thiserror::Error)]
 #[error("the connection breaks")]
 pub(super) struct ConnectionReset;
@@ -20,7 +20,7 @@ impl From<Infallible> for ConnectionReset {
     }
 }
 
-/// A response that breaks its connection, or its stream where the connection has several.
+/// A response that resets its connection, or only its stream over HTTP/2.
 pub(super) fn reset_connection() -> Response {
     let mut response = Response::new(Body::empty());
     response.extensions_mut().insert(ConnectionReset);
@@ -44,7 +44,7 @@ pub(super) fn rate_limited(provider: Provider) -> Response {
         }
         Provider::Worker | Provider::Frontend => (status, "Too many requests").into_response(),
     };
-    // Stripe documents no Retry-After, and names the limit instead.
+    // Stripe sends no Retry-After, but names the limit.
     let (name, value) = match provider {
         Provider::Stripe => ("stripe-rate-limited-reason", "global-rate"),
         _ => ("retry-after", "1"),
@@ -85,7 +85,7 @@ pub(super) fn html_page() -> Response {
     ([(header::CONTENT_TYPE, "text/html; charset=utf-8")], page).into_response()
 }
 
-/// An answer of which the second half is missing, as a proxy that gives up leaves it.
+/// The first half of a response, as a failing proxy leaves it.
 pub(super) async fn truncated(response: Response) -> Response {
     let (mut parts, body) = response.into_parts();
     let body = to_bytes(body, usize::MAX).await.unwrap_or_default();

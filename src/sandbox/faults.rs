@@ -1,5 +1,4 @@
-//! What a request meets before it reaches a server: it is written down, it takes as long as the link takes, and it
-//! may run into fault.
+//! The layer in front of each server, which logs requests, adds the link's latency and injects faults.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -14,7 +13,7 @@ use super::fault_responses::{html_page, rate_limited, server_error, truncated};
 use super::network::{Fault, Provider, ServerSettings};
 use super::tampering::Tamperer;
 
-/// Every request that was received, in order: whose it was, and `METHOD path?query`.
+/// Every request received, in order: the server's name, and `METHOD path?query`.
 #[derive(Debug, Default)]
 pub(super) struct RequestLog(Mutex<Vec<(String, String)>>);
 
@@ -34,7 +33,7 @@ impl RequestLog {
     }
 }
 
-/// What stands before one server.
+/// The layer in front of one server.
 pub(super) struct FaultLayer {
     provider: Provider,
     log: Arc<RequestLog>,
@@ -44,7 +43,7 @@ pub(super) struct FaultLayer {
     methods: Vec<String>,
     times: Option<usize>,
     times_per_path: Option<usize>,
-    met: Mutex<HashMap<String, usize>>,
+    hits: Mutex<HashMap<String, usize>>,
 }
 
 impl FaultLayer {
@@ -64,21 +63,21 @@ impl FaultLayer {
             methods: settings.methods.clone(),
             times: settings.times,
             times_per_path: settings.times_per_path,
-            met: Mutex::default(),
+            hits: Mutex::default(),
         })
     }
 
-    /// `router` with the layer before it.
-    pub(super) fn before(self: &Arc<Self>, router: Router) -> Router {
+    /// `router` behind this layer.
+    pub(super) fn wrap(self: &Arc<Self>, router: Router) -> Router {
         router.layer(from_fn_with_state(Arc::clone(self), pass))
     }
 
-    /// Forgets whom it met.
+    /// Starts counting requests again.
     pub(super) fn reset(&self) {
-        self.met.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        self.hits.lock().unwrap_or_else(PoisonError::into_inner).clear();
     }
 
-    /// The fault that this request meets, if any.
+    /// The fault to inject into this request, if any.
     fn fault_for(&self, request: &Request) -> Option<Fault> {
         let fault = self.fault?;
         if !self.methods.is_empty() && !self.methods.iter().any(|method| request.method() == method.as_str()) {
@@ -89,8 +88,8 @@ impl FaultLayer {
             (None, Some(times)) => (format!("{} {}", request.method(), request.uri().path()), times),
             (None, None) => return Some(fault),
         };
-        let mut met = self.met.lock().unwrap_or_else(PoisonError::into_inner);
-        let count = met.entry(key).or_default();
+        let mut hits = self.hits.lock().unwrap_or_else(PoisonError::into_inner);
+        let count = hits.entry(key).or_default();
         *count += 1;
         (*count <= limit).then_some(fault)
     }
@@ -102,7 +101,7 @@ async fn pass(State(layer): State<Arc<FaultLayer>>, request: Request, next: Next
         tokio::time::sleep(layer.latency).await;
     }
     match layer.fault_for(&request) {
-        // A port that resets has no layer.
+        // A port that resets connections never gets here.
         None | Some(Fault::Reset) => layer.tamperer.pass(layer.provider, request, next).await,
         Some(Fault::TooMany) => rate_limited(layer.provider),
         Some(Fault::Defect) => server_error(layer.provider),

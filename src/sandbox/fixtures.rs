@@ -1,4 +1,4 @@
-//! The document, read into types, and the servers that come of it.
+//! The parsed document, and the servers that it describes.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -12,25 +12,25 @@ use super::network::{Network, PerServer, Provider};
 use super::worker::Upstream;
 use super::{Effects, Error, clerk, cloudflare, frontend, stripe, worker};
 
-/// A world, read and not yet running.
+/// The parsed document.
 pub(super) struct Fixtures {
     pub(super) environment: BTreeMap<String, String>,
     pub(super) network: Network,
     configuration: Table,
-    stripe: stripe::Settings,
-    clerk: clerk::State,
-    cloudflare: cloudflare::State,
+    stripe: stripe::StripeSettings,
+    clerk: clerk::ClerkSettings,
+    cloudflare: cloudflare::CloudflareSettings,
     worker: worker::WorkerSettings,
     bindings: BTreeMap<String, String>,
     frontend: frontend::FrontendSettings,
 }
 
 impl Fixtures {
-    /// Reads every part of the document.
+    /// Parses every part of the document.
     pub(super) fn read(document: Document) -> Result<Self, Error> {
         let mut parts = Parts(document.finish());
         let mut worker: Table = parts.take("worker")?;
-        // What is on the script is the Worker's surroundings, and no part of what it is.
+        // The secrets and variables belong to the deployment, not to the Worker's code.
         let bindings = worker.remove("bindings").unwrap_or_else(|| Value::Table(Table::new()));
         Ok(Self {
             environment: parts.take("environment")?,
@@ -56,30 +56,30 @@ impl Fixtures {
             .map_err(|error| Error::Document(format!("cloudflare.wrangler: {error}")))
     }
 
-    /// What the Worker has of all that was put somewhere.
+    /// The secrets and variables of the deployed script.
     pub(super) fn deployed(&self) -> BTreeMap<String, String> {
         self.cloudflare.deployed(&self.bindings)
     }
 
-    /// A server for each.
+    /// A router for each server.
     pub(super) fn routers(&self, effects: &Arc<Effects>) -> Result<PerServer<Router>, Error> {
         let stripe = stripe::router(&stripe::Stripe::new(&self.stripe, Arc::clone(effects))?);
-        let clerk = clerk::Clerk::new(self.clerk.clone(), Arc::clone(effects));
-        // The Worker's own calls do not come through our open_ports: fault on the settings from here is no fault of its own.
+        let clerk = clerk::Clerk::new(self.clerk.clone(), Arc::clone(effects))?;
+        // The Worker calls these routers directly, so injected faults do not affect it.
         let upstream = Upstream { stripe: stripe.clone(), clerk: clerk::backend(Arc::clone(&clerk)) };
         let worker = worker::router(self.worker.clone(), self.deployed(), upstream);
         Ok(PerServer::from([
             (Provider::Stripe.name(), stripe),
             (Provider::Clerk.name(), clerk::backend(Arc::clone(&clerk))),
             (Provider::ClerkFrontend.name(), clerk::frontend_api(clerk)),
-            (Provider::Cloudflare.name(), cloudflare::router(self.cloudflare.clone(), self.bindings.clone())),
+            (Provider::Cloudflare.name(), cloudflare::router(self.cloudflare.clone(), &self.bindings)?),
             (Provider::Worker.name(), worker.clone()),
             (Provider::Frontend.name(), frontend::router(self.frontend.clone(), worker)),
         ]))
     }
 }
 
-/// The parts of the document that were not read yet.
+/// The parts of the document that are not parsed yet.
 struct Parts(Value);
 
 impl Parts {
@@ -87,7 +87,7 @@ impl Parts {
         read(part, self.value(part)?)
     }
 
-    /// A part as it is written: read into a type, its dates would become texts.
+    /// A part as TOML, which keeps its dates.
     fn table(&mut self, part: &str) -> Result<Table, Error> {
         match self.value(part)? {
             Value::Table(table) => Ok(table),

@@ -1,4 +1,4 @@
-//! The frontend: a page as a bundler leaves it, with a chunk that is loaded late, a library and a source map.
+//! The frontend: a bundled page with a lazily loaded chunk, a library and a source map.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -15,14 +15,14 @@ use tower::ServiceExt;
 const SCRIPT: &str = "/assets/index-DkT4cmeQ.js";
 /// The path of the chunk that only the billing page loads.
 const CHUNK: &str = "/assets/Billing-B7xAcme2.js";
-/// The path of the libraries.
+/// The path of the bundled libraries.
 const LIBRARY: &str = "/assets/vendor-C0ffee01.js";
-/// What the paths of scripts begin with that have no end.
+/// The prefix of the paths of the endless chain of scripts.
 const ENDLESS: &str = "/assets/endless-";
 /// The path of the style sheet.
 const STYLE: &str = "/assets/index-Ca11ab1e.css";
 
-/// What was built into the page.
+/// What the page was built with.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct FrontendSettings {
@@ -32,46 +32,46 @@ pub struct FrontendSettings {
     pub clerk_publishable_key: String,
     /// Stripe's publishable key, in the main script.
     pub stripe_publishable_key: String,
-    /// Where the scripts find the Worker.
+    /// The Worker's address in the scripts.
     pub worker_url: String,
-    /// An address that a library mentions and never asks.
+    /// An address that a library mentions but never calls.
     pub library_url: String,
-    /// Paths that lead elsewhere, each with where to.
+    /// The targets of redirects, by path.
     #[serde(default)]
     pub redirects: BTreeMap<String, String>,
-    /// Paths at which a file was not deployed.
+    /// Paths of files that were not deployed.
     #[serde(default)]
     pub missing: Vec<String>,
-    /// Paths that are answered with an HTTP status and nothing else.
+    /// Paths that respond with only an HTTP status.
     #[serde(default)]
     pub statuses: BTreeMap<String, u16>,
-    /// Whether what is asked for below `/api` is passed on to the Worker.
+    /// Whether requests to `/api/` are forwarded to the Worker.
     #[serde(default)]
     pub passes_on: bool,
-    /// Whether each script leads to another, without end.
+    /// Whether every script imports another one, without end.
     #[serde(default)]
     pub endless: bool,
-    /// Environment variables that were built in and should not have been.
+    /// Secrets that the build contains by mistake.
     #[serde(default)]
     pub leaks: Leaks,
 }
 
-/// Values that were built in by mistake.
+/// Secrets that the build contains by mistake.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Leaks {
     /// In the main script.
     #[serde(default)]
     pub script: String,
-    /// In the chunk that is loaded late.
+    /// In the lazily loaded chunk.
     #[serde(default)]
     pub chunk: String,
-    /// In the source map only, where a build step took them out of the script.
+    /// Only in the source map.
     #[serde(default)]
     pub source_map: String,
 }
 
-/// The frontend's web server. A path that is not a file gets the page, as single-page applications want it.
+/// The frontend's web server. Every path that is not a file gets the page, as single-page applications need it.
 pub fn router(state: FrontendSettings, worker: Router) -> Router {
     Router::new().fallback(serve).with_state((Arc::new(state), worker))
 }
@@ -148,7 +148,7 @@ fn script(state: &FrontendSettings) -> String {
     )
 }
 
-/// A script that leads to the next.
+/// A script that imports the next one.
 fn link(path: &str) -> String {
     let number = path.trim_start_matches(ENDLESS).trim_end_matches(".js").parse().unwrap_or(0_u32);
     format!("import(\"./endless-{}.js\");", number + 1)
@@ -165,7 +165,7 @@ fn chunk(state: &FrontendSettings) -> String {
     )
 }
 
-/// A library's development server is mentioned in a warning, which nobody is ever led to.
+/// The library mentions a development server in a warning but never calls it.
 fn library(state: &FrontendSettings) -> String {
     format!(
         concat!(
@@ -194,7 +194,7 @@ fn source_map(state: &FrontendSettings) -> String {
     map.to_string()
 }
 
-/// What a bundler writes for a variable that holds a value.
+/// What a bundler writes for an environment variable.
 fn assignment(value: &str) -> String {
     if value.is_empty() { String::new() } else { format!(r#",_env={{VITE_SECRET:"{value}"}}"#) }
 }
@@ -218,7 +218,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn every_path_that_is_no_file_gets_the_page() {
+    async fn every_path_that_is_not_a_file_gets_the_page() {
         let (status, page) = fetch(healthy(), "/account/billing").await;
         assert_eq!(status, StatusCode::OK);
         assert!(page.contains(SCRIPT) && page.contains(LIBRARY));
@@ -249,7 +249,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_leak_is_where_the_document_puts_it_and_nowhere_else() {
+    async fn a_leak_is_only_where_the_document_puts_it() {
         let mut state = healthy();
         state.leaks.source_map = "whsec_leaked".to_owned();
         assert!(fetch(state.clone(), "/assets/index-DkT4cmeQ.js.map").await.1.contains("whsec_leaked"));

@@ -1,10 +1,9 @@
 //! A small complete world over real HTTP on loopback: Stripe, Clerk, Cloudflare's API, the Worker and the frontend.
 //!
-//! What is in it is one document, `healthy/*.toml`, which a [`Scenario`] changes in a line or two. PerServer of the servers
-//! can be reached by its name over TLS, through [`Sandbox::names`] and [`Sandbox::certificate_authority`], and plainly,
-//! through [`Sandbox::plain`].
+//! The providers' state is the document in `healthy/`, which a [`Scenario`] changes in a line or two. Each server
+//! has its name over TLS, see [`Sandbox::names`] and [`Sandbox::certificate_authority`], and a port for plain HTTP, see
+//! [`Sandbox::plain`].
 
-mod age;
 mod certificates;
 mod clerk;
 mod cloudflare;
@@ -50,32 +49,32 @@ use port::Port;
 use proxy::SwappableRouter;
 use tampering::Tamperer;
 
-/// Where the project has its Wrangler file.
+/// The path of the project's Wrangler file.
 const WRANGLER: &str = "api/wrangler.toml";
 
-/// How a sandbox is to be run.
+/// How to run a sandbox.
 #[derive(Debug, Clone, Default)]
 pub struct Options {
-    /// What is added to every answer, and to every connection that is made.
+    /// Added to every response and to every new connection.
     pub latency: Duration,
-    /// A Worker elsewhere, in workerd for one, that takes the place of the embedded one: what comes to the Worker's
-    /// name or port is passed on to it.
+    /// An external Worker, for example in workerd, that replaces the embedded one: requests for the Worker are
+    /// forwarded to it.
     pub worker: Option<Url>,
-    /// Which ports are taken.
+    /// Which ports to use.
     pub ports: Ports,
 }
 
-/// Which ports a sandbox takes on loopback.
+/// Which ports a sandbox uses on loopback.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Ports {
-    /// Whichever are free.
+    /// Any free ones.
     #[default]
     Any,
-    /// This one and those after it: six plain ones in the order of [`Plain`], then six for TLS in the same order.
+    /// This one and the next eleven: six plain ones in the order of [`Plain`], then six for TLS in the same order.
     From(u16),
 }
 
-/// Where other people's clients find each of the servers without TLS.
+/// The address of each server without TLS, for clients that do not know the sandbox's certificate authority.
 #[derive(Debug, Clone)]
 pub struct Plain {
     /// Stripe's API.
@@ -98,9 +97,9 @@ pub struct Sandbox {
     wrangler: String,
     environment: BTreeMap<String, String>,
     bindings: BTreeMap<String, String>,
-    world: Fixtures,
+    fixtures: Fixtures,
     routers: PerServer<SwappableRouter>,
-    worker_is_elsewhere: AtomicBool,
+    worker_is_external: AtomicBool,
     fault_layers: Vec<Arc<FaultLayer>>,
     tamperer: Arc<Tamperer>,
     worker_name: String,
@@ -110,32 +109,32 @@ pub struct Sandbox {
     plain: Plain,
     effects: Arc<Effects>,
     log: Arc<RequestLog>,
-    // Held for their ports only.
+    // Only held to keep the ports open.
     _ports: Vec<Port>,
 }
 
 impl Sandbox {
-    /// Starts a healthy world with the named scenarios applied to it, one after the other.
+    /// Starts a healthy world with the named scenarios applied in order.
     ///
     /// # Errors
     ///
-    /// Where a scenario is unknown, where scenarios do not go together, or where no port can be opened.
+    /// If a scenario is unknown, scenarios do not go together, or a port cannot be opened.
     #[expect(
         clippy::unused_async,
         reason = "ports are opened in a runtime, and only an async function is sure to be in one"
     )]
     pub async fn start(scenarios: &[&str], options: Options) -> Result<Self, Error> {
-        let world = Fixtures::read(scenario::document(scenarios)?)?;
+        let fixtures = Fixtures::read(scenario::document(scenarios)?)?;
         let effects = Arc::new(Effects::default());
-        let routers: PerServer<SwappableRouter> = world
+        let routers: PerServer<SwappableRouter> = fixtures
             .routers(&effects)?
             .into_iter()
             .map(|(server, router)| (server, SwappableRouter::of(router)))
             .collect();
-        let worker_name = world.network.worker.names.first().cloned().unwrap_or_default();
-        let worker_is_elsewhere = AtomicBool::new(options.worker.is_some());
-        if let Some((elsewhere, worker)) = options.worker.zip(routers.get(Provider::Worker.name())) {
-            worker.replace(proxy::router(elsewhere, &worker_name)?);
+        let worker_name = fixtures.network.worker.names.first().cloned().unwrap_or_default();
+        let worker_is_external = AtomicBool::new(options.worker.is_some());
+        if let Some((external, worker)) = options.worker.zip(routers.get(Provider::Worker.name())) {
+            worker.replace(proxy::router(external, &worker_name)?);
         }
         let authority = CertificateAuthority::of_process()?;
         let (log, tamperer) = (Arc::new(RequestLog::default()), Arc::new(Tamperer::default()));
@@ -148,15 +147,14 @@ impl Sandbox {
         .into_iter();
         let mut open_ports = Vec::new();
         let (mut names, mut plain) = (BTreeMap::new(), PerServer::new());
-        let servers = world.network.servers();
-        let latency = options.latency + Duration::from_millis(world.network.latency_ms);
+        let servers = fixtures.network.servers();
+        let latency = options.latency + Duration::from_millis(fixtures.network.latency_ms);
         let mut fault_layers = Vec::new();
         let servers: Vec<(Provider, &ServerSettings, Router)> = servers
             .into_iter()
             .map(|(provider, settings)| {
                 let layer = FaultLayer::new(provider, settings, latency, Arc::clone(&log), Arc::clone(&tamperer));
-                let router =
-                    layer.before(routers.get(provider.name()).map(SwappableRouter::router).unwrap_or_default());
+                let router = layer.wrap(routers.get(provider.name()).map(SwappableRouter::router).unwrap_or_default());
                 fault_layers.push(layer);
                 (provider, settings, router)
             })
@@ -178,14 +176,14 @@ impl Sandbox {
             open_ports.push(port);
         }
         Ok(Self {
-            configuration: world.configuration()?,
-            wrangler: world.wrangler()?,
-            bindings: world.deployed(),
-            environment: world.environment.clone(),
-            aliases: world.network.aliases.clone(),
-            world,
+            configuration: fixtures.configuration()?,
+            wrangler: fixtures.wrangler()?,
+            bindings: fixtures.deployed(),
+            environment: fixtures.environment.clone(),
+            aliases: fixtures.network.aliases.clone(),
+            fixtures,
             routers,
-            worker_is_elsewhere,
+            worker_is_external,
             fault_layers,
             tamperer,
             worker_name,
@@ -204,52 +202,52 @@ impl Sandbox {
         &self.configuration
     }
 
-    /// Reads a file of the project that the configuration belongs to, by its path from there: the Wrangler file.
+    /// Reads a file of the project by its path relative to the configuration. The only file is the Wrangler file.
     ///
     /// # Errors
     ///
-    /// Where there is no such file.
+    /// If there is no such file.
     pub fn read(&self, path: &Path) -> std::io::Result<String> {
         if path == Path::new(WRANGLER) { Ok(self.wrangler.clone()) } else { Err(std::io::ErrorKind::NotFound.into()) }
     }
 
-    /// The operator's variables for it.
+    /// The operator's environment variables.
     #[must_use]
     pub const fn environment(&self) -> &BTreeMap<String, String> {
         &self.environment
     }
 
-    /// What is on the deployed Worker: its secrets and variables.
+    /// The secrets and variables of the deployed Worker.
     #[must_use]
     pub const fn bindings(&self) -> &BTreeMap<String, String> {
         &self.bindings
     }
 
-    /// Gives the Worker's place to one elsewhere, as [`Options::worker`] does for one that runs already: this one may
-    /// have had to know the sandbox's addresses before it could start.
+    /// Replaces the Worker by an external one, like [`Options::worker`], but after the start: the external Worker may
+    /// need the sandbox's addresses before it can start.
     ///
     /// # Errors
     ///
-    /// Where no client for it can be made.
-    pub fn use_worker_at(&self, elsewhere: Url) -> Result<(), Error> {
+    /// If no HTTP client can be created.
+    pub fn use_worker_at(&self, external: Url) -> Result<(), Error> {
         if let Some(worker) = self.routers.get(Provider::Worker.name()) {
-            worker.replace(proxy::router(elsewhere, &self.worker_name)?);
-            self.worker_is_elsewhere.store(true, Ordering::Relaxed);
+            worker.replace(proxy::router(external, &self.worker_name)?);
+            self.worker_is_external.store(true, Ordering::Relaxed);
         }
         Ok(())
     }
 
-    /// Puts everything back to what it was at the start, and forgets what was asked: for another run. A Worker
-    /// elsewhere stays as it is, and so does what answers are tampered with.
+    /// Resets all state and the request log for another run. An external Worker stays in place, and so does the
+    /// tampering.
     ///
     /// # Errors
     ///
-    /// Where the servers could not be made again.
+    /// If the servers cannot be created again.
     pub fn renew(&self) -> Result<(), Error> {
-        let is_elsewhere = self.worker_is_elsewhere.load(Ordering::Relaxed);
-        for (server, router) in self.world.routers(&self.effects)? {
+        let is_external = self.worker_is_external.load(Ordering::Relaxed);
+        for (server, router) in self.fixtures.routers(&self.effects)? {
             if let Some(current) =
-                self.routers.get(server).filter(|_| !is_elsewhere || server != Provider::Worker.name())
+                self.routers.get(server).filter(|_| !is_external || server != Provider::Worker.name())
             {
                 current.replace(router);
             }
@@ -261,54 +259,54 @@ impl Sandbox {
         Ok(())
     }
 
-    /// Tamperer with one answer from now on, and with no other; `None` for none at all.
+    /// Tampers with one response from now on, or with none.
     pub fn tamper(&self, tampering: Option<Tampering>) {
         self.tamperer.set(tampering);
     }
 
-    /// Every request since the start or the last [`Sandbox::renew`], in order, each once.
+    /// Every distinct request since the start or the last [`Sandbox::renew`], in order.
     #[must_use]
     pub fn keys(&self) -> Vec<RequestKey> {
         self.tamperer.keys()
     }
 
-    /// Those requests that had an answer, with what the answer was before anything became of it.
+    /// The requests that were answered, each with its response before any tampering.
     #[must_use]
     pub fn exchanges(&self) -> Vec<Exchange> {
         self.tamperer.exchanges()
     }
 
-    /// Where each host name leads to, over TLS. A name that is not in here does not resolve.
+    /// The address of each host name, over TLS. Other names do not resolve.
     #[must_use]
     pub const fn names(&self) -> &BTreeMap<String, SocketAddr> {
         &self.names
     }
 
-    /// What the DNS has under the hosts that are other names for something else. There is no other record.
+    /// The CNAME records, by host. There are no other DNS records.
     #[must_use]
     pub const fn aliases(&self) -> &BTreeMap<String, String> {
         &self.aliases
     }
 
-    /// The authority that signed the certificates behind these names, in PEM.
+    /// The certificate authority that signed the servers' certificates, in PEM.
     #[must_use]
     pub fn certificate_authority(&self) -> &str {
         &self.certificate_authority
     }
 
-    /// Where each of the servers is without TLS.
+    /// The address of each server without TLS.
     #[must_use]
     pub const fn plain(&self) -> &Plain {
         &self.plain
     }
 
-    /// What was changed, counted: `stripe.checkout_session.created`.
+    /// How often each kind of change was made, by name: `stripe.checkout_session.created`.
     #[must_use]
     pub fn effects(&self) -> BTreeMap<String, u64> {
         self.effects.counts()
     }
 
-    /// Every request that was received, in order: whose it was, and `METHOD path?query`.
+    /// Every request received, in order: the server's name, and `METHOD path?query`.
     #[must_use]
     pub fn requests(&self) -> Vec<(String, String)> {
         self.log.lines()
@@ -332,16 +330,16 @@ impl Plain {
     }
 }
 
-/// Opens a port in the state that the settings to it is in.
+/// Opens a server's port: serving, closed or resetting, as its settings say.
 fn open(
     settings: &ServerSettings,
     port: u16,
-    sound: impl FnOnce(u16) -> std::io::Result<Port>,
+    serving: impl FnOnce(u16) -> std::io::Result<Port>,
 ) -> std::io::Result<Port> {
     match settings.fault {
         _ if !settings.listens => Port::closed(port),
         Some(Fault::Reset) => Port::resetting(port),
-        _ => sound(port),
+        _ => serving(port),
     }
 }
 

@@ -1,17 +1,17 @@
-//! The settings to each of the sandbox's servers, and what can be wrong with it.
+//! The network settings of each of the sandbox's servers, and the faults it can have.
 
 use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
-/// The document's part `network`: one port for each of the servers.
+/// The document's part `network`.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Network {
-    /// What the link adds to every answer and to every connection that is made, in milliseconds.
+    /// The latency of every response and every new connection, in milliseconds.
     #[serde(default)]
     pub(super) latency_ms: u64,
-    /// The hosts that are another name for something else, each with what the DNS says of it.
+    /// The CNAME records, by host.
     #[serde(default)]
     pub(super) aliases: BTreeMap<String, String>,
     pub(super) stripe: ServerSettings,
@@ -22,29 +22,29 @@ pub(super) struct Network {
     pub(super) frontend: ServerSettings,
 }
 
-/// The settings to one server.
+/// The network settings of one server.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct ServerSettings {
-    /// The names that lead to it.
+    /// Its host names.
     pub(super) names: Vec<String>,
-    /// Whether anybody knows the names.
+    /// Whether the names resolve.
     #[serde(default = "yes")]
     pub(super) resolves: bool,
     /// Whether anything listens.
     #[serde(default = "yes")]
     pub(super) listens: bool,
-    /// What the server shows of itself.
+    /// The certificate that it presents.
     #[serde(default)]
     pub(super) certificate: Certificate,
     /// What comes instead of an answer.
     pub(super) fault: Option<Fault>,
-    /// The methods that meet it; all of them, where none is given.
+    /// The methods of the requests that get the fault; empty for all.
     #[serde(default)]
     pub(super) methods: Vec<String>,
-    /// How many requests meet it; all of them, where neither number is given.
+    /// How many requests get it. Without either number, all of them do.
     pub(super) times: Option<usize>,
-    /// How many requests of each path meet it.
+    /// How many requests to each path get it.
     pub(super) times_per_path: Option<usize>,
 }
 
@@ -52,20 +52,20 @@ const fn yes() -> bool {
     true
 }
 
-/// What a server shows of itself.
+/// The certificate that a server presents.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(super) enum Certificate {
     /// Signed by the sandbox's authority, for the right names, for months.
     #[default]
     Good,
-    /// The same, with five days left.
+    /// The same, expiring in five days.
     Expiring,
-    /// The same, run out yesterday.
+    /// The same, expired yesterday.
     Expired,
-    /// The same, in force from the day after tomorrow.
+    /// The same, valid from the day after tomorrow.
     NotYetValid,
-    /// Signed by itself.
+    /// Self-signed.
     SelfSigned,
     /// For another name.
     WrongHost,
@@ -75,23 +75,23 @@ pub(super) enum Certificate {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(super) enum Fault {
-    /// Too many requests, in the provider's words.
+    /// 429, as the provider words it.
     #[serde(rename = "429")]
     TooMany,
-    /// A defect of the provider's, in its words.
+    /// 500, as the provider words it.
     #[serde(rename = "500")]
     Defect,
-    /// 200 and a page of HTML.
+    /// 200 and an HTML page.
     Html,
-    /// Half of the right answer.
+    /// Half of the correct response.
     Truncated,
-    /// Nothing, ever.
+    /// No response, ever.
     Hangs,
-    /// The connection is torn down before a byte is answered.
+    /// The connection is reset before the first byte.
     Reset,
 }
 
-/// Whose words an answer has to be in.
+/// One of the sandbox's servers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Provider {
     Stripe,
@@ -103,7 +103,7 @@ pub(super) enum Provider {
 }
 
 impl Provider {
-    /// The name in the document and in the log of requests.
+    /// The name in the document and in the request log.
     pub(super) const fn name(self) -> &'static str {
         match self {
             Self::Stripe => "stripe",
@@ -117,7 +117,7 @@ impl Provider {
 }
 
 impl Network {
-    /// Every settings, with whose it is.
+    /// The settings of every server.
     pub(super) const fn servers(&self) -> [(Provider, &ServerSettings); 6] {
         [
             (Provider::Stripe, &self.stripe),
@@ -130,5 +130,5 @@ impl Network {
     }
 }
 
-/// One of something for each of the servers.
+/// A value for each server, by its name.
 pub(super) type PerServer<T> = BTreeMap<&'static str, T>;

@@ -1,4 +1,4 @@
-//! A port on loopback and what listens on it, over TLS or plain.
+//! A port on loopback and what listens on it, with or without TLS.
 
 use std::convert::Infallible;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -22,13 +22,13 @@ use super::fault_responses::ConnectionReset;
 /// An open port. Dropping it closes the port and every connection through it.
 pub(super) struct Port {
     address: SocketAddr,
-    // Either a server, or a port that is held so that nobody else listens on it.
+    // Either a server, or a port that is bound so that no other process listens on it.
     server: Option<JoinHandle<()>>,
     _closed: Option<TcpSocket>,
 }
 
 impl Port {
-    /// A port where `router` answers. A connection takes as long to be made as the link takes for a round trip.
+    /// A port where `router` responds. Opening a connection takes one round trip of the link.
     pub(super) fn open(
         port: u16,
         tls: Option<Arc<ServerConfig>>,
@@ -42,12 +42,12 @@ impl Port {
         Ok(Self { address, server: Some(server), _closed: None })
     }
 
-    /// A port where every connection is torn down at once.
+    /// A port that resets every connection at once.
     pub(super) fn resetting(port: u16) -> std::io::Result<Self> {
         let listener = bound(port)?.listen(1024)?;
         let address = listener.local_addr()?;
         let server = tokio::spawn(serve(listener, |stream| async move {
-            // Closed without lingering, a connection ends in a reset and not in an orderly end.
+            // With zero linger, closing a connection resets it.
             drop(stream.set_zero_linger());
         }));
         Ok(Self { address, server: Some(server), _closed: None })
@@ -79,7 +79,7 @@ fn bound(port: u16) -> std::io::Result<TcpSocket> {
 }
 
 async fn serve<F: Future<Output = ()> + Send + 'static>(listener: TcpListener, answer: impl Fn(TcpStream) -> F) {
-    // The set goes with this task, and the connections go with the set.
+    // Dropped with this task, which closes the connections.
     let mut connections = JoinSet::new();
     loop {
         match listener.accept().await {
@@ -87,7 +87,7 @@ async fn serve<F: Future<Output = ()> + Send + 'static>(listener: TcpListener, a
                 while connections.try_join_next().is_some() {}
                 connections.spawn(answer(stream));
             }
-            // Out of file descriptors, for one: others must get their turn before it can be better.
+            // Probably out of file descriptors: let other tasks free some.
             Err(_) => tokio::task::yield_now().await,
         }
     }
@@ -97,11 +97,11 @@ async fn connection(stream: TcpStream, tls: Option<Arc<ServerConfig>>, latency: 
     if !latency.is_zero() {
         tokio::time::sleep(latency).await;
     }
-    // Without it a small answer waits for the acknowledgement of the one before, and loopback takes 40 ms.
+    // Without this, a small response waits up to 40 ms for the acknowledgement of the previous one.
     drop(stream.set_nodelay(true));
     match tls {
         None => talk(stream, router).await,
-        // A handshake that fails is the client's finding, not ours.
+        // A failed handshake is for the client to report.
         Some(tls) => {
             if let Ok(stream) = TlsAcceptor::from(tls).accept(stream).await {
                 talk(stream, router).await;
@@ -113,10 +113,10 @@ async fn connection(stream: TcpStream, tls: Option<Arc<ServerConfig>>, latency: 
 async fn talk(stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static, router: Router) {
     let builder = Builder::new(TokioExecutor::new());
     let service = MapResult::new(router, |answer: Result<Response, Infallible>| match answer {
-        // A service's error breaks its connection, and over HTTP/2 its stream alone.
+        // A service's error resets its connection, or only its stream over HTTP/2.
         Ok(response) => response.extensions().get::<ConnectionReset>().copied().map_or(Ok(response), Err),
         Err(never) => match never {},
     });
-    // Clients hang up as they please.
+    // Clients may disconnect at any time.
     drop(builder.serve_connection(TokioIo::new(stream), TowerToHyperService::new(service)).await);
 }

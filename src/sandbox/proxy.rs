@@ -1,4 +1,4 @@
-//! The servers' places, and a Worker elsewhere in the place of the embedded one.
+//! Routers that can be swapped while they serve, and a proxy to an external Worker.
 
 use std::sync::{Arc, PoisonError, RwLock};
 
@@ -12,10 +12,10 @@ use url::Url;
 
 use super::Error;
 
-/// Bodies are passed on whole, and a webhook's is far from this.
+/// Far larger than any webhook's body.
 const LARGEST_BODY: usize = 32 << 20;
 
-/// The place of a server, which another can be given while it is asked.
+/// A router that another one can replace while it serves requests.
 #[derive(Debug, Clone)]
 pub(super) struct SwappableRouter(Arc<RwLock<Router>>);
 
@@ -28,7 +28,7 @@ impl SwappableRouter {
         *self.0.write().unwrap_or_else(PoisonError::into_inner) = server;
     }
 
-    /// Whoever has the place answers.
+    /// A router that forwards to the current one.
     pub(super) fn router(&self) -> Router {
         Router::new().fallback(serve_current).with_state(self.clone())
     }
@@ -44,37 +44,34 @@ async fn serve_current(State(router): State<SwappableRouter>, request: Request) 
 
 struct WorkerProxy {
     client: reqwest::Client,
-    elsewhere: Url,
+    external: Url,
     name: HeaderValue,
 }
 
-/// Passes every request on to `elsewhere`, as one for `name`.
-pub(super) fn router(elsewhere: Url, name: &str) -> Result<Router, Error> {
-    // Without redirects, since they are the Worker's answer; without idle connections, since workerd may close one
-    // after answering.
+/// Forwards every request to `external`, with `name` as its host.
+pub(super) fn router(external: Url, name: &str) -> Result<Router, Error> {
+    // No redirects: they are the Worker's answer. No idle connections: workerd may close one after answering.
     let client = reqwest::Client::builder()
         .no_proxy()
         .redirect(reqwest::redirect::Policy::none())
         .pool_max_idle_per_host(0)
         .build()
-        .map_err(|error| Error::Document(format!("the Worker elsewhere: {error}")))?;
+        .map_err(|error| Error::Document(format!("the external Worker: {error}")))?;
     let name = HeaderValue::from_str(name).map_err(|error| Error::Document(format!("the Worker's name: {error}")))?;
-    Ok(Router::new().fallback(pass).with_state(Arc::new(WorkerProxy { client, elsewhere, name })))
+    Ok(Router::new().fallback(pass).with_state(Arc::new(WorkerProxy { client, external, name })))
 }
 
 async fn pass(State(proxy): State<Arc<WorkerProxy>>, request: Request) -> Response {
     match proxy.ask(request).await {
         Ok(response) => response,
-        Err(error) => {
-            (StatusCode::BAD_GATEWAY, format!("the Worker elsewhere did not answer: {error}")).into_response()
-        }
+        Err(error) => (StatusCode::BAD_GATEWAY, format!("the external Worker did not answer: {error}")).into_response(),
     }
 }
 
 impl WorkerProxy {
     async fn ask(&self, request: Request) -> Result<Response, Box<dyn std::error::Error + Send + Sync>> {
         let (parts, body) = request.into_parts();
-        let mut url = self.elsewhere.clone();
+        let mut url = self.external.clone();
         url.set_path(parts.uri.path());
         url.set_query(parts.uri.query());
         let mut headers = end_to_end(parts.headers);
@@ -90,7 +87,7 @@ impl WorkerProxy {
     }
 }
 
-/// Headers without those that are about one connection only.
+/// The headers without those that concern a single connection.
 fn end_to_end(mut headers: HeaderMap) -> HeaderMap {
     for name in [header::CONNECTION, header::TRANSFER_ENCODING, header::CONTENT_LENGTH, header::HOST, header::UPGRADE] {
         headers.remove(name);

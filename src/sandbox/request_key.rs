@@ -1,4 +1,4 @@
-//! Which request of a run is meant, told in a settings that holds for the next run too.
+//! A key for each request of a run that is the same in every run.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -13,18 +13,18 @@ use serde_json::Value;
 use super::network::Provider;
 use crate::pattern::patterns;
 
-/// Names one request of a run, the same in every run: what a run makes up (IDs, nonces, times) is masked.
+/// Identifies one request of a run, equally in every run: IDs, nonces and times that a run creates are masked.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct RequestKey {
-    /// Whose server it went to: `stripe`, `clerk`, `clerk_frontend`, `cloudflare`, `worker` or `frontend`.
+    /// The server: `stripe`, `clerk`, `clerk_frontend`, `cloudflare`, `worker` or `frontend`.
     pub provider: &'static str,
     /// GET, POST, …
     pub method: String,
     /// Path and query, masked.
     pub target: String,
-    /// What tells it from others to the same target: the event, the token, the origin, the body. May be empty.
+    /// What distinguishes it from others to the same target: the event, token, origin or body. May be empty.
     pub detail: String,
-    /// How many requests that are the same in all else were answered before it.
+    /// How many otherwise equal requests were answered before it.
     pub occurrence: usize,
 }
 
@@ -41,12 +41,12 @@ impl fmt::Display for RequestKey {
     }
 }
 
-/// IDs that a run made, each with the words for what made it.
+/// IDs created during a run, each with the request that created it.
 #[derive(Debug, Default)]
 pub(super) struct MadeIds(HashMap<String, String>);
 
 patterns! {
-    /// IDs of things that are made while a run goes on, whose names are counters.
+    /// IDs that are numbered as a run creates them.
     MADE = r"\b(sess|serve_current|sia|client|cs_live|cs_test|bps)_[A-Za-z0-9]+";
     /// A nonce of eight bytes, or a time in seconds or milliseconds.
     PASSING = r"\b(?:[0-9a-f]{16}|1[0-9]{9}(?:[0-9]{3})?)\b";
@@ -65,7 +65,7 @@ impl MadeIds {
         }
     }
 
-    /// `text` with what differs between two runs masked; an ID says what it was made for.
+    /// Masks what differs between two runs. A masked ID says what it was created for.
     fn masked(&self, text: &str) -> String {
         let text = MADE.replace_all(text, |found: &Captures<'_>| {
             let cause = self.0.get(&found[0]).map(String::as_str).unwrap_or_default();
@@ -74,7 +74,7 @@ impl MadeIds {
         PASSING.replace_all(&text, "*").into_owned()
     }
 
-    /// The key of a request, as the first of its kind.
+    /// The key of a request, counted as the first with it.
     pub(super) fn key_of(&self, provider: Provider, parts: &Parts, body: &[u8]) -> RequestKey {
         let target = parts.uri.path_and_query().map_or_else(|| parts.uri.path(), |target| target.as_str());
         RequestKey {
@@ -87,13 +87,13 @@ impl MadeIds {
     }
 }
 
-/// What tells requests to one target apart.
+/// What distinguishes requests to one target.
 fn detail(provider: Provider, parts: &Parts, body: &[u8]) -> String {
     let headers = &parts.headers;
     let text = |name: header::HeaderName| headers.get(name)?.to_str().ok();
     let mut details = Vec::new();
     match provider {
-        // The live and the test account are asked the same questions.
+        // The same requests go to the live and the test account.
         Provider::Stripe => details.extend(is_test_key(headers).then(|| "test key".to_owned())),
         Provider::Worker => {
             let body = String::from_utf8_lossy(body);
@@ -115,7 +115,7 @@ fn detail(provider: Provider, parts: &Parts, body: &[u8]) -> String {
     details.join(", ")
 }
 
-/// Whether a request to Stripe carries a test-mode key, which is sent as a bearer or as a user's name.
+/// Whether a request to Stripe has a test-mode key, as a bearer token or as a user name.
 fn is_test_key(headers: &HeaderMap) -> bool {
     let Some(value) = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok()) else { return false };
     let decoded = value.strip_prefix("Basic ").and_then(|encoded| STANDARD.decode(encoded).ok());
@@ -123,7 +123,7 @@ fn is_test_key(headers: &HeaderMap) -> bool {
     key.contains("k_test_")
 }
 
-/// The token that a request to the Worker carries, in a word or two.
+/// A short description of the token in a request to the Worker.
 fn kind_of_token(headers: &HeaderMap) -> &'static str {
     let text = |name: header::HeaderName| headers.get(name).and_then(|value| value.to_str().ok());
     let cookie = text(header::COOKIE).and_then(|cookies| {
@@ -160,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_run_makes_up_is_masked() {
+    fn ids_nonces_and_times_are_masked() {
         let made = MadeIds::default();
         let target = |text| key(&made, Provider::Stripe, get(text)).target;
         assert_eq!(target("/v1/events?created[gte]=1764077491&limit=9"), "/v1/events?created[gte]=*&limit=9");
@@ -170,7 +170,7 @@ mod tests {
     }
 
     #[test]
-    fn an_id_says_what_it_was_made_for() {
+    fn a_masked_id_says_what_it_was_created_for() {
         let mut made = MadeIds::default();
         let order = Request::post("/api/create-checkout").body(r#"{"plan":"pro"}"#).unwrap();
         let order = key(&made, Provider::Worker, order);
@@ -180,14 +180,14 @@ mod tests {
     }
 
     #[test]
-    fn events_are_told_apart_by_their_id_and_signature() {
+    fn events_are_distinguished_by_id_and_signature() {
         let event = r#"{"id":"evt_preflightsigned00112233aabbccdd"}"#;
         let request = Request::post("/webhook/stripe").header("stripe-signature", "t=1,v1=2").body(event).unwrap();
         assert_eq!(key(&MadeIds::default(), Provider::Worker, request).detail, "signed, with a signature");
     }
 
     #[test]
-    fn tokens_are_told_apart_by_what_is_wrong_with_them() {
+    fn tokens_are_distinguished_by_what_is_wrong_with_them() {
         let detail = |token: String| {
             let request =
                 Request::get("/api/usage").header("authorization", format!("Bearer {token}")).body("").unwrap();
@@ -203,7 +203,7 @@ mod tests {
     }
 
     #[test]
-    fn the_test_account_is_told_from_the_live_one() {
+    fn requests_with_a_test_key_are_marked() {
         let request = Request::get("/v1/prices").header("authorization", "Bearer sk_test_1").body("").unwrap();
         assert_eq!(key(&MadeIds::default(), Provider::Stripe, request).detail, "test key");
     }

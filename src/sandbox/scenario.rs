@@ -1,4 +1,4 @@
-//! The catalogue: every settings in which the sandbox can differ from a healthy world.
+//! The catalog of scenarios: every way in which the sandbox can differ from a healthy world.
 
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
@@ -8,32 +8,32 @@ use serde::{Deserialize, Deserializer};
 use super::Error;
 use super::document::Document;
 
-/// A named change to the healthy world, and what preflight must make of it.
+/// A named change to the healthy world, and what preflight must find in it.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Scenario {
-    /// What it is asked for by, `price-test-mode`.
+    /// Its name, such as `price-test-mode`.
     pub name: String,
-    /// The heading that it stands under in a list.
+    /// Its group in lists.
     pub group: String,
-    /// One sentence: what is wrong, or why it is right.
+    /// One sentence: what is wrong, or why it is healthy.
     pub about: String,
-    /// The findings that it must cause; none in a healthy world, but for warnings.
+    /// The findings that it must cause. A healthy world may only cause warnings.
     #[serde(default)]
     pub finds: Vec<Expected>,
-    /// The checks that cannot tell, by id or glob, where a provider is in fault.
+    /// The checks that must be unknown, by id or glob.
     #[serde(default)]
     pub unknown: Vec<String>,
-    /// Scenarios that are applied before this one; it is found as the first of them is, unless it says otherwise.
+    /// Scenarios to apply before this one. Unless this one has its own, the findings of the first one are expected.
     #[serde(default)]
     extends: Vec<String>,
-    /// What is copied, by path: to where, from where.
+    /// What to copy: target path, source path.
     #[serde(default)]
     copy: BTreeMap<String, String>,
-    /// What is taken out, by path.
+    /// The paths to remove.
     #[serde(default)]
     remove: Vec<String>,
-    /// What is set, by path.
+    /// The values to set, by path.
     #[serde(default)]
     set: toml::Table,
 }
@@ -50,7 +50,7 @@ pub struct Expected {
 }
 
 impl<'de> Deserialize<'de> for Expected {
-    /// Reads `stripe/price-mode: other-mode`, with ` (warning)` behind it where it is one.
+    /// Reads `stripe/price-mode: other-mode`, followed by ` (warning)` for a warning.
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
         let (finding, warning) = text.strip_suffix(" (warning)").map_or((text.as_str(), false), |text| (text, true));
@@ -84,15 +84,15 @@ impl Scenario {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Catalogue {
+struct Catalog {
     scenario: Vec<Scenario>,
 }
 
-static CATALOGUE: LazyLock<Result<Vec<Scenario>, String>> = LazyLock::new(|| {
-    let catalogue: Catalogue = toml::from_str(include_str!("scenarios.toml")).map_err(|error| error.to_string())?;
-    let mut scenarios = catalogue.scenario;
+static CATALOG: LazyLock<Result<Vec<Scenario>, String>> = LazyLock::new(|| {
+    let catalog: Catalog = toml::from_str(include_str!("scenarios.toml")).map_err(|error| error.to_string())?;
+    let mut scenarios = catalog.scenario;
     for index in 0..scenarios.len() {
-        // A variant is found as its base is, unless it says otherwise.
+        // A variant is expected to cause its base's findings unless it has its own.
         let variant = &scenarios[index];
         let base = variant.extends.first().filter(|_| variant.finds.is_empty() && variant.unknown.is_empty());
         if let Some(base) = scenarios[..index].iter().find(|scenario| Some(&scenario.name) == base) {
@@ -104,16 +104,16 @@ static CATALOGUE: LazyLock<Result<Vec<Scenario>, String>> = LazyLock::new(|| {
     Ok(scenarios)
 });
 
-/// Every scenario, in the order of the catalogue.
+/// Every scenario, in the catalog's order.
 #[must_use]
 pub fn scenarios() -> &'static [Scenario] {
-    CATALOGUE.as_deref().unwrap_or_default()
+    CATALOG.as_deref().unwrap_or_default()
 }
 
-/// The healthy document with the named scenarios applied to it, one after the other.
+/// The healthy document with the named scenarios applied in order.
 pub(super) fn document(names: &[&str]) -> Result<Document, Error> {
-    if let Err(error) = CATALOGUE.as_ref() {
-        return Err(Error::Catalogue(error.clone()));
+    if let Err(error) = CATALOG.as_ref() {
+        return Err(Error::Catalog(error.clone()));
     }
     let mut document = Document::healthy()?;
     for name in names {
@@ -124,9 +124,9 @@ pub(super) fn document(names: &[&str]) -> Result<Document, Error> {
 
 fn apply(document: &mut Document, name: &str, depth: usize) -> Result<(), Error> {
     let scenario = find(name)?;
-    // No scenario is a variant of a variant of a variant: deeper than that is a circle.
+    // No chain of variants is this long, so this is a circle.
     if depth > 8 {
-        return Err(Error::Catalogue(format!("`{name}` extends itself")));
+        return Err(Error::Catalog(format!("`{name}` extends itself")));
     }
     for base in &scenario.extends {
         apply(document, base, depth + 1)?;
@@ -148,25 +148,25 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_catalogue_can_be_read() {
-        assert!(CATALOGUE.is_ok(), "{:?}", CATALOGUE.as_ref().err());
+    fn the_catalog_is_valid() {
+        assert!(CATALOG.is_ok(), "{:?}", CATALOG.as_ref().err());
     }
 
     #[test]
-    fn no_name_stands_in_it_twice() {
+    fn names_are_unique() {
         for scenario in scenarios() {
             assert_eq!(scenarios().iter().filter(|other| other.name == scenario.name).count(), 1, "{}", scenario.name);
         }
     }
 
     #[test]
-    fn an_unknown_name_brings_the_nearest_known_one() {
+    fn an_unknown_name_gets_a_suggestion() {
         let error = document(&["helthy"]).unwrap_err();
         assert_eq!(error.to_string(), "there is no scenario `helthy`; did you mean `healthy`?");
     }
 
     #[test]
-    fn an_expected_finding_is_a_check_and_a_code_and_perhaps_a_warning() {
+    fn an_expected_finding_may_be_a_warning() {
         let expected: BTreeMap<String, Expected> = toml::from_str("x = 'webhook/events: surplus (warning)'").unwrap();
         assert_eq!(expected["x"], Expected { check: "webhook/events".into(), code: "surplus".into(), warning: true });
     }

@@ -1,4 +1,4 @@
-//! One answer of a running sandbox that is not what it should be: unanswerable, or with a field missing or wrong.
+//! Tampers with one response of a running sandbox: no valid response, or one with a field missing or wrong.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -14,43 +14,42 @@ use super::fault_responses;
 use super::network::Provider;
 use super::request_key::{MadeIds, RequestKey};
 
-/// What a tampered answer has for the provider's name of the request.
+/// The request ID of a tampered response.
 pub const TAMPERED: &str = "req_tampered";
 
-/// One request, and what becomes of its answer.
+/// One request, and what to do with its response.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Tampering {
     /// The request.
     pub key: RequestKey,
-    /// What becomes of its answer.
+    /// What to do with its response.
     pub with: Tampered,
 }
 
-/// What becomes of an answer.
+/// What to do with a response.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Tampered {
-    /// It is none.
+    /// Send no valid response.
     Unanswerable(Unanswerable),
-    /// It is there, but these fields of its JSON are not as they were. Where the answer is no success or no JSON,
-    /// nothing becomes of it.
+    /// Change these fields of its JSON. A response that is an error or not JSON stays as it is.
     Fields(Vec<FieldChange>),
 }
 
-/// A settings not to answer.
+/// A way to send no valid response.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Unanswerable {
-    /// The connection is reset, and so is that of each retry.
+    /// The connection is reset, on every attempt.
     Refused,
-    /// 500, in the provider's words.
+    /// 500, as the provider words it.
     Defect,
-    /// 429, in the provider's words.
+    /// 429, as the provider words it.
     TooMany,
-    /// 200 and a page for people.
+    /// 200 and an HTML page.
     Html,
     /// 200 and an empty body.
     Empty,
-    /// Half of the body. JSON ends there as if it were whole; where only the status or a text counts, the connection
-    /// breaks, since nothing else could tell half of it from the whole.
+    /// Half of the body. For JSON, the response ends there normally. For anything else, the connection breaks, because
+    /// half of a text could pass for the whole.
     CutOff,
 }
 
@@ -58,7 +57,7 @@ impl Unanswerable {
     /// All of them.
     pub const ALL: [Self; 6] = [Self::Refused, Self::Defect, Self::TooMany, Self::Html, Self::Empty, Self::CutOff];
 
-    /// The settings in a word or two.
+    /// A short name for it.
     #[must_use]
     pub const fn word(self) -> &'static str {
         match self {
@@ -72,23 +71,23 @@ impl Unanswerable {
     }
 }
 
-/// A field of a JSON body, and what happens to it.
+/// A field of a JSON body, and what to do with it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct FieldChange {
     /// The field, as a JSON pointer (RFC 6901).
     pub pointer: String,
-    /// What happens to it.
+    /// What to do with it.
     pub change: Change,
 }
 
-/// What happens to a field.
+/// What to do with a field.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Change {
-    /// It is not there.
+    /// Remove it.
     Delete,
-    /// It is null.
+    /// Set it to null.
     Null,
-    /// It is of another type: a number for a text, a text for all else.
+    /// Change its type: strings become numbers, everything else becomes a string.
     Retype,
 }
 
@@ -96,7 +95,7 @@ impl Change {
     /// All of them.
     pub const ALL: [Self; 3] = [Self::Delete, Self::Null, Self::Retype];
 
-    /// The change in a word.
+    /// A short name for it.
     #[must_use]
     pub const fn word(self) -> &'static str {
         match self {
@@ -106,7 +105,7 @@ impl Change {
         }
     }
 
-    /// Changes the field that `pointer` leads to. Where there is none, nothing happens.
+    /// Changes the field at `pointer`, if there is one.
     fn apply(self, body: &mut Value, pointer: &str) {
         let place = match self {
             Self::Delete => {
@@ -136,20 +135,20 @@ impl Change {
     }
 }
 
-/// One request of a run and its answer, before anything became of it.
+/// One request of a run and its response, before any tampering.
 #[derive(Debug, Clone)]
 pub struct Exchange {
     /// The request.
     pub key: RequestKey,
-    /// The status of its answer.
+    /// The status of the response.
     pub status: u16,
-    /// The body, where it is JSON.
+    /// The body, if it is JSON.
     pub json: Option<Value>,
     /// Whether the body is empty.
     pub is_empty: bool,
 }
 
-/// What was asked since the sandbox was last renewed, and which answer is to be tampered with.
+/// The requests since the sandbox was last renewed, and the response to tamper with.
 #[derive(Debug, Default)]
 pub(super) struct Tamperer(Mutex<Run>);
 
@@ -157,9 +156,9 @@ pub(super) struct Tamperer(Mutex<Run>);
 struct Run {
     tampering: Option<Tampering>,
     made: MadeIds,
-    /// How many requests of each kind had an answer.
+    /// How many requests with each key were answered.
     answered: HashMap<RequestKey, usize>,
-    /// Those that came, in order, each once.
+    /// The distinct requests, in order.
     keys: Vec<RequestKey>,
     exchanges: Vec<Exchange>,
 }
@@ -187,12 +186,12 @@ impl Tamperer {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// From now on this answer is tampered with, and no other.
+    /// Tampers with this response from now on.
     pub(super) fn set(&self, tampering: Option<Tampering>) {
         self.run().tampering = tampering;
     }
 
-    /// Forgets what was asked.
+    /// Forgets all requests.
     pub(super) fn reset(&self) {
         let mut run = self.run();
         *run = Run { tampering: run.tampering.take(), ..Run::default() };
@@ -206,7 +205,7 @@ impl Tamperer {
         self.run().exchanges.clone()
     }
 
-    /// Answers with `next`, unless this is the request whose answer is tampered with.
+    /// Responds with `next`, and tampers with the response if it is the one to tamper with.
     pub(super) async fn pass(&self, provider: Provider, request: Request, next: Next) -> Response {
         let (parts, body) = request.into_parts();
         let Ok(body) = to_bytes(body, usize::MAX).await else { return StatusCode::BAD_REQUEST.into_response() };
@@ -225,7 +224,7 @@ impl Tamperer {
             Some(Tampered::Unanswerable(Unanswerable::Html)) => fault_responses::html_page(),
             Some(Tampered::Unanswerable(Unanswerable::Empty)) => StatusCode::OK.into_response(),
             Some(Tampered::Unanswerable(Unanswerable::CutOff)) => {
-                // Not noted: it had no answer, so that another attempt meets the same.
+                // Not recorded as answered, so that a retry gets the same.
                 let (parts, body) = next.run(request).await.into_parts();
                 if body.size_hint().exact().is_none() {
                     return Response::from_parts(parts, body);
@@ -245,7 +244,7 @@ impl Tamperer {
         named(answer)
     }
 
-    /// The right answer, and its body; of one without an end no body.
+    /// The correct response and its body. The body is empty if it has no end.
     async fn answered(&self, key: RequestKey, request: Request, next: Next) -> (Response, Bytes) {
         let (parts, body) = next.run(request).await.into_parts();
         let status = parts.status.as_u16();
@@ -265,7 +264,7 @@ fn with_body(mut response: Response, body: Body) -> Response {
     response
 }
 
-/// The answer under the name by which a log tells that it was tampered with, and under no other.
+/// Marks a response as tampered with by its request ID.
 fn named(mut answer: Response) -> Response {
     let headers = answer.headers_mut();
     for other in ["x-clerk-trace-id", "cf-ray"] {
@@ -275,7 +274,7 @@ fn named(mut answer: Response) -> Response {
     answer
 }
 
-/// The same answer to someone who need not wait.
+/// Removes the wait before a retry.
 fn patient(mut answer: Response) -> Response {
     if answer.headers().contains_key(header::RETRY_AFTER) {
         answer.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("0"));
@@ -297,7 +296,7 @@ fn cut_off(mut response: Response, body: &Bytes) -> Response {
 }
 
 fn changed(mut response: Response, mut json: Value, changes: &[FieldChange]) -> Response {
-    // From the last to the first: an item that goes would move those after it.
+    // From the last to the first, because removing an item moves those after it.
     for FieldChange { pointer, change } in changes.iter().rev() {
         change.apply(&mut json, pointer);
     }
@@ -316,19 +315,19 @@ mod tests {
     }
 
     #[test]
-    fn a_field_goes() {
+    fn a_field_can_be_removed() {
         assert_eq!(changed(Change::Delete, "/id").get("id"), None);
         assert_eq!(changed(Change::Delete, "/a~1b").get("a/b"), None);
         assert_eq!(changed(Change::Delete, "/items/0")["items"], json!([{ "n": 2 }]));
     }
 
     #[test]
-    fn a_field_becomes_null() {
+    fn a_field_can_be_set_to_null() {
         assert_eq!(changed(Change::Null, "/items/1/n")["items"][1], json!({ "n": null }));
     }
 
     #[test]
-    fn a_field_gets_another_type() {
+    fn a_field_can_get_another_type() {
         assert_eq!(changed(Change::Retype, "/id")["id"], json!(42));
         assert_eq!(changed(Change::Retype, "/live")["live"], json!("true"));
         assert_eq!(changed(Change::Retype, "/items")["items"], json!("tampered"));
@@ -336,7 +335,7 @@ mod tests {
     }
 
     #[test]
-    fn where_there_is_no_such_field_nothing_happens() {
+    fn a_missing_field_is_ignored() {
         assert_eq!(changed(Change::Delete, "/nowhere/at"), changed(Change::Null, "/items/7"));
     }
 }

@@ -1,4 +1,4 @@
-//! The sandbox as a client meets it: through its open_ports.
+//! The sandbox as a client sees it.
 
 use std::collections::BTreeSet;
 use std::error::Error as _;
@@ -23,18 +23,18 @@ async fn start(scenarios: &[&str]) -> Sandbox {
     Sandbox::start(scenarios, Options::default()).await.unwrap()
 }
 
-/// Asks Stripe for the account, by name.
+/// Requests the account from Stripe, by host name.
 async fn ask_stripe(sandbox: &Sandbox) -> Result<reqwest::Response, reqwest::Error> {
     let key = &sandbox.environment()["STRIPE_SECRET_KEY"];
     client(sandbox).get("https://api.stripe.com/v1/account").bearer_auth(key).send().await
 }
 
-/// Asks the Worker for its health, by name.
+/// Requests the Worker's health, by host name.
 async fn ask_worker(sandbox: &Sandbox) -> Result<reqwest::Response, reqwest::Error> {
     client(sandbox).get("https://pan-api.acme.workers.dev/health").send().await
 }
 
-/// Everything that an error says, down to its cause.
+/// An error with all its causes.
 fn chain(error: &reqwest::Error) -> String {
     let mut text = error.to_string();
     let mut source = error.source();
@@ -52,7 +52,7 @@ async fn a_provider_answers_under_its_name_over_http_2() {
 }
 
 #[tokio::test]
-async fn every_server_answers_plainly_too() {
+async fn every_server_responds_without_tls_too() {
     let sandbox = start(&[]).await;
     let plain = sandbox.plain();
     let mut statuses = Vec::new();
@@ -70,7 +70,7 @@ async fn every_server_answers_plainly_too() {
 }
 
 #[tokio::test]
-async fn every_scenario_of_the_catalogue_can_be_started() {
+async fn every_scenario_can_be_started() {
     for scenario in scenarios() {
         let started = Sandbox::start(&[&scenario.name], Options::default()).await;
         assert!(started.is_ok(), "{}: {}", scenario.name, started.err().unwrap());
@@ -78,7 +78,7 @@ async fn every_scenario_of_the_catalogue_can_be_started() {
 }
 
 #[test]
-fn a_fault_has_something_to_be_found_by_and_a_healthy_world_fails_nothing() {
+fn every_fault_is_expected_to_be_found_and_no_healthy_world_to_fail() {
     for scenario in scenarios() {
         let is_healthy = scenario.name.starts_with("healthy");
         assert_eq!(is_healthy, scenario.group == "healthy", "{}", scenario.name);
@@ -89,7 +89,7 @@ fn a_fault_has_something_to_be_found_by_and_a_healthy_world_fails_nothing() {
 }
 
 #[tokio::test]
-async fn requests_are_written_down_in_order() {
+async fn requests_are_logged_in_order() {
     let sandbox = start(&[]).await;
     ask_stripe(&sandbox).await.unwrap();
     ask_worker(&sandbox).await.unwrap();
@@ -98,7 +98,7 @@ async fn requests_are_written_down_in_order() {
 }
 
 #[tokio::test]
-async fn what_is_changed_is_counted() {
+async fn changes_are_counted() {
     let sandbox = start(&[]).await;
     let (url, key) =
         (sandbox.plain().stripe.join("/v1/customers").unwrap(), &sandbox.environment()["STRIPE_SECRET_KEY"]);
@@ -107,7 +107,7 @@ async fn what_is_changed_is_counted() {
 }
 
 #[tokio::test]
-async fn the_configuration_is_in_the_order_in_which_it_was_written() {
+async fn the_configuration_keeps_its_order() {
     let sandbox = start(&[]).await;
     let tiers: Vec<&str> = sandbox.configuration().lines().filter_map(|line| line.strip_prefix("[tiers.")).collect();
     assert_eq!(tiers, ["free]", "pro]", "enterprise]"]);
@@ -121,14 +121,14 @@ async fn the_wrangler_file_can_be_read() {
 }
 
 #[tokio::test]
-async fn scenarios_go_together() {
+async fn scenarios_can_be_combined() {
     let sandbox = start(&["stripe-key-test", "dns-missing"]).await;
     assert!(sandbox.environment()["STRIPE_SECRET_KEY"].starts_with("sk_test_"));
     assert!(!sandbox.names().contains_key("pan-api.acme.workers.dev"));
 }
 
 #[tokio::test]
-async fn a_certificate_is_wrong_in_the_way_that_was_ordered() {
+async fn a_certificate_can_be_wrong_in_four_ways() {
     for (scenario, reason) in [
         ("tls-expired", "certificate expired"),
         ("tls-not-yet-valid", "certificate not valid yet"),
@@ -141,24 +141,24 @@ async fn a_certificate_is_wrong_in_the_way_that_was_ordered() {
 }
 
 #[tokio::test]
-async fn a_certificate_that_is_about_to_expire_is_good() {
+async fn a_certificate_that_expires_soon_is_valid() {
     assert_eq!(ask_worker(&start(&["tls-expiring"]).await).await.unwrap().status(), StatusCode::OK);
 }
 
 #[tokio::test]
-async fn a_connection_is_refused_where_nothing_listens() {
+async fn a_connection_can_be_refused() {
     let error = ask_worker(&start(&["connection-refused"]).await).await.unwrap_err();
     assert!(chain(&error).to_lowercase().contains("refused"), "{}", chain(&error));
 }
 
 #[tokio::test]
-async fn a_connection_is_torn_down_where_that_was_ordered() {
+async fn a_connection_can_be_reset() {
     let error = ask_stripe(&start(&["stripe-reset"]).await).await.unwrap_err();
     assert!(chain(&error).to_lowercase().contains("reset"), "{}", chain(&error));
 }
 
 #[tokio::test]
-async fn each_provider_says_too_many_requests_in_its_own_words() {
+async fn each_provider_has_its_own_429() {
     let stripe = ask_stripe(&start(&["stripe-429"]).await).await.unwrap();
     assert_eq!(stripe.headers()["stripe-rate-limited-reason"], "global-rate");
     assert_eq!(stripe.json::<Value>().await.unwrap()["error"]["code"], "rate_limit");
@@ -174,14 +174,14 @@ async fn each_provider_says_too_many_requests_in_its_own_words() {
 }
 
 #[tokio::test]
-async fn half_of_an_answer_is_no_json() {
+async fn a_truncated_response_is_not_json() {
     let answer = ask_stripe(&start(&["stripe-truncated"]).await).await.unwrap();
     assert_eq!(answer.status(), StatusCode::OK);
     assert!(serde_json::from_str::<Value>(&answer.text().await.unwrap()).is_err());
 }
 
 #[tokio::test]
-async fn who_hangs_does_not_answer() {
+async fn a_hanging_server_does_not_respond() {
     let sandbox = start(&["stripe-hangs"]).await;
     let answer = tokio::time::timeout(Duration::from_millis(50), ask_stripe(&sandbox)).await;
     assert!(answer.is_err());
@@ -200,7 +200,7 @@ async fn a_flaky_provider_fails_once_on_each_path() {
 }
 
 #[tokio::test]
-async fn a_link_is_as_slow_as_it_was_ordered() {
+async fn a_link_can_be_slow() {
     let options = Options { latency: Duration::from_millis(40), ..Options::default() };
     let sandbox = Sandbox::start(&[], options).await.unwrap();
     let begun = Instant::now();
@@ -209,7 +209,7 @@ async fn a_link_is_as_slow_as_it_was_ordered() {
 }
 
 #[tokio::test]
-async fn nobody_answers_in_the_dark() {
+async fn without_a_network_no_server_responds() {
     let sandbox = start(&["provider-dark"]).await;
     for name in sandbox.names().keys() {
         assert!(client(&sandbox).get(format!("https://{name}/")).send().await.is_err(), "{name}");
@@ -217,28 +217,28 @@ async fn nobody_answers_in_the_dark() {
 }
 
 #[tokio::test]
-async fn a_dropped_sandbox_answers_no_more() {
+async fn a_dropped_sandbox_stops_responding() {
     let sandbox = start(&[]).await;
     let (client, url) = (client(&sandbox), sandbox.plain().worker.clone());
     assert!(client.get(url.clone()).send().await.is_ok());
     drop(sandbox);
-    // The task that served is over when the runtime has had a turn.
+    // The server's task ends once the runtime has run.
     tokio::task::yield_now().await;
     assert!(client.get(url).send().await.is_err());
 }
 
 #[tokio::test]
-async fn a_worker_elsewhere_takes_the_place_of_the_embedded_one() {
-    let elsewhere = start(&[]).await;
-    let options = Options { worker: Some(elsewhere.plain().worker.clone()), ..Options::default() };
+async fn an_external_worker_can_replace_the_embedded_one() {
+    let external = start(&[]).await;
+    let options = Options { worker: Some(external.plain().worker.clone()), ..Options::default() };
     let sandbox = Sandbox::start(&[], options).await.unwrap();
     assert_eq!(ask_worker(&sandbox).await.unwrap().status(), StatusCode::OK);
-    assert_eq!(elsewhere.requests(), [("worker".to_owned(), "GET /health".to_owned())]);
+    assert_eq!(external.requests(), [("worker".to_owned(), "GET /health".to_owned())]);
 }
 
 #[tokio::test]
 async fn ports_can_be_chosen() {
-    // Twelve in a row are free where a sandbox that chose for itself has let go of some; any that are will do.
+    // Any twelve free ports in a row will do.
     let mut tried = BTreeSet::new();
     for first in (20_000..60_000).step_by(997) {
         tried.insert(first);
@@ -254,7 +254,7 @@ async fn ports_can_be_chosen() {
     panic!("no twelve free ports in a row from any of {tried:?}");
 }
 
-/// The sandbox with the answer to a question about the account tampered with, and that answer.
+/// A sandbox that tampers with the response about the account, and that response.
 async fn tampered(with: Tampered) -> (Sandbox, Result<reqwest::Response, reqwest::Error>) {
     let sandbox = start(&[]).await;
     ask_stripe(&sandbox).await.unwrap();
@@ -266,7 +266,7 @@ async fn tampered(with: Tampered) -> (Sandbox, Result<reqwest::Response, reqwest
 }
 
 #[tokio::test]
-async fn one_request_can_be_refused_and_the_others_are_answered() {
+async fn one_request_can_be_reset_without_affecting_the_others() {
     let (sandbox, refused) = tampered(Tampered::Unanswerable(Unanswerable::Refused)).await;
     assert!(refused.is_err());
     assert!(ask_stripe(&sandbox).await.is_err(), "a retry is refused as well");
@@ -274,7 +274,7 @@ async fn one_request_can_be_refused_and_the_others_are_answered() {
 }
 
 #[tokio::test]
-async fn a_tampered_answer_can_be_told_by_its_name() {
+async fn a_tampered_response_is_marked_by_its_request_id() {
     let statuses = [(Unanswerable::Defect, 500), (Unanswerable::TooMany, 429), (Unanswerable::Empty, 200)];
     for (settings, status) in statuses {
         let answer = tampered(Tampered::Unanswerable(settings)).await.1.unwrap();
@@ -283,14 +283,14 @@ async fn a_tampered_answer_can_be_told_by_its_name() {
 }
 
 #[tokio::test]
-async fn a_field_can_go_and_the_rest_stays() {
+async fn one_field_can_be_removed_from_a_response() {
     let field = FieldChange { pointer: "/country".to_owned(), change: Change::Delete };
     let answer: Value = tampered(Tampered::Fields(vec![field])).await.1.unwrap().json().await.unwrap();
     assert_eq!((&answer["object"], answer.get("country")), (&Value::from("account"), None));
 }
 
 #[tokio::test]
-async fn a_renewed_sandbox_remembers_nothing_of_the_run_before() {
+async fn a_renewed_sandbox_forgets_the_previous_run() {
     let sandbox = start(&[]).await;
     ask_stripe(&sandbox).await.unwrap();
     sandbox.renew().unwrap();

@@ -14,8 +14,8 @@ use serde_json::{Map, Value, json};
 use super::error::{ClerkError, ClerkResult};
 use super::listing::{Listing, limit, listed};
 use super::request::{Parameters, Shared, fields, no_such};
-use super::state::{CnameTarget, Domain, Environment, Instance, JwtTemplate, KeyName};
-use super::users::{Part, merge};
+use super::settings::KeyName;
+use super::users::merge;
 use super::{Clerk, keys, now, sign_ins};
 
 /// The versions that this API knows.
@@ -41,21 +41,21 @@ pub fn backend(clerk: Arc<Clerk>) -> Router {
         .with_state(clerk)
 }
 
-/// Lets in who shows a secret key and names a version once, or not at all.
+/// Requires a known secret key and, if a version is given, a known version.
 async fn authenticate(extract::State(clerk): Shared, request: Request, next: Next) -> Response {
     let checked = check_version(&request).and_then(|()| instance_of_key(&clerk, request.headers()));
     match checked {
         Ok(None) => next.run(request).await,
         Ok(Some(other)) => another_instance(&other, request.uri().path()).into_response(),
-        Err(refusal) => refusal.into_response(),
+        Err(error) => error.into_response(),
     }
 }
 
-/// What a key of another instance gets to see: keys of its own, and nobody.
-fn another_instance(other: &Instance, path: &str) -> ClerkResult {
-    let id = &other.id;
+/// What a key of another instance sees: that instance's keys, and no users.
+fn another_instance(other: &Value, path: &str) -> ClerkResult {
+    let id = other["id"].as_str().unwrap_or_default();
     match path {
-        "/v1/instance" => Ok(Json(show_instance(other))),
+        "/v1/instance" => Ok(Json(other.clone())),
         "/v1/jwks" => Ok(Json(json!({ "keys": [keys::public_key(KeyName::Other, id)] }))),
         "/v1/users" | "/v1/jwt_templates" => Ok(Json(json!([]))),
         "/v1/users/count" => Ok(Json(json!({ "object": "total_count", "total_count": 0 }))),
@@ -81,41 +81,34 @@ fn check_version(request: &Request) -> Result<(), ClerkError> {
     }
 }
 
-fn instance_of_key(clerk: &Clerk, headers: &HeaderMap) -> Result<Option<Instance>, ClerkError> {
+fn instance_of_key(clerk: &Clerk, headers: &HeaderMap) -> Result<Option<Value>, ClerkError> {
     let value = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
     let shown = value.and_then(|value| value.strip_prefix("Bearer ")).ok_or_else(ClerkError::authorization_header)?;
-    let known = clerk.state.secret_keys.values().find(|key| key.value == shown && !key.revoked);
+    let known = clerk.settings.secret_keys.values().find(|key| key.value == shown && !key.revoked);
     let known = known.ok_or_else(ClerkError::secret_key)?;
-    let test = known.value.starts_with("sk_test_");
-    let environment = if test { Environment::Development } else { Environment::Production };
-    Ok(known.instance.clone().map(|id| Instance { id, environment, allowed_origins: Vec::new() }))
+    let environment = if known.value.starts_with("sk_test_") { "development" } else { "production" };
+    let Some(id) = &known.instance else { return Ok(None) };
+    let other = clerk.recorded.complete("instance", &json!({ "id": id, "environment_type": environment }));
+    other.map(Some).map_err(|error| ClerkError::internal(&error.to_string()))
 }
 
 async fn instance(extract::State(clerk): Shared) -> Json<Value> {
-    Json(show_instance(&clerk.state.instance))
-}
-
-fn show_instance(instance: &Instance) -> Value {
-    json!({
-        "object": "instance", "id": instance.id, "environment_type": instance.environment,
-        "allowed_origins": (!instance.allowed_origins.is_empty()).then_some(&instance.allowed_origins),
-        "workspace_id": "org_2acmeWorkspace000000000000",
-    })
+    Json(clerk.settings.instance.clone())
 }
 
 async fn key_set(extract::State(clerk): Shared) -> Json<Value> {
     if clerk.is_one_instance() {
         return Json(clerk.key_set());
     }
-    // The secret key's instance has keys of its own, whoever answers on the customer's domain.
-    Json(json!({ "keys": [keys::public_key(KeyName::Other, &clerk.state.instance.id)] }))
+    // The secret key's instance has its own keys, even if another instance serves the customer's domain.
+    Json(json!({ "keys": [keys::public_key(KeyName::Other, clerk.settings.instance_id())] }))
 }
 
 async fn jwt_templates(extract::State(clerk): Shared, Query(parameters): Parameters) -> ClerkResult {
-    whole_list(clerk.state.jwt_templates.values().map(show_template).collect(), &parameters)
+    whole_list(clerk.settings.jwt_templates.values().cloned().collect(), &parameters)
 }
 
-/// A list without a filter, of which there are pages only where that is asked for.
+/// An unfiltered list, in pages only if requested.
 fn whole_list(all: Vec<Value>, parameters: &[(String, String)]) -> ClerkResult {
     let value = |wanted: &str| parameters.iter().find(|(name, _)| name == wanted).map(|(_, value)| value.as_str());
     let known = ["paginated", "limit", "offset", "__clerk_api_version"];
@@ -128,30 +121,12 @@ fn whole_list(all: Vec<Value>, parameters: &[(String, String)]) -> ClerkResult {
 }
 
 async fn jwt_template(extract::State(clerk): Shared, Path(id): Path<String>) -> ClerkResult {
-    let template = clerk.state.jwt_templates.values().find(|template| template.id == id);
-    template.map(|template| Json(show_template(template))).ok_or_else(|| no_such("JWT template", &id))
-}
-
-fn show_template(template: &JwtTemplate) -> Value {
-    json!({
-        "object": "jwt_template", "id": template.id, "name": template.name, "claims": template.claims,
-        "lifetime": template.lifetime, "allowed_clock_skew": template.allowed_clock_skew,
-        "custom_signing_key": template.custom_signing_key, "signing_algorithm": template.signing_algorithm,
-        "created_at": 1_740_816_000_000_i64, "updated_at": 1_740_816_000_000_i64,
-    })
+    let template = clerk.settings.jwt_templates.values().find(|template| template["id"] == id);
+    template.cloned().map(Json).ok_or_else(|| no_such("JWT template", &id))
 }
 
 async fn domains(extract::State(clerk): Shared) -> Json<Value> {
-    let show = |domain: &Domain| {
-        let targets: Vec<&CnameTarget> = domain.cname_targets.values().collect();
-        json!({
-            "object": "domain", "id": domain.id, "name": domain.name, "is_satellite": domain.is_satellite,
-            "frontend_api_url": domain.frontend_api_url, "accounts_portal_url": domain.accounts_portal_url,
-            "proxy_url": null, "development_origin": "",
-            "cname_targets": (!targets.is_empty()).then_some(targets),
-        })
-    };
-    let data: Vec<Value> = clerk.state.domains.values().map(show).collect();
+    let data: Vec<&Value> = clerk.settings.domains.values().collect();
     Json(json!({ "data": data, "total_count": data.len() }))
 }
 
@@ -163,7 +138,7 @@ async fn users(extract::State(clerk): Shared, Query(parameters): Parameters) -> 
     let listing = Listing::read(&parameters)?;
     let users = clerk.users();
     let page = listing.page(&users)?;
-    Ok(Json(page.iter().map(|user| users.show(user)).collect()))
+    Ok(Json(page.into()))
 }
 
 async fn users_count(extract::State(clerk): Shared, Query(parameters): Parameters) -> ClerkResult {
@@ -173,11 +148,10 @@ async fn users_count(extract::State(clerk): Shared, Query(parameters): Parameter
 
 async fn user(extract::State(clerk): Shared, Path(id): Path<String>) -> ClerkResult {
     let users = clerk.users();
-    let user = users.find(&id).ok_or_else(|| no_such("user", &id))?;
-    Ok(Json(users.show(&user)))
+    users.find(&id).map(Json).ok_or_else(|| no_such("user", &id))
 }
 
-/// What can be changed of a user and is accepted, though nothing here depends on it.
+/// The fields of a user that can be changed. Nothing here depends on them.
 const UPDATABLE: [&str; 24] = [
     "external_id",
     "first_name",
@@ -206,7 +180,7 @@ const UPDATABLE: [&str; 24] = [
 ];
 const METADATA: [&str; 3] = ["public_metadata", "private_metadata", "unsafe_metadata"];
 
-/// Until version 2026-05-12 metadata could be changed here as well, and was replaced as a whole.
+/// Before version 2026-05-12, this request could also replace metadata.
 async fn update_user(
     extract::State(clerk): Shared,
     Path(id): Path<String>,
@@ -223,9 +197,8 @@ async fn update_user(
     if fields.is_empty() {
         let mut users = clerk.users();
         let user = users.find(&id).ok_or_else(|| no_such("user", &id))?;
-        users.store(user.clone(), now());
         clerk.effects.record("clerk.user.updated");
-        return Ok(Json(users.show(&user)));
+        return Ok(Json(users.store(user, now())));
     }
     store_metadata(&clerk, &id, &fields, |target, change| change.clone_into(target))
 }
@@ -256,11 +229,10 @@ fn store_metadata(
     let mut users = clerk.users();
     let mut user = users.find(id).ok_or_else(|| no_such("user", id))?;
     for (name, value) in fields {
-        let part = Part::named(name).ok_or_else(|| ClerkError::unknown_parameter(name))?;
         let wrong = || ClerkError::parameter("form_param_format_invalid", name, "must be an object");
-        change(part.of(&mut user), value.as_object().ok_or_else(wrong)?);
+        let metadata = user[name].as_object_mut().ok_or_else(wrong)?;
+        change(metadata, value.as_object().ok_or_else(wrong)?);
     }
-    users.store(user.clone(), now());
     clerk.effects.record("clerk.user.metadata_changed");
-    Ok(Json(users.show(&user)))
+    Ok(Json(users.store(user, now())))
 }

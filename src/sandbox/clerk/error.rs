@@ -1,4 +1,4 @@
-//! How Clerk words its refusals.
+//! Clerk's errors.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -7,10 +7,10 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 
-/// What a handler answers: JSON, or Clerk's reason why not.
+/// A handler's answer: JSON, or an error.
 pub(super) type ClerkResult = Result<Json<Value>, ClerkError>;
 
-/// A refusal in Clerk's words.
+/// An error, as Clerk's APIs return it.
 #[derive(Debug, Clone)]
 pub(super) struct ClerkError {
     status: StatusCode,
@@ -21,7 +21,7 @@ pub(super) struct ClerkError {
 }
 
 impl ClerkError {
-    /// A refusal with the code that programs read and the two messages that users read.
+    /// An error with a code for programs and two messages for people.
     pub(super) fn new(
         status: StatusCode,
         code: &'static str,
@@ -38,35 +38,35 @@ impl ClerkError {
 
     /// A 422 about one parameter.
     pub(super) fn parameter(code: &'static str, name: &str, message: &str) -> Self {
-        let refusal = Self::new(StatusCode::UNPROCESSABLE_ENTITY, code, message, format!("{name} {message}."));
-        Self { meta: json!({ "param_name": name }), ..refusal }
+        let error = Self::new(StatusCode::UNPROCESSABLE_ENTITY, code, message, format!("{name} {message}."));
+        Self { meta: json!({ "param_name": name }), ..error }
     }
 
-    /// A parameter that this call does not have.
+    /// An unknown parameter.
     pub(super) fn unknown_parameter(name: &str) -> Self {
-        let refusal = Self::parameter("form_param_unknown", name, "is unknown");
-        Self { long_message: format!("{name} is not a valid parameter for this request."), ..refusal }
+        let error = Self::parameter("form_param_unknown", name, "is unknown");
+        Self { long_message: format!("{name} is not a valid parameter for this request."), ..error }
     }
 
-    /// A 404: there is no such thing.
+    /// A 404.
     pub(super) fn not_found(long_message: impl Into<String>) -> Self {
         Self::new(StatusCode::NOT_FOUND, "resource_not_found", "not found", long_message)
     }
 
-    /// A 401 of the Backend API: this is no secret key that it knows.
+    /// A 401 of the Backend API: the secret key is unknown.
     pub(super) fn secret_key() -> Self {
         let message = "The provided Clerk Secret Key is invalid. Make sure that your Clerk Secret Key is correct.";
         Self::new(StatusCode::UNAUTHORIZED, "clerk_key_invalid", message, message)
     }
 
-    /// A 401 of the Backend API: there is no bearer at all.
+    /// A 401 of the Backend API: there is no bearer token.
     pub(super) fn authorization_header() -> Self {
         let message = "Invalid Authorization header format";
         let long_message = "Invalid Authorization header format. Must be 'Bearer <YOUR_API_KEY>'";
         Self::new(StatusCode::UNAUTHORIZED, "authorization_header_format_invalid", message, long_message)
     }
 
-    /// A 500: the sandbox itself could not do it.
+    /// A 500: the sandbox itself failed.
     pub(super) fn internal(reason: &str) -> Self {
         Self::new(
             StatusCode::INTERNAL_SERVER_ERROR,

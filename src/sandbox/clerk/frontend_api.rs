@@ -11,10 +11,9 @@ use axum::routing::{get, post};
 use axum::{Form, Json, Router};
 use serde_json::{Value, json};
 
-use super::environment::environment;
 use super::error::{ClerkError, ClerkResult};
 use super::sessions::{Session, TicketStatus};
-use super::state::{Condition, Environment, State, User};
+use super::settings::ClerkSettings;
 use super::{Clerk, now, tokens};
 
 type Shared = extract::State<Arc<Clerk>>;
@@ -32,7 +31,7 @@ pub fn frontend_api(clerk: Arc<Clerk>) -> Router {
         .route("/v1/client/sessions/{id}/remove", post(remove_session))
         .route("/v1/client/sessions/{id}/tokens", post(session_token))
         .route("/v1/client/sessions/{id}/tokens/{template}", post(template_token))
-        .layer(middleware::from_fn_with_state(Arc::clone(&clerk), admit));
+        .layer(middleware::from_fn_with_state(Arc::clone(&clerk), require_browser));
     Router::new()
         .route("/.well-known/jwks.json", get(key_set))
         .route("/.well-known/openid-configuration", get(openid_configuration))
@@ -43,7 +42,7 @@ pub fn frontend_api(clerk: Arc<Clerk>) -> Router {
         .with_state(clerk)
 }
 
-/// Who is asking: a browser or a native application, from where, and which client it says that it is.
+/// The caller: a browser or a native application, its origin, and its client token.
 #[derive(Debug, Clone)]
 struct Caller {
     native: bool,
@@ -70,35 +69,32 @@ impl<S: Sync> FromRequestParts<S> for Caller {
     }
 }
 
-/// Refuses what no browser of this domain and no native application would send.
-async fn admit(extract::State(clerk): Shared, caller: Caller, request: Request, next: Next) -> Response {
-    match admitted(&clerk.state, &caller, &request) {
+/// Rejects requests that neither a browser on this domain nor a native application would send.
+async fn require_browser(extract::State(clerk): Shared, caller: Caller, request: Request, next: Next) -> Response {
+    match check_caller(&clerk.settings, &caller, &request) {
         Ok(()) => next.run(request).await,
-        Err(refusal) => refusal.into_response(),
+        Err(error) => error.into_response(),
     }
 }
 
-fn admitted(state: &State, caller: &Caller, request: &Request) -> Result<(), ClerkError> {
-    if caller.native && !state.frontend_api.native_api {
+fn check_caller(settings: &ClerkSettings, caller: &Caller, request: &Request) -> Result<(), ClerkError> {
+    if caller.native && settings.environment["auth_config"]["native_settings"]["api_enabled"] != true {
         let reason = "The Native API is disabled for this instance. Visit the Clerk Dashboard to enable it.";
         return Err(ClerkError::bad_request("native_api_disabled", "Native API disabled", reason));
     }
-    let development = state.instance.environment == Environment::Development;
-    let has_browser = request.uri().query().is_some_and(|query| query.contains("__clerk_db_jwt="));
-    if development && state.frontend_api.development_browser && !caller.native && !has_browser {
-        let reason = "Unable to authenticate this browser for your development instance.";
-        let message = "Browser unauthenticated";
-        return Err(ClerkError::new(StatusCode::UNAUTHORIZED, "dev_browser_unauthenticated", message, reason));
-    }
+    let is_allowed = |origin: &String| {
+        let allowed = settings.instance["allowed_origins"].as_array();
+        allowed.is_some_and(|allowed| allowed.iter().any(|allowed| allowed == origin))
+    };
     let authorization = request.headers().contains_key(header::AUTHORIZATION);
     match &caller.origin {
-        Some(origin) if !state.instance.allowed_origins.contains(origin) => {
+        Some(origin) if !is_allowed(origin) => {
             if authorization {
                 let message = "Setting both the 'Origin' and 'Authorization' headers is forbidden";
                 let reason = "Only one of the 'Origin' and 'Authorization' headers should be provided, but not both.";
                 return Err(ClerkError::bad_request("origin_authorization_headers_conflict", message, reason));
             }
-            if !development && !is_of_domain(origin, &state.frontend_api.domain) {
+            if !settings.is_development() && !is_of_domain(origin, &settings.frontend_api.domain) {
                 let reason = "The Request HTTP Origin header must be equal to or a subdomain of the requesting URL.";
                 return Err(ClerkError::bad_request("origin_invalid", "Invalid HTTP Origin header", reason));
             }
@@ -118,11 +114,11 @@ fn is_of_domain(origin: &str, domain: &str) -> bool {
 }
 
 async fn show_environment(extract::State(clerk): Shared) -> Json<Value> {
-    Json(environment(&clerk.state))
+    Json(clerk.settings.environment.clone())
 }
 
 async fn health(extract::State(clerk): Shared) -> Response {
-    if clerk.state.frontend_api.condition == Condition::Maintenance {
+    if clerk.settings.environment["maintenance_mode"] == true {
         let body = json!({ "status": "unhealthy", "message": "maintenance" });
         return (StatusCode::SERVICE_UNAVAILABLE, Json(body)).into_response();
     }
@@ -134,7 +130,7 @@ async fn key_set(extract::State(clerk): Shared) -> Json<Value> {
 }
 
 async fn openid_configuration(extract::State(clerk): Shared) -> Json<Value> {
-    let issuer = format!("https://{}", clerk.state.frontend_api.host);
+    let issuer = format!("https://{}", clerk.settings.frontend_api.host);
     Json(json!({
         "issuer": issuer, "authorization_endpoint": format!("{issuer}/oauth/authorize"),
         "token_endpoint": format!("{issuer}/oauth/token"),
@@ -167,14 +163,14 @@ async fn sign_in(extract::State(clerk): Shared, caller: Caller, Form(fields): Fi
         None => format!("client_2{:026}", clerk.serial()),
     };
     let contents = json!({ "id": client, "rotating_token": format!("{:032x}", clerk.serial()) });
-    let client_token = tokens::sealed(&clerk.state, &contents)?;
+    let client_token = tokens::sealed(&clerk.settings, &contents)?;
     clerk.sessions().clients.insert(client_token.clone(), client.clone());
     clerk.effects.record("clerk.client.created");
 
     let sign_in = format!("sia_2{:026}", clerk.serial());
-    let session = (!user.second_factor).then(|| begin(&clerk, &user, &client));
-    let hostile = clerk.state.frontend_api.created_session_id.as_ref();
-    let response = show_sign_in(&sign_in, &user, session.as_ref(), hostile);
+    let session = (user["two_factor_enabled"] != true).then(|| begin(&clerk, &user, &client));
+    let replaced_id = clerk.settings.frontend_api.created_session_id.as_ref();
+    let response = show_sign_in(&sign_in, &user, session.as_ref(), replaced_id);
     let client = show(&clerk, &client, caller.origin.as_deref())?;
     let body = Json(json!({ "response": response, "client": client }));
     let (name, value) = if caller.native {
@@ -186,8 +182,8 @@ async fn sign_in(extract::State(clerk): Shared, caller: Caller, Form(fields): Fi
     Ok(([(name, value)], body).into_response())
 }
 
-/// Takes a ticket, once, and says whom it signs in.
-fn use_up(clerk: &Clerk, token: &str) -> Result<User, ClerkError> {
+/// Uses up a ticket, and returns the user that it signs in.
+fn use_up(clerk: &Clerk, token: &str) -> Result<Value, ClerkError> {
     let mut sessions = clerk.sessions();
     let known = sessions.tickets.values_mut().find(|ticket| ticket.token == token && clerk.is_one_instance());
     let ticket = known.ok_or_else(|| {
@@ -208,22 +204,22 @@ fn use_up(clerk: &Clerk, token: &str) -> Result<User, ClerkError> {
     }
     let gone = || ClerkError::not_found("The user of this ticket does not exist any more.");
     let user = clerk.users().find(&ticket.user).ok_or_else(gone)?;
-    if user.locked || user.banned {
-        let code = if user.locked { "user_locked" } else { "user_banned" };
+    if user["locked"] == true || user["banned"] == true {
+        let code = if user["locked"] == true { "user_locked" } else { "user_banned" };
         return Err(ClerkError::new(StatusCode::FORBIDDEN, code, "Account is locked", "This account may not sign in."));
     }
     ticket.status = TicketStatus::Accepted;
     Ok(user)
 }
 
-fn begin(clerk: &Clerk, user: &User, client: &str) -> Session {
-    let at = now();
-    clerk.users().signed_in(&user.id, at);
+fn begin(clerk: &Clerk, user: &Value, client: &str) -> Session {
+    let (id, at) = (user["id"].as_str().unwrap_or_default(), now());
+    clerk.users().signed_in(id, at);
     clerk.effects.record("clerk.session.created");
-    clerk.sessions().begin(&user.id, client, at)
+    clerk.sessions().begin(id, client, at)
 }
 
-fn show_sign_in(id: &str, user: &User, session: Option<&Session>, hostile: Option<&String>) -> Value {
+fn show_sign_in(id: &str, user: &Value, session: Option<&Session>, replaced_id: Option<&String>) -> Value {
     json!({
         "object": "sign_in_attempt", "id": id,
         "status": if session.is_some() { "complete" } else { "needs_second_factor" },
@@ -233,12 +229,12 @@ fn show_sign_in(id: &str, user: &User, session: Option<&Session>, hostile: Optio
         "first_factor_verification": {
             "object": "verification_ticket", "status": "verified", "strategy": "ticket", "attempts": null, "expire_at": null,
         },
-        "second_factor_verification": null, "identifier": user.email,
+        "second_factor_verification": null, "identifier": user["email_addresses"][0]["email_address"],
         "user_data": {
             "first_name": null, "last_name": null, "image_url": "https://img.clerk.com/default", "has_image": false,
             "profile_image_url": "https://img.clerk.com/default",
         },
-        "created_session_id": session.map(|session| hostile.unwrap_or(&session.id)), "abandon_at": now() + 86_400_000,
+        "created_session_id": session.map(|session| replaced_id.unwrap_or(&session.id)), "abandon_at": now() + 86_400_000,
         "client_trust_state": "known",
     })
 }
@@ -261,10 +257,9 @@ fn show(clerk: &Clerk, id: &str, origin: Option<&str>) -> Result<Value, ClerkErr
 }
 
 fn show_with_user(clerk: &Clerk, session: &Session, token: Option<&str>) -> Value {
-    let users = clerk.users();
-    let mut user = users.find(&session.user).map(|user| users.show(&user)).unwrap_or_default();
+    let mut user = clerk.users().find(&session.user).unwrap_or_default();
     if let Some(fields) = user.as_object_mut() {
-        // What the user may not see never leaves through this door.
+        // Users never see their private metadata.
         fields.remove("private_metadata");
     }
     session.show_to_client(&user, token)
@@ -274,7 +269,7 @@ fn client_of(clerk: &Clerk, token: &str) -> Option<String> {
     clerk.sessions().clients.get(token).cloned()
 }
 
-/// The client that the caller is, or the 401 for somebody signed out.
+/// The caller's client, or the 401 for signed-out callers.
 fn client(clerk: &Clerk, caller: &Caller) -> Result<String, ClerkError> {
     let known = caller.client_token.as_deref().and_then(|token| client_of(clerk, token));
     known.ok_or_else(|| ClerkError::new(StatusCode::UNAUTHORIZED, "signed_out", "Signed out", "You are signed out"))

@@ -8,12 +8,12 @@ use jsonwebtoken::jwk::{AlgorithmParameters, Jwk};
 use jsonwebtoken::{Algorithm, EncodingKey};
 use serde_json::{Value, json};
 
-use super::state::KeyName;
+use super::settings::KeyName;
 
-/// The bytes that a PKCS #8 wrapping of an RSA key of 2048 bits puts before the key itself.
+/// The length of the PKCS #8 header in front of a 2048-bit RSA key.
 const PKCS8_HEADER: usize = 26;
 
-/// The private key of that name.
+/// The private key with that name.
 pub(super) fn signing_key(name: KeyName) -> Option<&'static EncodingKey> {
     static INSTANCE: OnceLock<Option<EncodingKey>> = OnceLock::new();
     static OTHER: OnceLock<Option<EncodingKey>> = OnceLock::new();
@@ -31,7 +31,7 @@ pub(super) fn public_key(name: KeyName, kid: &str) -> Option<Value> {
     Some(json!({ "use": "sig", "kty": "RSA", "kid": kid, "alg": "RS256", "n": parameters.n, "e": parameters.e }))
 }
 
-/// Makes the first key in the background, so that the first request need not wait for it.
+/// Creates the first key in the background, so that the first request does not wait for it.
 pub(super) fn prepare() {
     std::thread::spawn(|| signing_key(KeyName::Instance).is_some());
 }

@@ -4,14 +4,13 @@ use axum::Json;
 use serde_json::{Value, json};
 
 use super::error::{ClerkError, ClerkResult};
-use super::state::User;
 use super::users::UserStore;
 
-/// The most users that one page may have.
+/// The maximum number of users on a page.
 const PAGE_LIMIT: usize = 500;
-/// How many values a repeated filter may have.
+/// The maximum number of values of a repeated filter.
 const FILTER_LIMIT: usize = 100;
-/// What users can be ordered by.
+/// The fields that users can be sorted by.
 const ORDERS: [&str; 10] = [
     "created_at",
     "updated_at",
@@ -25,7 +24,7 @@ const ORDERS: [&str; 10] = [
     "last_sign_in_at",
 ];
 
-/// What a caller wants to see of the users.
+/// The filters, order and page that a caller requests.
 #[derive(Debug)]
 pub(super) struct Listing {
     emails: Vec<String>,
@@ -82,54 +81,66 @@ impl Listing {
         Ok(listing)
     }
 
-    /// How many users the filters leave.
+    /// How many users match the filters.
     pub(super) fn count(&self, users: &UserStore) -> u64 {
-        if self.is_unfiltered() { users.count() } else { users.all().filter(|user| self.admits(user)).count() as u64 }
+        if self.is_unfiltered() { users.count() } else { self.matching(users).count() as u64 }
     }
 
     /// One page.
-    pub(super) fn page(&self, users: &UserStore) -> Result<Vec<User>, ClerkError> {
-        let start = match &self.after {
-            None => 0,
-            Some(id) => users.position(id).ok_or_else(|| invalid("starting_after", "is no user"))? + 1,
-        };
-        if self.order == "created_at" && !self.ascending && self.is_unfiltered() {
-            return Ok(users.page(start + self.offset, self.limit));
-        }
-        let mut found: Vec<User> = users.all().collect();
+    pub(super) fn page(&self, users: &UserStore) -> Result<Vec<Value>, ClerkError> {
+        let cursor =
+            self.after.as_ref().map(|id| users.position(id).ok_or_else(|| invalid("starting_after", "is no user")));
+        let mut positions: Vec<u64> = self.matching(users).collect();
         if self.order != "created_at" {
-            found.sort_by_cached_key(|user| users.order_key(user, &self.order));
-            if !self.ascending {
-                found.reverse();
-            }
-        } else if self.ascending {
-            found.reverse();
+            positions.sort_by_cached_key(|position| order_key(&users.at(*position), &self.order));
+            positions.reverse();
         }
-        let cursor = self.after.as_ref().and_then(|id| found.iter().position(|user| user.id == *id));
-        let skipped = cursor.map_or(0, |position| position + 1);
+        if let Some(cursor) = cursor.transpose()? {
+            positions.retain(|position| if self.ascending { *position < cursor } else { *position > cursor });
+        }
+        if self.ascending {
+            positions.reverse();
+        }
         let offset = usize::try_from(self.offset).unwrap_or(usize::MAX);
-        let admitted = found.into_iter().skip(skipped).filter(|user| self.admits(user));
-        Ok(admitted.skip(offset).take(self.limit).collect())
+        Ok(positions.into_iter().skip(offset).take(self.limit).map(|position| users.at(position)).collect())
+    }
+
+    /// The positions of the users that match the filters, newest first.
+    fn matching<'a>(&'a self, users: &'a UserStore) -> Box<dyn Iterator<Item = u64> + 'a> {
+        if self.is_unfiltered() {
+            return Box::new(0..users.count());
+        }
+        let identities = (0..).zip(users.identities());
+        Box::new(identities.filter(|(_, (id, email))| self.admits(id, email)).map(|(position, _)| position))
     }
 
     fn is_unfiltered(&self) -> bool {
         self.emails.is_empty() && self.ids.is_empty() && self.query.is_none()
     }
 
-    fn admits(&self, user: &User) -> bool {
+    fn admits(&self, id: &str, email: &str) -> bool {
         let (excluded, included): (Vec<&String>, Vec<&String>) = self.ids.iter().partition(|id| id.starts_with('-'));
-        let is = |id: &&String| id.trim_start_matches(['+', '-', ' ']) == user.id;
-        let matches =
-            |query: &String| user.email.contains(query.as_str()) || user.id.to_lowercase().contains(query.as_str());
-        (self.emails.is_empty() || self.emails.contains(&user.email.to_lowercase()))
+        let is = |wanted: &&String| wanted.trim_start_matches(['+', '-', ' ']) == id;
+        let matches = |query: &String| email.contains(query.as_str()) || id.to_lowercase().contains(query.as_str());
+        (self.emails.is_empty() || self.emails.contains(&email.to_lowercase()))
             && (included.is_empty() || included.iter().any(is))
             && !excluded.iter().any(is)
             && self.query.as_ref().is_none_or(matches)
     }
 }
 
-/// One page of a list whose callers choose its form: with `paginated=true` it is an object that says how many there are
-/// in all, and else an array.
+/// The sort key for orders other than the time of creation.
+fn order_key(user: &Value, field: &str) -> (i64, String) {
+    let id = user["id"].as_str().unwrap_or_default().to_owned();
+    match field {
+        "updated_at" | "last_sign_in_at" | "last_active_at" => (user[field].as_i64().unwrap_or_default(), id),
+        "email_address" => (0, user["email_addresses"][0]["email_address"].as_str().unwrap_or_default().to_owned()),
+        _ => (0, id),
+    }
+}
+
+/// One page of a list in one of two forms: with `paginated=true` an object with the total count, otherwise an
+/// array.
 pub(super) fn listed(all: Vec<Value>, parameters: &[(String, String)], offset: usize, length: usize) -> ClerkResult {
     let paginated = parameters.iter().find(|(name, _)| name == "paginated").map(|(_, value)| value.as_str());
     let total = all.len();
@@ -141,7 +152,7 @@ pub(super) fn listed(all: Vec<Value>, parameters: &[(String, String)], offset: u
     }
 }
 
-/// A page's length, within what Clerk allows.
+/// The length of a page, within Clerk's limits.
 pub(super) fn limit(value: &str) -> Result<usize, ClerkError> {
     match value.parse() {
         Ok(limit) if (1..=PAGE_LIMIT).contains(&limit) => Ok(limit),

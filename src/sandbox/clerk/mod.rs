@@ -1,15 +1,14 @@
 //! Clerk: the Backend API at api.clerk.com and the Frontend API on the customer's domain, over one set of users.
 
 mod backend;
-mod environment;
 mod error;
 mod frontend_api;
 mod keys;
 mod listing;
 mod request;
 mod sessions;
+mod settings;
 mod sign_ins;
-mod state;
 #[cfg(test)]
 mod tests;
 mod tokens;
@@ -22,30 +21,40 @@ use serde_json::{Value, json};
 
 pub use backend::backend;
 pub use frontend_api::frontend_api;
-pub use state::State;
+pub use settings::ClerkSettings;
 
 use self::error::ClerkError;
 use self::sessions::{Session, Sessions};
 use self::tokens::Subject;
 use self::users::UserStore;
+use super::Error;
 use super::effects::Effects;
+use super::recorded::{Recorded, TimeFormat};
 
-/// One Clerk application, which both of its APIs answer from.
+const RECORDED: &str = include_str!("../healthy/clerk.json");
+
+/// One Clerk application, which both APIs serve.
 #[derive(Debug)]
 pub struct Clerk {
-    state: State,
+    settings: ClerkSettings,
+    recorded: Recorded,
     effects: Arc<Effects>,
     users: Mutex<UserStore>,
     sessions: Mutex<Sessions>,
 }
 
 impl Clerk {
-    /// A Clerk that starts from a document and reports what is changed in it.
-    #[must_use]
-    pub fn new(state: State, effects: Arc<Effects>) -> Arc<Self> {
+    /// Clerk as the document describes it.
+    ///
+    /// # Errors
+    ///
+    /// If an object has a field that Clerk's objects of its kind do not have.
+    pub fn new(settings: ClerkSettings, effects: Arc<Effects>) -> Result<Arc<Self>, Error> {
         keys::prepare();
-        let users = UserStore::new(state.users.values().cloned(), state.extra_users);
-        Arc::new(Self { state, effects, users: Mutex::new(users), sessions: Mutex::default() })
+        let recorded = Recorded::read(RECORDED, TimeFormat::Milliseconds)?;
+        let users = UserStore::new(&settings, &recorded)?;
+        let settings = settings.completed(&recorded)?;
+        Ok(Arc::new(Self { settings, recorded, effects, users: Mutex::new(users), sessions: Mutex::default() }))
     }
 
     fn users(&self) -> MutexGuard<'_, UserStore> {
@@ -56,12 +65,12 @@ impl Clerk {
         self.sessions.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The next number, from which ids are made.
+    /// The next number, for IDs.
     fn serial(&self) -> u64 {
         self.sessions().next()
     }
 
-    /// A token of an active session: the session's own, or one made from a template.
+    /// A token of an active session: the session token, or one from a template.
     fn mint(
         &self,
         session: &Session,
@@ -72,34 +81,26 @@ impl Clerk {
         let missing = || ClerkError::not_found(format!("No user was found with id {}.", session.user));
         let user = self.users().find(&session.user).ok_or_else(missing)?;
         let subject = Subject { user: &user, session: &session.id, origin, lifetime, serial: self.serial() };
-        let Some(name) = template else { return tokens::session_token(&self.state, &subject) };
-        let found = self.state.jwt_templates.values().find(|template| template.name == name);
+        let Some(name) = template else { return tokens::session_token(&self.settings, &subject) };
+        let found = self.settings.jwt_templates.values().find(|template| template["name"] == name);
         let found = found.ok_or_else(|| ClerkError::not_found(format!("No JWT template exists with name: {name}")))?;
-        tokens::template_token(&self.state, found, &subject)
+        tokens::template_token(&self.settings, found, &subject)
     }
 
     fn key_set(&self) -> Value {
-        let keys = self.state.signing.published.iter();
+        let keys = self.settings.signing.published.iter();
         let keys: Vec<Value> =
-            keys.filter_map(|name| keys::public_key(*name, &tokens::kid(&self.state, *name))).collect();
+            keys.filter_map(|name| keys::public_key(*name, &tokens::kid(&self.settings, *name))).collect();
         json!({ "keys": keys })
     }
 
-    /// Whether browsers and programs talk to one instance: only then does a ticket of the one work at the other.
+    /// Whether both APIs belong to one instance. Only then does a ticket of one work at the other.
     fn is_one_instance(&self) -> bool {
-        self.state.frontend_api.instance.as_ref().is_none_or(|instance| *instance == self.state.instance.id)
+        self.settings.frontend_api.instance.as_ref().is_none_or(|instance| instance == self.settings.instance_id())
     }
 }
 
 /// The time in milliseconds, as Clerk writes it.
 fn now() -> i64 {
     Timestamp::now().as_millisecond()
-}
-
-/// One object with the fields of two: an answer may have more fields than one macro can write.
-fn joined(mut one: Value, other: Value) -> Value {
-    if let (Value::Object(fields), Value::Object(more)) = (&mut one, other) {
-        fields.extend(more);
-    }
-    one
 }

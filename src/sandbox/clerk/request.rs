@@ -1,4 +1,4 @@
-//! What the Backend API's handlers take out of a request.
+//! What the Backend API's handlers read from a request.
 
 use std::sync::Arc;
 
@@ -13,7 +13,7 @@ pub(super) type Shared = extract::State<Arc<Clerk>>;
 /// A query string. A name may be repeated.
 pub(super) type Parameters = Query<Vec<(String, String)>>;
 
-/// The fields of a JSON body, which may be left out altogether; any but the known ones is refused.
+/// The fields of a JSON body, which may be empty. Unknown fields are rejected.
 pub(super) fn fields(body: &[u8], known: &[&str]) -> Result<Map<String, Value>, ClerkError> {
     if body.is_empty() {
         return Ok(Map::new());
@@ -27,7 +27,7 @@ pub(super) fn fields(body: &[u8], known: &[&str]) -> Result<Map<String, Value>, 
     }
 }
 
-/// A 404 for a thing of that kind.
+/// A 404 for an object of that kind.
 pub(super) fn no_such(kind: &str, id: &str) -> ClerkError {
     ClerkError::not_found(format!("No {kind} was found with id {id}."))
 }

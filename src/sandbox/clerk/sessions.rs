@@ -1,22 +1,22 @@
-//! Tickets, the clients that use them up, and the sessions that come of it.
+//! Sign-in tickets, and the clients and sessions that they create.
 
 use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-/// Milliseconds that a session lives at the most: seven days.
+/// The maximum lifetime of a session, in milliseconds: seven days.
 const SESSION_LIFETIME: i64 = 7 * 24 * 60 * 60 * 1000;
-/// Milliseconds after which an unused session counts as abandoned: thirty days.
+/// How long until an unused session is abandoned, in milliseconds: thirty days.
 const SESSION_ABANDONED: i64 = 30 * 24 * 60 * 60 * 1000;
 
-/// What came of a sign-in token.
+/// The status of a sign-in token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum TicketStatus {
     /// Not used yet.
     Pending,
-    /// Used, once and for all.
+    /// Used.
     Accepted,
-    /// Taken back.
+    /// Revoked.
     Revoked,
 }
 
@@ -35,20 +35,20 @@ impl TicketStatus {
 pub(super) struct Ticket {
     /// `sit_…`.
     pub id: String,
-    /// Whom it signs in.
+    /// The ID of the user that it signs in.
     pub user: String,
     /// The secret itself.
     pub token: String,
-    /// What came of it.
+    /// Its status.
     pub status: TicketStatus,
-    /// When it was made, in milliseconds.
+    /// When it was created, in milliseconds.
     pub created: i64,
-    /// Until when it is good, in milliseconds.
+    /// When it expires, in milliseconds.
     pub expires: i64,
 }
 
 impl Ticket {
-    /// The sign-in token as the Backend API shows it; the secret only to whoever made it.
+    /// The sign-in token as the Backend API shows it. Only the request that creates it gets the secret.
     pub(super) fn show(&self, host: &str, with_secret: bool) -> Value {
         let mut shown = json!({
             "object": "sign_in_token", "id": self.id, "user_id": self.user, "status": self.status.word(),
@@ -67,9 +67,9 @@ impl Ticket {
 pub(super) struct Session {
     /// `sess_…`.
     pub id: String,
-    /// Whose it is.
+    /// The ID of the user.
     pub user: String,
-    /// The client that it lives on.
+    /// The ID of the client.
     pub client: String,
     /// `active`, `ended`, `removed` or `revoked`.
     pub status: &'static str,
@@ -80,7 +80,7 @@ pub(super) struct Session {
 }
 
 impl Session {
-    /// Whether tokens can be had from it.
+    /// Whether it can create tokens.
     pub(super) fn is_active(&self) -> bool {
         self.status == "active"
     }
@@ -95,7 +95,7 @@ impl Session {
         })
     }
 
-    /// The session as the Frontend API shows it, with a token where there is one.
+    /// The session as the Frontend API shows it, with a token if there is one.
     pub(super) fn show_to_client(&self, user: &Value, token: Option<&str>) -> Value {
         json!({
             "object": "session", "id": self.id, "status": self.status,
@@ -113,20 +113,20 @@ impl Session {
     }
 }
 
-/// Everything that sign-ins leave behind.
+/// The tickets, clients and sessions.
 #[derive(Debug, Default)]
 pub(super) struct Sessions {
     serial: u64,
-    /// Tickets by id.
+    /// Tickets by ID.
     pub tickets: BTreeMap<String, Ticket>,
-    /// Sessions by id.
+    /// Sessions by ID.
     pub all: BTreeMap<String, Session>,
-    /// The ids of clients, by the token that each shows.
+    /// The IDs of clients, by their tokens.
     pub clients: BTreeMap<String, String>,
 }
 
 impl Sessions {
-    /// The next number, from which ids are made.
+    /// The next number, for IDs.
     pub(super) fn next(&mut self) -> u64 {
         self.serial += 1;
         self.serial
@@ -146,7 +146,7 @@ impl Sessions {
         session
     }
 
-    /// Ends a session that is active, in the way named; `None` where there is no such session on that client.
+    /// Gives an active session this status. Returns `None` if the client does not have the session.
     pub(super) fn end(&mut self, id: &str, client: Option<&str>, status: &'static str, now: i64) -> Option<Session> {
         let session = self.all.get_mut(id)?;
         if client.is_some_and(|client| client != session.client) {

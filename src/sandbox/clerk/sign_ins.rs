@@ -13,15 +13,14 @@ use super::error::{ClerkError, ClerkResult};
 use super::listing::{limit, listed};
 use super::request::{Parameters, Shared, fields, no_such};
 use super::sessions::{Session, Ticket, TicketStatus};
-use super::state::Environment;
 use super::{Clerk, now, tokens};
 
-/// Seconds that a sign-in token is good for when the caller does not say: thirty days.
+/// How long a sign-in token is valid by default, in seconds: thirty days.
 const TICKET_LIFETIME: i64 = 2_592_000;
-/// Seconds that a caller may ask a token to be good for.
+/// The lifetimes that a caller may request for a token, in seconds.
 const LIFETIMES: RangeInclusive<u64> = 30..=315_360_000;
 
-/// The routes, for the Backend API to take in.
+/// The routes.
 pub(super) fn routes() -> Router<Arc<Clerk>> {
     Router::new()
         .route("/v1/sign_in_tokens", post(create_sign_in_token))
@@ -46,14 +45,14 @@ async fn create_sign_in_token(extract::State(clerk): Shared, body: Bytes) -> Cle
     let created = now();
     let id = format!("sit_2{:026}", clerk.serial());
     let contents = json!({
-        "iid": clerk.state.instance.id, "sid": id, "st": "sign_in_token", "exp": created / 1000 + lifetime,
+        "iid": clerk.settings.instance_id(), "sid": id, "st": "sign_in_token", "exp": created / 1000 + lifetime,
     });
-    let token = tokens::sealed(&clerk.state, &contents)?;
+    let token = tokens::sealed(&clerk.settings, &contents)?;
     let expires = created.saturating_add(lifetime.saturating_mul(1000));
     let ticket = Ticket { id: id.clone(), user, token, status: TicketStatus::Pending, created, expires };
     clerk.sessions().tickets.insert(id, ticket.clone());
     clerk.effects.record("clerk.sign_in_token.created");
-    Ok(Json(ticket.show(&clerk.state.frontend_api.host, true)))
+    Ok(Json(ticket.show(&clerk.settings.frontend_api.host, true)))
 }
 
 async fn revoke_sign_in_token(extract::State(clerk): Shared, Path(id): Path<String>) -> ClerkResult {
@@ -69,7 +68,7 @@ async fn revoke_sign_in_token(extract::State(clerk): Shared, Path(id): Path<Stri
     }
     ticket.status = TicketStatus::Revoked;
     clerk.effects.record("clerk.sign_in_token.revoked");
-    Ok(Json(ticket.show(&clerk.state.frontend_api.host, false)))
+    Ok(Json(ticket.show(&clerk.settings.frontend_api.host, false)))
 }
 
 async fn list_sessions(extract::State(clerk): Shared, Query(parameters): Parameters) -> ClerkResult {
@@ -89,13 +88,13 @@ async fn list_sessions(extract::State(clerk): Shared, Query(parameters): Paramet
             && value("status").is_none_or(|status| status == session.status)
     };
     let sessions = clerk.sessions();
-    // Ids are made from a counter, so that the last id is the newest session.
+    // IDs are numbered, so the last ID is the newest session.
     let newest_first: Vec<Value> = sessions.all.values().rev().filter(wanted).map(Session::show).collect();
     listed(newest_first, &parameters, offset, length)
 }
 
 async fn create_session(extract::State(clerk): Shared, body: Bytes) -> ClerkResult {
-    if clerk.state.instance.environment == Environment::Production {
+    if !clerk.settings.is_development() {
         let reason = "Request only valid for development instances.";
         return Err(ClerkError::bad_request(
             "request_invalid_for_environment",
@@ -114,7 +113,7 @@ async fn session(extract::State(clerk): Shared, Path(id): Path<String>) -> Clerk
     clerk.sessions().all.get(&id).map(|session| Json(session.show())).ok_or_else(|| no_such("session", &id))
 }
 
-/// The specification has no body for it.
+/// This request has no body in Clerk's specification.
 async fn revoke_session(extract::State(clerk): Shared, Path(id): Path<String>, body: Bytes) -> ClerkResult {
     if !body.is_empty() {
         let reason = "This request takes no body.";
@@ -137,7 +136,7 @@ async fn template_token(
     mint(&clerk, &id, Some(&template), &body)
 }
 
-/// A token without `azp`: no browser asked for it.
+/// A token without `azp`, because no browser requested it.
 fn mint(clerk: &Clerk, id: &str, template: Option<&str>, body: &[u8]) -> ClerkResult {
     let lifetime = match fields(body, &["expires_in_seconds"])?.get("expires_in_seconds") {
         None | Some(Value::Null) => None,
@@ -158,9 +157,9 @@ async fn testing_token(extract::State(clerk): Shared) -> Json<Value> {
     Json(json!({ "object": "testing_token", "token": token, "expires_at": seconds + 3600 }))
 }
 
-/// The id of the user that a body names.
+/// The ID of the user in a request's body.
 fn user_of(clerk: &Clerk, fields: &Map<String, Value>) -> Result<String, ClerkError> {
     let missing = || ClerkError::parameter("form_param_missing", "user_id", "must be given");
     let id = fields.get("user_id").and_then(Value::as_str).ok_or_else(missing)?;
-    clerk.users().find(id).map(|user| user.id).ok_or_else(|| no_such("user", id))
+    clerk.users().find(id).map(|_| id.to_owned()).ok_or_else(|| no_such("user", id))
 }

@@ -1,87 +1,91 @@
-//! Tokens: their claims, made from shortcodes, and their signature.
+//! Tokens: their claims, evaluated from shortcodes, and their signature.
 
 use jsonwebtoken::{Algorithm, EncodingKey, Header, encode, get_current_timestamp};
 use serde_json::{Map, Value, json};
 
 use super::error::ClerkError;
 use super::keys::signing_key;
-use super::state::{JwtTemplate, KeyName, State, User};
+use super::settings::{ClerkSettings, KeyName};
 
-/// Seconds that a session token is good for.
+/// The lifetime of a session token, in seconds.
 const SESSION_TOKEN_LIFETIME: u64 = 60;
-/// The key of templates that sign with a key of the customer's own.
+/// The key of templates with a custom signing key.
 const CUSTOM_KEY: &[u8] = b"a key that only the customer and Clerk know";
 
-/// What a token is made for.
+/// What a token is created for.
 #[derive(Debug, Clone)]
 pub(super) struct Subject<'a> {
-    /// The user that it speaks for.
-    pub user: &'a User,
-    /// The session that it is made in.
+    /// The user.
+    pub user: &'a Value,
+    /// The ID of the session.
     pub session: &'a str,
-    /// The `Origin` of the request that asked for it.
+    /// The `Origin` of the request.
     pub origin: Option<&'a str>,
-    /// Seconds that it shall be good for, where the caller said so.
+    /// The lifetime that the caller requested, in seconds.
     pub lifetime: Option<u64>,
-    /// Makes the token's own id.
+    /// The number in the token's ID.
     pub serial: u64,
 }
 
 /// A session token, version 2.
-pub(super) fn session_token(state: &State, subject: &Subject<'_>) -> Result<String, ClerkError> {
-    let mut claims = custom_claims(state, &state.session_claims.clone().into_iter().collect(), subject.user);
-    claims.extend(standard_claims(state, subject, subject.lifetime.unwrap_or(SESSION_TOKEN_LIFETIME), 10));
+pub(super) fn session_token(settings: &ClerkSettings, subject: &Subject<'_>) -> Result<String, ClerkError> {
+    let mut claims = custom_claims(settings, &settings.session_claims, subject.user);
+    claims.extend(standard_claims(settings, subject, subject.lifetime.unwrap_or(SESSION_TOKEN_LIFETIME), 10));
     claims.insert("fva".into(), json!([0, -1]));
     claims.insert("sid".into(), json!(subject.session));
     claims.insert("sts".into(), json!("active"));
     claims.insert("v".into(), json!(2));
-    sign(state, &claims, "cl_B7d4PD111AAA")
+    sign(settings, &claims, "cl_B7d4PD111AAA")
 }
 
-/// A token made from a template: no session in it, and perhaps a key of the customer's own.
+/// A token from a template: without a session, and possibly with a custom key.
 pub(super) fn template_token(
-    state: &State,
-    template: &JwtTemplate,
+    settings: &ClerkSettings,
+    template: &Value,
     subject: &Subject<'_>,
 ) -> Result<String, ClerkError> {
-    let mut claims = custom_claims(state, &template.claims, subject.user);
-    let lifetime = subject.lifetime.unwrap_or(template.lifetime);
-    claims.extend(standard_claims(state, subject, lifetime, template.allowed_clock_skew));
-    if template.custom_signing_key {
+    let number = |field: &str| template[field].as_u64().unwrap_or_default();
+    let mut claims =
+        template["claims"].as_object().map_or_else(Map::new, |claims| custom_claims(settings, claims, subject.user));
+    let lifetime = subject.lifetime.unwrap_or_else(|| number("lifetime"));
+    claims.extend(standard_claims(settings, subject, lifetime, number("allowed_clock_skew")));
+    if template["custom_signing_key"] == true {
         let key = EncodingKey::from_secret(CUSTOM_KEY);
         return encode(&Header::new(Algorithm::HS256), &claims, &key)
             .map_err(|error| ClerkError::internal(&error.to_string()));
     }
-    sign(state, &claims, "cl_B7d4PD222AAA")
+    sign(settings, &claims, "cl_B7d4PD222AAA")
 }
 
-/// Signs what only this instance will read again: tickets and the tokens of clients.
-pub(super) fn sealed(state: &State, claims: &Value) -> Result<String, ClerkError> {
+/// Signs what only this instance reads: tickets and client tokens.
+pub(super) fn sealed(settings: &ClerkSettings, claims: &Value) -> Result<String, ClerkError> {
     let claims = claims.as_object().cloned().unwrap_or_default();
-    sign(state, &claims, "cl_B7d4PD333AAA")
+    sign(settings, &claims, "cl_B7d4PD333AAA")
 }
 
-fn sign(state: &State, claims: &Map<String, Value>, category: &str) -> Result<String, ClerkError> {
+fn sign(settings: &ClerkSettings, claims: &Map<String, Value>, category: &str) -> Result<String, ClerkError> {
     let unsigned = |reason: String| ClerkError::internal(&format!("the token could not be signed: {reason}"));
-    let name = state.signing.key;
+    let name = settings.signing.key;
     let mut header = Header::new(Algorithm::RS256);
-    header.kid = Some(kid(state, name));
+    header.kid = Some(kid(settings, name));
     header.extras.insert("cat", category);
     let key = signing_key(name).ok_or_else(|| unsigned("there is no key".to_owned()))?;
     encode(&header, claims, key).map_err(|error| unsigned(error.to_string()))
 }
 
-/// The `kid` under which a key is published: the id of the instance that browsers talk to, or its own.
-pub(super) fn kid(state: &State, name: KeyName) -> String {
+/// The `kid` of a key: the ID of the instance behind the Frontend API, or the other key's own.
+pub(super) fn kid(settings: &ClerkSettings, name: KeyName) -> String {
     match name {
-        KeyName::Instance => state.frontend_api.instance.clone().unwrap_or_else(|| state.instance.id.clone()),
-        KeyName::Other => state.signing.other_kid.clone(),
+        KeyName::Instance => {
+            settings.frontend_api.instance.clone().unwrap_or_else(|| settings.instance_id().to_owned())
+        }
+        KeyName::Other => settings.signing.other_kid.clone(),
     }
 }
 
-fn standard_claims(state: &State, subject: &Subject<'_>, lifetime: u64, skew: u64) -> Map<String, Value> {
-    let now = get_current_timestamp().saturating_add_signed(state.signing.clock_ahead);
-    let issuer = state.signing.issuer.as_ref().unwrap_or(&state.frontend_api.host);
+fn standard_claims(settings: &ClerkSettings, subject: &Subject<'_>, lifetime: u64, skew: u64) -> Map<String, Value> {
+    let now = get_current_timestamp().saturating_add_signed(settings.signing.clock_ahead);
+    let issuer = settings.signing.issuer.as_ref().unwrap_or(&settings.frontend_api.host);
     let mut claims = Map::new();
     if let Some(origin) = subject.origin {
         claims.insert("azp".into(), json!(origin));
@@ -91,14 +95,14 @@ fn standard_claims(state: &State, subject: &Subject<'_>, lifetime: u64, skew: u6
     claims.insert("iss".into(), json!(format!("https://{issuer}")));
     claims.insert("jti".into(), json!(format!("{:020x}", subject.serial)));
     claims.insert("nbf".into(), json!(now.saturating_sub(skew)));
-    claims.insert("sub".into(), json!(subject.user.id));
+    claims.insert("sub".into(), subject.user["id"].clone());
     claims
 }
 
-fn custom_claims(state: &State, template: &Map<String, Value>, user: &User) -> Map<String, Value> {
+fn custom_claims(settings: &ClerkSettings, template: &Map<String, Value>, user: &Value) -> Map<String, Value> {
     let mut claims: Map<String, Value> =
         template.iter().map(|(name, value)| (name.clone(), evaluate(value, user))).collect();
-    for (name, value) in &state.stale_claims {
+    for (name, value) in &settings.stale_claims {
         if let Some(claim) = claims.get_mut(name) {
             *claim = value.clone();
         }
@@ -106,8 +110,8 @@ fn custom_claims(state: &State, template: &Map<String, Value>, user: &User) -> M
     claims
 }
 
-/// A claim with its shortcodes replaced, however deep they stand.
-fn evaluate(template: &Value, user: &User) -> Value {
+/// A claim with its shortcodes replaced, at any depth.
+fn evaluate(template: &Value, user: &Value) -> Value {
     match template {
         Value::String(text) => evaluate_text(text, user),
         Value::Array(items) => items.iter().map(|item| evaluate(item, user)).collect(),
@@ -116,8 +120,8 @@ fn evaluate(template: &Value, user: &User) -> Value {
     }
 }
 
-/// A text that is one shortcode keeps the value's type; in a longer text the value is written out.
-fn evaluate_text(text: &str, user: &User) -> Value {
+/// A single shortcode keeps the value's type. In a longer text, it becomes text.
+fn evaluate_text(text: &str, user: &Value) -> Value {
     let whole = text.trim().strip_prefix("{{").and_then(|rest| rest.strip_suffix("}}"));
     if let Some(expression) = whole.filter(|expression| !expression.contains("}}")) {
         return evaluate_expression(expression, user);
@@ -137,22 +141,22 @@ fn evaluate_text(text: &str, user: &User) -> Value {
 }
 
 /// The first alternative between `||` that has a value, or null.
-fn evaluate_expression(expression: &str, user: &User) -> Value {
+fn evaluate_expression(expression: &str, user: &Value) -> Value {
     let values = expression.split("||").map(|alternative| evaluate_alternative(alternative.trim(), user));
     values.into_iter().find(|value| !value.is_null()).unwrap_or(Value::Null)
 }
 
-fn evaluate_alternative(alternative: &str, user: &User) -> Value {
+fn evaluate_alternative(alternative: &str, user: &Value) -> Value {
     for quote in ['\'', '"'] {
         if let Some(literal) = alternative.strip_prefix(quote).and_then(|rest| rest.strip_suffix(quote)) {
             return json!(literal);
         }
     }
     let fields = json!({ "user": {
-        "id": user.id,
-        "primary_email_address": user.email,
-        "public_metadata": user.public_metadata,
-        "unsafe_metadata": user.unsafe_metadata,
+        "id": user["id"],
+        "primary_email_address": user["email_addresses"][0]["email_address"],
+        "public_metadata": user["public_metadata"],
+        "unsafe_metadata": user["unsafe_metadata"],
     }});
     let value = alternative.split('.').try_fold(&fields, |value, name| value.get(name.trim()));
     value.cloned().or_else(|| serde_json::from_str(alternative).ok()).unwrap_or(Value::Null)

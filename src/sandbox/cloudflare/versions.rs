@@ -3,103 +3,60 @@
 use std::sync::Arc;
 
 use axum::extract::{Path, Query, State as Shared};
-use axum::http::StatusCode;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{Cloudflare, CloudflareError, CloudflareResult, Script, Version, success};
+use super::Cloudflare;
+use super::error::{CloudflareError, CloudflareResult, success};
+use super::settings::Script;
 
-/// The one deployment that every script has.
-const DEPLOYMENT: &str = "dddddddd-0000-4000-8000-000000000001";
-
-/// Which versions are asked for.
+/// The parameters of a list of versions.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(super) struct Wanted {
-    /// Only those that can be deployed, which are all here. Pages are ignored then.
+    /// Only those that can be deployed: here, all of them. Cloudflare ignores pages then.
     deployable: bool,
     page: Option<usize>,
     per_page: Option<usize>,
 }
 
-impl Script {
-    fn newest_first(&self) -> Vec<&Version> {
-        let mut versions: Vec<&Version> = self.versions.values().collect();
-        versions.sort_by_key(|version| std::cmp::Reverse(version.number));
-        versions
-    }
-}
-
-impl Cloudflare {
-    fn deployment(&self, script: &Script) -> Value {
-        let newest_first = script.newest_first();
-        let serving = newest_first.iter().filter(|version| version.percentage > 0);
-        let created_on = serving.clone().map(|version| version.age.date_before(self.now)).next();
-        let versions = serving.map(|version| json!({ "version_id": version.id, "percentage": version.percentage }));
-        json!({
-            "id": DEPLOYMENT,
-            "source": "wrangler",
-            "strategy": "percentage",
-            "author_email": "deploy@acme.com",
-            "annotations": { "workers/triggered_by": "deployment" },
-            "created_on": created_on,
-            "versions": versions.collect::<Value>(),
-        })
-    }
-
-    fn version(&self, version: &Version) -> Value {
-        let created_on = version.age.date_before(self.now);
-        json!({
-            "id": version.id,
-            "number": version.number,
-            "metadata": {
-                "created_on": created_on,
-                "modified_on": created_on,
-                "source": "wrangler",
-                "author_email": "deploy@acme.com",
-                "hasPreview": true,
-            },
-            "annotations": { "workers/triggered_by": "version_upload" },
-        })
-    }
+fn newest_first(script: &Script) -> Vec<&Value> {
+    let mut versions: Vec<&Value> = script.versions.values().collect();
+    versions.sort_by_key(|version| std::cmp::Reverse(version["number"].as_u64()));
+    versions
 }
 
 pub(super) async fn deployments(
     Shared(cloudflare): Shared<Arc<Cloudflare>>,
     Path((_, script)): Path<(String, String)>,
 ) -> CloudflareResult {
-    let script = cloudflare.script(&script)?;
-    success(&json!({ "deployments": [cloudflare.deployment(script)] }))
+    success(&json!({ "deployments": [cloudflare.script(&script)?.deployment] }))
 }
 
 pub(super) async fn deployment(
     Shared(cloudflare): Shared<Arc<Cloudflare>>,
     Path((_, script, id)): Path<(String, String, String)>,
 ) -> CloudflareResult {
-    let script = cloudflare.script(&script)?;
-    if id != DEPLOYMENT {
-        return Err(CloudflareError::new(
-            StatusCode::NOT_FOUND,
-            10007,
-            "This deployment does not exist on your Worker.",
-        ));
+    let deployment = &cloudflare.script(&script)?.deployment;
+    if deployment["id"] != id {
+        return Err(CloudflareError::missing("This deployment does not exist on your Worker."));
     }
-    success(&cloudflare.deployment(script))
+    success(deployment)
 }
 
-/// A page beyond the last is empty: a client that turns pages until one is would never come to an end otherwise.
+/// A page after the last is empty. Otherwise, a client that reads pages until one is empty would never stop.
 pub(super) async fn versions(
     Shared(cloudflare): Shared<Arc<Cloudflare>>,
     Path((_, script)): Path<(String, String)>,
     Query(wanted): Query<Wanted>,
 ) -> CloudflareResult {
-    let all = cloudflare.script(&script)?.newest_first();
+    let all = newest_first(cloudflare.script(&script)?);
     let (page, length) = match &wanted {
         Wanted { deployable: true, .. } => (1, all.len().max(1)),
         Wanted { page, per_page, .. } => (page.unwrap_or(1).max(1), per_page.unwrap_or(all.len()).max(1)),
     };
-    let shown = all.into_iter().skip((page - 1).saturating_mul(length)).take(length);
-    success(&json!({ "items": shown.map(|version| cloudflare.version(version)).collect::<Value>() }))
+    let items: Vec<&Value> = all.into_iter().skip((page - 1).saturating_mul(length)).take(length).collect();
+    success(&json!({ "items": items }))
 }
 
 pub(super) async fn version(
@@ -107,16 +64,10 @@ pub(super) async fn version(
     Path((_, script, id)): Path<(String, String, String)>,
 ) -> CloudflareResult {
     let script = cloudflare.script(&script)?;
-    let missing = || CloudflareError::new(StatusCode::NOT_FOUND, 10007, "This version does not exist on your Worker.");
-    let mut version =
-        cloudflare.version(script.versions.values().find(|version| version.id == id).ok_or_else(missing)?);
-    version["resources"] = json!({
-        "bindings": cloudflare.bindings_of(script),
-        "script": { "etag": "5a2db0f1", "handlers": ["fetch"], "last_deployed_from": "wrangler" },
-        "script_runtime": {
-            "compatibility_date": "2026-07-01", "compatibility_flags": ["nodejs_compat"], "usage_model": "standard",
-        },
-    });
+    let missing = || CloudflareError::missing("This version does not exist on your Worker.");
+    let mut version = script.versions.values().find(|version| version["id"] == id).ok_or_else(missing)?.clone();
+    let bindings: Value = script.bindings.values().cloned().collect();
+    version["resources"] = cloudflare.recorded.complete("resources", &json!({ "bindings": bindings }))?;
     success(&version)
 }
 
@@ -125,7 +76,7 @@ mod tests {
     use super::super::tests::{SCRIPTS, ask};
 
     #[tokio::test]
-    async fn the_newest_version_is_first_and_need_not_be_deployed() {
+    async fn the_newest_version_comes_first_even_if_it_is_not_deployed() {
         let (_, versions) =
             ask(&["version-not-deployed"], &format!("{SCRIPTS}/pan-api/versions?deployable=true")).await;
         let (_, deployments) = ask(&["version-not-deployed"], &format!("{SCRIPTS}/pan-api/deployments")).await;

@@ -45,7 +45,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_balance_tells_the_mode_of_the_key() {
+    async fn the_balance_has_the_mode_of_the_key() {
         let client = TestClient::of(&[]);
         assert_eq!(client.get("/v1/balance").await.body["livemode"], true);
         assert_eq!(client.get_in_test_mode("/v1/balance").await.body["livemode"], false);

@@ -78,14 +78,14 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn no_key_is_no_entry() {
+    async fn a_request_without_a_key_is_rejected() {
         let answer = TestClient::of(&[]).ask(Method::GET, "/v1/account", &[], "").await;
         assert_eq!(answer.status, 401);
         assert!(answer.message().starts_with("You did not provide an API key."), "{}", answer.message());
     }
 
     #[tokio::test]
-    async fn a_key_that_nobody_has_is_invalid_and_masked() {
+    async fn an_unknown_key_is_invalid_and_masked() {
         let answer = with_key(&[], "sk_live_nobodyhasthiskey", "/v1/account").await;
         assert_eq!((answer.status, answer.message()), (401, "Invalid API Key provided: sk_live_************skey"));
     }
@@ -97,20 +97,20 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_publishable_key_opens_nothing() {
+    async fn a_publishable_key_is_rejected() {
         let answer = with_key(&[], "pk_live_51QpanAcme7Launch", "/v1/account").await;
         assert_eq!(answer.body["error"]["code"], "secret_key_required");
     }
 
     #[tokio::test]
-    async fn a_restricted_key_is_told_the_permission_that_it_lacks() {
+    async fn the_error_for_a_restricted_key_names_the_missing_permission() {
         let answer = TestClient::of(&["stripe-key-restricted"]).get("/v1/webhook_endpoints").await;
         assert_eq!(answer.status, 403);
         assert!(answer.message().contains("Having the 'rak_webhook_read' permission"), "{}", answer.message());
     }
 
     #[tokio::test]
-    async fn who_may_write_may_read() {
+    async fn a_write_permission_includes_reading() {
         let client = TestClient::of(&["healthy-restricted-key"]);
         assert_eq!(client.get("/v1/checkout/sessions").await.status, 200);
     }

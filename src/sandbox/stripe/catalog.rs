@@ -3,23 +3,23 @@
 use super::error::StripeError;
 use super::request::{Call, Route, StripeResult};
 use super::resources::{list, retrieve};
-use super::store::Kind;
+use super::store::ObjectKind;
 
 pub(super) const ROUTES: &[Route] = &[
-    Route::list("/v1/prices", "rak_plan_read", Kind::Price, list_prices)
+    Route::list("/v1/prices", "rak_plan_read", ObjectKind::Price, list_prices)
         .filters(&["active", "currency", "product", "recurring", "type"])
         .takes(&["created", "lookup_keys"])
         .expands(&["data.product", "data.tiers", "data.currency_options"]),
-    Route::retrieve("/v1/prices/{id}", "rak_plan_read", Kind::Price, retrieve).expands(&[
+    Route::retrieve("/v1/prices/{id}", "rak_plan_read", ObjectKind::Price, retrieve).expands(&[
         "product",
         "tiers",
         "currency_options",
     ]),
-    Route::list("/v1/products", "rak_product_read", Kind::Product, list_products)
+    Route::list("/v1/products", "rak_product_read", ObjectKind::Product, list_products)
         .filters(&["active", "shippable", "type", "url"])
         .takes(&["created", "ids"])
         .expands(&["data.default_price"]),
-    Route::retrieve("/v1/products/{id}", "rak_product_read", Kind::Product, retrieve).expands(&["default_price"]),
+    Route::retrieve("/v1/products/{id}", "rak_product_read", ObjectKind::Product, retrieve).expands(&["default_price"]),
 ];
 
 fn list_prices(call: &Call) -> StripeResult {
@@ -59,13 +59,13 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_price_that_is_paid_once_does_not_recur() {
+    async fn a_one_time_price_does_not_recur() {
         let price = TestClient::of(&["price-one-time"]).get(&format!("/v1/prices/{PRO}")).await.body;
         assert!(price["recurring"].is_null());
     }
 
     #[tokio::test]
-    async fn a_live_price_is_not_there_in_test_mode_but_something_similar_is() {
+    async fn the_error_for_a_live_price_in_test_mode_says_that_a_similar_object_exists() {
         let answer = TestClient::of(&[]).get_in_test_mode(&format!("/v1/prices/{PRO}")).await;
         let message = "No such price: 'price_1Rlivecme7LaunchProMonth'; a similar object exists in live mode, but a test mode \
                        key was used to make this request.";
@@ -73,13 +73,13 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_price_of_another_account_is_just_not_there() {
+    async fn a_price_of_another_account_does_not_exist() {
         let answer = TestClient::of(&[]).get("/v1/prices/price_1Rlivether0Shop0ProMonth").await;
         assert_eq!(answer.message(), "No such price: 'price_1Rlivether0Shop0ProMonth'");
     }
 
     #[tokio::test]
-    async fn prices_are_found_by_what_they_are() {
+    async fn prices_can_be_filtered() {
         let client = TestClient::of(&["price-archived"]);
         let of_pro = client.get("/v1/prices?product=prod_QpanAcmePro001").await;
         assert_eq!(of_pro.ids(), [PRO]);
@@ -88,14 +88,14 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn test_mode_has_a_catalogue_of_its_own() {
+    async fn test_mode_has_its_own_products() {
         let products = TestClient::of(&[]).get_in_test_mode("/v1/products").await;
         assert_eq!(products.ids().len(), 2);
         assert!(products.ids().iter().all(|id| id.starts_with("prod_QpanTest")));
     }
 
     #[tokio::test]
-    async fn what_matters_is_on_a_later_page_where_there_are_many() {
+    async fn with_many_products_the_relevant_ones_are_on_a_later_page() {
         let client = TestClient::of(&["healthy-many-pages"]);
         let mut path = "/v1/products?limit=100&active=true".to_owned();
         let mut pages = Vec::new();

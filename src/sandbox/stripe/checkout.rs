@@ -7,23 +7,20 @@ use serde_json::{Value, json};
 use super::error::StripeError;
 use super::request::{Call, Route, StripeResult};
 use super::resources::list;
-use super::store::{Kind, Store};
+use super::store::{ObjectKind, Store};
 
-pub(super) const ROUTES: &[Route] =
-    &[
-        Route::post("/v1/checkout/sessions", "rak_checkout_session_write", create)
-            .takes(TAKEN)
-            .expands(&["line_items"]),
-        Route::list("/v1/checkout/sessions", "rak_checkout_session_read", Kind::CheckoutSession, list)
-            .filters(&["customer", "customer_details", "payment_intent", "payment_link", "status", "subscription"])
-            .takes(&["created"]),
-        Route::retrieve("/v1/checkout/sessions/{id}", "rak_checkout_session_read", Kind::CheckoutSession, one)
-            .expands(&["customer", "line_items", "line_items.data.price.product", "subscription"]),
-        Route::get("/v1/checkout/sessions/{id}/line_items", "rak_checkout_session_read", list_line_items)
-            .takes(&["limit", "starting_after", "ending_before"])
-            .expands(&["data.price.product"]),
-        Route::post("/v1/checkout/sessions/{id}/expire", "rak_checkout_session_write", expire).expands(&["line_items"]),
-    ];
+pub(super) const ROUTES: &[Route] = &[
+    Route::post("/v1/checkout/sessions", "rak_checkout_session_write", create).takes(TAKEN).expands(&["line_items"]),
+    Route::list("/v1/checkout/sessions", "rak_checkout_session_read", ObjectKind::CheckoutSession, list)
+        .filters(&["customer", "customer_details", "payment_intent", "payment_link", "status", "subscription"])
+        .takes(&["created"]),
+    Route::retrieve("/v1/checkout/sessions/{id}", "rak_checkout_session_read", ObjectKind::CheckoutSession, one)
+        .expands(&["customer", "line_items", "line_items.data.price.product", "subscription"]),
+    Route::get("/v1/checkout/sessions/{id}/line_items", "rak_checkout_session_read", list_line_items)
+        .takes(&["limit", "starting_after", "ending_before"])
+        .expands(&["data.price.product"]),
+    Route::post("/v1/checkout/sessions/{id}/expire", "rak_checkout_session_write", expire).expands(&["line_items"]),
+];
 
 /// The parameters of a new session.
 const TAKEN: &[&str] = &[
@@ -85,7 +82,7 @@ fn create(call: &Call) -> StripeResult {
     }
     let mut store = call.stripe.store();
     if let Some(customer) = parameters.get("customer") {
-        store.find(Kind::Customer, customer, &call.caller).map_err(|error| error.in_parameter("customer"))?;
+        store.find(ObjectKind::Customer, customer, &call.caller).map_err(|error| error.in_parameter("customer"))?;
     }
     let items = line_items(call, &store, mode)?;
     let now = Timestamp::now().as_second();
@@ -115,9 +112,9 @@ fn create(call: &Call) -> StripeResult {
     session["line_items"] = json!({
         "object": "list", "data": items, "has_more": false, "url": format!("/v1/checkout/sessions/{id}/line_items"),
     });
-    store.insert(Kind::CheckoutSession, &call.caller.account, session.clone());
+    store.insert(ObjectKind::CheckoutSession, &call.caller.account, session.clone());
     call.stripe.effects.record("stripe.checkout_session.created");
-    Ok(call.shown(&store, Kind::CheckoutSession, session))
+    Ok(call.shown(&store, ObjectKind::CheckoutSession, session))
 }
 
 /// How long a session is open, in seconds.
@@ -137,7 +134,7 @@ fn line_items(call: &Call, store: &Store, mode: &str) -> Result<Vec<Value>, Stri
     for index in 0.. {
         let name = format!("line_items[{index}][price]");
         let Some(id) = call.parameters.get(&name) else { break };
-        let price = store.find(Kind::Price, id, &call.caller).map_err(|error| error.in_parameter(&name))?;
+        let price = store.find(ObjectKind::Price, id, &call.caller).map_err(|error| error.in_parameter(&name))?;
         if price.body["active"] != true {
             return Err(StripeError::bad("The price specified is inactive. This field only accepts active prices.")
                 .about(&name));
@@ -178,17 +175,17 @@ fn line_item(call: &Call, price: &Value, quantity: i64, index: usize) -> StripeR
 
 fn one(call: &Call) -> StripeResult {
     let store = call.stripe.store();
-    let session = store.find(Kind::CheckoutSession, call.id, &call.caller)?.body.clone();
+    let session = store.find(ObjectKind::CheckoutSession, call.id, &call.caller)?.body.clone();
     let price = session["line_items"]["data"][0]["price"]["id"].as_str();
     if price.is_some() && price == call.stripe.unreadable_sessions_of.as_deref() {
         return Err(StripeError::invalid(StatusCode::INTERNAL_SERVER_ERROR, "An unknown error occurred"));
     }
-    Ok(call.shown(&store, Kind::CheckoutSession, session))
+    Ok(call.shown(&store, ObjectKind::CheckoutSession, session))
 }
 
 fn list_line_items(call: &Call) -> StripeResult {
     let store = call.stripe.store();
-    let mut items = store.find(Kind::CheckoutSession, call.id, &call.caller)?.body["line_items"].clone();
+    let mut items = store.find(ObjectKind::CheckoutSession, call.id, &call.caller)?.body["line_items"].clone();
     for path in call.parameters.all("expand") {
         call.expand(&store, &mut items, path);
     }
@@ -197,7 +194,7 @@ fn list_line_items(call: &Call) -> StripeResult {
 
 fn expire(call: &Call) -> StripeResult {
     let mut store = call.stripe.store();
-    let session = store.find_mut(Kind::CheckoutSession, call.id, &call.caller)?;
+    let session = store.find_mut(ObjectKind::CheckoutSession, call.id, &call.caller)?;
     if session["status"] != "open" {
         let status = session["status"].as_str().unwrap_or_default();
         return Err(StripeError::bad(format!(
@@ -208,7 +205,7 @@ fn expire(call: &Call) -> StripeResult {
     session["url"] = Value::Null;
     let session = session.clone();
     call.stripe.effects.record("stripe.checkout_session.expired");
-    Ok(call.shown(&store, Kind::CheckoutSession, session))
+    Ok(call.shown(&store, ObjectKind::CheckoutSession, session))
 }
 
 #[cfg(test)]
@@ -226,7 +223,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_session_is_of_the_mode_of_the_key() {
+    async fn a_session_has_the_mode_of_the_key() {
         let client = TestClient::of(&[]);
         let session = client.post(SESSIONS, FORM).await.body;
         assert!(session["id"].as_str().unwrap().starts_with("cs_live_"));
@@ -235,7 +232,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_items_are_shown_to_who_asks_for_them() {
+    async fn line_items_are_shown_only_if_expanded() {
         let client = TestClient::of(&[]);
         let id = client.post(SESSIONS, FORM).await.body["id"].as_str().unwrap().to_owned();
         assert!(client.get(&format!("{SESSIONS}/{id}")).await.body["line_items"].is_null());
@@ -266,7 +263,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_price_of_the_other_mode_is_refused_under_its_parameter() {
+    async fn the_error_for_a_price_of_the_other_mode_names_the_parameter() {
         let form = FORM.replace("price_1Rlive", "price_1Rtest");
         let answer = TestClient::of(&[]).post(SESSIONS, &form).await;
         assert_eq!((answer.status, &answer.body["error"]["param"]), (400, &"line_items[0][price]".into()));
@@ -274,25 +271,25 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn an_archived_price_is_refused() {
+    async fn an_archived_price_is_rejected() {
         let (_, message) = error(&["price-archived"], FORM).await;
         assert_eq!(message, "The price specified is inactive. This field only accepts active prices.");
     }
 
     #[tokio::test]
-    async fn a_price_that_is_paid_once_makes_no_subscription() {
+    async fn a_one_time_price_is_rejected_for_a_subscription() {
         let (_, message) = error(&["price-one-time"], FORM).await;
         assert_eq!(message, "You must provide at least one recurring price in `subscription` mode when using prices.");
     }
 
     #[tokio::test]
-    async fn an_account_that_cannot_charge_sells_nothing() {
+    async fn an_account_that_cannot_charge_cannot_create_sessions() {
         let (_, message) = error(&["stripe-account-inactive"], FORM).await;
         assert_eq!(message, "Your account cannot currently make live charges.");
     }
 
     #[tokio::test]
-    async fn a_parameter_that_the_version_no_longer_has_is_unknown() {
+    async fn a_parameter_that_the_api_version_removed_is_unknown() {
         let (status, message) = error(&[], &format!("{FORM}&payment_method_types%5B0%5D=card")).await;
         assert_eq!((status, message.as_str()), (400, "Received unknown parameter: payment_method_types"));
     }

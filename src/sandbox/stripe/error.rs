@@ -1,9 +1,9 @@
-//! Stripe's ways to say no.
+//! Stripe's errors.
 
 use axum::http::StatusCode;
 use serde_json::{Value, json};
 
-/// An answer that is an error, in the words of Stripe's first API.
+/// An error, as version 1 of Stripe's API returns it.
 #[derive(Debug)]
 pub(super) struct StripeError {
     pub(super) status: StatusCode,
@@ -38,7 +38,7 @@ impl StripeError {
         self
     }
 
-    /// Nothing has this ID, for this key: `mode` is the mode that a similar object exists in.
+    /// No object with this ID exists for the key. `modes` are the mode in which one exists and the key's mode.
     pub(super) fn missing(noun: &str, id: &str, mode: Option<(&str, &str)>) -> Self {
         let similar = mode.map_or_else(String::new, |(there, here)| {
             format!("; a similar object exists in {there} mode, but a {here} mode key was used to make this request.")
@@ -48,7 +48,7 @@ impl StripeError {
             .about("id")
     }
 
-    /// The same, for an ID that was in a parameter and not in the path.
+    /// The same for an ID in a parameter instead of the path.
     pub(super) fn in_parameter(mut self, parameter: impl Into<String>) -> Self {
         self.status = StatusCode::BAD_REQUEST;
         self.about(parameter)

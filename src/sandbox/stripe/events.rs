@@ -5,16 +5,16 @@ use jiff::Timestamp;
 use super::error::StripeError;
 use super::request::{Call, Route, StripeResult};
 use super::resources::retrieve;
-use super::store::Kind;
+use super::store::ObjectKind;
 
 pub(super) const ROUTES: &[Route] = &[
-    Route::list("/v1/events", "rak_event_read", Kind::Event, list).takes(&[
+    Route::list("/v1/events", "rak_event_read", ObjectKind::Event, list).takes(&[
         "created",
         "delivery_success",
         "type",
         "types",
     ]),
-    Route::retrieve("/v1/events/{id}", "rak_event_read", Kind::Event, retrieve),
+    Route::retrieve("/v1/events/{id}", "rak_event_read", ObjectKind::Event, retrieve),
 ];
 
 /// How long events are listed, in seconds.
@@ -45,5 +45,47 @@ fn matches(pattern: &str, kind: &str) -> bool {
     match pattern.split_once('*') {
         Some((before, after)) => kind.starts_with(before) && kind.ends_with(after),
         None => pattern == kind,
+    }
+}
+#[cfg(test)]
+mod tests {
+    use super::super::test_client::TestClient;
+
+    #[tokio::test]
+    async fn an_undelivered_event_is_found() {
+        let client = TestClient::of(&["deliveries-failing"]);
+        let undelivered = client.get("/v1/events?delivery_success=false").await;
+        assert_eq!(undelivered.body["data"][0]["type"], "customer.subscription.updated");
+        assert_eq!((undelivered.ids().len(), client.get("/v1/events?delivery_success=true").await.ids().len()), (1, 3));
+    }
+
+    #[tokio::test]
+    async fn events_can_be_filtered_by_types_and_patterns() {
+        let client = TestClient::of(&[]);
+        assert_eq!(client.get("/v1/events?type=checkout.session.completed").await.ids().len(), 1);
+        let query = "types%5B%5D=checkout.session.completed&types%5B%5D=customer.subscription.deleted";
+        assert_eq!(client.get(&format!("/v1/events?{query}")).await.ids().len(), 2);
+        assert_eq!(client.get("/v1/events?type=customer.subscription.*").await.ids().len(), 3);
+        assert_eq!(client.get(&format!("/v1/events?type=x&{query}")).await.status, 400);
+    }
+
+    #[tokio::test]
+    async fn events_can_be_filtered_by_age() {
+        let since = jiff::Timestamp::now().as_second() - 3 * 24 * 3600;
+        let recent = TestClient::of(&[]).get(&format!("/v1/events?created%5Bgte%5D={since}")).await;
+        assert_eq!(recent.body["data"][0]["type"], "customer.subscription.updated");
+        assert_eq!(recent.ids().len(), 1);
+    }
+
+    #[tokio::test]
+    async fn an_event_contains_its_object() {
+        let client = TestClient::of(&[]);
+        let completed = client.get("/v1/events?type=checkout.session.completed").await;
+        let session = &completed.body["data"][0]["data"]["object"];
+        assert_eq!(
+            (&session["object"], &session["subscription"]),
+            (&"checkout.session".into(), &"sub_1Rlivecme7LaunchGrace001".into())
+        );
+        assert!(session["line_items"].is_null());
     }
 }

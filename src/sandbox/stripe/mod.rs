@@ -35,7 +35,7 @@ use request::{Replay, Request, Route, Verb};
 use settings::Key;
 use store::Store;
 
-pub use settings::Settings;
+pub use settings::StripeSettings;
 
 const RECORDED: &str = include_str!("../healthy/stripe.json");
 
@@ -97,7 +97,7 @@ impl Stripe {
     /// # Errors
     ///
     /// If an object has a field that Stripe's objects of its kind do not have, or refers to one that does not exist.
-    pub fn new(settings: &Settings, effects: Arc<Effects>) -> Result<Arc<Self>, Error> {
+    pub fn new(settings: &StripeSettings, effects: Arc<Effects>) -> Result<Arc<Self>, Error> {
         let recorded = Recorded::read(RECORDED, TimeFormat::Seconds)?;
         let accounts = settings.accounts.iter();
         let accounts = accounts.map(|(name, fields)| Ok((name.clone(), recorded.complete("account", fields)?)));

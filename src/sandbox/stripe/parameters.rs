@@ -1,8 +1,8 @@
-//! What a request asks for: the query of a GET, the form of a POST.
+//! The parameters of a request: the query of a GET, the form of a POST.
 
 use super::error::StripeError;
 
-/// The parameters of a request, in their order. `expand[0]` and `expand[]` are both `expand[]`.
+/// The parameters of a request, in order. `expand[0]` and `expand[]` are both `expand[]`.
 #[derive(Debug, Default)]
 pub(super) struct Parameters(Vec<(String, String)>);
 
@@ -13,7 +13,7 @@ impl Parameters {
         Self(pairs.map(|(name, value)| (without_last_index(&name), value.into_owned())).collect())
     }
 
-    /// Refuses whatever is not in `known`, by the name before the first bracket.
+    /// Rejects parameters that are not in `known`, by the name before the first bracket.
     pub(super) fn allow(&self, known: &[&[&str]], paged: bool) -> Result<(), StripeError> {
         for (name, _) in &self.0 {
             let base = name.split('[').next().unwrap_or_default();
@@ -68,7 +68,7 @@ impl Parameters {
         pairs.collect()
     }
 
-    /// The first index that is given under a name, `line_items[0][price]`.
+    /// Whether there is a parameter with this name, or one under it such as `line_items[0][price]`.
     pub(super) fn any_under(&self, name: &str) -> bool {
         let prefix = format!("{name}[");
         self.0.iter().any(|(given, _)| given == name || given.starts_with(&prefix))
@@ -87,18 +87,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_list_may_be_written_with_and_without_indexes() {
+    fn a_list_can_have_indexes_or_not() {
         assert_eq!(Parameters::read(b"types[]=a&types%5B1%5D=b").all("types"), ["a", "b"]);
     }
 
     #[test]
-    fn an_unknown_parameter_is_refused_under_its_name() {
+    fn the_error_for_an_unknown_parameter_names_it() {
         let error = Parameters::read(b"limit=3&colour=blue").allow(&[], true).unwrap_err();
         assert_eq!(error.body("req_1")["error"]["param"], "colour");
     }
 
     #[test]
-    fn a_list_that_is_not_paged_knows_no_limit() {
+    fn a_route_without_pages_has_no_limit() {
         assert!(Parameters::read(b"limit=3").allow(&[], false).is_err());
     }
 

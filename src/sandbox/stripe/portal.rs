@@ -6,16 +6,16 @@ use serde_json::json;
 use super::error::StripeError;
 use super::request::{Call, Route, StripeResult};
 use super::resources::{list, retrieve};
-use super::store::Kind;
+use super::store::ObjectKind;
 
 pub(super) const ROUTES: &[Route] = &[
-    Route::list("/v1/billing_portal/configurations", "rak_customer_portal_read", Kind::PortalConfiguration, list)
+    Route::list("/v1/billing_portal/configurations", "rak_customer_portal_read", ObjectKind::PortalConfiguration, list)
         .filters(&["active", "is_default"])
         .expands(&["data.features.subscription_update.products"]),
     Route::retrieve(
         "/v1/billing_portal/configurations/{id}",
         "rak_customer_portal_read",
-        Kind::PortalConfiguration,
+        ObjectKind::PortalConfiguration,
         retrieve,
     )
     .expands(&["features.subscription_update.products"]),
@@ -34,11 +34,11 @@ fn create_session(call: &Call) -> StripeResult {
     let parameters = &call.parameters;
     let customer = parameters.required("customer")?;
     let store = call.stripe.store();
-    store.find(Kind::Customer, customer, &call.caller).map_err(|error| error.in_parameter("customer"))?;
+    store.find(ObjectKind::Customer, customer, &call.caller).map_err(|error| error.in_parameter("customer"))?;
     let configuration = if let Some(id) = parameters.get("configuration") {
-        store.find(Kind::PortalConfiguration, id, &call.caller)?
+        store.find(ObjectKind::PortalConfiguration, id, &call.caller)?
     } else {
-        let mut all = store.of(Kind::PortalConfiguration, &call.caller);
+        let mut all = store.of(ObjectKind::PortalConfiguration, &call.caller);
         all.find(|configuration| configuration.body["is_default"] == true).ok_or_else(|| no_default(call))?
     };
     call.stripe.effects.record("stripe.portal_session.created");
@@ -78,7 +78,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_products_are_shown_to_who_asks_for_them() {
+    async fn the_products_are_shown_only_if_expanded() {
         let client = TestClient::of(&["portal-plan-change"]);
         let path = format!("{CONFIGURATIONS}/bpc_1Rlivecme7LaunchPortal00");
         let update = |body: &serde_json::Value| body["features"]["subscription_update"]["products"].clone();
@@ -88,16 +88,16 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_configuration_that_nobody_has_is_named_as_such() {
-        let answer = TestClient::of(&[]).get(&format!("{CONFIGURATIONS}/bpc_Nobody")).await;
+    async fn the_error_for_a_missing_configuration_names_it() {
+        let answer = TestClient::of(&[]).get(&format!("{CONFIGURATIONS}/bpc_Missing")).await;
         assert_eq!(
             (answer.message(), &answer.body["error"]["param"]),
-            ("No such configuration: 'bpc_Nobody'", &"configuration".into())
+            ("No such configuration: 'bpc_Missing'", &"configuration".into())
         );
     }
 
     #[tokio::test]
-    async fn a_customer_can_be_let_in() {
+    async fn a_portal_session_can_be_created() {
         let client = TestClient::of(&[]);
         let session = client.post("/v1/billing_portal/sessions", "customer=cus_QpanAda0000001").await.body;
         assert_eq!(session["configuration"], "bpc_1Rlivecme7LaunchPortal00");
@@ -105,7 +105,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn nobody_can_be_let_in_before_the_portal_was_saved() {
+    async fn a_session_needs_a_saved_portal_configuration() {
         let answer =
             TestClient::of(&["portal-none"]).post("/v1/billing_portal/sessions", "customer=cus_QpanAda0000001").await;
         assert!(

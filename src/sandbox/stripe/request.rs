@@ -9,7 +9,7 @@ use super::Stripe;
 use super::auth::check_permission;
 use super::error::StripeError;
 use super::parameters::Parameters;
-use super::store::Kind;
+use super::store::ObjectKind;
 
 /// The account and mode that a key opens.
 #[derive(Debug, Clone)]
@@ -42,7 +42,7 @@ pub(super) struct Call<'a> {
     /// The ID in the path; empty if the route has none.
     pub(super) id: &'a str,
     /// The kind of object that the route is about.
-    pub(super) kind: Kind,
+    pub(super) kind: ObjectKind,
     /// The parameters that filter a list by the field with the same name.
     pub(super) filters: &'static [&'static str],
 }
@@ -69,7 +69,7 @@ pub(super) struct Route {
     pub(super) path: &'static str,
     /// What a restricted key needs for it.
     permission: &'static str,
-    kind: Kind,
+    kind: ObjectKind,
     filters: &'static [&'static str],
     parameters: &'static [&'static str],
     expands: &'static [&'static str],
@@ -80,14 +80,14 @@ pub(super) struct Route {
 impl Route {
     pub(super) const fn get(path: &'static str, permission: &'static str, handler: fn(&Call) -> StripeResult) -> Self {
         // Handlers that are not about one kind of object do not look at it.
-        Self::retrieve(path, permission, Kind::CheckoutSession, handler)
+        Self::retrieve(path, permission, ObjectKind::CheckoutSession, handler)
     }
 
     /// A GET of an object of this kind.
     pub(super) const fn retrieve(
         path: &'static str,
         permission: &'static str,
-        kind: Kind,
+        kind: ObjectKind,
         handler: fn(&Call) -> StripeResult,
     ) -> Self {
         let (parameters, expands, paged): (&[&str], &[&str], bool) = (&[], &[], false);
@@ -98,7 +98,7 @@ impl Route {
     pub(super) const fn list(
         path: &'static str,
         permission: &'static str,
-        kind: Kind,
+        kind: ObjectKind,
         handler: fn(&Call) -> StripeResult,
     ) -> Self {
         Self { paged: true, ..Self::retrieve(path, permission, kind, handler) }
@@ -262,7 +262,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn every_answer_has_a_request_id_of_its_own_and_the_version() {
+    async fn every_response_has_a_request_id_and_the_api_version() {
         let client = TestClient::of(&[]);
         let (one, other) = (client.get("/v1/account").await, client.get("/v1/account").await);
         assert_ne!(one.headers["request-id"], other.headers["request-id"]);
@@ -270,7 +270,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_property_that_cannot_be_expanded_is_refused() {
+    async fn a_property_that_cannot_be_expanded_is_rejected() {
         let client = TestClient::of(&[]);
         let path = "/v1/prices/price_1Rlivecme7LaunchProMonth?expand%5B%5D=";
         assert_eq!(client.get(&format!("{path}colour")).await.message(), "This property cannot be expanded (colour).");
@@ -279,7 +279,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn an_address_that_there_is_not_is_not_recognised() {
+    async fn an_unknown_path_is_not_recognized() {
         let answer = TestClient::of(&[]).get("/v1/colours").await;
         assert_eq!(answer.status, 404);
         assert!(answer.message().starts_with("Unrecognized request URL (GET: /v1/colours)."), "{}", answer.message());
@@ -292,7 +292,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_same_request_under_the_same_idempotency_key_is_one() {
+    async fn a_repeated_request_with_the_same_idempotency_key_is_replayed() {
         let client = TestClient::of(&[]);
         let (one, other) = (create(&client, "name=a").await, create(&client, "name=a").await);
         assert_eq!((&one.body["id"], client.count("stripe.customer.created")), (&other.body["id"], 1));
@@ -300,7 +300,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn another_request_under_the_same_idempotency_key_is_refused() {
+    async fn another_request_with_the_same_idempotency_key_is_rejected() {
         let client = TestClient::of(&[]);
         create(&client, "name=a").await;
         let other = create(&client, "name=b").await;

@@ -4,12 +4,12 @@ use serde_json::{Value, json};
 
 use super::parameters::Parameters;
 use super::request::{Call, StripeResult};
-use super::store::{Kind, Store, StoredObject, created_in, page};
+use super::store::{ObjectKind, Store, StoredObject, created_in, page};
 
 /// The parameters that are booleans.
 const BOOLEANS: [&str; 4] = ["active", "delivery_success", "is_default", "shippable"];
 
-impl Kind {
+impl ObjectKind {
     /// The field that is left out unless it is expanded or included: the object that has it, and its name.
     const fn left_out(self) -> Option<(&'static str, &'static str)> {
         match self {
@@ -51,7 +51,7 @@ impl Call<'_> {
     }
 
     /// An object as the call wants to see it.
-    pub(super) fn shown(&self, store: &Store, kind: Kind, mut body: Value) -> Value {
+    pub(super) fn shown(&self, store: &Store, kind: ObjectKind, mut body: Value) -> Value {
         let wanted = self.parameters.all("expand").into_iter().chain(self.parameters.all("include"));
         // In a list, the paths begin at the list.
         let wanted: Vec<&str> = wanted.map(|path| path.strip_prefix("data.").unwrap_or(path)).collect();
@@ -76,11 +76,13 @@ impl Call<'_> {
         }
         let (name, rest) = path.split_once('.').map_or((path, None), |(name, rest)| (name, Some(rest)));
         let Some(field) = value.get_mut(name) else { return };
-        if let Some((id, kind)) = field.as_str().zip(Kind::of_field(name)) {
+        if let Some((id, kind)) = field.as_str().zip(ObjectKind::of_field(name)) {
             match store.find(kind, id, &self.caller) {
                 Ok(found) => *field = found.body.clone(),
                 // All that is left of a deleted product.
-                Err(_) if kind == Kind::Product => *field = json!({ "id": id, "object": "product", "deleted": true }),
+                Err(_) if kind == ObjectKind::Product => {
+                    *field = json!({ "id": id, "object": "product", "deleted": true })
+                }
                 Err(_) => {}
             }
         }

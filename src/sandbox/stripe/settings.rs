@@ -5,14 +5,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::store::Kind;
+use super::store::ObjectKind;
 
 /// What Stripe holds when the sandbox starts.
 ///
 /// Each object has the fields that differ from the recorded object of its kind, in Stripe's own shape, and is in the
 /// mode that its `livemode` says. One that belongs to another account than `acme` says so in `account`.
 #[derive(Debug, Clone, Deserialize)]
-pub struct Settings {
+pub struct StripeSettings {
     pub(super) accounts: BTreeMap<String, Value>,
     /// Stripe Tax, for every account.
     pub(super) tax_settings: Value,
@@ -29,7 +29,7 @@ pub struct Settings {
     pub(super) extra_webhook_endpoints: u32,
     /// Everything else by its short name, which only scenarios use. A misspelled kind is an error.
     #[serde(flatten)]
-    pub(super) objects: BTreeMap<Kind, BTreeMap<String, Value>>,
+    pub(super) objects: BTreeMap<ObjectKind, BTreeMap<String, Value>>,
 }
 
 /// A key to one mode of one account. Its prefix says which mode.

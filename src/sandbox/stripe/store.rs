@@ -11,12 +11,12 @@ use super::super::recorded::{Recorded, rfc3339};
 use super::error::StripeError;
 use super::parameters::Parameters;
 use super::request::Caller;
-use super::settings::Settings;
+use super::settings::StripeSettings;
 use super::subscriptions;
 
 /// A kind of object, by its name in the document. An object may refer to one of an earlier kind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
-pub(super) enum Kind {
+pub(super) enum ObjectKind {
     #[serde(rename = "products")]
     Product,
     #[serde(rename = "prices")]
@@ -37,7 +37,7 @@ pub(super) enum Kind {
     CheckoutSession,
 }
 
-impl Kind {
+impl ObjectKind {
     /// Its `object`.
     pub(super) const fn object(self) -> &'static str {
         match self {
@@ -101,11 +101,11 @@ impl StoredObject {
 
 /// All objects, each kind newest first.
 #[derive(Debug, Default)]
-pub(super) struct Store(BTreeMap<Kind, Vec<StoredObject>>);
+pub(super) struct Store(BTreeMap<ObjectKind, Vec<StoredObject>>);
 
 impl Store {
     /// The document's objects.
-    pub(super) fn load(settings: &Settings, recorded: &Recorded) -> Result<Self, Error> {
+    pub(super) fn load(settings: &StripeSettings, recorded: &Recorded) -> Result<Self, Error> {
         let mut store = Self::default();
         for (kind, objects) in &settings.objects {
             for fields in objects.values() {
@@ -123,12 +123,12 @@ impl Store {
             let (id, created) = (format!("prod_QpanExtra{number:05}"), now - i64::from(number));
             let product =
                 json!({ "id": id, "created": created, "updated": created, "name": format!("Sticker {number}") });
-            store.insert(Kind::Product, "acme", recorded.complete("product", &product)?);
+            store.insert(ObjectKind::Product, "acme", recorded.complete("product", &product)?);
             let price = json!({
                 "id": format!("price_1Rlivecme7Launch{number:08}"), "created": created, "product": id, "type": "one_time",
                 "unit_amount": 300, "unit_amount_decimal": "300",
             });
-            store.insert(Kind::Price, "acme", recorded.complete("price", &price)?);
+            store.insert(ObjectKind::Price, "acme", recorded.complete("price", &price)?);
         }
         for number in 0..settings.extra_webhook_endpoints {
             let endpoint = json!({
@@ -136,23 +136,23 @@ impl Store {
                 "description": "bookkeeping", "enabled_events": ["invoice.paid"],
                 "url": format!("https://books-{number}.acme.com/stripe"),
             });
-            store.insert(Kind::WebhookEndpoint, "acme", recorded.complete("webhook_endpoint", &endpoint)?);
+            store.insert(ObjectKind::WebhookEndpoint, "acme", recorded.complete("webhook_endpoint", &endpoint)?);
         }
         Ok(store)
     }
 
     /// A document's object with the fields that Stripe derives from others.
-    fn derived(&self, kind: Kind, mut body: Value, recorded: &Recorded) -> Result<Value, Error> {
+    fn derived(&self, kind: ObjectKind, mut body: Value, recorded: &Recorded) -> Result<Value, Error> {
         match kind {
-            Kind::Price => body["unit_amount_decimal"] = body["unit_amount"].to_string().into(),
-            Kind::Subscription => {
-                let price = self.body(Kind::Price, &body["items"]["data"][0]["price"])?;
+            ObjectKind::Price => body["unit_amount_decimal"] = body["unit_amount"].to_string().into(),
+            ObjectKind::Subscription => {
+                let price = self.body(ObjectKind::Price, &body["items"]["data"][0]["price"])?;
                 subscriptions::derive(&mut body, price, recorded)?;
             }
-            Kind::Event if body["data"]["object"].is_string() => {
-                body["data"]["object"] = self.body(Kind::Subscription, &body["data"]["object"])?;
+            ObjectKind::Event if body["data"]["object"].is_string() => {
+                body["data"]["object"] = self.body(ObjectKind::Subscription, &body["data"]["object"])?;
             }
-            Kind::Customer if body["deleted"] == true => {
+            ObjectKind::Customer if body["deleted"] == true => {
                 body = json!({ "id": body["id"], "object": "customer", "deleted": true, "livemode": body["livemode"] });
             }
             _ => {}
@@ -161,18 +161,18 @@ impl Store {
     }
 
     /// The object that another refers to by its ID.
-    fn body(&self, kind: Kind, id: &Value) -> Result<Value, Error> {
+    fn body(&self, kind: ObjectKind, id: &Value) -> Result<Value, Error> {
         let missing = || Error::Document(format!("stripe: there is no {} {id}", kind.noun()));
         let mut objects = self.0.get(&kind).into_iter().flatten();
         objects.find(|object| object.body["id"] == *id).map(|object| object.body.clone()).ok_or_else(missing)
     }
 
     /// Adds an object.
-    pub(super) fn insert(&mut self, kind: Kind, account: &str, mut body: Value) {
+    pub(super) fn insert(&mut self, kind: ObjectKind, account: &str, mut body: Value) {
         let created = body["created"].as_i64().unwrap_or_default();
         let livemode = body["livemode"] == true;
         // The second version of the API writes dates.
-        if kind == Kind::EventDestination {
+        if kind == ObjectKind::EventDestination {
             for field in ["created", "updated"] {
                 body[field] = rfc3339(created).into();
             }
@@ -185,14 +185,14 @@ impl Store {
     /// Every object of a kind that a key may see.
     pub(super) fn of<'a, 'b>(
         &'a self,
-        kind: Kind,
+        kind: ObjectKind,
         caller: &'b Caller,
     ) -> impl Iterator<Item = &'a StoredObject> + use<'a, 'b> {
         self.0.get(&kind).into_iter().flatten().filter(move |object| object.is_visible_to(caller))
     }
 
     /// The object with this ID. The error says whether it exists in the other mode.
-    pub(super) fn find(&self, kind: Kind, id: &str, caller: &Caller) -> Result<&StoredObject, StripeError> {
+    pub(super) fn find(&self, kind: ObjectKind, id: &str, caller: &Caller) -> Result<&StoredObject, StripeError> {
         if let Some(object) = self.of(kind, caller).find(|object| object.id() == id) {
             return Ok(object);
         }
@@ -202,7 +202,7 @@ impl Store {
         Err(StripeError::missing(kind.noun(), id, modes).about(kind.parameter()))
     }
 
-    pub(super) fn find_mut(&mut self, kind: Kind, id: &str, caller: &Caller) -> Result<&mut Value, StripeError> {
+    pub(super) fn find_mut(&mut self, kind: ObjectKind, id: &str, caller: &Caller) -> Result<&mut Value, StripeError> {
         self.find(kind, id, caller)?;
         let mut objects = self.0.get_mut(&kind).into_iter().flatten();
         let found = objects.find(|object| object.id() == id && object.is_visible_to(caller));
@@ -227,7 +227,7 @@ pub(super) fn created_in(parameters: &Parameters) -> Result<impl Fn(&StoredObjec
 /// The part of a list that `limit`, `starting_after` and `ending_before` ask for, and whether there is more.
 pub(super) fn page<'a>(
     all: &[&'a StoredObject],
-    kind: Kind,
+    kind: ObjectKind,
     parameters: &Parameters,
 ) -> Result<(Vec<&'a StoredObject>, bool), StripeError> {
     let limit = limit(parameters)?;
@@ -270,13 +270,13 @@ mod tests {
     use super::super::test_client::TestClient;
 
     #[tokio::test]
-    async fn a_page_holds_ten_unless_told_otherwise() {
+    async fn a_page_has_ten_objects_by_default() {
         let page = TestClient::of(&["healthy-many-pages"]).get("/v1/webhook_endpoints").await;
         assert_eq!((page.ids().len(), &page.body["has_more"]), (10, &true.into()));
     }
 
     #[tokio::test]
-    async fn one_can_go_back_as_well_as_forth() {
+    async fn pages_can_be_read_backward() {
         let client = TestClient::of(&["healthy-many-pages"]);
         let first = client.get("/v1/products?limit=3").await;
         let second = client.get(&format!("/v1/products?limit=3&starting_after={}", first.ids()[2])).await;
@@ -285,14 +285,14 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn more_than_a_hundred_at_once_is_refused() {
+    async fn a_limit_above_100_is_rejected() {
         let answer = TestClient::of(&[]).get("/v1/products?limit=101").await;
         assert_eq!(answer.message(), "This value must be less than or equal to 100 (it currently is '101').");
     }
 
     #[tokio::test]
-    async fn a_cursor_that_nobody_has_is_refused() {
-        let answer = TestClient::of(&[]).get("/v1/products?starting_after=prod_Nobody").await;
+    async fn an_unknown_cursor_is_rejected() {
+        let answer = TestClient::of(&[]).get("/v1/products?starting_after=prod_Missing").await;
         assert_eq!((answer.status, &answer.body["error"]["param"]), (400, &"starting_after".into()));
     }
 }

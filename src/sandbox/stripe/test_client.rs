@@ -1,4 +1,4 @@
-//! Where the tests ask Stripe something.
+//! A client for the tests of the sandbox's Stripe.
 
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use tower::ServiceExt;
 
 use super::super::{Effects, fixtures::Fixtures, scenario};
 
-/// Stripe in the world of some scenarios, and the keys to it.
+/// Stripe with some scenarios applied, and its keys.
 pub(super) struct TestClient {
     router: Router,
     effects: Arc<Effects>,
@@ -18,7 +18,7 @@ pub(super) struct TestClient {
     pub(super) test: String,
 }
 
-/// What was answered.
+/// A response.
 pub(super) struct TestResponse {
     pub(super) status: u16,
     pub(super) headers: HeaderMap,
@@ -26,7 +26,7 @@ pub(super) struct TestResponse {
 }
 
 impl TestResponse {
-    /// What Stripe says went wrong.
+    /// The error's message.
     pub(super) fn message(&self) -> &str {
         self.body["error"]["message"].as_str().unwrap_or_default()
     }
@@ -39,19 +39,19 @@ impl TestResponse {
 
 impl TestClient {
     pub(super) fn of(scenarios: &[&str]) -> Self {
-        let world = Fixtures::read(scenario::document(scenarios).unwrap()).unwrap();
+        let fixtures = Fixtures::read(scenario::document(scenarios).unwrap()).unwrap();
         let effects = Arc::new(Effects::default());
-        let router = world.routers(&effects).unwrap().remove("stripe").unwrap();
-        let key = |name: &str| world.environment[name].clone();
+        let router = fixtures.routers(&effects).unwrap().remove("stripe").unwrap();
+        let key = |name: &str| fixtures.environment[name].clone();
         Self { router, effects, live: key("STRIPE_SECRET_KEY"), test: key("STRIPE_TEST_SECRET_KEY") }
     }
 
-    /// Asks with the live key.
+    /// Sends a GET with the live key.
     pub(super) async fn get(&self, path: &str) -> TestResponse {
         self.ask(Method::GET, path, &[("authorization", &format!("Bearer {}", self.live))], "").await
     }
 
-    /// Asks with the test key.
+    /// Sends a GET with the test key.
     pub(super) async fn get_in_test_mode(&self, path: &str) -> TestResponse {
         self.ask(Method::GET, path, &[("authorization", &format!("Bearer {}", self.test))], "").await
     }
@@ -72,7 +72,7 @@ impl TestClient {
         TestResponse { status: parts.status.as_u16(), headers: parts.headers, body }
     }
 
-    /// How often something was changed.
+    /// How often a change was made.
     pub(super) fn count(&self, effect: &str) -> u64 {
         self.effects.counts().get(effect).copied().unwrap_or_default()
     }

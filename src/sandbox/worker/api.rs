@@ -1,4 +1,4 @@
-//! The routes for people: tiers, usage, checkout and the customer portal.
+//! The routes for users: tiers, usage, checkout and the customer portal.
 
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::Response;
@@ -11,12 +11,12 @@ use super::Worker;
 use super::auth::SignedInUser;
 use super::settings::{Defect, Limit};
 
-/// `GET /api/tiers`: what can be bought, the cheapest first.
+/// `GET /api/tiers`: the tiers, cheapest first.
 pub(super) fn tiers(worker: &Worker) -> Response {
     let mut tiers: Vec<_> = worker.settings.tiers.iter().filter(|(_, tier)| tier.announced).collect();
     tiers.sort_by(|(_, one), (_, other)| one.price.total_cmp(&other.price));
     let shown = tiers.into_iter().map(|(id, tier)| {
-        // JavaScript knows no difference between 29 and 29.0, and writes the former.
+        // JavaScript writes 29, not 29.0.
         let price = serde_json::from_str(&tier.price.to_string()).unwrap_or(Value::Null);
         let limit = tier.announced_limit.unwrap_or(tier.limit);
         json!({ "id": id, "name": tier.name, "price": price, "limit": limit, "hasPriceId": tier.price_id.is_some() })
@@ -24,7 +24,7 @@ pub(super) fn tiers(worker: &Worker) -> Response {
     worker.json(StatusCode::OK, &json!({ "tiers": shown.collect::<Vec<Value>>() }))
 }
 
-/// The routes that want a token.
+/// The routes that need a token.
 pub(super) async fn serve(
     worker: &Worker,
     method: &str,
@@ -49,7 +49,7 @@ fn respond(worker: &Worker, answer: Result<Value, (StatusCode, String)>) -> Resp
     }
 }
 
-/// A plan that is no tier may do nothing.
+/// A plan that is not a tier has a limit of 0.
 fn limit(worker: &Worker, plan: &str) -> Limit {
     worker.settings.tiers.get(plan).map_or(Limit::Of(0), |tier| tier.limit)
 }
@@ -89,7 +89,7 @@ fn data(worker: &Worker, account: &SignedInUser) -> Response {
     worker.json(StatusCode::OK, &body)
 }
 
-/// Where to return to: the caller's origin where that is one of ours and not the usual one.
+/// Where checkout returns to: the caller's origin if it is an allowed one, otherwise the default.
 fn return_to<'a>(worker: &'a Worker, headers: &'a HeaderMap) -> &'a str {
     let state = &worker.settings;
     let trusted = |origin: &&str| {
@@ -157,7 +157,7 @@ async fn checkout(
     Ok(json!({ "url": session["url"] }))
 }
 
-/// Changes a subscription at once, which is what this Worker does for a user who has one.
+/// Changes the existing subscription immediately.
 async fn change(worker: &Worker, subscription: &str, price: &str, tier: &str) -> Result<Value, String> {
     let path = format!("/v1/subscriptions/{subscription}");
     let current = worker.stripe("GET", &path, &[]).await?;
@@ -180,7 +180,7 @@ async fn portal(worker: &Worker, account: &SignedInUser, headers: &HeaderMap) ->
     Ok(json!({ "url": session["url"] }))
 }
 
-/// The user's public metadata as Clerk has it now, which may be newer than the token.
+/// The user's current public metadata at Clerk, which may be newer than the token.
 async fn metadata(worker: &Worker, account: &SignedInUser) -> Result<Value, (StatusCode, String)> {
     let user = worker.clerk("GET", &format!("/v1/users/{}", account.user), None).await.map_err(failed)?;
     Ok(user["public_metadata"].clone())

@@ -1,4 +1,4 @@
-//! Who is asking: the token that a request carries, verified against Clerk's keys.
+//! Authentication: verifies a request's token against Clerk's keys.
 
 use aws_lc_rs::encoding::{AsDer, PublicKeyX509Der};
 use aws_lc_rs::signature::RsaPublicKeyComponents;
@@ -12,19 +12,19 @@ use serde_json::{Value, json};
 use super::Worker;
 use super::settings::Defect;
 
-/// Seconds by which Clerk's clock and the Worker's may differ.
+/// The allowed clock skew between Clerk and the Worker, in seconds.
 const LEEWAY: u64 = 5;
-/// What a request without a token is told; so is one for a path that is not there.
+/// The error for a request without a token, also on unknown paths.
 const NO_TOKEN: &str = "Missing or invalid Authorization header";
-/// What a request with a bad token is told.
+/// The error for a bad token.
 const BAD_TOKEN: &str = "Invalid or expired token";
 
-/// A user who may ask.
+/// The user that a token belongs to.
 #[derive(Debug)]
 pub(super) struct SignedInUser {
-    /// Clerk's id of the user.
+    /// The user's ID at Clerk.
     pub user: String,
-    /// The tier that the token names; `free` where it names none.
+    /// The tier in the token, or `free`.
     pub plan: String,
 }
 
@@ -35,7 +35,7 @@ impl SignedInUser {
     }
 }
 
-/// The user that a request's token speaks for, or what is said instead.
+/// The user of a request's token, or the error to send.
 pub(super) async fn authenticate(worker: &Worker, headers: &HeaderMap) -> Result<SignedInUser, &'static str> {
     if worker.settings.has(Defect::Open) {
         return Ok(SignedInUser::new(&json!({ "sub": "anonymous" })));
@@ -45,7 +45,7 @@ pub(super) async fn authenticate(worker: &Worker, headers: &HeaderMap) -> Result
     let token = token.ok_or(NO_TOKEN)?;
     let keys = worker.clerk("GET", "/v1/jwks", None).await.map_err(|_| BAD_TOKEN)?;
     let keys: JwkSet = serde_json::from_value(keys).map_err(|_| BAD_TOKEN)?;
-    let claims = verified(token, &keys).or_else(|| let_through(worker, token, &keys)).ok_or(BAD_TOKEN)?;
+    let claims = verified(token, &keys).or_else(|| accepted_by_defect(worker, token, &keys)).ok_or(BAD_TOKEN)?;
     let parties = &worker.settings.authorized_parties;
     let party = claims["azp"].as_str();
     if !parties.is_empty() && !party.is_some_and(|party| parties.iter().any(|allowed| allowed == party)) {
@@ -54,7 +54,7 @@ pub(super) async fn authenticate(worker: &Worker, headers: &HeaderMap) -> Result
     Ok(SignedInUser::new(&claims))
 }
 
-/// The claims of a token that Clerk signed and that is in force.
+/// The claims of a valid token.
 fn verified(token: &str, keys: &JwkSet) -> Option<Value> {
     let header = decode_header(token).ok()?;
     let key = DecodingKey::from_jwk(keys.find(&header.kid?)?).ok()?;
@@ -65,45 +65,45 @@ fn verified(token: &str, keys: &JwkSet) -> Option<Value> {
     decode(token, &key, &validation).ok().map(|token| token.claims)
 }
 
-/// The claims of a token that ought to be refused, and that one of the Worker's defects lets through.
-fn let_through(worker: &Worker, token: &str, keys: &JwkSet) -> Option<Value> {
+/// The claims of an invalid token that one of the Worker's defects accepts.
+fn accepted_by_defect(worker: &Worker, token: &str, keys: &JwkSet) -> Option<Value> {
     let mut parts = token.split('.').map(|part| URL_SAFE_NO_PAD.decode(part).ok());
     let (header, claims) = (parts.next()??, parts.next()??);
     let header: Value = serde_json::from_slice(&header).ok()?;
     let claims: Value = serde_json::from_slice(&claims).ok()?;
-    let in_force = claims["exp"].as_u64().is_some_and(|expires| expires + LEEWAY > get_current_timestamp());
-    let fooled = match header["alg"].as_str()?.to_lowercase().as_str() {
+    let is_current = claims["exp"].as_u64().is_some_and(|expires| expires + LEEWAY > get_current_timestamp());
+    let accepted = match header["alg"].as_str()?.to_lowercase().as_str() {
         "none" => worker.settings.has(Defect::AcceptsAlgorithmNone),
         "hs256" => worker.settings.has(Defect::AcceptsPublicKeyAsSecret) && signed_with_a_public_key(token, keys),
         "rs256" => worker.settings.has(Defect::AcceptsForeignTokens),
         _ => false,
     };
-    (fooled && in_force).then_some(claims)
+    (accepted && is_current).then_some(claims)
 }
 
-/// Whether somebody took a published key for a shared secret, in any of the forms in which libraries hand it out.
+/// Whether a published key, in any of the forms that libraries use, is the shared secret of the signature.
 fn signed_with_a_public_key(token: &str, keys: &JwkSet) -> bool {
     let mut validation = Validation::new(Algorithm::HS256);
     validation.validate_aud = false;
-    let secrets = keys.keys.iter().flat_map(shapes);
+    let secrets = keys.keys.iter().flat_map(secret_forms);
     secrets.into_iter().any(|secret| decode::<Value>(token, &DecodingKey::from_secret(&secret), &validation).is_ok())
 }
 
-/// A public key as PEM with and without the last line end, as DER, and as its bare modulus.
-fn shapes(key: &Jwk) -> Vec<Vec<u8>> {
+/// A public key as PEM with and without the final line break, as DER, and as its modulus.
+fn secret_forms(key: &Jwk) -> Vec<Vec<u8>> {
     let AlgorithmParameters::RSA(parameters) = &key.algorithm else { return Vec::new() };
-    let mut shapes = vec![parameters.n.clone().into_bytes()];
+    let mut secret_forms = vec![parameters.n.clone().into_bytes()];
     let decoded = (URL_SAFE_NO_PAD.decode(&parameters.n), URL_SAFE_NO_PAD.decode(&parameters.e));
-    let (Ok(n), Ok(e)) = decoded else { return shapes };
+    let (Ok(n), Ok(e)) = decoded else { return secret_forms };
     let der: Result<PublicKeyX509Der<'_>, _> = RsaPublicKeyComponents { n, e }.as_der();
     if let Ok(der) = der {
         let encoded = STANDARD.encode(der.as_ref());
         let lines: Vec<String> =
             encoded.as_bytes().chunks(64).map(|line| String::from_utf8_lossy(line).into()).collect();
         let pem = format!("-----BEGIN PUBLIC KEY-----\n{}\n-----END PUBLIC KEY-----", lines.join("\n"));
-        shapes.push(format!("{pem}\n").into_bytes());
-        shapes.push(pem.into_bytes());
-        shapes.push(der.as_ref().to_vec());
+        secret_forms.push(format!("{pem}\n").into_bytes());
+        secret_forms.push(pem.into_bytes());
+        secret_forms.push(der.as_ref().to_vec());
     }
-    shapes
+    secret_forms
 }

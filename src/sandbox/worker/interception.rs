@@ -1,4 +1,4 @@
-//! What stands before the Worker's own code, or in its place; and what browsers of other origins may read.
+//! What answers in front of the Worker's code or in its place, and the CORS headers.
 
 use axum::extract::Request;
 use axum::http::{HeaderName, HeaderValue, Method, StatusCode, header};
@@ -7,12 +7,12 @@ use serde_json::json;
 
 use super::settings::{CrossOrigin, Defect, WorkerSettings};
 
-/// The origins of previews on Vercel: everybody's.
+/// The domain of every project on Vercel, including previews.
 const PREVIEWS: &str = ".vercel.app";
 
-/// The answer of whatever is in the way of the webhook, if anything is.
+/// The response of whatever blocks the webhook, if anything does.
 ///
-/// What stands before a webhook without knowing it stands before every other path that it does not know.
+/// What blocks the webhook without knowing it also blocks every other unknown path.
 pub(super) fn intercept(state: &WorkerSettings, request: &Request) -> Option<Response> {
     let path = request.uri().path();
     let webhook = request.method() == Method::POST && path == "/webhook/stripe";
@@ -21,11 +21,11 @@ pub(super) fn intercept(state: &WorkerSettings, request: &Request) -> Option<Res
     }
     let handler = |defect: &Defect| matches!(defect, Defect::WrongMethod | Defect::Breaks);
     let defects = state.defects.keys().filter(|defect| state.has(**defect));
-    defects.filter(|defect| webhook || !handler(defect)).find_map(|defect| instead(*defect))
+    defects.filter(|defect| webhook || !handler(defect)).find_map(|defect| response_for(*defect))
 }
 
-/// What answers in the handler's place with that defect.
-fn instead(defect: Defect) -> Option<Response> {
+/// The response in place of the handler's for that defect.
+fn response_for(defect: Defect) -> Option<Response> {
     let page = |body: &'static str| Html(body).into_response();
     Some(match defect {
         Defect::Redirects => {
@@ -64,7 +64,7 @@ fn instead(defect: Defect) -> Option<Response> {
     })
 }
 
-/// Adds what tells a browser who may read the answer.
+/// Adds the CORS headers.
 pub(super) fn allow_origin(state: &WorkerSettings, origin: Option<&str>, mut response: Response) -> Response {
     let first = state.allowed_origins.first().map(String::as_str);
     let any_preview = state.cross_origin == CrossOrigin::AnyPreview;

@@ -1,4 +1,4 @@
-//! The Worker of the reference stack: it takes Stripe's webhooks, writes tiers into Clerk, and grants what a tier may.
+//! The Worker of the reference stack: receives Stripe's webhooks, writes tiers to Clerk, and enforces limits.
 
 mod api;
 mod auth;
@@ -26,7 +26,7 @@ use settings::Defect;
 pub use settings::WorkerSettings;
 pub use upstream::Upstream;
 
-/// The variables without which no route of it works.
+/// The variables that every route needs.
 const REQUIRED: [&str; 3] = ["CLERK_PUBLISHABLE_KEY", "CLERK_SECRET_KEY", "STRIPE_SECRET_KEY"];
 
 /// A deployed Worker.
@@ -38,7 +38,7 @@ struct Worker {
     storage: Mutex<Storage>,
 }
 
-/// What it keeps from one request to the next.
+/// What it stores between requests.
 #[derive(Debug, Default)]
 struct Storage {
     events: BTreeSet<String>,
@@ -97,7 +97,7 @@ impl Worker {
         REQUIRED.into_iter().chain(prices).chain(further).filter(|name| self.binding(name).is_empty()).collect()
     }
 
-    /// A variable's value, empty where it is not set.
+    /// The value of a secret or variable, or an empty string.
     fn binding(&self, name: &str) -> &str {
         self.bindings.get(name).map_or("", String::as_str)
     }

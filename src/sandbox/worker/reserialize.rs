@@ -1,6 +1,6 @@
-//! What `JSON.stringify(JSON.parse(body))` makes of a body: the same document in other bytes.
+//! `JSON.stringify(JSON.parse(body))`: the same document in other bytes.
 
-/// The body written anew: no white space, the shortest escapes, plain numbers, and the order of keys kept.
+/// The re-serialized body: no whitespace, the shortest escapes, plain numbers, the same order of keys.
 pub(super) fn reserialized(body: &[u8]) -> String {
     let body = String::from_utf8_lossy(body);
     let mut written = String::with_capacity(body.len());
@@ -25,7 +25,7 @@ pub(super) fn reserialized(body: &[u8]) -> String {
     written
 }
 
-/// The length of the string that a text begins with, its quotes included.
+/// The length of the string at the start of a text, including its quotes.
 fn string_length(text: &str) -> usize {
     let mut escaped = false;
     for (index, character) in text.char_indices().skip(1) {
@@ -56,19 +56,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_compact_body_stays_as_it_is() {
+    fn a_compact_body_does_not_change() {
         let body =
             r#"{"id":"evt_1","object":"event","created":1790000000,"livemode":true,"data":{"object":{"a":null}}}"#;
         assert_eq!(reserialized(body.as_bytes()), body);
     }
 
     #[test]
-    fn white_space_escapes_and_long_numbers_do_not_survive() {
+    fn whitespace_escapes_and_long_numbers_are_normalized() {
         assert_eq!(reserialized(br#"{ "z" : "\u0061\/b" , "a" : 1.50e1 }"#), r#"{"z":"a/b","a":15}"#);
     }
 
     #[test]
-    fn the_order_of_keys_survives() {
+    fn the_order_of_keys_stays() {
         assert_eq!(reserialized(br#"{"z":1, "a":2}"#), r#"{"z":1,"a":2}"#);
     }
 }

@@ -1,53 +1,53 @@
-//! What the Worker's own code says, as a document, and what can be wrong with it.
+//! The document's part `worker`: how the Worker's code behaves, and its defects.
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-/// The Worker as it was written; its secrets and variables come beside it.
+/// How the Worker behaves. Its secrets and variables are separate.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct WorkerSettings {
-    /// What can be bought, by the tier's name.
+    /// Its tiers, by name.
     pub tiers: BTreeMap<String, Tier>,
-    /// How it learns which tier was bought.
+    /// Where it reads which tier was bought.
     pub entitlement: Entitlement,
-    /// Where customers return to from Stripe.
+    /// Where Stripe sends customers back to.
     pub return_to: String,
-    /// The origins that may read its answers; the first is named to all others.
+    /// The origins that may read its responses. Other origins are sent the first one.
     pub allowed_origins: Vec<String>,
-    /// How it treats origins.
+    /// Which origins it allows.
     #[serde(default)]
     pub cross_origin: CrossOrigin,
-    /// The `azp` that tokens must carry; empty where it does not care.
+    /// The `azp` claims that it accepts; empty for any.
     #[serde(default)]
     pub authorized_parties: Vec<String>,
-    /// The webhook secret before the last roll, where it is still accepted.
+    /// The previous webhook secret, if it is still accepted.
     #[serde(default)]
     pub previous_webhook_secret: Option<String>,
-    /// The content type of the webhook's answers.
+    /// The content type of the webhook's responses.
     pub webhook_content_type: String,
-    /// The content type of all other answers.
+    /// The content type of all other responses.
     pub content_type: String,
-    /// The version of Stripe's API that its library asks for.
+    /// The Stripe API version of its SDK.
     pub stripe_version: String,
-    /// Milliseconds that a slow Worker takes before it answers an event.
+    /// The delay of a slow Worker, in milliseconds.
     #[serde(default)]
     pub delay_ms: u64,
-    /// What `/api/usage` says the plan is, whatever the token says.
+    /// The plan in `/api/usage`, if it does not come from the token.
     #[serde(default)]
     pub usage_plan: Option<String>,
-    /// Further names without which no route works, beside those of the reference stack.
+    /// More variables that every route needs.
     #[serde(default)]
     pub requires: Vec<String>,
-    /// What answers an event in the handler's place, by what the event is signed with.
+    /// Responses to events in place of the handler's, by what the event is signed with.
     #[serde(default)]
     pub webhook_answers: BTreeMap<SignedWith, CannedResponse>,
-    /// Its own record of who has which subscription, beside what Clerk holds.
+    /// Subscriptions by user in its own database.
     #[serde(default)]
     pub subscriptions: BTreeMap<String, String>,
-    /// What is wrong with it: the defects that it has are true.
+    /// Its defects, each set to true.
     #[serde(default)]
     pub defects: BTreeMap<Defect, bool>,
 }
@@ -74,7 +74,7 @@ pub enum SignedWith {
     AnythingElse,
 }
 
-/// An answer that is given without a look at the event.
+/// A fixed response.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct CannedResponse {
@@ -92,22 +92,22 @@ pub struct CannedResponse {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Tier {
-    /// What customers read.
+    /// The name that customers see.
     pub name: String,
-    /// In whole units of the currency.
+    /// The price in whole units of the currency.
     pub price: f64,
-    /// Uses in each month.
+    /// The limit per month.
     pub limit: Limit,
-    /// What `/api/tiers` says the limit is, where that is something else.
+    /// The limit in `/api/tiers`, if it is another one.
     #[serde(default)]
     pub announced_limit: Option<Limit>,
     /// Whether `/api/tiers` shows it.
     #[serde(default = "yes")]
     pub announced: bool,
-    /// The variable that holds its price ID; a free tier has none.
+    /// The variable with its price ID. A free tier has none.
     #[serde(default)]
     pub price_id: Option<String>,
-    /// The status with which an order for it is refused.
+    /// The error status of checkouts for it, if they fail.
     #[serde(default)]
     pub order_status: Option<u16>,
 }
@@ -116,13 +116,13 @@ const fn yes() -> bool {
     true
 }
 
-/// How often something may be used.
+/// A usage limit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(untagged)]
 pub enum Limit {
-    /// That often.
+    /// A number of uses.
     Of(u64),
-    /// As often as one likes.
+    /// No limit.
     Unlimited(Unlimited),
 }
 
@@ -135,7 +135,7 @@ pub enum Unlimited {
 }
 
 impl Limit {
-    /// What is left of it, as the Worker writes it.
+    /// The remaining uses, as the Worker writes them.
     pub(super) fn remaining(self, used: u64) -> Value {
         match self {
             Self::Of(limit) => json!(limit.saturating_sub(used)),
@@ -143,7 +143,7 @@ impl Limit {
         }
     }
 
-    /// Whether one more use is within it.
+    /// Whether it allows one more use.
     pub(super) fn admits(self, used: u64) -> bool {
         match self {
             Self::Of(limit) => used < limit,
@@ -152,30 +152,30 @@ impl Limit {
     }
 }
 
-/// How the Worker learns which tier was bought.
+/// Where the Worker reads which tier was bought.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Entitlement {
-    /// From `plan` in the metadata of the product, and from the event where it names no product.
+    /// In `plan` in the product's metadata, or in the event if it names no product.
     ProductMetadata,
-    /// From `tier` in the metadata of the subscription.
+    /// In `tier` in the subscription's metadata.
     SubscriptionMetadata,
 }
 
-/// How the Worker treats origins.
+/// Which origins the Worker allows.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum CrossOrigin {
-    /// Only those on its list.
+    /// Only the allowed origins.
     #[default]
     AllowList,
-    /// Everybody, by `*`.
+    /// All, by `*`.
     Wildcard,
-    /// Everybody, by `*`, and says that cookies may come along.
+    /// All, by `*`, with cookies.
     WildcardWithCredentials,
-    /// Whoever asks is told that it may.
+    /// Whatever origin sends a request.
     Reflects,
-    /// Those on its list, and every project on Vercel, as previews have such names; cookies may come along.
+    /// The allowed origins and every project on Vercel, with cookies.
     AnyPreview,
 }
 
@@ -183,68 +183,68 @@ pub enum CrossOrigin {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Defect {
-    /// An event without a signature is taken.
+    /// Accepts events without a signature.
     AcceptsUnsigned,
-    /// Any well-formed signature is taken.
+    /// Accepts any well-formed signature.
     AcceptsWrongSignature,
-    /// The signature's age does not matter.
+    /// Ignores a signature's age.
     AcceptsStale,
-    /// A signature that was right once is not compared with the body again.
+    /// Does not compare a known signature with the body again.
     AcceptsTampered,
-    /// A bad signature is answered with 200 and an error in the text.
+    /// Answers a bad signature with 200 and an error in the text.
     SwallowsBadSignatures,
-    /// The body is parsed and written anew before its signature is verified.
+    /// Re-serializes the body before verifying its signature.
     ReSerialises,
-    /// Of several signatures only the first is looked at.
+    /// Checks only the first of several signatures.
     ReadsFirstSignature,
-    /// The library's synchronous function is called, which Workers cannot run.
+    /// Calls the library's synchronous function, which does not run in Workers.
     SynchronousCrypto,
-    /// The webhook's address moved, and answers with a redirect.
+    /// The webhook's address redirects.
     Redirects,
-    /// A middleware sends everybody without a session to the sign-in page.
+    /// Middleware redirects requests without a session to the sign-in page.
     LoginRedirect,
-    /// A middleware refuses everybody without a session, in Clerk's words.
+    /// Clerk's middleware rejects requests without a session.
     LoginRefusal,
-    /// A bot challenge stands in front.
+    /// A bot challenge blocks requests.
     Challenge,
-    /// A web site answers in its place.
+    /// A website responds in its place.
     ServesWebSite,
-    /// The webhook's route is not there.
+    /// The webhook's route does not exist.
     RouteMissing,
-    /// The webhook's route wants another method.
+    /// The webhook's route expects another method.
     WrongMethod,
-    /// The webhook's route breaks before it looks at anything.
+    /// The webhook's route fails immediately.
     Breaks,
-    /// Event types that it does not handle are refused.
+    /// Rejects event types that it does not handle.
     RefusesUnhandled,
-    /// It takes its time over each event.
+    /// Is slow for each event.
     Slow,
-    /// It takes its time over each request, in middleware.
+    /// Is slow for each request, in middleware.
     SlowEverywhere,
-    /// An exception for a bad signature is not caught: 500, with the library's words.
+    /// Does not catch the exception for a bad signature: 500 with the library's message.
     ThrowsOnBadSignature,
-    /// It never answers an event.
+    /// Never responds to an event.
     Hangs,
-    /// The second delivery of an event breaks it.
+    /// Fails on the second delivery of an event.
     NotIdempotent,
-    /// Tokens that claim to need no signature are taken.
+    /// Accepts tokens with `alg: none`.
     AcceptsAlgorithmNone,
-    /// Tokens signed with the public key as if it were a shared secret are taken.
+    /// Accepts tokens signed with the public key as a shared secret.
     AcceptsPublicKeyAsSecret,
-    /// Tokens are read and not verified.
+    /// Reads tokens without verifying them.
     AcceptsForeignTokens,
-    /// Nobody needs a token.
+    /// Does not require a token.
     Open,
     /// Checkout returns to whatever `Origin` was sent.
     TrustsOrigin,
-    /// Checkout Sessions do not say who is paying.
+    /// Checkout Sessions do not name the user.
     CheckoutWithoutUser,
-    /// Checkout Sessions do not say for what.
+    /// Checkout Sessions do not name the tier.
     CheckoutWithoutTier,
-    /// Checkout computes taxes, which is no defect where Stripe can.
+    /// Checkout turns on automatic tax. This is only a defect if Stripe Tax is not set up.
     ComputesTaxes,
-    /// Checkout makes a customer for whoever has none, and keeps nobody's.
+    /// Checkout creates a customer for users without one, and does not store its ID.
     MakesCustomers,
-    /// It starts without price IDs, and misses one when the tier is bought.
+    /// Starts without price IDs, and fails when the tier without one is bought.
     LooksUpPricesLate,
 }

@@ -1,15 +1,15 @@
-//! Stripe's webhook signature, verified as its library for Workers does and in that library's words.
+//! Verifies Stripe's webhook signature like Stripe's library for Workers, with that library's errors.
 
 use aws_lc_rs::hmac;
 
-/// Seconds that a signature may be old.
+/// The maximum age of a signature, in seconds.
 pub(super) const TOLERANCE: u64 = 300;
 
-/// Verifies a `Stripe-Signature` header over the bytes of a body with each of the secrets in force.
+/// Verifies a `Stripe-Signature` header for a body with any of the secrets.
 ///
 /// # Errors
 ///
-/// What the library would say.
+/// The library's error message.
 pub(super) fn verify(
     payload: &[u8],
     header: &str,
@@ -35,13 +35,13 @@ pub(super) fn verify(
     }
 }
 
-/// Whether a header has the form of a signature and is not too old, whatever it signs.
+/// Whether a header is well-formed and not too old, without verifying its signatures.
 pub(super) fn is_well_formed(header: &str, now: u64) -> Result<(), &'static str> {
     let (timestamp, _) = read(header)?;
     if now.saturating_sub(timestamp) > TOLERANCE { Err("Timestamp upstream the tolerance zone") } else { Ok(()) }
 }
 
-/// The time and the signatures of the scheme `v1`; all other schemes count for nothing.
+/// The timestamp and the signatures of the scheme `v1`. Other schemes are ignored.
 fn read(header: &str) -> Result<(u64, Vec<Vec<u8>>), &'static str> {
     let mut timestamp = None;
     let mut signatures = Vec::new();

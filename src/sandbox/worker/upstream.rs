@@ -1,4 +1,4 @@
-//! The Worker's own calls to Stripe and Clerk: real HTTP requests, answered in this process.
+//! The Worker's own calls to Stripe and Clerk: HTTP requests that are answered in this process.
 
 use axum::Router;
 use axum::body::{Body, to_bytes};
@@ -7,7 +7,7 @@ use serde_json::Value;
 use tower::ServiceExt;
 use url::form_urlencoded::Serializer;
 
-/// What the Worker reaches beyond itself.
+/// The APIs that the Worker calls.
 #[derive(Debug, Clone)]
 pub struct Upstream {
     /// Stripe's API.
@@ -16,11 +16,11 @@ pub struct Upstream {
     pub clerk: Router,
 }
 
-/// The version of Clerk's API that the Worker's library asks for.
+/// The Clerk API version of the Worker's SDK.
 const CLERK_VERSION: &str = "2026-05-12";
 
 impl Upstream {
-    /// Asks Clerk; the error is what a log would show.
+    /// Calls Clerk. The error is what a log would show.
     pub(super) async fn clerk(
         &self,
         key: &str,
@@ -34,7 +34,7 @@ impl Upstream {
         ask(&self.clerk, request.body(body.map_or_else(Body::empty, |body| Body::from(body.to_string())))).await
     }
 
-    /// Asks Stripe, with a form where there is something to send.
+    /// Calls Stripe, with a form if there are parameters.
     pub(super) async fn stripe(
         &self,
         key: &str,
@@ -51,9 +51,9 @@ impl Upstream {
     }
 }
 
-/// Sends a request and reads the JSON of a good answer; a error becomes its own message.
+/// Sends a request and reads the JSON of a successful response. An error becomes its message.
 async fn ask(router: &Router, request: Result<Request<Body>, axum::http::Error>) -> Result<Value, String> {
-    // A key with a line end in it cannot even be put into a header, here as in a real Worker.
+    // A key with a line break is not a valid header value, here or in a real Worker.
     let request = request.map_err(|error| error.to_string())?;
     let Ok(response) = router.clone().oneshot(request).await;
     let status = response.status();

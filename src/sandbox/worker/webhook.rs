@@ -1,4 +1,4 @@
-//! `POST /webhook/stripe`: verify, deal with each event once, and write the tier into Clerk.
+//! `POST /webhook/stripe`: verifies events, handles each one once, and writes the tier to Clerk.
 
 use axum::body::Bytes;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
@@ -11,11 +11,11 @@ use super::settings::{CannedResponse, Defect, Entitlement, SignedWith};
 use super::signature::{TOLERANCE, is_well_formed, verify};
 use super::{Worker, answer};
 
-/// What the library says where its synchronous function is called in a Worker.
+/// The library's error when its synchronous function is called in a Worker.
 const SYNCHRONOUS: &str = "SubtleCryptoProvider cannot be used in a synchronous context.\nUse `await \
-                           constructEventAsync(...)` instead of `constructEvent(...)`";
+                           constructEventAsync(...)` canned_response of `constructEvent(...)`";
 
-/// Why an event was not dealt with.
+/// Why an event was not handled.
 struct WebhookError {
     status: StatusCode,
     text: String,
@@ -27,19 +27,19 @@ impl WebhookError {
     }
 }
 
-/// Answers one delivery.
+/// Handles one delivery.
 pub(super) async fn receive(worker: &Worker, headers: &HeaderMap, body: &Bytes) -> Response {
     let signature = headers.get("stripe-signature").and_then(|value| value.to_str().ok()).unwrap_or_default();
-    let admitted = admit(worker, signature, body);
-    let signed = match &admitted {
+    let verified = verify_event(worker, signature, body);
+    let signed = match &verified {
         _ if signature.is_empty() => SignedWith::Nothing,
         Ok(()) => SignedWith::Secret,
         Err(_) => SignedWith::AnythingElse,
     };
     if let Some(canned) = worker.settings.webhook_answers.get(&signed) {
-        return instead(worker, canned);
+        return canned_response(worker, canned);
     }
-    let handled = match admitted {
+    let handled = match verified {
         Ok(()) => handle(worker, body).await,
         Err(error) => Err(error),
     };
@@ -50,8 +50,8 @@ pub(super) async fn receive(worker: &Worker, headers: &HeaderMap, body: &Bytes) 
     answer(status, &worker.settings.webhook_content_type, text)
 }
 
-/// What answers in the handler's place.
-fn instead(worker: &Worker, canned: &CannedResponse) -> Response {
+/// The response in place of the handler's.
+fn canned_response(worker: &Worker, canned: &CannedResponse) -> Response {
     let status = StatusCode::from_u16(canned.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let mut response = answer(status, &worker.settings.content_type, canned.text.clone());
     if let Some(location) = canned.location.as_deref().and_then(|location| HeaderValue::from_str(location).ok()) {
@@ -61,7 +61,7 @@ fn instead(worker: &Worker, canned: &CannedResponse) -> Response {
 }
 
 async fn handle(worker: &Worker, body: &[u8]) -> Result<&'static str, WebhookError> {
-    linger(worker).await;
+    delay(worker).await;
     let event: Value = serde_json::from_slice(body).map_err(|error| {
         WebhookError::new(StatusCode::BAD_REQUEST, format!("Webhook Error: Unexpected token, {error}"))
     })?;
@@ -77,8 +77,8 @@ async fn handle(worker: &Worker, body: &[u8]) -> Result<&'static str, WebhookErr
     Ok(r#"{"received":true}"#)
 }
 
-/// Refuses what Stripe did not sign.
-fn admit(worker: &Worker, header: &str, body: &[u8]) -> Result<(), WebhookError> {
+/// Rejects events that Stripe did not sign.
+fn verify_event(worker: &Worker, header: &str, body: &[u8]) -> Result<(), WebhookError> {
     let defects = &worker.settings;
     if header.is_empty() {
         if defects.has(Defect::AcceptsUnsigned) {
@@ -131,7 +131,7 @@ fn admit(worker: &Worker, header: &str, body: &[u8]) -> Result<(), WebhookError>
     }
 }
 
-/// A header without all signatures but the first.
+/// The header with only its first signature.
 fn with_first_signature(header: &str) -> String {
     let mut signatures = 0;
     let parts = header.split(',').filter(|part| {
@@ -141,7 +141,7 @@ fn with_first_signature(header: &str) -> String {
     parts.collect::<Vec<_>>().join(",")
 }
 
-async fn linger(worker: &Worker) {
+async fn delay(worker: &Worker) {
     if worker.settings.has(Defect::Slow) {
         tokio::time::sleep(std::time::Duration::from_millis(worker.settings.delay_ms)).await;
     }
@@ -150,7 +150,7 @@ async fn linger(worker: &Worker) {
     }
 }
 
-/// Does what the event asks for.
+/// Handles the event by its type.
 async fn dispatch(worker: &Worker, event: &Value) -> Result<(), WebhookError> {
     let object = &event["data"]["object"];
     match event["type"].as_str().unwrap_or_default() {
@@ -173,7 +173,7 @@ async fn dispatch(worker: &Worker, event: &Value) -> Result<(), WebhookError> {
     }
 }
 
-/// Gives the user the tier that was bought, and keeps Stripe's ids beside it.
+/// Writes the tier that was bought and Stripe's IDs to the user.
 async fn grant(
     worker: &Worker,
     user: Option<&str>,
@@ -197,7 +197,7 @@ async fn tier(worker: &Worker, object: &Value) -> Option<String> {
     of_product.and_then(|product| text(&product["metadata"]["plan"]).map(str::to_owned)).or_else(of_event)
 }
 
-/// The product that was bought: an event holds no more of it than its id.
+/// The product that was bought. An event contains only its ID.
 async fn product(worker: &Worker, object: &Value) -> Option<Value> {
     let id = text(&object["items"]["data"][0]["price"]["product"]);
     let bought = match (id, text(&object["subscription"])) {
@@ -211,7 +211,7 @@ async fn product(worker: &Worker, object: &Value) -> Option<Value> {
     worker.stripe("GET", &format!("/v1/products/{bought}"), &[]).await.ok()
 }
 
-/// Replaces the user's public metadata, as the library's `updateUser` does.
+/// Replaces the user's public metadata, like the library's `updateUser`.
 async fn write(worker: &Worker, user: &str, metadata: &Value) -> Result<(), WebhookError> {
     let body = json!({ "public_metadata": metadata });
     let failed = |_| WebhookError::new(StatusCode::INTERNAL_SERVER_ERROR, "Failed to update user metadata");

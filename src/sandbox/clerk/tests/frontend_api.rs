@@ -1,4 +1,4 @@
-//! What the Frontend API answers, one fact each.
+//! Tests of the Frontend API.
 
 use axum::http::StatusCode;
 use serde_json::{Value, json};
@@ -20,7 +20,7 @@ async fn a_ticket_signs_in_once() {
 }
 
 #[tokio::test]
-async fn a_revoked_ticket_signs_nobody_in() {
+async fn a_revoked_ticket_does_not_work() {
     let acme = acme();
     let (_, made) = acme.post("/v1/sign_in_tokens", json!({ "user_id": CANARY })).await;
     acme.post(&format!("/v1/sign_in_tokens/{}/revoke", made["id"].as_str().unwrap()), Value::Null).await;
@@ -31,28 +31,30 @@ async fn a_revoked_ticket_signs_nobody_in() {
 
 #[tokio::test]
 async fn a_second_factor_leaves_a_sign_in_incomplete() {
-    let acme = changed(|state| state.users.get_mut("canary").unwrap().second_factor = true);
+    let acme = changed(|settings| settings.users.get_mut("canary").unwrap()["two_factor_enabled"] = true.into());
     let (_, _, answer) = acme.sign_in("/v1/client/sign_ins", &[("origin", APP)]).await;
     assert_eq!(answer["response"]["status"], "needs_second_factor");
     assert!(answer["response"]["created_session_id"].is_null());
 }
 
 #[tokio::test]
-async fn an_origin_of_another_domain_is_refused() {
+async fn an_origin_of_another_domain_is_rejected() {
     let (status, _, answer) = acme().sign_in("/v1/client/sign_ins", &[("origin", "https://evil.example")]).await;
     assert_eq!((status, code(&answer)), (StatusCode::BAD_REQUEST, "origin_invalid"));
 }
 
 #[tokio::test]
-async fn an_origin_does_not_go_with_an_authorization() {
+async fn origin_and_authorization_together_are_rejected() {
     let headers = [("origin", APP), ("authorization", "x")];
     let (_, _, answer) = acme().sign_in("/v1/client/sign_ins?_is_native=1", &headers).await;
     assert_eq!(code(&answer), "origin_authorization_headers_conflict");
 }
 
 #[tokio::test]
-async fn native_applications_are_refused_where_they_are_not_allowed() {
-    let acme = changed(|state| state.frontend_api.native_api = false);
+async fn native_applications_are_rejected_if_the_native_api_is_off() {
+    let acme = changed(|settings| {
+        settings.environment = json!({ "auth_config": { "native_settings": { "api_enabled": false } } })
+    });
     let (_, _, answer) = acme.sign_in("/v1/client/sign_ins?_is_native=1", &[("origin", APP)]).await;
     assert_eq!(code(&answer), "native_api_disabled");
 }
@@ -83,7 +85,7 @@ async fn a_native_client_gets_template_tokens_without_azp() {
 }
 
 #[tokio::test]
-async fn an_ended_session_gives_no_more_tokens() {
+async fn an_ended_session_creates_no_tokens() {
     let acme = acme();
     let (_, headers, answer) = acme.sign_in("/v1/client/sign_ins?_is_native=1", &[("origin", APP)]).await;
     let headers = [("authorization", headers["authorization"].to_str().unwrap())];
@@ -115,7 +117,7 @@ async fn a_session_can_be_revoked_from_the_backend() {
 }
 
 #[tokio::test]
-async fn the_environment_says_what_everybody_may_know() {
+async fn the_environment_is_public() {
     let (_, _, answer) = acme().browse("GET", "/v1/environment", &[], "").await;
     assert_eq!(answer["display_config"]["instance_environment_type"], "production");
     assert_eq!(answer["auth_config"]["test_mode"], false);
@@ -124,7 +126,7 @@ async fn the_environment_says_what_everybody_may_know() {
 }
 
 #[tokio::test]
-async fn health_and_discovery_are_there_for_everybody() {
+async fn health_and_discovery_are_public() {
     let acme = acme();
     assert_eq!(acme.browse("GET", "/v1/health", &[], "").await.2, json!({ "status": "healthy" }));
     let (_, _, answer) = acme.browse("GET", "/.well-known/openid-configuration", &[], "").await;

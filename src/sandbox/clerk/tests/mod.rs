@@ -1,4 +1,4 @@
-//! What Clerk answers.
+//! Tests of the sandbox's Clerk.
 
 mod backend;
 mod frontend_api;
@@ -11,13 +11,15 @@ use jsonwebtoken::jwk::JwkSet;
 use jsonwebtoken::{Algorithm, DecodingKey, Validation, decode, decode_header};
 use tower::ServiceExt;
 
+use serde_json::json;
+
 use super::*;
 
 const KEY: &str = "sk_live_AcmeClerk";
 const CANARY: &str = "user_2canaryAcme0000000000000000";
 const APP: &str = "https://app.acme.com";
 
-/// Both APIs of one Clerk, and what was changed at it.
+/// Both APIs of one Clerk application, and the changes made to it.
 struct Acme {
     backend: Router,
     frontend: Router,
@@ -28,12 +30,12 @@ fn acme() -> Acme {
     changed(|_| {})
 }
 
-fn changed(change: impl FnOnce(&mut State)) -> Acme {
+fn changed(change: impl FnOnce(&mut ClerkSettings)) -> Acme {
     let document = include_str!("../../healthy/clerk.toml").replace('…', "");
-    let mut state: State = toml::from_str(&document).unwrap();
-    change(&mut state);
+    let mut settings: ClerkSettings = toml::from_str(&document).unwrap();
+    change(&mut settings);
     let effects = Arc::new(Effects::default());
-    let clerk = Clerk::new(state, Arc::clone(&effects));
+    let clerk = Clerk::new(settings, Arc::clone(&effects)).unwrap();
     Acme { backend: backend(Arc::clone(&clerk)), frontend: frontend_api(clerk), effects }
 }
 
@@ -82,7 +84,7 @@ impl Acme {
         self.browse("POST", path, headers, &form).await
     }
 
-    /// A token for the canary from that template, with the session's own claims where there is none.
+    /// A token for the canary from that template, or a session token without one.
     async fn token(&self, template: &str) -> String {
         let (_, _, answer) = self.sign_in("/v1/client/sign_ins?_is_native=1", &[("origin", APP)]).await;
         let session = answer["response"]["created_session_id"].as_str().unwrap();

@@ -1,10 +1,10 @@
-//! What is in a token and who signed it, one fact each.
+//! Tests of tokens.
 
 use axum::http::StatusCode;
 use jsonwebtoken::{Algorithm, decode_header};
 use serde_json::{Value, json};
 
-use super::super::state::KeyName;
+use super::super::settings::KeyName;
 use super::{APP, CANARY, acme, changed, code};
 
 #[tokio::test]
@@ -18,7 +18,7 @@ async fn the_instance_is_the_kid_of_its_key() {
 
 #[tokio::test]
 async fn two_instances_have_different_keys() {
-    let acme = changed(|state| state.frontend_api.instance = Some("ins_2elsewhere".to_owned()));
+    let acme = changed(|settings| settings.frontend_api.instance = Some("ins_2elsewhere".to_owned()));
     assert_eq!(acme.keys().await.keys[0].common.key_id.as_deref(), Some("ins_2elsewhere"));
     let (_, backend) = acme.get("/v1/jwks").await;
     assert_eq!(backend["keys"][0]["kid"], "ins_2acmeProduction00000000000");
@@ -44,7 +44,7 @@ async fn a_template_token_carries_the_claim_and_no_session() {
 }
 
 #[tokio::test]
-async fn an_unknown_template_is_named_in_the_refusal() {
+async fn the_error_for_an_unknown_template_names_it() {
     let acme = acme();
     let (_, _, answer) = acme.sign_in("/v1/client/sign_ins", &[("origin", APP)]).await;
     let session = answer["response"]["created_session_id"].as_str().unwrap();
@@ -55,12 +55,12 @@ async fn an_unknown_template_is_named_in_the_refusal() {
 
 #[tokio::test]
 async fn shortcodes_default_interpolate_and_become_null() {
-    let acme = changed(|state| {
-        let claims = &mut state.jwt_templates.get_mut("pan-api").unwrap().claims;
-        claims.insert("fallback".to_owned(), json!("{{user.public_metadata.nothing || 'free'}}"));
-        claims.insert("nested".to_owned(), json!({ "text": ["is {{user.public_metadata.plan}}, {{user.nobody}}"] }));
-        claims.insert("nothing".to_owned(), json!("{{user.public_metadata.nothing}}"));
-        claims.insert("sub".to_owned(), json!("somebody else"));
+    let acme = changed(|settings| {
+        let claims = &mut settings.jwt_templates.get_mut("pan-api").unwrap()["claims"];
+        claims["fallback"] = json!("{{user.public_metadata.nothing || 'free'}}");
+        claims["nested"] = json!({ "text": ["is {{user.public_metadata.plan}}, {{user.missing}}"] });
+        claims["nothing"] = json!("{{user.public_metadata.nothing}}");
+        claims["sub"] = json!("another user");
     });
     let claims = acme.claims(&acme.token("/pan-api").await).await;
     assert_eq!(claims["fallback"], "free");
@@ -71,9 +71,9 @@ async fn shortcodes_default_interpolate_and_become_null() {
 
 #[tokio::test]
 async fn after_a_rotation_both_keys_are_published_and_the_new_one_signs() {
-    let acme = changed(|state| {
-        state.signing.key = KeyName::Other;
-        state.signing.published.push(KeyName::Other);
+    let acme = changed(|settings| {
+        settings.signing.key = KeyName::Other;
+        settings.signing.published.push(KeyName::Other);
     });
     assert_eq!(acme.keys().await.keys.len(), 2);
     assert_eq!(acme.claims(&acme.token("/pan-api").await).await["plan"], "pro");
@@ -81,6 +81,7 @@ async fn after_a_rotation_both_keys_are_published_and_the_new_one_signs() {
 
 #[tokio::test]
 async fn a_custom_key_signs_with_hs256() {
-    let acme = changed(|state| state.jwt_templates.get_mut("pan-api").unwrap().custom_signing_key = true);
+    let acme =
+        changed(|settings| settings.jwt_templates.get_mut("pan-api").unwrap()["custom_signing_key"] = true.into());
     assert_eq!(decode_header(acme.token("/pan-api").await).unwrap().alg, Algorithm::HS256);
 }

@@ -1,4 +1,4 @@
-//! The routes for people, one fact each.
+//! Tests of the routes for users.
 
 use axum::http::StatusCode;
 use serde_json::json;
@@ -7,14 +7,14 @@ use super::super::settings::{CrossOrigin, Defect, Limit};
 use super::{ADA, APP, CANARY, ELSEWHERE_KEY, acme, changed, with};
 
 #[tokio::test]
-async fn health_is_well_without_the_webhook_secret() {
+async fn health_works_without_the_webhook_secret() {
     let acme = changed(|_, bindings| drop(bindings.remove("STRIPE_WEBHOOK_SECRET")));
     let answer = acme.ask("GET", "/health", &[], "").await;
     assert_eq!((answer.status, answer.text.as_str()), (StatusCode::OK, r#"{"status":"ok"}"#));
 }
 
 #[tokio::test]
-async fn tiers_are_announced_to_everybody_the_cheapest_first() {
+async fn tiers_are_public_and_sorted_by_price() {
     let answer = acme().ask("GET", "/api/tiers", &[], "").await.json();
     assert_eq!(answer["tiers"][1], json!({ "id": "pro", "name": "Pro", "price": 29, "limit": 50, "hasPriceId": true }));
     assert_eq!(answer["tiers"][0]["hasPriceId"], false);
@@ -36,14 +36,14 @@ async fn a_token_without_a_plan_is_free() {
 }
 
 #[tokio::test]
-async fn a_plan_that_is_no_tier_may_do_nothing() {
+async fn an_unknown_plan_has_a_limit_of_zero() {
     let acme = changed(|state, _| drop(state.tiers.remove("pro")));
     let answer = acme.ask_as(CANARY, "GET", "/api/usage", APP, "").await;
     assert_eq!((answer.status, &answer.json()["limit"]), (StatusCode::OK, &json!(0)));
 }
 
 #[tokio::test]
-async fn no_token_and_a_bad_token_are_refused() {
+async fn missing_and_bad_tokens_are_rejected() {
     let acme = acme();
     for headers in [&[][..], &[("authorization", "Bearer garbage")]] {
         assert_eq!(acme.ask("GET", "/api/usage", headers, "").await.status, StatusCode::UNAUTHORIZED);
@@ -51,13 +51,13 @@ async fn no_token_and_a_bad_token_are_refused() {
 }
 
 #[tokio::test]
-async fn another_instances_clerk_key_refuses_everybody() {
+async fn with_another_instances_clerk_key_every_token_is_rejected() {
     let acme = changed(|_, bindings| drop(bindings.insert("CLERK_SECRET_KEY".to_owned(), ELSEWHERE_KEY.to_owned())));
     assert_eq!(acme.ask_as(CANARY, "GET", "/api/usage", APP, "").await.status, StatusCode::UNAUTHORIZED);
 }
 
 #[tokio::test]
-async fn only_the_authorised_parties_tokens_are_taken() {
+async fn only_tokens_of_authorized_parties_are_accepted() {
     let acme = changed(|state, _| state.authorized_parties = vec!["https://elsewhere.example".to_owned()]);
     assert_eq!(acme.ask_as(CANARY, "GET", "/api/usage", APP, "").await.status, StatusCode::UNAUTHORIZED);
     let acme = changed(|state, _| state.authorized_parties = vec![APP.to_owned()]);
@@ -72,7 +72,7 @@ async fn a_call_is_one_use_until_the_limit_is_reached() {
 }
 
 #[tokio::test]
-async fn checkout_says_who_is_paying_and_for_what() {
+async fn checkout_names_the_user_and_the_tier() {
     let acme = acme();
     let answer = acme.ask_as(CANARY, "POST", "/api/create-checkout", APP, r#"{"tier":"pro"}"#).await;
     assert_eq!(answer.json(), json!({ "url": "https://stripe.example/session" }));
@@ -84,34 +84,34 @@ async fn checkout_says_who_is_paying_and_for_what() {
 }
 
 #[tokio::test]
-async fn checkout_returns_home_whatever_a_strangers_origin_says() {
+async fn checkout_ignores_an_unknown_origin() {
     let acme = acme();
     acme.ask_as(CANARY, "POST", "/api/create-checkout", "https://evil.example", r#"{"tier":"pro"}"#).await;
     assert!(acme.asked().1["success_url"].starts_with(APP));
 }
 
 #[tokio::test]
-async fn a_worker_that_trusts_origins_returns_to_a_stranger() {
+async fn a_worker_that_trusts_origins_returns_to_an_unknown_origin() {
     let acme = with(Defect::TrustsOrigin);
     acme.ask_as(CANARY, "POST", "/api/create-checkout", "https://evil.example", r#"{"tier":"pro"}"#).await;
     assert!(acme.asked().1["success_url"].starts_with("https://evil.example/"));
 }
 
 #[tokio::test]
-async fn checkout_changes_the_subscription_of_whoever_has_one() {
+async fn checkout_changes_an_existing_subscription() {
     let acme = acme();
     acme.ask_as(ADA, "POST", "/api/create-checkout", APP, r#"{"tier":"enterprise"}"#).await;
     assert_eq!(acme.asked().0, "POST /v1/subscriptions/sub_1Rlivecme7LaunchAda00001");
 }
 
 #[tokio::test]
-async fn a_tier_that_nobody_sells_cannot_be_bought() {
+async fn an_unknown_tier_cannot_be_bought() {
     let answer = acme().ask_as(CANARY, "POST", "/api/create-checkout", APP, r#"{"tier":"free"}"#).await;
     assert_eq!(answer.status, StatusCode::BAD_REQUEST);
 }
 
 #[tokio::test]
-async fn the_portal_wants_a_customer() {
+async fn the_portal_needs_a_customer() {
     let answer = acme().ask_as(CANARY, "POST", "/api/customer-portal", APP, "").await;
     assert_eq!(
         (answer.status, &answer.json()["error"]),
@@ -128,19 +128,19 @@ async fn the_portal_opens_for_a_customer() {
 }
 
 #[tokio::test]
-async fn a_strangers_origin_gets_the_first_allowed_one_back() {
+async fn an_unknown_origin_gets_the_first_allowed_one() {
     let answer = acme().ask("OPTIONS", "/api/usage", &[("origin", "https://evil.example")], "").await;
     assert_eq!((answer.status, answer.header("access-control-allow-origin")), (StatusCode::NO_CONTENT, APP));
 }
 
 #[tokio::test]
-async fn an_allowed_origin_gets_itself_back() {
+async fn an_allowed_origin_is_allowed() {
     let answer = acme().ask("OPTIONS", "/api/usage", &[("origin", "https://www.acme.com")], "").await;
     assert_eq!(answer.header("access-control-allow-origin"), "https://www.acme.com");
 }
 
 #[tokio::test]
-async fn origins_can_be_reflected_or_left_to_everybody() {
+async fn origins_can_be_reflected_or_all_be_allowed() {
     let header = [("origin", "https://evil.example")];
     let reflects = changed(|state, _| state.cross_origin = CrossOrigin::Reflects);
     let answer = reflects.ask("OPTIONS", "/", &header, "").await;

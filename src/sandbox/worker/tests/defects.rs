@@ -1,4 +1,4 @@
-//! Each defect, and that it breaks nothing else.
+//! Each defect, without side effects.
 
 use aws_lc_rs::encoding::{AsDer, PublicKeyX509Der};
 use aws_lc_rs::signature::RsaPublicKeyComponents;
@@ -10,13 +10,13 @@ use serde_json::{Value, json};
 
 use super::super::settings::Defect;
 use super::super::signature::sign;
-use super::{Acme, Answer, CANARY, CLERK_KEY, SECRET, acme, event, send, with};
+use super::{Acme, CANARY, CLERK_KEY, SECRET, WorkerResponse, acme, event, send, with};
 
 fn probe() -> String {
     event("evt_probe", "preflight.probe", &json!({}))
 }
 
-async fn deliver_signed(acme: &Acme, body: &str, secret: &str, at: u64) -> Answer {
+async fn deliver_signed(acme: &Acme, body: &str, secret: &str, at: u64) -> WorkerResponse {
     let signature = sign(body, secret, at);
     acme.post_event(&[("stripe-signature", &signature)], body).await
 }
@@ -33,7 +33,7 @@ async fn stale(acme: &Acme) -> StatusCode {
     deliver_signed(acme, &probe(), SECRET, get_current_timestamp() - 3600).await.status
 }
 
-/// The signature of an event that was taken, on another body.
+/// The signature of an accepted event on another body.
 async fn tampered(acme: &Acme) -> StatusCode {
     let body = event("evt_first", "preflight.probe", &json!({}));
     let signature = sign(&body, SECRET, get_current_timestamp());
@@ -43,7 +43,7 @@ async fn tampered(acme: &Acme) -> StatusCode {
 }
 
 #[tokio::test]
-async fn the_sound_worker_refuses_all_four() {
+async fn a_healthy_worker_rejects_all_four() {
     let acme = acme();
     for status in [unsigned(&acme).await, forged(&acme).await, stale(&acme).await, tampered(&acme).await] {
         assert_eq!(status, StatusCode::BAD_REQUEST);
@@ -51,11 +51,11 @@ async fn the_sound_worker_refuses_all_four() {
 }
 
 #[tokio::test]
-async fn each_gap_in_the_verification_is_a_gap_of_its_own() {
+async fn each_verification_defect_is_separate() {
     let taken = |status: StatusCode| status.is_success();
     let gaps = [
         (Defect::AcceptsUnsigned, [true, false, false, false]),
-        // Whoever takes any signature takes the signature of another body too.
+        // A Worker that accepts any signature accepts one of another body too.
         (Defect::AcceptsWrongSignature, [false, true, false, true]),
         (Defect::AcceptsStale, [false, false, true, false]),
         (Defect::AcceptsTampered, [false, false, false, true]),
@@ -77,7 +77,7 @@ async fn a_worker_that_swallows_says_200_and_means_no() {
 }
 
 #[tokio::test]
-async fn a_worker_that_re_serialises_takes_compact_json_only() {
+async fn a_worker_that_re_serializes_accepts_only_compact_json() {
     let acme = with(Defect::ReSerialises);
     assert_eq!(acme.deliver(&probe()).await.status, StatusCode::OK);
     let spaced = probe().replace(':', ": ");
@@ -85,14 +85,14 @@ async fn a_worker_that_re_serialises_takes_compact_json_only() {
 }
 
 #[tokio::test]
-async fn a_synchronous_worker_quotes_its_library() {
+async fn a_synchronous_worker_returns_its_librarys_error() {
     let answer = with(Defect::SynchronousCrypto).deliver(&probe()).await;
     assert_eq!(answer.status, StatusCode::BAD_REQUEST);
     assert!(answer.text.contains("SubtleCryptoProvider cannot be used in a synchronous context"));
 }
 
 #[tokio::test]
-async fn something_else_can_answer_in_the_handlers_place() {
+async fn something_else_can_respond_in_place_of_the_handler() {
     let instead = [
         (Defect::Redirects, 308, "location", "https://www.acme.com/webhook/stripe"),
         (Defect::LoginRefusal, 401, "x-clerk-auth-status", "signed-out"),
@@ -111,22 +111,22 @@ async fn something_else_can_answer_in_the_handlers_place() {
 }
 
 #[tokio::test]
-async fn whatever_does_not_know_the_webhook_answers_for_every_unknown_path() {
-    let elsewhere = [(Defect::Challenge, 403), (Defect::ServesWebSite, 200), (Defect::Breaks, 401)];
-    for (defect, status) in elsewhere {
+async fn what_blocks_the_webhook_blocks_every_unknown_path() {
+    let blocked = [(Defect::Challenge, 403), (Defect::ServesWebSite, 200), (Defect::Breaks, 401)];
+    for (defect, status) in blocked {
         assert_eq!(with(defect).ask("POST", "/nowhere", &[], "").await.status.as_u16(), status, "{defect:?}");
     }
 }
 
 #[tokio::test]
-async fn a_login_wall_leads_to_the_sign_in_page() {
+async fn a_login_wall_redirects_to_the_sign_in_page() {
     let answer = with(Defect::LoginRedirect).post_event(&[], "").await;
     assert_eq!(answer.status, StatusCode::TEMPORARY_REDIRECT);
     assert!(answer.header("location").contains("/sign-in"));
 }
 
 #[tokio::test]
-async fn unhandled_types_can_be_refused() {
+async fn unhandled_types_can_be_rejected() {
     let answer = with(Defect::RefusesUnhandled).deliver(&probe()).await;
     assert_eq!(
         (answer.status, answer.text.as_str()),
@@ -135,14 +135,14 @@ async fn unhandled_types_can_be_refused() {
 }
 
 #[tokio::test]
-async fn the_second_delivery_can_break_a_worker() {
+async fn the_second_delivery_can_fail() {
     let acme = with(Defect::NotIdempotent);
     assert_eq!(acme.deliver(&probe()).await.status, StatusCode::OK);
     assert_eq!(acme.deliver(&probe()).await.status, StatusCode::INTERNAL_SERVER_ERROR);
 }
 
 #[tokio::test]
-async fn a_worker_that_hangs_still_refuses_what_is_forged() {
+async fn a_worker_that_hangs_still_rejects_forged_events() {
     let acme = with(Defect::Hangs);
     assert_eq!(forged(&acme).await, StatusCode::BAD_REQUEST);
     let body = probe();
@@ -151,7 +151,7 @@ async fn a_worker_that_hangs_still_refuses_what_is_forged() {
 }
 
 #[tokio::test]
-async fn a_slow_worker_answers_in_the_end() {
+async fn a_slow_worker_responds_eventually() {
     let acme = super::changed(|state, _| {
         state.defects.insert(Defect::Slow, true);
         state.delay_ms = 1;
@@ -172,7 +172,7 @@ fn unprotected() -> String {
     format!("{}.{}.", part(&json!({ "alg": "none", "typ": "JWT" })), part(&claims()))
 }
 
-/// Signed with the published key's PEM as if it were a shared secret.
+/// Signed with the published key's PEM as a shared secret.
 async fn confused(acme: &Acme) -> String {
     let bearer = format!("Bearer {CLERK_KEY}");
     let keys = send(&acme.clerk, "GET", "/v1/jwks", &[("authorization", &bearer)], "").await.json();
@@ -184,7 +184,7 @@ async fn confused(acme: &Acme) -> String {
     encode(&Header::default(), &claims(), &EncodingKey::from_secret(pem.as_bytes())).unwrap()
 }
 
-/// A token of Clerk's with another claim in it, under the old signature.
+/// A Clerk token with a changed claim and the old signature.
 async fn foreign(acme: &Acme) -> String {
     let token = acme.token(CANARY).await;
     let mut parts: Vec<&str> = token.split('.').collect();
@@ -194,7 +194,7 @@ async fn foreign(acme: &Acme) -> String {
 }
 
 #[tokio::test]
-async fn each_gap_in_who_is_let_in_is_a_gap_of_its_own() {
+async fn each_authentication_defect_is_separate() {
     let gaps = [
         (None, [false; 4]),
         (Some(Defect::AcceptsAlgorithmNone), [true, false, false, false]),
@@ -212,7 +212,7 @@ async fn each_gap_in_who_is_let_in_is_a_gap_of_its_own() {
 }
 
 #[tokio::test]
-async fn a_checkout_can_forget_who_is_paying_or_for_what() {
+async fn a_checkout_can_omit_the_user_or_the_tier() {
     let ask = async |defect| {
         let acme = with(defect);
         acme.ask_as(CANARY, "POST", "/api/create-checkout", super::APP, r#"{"tier":"pro"}"#).await;

@@ -1,4 +1,4 @@
-//! What the Worker answers.
+//! Tests of the sandbox's Worker.
 
 mod api;
 mod defects;
@@ -24,13 +24,13 @@ const ADA: &str = "user_2adaAcme0000000000000000000";
 const APP: &str = "https://app.acme.com";
 const SECRET: &str = "whsec_Acme";
 const CLERK_KEY: &str = "sk_live_AcmeClerk";
-/// Another Clerk instance's.
+/// The key of another Clerk instance.
 const ELSEWHERE_KEY: &str = "sk_live_ElsewhereClerk";
 
-/// What Stripe was asked: method and path, and the form.
+/// The requests to Stripe: method and path, and the form.
 type Asked = (String, BTreeMap<String, String>);
 
-/// A Worker between a Clerk and a Stripe that only remembers what it was asked.
+/// A Worker between Clerk and a Stripe that only records requests.
 struct Acme {
     worker: Router,
     clerk: Router,
@@ -38,14 +38,14 @@ struct Acme {
     asked: Arc<Mutex<Vec<Asked>>>,
 }
 
-/// An answer: its status, its headers and its text.
-struct Answer {
+/// A response: its status, headers and text.
+struct WorkerResponse {
     status: StatusCode,
     headers: HeaderMap,
     text: String,
 }
 
-impl Answer {
+impl WorkerResponse {
     fn json(&self) -> Value {
         serde_json::from_str(&self.text).unwrap()
     }
@@ -67,7 +67,7 @@ fn with(defect: Defect) -> Acme {
 
 fn changed(change: impl FnOnce(&mut WorkerSettings, &mut BTreeMap<String, String>)) -> Acme {
     let clerk = toml::from_str(&include_str!("../../healthy/clerk.toml").replace('…', "")).unwrap();
-    let clerk = Clerk::new(clerk, Arc::new(Effects::default()));
+    let clerk = Clerk::new(clerk, Arc::new(Effects::default())).unwrap();
     let mut document: toml::Table =
         toml::from_str(&include_str!("../../healthy/worker.toml").replace('…', "")).unwrap();
     let mut bindings = document.remove("bindings").unwrap().try_into().unwrap();
@@ -79,7 +79,7 @@ fn changed(change: impl FnOnce(&mut WorkerSettings, &mut BTreeMap<String, String
     Acme { worker: router(state, bindings, upstream), clerk: backend, frontend_api: clerk::frontend_api(clerk), asked }
 }
 
-/// A Stripe on which every product is the enterprise one, and every session can be had.
+/// A Stripe where every product is Enterprise and every session can be created.
 fn stripe(asked: Arc<Mutex<Vec<Asked>>>) -> Router {
     let record = move |method: Method, uri: Uri, body: Bytes| async move {
         let form = url::form_urlencoded::parse(&body).into_owned().collect();
@@ -91,26 +91,26 @@ fn stripe(asked: Arc<Mutex<Vec<Asked>>>) -> Router {
     Router::new().route("/v1/products/{id}", get(product)).fallback(record)
 }
 
-async fn send(router: &Router, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> Answer {
+async fn send(router: &Router, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> WorkerResponse {
     let request = Request::builder().method(method).uri(path);
     let request = headers.iter().fold(request, |request, (name, value)| request.header(*name, *value));
     let response = router.clone().oneshot(request.body(Body::from(body.to_owned())).unwrap()).await.unwrap();
     let (parts, body) = response.into_parts();
     let bytes = to_bytes(body, usize::MAX).await.unwrap();
-    Answer { status: parts.status, headers: parts.headers, text: String::from_utf8(bytes.to_vec()).unwrap() }
+    WorkerResponse { status: parts.status, headers: parts.headers, text: String::from_utf8(bytes.to_vec()).unwrap() }
 }
 
 impl Acme {
-    async fn ask(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> Answer {
+    async fn ask(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> WorkerResponse {
         send(&self.worker, method, path, headers, body).await
     }
 
-    async fn post_event(&self, headers: &[(&str, &str)], body: &str) -> Answer {
+    async fn post_event(&self, headers: &[(&str, &str)], body: &str) -> WorkerResponse {
         self.ask("POST", "/webhook/stripe", headers, body).await
     }
 
-    /// Delivers an event as Stripe would.
-    async fn deliver(&self, body: &str) -> Answer {
+    /// Delivers an event like Stripe.
+    async fn deliver(&self, body: &str) -> WorkerResponse {
         let signature = sign(body, SECRET, get_current_timestamp());
         self.post_event(&[("stripe-signature", &signature)], body).await
     }
@@ -121,7 +121,7 @@ impl Acme {
         send(&self.clerk, "GET", &path, &[("authorization", &bearer)], "").await.json()["public_metadata"].clone()
     }
 
-    /// A token for a user, as the frontend would have it.
+    /// A token for a user, like the frontend's.
     async fn token(&self, user: &str) -> String {
         let bearer = format!("Bearer {CLERK_KEY}");
         let body = json!({ "user_id": user }).to_string();
@@ -136,8 +136,8 @@ impl Acme {
         minted["jwt"].as_str().unwrap().to_owned()
     }
 
-    /// Asks as a user who is signed in.
-    async fn ask_as(&self, user: &str, method: &str, path: &str, origin: &str, body: &str) -> Answer {
+    /// Sends a request as a signed-in user.
+    async fn ask_as(&self, user: &str, method: &str, path: &str, origin: &str, body: &str) -> WorkerResponse {
         let bearer = format!("Bearer {}", self.token(user).await);
         self.ask(method, path, &[("authorization", &bearer), ("origin", origin)], body).await
     }

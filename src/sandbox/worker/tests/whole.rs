@@ -1,4 +1,4 @@
-//! The Worker in the whole world, between the sandbox's own Stripe and Clerk.
+//! The Worker between the sandbox's own Stripe and Clerk.
 
 use jsonwebtoken::get_current_timestamp;
 use reqwest::header::{COOKIE, ORIGIN, SET_COOKIE};
@@ -9,7 +9,7 @@ use super::super::signature::sign;
 use super::{APP, CANARY, event};
 use crate::sandbox::{Options, Sandbox};
 
-/// A world, and a token of its canary's.
+/// A world and a token for its canary.
 struct Whole {
     sandbox: Sandbox,
     client: Client,
@@ -24,7 +24,7 @@ impl Whole {
         Self { sandbox, client, token }
     }
 
-    /// Asks the Worker as the canary.
+    /// Sends a request to the Worker as the canary.
     async fn post(&self, path: &str, body: &Value) -> (StatusCode, Value) {
         let url = self.sandbox.plain().worker.join(path).unwrap();
         let request = self.client.post(url).bearer_auth(&self.token).json(body);
@@ -57,7 +57,7 @@ async fn token(sandbox: &Sandbox, client: &Client) -> String {
 }
 
 #[tokio::test]
-async fn a_checkout_session_can_be_had_for_every_tier_that_is_sold() {
+async fn every_paid_tier_has_a_checkout() {
     let whole = Whole::start(&["healthy"]).await;
     for tier in ["pro", "enterprise"] {
         assert!(whole.checkout(tier).await.contains("cs_live_"), "{tier}");
@@ -66,12 +66,12 @@ async fn a_checkout_session_can_be_had_for_every_tier_that_is_sold() {
 }
 
 #[tokio::test]
-async fn a_worker_with_the_test_key_makes_sessions_that_take_no_money() {
+async fn a_worker_with_the_test_key_creates_test_sessions() {
     assert!(Whole::start(&["checkout-test-key"]).await.checkout("pro").await.contains("cs_test_"));
 }
 
 #[tokio::test]
-async fn a_worker_with_another_accounts_key_makes_sessions_all_the_same() {
+async fn a_worker_with_another_accounts_key_creates_sessions_too() {
     let whole = Whole::start(&["checkout-other-account"]).await;
     for tier in ["pro", "enterprise"] {
         assert!(whole.checkout(tier).await.contains("cs_live_"), "{tier}");
@@ -79,19 +79,19 @@ async fn a_worker_with_another_accounts_key_makes_sessions_all_the_same() {
 }
 
 #[tokio::test]
-async fn a_worker_that_forgets_who_or_what_makes_sessions_all_the_same() {
+async fn a_worker_that_omits_the_user_or_the_tier_creates_sessions_too() {
     for scenario in ["checkout-no-user", "checkout-no-tier"] {
         assert!(Whole::start(&[scenario]).await.checkout("pro").await.contains("cs_live_"), "{scenario}");
     }
 }
 
 #[tokio::test]
-async fn in_test_mode_everything_is_for_tests() {
+async fn in_test_mode_sessions_are_test_sessions() {
     assert!(Whole::start(&["healthy-test-mode"]).await.checkout("enterprise").await.contains("cs_test_"));
 }
 
 #[tokio::test]
-async fn a_subscription_gives_the_tier_of_the_product_that_was_bought() {
+async fn a_subscription_writes_the_tier_of_the_product() {
     let whole = Whole::start(&["healthy"]).await;
     let items = json!({ "data": [{ "price": { "product": "prod_QpanAcmeEnt001" } }] });
     let object = json!({ "id": "sub_1", "customer": "cus_1", "metadata": { "userId": CANARY }, "items": items });
@@ -113,7 +113,7 @@ async fn the_portal_opens_for_a_canary_that_is_a_customer() {
 }
 
 #[tokio::test]
-async fn the_portal_stays_closed_for_a_canary_that_is_none() {
+async fn the_portal_does_not_open_for_a_canary_without_a_customer() {
     let (status, _) = Whole::start(&["healthy"]).await.post("/api/customer-portal", &json!({})).await;
     assert_eq!(status, StatusCode::BAD_REQUEST);
 }

@@ -1,0 +1,93 @@
+//! The document's part `cloudflare`.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::Deserialize;
+use serde_json::Value;
+use toml::Table;
+
+use super::super::Error;
+use super::super::recorded::Recorded;
+
+/// What Cloudflare holds when the sandbox starts.
+///
+/// Each object has the fields that differ from the recorded one, in Cloudflare's own shape.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CloudflareSettings {
+    pub(super) account_id: String,
+    /// The account's name under `workers.dev`.
+    pub(super) subdomain: String,
+    /// The script that answers at the Worker's address.
+    serves: String,
+    pub(super) tokens: BTreeMap<String, Token>,
+    pub(super) scripts: BTreeMap<String, Script>,
+    /// The project's Wrangler file: what is meant to be deployed.
+    wrangler: Table,
+    /// Whether a script's settings come without its bindings.
+    pub(super) omits_bindings: bool,
+    /// The custom domains.
+    pub(super) domains: Vec<Value>,
+}
+
+/// An API token.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Token {
+    pub(super) value: String,
+    pub(super) permissions: BTreeSet<String>,
+    /// Whether it belongs to the account, not to a user.
+    #[serde(default)]
+    pub(super) owned_by_account: bool,
+}
+
+/// A script, and what the API says about it at its other paths.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Script {
+    pub(super) created_on: Value,
+    /// The bindings by name, without their values.
+    pub(super) bindings: BTreeMap<String, Value>,
+    pub(super) versions: BTreeMap<String, Value>,
+    /// The one deployment.
+    pub(super) deployment: Value,
+    /// Whether it answers under `workers.dev`.
+    pub(super) subdomain: Value,
+}
+
+impl CloudflareSettings {
+    pub(in super::super) const fn wrangler(&self) -> &Table {
+        &self.wrangler
+    }
+
+    /// The secrets and variables of the script that serves, out of `values`.
+    pub(in super::super) fn deployed(&self, values: &BTreeMap<String, String>) -> BTreeMap<String, String> {
+        let Some(script) = self.scripts.get(&self.serves) else { return BTreeMap::new() };
+        let is_set = |name: &String| script.bindings.contains_key(name);
+        values.iter().filter(|(name, _)| is_set(name)).map(|(name, value)| (name.clone(), value.clone())).collect()
+    }
+
+    /// The same with complete objects, and the values of the variables that the API shows.
+    pub(super) fn completed(mut self, recorded: &Recorded, values: &BTreeMap<String, String>) -> Result<Self, Error> {
+        let complete = |kind: &str, object: &mut Value| -> Result<(), Error> {
+            *object = recorded.complete(kind, object)?;
+            Ok(())
+        };
+        self.domains.iter_mut().try_for_each(|domain| complete("domain", domain))?;
+        for script in self.scripts.values_mut() {
+            script.versions.values_mut().try_for_each(|version| complete("version", version))?;
+            complete("deployment", &mut script.deployment)?;
+            complete("subdomain", &mut script.subdomain)?;
+            for (name, binding) in &mut script.bindings {
+                binding["name"] = name.as_str().into();
+                let field = match binding["type"].as_str() {
+                    Some("plain_text") => "text",
+                    Some("json") => "json",
+                    _ => continue,
+                };
+                binding[field] = values.get(name).map_or("", String::as_str).into();
+            }
+        }
+        Ok(self)
+    }
+}
