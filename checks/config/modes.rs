@@ -33,23 +33,22 @@ check! {
     };
 }
 
-#[expect(clippy::unused_async, reason = "every check is asked the same way, and this one has nothing to wait for")]
+#[expect(clippy::unused_async, reason = "every check has the same signature, and this one waits for nothing")]
 async fn run(world: &World, _: Deployment, outcome: &mut Outcome) -> Answered {
-    let wanted = world.config().project.mode;
+    let config = world.config();
+    let (stripe, clerk, wanted) = (&config.stripe, &config.clerk, config.project.mode);
     let keys = [
-        ("stripe-secret-key", "stripe.secret_key", wanted),
-        ("stripe-publishable-key", "stripe.publishable_key", wanted),
-        ("stripe-test-secret-key", "stripe.test_secret_key", Mode::Test),
-        ("clerk-secret-key", "clerk.secret_key", wanted),
-        ("clerk-publishable-key", "clerk.publishable_key", wanted),
+        ("stripe-secret-key", stripe.secret_key.described(), wanted),
+        ("stripe-publishable-key", stripe.publishable_key.described(), wanted),
+        ("stripe-test-secret-key", stripe.test_secret_key.described(), Mode::Test),
+        ("clerk-secret-key", clerk.secret_key.described(), wanted),
+        ("clerk-publishable-key", clerk.publishable_key.described(), wanted),
     ];
-    let variables = world.config().variables();
-    for (code, setting, wanted) in keys {
-        let Some(key) = variables.iter().find(|variable| variable.setting == setting) else { continue };
+    for (code, key, wanted) in &keys {
         match key.mode {
             // The mode of a damaged value is not reliable, and an optional one that is not set has none.
             _ if !key.is_usable() => outcome.leave_open(NoAnswer::Because(Cause::ValueUnusable)),
-            Some(mode) if mode != wanted => outcome.find(finding(code, key, mode, wanted)),
+            Some(mode) if mode != *wanted => outcome.find(finding(code, key, mode, *wanted)),
             Some(mode) => outcome.pass(format!("{} is a {}-mode key", key.name, mode.word())),
             None => {}
         }
