@@ -40,7 +40,7 @@ codes! {
     WRONG_KIND: Failure,
 }
 
-#[expect(clippy::unused_async, reason = "every check is asked the same way, and this one has nothing to wait for")]
+#[expect(clippy::unused_async, reason = "every check has the same signature, and this one waits for nothing")]
 async fn run(world: &World, _: Deployment, outcome: &mut Outcome) -> Answered {
     let variables = world.config().variables();
     for variable in &variables {

@@ -39,23 +39,22 @@ codes! {
     CLERK_PUBLISHABLE_KEY: Failure,
 }
 
-#[expect(clippy::unused_async, reason = "every check is asked the same way, and this one has nothing to wait for")]
+#[expect(clippy::unused_async, reason = "every check has the same signature, and this one waits for nothing")]
 async fn run(world: &World, _: Deployment, outcome: &mut Outcome) -> Answered {
-    let wanted = world.config().project.mode;
+    let config = world.config();
+    let (stripe, clerk, wanted) = (&config.stripe, &config.clerk, config.project.mode);
     let keys = [
-        (STRIPE_SECRET_KEY, "stripe.secret_key", wanted),
-        (STRIPE_PUBLISHABLE_KEY, "stripe.publishable_key", wanted),
-        (STRIPE_TEST_SECRET_KEY, "stripe.test_secret_key", Mode::Test),
-        (CLERK_SECRET_KEY, "clerk.secret_key", wanted),
-        (CLERK_PUBLISHABLE_KEY, "clerk.publishable_key", wanted),
+        (STRIPE_SECRET_KEY, stripe.secret_key.described(), wanted),
+        (STRIPE_PUBLISHABLE_KEY, stripe.publishable_key.described(), wanted),
+        (STRIPE_TEST_SECRET_KEY, stripe.test_secret_key.described(), Mode::Test),
+        (CLERK_SECRET_KEY, clerk.secret_key.described(), wanted),
+        (CLERK_PUBLISHABLE_KEY, clerk.publishable_key.described(), wanted),
     ];
-    let variables = world.config().variables();
-    for (code, setting, wanted) in keys {
-        let Some(key) = variables.iter().find(|variable| variable.setting == setting) else { continue };
+    for (code, key, wanted) in &keys {
         match key.mode {
             // The mode of a damaged value is not reliable, and an optional one that is not set has none.
             _ if !key.is_usable() => outcome.leave_open(NoAnswer::Because(Cause::ValueUnusable)),
-            Some(mode) if mode != wanted => outcome.find(finding(code, key, mode, wanted)),
+            Some(mode) if mode != *wanted => outcome.find(finding(*code, key, mode, *wanted)),
             Some(mode) => outcome.pass(format!("{} is a {}-mode key", key.name, mode.word())),
             None => {}
         }

@@ -5,7 +5,7 @@ use std::io::{self, Read};
 use std::ops::Range;
 
 use super::problem::Problems;
-use super::source::{Fault, Faults, Text};
+use super::source::{Diagnostic, Diagnostics, Text};
 use crate::pattern::patterns;
 
 /// `NAME=value`, and the line on which it begins, counted from 1.
@@ -25,7 +25,7 @@ patterns! {
 /// quotes.
 pub(super) fn parse(text: &Text) -> Result<Vec<Entry>, Problems> {
     let lines: Vec<Range<usize>> = lines(&text.contents).collect();
-    let mut faults = Faults::hiding(text, lines.iter().map(|line| value(&text.contents, line)).collect());
+    let mut diagnostics = Diagnostics::hiding(text, lines.iter().map(|line| value(&text.contents, line)).collect());
     let mut entries = Vec::new();
     // The parser needs a newline after trailing white space.
     let contents = format!("{}\n", text.contents.trim_start_matches('\u{feff}'));
@@ -41,11 +41,11 @@ pub(super) fn parse(text: &Text) -> Result<Vec<Entry>, Problems> {
             Ok((name, value)) => entries.push(Entry { name, value, line: first + 1 }),
             Err(error) => match in_plain_words(&text.contents, &lines[first]) {
                 Some((name, value)) => entries.push(Entry { name, value, line: first + 1 }),
-                None => faults.add(fault(&text.contents, &lines[first], &error)),
+                None => diagnostics.add(diagnostic(&text.contents, &lines[first], &error)),
             },
         }
     }
-    faults.finish(Some(entries))
+    diagnostics.finish(Some(entries))
 }
 
 /// Gives the parser, which knows no line numbers, one line at a time, and counts.
@@ -96,27 +96,29 @@ fn in_plain_words(text: &str, line: &Range<usize>) -> Option<(String, String)> {
     is_plain.then(|| (name.to_owned(), value.to_owned()))
 }
 
-fn fault(text: &str, line: &Range<usize>, error: &dotenvy::Error) -> Fault {
+fn diagnostic(text: &str, line: &Range<usize>, error: &dotenvy::Error) -> Diagnostic {
     let hidden = value(text, line);
     let dotenvy::Error::LineParse(rejected, index) = error else {
-        return Fault::at(line.clone(), "cannot read this line");
+        return Diagnostic::at(line.clone(), "cannot read this line");
     };
     if hidden.start == line.start {
-        return Fault::at(line.clone(), "this line sets no variable").label("expected NAME=value");
+        return Diagnostic::at(line.clone(), "this line sets no variable").label("expected NAME=value");
     }
     if *index >= rejected.len() {
-        return Fault::at(hidden, "this quote is never closed").label("the value begins here");
+        return Diagnostic::at(hidden, "this quote is never closed").label("the value begins here");
     }
     if index.checked_sub(1).and_then(|before| rejected.chars().nth(before)) == Some('\\') {
         let escape = rejected.chars().nth(*index).unwrap_or_default();
-        return Fault::at(hidden, format!("`\\{escape}` is not a valid escape in an env file"))
+        return Diagnostic::at(hidden, format!("`\\{escape}` is not a valid escape in an env file"))
             .label("in this value")
             .help("use single quotes to keep every `\\`");
     }
     if rejected.rfind("${").is_some_and(|open| !rejected[open..].contains('}')) {
-        return Fault::at(hidden, "this `${` is never closed").label("in this value");
+        return Diagnostic::at(hidden, "this `${` is never closed").label("in this value");
     }
-    Fault::at(hidden, "there is more after the value").label("in this line").help("put quotes around the whole value")
+    Diagnostic::at(hidden, "there is more after the value")
+        .label("in this line")
+        .help("put quotes around the whole value")
 }
 
 #[cfg(test)]

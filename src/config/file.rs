@@ -8,7 +8,7 @@ use toml::de::DeTable;
 
 use super::build::Build;
 use super::problem::{Problems, both, why_unreadable};
-use super::source::{Fault, Faults, Text};
+use super::source::{Diagnostic, Diagnostics, Text};
 use super::wrangler::Wrangler;
 use super::{Config, Mode, Values, raw, schema};
 
@@ -50,22 +50,22 @@ const WRANGLER: &str = "api/wrangler.toml";
 /// # Errors
 /// Every problem at once. If the text is not TOML, only that and the secrets in it: the rest would be a guess.
 pub fn load(source: &Text, values: &Values, options: &Options<'_>) -> Result<Config, Problems> {
-    let mut faults = Faults::new(source);
-    let Some(file) = parse(&mut faults) else { return faults.finish(None) };
-    let wrangler = wrangler(file.cloudflare.as_ref(), options, &mut faults);
+    let mut diagnostics = Diagnostics::new(source);
+    let Some(file) = parse(&mut diagnostics) else { return diagnostics.finish(None) };
+    let wrangler = wrangler(file.cloudflare.as_ref(), options, &mut diagnostics);
     let found = wrangler.as_ref().ok().cloned().flatten();
-    let config = Build::new(&mut faults, values, options).config(file, found);
-    both(faults.finish(config), wrangler).map(|(config, _)| config)
+    let config = Build::new(&mut diagnostics, values, options).config(file, found);
+    both(diagnostics.finish(config), wrangler).map(|(config, _)| config)
 }
 
 /// The file as it is written, without what is wrong in it. `None` if it is not TOML.
-fn parse(faults: &mut Faults<'_>) -> Option<raw::File> {
-    let (document, errors) = DeTable::parse_recoverable(&faults.text.contents);
+fn parse(diagnostics: &mut Diagnostics<'_>) -> Option<raw::File> {
+    let (document, errors) = DeTable::parse_recoverable(&diagnostics.text.contents);
     if errors.is_empty() {
-        return schema::read(document, faults);
+        return schema::read(&document, diagnostics);
     }
     for error in errors {
-        faults.add(Fault::at(error.span(), "this is not valid TOML").label(error.message()));
+        diagnostics.add(Diagnostic::at(error.span(), "this is not valid TOML").label(error.message()));
     }
     None
 }
@@ -74,19 +74,19 @@ fn parse(faults: &mut Faults<'_>) -> Option<raw::File> {
 fn wrangler(
     cloudflare: Option<&raw::Cloudflare>,
     options: &Options<'_>,
-    faults: &mut Faults<'_>,
+    diagnostics: &mut Diagnostics<'_>,
 ) -> Result<Option<Wrangler>, Problems> {
     let Some(cloudflare) = cloudflare else { return Ok(None) };
     let named = cloudflare.wrangler.as_ref();
-    let folder = faults.text.path.parent().unwrap_or(Path::new(""));
+    let folder = diagnostics.text.path.parent().unwrap_or(Path::new(""));
     let path = folder.join(named.map_or(WRANGLER, |named| &named.value.0));
     match (options.read)(&path) {
         Ok(contents) => Wrangler::parse(&Text::new(path, contents)).map(Some),
         Err(error) if named.is_none() && error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(error) => {
             let message = format!("cannot read {}: {}", path.display(), why_unreadable(&error));
-            let fault = Fault::at(named.and_then(|named| named.span.clone()), message);
-            faults.add(fault.help("the path is relative to the folder of preflight.toml"));
+            let diagnostic = Diagnostic::at(named.and_then(|named| named.span.clone()), message);
+            diagnostics.add(diagnostic.help("the path is relative to the folder of preflight.toml"));
             Ok(None)
         }
     }

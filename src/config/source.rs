@@ -45,7 +45,7 @@ impl fmt::Debug for Text {
 
 /// An error at a place in a text.
 #[derive(Debug)]
-pub(super) struct Fault {
+pub(super) struct Diagnostic {
     at: Range<usize>,
     message: String,
     label: String,
@@ -53,7 +53,7 @@ pub(super) struct Fault {
     related: Option<(Range<usize>, String)>,
 }
 
-impl Fault {
+impl Diagnostic {
     /// An error at a place. A default has no place, so its errors are shown at the start of the file.
     pub fn at(at: impl Into<Option<Range<usize>>>, message: impl Into<String>) -> Self {
         let at = at.into().unwrap_or(0..0);
@@ -81,15 +81,15 @@ impl Fault {
 
 /// The errors of one text, collected before any is shown: the last secret found must be hidden in the first error too.
 #[derive(Debug)]
-pub(super) struct Faults<'t> {
+pub(super) struct Diagnostics<'t> {
     pub text: &'t Text,
     secrets: Vec<Range<usize>>,
-    found: Vec<Fault>,
+    found: Vec<Diagnostic>,
     rejected: Vec<String>,
     may_hold_secrets: bool,
 }
 
-impl<'t> Faults<'t> {
+impl<'t> Diagnostics<'t> {
     /// For a text that must not have secrets: each one is an error.
     pub fn new(text: &'t Text) -> Self {
         Self { may_hold_secrets: false, ..Self::hiding(text, find(&text.contents)) }
@@ -100,8 +100,8 @@ impl<'t> Faults<'t> {
         Self { text, secrets, found: Vec::new(), rejected: Vec::new(), may_hold_secrets: true }
     }
 
-    pub fn add(&mut self, fault: Fault) {
-        self.found.push(fault);
+    pub fn add(&mut self, diagnostic: Diagnostic) {
+        self.found.push(diagnostic);
     }
 
     pub fn are_none(&self) -> bool {
@@ -133,18 +133,20 @@ impl<'t> Faults<'t> {
         let secrets = merged(std::mem::take(&mut self.secrets));
         if !self.may_hold_secrets {
             // Other errors of a secret do not matter: it must not be here at all.
-            self.found.retain(|fault| !secrets.iter().any(|secret| touches(secret, &fault.at)));
+            self.found.retain(|diagnostic| !secrets.iter().any(|secret| touches(secret, &diagnostic.at)));
             self.found.extend(secrets.iter().map(|at| hardcoded_secret(&self.text.contents, at.clone())));
         }
         if let (Some(made), true) = (made, self.found.is_empty()) {
             return Ok(made);
         }
         if self.found.is_empty() {
-            self.add(Fault::at(None, "preflight cannot use this file, which is a bug in preflight: report it"));
+            self.add(Diagnostic::at(None, "preflight cannot use this file, which is a bug in preflight: report it"));
         }
-        self.found.sort_by_key(|fault| fault.at.start);
+        self.found.sort_by_key(|diagnostic| diagnostic.at.start);
         let masked = Masked::new(&self.text.contents, secrets);
-        Err(Problems::new(self.found.into_iter().map(|fault| masked.problem(&self.text.path, fault)).collect()))
+        Err(Problems::new(
+            self.found.into_iter().map(|diagnostic| masked.problem(&self.text.path, diagnostic)).collect(),
+        ))
     }
 }
 
@@ -158,10 +160,10 @@ fn touches(one: &Range<usize>, other: &Range<usize>) -> bool {
 }
 
 /// A secret in a file that must not have one. The message names its kind, and nothing else of it.
-fn hardcoded_secret(text: &str, at: Range<usize>) -> Fault {
+fn hardcoded_secret(text: &str, at: Range<usize>) -> Diagnostic {
     let kind = prefix_of(&text[at.clone()]).map(|prefix| format!(", {}…,", prefix.text)).unwrap_or_default();
     let message = format!("a secret{kind} is written into line {}", line_of(text, at.start));
-    Fault::at(at, message)
+    Diagnostic::at(at, message)
         .label("hidden here; remove it from the file")
         .help("keep the secret in the environment or an env file, and name its variable here: { env = \"NAME\" }")
         .help("if this file was ever committed or shared, replace the secret at its provider")
@@ -211,17 +213,17 @@ impl<'t> Masked<'t> {
         text
     }
 
-    fn problem(&self, path: &Path, fault: Fault) -> Problem {
-        let span = self.span(&fault.at);
+    fn problem(&self, path: &Path, diagnostic: Diagnostic) -> Problem {
+        let span = self.span(&diagnostic.at);
         let line_start = self.shown[..span.start].rfind('\n').map_or(0, |at| at + 1);
         Problem {
             path: path.to_owned(),
             line: line_of(&self.shown, span.start),
             column: self.shown[line_start..span.start].chars().count() + 1,
-            message: self.text(&fault.message),
-            label: self.text(&fault.label),
-            help: fault.help.iter().map(|help| self.text(help)).collect(),
-            related: fault.related.map(|(at, label)| (self.span(&at), self.text(&label))),
+            message: self.text(&diagnostic.message),
+            label: self.text(&diagnostic.label),
+            help: diagnostic.help.iter().map(|help| self.text(help)).collect(),
+            related: diagnostic.related.map(|(at, label)| (self.span(&at), self.text(&label))),
             source: Some((Arc::clone(&self.shown), span)),
         }
     }

@@ -11,7 +11,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::problem::Problems;
-use super::source::{Fault, Faults, Text};
+use super::source::{Diagnostic, Diagnostics, Text};
 use super::{Cloudflare, hardcoded};
 
 /// What `wrangler.toml`, `.json` or `.jsonc` says of a script.
@@ -51,9 +51,9 @@ impl Wrangler {
     /// Reads a Wrangler file as TOML or JSON, by its extension.
     pub(super) fn parse(text: &Text) -> Result<Self, Problems> {
         let json = text.path.extension().is_some_and(|extension| extension == "json" || extension == "jsonc");
-        let mut faults = Faults::hiding(text, hardcoded::find(&text.contents));
-        let written = if json { written_in_json(&mut faults) } else { written_in_toml(&mut faults) };
-        let mut written: Section = faults.finish(written)?;
+        let mut diagnostics = Diagnostics::hiding(text, hardcoded::find(&text.contents));
+        let written = if json { written_in_json(&mut diagnostics) } else { written_in_toml(&mut diagnostics) };
+        let mut written: Section = diagnostics.finish(written)?;
         let environments = std::mem::take(&mut written.env);
         let environments = environments.into_iter().map(|(name, section)| (name, section.into())).collect();
         Ok(Self { path: text.path.clone(), top: written.into(), environments })
@@ -171,15 +171,15 @@ impl From<Section> for Declared {
     }
 }
 
-fn written_in_toml(faults: &mut Faults<'_>) -> Option<Section> {
-    let text = faults.text;
-    let tell = |error: toml::de::Error| faults.add(unreadable(error.span(), error.message()));
+fn written_in_toml(diagnostics: &mut Diagnostics<'_>) -> Option<Section> {
+    let text = diagnostics.text;
+    let tell = |error: toml::de::Error| diagnostics.add(unreadable(error.span(), error.message()));
     toml::from_str(&text.contents).map_err(tell).ok()
 }
 
 /// JSON with comments and trailing commas, as Wrangler reads both `.json` and `.jsonc`.
-fn written_in_json(faults: &mut Faults<'_>) -> Option<Section> {
-    let text = faults.text;
+fn written_in_json(diagnostics: &mut Diagnostics<'_>) -> Option<Section> {
+    let text = diagnostics.text;
     let options = ParseOptions {
         allow_comments: true,
         allow_trailing_commas: true,
@@ -194,13 +194,13 @@ fn written_in_json(faults: &mut Faults<'_>) -> Option<Section> {
     };
     let tell = |error: ParseError| {
         let range = error.range();
-        faults.add(unreadable(range.start..range.end, &error.kind().to_string()));
+        diagnostics.add(unreadable(range.start..range.end, &error.kind().to_string()));
     };
     jsonc_parser::parse_to_serde_value(&text.contents, &options).map_err(tell).ok()
 }
 
-fn unreadable(at: impl Into<Option<Range<usize>>>, why: &str) -> Fault {
-    Fault::at(at, "Wrangler cannot read this file").label(why)
+fn unreadable(at: impl Into<Option<Range<usize>>>, why: &str) -> Diagnostic {
+    Diagnostic::at(at, "Wrangler cannot read this file").label(why)
 }
 
 #[cfg(test)]

@@ -4,34 +4,34 @@ use url::{Host, Url};
 
 use super::Build;
 use crate::config::raw::{At, Word};
-use crate::config::source::Fault;
+use crate::config::source::Diagnostic;
 
 impl Build<'_, '_> {
     /// Any address on the web.
     pub(super) fn url(&mut self, setting: &str, given: &At<Word>) -> Option<Url> {
         let text = given.value.0.trim();
-        let fault = |label: String| {
-            Fault::at(given.span.clone(), format!("`{setting}` must be a URL, such as \"https://acme.com\""))
+        let diagnostic = |label: String| {
+            Diagnostic::at(given.span.clone(), format!("`{setting}` must be a URL, such as \"https://acme.com\""))
                 .label(label)
         };
         let url = match Url::parse(text) {
             Ok(url) if matches!(url.scheme(), "https" | "http") && url.has_host() => url,
             // `acme.com`, and `localhost:8787`, which parses as a URL with the scheme `localhost`.
             _ if !text.contains("://") => {
-                self.faults.add(fault("this has no scheme: add https:// before it".to_owned()));
+                self.diagnostics.add(diagnostic("this has no scheme: add https:// before it".to_owned()));
                 return None;
             }
             Ok(_) => {
-                self.faults.add(fault("this is not a web address".to_owned()));
+                self.diagnostics.add(diagnostic("this is not a web address".to_owned()));
                 return None;
             }
             Err(error) => {
-                self.faults.add(fault(error.to_string()));
+                self.diagnostics.add(diagnostic(error.to_string()));
                 return None;
             }
         };
         if !url.username().is_empty() || url.password().is_some() {
-            self.faults.add(fault("remove the username and password".to_owned()));
+            self.diagnostics.add(diagnostic("remove the username and password".to_owned()));
             return None;
         }
         Some(url)
@@ -42,7 +42,8 @@ impl Build<'_, '_> {
         let url = self.url(setting, given)?;
         if url.scheme() == "http" && !is_loopback(&url) {
             let message = format!("`{setting}` must begin with https://");
-            self.faults.add(Fault::at(given.span.clone(), message).label("http is only for loopback addresses"));
+            self.diagnostics
+                .add(Diagnostic::at(given.span.clone(), message).label("http is only for loopback addresses"));
             return None;
         }
         Some(url)
@@ -58,8 +59,9 @@ impl Build<'_, '_> {
             _ => return Some(url),
         };
         let message = format!("`{setting}` must be an origin, \"{}\"", url.origin().ascii_serialization());
-        self.faults.add(
-            Fault::at(given.span.clone(), message).label(format!("this has {excess}; set each route with its own key")),
+        self.diagnostics.add(
+            Diagnostic::at(given.span.clone(), message)
+                .label(format!("this has {excess}; set each route with its own key")),
         );
         None
     }
@@ -69,7 +71,8 @@ impl Build<'_, '_> {
         let mut url = self.secure_url(setting, given)?;
         if url.query().is_some() || url.fragment().is_some() {
             let message = format!("`{setting}` must be a URL without a query or fragment");
-            self.faults.add(Fault::at(given.span.clone(), message).label("remove everything from the ? or #"));
+            self.diagnostics
+                .add(Diagnostic::at(given.span.clone(), message).label("remove everything from the ? or #"));
             return None;
         }
         let host = url.host_str().unwrap_or_default().to_owned();
@@ -78,8 +81,10 @@ impl Build<'_, '_> {
         if host != own && !is_loopback(&url) && !allowed {
             let whose = if own.is_empty() { String::new() } else { format!(" ({own})") };
             let message = format!("`{setting}` would send a secret to {host}");
-            let fault = Fault::at(given.span.clone(), message).label(format!("not the provider's own host{whose}"));
-            self.faults.add(fault.help(format!("if you want that, run preflight with --allow-host {with_port}")));
+            let diagnostic =
+                Diagnostic::at(given.span.clone(), message).label(format!("not the provider's own host{whose}"));
+            self.diagnostics
+                .add(diagnostic.help(format!("if you want that, run preflight with --allow-host {with_port}")));
             return None;
         }
         let path = url.path().trim_end_matches('/').to_owned();
@@ -95,7 +100,7 @@ impl Build<'_, '_> {
         let host = url.filter(bare).and_then(|url| Some((url.host_str()?.to_owned(), url.port())));
         if host.is_none() {
             let message = format!("`{setting}` must list hosts, such as \"api.acme.com\"");
-            self.faults.add(Fault::at(given.span.clone(), message).label("this is not just a host"));
+            self.diagnostics.add(Diagnostic::at(given.span.clone(), message).label("this is not just a host"));
         }
         host.map(|(host, port)| port.map_or(host.clone(), |port| format!("{host}:{port}")))
     }
@@ -156,7 +161,7 @@ mod tests {
     fn an_invalid_url_is_reported_with_the_reason() {
         reports(&worker_at("acme.com"), "`worker.url` must be a URL", "^ this has no scheme");
         reports(&worker_at("localhost:8787"), "`worker.url` must be a URL", "^ this has no scheme");
-        reports(&worker_at("ftp://acme.com"), "`worker.url` must be a URL", "^ this is no address on the web");
+        reports(&worker_at("ftp://acme.com"), "`worker.url` must be a URL", "^ this is not a web address");
         reports(&worker_at("https://"), "`worker.url` must be a URL", "^ empty host");
         reports(&worker_at("https://me@acme.com"), "`worker.url` must be a URL", "^ remove the username");
     }

@@ -4,7 +4,7 @@ use reqwest::header::{HeaderName, HeaderValue};
 
 use super::Build;
 use crate::config::raw::{self, At};
-use crate::config::source::Fault;
+use crate::config::source::Diagnostic;
 use crate::config::{Expectation, Manual, Probe, Waiver, hardcoded};
 
 impl Build<'_, '_> {
@@ -13,16 +13,18 @@ impl Build<'_, '_> {
         let mut whole = true;
         for At { value: probe, span } in probes {
             let place = probe.name.as_ref().and_then(|name| name.span.clone());
-            let line = self.faults.line(span.map_or(0, |span| span.start));
+            let line = self.diagnostics.line(span.map_or(0, |span| span.start));
             let Some(probe) = self.probe(probe, line) else {
                 whole = false;
                 continue;
             };
             if probe.slug().is_empty() {
-                self.faults.add(Fault::at(place, "a probe's name needs a letter or a digit").label("this has none"));
+                self.diagnostics
+                    .add(Diagnostic::at(place, "a probe's name needs a letter or a digit").label("this has none"));
             } else if let Some(other) = made.iter().find(|other| other.slug() == probe.slug()) {
                 let message = format!("two probes have the ID probe/{}", probe.slug());
-                self.faults.add(Fault::at(place, message).label(format!("the other one is in line {}", other.line)));
+                self.diagnostics
+                    .add(Diagnostic::at(place, message).label(format!("the other one is in line {}", other.line)));
             }
             made.push(probe);
         }
@@ -34,8 +36,9 @@ impl Build<'_, '_> {
         let headers = probe.headers.iter().filter_map(|(name, value)| self.header(name, value)).collect();
         for pointer in probe.expect.json.keys().filter(|pointer| !pointer.value.is_empty()) {
             if !pointer.value.starts_with('/') {
-                let fault = Fault::at(pointer.span.clone(), "a JSON pointer starts with a slash");
-                self.faults.add(fault.label(format!("did you mean \"/{}\"?", pointer.value.replace('.', "/"))));
+                let diagnostic = Diagnostic::at(pointer.span.clone(), "a JSON pointer starts with a slash");
+                self.diagnostics
+                    .add(diagnostic.label(format!("did you mean \"/{}\"?", pointer.value.replace('.', "/"))));
             }
         }
         Some(Probe {
@@ -54,15 +57,15 @@ impl Build<'_, '_> {
 
     fn header(&mut self, name: &At<String>, value: &At<String>) -> Option<(HeaderName, HeaderValue)> {
         if value.value.split_whitespace().any(hardcoded::is_token) {
-            self.faults.secret(value.span.clone().map(|span| span.start + 1..span.end.saturating_sub(1)));
+            self.diagnostics.secret(value.span.clone().map(|span| span.start + 1..span.end.saturating_sub(1)));
         }
         let header_name = HeaderName::from_bytes(name.value.as_bytes()).map_err(|_| {
-            let fault = Fault::at(name.span.clone(), "this is not a valid header name");
-            self.faults.add(fault.label("use letters, digits and hyphens"));
+            let diagnostic = Diagnostic::at(name.span.clone(), "this is not a valid header name");
+            self.diagnostics.add(diagnostic.label("use letters, digits and hyphens"));
         });
         let header_value = HeaderValue::from_str(&value.value).map_err(|_| {
-            let fault = Fault::at(value.span.clone(), "this is not a valid header value");
-            self.faults.add(fault.label("it has a newline or another control character"));
+            let diagnostic = Diagnostic::at(value.span.clone(), "this is not a valid header value");
+            self.diagnostics.add(diagnostic.label("it has a newline or another control character"));
         });
         Some((header_name.ok()?, header_value.ok()?))
     }
@@ -72,17 +75,17 @@ impl Build<'_, '_> {
         let mut whole = true;
         for (at, At { value: item, span }) in items.into_iter().enumerate() {
             let keys = ["signed_off_by", "on", "expires"];
-            if !keys.iter().any(|key| self.faults.is_rejected(&format!("manual[{at}].{key}"))) {
+            if !keys.iter().any(|key| self.diagnostics.is_rejected(&format!("manual[{at}].{key}"))) {
                 self.check_sign_off(&item);
             }
-            let line = self.faults.line(span.map_or(0, |span| span.start));
+            let line = self.diagnostics.line(span.map_or(0, |span| span.start));
             let (Some(id), Some(title)) = (item.id, item.title) else {
                 whole = false;
                 continue;
             };
             if let Some(other) = made.iter().find(|other| other.id == id.value.0) {
-                let fault = Fault::at(id.span, format!("two manual items have the ID manual/{}", other.id));
-                self.faults.add(fault.label(format!("the other one is in line {}", other.line)));
+                let diagnostic = Diagnostic::at(id.span, format!("two manual items have the ID manual/{}", other.id));
+                self.diagnostics.add(diagnostic.label(format!("the other one is in line {}", other.line)));
             }
             made.push(Manual {
                 id: id.value.0,
@@ -100,17 +103,17 @@ impl Build<'_, '_> {
     fn check_sign_off(&mut self, item: &raw::Manual) {
         match (&item.signed_off_by, &item.on, &item.expires) {
             (Some(by), None, _) => {
-                let fault = Fault::at(by.span.clone(), "this sign-off has no date");
-                self.faults.add(fault.label("add on = YYYY-MM-DD"));
+                let diagnostic = Diagnostic::at(by.span.clone(), "this sign-off has no date");
+                self.diagnostics.add(diagnostic.label("add on = YYYY-MM-DD"));
             }
             (None, Some(day), _) | (None, None, Some(day)) => {
-                let fault = Fault::at(day.span.clone(), "a date without a sign-off");
-                self.faults.add(fault.label("add signed_off_by, or remove the date until someone checked"));
+                let diagnostic = Diagnostic::at(day.span.clone(), "a date without a sign-off");
+                self.diagnostics.add(diagnostic.label("add signed_off_by, or remove the date until someone checked"));
             }
             (_, Some(on), Some(expires)) if expires.value.0 < on.value.0 => {
-                let fault = Fault::at(expires.span.clone(), "this sign-off expires before its date");
-                self.faults
-                    .add(fault.label(format!("earlier than {}", on.value.0)).related(on.span.clone(), "its date"));
+                let diagnostic = Diagnostic::at(expires.span.clone(), "this sign-off expires before its date");
+                self.diagnostics
+                    .add(diagnostic.label(format!("earlier than {}", on.value.0)).related(on.span.clone(), "its date"));
             }
             _ => {}
         }
@@ -124,7 +127,7 @@ impl Build<'_, '_> {
                 reason: waiver.reason?.0,
                 owner: waiver.owner?.0,
                 expires: waiver.expires?.0,
-                line: self.faults.line(span.map_or(0, |span| span.start)),
+                line: self.diagnostics.line(span.map_or(0, |span| span.start)),
             })
         });
         made.collect()

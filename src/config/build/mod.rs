@@ -6,7 +6,7 @@ mod tiers;
 
 use super::raw::{self, At, PublicVariable, Route, SecretVariable, Template, Word};
 use super::secret_formats::is_secret;
-use super::source::{Fault, Faults};
+use super::source::{Diagnostic, Diagnostics};
 use super::stray::bare;
 use super::wrangler::Wrangler;
 use super::{
@@ -16,15 +16,15 @@ use super::{
 
 /// Builds the parts of a configuration.
 pub(super) struct Build<'b, 't> {
-    faults: &'b mut Faults<'t>,
+    diagnostics: &'b mut Diagnostics<'t>,
     values: &'b Values,
     options: &'b Options<'b>,
     misplaced: Vec<Secret>,
 }
 
 impl<'b, 't> Build<'b, 't> {
-    pub fn new(faults: &'b mut Faults<'t>, values: &'b Values, options: &'b Options<'b>) -> Self {
-        Self { faults, values, options, misplaced: Vec::new() }
+    pub fn new(diagnostics: &'b mut Diagnostics<'t>, values: &'b Values, options: &'b Options<'b>) -> Self {
+        Self { diagnostics, values, options, misplaced: Vec::new() }
     }
 
     /// The whole. `None` if a part has an error, which is reported.
@@ -42,7 +42,7 @@ impl<'b, 't> Build<'b, 't> {
         let manual = self.manual(file.manual);
         let waivers = self.waivers(file.waive);
         let mut config = Config {
-            path: self.faults.text.path.clone(),
+            path: self.diagnostics.text.path.clone(),
             project: project?,
             stripe: stripe?,
             webhook: webhook?,
@@ -183,7 +183,7 @@ impl<'b, 't> Build<'b, 't> {
             let environments: Vec<&str> = wrangler.environments().collect();
             let message = format!("{} has no environment `{}`", wrangler.path.display(), at.value.0);
             let known = if environments.is_empty() { "none".to_owned() } else { environments.join(", ") };
-            self.faults.add(Fault::at(at.span.clone(), message).label(format!("its environments: {known}")));
+            self.diagnostics.add(Diagnostic::at(at.span.clone(), message).label(format!("its environments: {known}")));
         }
         let required = declared.map(|declared| declared.required_secrets.clone()).unwrap_or_default();
         let secrets = match cloudflare.secrets {
@@ -222,13 +222,13 @@ impl<'b, 't> Build<'b, 't> {
     fn secret(&mut self, setting: &str, named: &At<SecretVariable>, kind: Kind, need: Need) -> Variable<Secret> {
         let name = &named.value.env.0;
         if hardcoded::is_token(name) {
-            self.faults.secret(named.span.clone());
+            self.diagnostics.secret(named.span.clone());
         }
         let (value, origin) = self.value_of(name);
         Variable {
             name: name.clone(),
             setting: setting.to_owned(),
-            line: named.span.as_ref().map(|span| self.faults.line(span.start)),
+            line: named.span.as_ref().map(|span| self.diagnostics.line(span.start)),
             kind,
             required: need.is_required(),
             origin,
@@ -246,7 +246,7 @@ impl<'b, 't> Build<'b, 't> {
         kind: Kind,
         need: Need,
     ) -> Variable<String> {
-        let line = given.span.as_ref().map(|span| self.faults.line(span.start));
+        let line = given.span.as_ref().map(|span| self.diagnostics.line(span.start));
         let (name, value, origin) = match &given.value {
             PublicVariable::Named(SecretVariable { env }) => {
                 let (value, origin) = self.value_of(&env.0);
@@ -254,7 +254,7 @@ impl<'b, 't> Build<'b, 't> {
             }
             PublicVariable::Literal(Word(text)) => {
                 self.literal(setting, text, given, default, kind);
-                let origin = Origin::File(self.faults.text.path.clone(), line.unwrap_or(1));
+                let origin = Origin::File(self.diagnostics.text.path.clone(), line.unwrap_or(1));
                 (default, Some(text.clone()), origin)
             }
         };
@@ -276,11 +276,11 @@ impl<'b, 't> Build<'b, 't> {
         let ours = ["STRIPE_", "CLERK_", "CLOUDFLARE_", "PREFLIGHT_"].iter().any(|prefix| text.starts_with(prefix));
         let names = text == default || ours || self.values.get(text).is_some();
         if kind::is_hidden(kind, text) {
-            self.faults.secret(given.span.clone().map(|span| span.start + 1..span.end.saturating_sub(1)));
+            self.diagnostics.secret(given.span.clone().map(|span| span.start + 1..span.end.saturating_sub(1)));
         } else if names && hardcoded::is_variable_name(text) {
             let message = format!("`{setting}` is a variable's name, not its value");
-            let fault = Fault::at(given.span.clone(), message);
-            self.faults.add(fault.label(format!("to name the variable, write {{ env = \"{text}\" }}")));
+            let diagnostic = Diagnostic::at(given.span.clone(), message);
+            self.diagnostics.add(diagnostic.label(format!("to name the variable, write {{ env = \"{text}\" }}")));
         }
     }
 
@@ -333,7 +333,7 @@ fn entitlement(entitlement: raw::Entitlement) -> Entitlement {
         key: entitlement.key.0,
         user_key: entitlement.user_key.0,
         tier_key: entitlement.tier_key.0,
-        entitling_statuses: entitlement.entitling_statuses.into_iter().map(|status| status.word().to_owned()).collect(),
+        entitling_statuses: entitlement.entitling_statuses.into_iter().map(|status| status.0).collect(),
         comped: entitlement.comped.into_iter().map(|user| user.0).collect(),
     }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::{Build, Need};
 use crate::config::raw::{self, At};
-use crate::config::source::Fault;
+use crate::config::source::Diagnostic;
 use crate::config::{Interval, Kind, Limit, Money, Tier, TierPrice};
 
 impl Build<'_, '_> {
@@ -15,11 +15,12 @@ impl Build<'_, '_> {
         self.check_shared_metadata(&tiers);
         let sold = tiers.iter().any(|(_, tier)| tier.price.is_some() || tier.prices.is_some());
         // An invalid price was reported already.
-        if !sold && self.faults.are_none() {
+        if !sold && self.diagnostics.are_none() {
             let first = tiers.first().and_then(|(name, _)| name.span.clone());
-            let fault = Fault::at(first, "no tier has a price");
-            self.faults
-                .add(fault.help("add a [tiers.NAME] with the price that customers pay, such as price = \"29.00\""));
+            let diagnostic = Diagnostic::at(first, "no tier has a price");
+            self.diagnostics.add(
+                diagnostic.help("add a [tiers.NAME] with the price that customers pay, such as price = \"29.00\""),
+            );
         }
         let made: Vec<Option<Tier>> = tiers.into_iter().map(|(name, tier)| self.tier(&name, tier)).collect();
         made.into_iter().collect()
@@ -34,7 +35,7 @@ impl Build<'_, '_> {
             interval_count: tier.interval_count,
             price_id: tier.price_id,
         };
-        let is_rejected = |key: &str| self.faults.is_rejected(&format!("{path}.{key}"));
+        let is_rejected = |key: &str| self.diagnostics.is_rejected(&format!("{path}.{key}"));
         let is_free = tier.prices.is_none() && own.price.is_none();
         let prices = match tier.prices {
             None if is_free && (is_rejected("price") || is_rejected("prices")) => None,
@@ -45,9 +46,9 @@ impl Build<'_, '_> {
             None => self.price(&path, &own, &default_variable(&name.value)).map(|price| vec![price]),
             Some(prices) => {
                 if let Some(price) = &own.price {
-                    let fault =
-                        Fault::at(price.span.clone(), format!("`{path}` has both a price and a list of prices"));
-                    self.faults.add(fault.label(format!("move it to its own [[{path}.prices]]")));
+                    let diagnostic =
+                        Diagnostic::at(price.span.clone(), format!("`{path}` has both a price and a list of prices"));
+                    self.diagnostics.add(diagnostic.label(format!("move it to its own [[{path}.prices]]")));
                 }
                 let message = format!("`{path}` has a list of prices");
                 self.reject_terms(&own, &message, &format!("move this to each [[{path}.prices]]"));
@@ -55,7 +56,7 @@ impl Build<'_, '_> {
             }
         };
         if name.value.trim().is_empty() {
-            self.faults.add(Fault::at(name.span.clone(), "a tier needs a name").label("this is empty"));
+            self.diagnostics.add(Diagnostic::at(name.span.clone(), "a tier needs a name").label("this is empty"));
         }
         Some(Tier {
             name: name.value.clone(),
@@ -65,7 +66,7 @@ impl Build<'_, '_> {
             },
             metadata: tier.metadata.map_or_else(|| name.value.clone(), |metadata| metadata.value.0),
             prices: prices?,
-            line: self.faults.line(name.span.as_ref().map_or(0, |span| span.start)),
+            line: self.diagnostics.line(name.span.as_ref().map_or(0, |span| span.start)),
         })
     }
 
@@ -79,8 +80,8 @@ impl Build<'_, '_> {
                 let same = variables[..at].iter().zip(prices).find(|(variable, _)| **variable == variables[at]);
                 if let (Some((variable, other)), None) = (same, &price.value.price_id) {
                     let message = format!("two prices of `{path}` have the same interval and currency, but {variable} holds only one price ID");
-                    let fault = Fault::at(price.span.clone(), message).related(other.span.clone(), "the other one");
-                    self.faults.add(fault.label("add price_id = { env = \"NAME\" }"));
+                    let diagnostic = Diagnostic::at(price.span.clone(), message).related(other.span.clone(), "the other one");
+                    self.diagnostics.add(diagnostic.label("add price_id = { env = \"NAME\" }"));
                 }
                 self.price(&format!("{path}.prices[{at}]"), &price.value, &variables[at])
             })
@@ -102,7 +103,7 @@ impl Build<'_, '_> {
         };
         let money = money.map_err(|label| {
             let message = format!("`{path}.price` is not an amount in {}", currency.to_uppercase());
-            self.faults.add(Fault::at(amount.span.clone(), message).label(label));
+            self.diagnostics.add(Diagnostic::at(amount.span.clone(), message).label(label));
         });
         Some(TierPrice { money: money.ok()?, interval: interval(price), interval_count: count(price), price_id })
     }
@@ -116,7 +117,7 @@ impl Build<'_, '_> {
             terms.price_id.as_ref().map(|at| &at.span),
         ];
         for place in places.into_iter().flatten() {
-            self.faults.add(Fault::at(place.clone(), message).label(label));
+            self.diagnostics.add(Diagnostic::at(place.clone(), message).label(label));
         }
     }
 
@@ -132,8 +133,8 @@ impl Build<'_, '_> {
             let own = value(tier);
             let Some(other) = tiers[..at].iter().find(|other| value(other).value == own.value) else { continue };
             let message = format!("two tiers have the metadata value \"{}\"", own.value);
-            let fault = Fault::at(own.span, message).label(format!("`tiers.{}`", tier.0.value));
-            self.faults.add(fault.related(value(other).span, format!("`tiers.{}`", other.0.value)));
+            let diagnostic = Diagnostic::at(own.span, message).label(format!("`tiers.{}`", tier.0.value));
+            self.diagnostics.add(diagnostic.related(value(other).span, format!("`tiers.{}`", other.0.value)));
         }
     }
 }

@@ -8,65 +8,42 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Number, Value};
 
-/// Text that is not empty.
-#[derive(Debug, Clone, Deserialize, Serialize, JsonSchema)]
-#[serde(transparent)]
-#[schemars(inline, title = "text in quotes, not empty")]
-pub struct Word(#[schemars(regex(pattern = r"\S"))] pub String);
+macro_rules! texts {
+    ($($(#[$doc:meta])* $name:ident: $title:literal, $pattern:literal;)+) => {$(
+        $(#[$doc])*
+        #[derive(Debug, Clone, Deserialize, Serialize, JsonSchema)]
+        #[serde(transparent)]
+        #[schemars(inline, title = $title)]
+        pub struct $name(#[schemars(regex(pattern = $pattern))] pub String);
 
-impl From<&str> for Word {
-    fn from(text: &str) -> Self {
-        Self(text.to_owned())
-    }
+        impl From<&str> for $name {
+            fn from(text: &str) -> Self {
+                Self(text.to_owned())
+            }
+        }
+    )+};
 }
 
-/// An amount of money.
-#[derive(Debug, Clone, Deserialize, Serialize, JsonSchema)]
-#[serde(transparent)]
-#[schemars(inline, title = "an amount in quotes, such as \"29.00\"")]
-pub struct Amount(#[schemars(regex(pattern = r"^[0-9]+(\.[0-9]+)?$"))] pub String);
-
-/// A currency.
-#[derive(Debug, Clone, Deserialize, Serialize, JsonSchema)]
-#[serde(transparent)]
-#[schemars(inline, title = "a currency of three letters, such as \"usd\"")]
-pub struct Currency(#[schemars(regex(pattern = r"^[A-Za-z]{3}$"))] pub String);
-
-/// An event type of Stripe.
-#[derive(Debug, Clone, Deserialize, Serialize, JsonSchema)]
-#[serde(transparent)]
-#[schemars(inline, title = "an event type, such as \"checkout.session.completed\"")]
-pub struct EventType(#[schemars(regex(pattern = r"^[a-z0-9_]+(\.[a-z0-9_]+)+$"))] pub String);
-
-/// An API version of Stripe.
-#[derive(Debug, Clone, Deserialize, Serialize, JsonSchema)]
-#[serde(transparent)]
-#[schemars(inline, title = "an API version, such as \"2026-09-30.endive\"")]
-pub struct ApiVersion(#[schemars(regex(pattern = r"^20[0-9]{2}-[0-9]{2}-[0-9]{2}(\.[a-z_]+)?$"))] pub String);
-
-/// An account ID of Stripe.
-#[derive(Debug, Clone, Deserialize, Serialize, JsonSchema)]
-#[serde(transparent)]
-#[schemars(inline, title = "a Stripe account ID, acct_…")]
-pub struct StripeAccount(#[schemars(regex(pattern = r"^acct_[A-Za-z0-9]+$"))] pub String);
-
-/// A user ID of Clerk.
-#[derive(Debug, Clone, Deserialize, Serialize, JsonSchema)]
-#[serde(transparent)]
-#[schemars(inline, title = "a Clerk user ID, user_…")]
-pub struct UserId(#[schemars(regex(pattern = r"^user_[A-Za-z0-9_]+$"))] pub String);
-
-/// A name that becomes part of a check's id.
-#[derive(Debug, Clone, Deserialize, Serialize, JsonSchema)]
-#[serde(transparent)]
-#[schemars(inline, title = "lower-case letters, digits and single hyphens, such as \"tax-registered\"")]
-pub struct Id(#[schemars(regex(pattern = r"^[a-z0-9]+(-[a-z0-9]+)*$"))] pub String);
-
-/// The name of an environment variable.
-#[derive(Debug, Clone, Deserialize, Serialize, JsonSchema)]
-#[serde(transparent)]
-#[schemars(inline, title = "the name of an environment variable")]
-pub struct VariableName(#[schemars(regex(pattern = r"^[A-Za-z_][A-Za-z0-9_]*$"))] pub String);
+texts! {
+    /// Text that is not empty.
+    Word: "text in quotes, not empty", r"\S";
+    /// An amount of money.
+    Amount: "an amount in quotes, such as \"29.00\"", r"^[0-9]+(\.[0-9]+)?$";
+    /// A currency.
+    Currency: "a currency of three letters, such as \"usd\"", r"^[A-Za-z]{3}$";
+    /// A Stripe event type.
+    EventType: "an event type, such as \"checkout.session.completed\"", r"^[a-z0-9_]+(\.[a-z0-9_]+)+$";
+    /// A Stripe API version.
+    ApiVersion: "an API version, such as \"2026-09-30.endive\"", r"^20[0-9]{2}-[0-9]{2}-[0-9]{2}(\.[a-z_]+)?$";
+    /// A Stripe account ID.
+    StripeAccount: "a Stripe account ID, acct_…", r"^acct_[A-Za-z0-9]+$";
+    /// A Clerk user ID.
+    UserId: "a Clerk user ID, user_…", r"^user_[A-Za-z0-9_]+$";
+    /// A name that becomes part of a check's id.
+    Id: "lower-case letters, digits and single hyphens, such as \"tax-registered\"", r"^[a-z0-9]+(-[a-z0-9]+)*$";
+    /// The name of an environment variable.
+    VariableName: "the name of an environment variable", r"^[A-Za-z_][A-Za-z0-9_]*$";
+}
 
 /// A secret, named by the environment variable that holds it.
 #[derive(Debug, Clone, Deserialize, Serialize, JsonSchema)]
@@ -79,7 +56,7 @@ pub struct SecretVariable {
 
 impl From<&str> for SecretVariable {
     fn from(name: &str) -> Self {
-        Self { env: VariableName(name.to_owned()) }
+        Self { env: name.into() }
     }
 }
 
@@ -153,35 +130,12 @@ pub enum Unlimited {
 }
 
 /// The status of a subscription at Stripe.
-#[derive(Debug, Clone, Copy, Deserialize, Serialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-#[schemars(inline)]
-pub enum Status {
-    Active,
-    Canceled,
-    Incomplete,
-    IncompleteExpired,
-    PastDue,
-    Paused,
-    Trialing,
-    Unpaid,
-}
-
-impl Status {
-    /// Stripe's word for it.
-    pub const fn word(self) -> &'static str {
-        match self {
-            Self::Active => "active",
-            Self::Canceled => "canceled",
-            Self::Incomplete => "incomplete",
-            Self::IncompleteExpired => "incomplete_expired",
-            Self::PastDue => "past_due",
-            Self::Paused => "paused",
-            Self::Trialing => "trialing",
-            Self::Unpaid => "unpaid",
-        }
-    }
-}
+#[derive(Debug, Clone, Deserialize, Serialize, JsonSchema)]
+#[serde(transparent)]
+#[schemars(inline, extend("enum" = [
+    "active", "canceled", "incomplete", "incomplete_expired", "past_due", "paused", "trialing", "unpaid"
+]))]
+pub struct Status(pub String);
 
 /// The method of a request.
 #[derive(Debug, Clone, JsonSchema)]

@@ -94,7 +94,7 @@ impl Default for Webhook {
         Self {
             url: None,
             hosts: Vec::new(),
-            events: events.into_iter().map(|event| At::unwritten(EventType(event.to_owned()))).collect(),
+            events: events.into_iter().map(|event| At::unwritten(event)).collect(),
             api_version: None,
             expect: BTreeMap::from([("received".to_owned(), Json(Value::Bool(true)))]),
             max_response_ms: 1000,
@@ -128,7 +128,7 @@ impl Default for Entitlement {
             key: "plan".into(),
             user_key: "userId".into(),
             tier_key: "tier".into(),
-            entitling_statuses: vec![Status::Active, Status::Trialing],
+            entitling_statuses: ["active", "trialing"].map(|status| Status(status.to_owned())).into(),
             comped: Vec::new(),
         }
     }

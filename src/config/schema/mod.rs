@@ -1,5 +1,6 @@
 //! The JSON Schema of `preflight.toml`: for editors, and for preflight itself, which validates the file against it.
 
+mod places;
 mod validate;
 mod words;
 

@@ -5,17 +5,18 @@
 use std::ops::Range;
 use std::sync::LazyLock;
 
-use boon::{Compiler, ErrorKind, InstanceToken, SchemaIndex, Schemas, ValidationError};
+use boon::{Compiler, ErrorKind, SchemaIndex, Schemas, ValidationError};
 use serde::Deserialize;
-use serde_json::{Number, Value};
+use serde_json::Value;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue, Deserializer};
 
+use super::places::{Place, joined, json_table, remove};
 use super::words::{Schema, found, keys};
 use crate::config::hardcoded::{is_token, is_variable_name};
 use crate::config::nearest::nearest;
 use crate::config::raw;
-use crate::config::source::{Fault, Faults};
+use crate::config::source::{Diagnostic, Diagnostics};
 
 /// The schema of a secret: text in its place is one, whatever it looks like.
 const SECRET: &str = "#/$defs/SecretVariable";
@@ -31,135 +32,154 @@ static SCHEMA: LazyLock<(Value, Result<(Schemas, SchemaIndex), String>)> = LazyL
     (schema, compiled.map(|index| (schemas, index)))
 });
 
-/// Where a value is: keys and indices from the top of the file.
-type Path<'p> = [InstanceToken<'p>];
-
 /// The file without what is wrong in it, which is reported. `None` if it cannot be read at all.
-pub(in crate::config) fn read(mut document: Spanned<DeTable<'_>>, faults: &mut Faults<'_>) -> Option<raw::File> {
-    let mut reader = Reader { schema: Schema { root: &SCHEMA.0 }, faults };
-    reader.validate(document.get_mut());
+pub(in crate::config) fn read<'d>(
+    document: &'d Spanned<DeTable<'d>>,
+    diagnostics: &mut Diagnostics<'_>,
+) -> Option<raw::File> {
+    let mut rest = document.clone();
+    let mut places = Vec::new();
+    let instance = json_table(document.get_ref(), "", "", &mut places);
+    let mut reader = Reader { schema: Schema { root: &SCHEMA.0 }, places, rest: rest.get_mut(), diagnostics };
+    reader.validate(&instance);
     loop {
         // The types tell apart what is the same in JSON: a date and text, 5 and 5.0.
-        match raw::File::deserialize(Deserializer::from(document.clone())) {
+        let rest = Spanned::new(document.span(), reader.rest.clone());
+        match raw::File::deserialize(Deserializer::from(rest)) {
             Ok(file) => return Some(file),
-            Err(error) => reader.wrong_type(document.get_mut(), &error)?,
+            Err(error) => reader.wrong_type(&error)?,
         }
     }
 }
 
-struct Reader<'f, 't> {
+struct Reader<'d, 'r, 't> {
     schema: Schema<'static>,
-    faults: &'f mut Faults<'t>,
+    places: Vec<Place<'d>>,
+    rest: &'r mut DeTable<'d>,
+    diagnostics: &'r mut Diagnostics<'t>,
 }
 
-impl Reader<'_, '_> {
-    fn validate(&mut self, document: &mut DeTable<'_>) {
+impl<'d> Reader<'d, '_, '_> {
+    fn validate(&mut self, instance: &Value) {
         let (schemas, index) = match &SCHEMA.1 {
             Ok(compiled) => compiled,
             Err(error) => {
                 let message = format!("preflight's schema is invalid, which is a bug: {error}");
-                return self.faults.add(Fault::at(None, message));
+                return self.diagnostics.add(Diagnostic::at(None, message));
             }
         };
-        let instance = json_table(document);
-        let Err(error) = schemas.validate(&instance, *index) else { return };
+        let Err(error) = schemas.validate(instance, *index) else { return };
         let mut errors = leaves(error);
         // A misspelled key is not missing as well.
         errors.sort_by_key(|error| !matches!(error.kind, ErrorKind::AdditionalProperties { .. }));
-        for error in &errors {
-            let path = &error.instance_location.tokens;
-            match &error.kind {
+        for ValidationError { instance_location, kind, .. } in errors {
+            let pointer = instance_location.to_string();
+            match kind {
                 ErrorKind::AdditionalProperties { got } => {
-                    got.iter().for_each(|key| self.unknown_key(document, path, key));
+                    got.iter().for_each(|key| self.unknown_key(&pointer, key));
                 }
-                ErrorKind::Required { want } => want.iter().for_each(|key| self.missing_key(document, path, key)),
-                _ => self.wrong_value(document, path),
-            }
-        }
-        for error in &errors {
-            let path = &error.instance_location.tokens;
-            match &error.kind {
-                ErrorKind::AdditionalProperties { got } => {
-                    got.iter().for_each(|key| self.reject(document, &child(path, key)));
-                }
-                ErrorKind::Required { .. } => {}
-                _ => self.reject(document, path),
+                ErrorKind::Required { want } => want.iter().for_each(|key| self.missing_key(&pointer, key)),
+                _ => self.wrong_value(&pointer),
             }
         }
     }
 
-    fn wrong_value(&mut self, document: &DeTable<'_>, path: &Path<'_>) {
-        let Some(value) = value_at(document, path) else { return };
-        let (span, schema) = (value.span(), self.schema.at(path));
+    fn place(&self, pointer: &str) -> Option<&Place<'d>> {
+        self.places.iter().find(|place| place.pointer == pointer)
+    }
+
+    /// The path of a table, and of a key in it.
+    fn paths(&self, table: &str, key: &str) -> (String, String) {
+        let path = self.place(table).map(|place| place.path.clone()).unwrap_or_default();
+        let key = joined(&path, key);
+        (path, key)
+    }
+
+    fn wrong_value(&mut self, pointer: &str) {
+        let Some(Place { path, value, .. }) = self.place(pointer) else { return };
+        let (path, value, schema) = (path.clone(), *value, self.schema.at(pointer));
+        self.reject(&path, &value.span());
         let expected =
             schema.map_or_else(|| "a value that JSON has too".to_owned(), |schema| self.schema.expected(schema));
-        let mut fault = Fault::at(span.clone(), format!("`{}` must be {expected}", shown(path)));
+        let mut diagnostic = Diagnostic::at(value.span(), format!("`{path}` must be {expected}"));
         if let DeValue::String(text) = value.get_ref() {
-            let names_variable = matches!(path.last(), Some(InstanceToken::Prop(key)) if key == "env");
             let holds_secret = schema.is_some_and(|schema| schema.get("$ref").is_some_and(|name| name == SECRET));
-            if holds_secret && !is_variable_name(text) || names_variable && is_token(text) {
+            if holds_secret && !is_variable_name(text) || path.ends_with(".env") && is_token(text) {
                 // Without its quotes, which show that it was text.
-                return self.faults.secret(span.start + 1..span.end.saturating_sub(1));
+                return self.diagnostics.secret(value.span().start + 1..value.span().end.saturating_sub(1));
             }
             if holds_secret {
-                fault = fault.help(format!("to name the variable, write {{ env = \"{text}\" }}"));
+                diagnostic = diagnostic.help(format!("to name the variable, write {{ env = \"{text}\" }}"));
             }
         }
         let forms = schema.map(|schema| self.schema.forms(schema)).unwrap_or_default();
-        self.faults.add(fault.label(found(value.get_ref(), &forms)));
+        self.diagnostics.add(diagnostic.label(found(value.get_ref(), &forms)));
     }
 
-    /// Reports and removes a value that only the types refuse. `None` if it has no place.
-    fn wrong_type(&mut self, document: &mut DeTable<'_>, error: &toml::de::Error) -> Option<()> {
-        let Some(path) = error.span().and_then(|span| path_of(document, &span)) else {
-            self.faults.add(Fault::at(error.span(), error.message()));
+    /// Reports a value that only the types reject. `None` if it has no place.
+    fn wrong_type(&mut self, error: &toml::de::Error) -> Option<()> {
+        let innermost = self.places.iter().rfind(|place| Some(place.value.span()) == error.span());
+        let Some(Place { pointer, path, value, .. }) = innermost else {
+            self.diagnostics.add(Diagnostic::at(error.span(), error.message()));
             return None;
         };
-        // A table in which a key is missing was reported already.
-        if !self.faults.is_rejected(&shown(&path)) {
-            self.wrong_value(document, &path);
+        let (pointer, path, span) = (pointer.clone(), path.clone(), value.span());
+        // A table with a missing key was reported already.
+        if self.diagnostics.is_rejected(&path) {
+            self.reject(&path, &span)
+        } else {
+            self.wrong_value(&pointer)
         }
-        self.reject(document, &path);
         Some(())
     }
 
-    fn missing_key(&mut self, document: &DeTable<'_>, path: &Path<'_>, key: &str) {
-        let key_path = child(path, key);
+    fn missing_key(&mut self, table: &str, key: &str) {
+        let (path, key_path) = self.paths(table, key);
         // The types need the name of a variable, too.
         if key == "env" {
-            self.faults.reject(shown(path));
+            self.diagnostics.reject(path.clone());
         }
-        if self.faults.is_rejected(&shown(&key_path)) {
+        if self.diagnostics.is_rejected(&key_path) {
             return;
         }
-        let expected = self.schema.at(&key_path).map(|schema| self.schema.expected(schema)).unwrap_or_default();
-        let place = if path.is_empty() { format!("[{key}]") } else { format!("`{}`", shown(&key_path)) };
-        let fault = Fault::at(value_at(document, path).map(Spanned::span), format!("{place} is missing"));
-        self.faults.add(match key {
-            "project" => fault.help("start the file with [project] and name = \"your product\""),
-            "worker" => fault.help("add [worker] and url = \"https://your-worker.example.workers.dev\""),
-            "tiers" => fault.help("add a [tiers.NAME] for each tier, with its limit and, if it is paid, its price"),
-            _ => fault.label(format!("expected `{key}`: {expected}")),
+        let schema = self.schema.at(&format!("{table}/{key}"));
+        let expected = schema.map(|schema| self.schema.expected(schema)).unwrap_or_default();
+        let message = if path.is_empty() { format!("[{key}] is missing") } else { format!("`{key_path}` is missing") };
+        let diagnostic = Diagnostic::at(self.place(table).map(|place| place.value.span()), message);
+        self.diagnostics.add(match key {
+            "project" => diagnostic.help("start the file with [project] and name = \"your product\""),
+            "worker" => diagnostic.help("add [worker] and url = \"https://your-worker.example.workers.dev\""),
+            "tiers" => {
+                diagnostic.help("add a [tiers.NAME] for each tier, with its limit and, if it is paid, its price")
+            }
+            _ => diagnostic.label(format!("expected `{key}`: {expected}")),
         });
     }
 
     /// Reports a key that does not exist, and suggests one that does.
-    fn unknown_key(&mut self, document: &DeTable<'_>, path: &Path<'_>, key: &str) {
-        let place = if path.is_empty() { "at the top of the file".to_owned() } else { format!("in {}", header(path)) };
-        let fault = Fault::at(key_span(document, path, key), format!("unknown key `{key}` {place}"));
-        let forms = self.schema.at(path).map(|schema| self.schema.forms(schema)).unwrap_or_default();
+    fn unknown_key(&mut self, table: &str, key: &str) {
+        let (path, key_path) = self.paths(table, key);
+        let Some(Place { key: span, value, .. }) = self.places.iter().find(|place| place.path == key_path) else {
+            return;
+        };
+        let (span, value) = (span.clone(), value.span());
+        let header = path.split_once('[').map_or_else(|| format!("[{path}]"), |(list, _)| format!("[[{list}]]"));
+        let place = if path.is_empty() { "at the top of the file".to_owned() } else { format!("in {header}") };
+        let diagnostic = Diagnostic::at(span, format!("unknown key `{key}` {place}"));
+        let forms = self.schema.at(table).map(|schema| self.schema.forms(schema)).unwrap_or_default();
         let keys: Vec<&str> = forms.into_iter().flat_map(keys).collect();
         let elsewhere = self.tables_with(key);
-        let meant = nearest(key, keys.iter().copied()).filter(|_| elsewhere.is_empty());
-        self.faults.add(match meant {
-            Some(meant) => fault.label(format!("did you mean `{meant}`?")),
+        let similar = nearest(key, keys.iter().copied()).filter(|_| elsewhere.is_empty());
+        self.diagnostics.add(match similar {
+            Some(similar) => diagnostic.label(format!("did you mean `{similar}`?")),
             None if elsewhere.is_empty() => {
-                fault.label("there is no such key").help(format!("known keys: {}", keys.join(", ")))
+                diagnostic.label("there is no such key").help(format!("known keys: {}", keys.join(", ")))
             }
-            None => fault.label(format!("this key belongs in {}", elsewhere.join(" or "))),
+            None => diagnostic.label(format!("this key belongs in {}", elsewhere.join(" or "))),
         });
-        for key in [key].into_iter().chain(meant) {
-            self.faults.reject(shown(&child(path, key)));
+        self.reject(&key_path, &value);
+        if let Some(similar) = similar {
+            self.diagnostics.reject(joined(&path, similar));
         }
     }
 
@@ -180,11 +200,14 @@ impl Reader<'_, '_> {
         named.collect()
     }
 
-    /// Removes a value that cannot be used. A list goes as a whole: without one of its elements the others would move.
-    fn reject(&mut self, document: &mut DeTable<'_>, path: &Path<'_>) {
-        let end = path.iter().rposition(|token| matches!(token, InstanceToken::Prop(_))).map_or(0, |at| at + 1);
-        self.faults.reject(shown(&path[..end]));
-        remove(document, &path[..end]);
+    /// Removes a value that cannot be used, and the whole list that it is an item of: the other items would move.
+    fn reject(&mut self, path: &str, span: &Range<usize>) {
+        let mut key = path;
+        while let Some((list, _)) = key.rsplit_once('[').filter(|_| key.ends_with(']')) {
+            key = list;
+        }
+        self.diagnostics.reject(key.to_owned());
+        remove(self.rest, span);
     }
 }
 
@@ -201,102 +224,6 @@ fn leaves<'s, 'v>(mut error: ValidationError<'s, 'v>) -> Vec<ValidationError<'s,
         });
     }
     if inner.is_empty() { vec![error] } else { inner }
-}
-
-/// The document as JSON, for the validator: a date becomes text, and a number that JSON cannot hold becomes null.
-fn json_table(table: &DeTable<'_>) -> Value {
-    table.iter().map(|(key, value)| (key.get_ref().to_string(), json(value.get_ref()))).collect()
-}
-
-fn json(value: &DeValue<'_>) -> Value {
-    match value {
-        DeValue::String(text) => text.as_ref().into(),
-        DeValue::Integer(number) => i64::from_str_radix(number.as_str(), number.radix()).ok().into(),
-        DeValue::Float(number) => number.as_str().parse().ok().and_then(Number::from_f64).into(),
-        DeValue::Boolean(value) => (*value).into(),
-        DeValue::Datetime(at) => at.to_string().into(),
-        DeValue::Array(array) => array.iter().map(|item| json(item.get_ref())).collect(),
-        DeValue::Table(table) => json_table(table),
-    }
-}
-
-fn value_at<'d, 'i>(document: &'d DeTable<'i>, path: &Path<'_>) -> Option<&'d Spanned<DeValue<'i>>> {
-    let (InstanceToken::Prop(first), rest) = path.split_first()? else { return None };
-    rest.iter().try_fold(document.get(first.as_ref())?, |value, token| match (value.get_ref(), token) {
-        (DeValue::Table(table), InstanceToken::Prop(key)) => table.get(key.as_ref()),
-        (DeValue::Array(array), InstanceToken::Item(at)) => array.get(*at),
-        _ => None,
-    })
-}
-
-fn key_span(document: &DeTable<'_>, path: &Path<'_>, key: &str) -> Option<Range<usize>> {
-    let table = match value_at(document, path).map(Spanned::get_ref) {
-        Some(DeValue::Table(table)) => table,
-        _ => document,
-    };
-    table.get_key_value(key).map(|(key, _)| key.span())
-}
-
-/// The path of the innermost value at a place.
-fn path_of(document: &DeTable<'_>, span: &Range<usize>) -> Option<Vec<InstanceToken<'static>>> {
-    document.iter().find_map(|(key, value)| within(InstanceToken::Prop(key.get_ref().to_string().into()), value, span))
-}
-
-fn within(
-    token: InstanceToken<'static>,
-    value: &Spanned<DeValue<'_>>,
-    span: &Range<usize>,
-) -> Option<Vec<InstanceToken<'static>>> {
-    let inner = match value.get_ref() {
-        DeValue::Table(table) => path_of(table, span),
-        DeValue::Array(array) => {
-            array.iter().enumerate().find_map(|(at, item)| within(InstanceToken::Item(at), item, span))
-        }
-        _ => None,
-    };
-    let path = inner.or_else(|| (value.span() == *span).then(Vec::new))?;
-    Some([token].into_iter().chain(path).collect())
-}
-
-fn remove(document: &mut DeTable<'_>, path: &Path<'_>) {
-    match path {
-        [] => {}
-        [InstanceToken::Prop(key)] => {
-            document.remove(key.as_ref());
-        }
-        [InstanceToken::Prop(key), rest @ ..] => {
-            let Some(mut value) = document.get_mut(key.as_ref()).map(Spanned::get_mut) else { return };
-            let items = rest.iter().take_while(|token| matches!(token, InstanceToken::Item(_))).count();
-            for token in &rest[..items] {
-                let (DeValue::Array(array), InstanceToken::Item(at)) = (value, token) else { return };
-                let Some(item) = array.get_mut(*at) else { return };
-                value = item.get_mut();
-            }
-            if let DeValue::Table(table) = value {
-                remove(table, &rest[items..]);
-            }
-        }
-        [InstanceToken::Item(_), ..] => {}
-    }
-}
-
-fn child<'p>(path: &Path<'p>, key: &str) -> Vec<InstanceToken<'p>> {
-    path.iter().cloned().chain([InstanceToken::Prop(key.to_owned().into())]).collect()
-}
-
-/// A path as the file writes it: `tiers.pro.prices[0].price`.
-fn shown(path: &Path<'_>) -> String {
-    path.iter().fold(String::new(), |shown, token| match token {
-        InstanceToken::Prop(key) if shown.is_empty() => key.to_string(),
-        InstanceToken::Prop(key) => format!("{shown}.{key}"),
-        InstanceToken::Item(at) => format!("{shown}[{at}]"),
-    })
-}
-
-/// A table's path as the file's headers write it: `tiers.pro.prices[0]` as `[[tiers.pro.prices]]`.
-fn header(path: &Path<'_>) -> String {
-    let shown = shown(path);
-    shown.split_once('[').map_or_else(|| format!("[{shown}]"), |(table, _)| format!("[[{table}]]"))
 }
 
 #[cfg(test)]

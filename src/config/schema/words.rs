@@ -1,6 +1,5 @@
 //! The schema in words: what a value must be, and what it is.
 
-use boon::InstanceToken;
 use serde_json::Value;
 use toml::de::DeValue;
 
@@ -13,15 +12,12 @@ pub(super) struct Schema<'s> {
 }
 
 impl<'s> Schema<'s> {
-    /// The schema of the value at a path.
-    pub fn at(self, path: &[InstanceToken<'_>]) -> Option<&'s Value> {
-        path.iter().try_fold(self.root, |schema, token| {
-            self.forms(schema).into_iter().find_map(|form| match token {
-                InstanceToken::Item(_) => form.get("items"),
-                InstanceToken::Prop(key) => {
-                    let named = form.get("properties").and_then(|properties| properties.get(key.as_ref()));
-                    named.or_else(|| form.get("additionalProperties"))
-                }
+    /// The schema of the value at a JSON pointer.
+    pub fn at(self, pointer: &str) -> Option<&'s Value> {
+        pointer.split('/').skip(1).try_fold(self.root, |schema, token| {
+            self.forms(schema).into_iter().find_map(|form| {
+                let named = form.get("properties").and_then(|properties| properties.get(token));
+                named.or_else(|| form.get("items")).or_else(|| form.get("additionalProperties"))
             })
         })
     }

@@ -131,11 +131,6 @@ pub enum CertificateTrouble {
     Other(String),
 }
 
-/// A host name that does not resolve. A type, so that it can be told from every other error.
-#[derive(Debug, thiserror::Error)]
-#[error("{0}")]
-pub(super) struct NoSuchName(pub String);
-
 impl Trouble {
     /// Whether a retry may succeed.
     pub(super) fn is_passing(&self) -> bool {
