@@ -58,7 +58,9 @@ fn finding(world: &World, variable: &Described<'_>, problem: &ValueProblem) -> F
         ValueProblem::Whitespace(words) => ("whitespace", format!("{name} is damaged: there is {words}.")),
         ValueProblem::Quotes => ("quotes", format!("{name} is wrapped in quotes, which are part of the value.")),
         ValueProblem::Placeholder => ("placeholder", format!("{name} is still a placeholder.")),
-        ValueProblem::WrongKind(words) => ("wrong-kind", format!("{name} is not {}: it is {words}.", kind.expected())),
+        ValueProblem::WrongKind(words) => {
+            ("wrong-kind", format!("{name} must be {}, but it is {words}.", kind.expected()))
+        }
         // The same sentence from both sides, so that one swap is one finding.
         ValueProblem::Swapped(other) => {
             let (stripe, clerk) =
@@ -66,7 +68,7 @@ fn finding(world: &World, variable: &Described<'_>, problem: &ValueProblem) -> F
             let words = format!("{stripe} and {clerk} are swapped: each holds the other's secret key.");
             ("wrong-kind", words)
         }
-        ValueProblem::Doubtful(words) => ("wrong-kind", format!("{name} may be wrong: {words}.")),
+        ValueProblem::Doubtful(words) => ("wrong-kind", format!("{name} may be {words}.")),
     };
     let shown = variable.shown.clone().unwrap_or_else(|| "nothing".to_owned());
     let looked_at = match problem {
