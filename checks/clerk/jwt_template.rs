@@ -7,8 +7,8 @@ check! {
     /// The JWT template carries the plan from the user's public metadata.
     ///
     /// ## Why it matters
-    /// The Worker grants the tier in this claim. Without the template, every request fails. If the claim is a constant, every
-    /// user has the same tier. If it reads metadata that users can write, they can set their own.
+    /// The Worker grants the tier in this claim. Without the template, every request fails. If the claim is a constant,
+    /// every user has the same tier. If it reads metadata that users can write, they can set their own.
     ///
     /// ## How it is verified
     /// The template with exactly this name is read from Clerk, and its plan claim is parsed: which user field it reads, and
@@ -53,7 +53,8 @@ codes! {
     LIFETIME: Warning,
 }
 
-/// A claim that is older than this many seconds lets a customer keep a canceled tier (facts.md, B3).
+/// A claim that is older than this many seconds lets a customer keep a canceled tier (docs/providers.md, "Clerk tokens
+/// and claims").
 const LONGEST_LIFETIME: i64 = 300;
 
 async fn run(world: &World, _: Deployment, outcome: &mut Outcome) -> Answered {

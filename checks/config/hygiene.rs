@@ -7,8 +7,8 @@ check! {
     /// Every value is set and well-formed.
     ///
     /// ## Why it matters
-    /// A newline copied along with a key, a pair of quotes, a placeholder, or Clerk's key in Stripe's place: with any of these
-    /// every request fails, with an error about something else.
+    /// A newline copied along with a key, a pair of quotes, a placeholder, or Clerk's key in Stripe's place: with any of
+    /// these every request fails, with an error about something else.
     ///
     /// ## How it is verified
     /// Every variable that `preflight.toml` names is read from the environment and the `--env-file`s; nothing is sent. This
@@ -64,7 +64,9 @@ fn finding(world: &World, variable: &Described<'_>, problem: &ValueProblem) -> F
         ValueProblem::Whitespace(words) => (WHITESPACE, format!("{name} is damaged: there is {words}.")),
         ValueProblem::Quotes => (QUOTES, format!("{name} is wrapped in quotes, which are part of the value.")),
         ValueProblem::Placeholder => (PLACEHOLDER, format!("{name} is still a placeholder.")),
-        ValueProblem::WrongKind(words) => (WRONG_KIND, format!("{name} is not {}: it is {words}.", kind.expected())),
+        ValueProblem::WrongKind(words) => {
+            (WRONG_KIND, format!("{name} must be {}, but it is {words}.", kind.expected()))
+        }
         // The same sentence from both sides, so that one swap is one finding.
         ValueProblem::Swapped(other) => {
             let (stripe, clerk) =
@@ -72,7 +74,7 @@ fn finding(world: &World, variable: &Described<'_>, problem: &ValueProblem) -> F
             let words = format!("{stripe} and {clerk} are swapped: each holds the other's secret key.");
             (WRONG_KIND, words)
         }
-        ValueProblem::Doubtful(words) => (WRONG_KIND, format!("{name} may be wrong: {words}.")),
+        ValueProblem::Doubtful(words) => (WRONG_KIND, format!("{name} may be {words}.")),
     };
     let shown = variable.shown.clone().unwrap_or_else(|| "nothing".to_owned());
     let looked_at = match problem {

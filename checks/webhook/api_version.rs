@@ -7,14 +7,16 @@ check! {
     /// Events have the shape that the Worker's SDK expects.
     ///
     /// ## Why it matters
-    /// Stripe renders an event in the endpoint's API version, whatever version the Worker's SDK uses. If a release between the
-    /// two moved a field, the Worker reads a field that is not there: the end of a paid period becomes `undefined`.
+    /// Stripe renders an event in the endpoint's API version, whatever version the Worker's SDK uses. If a release
+    /// between the two moved a field, the Worker reads a field that is not there: the end of a paid period becomes
+    /// `undefined`.
     ///
     /// ## How it is verified
-    /// The endpoint's version is compared with `webhook.api_version`. Within one release Stripe only adds fields, so another
-    /// date of the same release is fine. If a release between the two is known to have moved a field of the events that the
-    /// Worker handles, the finding names the change. An endpoint without a version follows the account's default, which no API
-    /// returns, so the version is read from the newest event. Which fields the Worker reads cannot be seen.
+    /// The endpoint's version is compared with `webhook.api_version`. Within one release Stripe only adds fields, so
+    /// another date of the same release is fine. If a release between the two is known to have moved a field of the
+    /// events that the Worker handles, the finding names the change. An endpoint without a version follows the account's
+    /// default, which no API returns, so the version is read from the newest event. Which fields the Worker reads cannot
+    /// be seen.
     ///
     /// ## How to fix it
     /// You cannot change an endpoint's version. Create an endpoint with the right version for the same URL, set its signing
@@ -32,7 +34,8 @@ codes! {
     OTHER_RELEASE: Warning,
 }
 
-/// A release of Stripe's API, and what it moved in payloads (facts.md, A5 and A6).
+/// A release of Stripe's API, and what it moved in payloads (docs/providers.md, "Stripe webhook delivery" and "Stripe
+/// event payloads").
 struct Release {
     /// The date of its first version.
     from: &'static str,
@@ -101,7 +104,8 @@ async fn run(world: &World, _: Deployment, outcome: &mut Outcome) -> Answered {
     Ok(())
 }
 
-/// How events of version `found` differ for a Worker that expects `wanted` and handles these types. `None` within one release.
+/// How events of version `found` differ for a Worker that expects `wanted` and handles these types. `None` within one
+/// release.
 fn difference(found: &str, wanted: &str, handled: &[String]) -> Option<(Code, String)> {
     let (found_on, wanted_on) = (date(found), date(wanted));
     let (earlier, later) = (found_on.min(wanted_on), found_on.max(wanted_on));

@@ -77,7 +77,8 @@ fn is_plausible(key: &str) -> bool {
     letters.len() >= 10 && mixed && !is_placeholder(key) && !PRINTED_BY_STRIPE.contains(&body)
 }
 
-/// Stripe and Clerk use one prefix. Stripe's keys begin with `51` and the account, or are old and short (facts.md, A1 and B1).
+/// Stripe and Clerk use one prefix. Stripe's keys begin with `51` and the account, or are old and short
+/// (docs/providers.md, "Stripe keys and IDs" and "Clerk keys and API conventions").
 fn issuer_of(key: &str) -> Issuer {
     let of_stripe =
         key.starts_with("rk_") || key.contains("_org_") || account_of(key).is_some() || body(key).len() <= 32;

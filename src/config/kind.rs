@@ -135,14 +135,14 @@ pub(super) fn mismatch(kind: Kind, value: &str) -> Option<String> {
         }
         Kind::CloudflareApiToken => recognized(value).is_none(),
     };
-    (!fits).then(|| instead(kind, value))
+    (!fits).then(|| instead(value))
 }
 
 fn wrong_clerk_secret(value: &str) -> Option<String> {
     if is_modern_stripe(value) {
         return Some("Stripe's secret key".to_owned());
     }
-    (!starts(value, &["sk_live_", "sk_test_", "live_", "test_"])).then(|| instead(Kind::ClerkSecretKey, value))
+    (!starts(value, &["sk_live_", "sk_test_", "live_", "test_"])).then(|| instead(value))
 }
 
 fn wrong_clerk_publishable(value: &str) -> Option<String> {
@@ -153,7 +153,7 @@ fn wrong_clerk_publishable(value: &str) -> Option<String> {
     Some(match body {
         Some(body) if body.starts_with("51") => "Stripe's publishable key".to_owned(),
         Some(_) => "a publishable key without a host; a Clerk key has one, so it may be cut short".to_owned(),
-        None => instead(Kind::ClerkPublishableKey, value),
+        None => instead(value),
     })
 }
 
@@ -177,8 +177,8 @@ pub(super) fn doubt(kind: Kind, value: &str) -> Option<String> {
         .then(|| "the signing secret of `stripe listen`, which also has 64 hexadecimal digits".to_owned())
 }
 
-fn instead(kind: Kind, value: &str) -> String {
-    recognized(value).map_or_else(|| format!("not {}", kind.expected()), str::to_owned)
+fn instead(value: &str) -> String {
+    recognized(value).unwrap_or("something else").to_owned()
 }
 
 fn starts(value: &str, beginnings: &[&str]) -> bool {

@@ -14,7 +14,7 @@ const BASE64: GeneralPurpose = GeneralPurpose::new(
 );
 
 /// The frontend API that a publishable key of Clerk names: `pk_live_` and the base64 of its host and a `$`
-/// (facts.md, B1). `None` where the text is no such key.
+/// (docs/providers.md, "Clerk keys and API conventions"). `None` where the text is no such key.
 #[must_use]
 pub fn frontend_api_of(publishable_key: &str) -> Option<Url> {
     let key = publishable_key.trim();

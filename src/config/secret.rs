@@ -39,7 +39,8 @@ impl Secret {
     }
 
     /// The Stripe account that a key's body names, `acct_1…`. Undocumented by Stripe but consistent: the body is `51`,
-    /// then the account's last fifteen characters (facts.md, A1). `None` where the key does not have that layout.
+    /// then the account's last fifteen characters (docs/providers.md, "Stripe keys and IDs"). `None` where the key does
+    /// not have that layout.
     #[must_use]
     pub fn stripe_account(&self) -> Option<String> {
         account_of(self.0.expose_secret())
@@ -54,7 +55,7 @@ impl Secret {
     }
 
     /// The hexadecimal HMAC-SHA256 that Stripe signs a delivery with: of `<timestamp>.<body>`, keyed by the whole secret,
-    /// `whsec_` included (facts.md, A1 and A5).
+    /// `whsec_` included (docs/providers.md, "Stripe keys and IDs" and "Stripe webhook delivery").
     #[must_use]
     pub fn sign(&self, timestamp: i64, body: &[u8]) -> String {
         let key = hmac::Key::new(hmac::HMAC_SHA256, self.0.expose_secret().as_bytes());

@@ -39,7 +39,7 @@ const KEY: &str = "[A-Za-z0-9_]";
 
 const ORGANIZATION: &str = "an organization's key, which preflight does not support: use a key of the account itself";
 
-/// Stripe's and Clerk's, longer ones first (facts.md, A1 and B1).
+/// Stripe's and Clerk's, longer ones first (docs/providers.md, "Stripe keys and IDs" and "Clerk keys and API conventions").
 pub(super) const PREFIXES: [Prefix; 12] = [
     Prefix { text: "sk_org_live_", words: ORGANIZATION, issuer: Some(Issuer::Stripe), letters: KEY },
     Prefix { text: "sk_org_test_", words: ORGANIZATION, issuer: Some(Issuer::Stripe), letters: KEY },

@@ -201,7 +201,7 @@ mod tests {
             (StripeSecretKey, "rkcs_test_r8Yp2QmZt4", "a key of a temporary sandbox of the Stripe CLI"),
             (StripeSecretKey, "oak_r8Yp2QmZt4", "an access key of the Stripe CLI's sign-in"),
             (StripeSecretKey, "sk_live_51Pg...c3D4", "a shortened value from a dashboard; copy all of it"),
-            (StripeSecretKey, "hello", "not a Stripe secret key, sk_live_… or rk_live_…"),
+            (StripeSecretKey, "hello", "something else"),
             (StripePublishableKey, STRIPE_SECRET, "a secret key"),
             (StripePublishableKey, CLERK_PUBLISHABLE, "Clerk's publishable key"),
             (StripeWebhookSecret, "we_1PgafTB7WZ01zgkW", "a webhook endpoint ID"),

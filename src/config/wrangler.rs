@@ -23,7 +23,8 @@ pub struct Wrangler {
     environments: Vec<(String, Declared)>,
 }
 
-/// What is declared for one environment. Names, variables, bindings and secrets are not inherited (facts.md, C2).
+/// What is declared for one environment. Names, variables, bindings and secrets are not inherited (docs/providers.md,
+/// "Wrangler").
 #[derive(Clone, Default)]
 pub struct Declared {
     /// The script's name, where it is given.
@@ -91,8 +92,8 @@ impl Wrangler {
 }
 
 impl Cloudflare {
-    /// The deployed script: a named environment is a separate script, `<name>-<environment>`, unless the Wrangler file gives
-    /// it another name.
+    /// The deployed script: a named environment is a separate script, `<name>-<environment>`, unless the Wrangler file
+    /// gives it another name.
     #[must_use]
     pub fn deployed_script(&self) -> String {
         let Some(environment) = &self.environment else { return self.script.clone() };
@@ -106,8 +107,8 @@ impl Cloudflare {
         self.wrangler.as_ref()?.declared(self.environment.as_deref())
     }
 
-    /// What the Wrangler file declares for the environments that do not serve, each with its name; `None` is the one without
-    /// a name.
+    /// What the Wrangler file declares for the environments that do not serve, each with its name; `None` is the one
+    /// without a name.
     #[must_use]
     pub fn declared_elsewhere(&self) -> Vec<(Option<&str>, &Declared)> {
         let Some(wrangler) = &self.wrangler else { return Vec::new() };

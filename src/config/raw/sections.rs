@@ -94,7 +94,7 @@ impl Default for Webhook {
         Self {
             url: None,
             hosts: Vec::new(),
-            events: events.into_iter().map(|event| At::unwritten(event)).collect(),
+            events: events.into_iter().map(At::unwritten).collect(),
             api_version: None,
             expect: BTreeMap::from([("received".to_owned(), Json(Value::Bool(true)))]),
             max_response_ms: 1000,

@@ -21,34 +21,30 @@ pub(super) fn json_table<'d>(table: &'d DeTable<'d>, pointer: &str, path: &str, 
     let json = table.iter().map(|(key, value)| {
         let name = key.get_ref();
         let pointer = format!("{pointer}/{}", name.replace('~', "~0").replace('/', "~1"));
-        (name.to_string(), json(value, key.span(), pointer, joined(path, name), places))
+        (name.to_string(), json(Place { pointer, path: joined(path, name), key: key.span(), value }, places))
     });
     json.collect()
 }
 
 /// A date becomes text, and a number that JSON cannot hold becomes null.
-fn json<'d>(
-    value: &'d Spanned<DeValue<'d>>,
-    key: Range<usize>,
-    pointer: String,
-    path: String,
-    places: &mut Vec<Place<'d>>,
-) -> Value {
-    places.push(Place { pointer: pointer.clone(), path: path.clone(), key: key.clone(), value });
-    match value.get_ref() {
+fn json<'d>(place: Place<'d>, places: &mut Vec<Place<'d>>) -> Value {
+    let json = match place.value.get_ref() {
         DeValue::String(text) => text.as_ref().into(),
         DeValue::Integer(number) => i64::from_str_radix(number.as_str(), number.radix()).ok().into(),
         DeValue::Float(number) => number.as_str().parse().ok().and_then(Number::from_f64).into(),
         DeValue::Boolean(value) => (*value).into(),
         DeValue::Datetime(at) => at.to_string().into(),
+        DeValue::Table(table) => json_table(table, &place.pointer, &place.path, places),
         DeValue::Array(items) => {
-            let items = items.iter().enumerate();
-            items
-                .map(|(at, item)| json(item, key.clone(), format!("{pointer}/{at}"), format!("{path}[{at}]"), places))
-                .collect()
+            let items = items.iter().enumerate().map(|(at, value)| {
+                let (pointer, path) = (format!("{}/{at}", place.pointer), format!("{}[{at}]", place.path));
+                json(Place { pointer, path, key: place.key.clone(), value }, places)
+            });
+            items.collect()
         }
-        DeValue::Table(table) => json_table(table, &pointer, &path, places),
-    }
+    };
+    places.push(place);
+    json
 }
 
 /// Removes the key whose value, or an item of its list, is at a place.

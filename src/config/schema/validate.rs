@@ -24,13 +24,17 @@ const SECRET: &str = "#/$defs/SecretVariable";
 /// What the validator calls the schema; nothing is loaded from there.
 const URL: &str = "https://preflight.invalid/config.json";
 
-/// The schema, and what the validator made of it.
-static SCHEMA: LazyLock<(Value, Result<(Schemas, SchemaIndex), String>)> = LazyLock::new(|| {
+/// The schema, and the validator made from it.
+static SCHEMA: LazyLock<(Value, Validator)> = LazyLock::new(|| {
     let (schema, mut schemas, mut compiler) = (super::schema(), Schemas::new(), Compiler::new());
-    let added = compiler.add_resource(URL, schema.clone());
-    let compiled = added.and_then(|()| compiler.compile(URL, &mut schemas)).map_err(|error| error.to_string());
-    (schema, compiled.map(|index| (schemas, index)))
+    let compiled = match compiler.add_resource(URL, schema.clone()) {
+        Ok(()) => compiler.compile(URL, &mut schemas),
+        Err(error) => Err(error),
+    };
+    (schema, compiled.map(|index| (schemas, index)).map_err(|error| error.to_string()))
 });
+
+type Validator = Result<(Schemas, SchemaIndex), String>;
 
 /// The file without what is wrong in it, which is reported. `None` if it cannot be read at all.
 pub(in crate::config) fn read<'d>(
@@ -76,9 +80,15 @@ impl<'d> Reader<'d, '_, '_> {
             let pointer = instance_location.to_string();
             match kind {
                 ErrorKind::AdditionalProperties { got } => {
-                    got.iter().for_each(|key| self.unknown_key(&pointer, key));
+                    for key in &got {
+                        self.unknown_key(&pointer, key);
+                    }
                 }
-                ErrorKind::Required { want } => want.iter().for_each(|key| self.missing_key(&pointer, key)),
+                ErrorKind::Required { want } => {
+                    for key in want {
+                        self.missing_key(&pointer, key);
+                    }
+                }
                 _ => self.wrong_value(&pointer),
             }
         }
@@ -104,7 +114,7 @@ impl<'d> Reader<'d, '_, '_> {
         let mut diagnostic = Diagnostic::at(value.span(), format!("`{path}` must be {expected}"));
         if let DeValue::String(text) = value.get_ref() {
             let holds_secret = schema.is_some_and(|schema| schema.get("$ref").is_some_and(|name| name == SECRET));
-            if holds_secret && !is_variable_name(text) || path.ends_with(".env") && is_token(text) {
+            if holds_secret && !is_variable_name(text) || pointer.ends_with("/env") && is_token(text) {
                 // Without its quotes, which show that it was text.
                 return self.diagnostics.secret(value.span().start + 1..value.span().end.saturating_sub(1));
             }
@@ -118,7 +128,7 @@ impl<'d> Reader<'d, '_, '_> {
 
     /// Reports a value that only the types reject. `None` if it has no place.
     fn wrong_type(&mut self, error: &toml::de::Error) -> Option<()> {
-        let innermost = self.places.iter().rfind(|place| Some(place.value.span()) == error.span());
+        let innermost = self.places.iter().find(|place| Some(place.value.span()) == error.span());
         let Some(Place { pointer, path, value, .. }) = innermost else {
             self.diagnostics.add(Diagnostic::at(error.span(), error.message()));
             return None;
@@ -126,9 +136,9 @@ impl<'d> Reader<'d, '_, '_> {
         let (pointer, path, span) = (pointer.clone(), path.clone(), value.span());
         // A table with a missing key was reported already.
         if self.diagnostics.is_rejected(&path) {
-            self.reject(&path, &span)
+            self.reject(&path, &span);
         } else {
-            self.wrong_value(&pointer)
+            self.wrong_value(&pointer);
         }
         Some(())
     }

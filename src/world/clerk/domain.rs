@@ -13,7 +13,7 @@ use crate::world::field::{Field, Items};
 use crate::world::id::ApiPath;
 use crate::world::transport::{Alias, Failure, Trouble, optional};
 
-/// `GET /v1/domains` (facts.md, B2).
+/// `GET /v1/domains` (docs/providers.md, "Clerk API objects and sign-in").
 #[derive(Debug, Deserialize)]
 struct Domains {
     #[serde(default)]

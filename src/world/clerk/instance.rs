@@ -7,7 +7,7 @@ use crate::finding::Answered;
 use crate::world::field::Field;
 use crate::world::id::ApiPath;
 
-/// `GET /v1/instance` (facts.md, B2).
+/// `GET /v1/instance` (docs/providers.md, "Clerk API objects and sign-in").
 #[derive(Debug, Clone, Deserialize)]
 pub struct Instance {
     #[serde(default)]
@@ -36,7 +36,8 @@ impl Instance {
     }
 }
 
-/// The instance's public settings: `GET /v1/environment` of the frontend API (facts.md, B2).
+/// The instance's public settings: `GET /v1/environment` of the frontend API (docs/providers.md, "Clerk API objects and
+/// sign-in").
 #[derive(Debug, Clone, Deserialize)]
 pub struct Environment {
     #[serde(default)]

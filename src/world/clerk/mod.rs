@@ -30,7 +30,8 @@ pub use template::{ClaimTemplate, JwtTemplate, plan_source};
 pub use token::{Claims, InvalidToken, PublicKeys, SharedKeys, Token};
 pub use users::{EmailAddress, NEWEST_USERS, User, Users};
 
-/// The version whose shapes the narrow types follow: the newest that `@clerk/backend` is pinned to (facts.md, B1).
+/// The version whose shapes the narrow types follow: the newest that `@clerk/backend` is pinned to (docs/providers.md,
+/// "Clerk keys and API conventions").
 const VERSION: &str = "2026-05-12";
 
 /// Clerk's two APIs, in this run's mode.

@@ -23,7 +23,7 @@ struct Started {
     unanswered: usize,
 }
 
-/// A session in a list (facts.md, B2).
+/// A session in a list (docs/providers.md, "Clerk API objects and sign-in").
 #[derive(Deserialize)]
 struct ListedSession {
     id: String,
@@ -31,7 +31,7 @@ struct ListedSession {
     created_at: i64,
 }
 
-/// A session that was revoked (facts.md, B2).
+/// A session that was revoked (docs/providers.md, "Clerk API objects and sign-in").
 #[derive(Deserialize)]
 struct RevokedSession {
     status: String,

@@ -1,7 +1,8 @@
 //! The canary's session: started once in a run, and ended with it.
 //!
 //! A production instance cannot create a session for a user. The run signs in as the user's browser would, with a sign-in
-//! token from the backend API (facts.md, B2). A development instance creates a session directly.
+//! token from the backend API (docs/providers.md, "Clerk API objects and sign-in"). A development instance creates a
+//! session directly.
 
 use std::sync::Arc;
 
@@ -114,7 +115,7 @@ impl Clerk<'_> {
 
     async fn sign_in(self) -> Answered<Session> {
         let user = configured(&self.world.config.clerk.canary_user, UserId::parse)?;
-        // A test key belongs to a development instance (facts.md, B1).
+        // A test key belongs to a development instance (docs/providers.md, "Clerk keys and API conventions").
         if self.world.config.project.mode == Mode::Test {
             let answer = self.start(Step::Session(&user), HeaderMap::new()).await?;
             let Created { id } = answer.json()?;

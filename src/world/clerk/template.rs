@@ -9,7 +9,7 @@ use crate::finding::{Answered, Cause};
 use crate::world::field::{Field, Items};
 use crate::world::id::ApiPath;
 
-/// A JWT template (facts.md, B2).
+/// A JWT template (docs/providers.md, "Clerk API objects and sign-in").
 #[derive(Debug, Clone, Deserialize)]
 pub struct JwtTemplate {
     /// The name that the frontend asks for, case-sensitive.
@@ -63,7 +63,8 @@ impl JwtTemplate {
         Ok(self.claims()?.find(|(found, _)| *found == name).map(|(_, claim)| claim))
     }
 
-    /// Whether the plan claim is the plan in the user's public metadata and nothing else, with no paid tier as its fallback.
+    /// Whether the plan claim is the plan in the user's public metadata and nothing else, with no paid tier as its
+    /// fallback.
     fn carries_plan(&self, config: &Config) -> Answered<bool> {
         let Some(claim) = self.claim(&config.clerk.plan_claim)? else { return Ok(false) };
         let is_plan = claim.sources().first() == Some(&plan_source(config).as_str());
@@ -131,8 +132,8 @@ impl Clerk<'_> {
         Ok(Seen { value, answer })
     }
 
-    /// Checks that tokens can be requested: nothing is known to be wrong with the template. The token itself shows the rest.
-    /// Blocked if the template is missing, or its tokens cannot be trusted with the plan.
+    /// Checks that tokens can be requested: nothing is known to be wrong with the template. The token itself shows the
+    /// rest. Blocked if the template is missing, or its tokens cannot be trusted with the plan.
     pub(crate) async fn usable_template(self) -> Answered {
         let config = &self.world.config;
         let Some(name) = &config.clerk.jwt_template else { return Ok(()) };

@@ -146,8 +146,9 @@ impl Clerk<'_> {
         Ok(Seen { value: PublicKeys::read(&answer)?, answer })
     }
 
-    /// Whether both keys belong to one instance. The ID of a public key is the ID of its instance; during a rotation there is
-    /// a second key (facts.md, B1). Unknown if Clerk does not answer, or if the shared key may be one that could not be read.
+    /// Whether both keys belong to one instance. The ID of a public key is the ID of its instance; during a rotation
+    /// there is a second key (docs/providers.md, "Clerk keys and API conventions"). Unknown if Clerk does not answer, or
+    /// if the shared key may be one that could not be read.
     pub(crate) async fn shared_keys(self) -> Answered<Seen<SharedKeys>> {
         let (published, own, instance) = futures::join!(self.published_keys(), self.instance_keys(), self.instance());
         let Seen { value: published, answer } = published?;

@@ -9,7 +9,7 @@ use super::{Clerk, NoAnswer, Seen, accepted};
 use crate::finding::Answered;
 use crate::world::field::{Field, Items};
 
-/// A user (facts.md, B2).
+/// A user (docs/providers.md, "Clerk API objects and sign-in").
 #[derive(Debug, Clone, Deserialize)]
 pub struct User {
     /// `user_…`.
@@ -98,14 +98,14 @@ struct Count {
     total_count: Field<usize>,
 }
 
-/// Clerk's largest page (facts.md, B1).
+/// Clerk's largest page (docs/providers.md, "Clerk keys and API conventions").
 const PAGE: usize = 500;
 /// A nightly check reads so many users, the newest.
 pub const NEWEST_USERS: usize = 10_000;
 /// Pages requested at once, to bound memory.
 const AT_ONCE: usize = 4;
 
-/// Most IDs in one request (facts.md, B1).
+/// Most IDs in one request (docs/providers.md, "Clerk keys and API conventions").
 const IDS_AT_ONCE: usize = 100;
 
 fn page(offset: usize) -> ApiPath {

@@ -63,7 +63,7 @@ struct ApiError {
 /// The token permission that every request here needs.
 const SCRIPTS_READ: &str = "Workers Scripts Read";
 
-/// "Worker not found" (facts.md, C1).
+/// "Worker not found" (docs/providers.md, "Cloudflare API").
 const NO_SUCH_SCRIPT: i64 = 10007;
 
 impl World {

@@ -72,7 +72,8 @@ struct VersionMetadata {
 }
 
 impl Versions {
-    /// The newest version. Cloudflare lists the newest first (facts.md, C1), but not every version has a number.
+    /// The newest version. Cloudflare lists the newest first (docs/providers.md, "Cloudflare API"), but not every version
+    /// has a number.
     fn newest(self) -> Answered<UploadedVersion> {
         let items = self.items.known("the list of the deployed script's versions")?.clone();
         if items.is_empty() {
@@ -118,7 +119,8 @@ struct TrafficShare {
 }
 
 impl Deployments {
-    /// The versions that serve. The newest deployment is listed first and is the active one (facts.md, C1).
+    /// The versions that serve. The newest deployment is listed first and is the active one (docs/providers.md,
+    /// "Cloudflare API").
     fn serving(&self) -> Answered<Vec<(String, f64)>> {
         let Some(active) = self.deployments.known("the list of the deployed script's deployments")?.first() else {
             return Ok(Vec::new());

@@ -5,7 +5,7 @@ use serde::Deserialize;
 use crate::finding::{Answered, NoAnswer};
 use crate::world::field::{Field, Items};
 
-/// A script's settings (facts.md, C1).
+/// A script's settings (docs/providers.md, "Cloudflare API").
 #[derive(Debug, Clone)]
 pub struct ScriptSettings {
     /// Its bindings.

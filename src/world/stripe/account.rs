@@ -4,7 +4,8 @@ use serde::Deserialize;
 
 use crate::world::field::Field;
 
-/// `GET /v1/account`, as far as a launch depends on it (facts.md, A2). Stripe only guarantees the ID.
+/// `GET /v1/account`, as far as a launch depends on it (docs/providers.md, "Stripe API objects"). Stripe only guarantees
+/// the ID.
 #[derive(Debug, Clone, Deserialize)]
 pub struct Account {
     /// `acct_…`.

@@ -19,7 +19,8 @@ use crate::world::seen::Seen;
 use crate::world::step::Step;
 use crate::world::transport::{Answer, Credential, Party};
 
-/// A Checkout Session, as far as a sale depends on it (facts.md, A2 and A6).
+/// A Checkout Session, as far as a sale depends on it (docs/providers.md, "Stripe API objects" and "Stripe event
+/// payloads").
 #[derive(Debug, Clone, Deserialize)]
 pub struct CheckoutSession {
     /// `cs_live_…`.

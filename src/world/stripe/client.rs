@@ -239,7 +239,8 @@ impl Stripe<'_> {
 
     /// With a key of another account every object would be missing, all for one cause.
     async fn is_right_account(self) -> Answered {
-        // A sandbox is a separate account, and its keys look like test-mode keys (facts.md, A1).
+        // A sandbox is a separate account, and its keys look like test-mode keys (docs/providers.md, "Stripe keys and
+        // IDs").
         if self.mode == Mode::Test {
             return Ok(());
         }

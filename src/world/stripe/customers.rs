@@ -35,8 +35,8 @@ struct CustomerAge {
     deleted: Field<bool>,
 }
 
-/// The request for the customers with an email address, which Stripe compares exactly (facts.md, A2). A hundred is the
-/// most that Stripe returns at once, and one is as good as many.
+/// The request for the customers with an email address, which Stripe compares exactly (docs/providers.md, "Stripe API
+/// objects"). A hundred is the most that Stripe returns at once, and one is as good as many.
 pub(super) fn with_email(email: &str) -> RequestBuilder {
     get(&ApiPath::new("/customers").query("email", email).query("limit", 100))
 }

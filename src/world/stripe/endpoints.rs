@@ -163,7 +163,7 @@ impl Stripe<'_> {
 
     /// Every event destination with a URL, and what could not be read of the list.
     async fn event_destinations(self) -> (Vec<Endpoint>, Vec<NoAnswer>) {
-        // Every page omits the URLs unless they are included (facts.md, A2).
+        // Every page omits the URLs unless they are included (docs/providers.md, "Stripe API objects").
         let first_page = "limit=100&include[0]=webhook_endpoint.url".to_owned();
         let mut request = RequestBuilder::new(StripeMethod::Get, "/v2/core/event_destinations");
         request.query = Some(first_page);
@@ -211,8 +211,8 @@ impl Stripe<'_> {
     }
 
     /// Every classic endpoint and every event destination, and whether the list is complete: an endpoint that is not in an
-    /// incomplete list may still exist. Stripe may show one endpoint in both lists (facts.md, A2).
-    /// `Unknown` if the classic endpoints cannot be read.
+    /// incomplete list may still exist. Stripe may show one endpoint in both lists (docs/providers.md, "Stripe API
+    /// objects"). `Unknown` if the classic endpoints cannot be read.
     pub async fn endpoints(self) -> Answered<(List<Endpoint>, Answered)> {
         let (classic, (destinations, unread)) = futures::join!(self.classic_endpoints(), self.event_destinations());
         let mut all = classic?;

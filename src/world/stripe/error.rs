@@ -77,7 +77,8 @@ impl StripeError {
         self.code.as_deref() == Some(code)
     }
 
-    /// Whether the object does not exist for this key. The status differs between endpoints (facts.md, A3).
+    /// Whether the object does not exist for this key. The status differs between endpoints (docs/providers.md, "Stripe
+    /// errors").
     pub(super) fn is_missing(&self) -> bool {
         matches!(self.status, 400 | 404) && self.is("resource_missing")
     }

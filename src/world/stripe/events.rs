@@ -13,7 +13,7 @@ use crate::world::field::Field;
 use crate::world::seen::List;
 use crate::world::transport::Answer;
 
-/// Something that happened (facts.md, A2).
+/// Something that happened (docs/providers.md, "Stripe API objects").
 #[derive(Debug, Clone, Deserialize)]
 pub struct Event {
     /// `evt_…`.
@@ -41,7 +41,7 @@ pub struct DeliveryLog {
     pub answer: Arc<Answer>,
 }
 
-/// The most event types that Stripe accepts in one request (facts.md, A2).
+/// The most event types that Stripe accepts in one request (docs/providers.md, "Stripe API objects").
 const MOST_TYPES: usize = 20;
 /// A younger event may still be on its way, in seconds.
 const TIME_TO_DELIVER: i64 = 10 * 60;

@@ -45,8 +45,8 @@ impl Stripe<'_> {
     }
 
     /// The key's account, if the ID of a missing price shows that another account created it. The ID contains ten
-    /// characters of its account's ID (facts.md, A1). Stripe does not promise that, so only ask this after Stripe has said
-    /// that the price does not exist.
+    /// characters of its account's ID (docs/providers.md, "Stripe keys and IDs"). Stripe does not promise that, so only
+    /// ask this after Stripe has said that the price does not exist.
     pub async fn foreign_account(self, id: &str) -> Option<String> {
         let account = optional(self.account()).await?.value.id;
         let creator = id.split_once("_1")?.1.get(5..15)?;

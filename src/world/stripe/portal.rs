@@ -13,7 +13,7 @@ use crate::world::field::Field;
 use crate::world::id::{PathId, PortalConfigurationId, configured};
 use crate::world::seen::{List, Seen};
 
-/// A portal configuration (facts.md, A2).
+/// A portal configuration (docs/providers.md, "Stripe API objects").
 #[derive(Debug, Clone, Deserialize)]
 pub struct PortalConfiguration {
     /// `bpc_…`.

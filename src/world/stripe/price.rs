@@ -7,7 +7,7 @@ use crate::finding::{Answered, NoAnswer};
 use crate::world::field::{Field, Metadata};
 use crate::world::subjects::{Offer, term, terms};
 
-/// A price (facts.md, A2).
+/// A price (docs/providers.md, "Stripe API objects").
 #[derive(Debug, Clone, Deserialize)]
 pub struct Price {
     /// `price_…`, or an old plan's ID.

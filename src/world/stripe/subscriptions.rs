@@ -12,7 +12,7 @@ use crate::world::field::{Field, Metadata};
 use crate::world::id::{CustomerId, PathId, SubscriptionId};
 use crate::world::seen::{List, Seen};
 
-/// A subscription (facts.md, A6).
+/// A subscription (docs/providers.md, "Stripe event payloads").
 #[derive(Debug, Clone, Deserialize)]
 pub struct Subscription {
     /// `sub_…`.

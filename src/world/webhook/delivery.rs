@@ -42,7 +42,8 @@ pub enum Delivery {
 /// The answer to a delivery, or why there is none.
 pub type Delivered = Result<Arc<Answer>, Arc<Failure>>;
 
-/// An event type that no Worker handles. A good Worker accepts and ignores it (facts.md, part F).
+/// An event type that no Worker handles. A good Worker accepts and ignores it (docs/providers.md, "How a Worker on this
+/// stack responds").
 const TEST_TYPE: &str = "preflight.probe";
 
 impl Delivery {
@@ -92,8 +93,8 @@ impl Webhook<'_> {
     /// Delivers the test event, each way once in a run.
     ///
     /// # Errors
-    /// Blocked if another check reports the secret, skipped with `--no-probe`, and unknown if this machine or a limit of this
-    /// run is why there is no answer.
+    /// Blocked if another check reports the secret, skipped with `--no-probe`, and unknown if this machine or a limit of
+    /// this run is why there is no answer.
     pub async fn deliver(self, delivery: Delivery) -> Answered<Delivered> {
         let config = &self.world.config;
         let (body, now) = (self.event(delivery), jiff::Timestamp::now().as_second());
@@ -156,8 +157,8 @@ impl Webhook<'_> {
         Ok(answer)
     }
 
-    /// The test event, with a different ID for each way of delivery. It is written exactly as JavaScript would serialize it,
-    /// so that only [`Delivery::Reformatted`] reveals a Worker that verifies a re-serialized copy.
+    /// The test event, with a different ID for each way of delivery. It is written exactly as JavaScript would serialize
+    /// it, so that only [`Delivery::Reformatted`] reveals a Worker that verifies a re-serialized copy.
     fn event(self, delivery: Delivery) -> Vec<u8> {
         let World { config, nonce, now, .. } = self.world;
         let version = config.webhook.api_version.as_deref().unwrap_or(stripe_shared::version::VERSION.as_str());
@@ -179,8 +180,8 @@ impl Webhook<'_> {
     }
 }
 
-/// The event as valid JSON that no serializer writes: white space, another order of keys, needless escapes, unescaped letters
-/// beyond ASCII, and numbers in other notations.
+/// The event as valid JSON that no serializer writes: white space, another order of keys, needless escapes, unescaped
+/// letters beyond ASCII, and numbers in other notations.
 fn reformatted(event: &Value) -> String {
     let Value::Object(event) = event else { return event.to_string() };
     let mut lines: Vec<String> = event.iter().rev().map(|(key, value)| format!("\t\"{key}\" :  {value}")).collect();

@@ -61,7 +61,7 @@ pub(in crate::world) fn obstacle(answer: &Answer) -> Option<Obstacle> {
     }
 }
 
-/// Whether an answer is Cloudflare's challenge page (facts.md, D9).
+/// Whether an answer is Cloudflare's challenge page (docs/providers.md, "Cloudflare bot challenges").
 pub(in crate::world) fn is_challenge(answer: &Answer) -> bool {
     let mitigated = answer.header("cf-mitigated").is_some_and(|how| how.contains("challenge"));
     mitigated || (matches!(answer.status, 403 | 503) && answer.is_page() && answer.text().contains("Just a moment"))
@@ -93,7 +93,7 @@ pub(super) fn not_limited(answer: &Answer) -> Answered {
     Ok(())
 }
 
-/// Whether an answer gives the signature as the reason (facts.md, A5).
+/// Whether an answer gives the signature as the reason (docs/providers.md, "Stripe webhook delivery").
 #[must_use]
 pub fn blames_signature(answer: &Answer) -> bool {
     let text = answer.text().to_lowercase();

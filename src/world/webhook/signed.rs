@@ -168,7 +168,7 @@ impl Webhook<'_> {
     }
 
     /// Whether an answer has the body in `webhook.expect`, whatever its content type: Workers of this stack send JSON as
-    /// `text/plain` (facts.md, part F).
+    /// `text/plain` (docs/providers.md, "How a Worker on this stack responds").
     fn is_expected(self, answer: &Answer) -> bool {
         let expected = &self.world.config.webhook.expect;
         if expected.is_empty() {

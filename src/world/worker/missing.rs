@@ -1,4 +1,5 @@
-//! The names that a Worker lists as missing: the reference stack answers every route with 500 and such a list (facts.md, part F).
+//! The names that a Worker lists as missing: the reference stack answers every route with 500 and such a list
+//! (docs/providers.md, "How a Worker on this stack responds").
 
 use std::sync::Arc;
 

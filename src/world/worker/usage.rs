@@ -66,7 +66,8 @@ impl Worker<'_> {
             }
             401 | 403 => {
                 let named = answer.header("x-clerk-auth-reason").filter(|reason| !reason.is_empty());
-                // Only tokens from a browser have an `azp`, and a Worker may require one (facts.md, B2).
+                // Only tokens from a browser have an `azp`, and a Worker may require one (docs/providers.md, "Clerk API
+                // objects and sign-in").
                 if token.party().is_none() && named.is_none_or(|reason| reason.contains("authorized-parties")) {
                     return Err(NoAnswer::unknown(format!(
                         "the Worker answered {} to {} with a token without azp, which tokens from a browser have. Configure \

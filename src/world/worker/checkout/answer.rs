@@ -53,8 +53,8 @@ patterns! {
     CHANGE = r#"(?i)"subscription(?:_?id)?"\s*:\s*["{]|\b(?:updated|upgraded|downgraded|changed|switched|prorat\w*)\b|[?&]success=|"success"\s*:\s*true"#;
 }
 
-/// The Checkout Session in an answer: Workers return its address, its ID or both. An ID at the very end of a JSON text may be
-/// cut off and does not count.
+/// The Checkout Session in an answer: Workers return its address, its ID or both. An ID at the very end of a JSON text
+/// may be cut off and does not count.
 pub(super) fn session_in(answer: &Answer) -> Option<CheckoutSessionId> {
     answer.is_success().then(|| named_session(&answer.text()))?
 }
@@ -87,7 +87,8 @@ pub(super) fn change_in(text: &str) -> Option<SubscriptionChange> {
     (!NO_CHANGE.is_match(text) && CHANGE.is_match(text)).then_some(SubscriptionChange::Unnamed)
 }
 
-/// The problem that an answer names, often in the words of Stripe's error (facts.md, A3). `ours` are the tier's price IDs.
+/// The problem that an answer names, often in the words of Stripe's error (docs/providers.md, "Stripe errors"). `ours`
+/// are the tier's price IDs.
 pub(in crate::world::worker) fn problem_in(text: &str, wanted: Mode, ours: &[&str]) -> CheckoutProblem {
     let says = |words: &[&str]| words.iter().any(|word| text.contains(word));
     if KEY_MODE.captures(text).is_some_and(|found| &found[1] != wanted.word()) {

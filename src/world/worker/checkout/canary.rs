@@ -9,8 +9,8 @@ impl Worker<'_> {
     /// The canary, if nothing shows that it has a subscription.
     ///
     /// # Errors
-    /// Unknown if it may have one, under whatever metadata key: a Worker of this stack would change that subscription at once
-    /// (facts.md, part F).
+    /// Unknown if it may have one, under whatever metadata key: a Worker of this stack would change that subscription at
+    /// once (docs/providers.md, "How a Worker on this stack responds").
     pub(super) async fn canary_without_subscription(self) -> Answered<UserId> {
         let ties = self.world.canary_ties().await?;
         self.holds_no_subscription(&ties)?;
