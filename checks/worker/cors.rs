@@ -75,7 +75,7 @@ async fn run(world: &World, _: Deployment, outcome: &mut Outcome) -> Answered {
     for ((suffix, stranger), cors) in strangers.iter().zip(platforms) {
         match outcome.ask(cors) {
             // If every origin is allowed, these are, too.
-            Some(_) if allows_any => {}
+            Some(Ok(_)) if allows_any => {}
             Some(Ok(cors)) => platform(world, (suffix, stranger), &cors, outcome),
             Some(Err(failure)) => outcome.leave_open(NoAnswer::Unknown(failure.words())),
             None => {}

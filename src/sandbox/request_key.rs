@@ -47,7 +47,7 @@ pub(super) struct MadeIds(HashMap<String, String>);
 
 patterns! {
     /// IDs that are numbered as a run creates them.
-    MADE = r"\b(sess|serve_current|sia|client|cs_live|cs_test|bps)_[A-Za-z0-9]+";
+    MADE = r"\b(?:(sess|sit|sia|client|cs_live|cs_test|bps)_[A-Za-z0-9]+|(cus)_QpanSandbox[0-9]+)";
     /// A nonce of eight bytes, or a time in seconds or milliseconds.
     PASSING = r"\b(?:[0-9a-f]{16}|1[0-9]{9}(?:[0-9]{3})?)\b";
     /// The probe event's ID.
@@ -69,7 +69,8 @@ impl MadeIds {
     fn masked(&self, text: &str) -> String {
         let text = MADE.replace_all(text, |found: &Captures<'_>| {
             let cause = self.0.get(&found[0]).map(String::as_str).unwrap_or_default();
-            format!("{}_*{}", &found[1], if cause.is_empty() { String::new() } else { format!("[{cause}]") })
+            let kind = found.get(1).or_else(|| found.get(2)).map_or("", |kind| kind.as_str());
+            format!("{kind}_*{}", if cause.is_empty() { String::new() } else { format!("[{cause}]") })
         });
         PASSING.replace_all(&text, "*").into_owned()
     }

@@ -26,11 +26,13 @@ const STATUS_ALONE: [(&str, &str, &str, &str); 1] =
 
 /// Requests that a check makes but does not need in order to pass: check, provider, prefix of method and path, the ways, and
 /// why.
-const SEEN_ELSEWHERE: [(&str, &str, &str, &[Unanswerable], &str); 11] = {
+const SEEN_ELSEWHERE: [(&str, &str, &str, &[Unanswerable], &str); 13] = {
     use Unanswerable::{CutOff, Defect, Empty, Html};
     const ANY: &[Unanswerable] = &[Defect, Html, Empty];
     const UNLIKE: &str = "it is only compared with the handler's response; a Worker that answers every path alike also \
                           accepts forged events, and fails for that";
+    const FORGED: &str = "a forged event that is answered unlike a signed one shows that the Worker has the secret; what \
+                          it is answered is for webhook/rejects-forged";
     const CARRIED: &str = "the page's key and address were found in another file, and frontend/secrets warns about the unread \
                            one";
     [
@@ -38,6 +40,8 @@ const SEEN_ELSEWHERE: [(&str, &str, &str, &[Unanswerable], &str); 11] = {
         ("webhook/rejects-forged", "worker", "POST /webhook/stripe-", ANY, UNLIKE),
         ("webhook/raw-body", "worker", "POST /webhook/stripe-", ANY, UNLIKE),
         ("webhook/idempotent", "worker", "POST /webhook/stripe-", ANY, UNLIKE),
+        ("webhook/accepts-signed", "worker", "POST /webhook/stripe (wrong, with a signature)", ANY, FORGED),
+        ("webhook/raw-body", "worker", "POST /webhook/stripe (wrong, with a signature)", ANY, FORGED),
         (
             "webhook/reachable",
             "worker",
@@ -59,6 +63,9 @@ const SEEN_ELSEWHERE: [(&str, &str, &str, &[Unanswerable], &str); 11] = {
         ("frontend/api", "frontend", "GET /assets/", &[Defect, Html, Empty, CutOff], CARRIED),
     ]
 };
+
+/// Findings that already say that a response was not seen: check, code, and what the request begins with.
+const SAID: [(&str, &str, &str); 1] = [("frontend/secrets", "not-all-read", "GET /assets/")];
 
 /// Requests that a website may answer with a page.
 const PAGES: [(&str, &str); 2] = [
@@ -243,13 +250,17 @@ fn warns_more(baseline: &Report, check: &CheckReport) -> bool {
 
 /// Whether the check does not need this response to pass.
 fn is_seen_elsewhere(check: &CheckReport, key: &RequestKey, way: Unanswerable) -> bool {
-    let request = format!("{} {}", key.method, key.target);
+    let request = format!("{} {} ({})", key.method, key.target, key.detail);
     let is_listed = SEEN_ELSEWHERE.iter().any(|(id, provider, start, ways, _)| {
         check.id.as_str() == *id && key.provider == *provider && request.starts_with(start) && ways.contains(&way)
     });
     let is_page =
         way == Unanswerable::Html && key.provider == "frontend" && PAGES.iter().any(|(path, _)| key.target == *path);
-    is_listed || is_page
+    let is_said = SAID.iter().any(|(id, code, start)| {
+        let says = |found: &Reported| found.finding.code.name() == *code;
+        check.id.as_str() == *id && request.starts_with(start) && check.findings.iter().any(says)
+    });
+    is_listed || is_page || is_said
 }
 
 /// Whether `check` made the request that was tampered with.
