@@ -17,8 +17,8 @@ impl Parameters {
     pub(super) fn allow(&self, known: &[&[&str]], paged: bool) -> Result<(), StripeError> {
         for (name, _) in &self.0 {
             let base = name.split('[').next().unwrap_or_default();
-            let pages = paged && ["limit", "starting_after", "ending_before"].contains(&base);
-            if base != "expand" && !pages && !known.iter().any(|known| known.contains(&base)) {
+            let turns_pages = paged && ["limit", "starting_after", "ending_before"].contains(&base);
+            if base != "expand" && !turns_pages && !known.iter().any(|known| known.contains(&base)) {
                 return Err(StripeError::unknown_parameter(name));
             }
         }
