@@ -139,18 +139,18 @@ mod tests {
 
     use super::*;
 
-    fn complete(kind: &str, fields: Value) -> Result<Value, Error> {
+    fn complete(kind: &str, fields: &Value) -> Result<Value, Error> {
         let objects = json!({
             "price": { "object": "price", "amount": 0, "recurring": null, "metadata": {}, "created": "2d ago" },
             "price.recurring": { "interval": "month", "count": 1 },
             "event": { "object": "event", "data": {} },
         });
-        Recorded::read(&objects.to_string(), TimeFormat::Seconds).unwrap().complete(kind, &fields)
+        Recorded::read(&objects.to_string(), TimeFormat::Seconds).unwrap().complete(kind, fields)
     }
 
     #[test]
     fn fields_replace_those_of_the_recorded_object() {
-        let price = complete("price", json!({ "amount": 2900, "metadata": { "plan": "pro" } })).unwrap();
+        let price = complete("price", &json!({ "amount": 2900, "metadata": { "plan": "pro" } })).unwrap();
         assert_eq!(
             (&price["amount"], &price["metadata"], &price["recurring"]),
             (&2900.into(), &json!({ "plan": "pro" }), &Value::Null)
@@ -159,13 +159,13 @@ mod tests {
 
     #[test]
     fn a_field_that_is_null_as_recorded_is_completed_when_it_is_set() {
-        let price = complete("price", json!({ "recurring": { "interval": "year" } })).unwrap();
+        let price = complete("price", &json!({ "recurring": { "interval": "year" } })).unwrap();
         assert_eq!(price["recurring"], json!({ "interval": "year", "count": 1 }));
     }
 
     #[test]
     fn an_object_inside_another_is_completed_too() {
-        let event = complete("event", json!({ "data": { "object": { "object": "price", "amount": 1 } } })).unwrap();
+        let event = complete("event", &json!({ "data": { "object": { "object": "price", "amount": 1 } } })).unwrap();
         assert_eq!(
             (&event["data"]["object"]["amount"], &event["data"]["object"]["recurring"]),
             (&1.into(), &Value::Null)
@@ -174,13 +174,13 @@ mod tests {
 
     #[test]
     fn a_misspelled_field_is_an_error() {
-        let error = complete("price", json!({ "recuring": {} })).unwrap_err();
+        let error = complete("price", &json!({ "recuring": {} })).unwrap_err();
         assert_eq!(error.to_string(), "the document: `price.recuring` is not a field");
     }
 
     #[test]
     fn an_age_becomes_a_time_and_a_day_has_24_hours() {
-        let created = complete("price", json!({})).unwrap()["created"].as_i64().unwrap();
+        let created = complete("price", &json!({})).unwrap()["created"].as_i64().unwrap();
         assert!((Timestamp::now().as_second() - created - 2 * 24 * 3600).abs() < 5);
     }
 }

@@ -71,7 +71,9 @@ impl Call<'_> {
     /// Replaces the IDs at a path by the objects that they are of.
     pub(super) fn expand(&self, store: &Store, value: &mut Value, path: &str) {
         if let Value::Array(items) = value {
-            items.iter_mut().for_each(|item| self.expand(store, item, path));
+            for item in items {
+                self.expand(store, item, path);
+            }
             return;
         }
         let (name, rest) = path.split_once('.').map_or((path, None), |(name, rest)| (name, Some(rest)));
@@ -81,7 +83,7 @@ impl Call<'_> {
                 Ok(found) => *field = found.body.clone(),
                 // All that is left of a deleted product.
                 Err(_) if kind == ObjectKind::Product => {
-                    *field = json!({ "id": id, "object": "product", "deleted": true })
+                    *field = json!({ "id": id, "object": "product", "deleted": true });
                 }
                 Err(_) => {}
             }
@@ -102,5 +104,8 @@ fn matches(parameters: &Parameters, filters: &[&str], body: &Value) -> bool {
 }
 
 fn is(value: &Value, wanted: &str) -> bool {
-    value.as_str().map_or_else(|| value.to_string() == wanted, |text| text == wanted)
+    match value {
+        Value::String(text) => text == wanted,
+        other => serde_json::from_str::<Value>(wanted).is_ok_and(|wanted| wanted == *other),
+    }
 }

@@ -53,7 +53,7 @@ async fn origin_and_authorization_together_are_rejected() {
 #[tokio::test]
 async fn native_applications_are_rejected_if_the_native_api_is_off() {
     let acme = changed(|settings| {
-        settings.environment = json!({ "auth_config": { "native_settings": { "api_enabled": false } } })
+        settings.environment = json!({ "auth_config": { "native_settings": { "api_enabled": false } } });
     });
     let (_, _, answer) = acme.sign_in("/v1/client/sign_ins?_is_native=1", &[("origin", APP)]).await;
     assert_eq!(code(&answer), "native_api_disabled");
