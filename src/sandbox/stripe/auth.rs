@@ -2,9 +2,9 @@
 
 use axum::http::{HeaderMap, StatusCode, header};
 
-use super::Stripe;
 use super::error::StripeError;
 use super::settings::Key;
+use super::state::Stripe;
 
 impl Stripe {
     /// The key of a request, if Stripe accepts it.

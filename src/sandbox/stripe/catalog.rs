@@ -1,9 +1,9 @@
 //! Products and prices.
 
 use super::error::StripeError;
+use super::object_kind::ObjectKind;
 use super::request::{Call, Route, StripeResult};
 use super::resources::{list, retrieve};
-use super::store::ObjectKind;
 
 pub(super) const ROUTES: &[Route] = &[
     Route::list("/v1/prices", "rak_plan_read", ObjectKind::Price, list_prices)

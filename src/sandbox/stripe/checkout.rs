@@ -5,9 +5,10 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::error::StripeError;
+use super::object_kind::ObjectKind;
 use super::request::{Call, Route, StripeResult};
 use super::resources::list;
-use super::store::{ObjectKind, Store};
+use super::store::Store;
 
 pub(super) const ROUTES: &[Route] = &[
     Route::post("/v1/checkout/sessions", "rak_checkout_session_write", create).takes(TAKEN).expands(&["line_items"]),

@@ -4,9 +4,9 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::error::StripeError;
+use super::object_kind::ObjectKind;
 use super::request::{Call, Route, StripeResult};
 use super::resources::retrieve;
-use super::store::ObjectKind;
 
 pub(super) const ROUTES: &[Route] = &[
     Route::list("/v1/customers", "rak_customer_read", ObjectKind::Customer, list)

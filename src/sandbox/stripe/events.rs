@@ -3,9 +3,9 @@
 use jiff::Timestamp;
 
 use super::error::StripeError;
+use super::object_kind::ObjectKind;
 use super::request::{Call, Route, StripeResult};
 use super::resources::retrieve;
-use super::store::ObjectKind;
 
 pub(super) const ROUTES: &[Route] = &[
     Route::list("/v1/events", "rak_event_read", ObjectKind::Event, list).takes(&[

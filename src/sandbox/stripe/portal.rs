@@ -4,9 +4,9 @@ use jiff::Timestamp;
 use serde_json::json;
 
 use super::error::StripeError;
+use super::object_kind::ObjectKind;
 use super::request::{Call, Route, StripeResult};
 use super::resources::{list, retrieve};
-use super::store::ObjectKind;
 
 pub(super) const ROUTES: &[Route] = &[
     Route::list("/v1/billing_portal/configurations", "rak_customer_portal_read", ObjectKind::PortalConfiguration, list)

@@ -5,31 +5,12 @@ use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::Value;
 
-use super::Stripe;
 use super::auth::check_permission;
+use super::caller::Caller;
 use super::error::StripeError;
+use super::object_kind::ObjectKind;
 use super::parameters::Parameters;
-use super::store::ObjectKind;
-
-/// The account and mode that a key opens.
-#[derive(Debug, Clone)]
-pub(super) struct Caller {
-    /// The account's short name.
-    pub(super) account: String,
-    pub(super) livemode: bool,
-}
-
-impl Caller {
-    /// `live` or `test`.
-    pub(super) const fn mode(&self) -> &'static str {
-        if self.livemode { "live" } else { "test" }
-    }
-
-    /// What the Dashboard's paths begin with.
-    pub(super) const fn dashboard_path(&self) -> &'static str {
-        if self.livemode { "" } else { "test/" }
-    }
-}
+use super::state::{Replay, Stripe};
 
 /// A request that passed every check.
 pub(super) struct Call<'a> {
@@ -139,13 +120,6 @@ impl Request<'_> {
     fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name)?.to_str().ok()
     }
-}
-
-/// The first request with an idempotency key, and its answer.
-pub(super) struct Replay {
-    request: String,
-    status: StatusCode,
-    body: Value,
 }
 
 /// The answer to a request with a route.

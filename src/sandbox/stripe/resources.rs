@@ -2,9 +2,10 @@
 
 use serde_json::{Value, json};
 
+use super::object_kind::ObjectKind;
 use super::parameters::Parameters;
 use super::request::{Call, StripeResult};
-use super::store::{ObjectKind, Store, StoredObject, created_in, page};
+use super::store::{Store, StoredObject, created_in, page};
 
 /// The parameters that are booleans.
 const BOOLEANS: [&str; 4] = ["active", "delivery_success", "is_default", "shippable"];

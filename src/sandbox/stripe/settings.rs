@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::store::ObjectKind;
+use super::object_kind::ObjectKind;
 
 /// What Stripe holds when the sandbox starts.
 ///

@@ -3,82 +3,16 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
-use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::super::Error;
 use super::super::recorded::{Recorded, rfc3339};
+use super::caller::Caller;
+use super::derived;
 use super::error::StripeError;
+use super::object_kind::ObjectKind;
 use super::parameters::Parameters;
-use super::request::Caller;
 use super::settings::StripeSettings;
-use super::subscriptions;
-
-/// A kind of object, by its name in the document. An object may refer to one of an earlier kind.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
-pub(super) enum ObjectKind {
-    #[serde(rename = "products")]
-    Product,
-    #[serde(rename = "prices")]
-    Price,
-    #[serde(rename = "webhook_endpoints")]
-    WebhookEndpoint,
-    #[serde(rename = "event_destinations")]
-    EventDestination,
-    #[serde(rename = "portal_configurations")]
-    PortalConfiguration,
-    #[serde(rename = "customers")]
-    Customer,
-    #[serde(rename = "subscriptions")]
-    Subscription,
-    #[serde(rename = "events")]
-    Event,
-    #[serde(rename = "checkout_sessions")]
-    CheckoutSession,
-}
-
-impl ObjectKind {
-    /// Its `object`.
-    pub(super) const fn object(self) -> &'static str {
-        match self {
-            Self::Product => "product",
-            Self::Price => "price",
-            Self::WebhookEndpoint => "webhook_endpoint",
-            Self::EventDestination => "v2.core.event_destination",
-            Self::PortalConfiguration => "billing_portal.configuration",
-            Self::Customer => "customer",
-            Self::Subscription => "subscription",
-            Self::Event => "event",
-            Self::CheckoutSession => "checkout.session",
-        }
-    }
-
-    /// What an error calls it.
-    pub(super) const fn noun(self) -> &'static str {
-        match self {
-            Self::WebhookEndpoint => "webhook endpoint",
-            Self::EventDestination => "event destination",
-            Self::PortalConfiguration => "configuration",
-            other => other.object(),
-        }
-    }
-
-    /// The parameter that an error about a missing one names.
-    const fn parameter(self) -> &'static str {
-        if matches!(self, Self::PortalConfiguration) { "configuration" } else { "id" }
-    }
-
-    /// The kind that a field with this name holds the ID of.
-    pub(super) fn of_field(name: &str) -> Option<Self> {
-        match name {
-            "product" => Some(Self::Product),
-            "price" | "default_price" => Some(Self::Price),
-            "customer" => Some(Self::Customer),
-            "subscription" => Some(Self::Subscription),
-            _ => None,
-        }
-    }
-}
 
 /// One object in one mode of one account.
 #[derive(Debug, Clone)]
@@ -147,7 +81,7 @@ impl Store {
             ObjectKind::Price => body["unit_amount_decimal"] = body["unit_amount"].to_string().into(),
             ObjectKind::Subscription => {
                 let price = self.body(ObjectKind::Price, &body["items"]["data"][0]["price"])?;
-                subscriptions::derive(&mut body, price, recorded)?;
+                derived::subscription(&mut body, price, recorded)?;
             }
             ObjectKind::Event if body["data"]["object"].is_string() => {
                 body["data"]["object"] = self.body(ObjectKind::Subscription, &body["data"]["object"])?;

@@ -3,9 +3,10 @@
 use serde_json::{Value, json};
 
 use super::error::StripeError;
+use super::object_kind::ObjectKind;
 use super::request::{Call, Route, StripeResult};
 use super::resources::{list, retrieve};
-use super::store::{ObjectKind, StoredObject, limit};
+use super::store::{StoredObject, limit};
 
 pub(super) const ROUTES: &[Route] = &[
     Route::list("/v1/webhook_endpoints", "rak_webhook_read", ObjectKind::WebhookEndpoint, list),

@@ -8,6 +8,7 @@ mod forgery;
 mod missing;
 mod portal;
 pub(super) mod route;
+mod symptom;
 mod tiers;
 mod usage;
 
@@ -22,13 +23,13 @@ use super::{NoAnswer, World};
 use crate::finding::Answered;
 
 pub use auth::{Forgery, ForgeryResponse};
-pub use blame::Symptom;
 pub(super) use checkout::OpenSessions;
 pub use checkout::{CheckoutAnswer, CheckoutProblem, Checkouts};
 pub use cors::CorsHeaders;
 pub use missing::{MissingNames, listed_as_missing};
 pub use portal::PortalAnswer;
 pub use route::{Route, RouteFailure};
+pub use symptom::Symptom;
 pub use tiers::{AnnouncedTier, AnnouncedTiers};
 pub use usage::{GrantedUsage, UsageAnswer};
 

@@ -1,9 +1,9 @@
 //! What the text of a Worker's answer says: a session, a changed subscription, or Stripe's error.
 
-use super::Answer;
 use crate::config::Mode;
 use crate::pattern::patterns;
 use crate::world::id::CheckoutSessionId;
+use crate::world::transport::Answer;
 
 /// Why there is no session, if the answer says so: in the Worker's words, or in those of Stripe's error.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,0 +1,78 @@
+//! Stripe with its objects.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use axum::http::StatusCode;
+use serde_json::Value;
+
+use super::settings::{Key, StripeSettings};
+use super::store::Store;
+use crate::sandbox::recorded::{Recorded, TimeFormat};
+use crate::sandbox::{Effects, Error};
+
+const RECORDED: &str = include_str!("../healthy/stripe.json");
+
+/// Stripe with its objects.
+pub struct Stripe {
+    pub(super) accounts: BTreeMap<String, Value>,
+    pub(super) tax_settings: Value,
+    pub(super) keys: Vec<Key>,
+    pub(super) default_api_version: String,
+    pub(super) unreadable_sessions_of: Option<String>,
+    pub(super) recorded: Recorded,
+    pub(super) effects: Arc<Effects>,
+    store: Mutex<Store>,
+    replays: Mutex<HashMap<String, Replay>>,
+    serial: AtomicU64,
+}
+
+/// The first request with an idempotency key, and its answer.
+pub(super) struct Replay {
+    pub(super) request: String,
+    pub(super) status: StatusCode,
+    pub(super) body: Value,
+}
+
+impl Stripe {
+    /// Stripe as the document describes it.
+    ///
+    /// # Errors
+    ///
+    /// If an object has a field that Stripe's objects of its kind do not have, or refers to one that does not exist.
+    pub fn new(settings: &StripeSettings, effects: Arc<Effects>) -> Result<Arc<Self>, Error> {
+        let recorded = Recorded::read(RECORDED, TimeFormat::Seconds)?;
+        let accounts = settings.accounts.iter();
+        let accounts = accounts.map(|(name, fields)| Ok((name.clone(), recorded.complete("account", fields)?)));
+        Ok(Arc::new(Self {
+            accounts: accounts.collect::<Result<_, Error>>()?,
+            tax_settings: recorded.complete("tax.settings", &settings.tax_settings)?,
+            keys: settings.keys.values().cloned().collect(),
+            default_api_version: settings.default_api_version.clone(),
+            unreadable_sessions_of: settings.unreadable_sessions_of.clone(),
+            effects,
+            store: Mutex::new(Store::load(settings, &recorded)?),
+            recorded,
+            replays: Mutex::default(),
+            serial: AtomicU64::new(1),
+        }))
+    }
+
+    pub(super) fn store(&self) -> MutexGuard<'_, Store> {
+        self.store.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn replays(&self) -> MutexGuard<'_, HashMap<String, Replay>> {
+        self.replays.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The next number, for IDs.
+    pub(super) fn next_serial(&self) -> u64 {
+        self.serial.fetch_add(1, Ordering::Relaxed)
+    }
+
+    pub(super) fn next_request_id(&self) -> String {
+        format!("req_Sandbox{:07}", self.next_serial())
+    }
+}
