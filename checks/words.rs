@@ -79,7 +79,6 @@ fn texts(path: &Path) -> Vec<(usize, String)> {
 }
 
 #[test]
-#[ignore = "until the words of every area are merged"]
 fn the_words_are_plain_american_english() {
     let banned: Vec<(Regex, &str)> = BANNED
         .iter()

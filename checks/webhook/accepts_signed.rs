@@ -24,7 +24,7 @@ check! {
     /// Set the signing secret of the registered endpoint on the Worker, or fix what the Worker's answer in the finding shows.
     pub const CHECK = Check {
         need: Need::Required,
-        sends: "1 signed event of a type that no Worker handles; the Worker may remember its ID",
+        sends: "1 signed event of a type that no Worker handles, and another if the answer is slow; the Worker may remember their IDs",
         owns: [SignedEventNotAccepted],
         subjects: deployment,
         run
@@ -149,6 +149,9 @@ async fn slow(world: &World, answer: &Answer) -> Option<Problem> {
     if elapsed <= limit {
         return None;
     }
+    // A single delivery may have waited for this machine, so the faster of two counts.
+    let another = optional(world.webhook().answer(Delivery::First)).await.filter(|another| another.is_success());
+    let elapsed = another.map_or(elapsed, |another| elapsed.min(another.elapsed));
     let (took, limit) = match world.webhook().network_time().await {
         Some(network) => (elapsed.saturating_sub(network), limit),
         None => (elapsed, limit * 2),

@@ -34,7 +34,7 @@ impl Recorded {
         Ok(Self { objects, format, now: Timestamp::now() })
     }
 
-    /// The recorded object of this kind with these fields in place of its own.
+    /// The recorded object of this kind with these fields replaced.
     ///
     /// # Errors
     ///

@@ -22,7 +22,7 @@ pub struct CloudflareSettings {
     serves: String,
     pub(super) tokens: BTreeMap<String, Token>,
     pub(super) scripts: BTreeMap<String, Script>,
-    /// The project's Wrangler file: what is meant to be deployed.
+    /// The project's Wrangler file: what you intend to deploy.
     wrangler: Table,
     /// Whether a script's settings come without its bindings.
     pub(super) omits_bindings: bool,

@@ -75,7 +75,7 @@ impl Stripe<'_> {
         if config.worker.checkout.is_some() && config.clerk.canary_user.value.is_some() {
             // Checkout is only requested once Stripe has confirmed that the canary has no subscription. No customer has
             // this address.
-            needed.push(customers::with_email("nobody@preflight.invalid"));
+            needed.push(customers::with_email("no-customer@preflight.invalid"));
         }
         let offer = subjects::offers(self.world).into_iter().find(|offer| !offer.id().is_empty());
         let price = offer.and_then(|offer| PriceId::parse(offer.id()).ok());
