@@ -74,6 +74,7 @@ async fn run(world: &World, _: Deployment, outcome: &mut Outcome) -> Answered {
     }
     for ((suffix, stranger), cors) in strangers.iter().zip(platforms) {
         match outcome.ask(cors) {
+            Some(Ok(cors)) if cors.answer.is_page() && !cors.allows(stranger) => outcome.leave_open(a_page(&cors)),
             // If every origin is allowed, these are, too.
             Some(Ok(_)) if allows_any => {}
             Some(Ok(cors)) => platform(world, (suffix, stranger), &cors, outcome),
@@ -142,8 +143,6 @@ fn platform(world: &World, (suffix, stranger): (&str, &str), cors: &CorsHeaders,
     if cors.allows(stranger) {
         let message = format!("The Worker allows any project on {suffix}, so strangers' pages can read its answers.");
         outcome.find(finding(world, with_credentials(STRANGERS, cors), message, cors));
-    } else if cors.answer.is_page() {
-        outcome.leave_open(a_page(cors));
     } else {
         outcome.pass(format!("a stranger's project on {suffix} is not allowed"));
     }
