@@ -1,5 +1,7 @@
 //! What every check reports: what is wrong, the evidence, how to fix it, and why a question has no answer. This module
-//! imports nothing from the rest of the crate.
+//! imports nothing from the rest of the crate but [`crate::change`].
+
+use crate::change::Fix;
 
 /// A problem that a check found, with its evidence and fix.
 #[derive(Debug, Clone)]
@@ -81,38 +83,6 @@ pub struct Evidence {
     pub field: String,
     /// Its value.
     pub seen: String,
-}
-
-/// How to fix a finding.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Fix {
-    /// One sentence that says what to do.
-    pub summary: String,
-    /// Commands to type, in order.
-    pub commands: Vec<String>,
-    /// Pages to open, in order.
-    pub links: Vec<String>,
-}
-
-impl Fix {
-    /// A fix in one sentence.
-    pub fn new(summary: impl Into<String>) -> Self {
-        Self { summary: summary.into(), commands: Vec::new(), links: Vec::new() }
-    }
-
-    /// Adds a command to type.
-    #[must_use]
-    pub fn command(mut self, command: impl Into<String>) -> Self {
-        self.commands.push(command.into());
-        self
-    }
-
-    /// Adds a page to open.
-    #[must_use]
-    pub fn link(mut self, link: impl Into<String>) -> Self {
-        self.links.push(link.into());
-        self
-    }
 }
 
 /// The answer to a question, or why there is none. An error never becomes a pass.

@@ -3,24 +3,28 @@
 //! An arrow means "uses", and nothing points the other way.
 //!
 //! ```text
-//! cli  │  report ──> run ──> checks ──> check ──> world ──> transport ──> finding
+//! cli  │  report ──> run ──> checks ──> check ──> world ──> transport ──> finding ──> change
 //! bin  │  lib
 //! ```
 //!
-//! - [`finding`]: what a check can report: findings, evidence, and why a question has no answer. It uses no other module.
+//! - [`change`]: what would fix a finding, as data. It uses no other module.
+//! - [`finding`]: what a check can report: findings, evidence, and why a question has no answer.
 //! - [`config`]: `preflight.toml` and the values in the environment.
 //! - [`world`]: the questions a check may ask, and the transport that sends every request.
 //! - [`check`]: what a check is, and what it can report.
 //! - [`checks`]: the registry, with one file per check.
 //! - [`run`]: runs the checks and returns a [`run::Report`].
+//! - [`fix`]: the changes that a report asks for.
 //! - [`report`]: one file per report format.
 //! - [`sandbox`]: Stripe, Clerk, Cloudflare, a Worker and a frontend over real HTTP, for tests and newcomers.
 
+pub mod change;
 pub mod check;
 #[path = "../checks/mod.rs"]
 pub mod checks;
 pub mod config;
 pub mod finding;
+pub mod fix;
 mod pattern;
 pub mod report;
 pub mod run;

@@ -1,7 +1,9 @@
 //! `clerk/jwt-template`.
 
+use serde_json::{Map, Value, json};
+
 use crate::check::prelude::*;
-use crate::world::{Answer, JwtTemplate, Seen, plan_source};
+use crate::world::{Answer, ClaimTemplate, JwtTemplate, Seen, plan_source};
 
 check! {
     /// The JWT template carries the plan from the user's public metadata.
@@ -67,7 +69,7 @@ async fn run(world: &World, _: Deployment, outcome: &mut Outcome) -> Answered {
     match found {
         Err(others) => outcome.find(missing(world, &answer, name, &others)),
         Ok(template) => {
-            for part in [signature(&template), claim(world, &template), lifetime(&template)] {
+            for part in [signature(&template), claim(world, &template), lifetime(world, &template)] {
                 if let Some(Some(problem)) = outcome.ask(part) {
                     outcome.find(finding(world, &answer, name, problem));
                 }
@@ -84,15 +86,43 @@ struct Problem {
     code: Code,
     message: String,
     seen: String,
-    fix: String,
+    fix: Fix,
 }
 
 /// The claim as the template should define it.
 fn right_claim(world: &World) -> String {
-    format!("\"{}\": \"{{{{{}}}}}\"", world.config().clerk.plan_claim, plan_source(world.config()))
+    format!("\"{}\": \"{}\"", world.config().clerk.plan_claim, right_value(world))
 }
 
+/// The value of that claim.
+fn right_value(world: &World) -> String {
+    format!("{{{{{}}}}}", plan_source(world.config()))
+}
+
+/// Sets the plan claim, and leaves the other claims as they are.
+fn set_claim(world: &World, template: &JwtTemplate, value: String, summary: String) -> Fix {
+    let Some(claims) = template.raw_claims() else { return Fix::new(summary).link(TEMPLATES) };
+    let mut right = claims.clone();
+    right.insert(world.config().clerk.plan_claim.clone(), value.into());
+    change(world, template, summary, json!({ "claims": claims }), json!({ "claims": right }))
+}
+
+/// Changes fields of the template.
+fn change(world: &World, template: &JwtTemplate, summary: String, before: Value, after: Value) -> Fix {
+    let fix = Fix::new(summary);
+    match template.id() {
+        Some(id) => fix.then(world.template(Some(id), &template.name, before, after)),
+        None => fix.link(TEMPLATES),
+    }
+}
+
+const TEMPLATES: &str = "https://dashboard.clerk.com/last-active?path=jwt-templates";
+
 fn missing(world: &World, answer: &Answer, name: &str, others: &[String]) -> Finding {
+    let create = |summary: String| {
+        let claims = Map::from_iter([(world.config().clerk.plan_claim.clone(), right_value(world).into())]);
+        Fix::new(summary).then(world.template(None, name, Value::Null, json!({ "claims": claims, "lifetime": 60 })))
+    };
     let problem = match others.iter().find(|other| other.trim().eq_ignore_ascii_case(name.trim())) {
         Some(found) => Problem {
             code: NAME,
@@ -100,15 +130,15 @@ fn missing(world: &World, answer: &Answer, name: &str, others: &[String]) -> Fin
                 "There is no JWT template \"{name}\", but there is \"{found}\". Template names are case-sensitive."
             ),
             seen: found.clone(),
-            fix: format!(
-                "Rename \"{found}\" to \"{name}\", or set clerk.jwt_template to \"{found}\" if the frontend asks for that."
-            ),
+            fix: create(format!(
+                "Create the template \"{name}\", or set clerk.jwt_template to \"{found}\" if the frontend asks for that."
+            )),
         },
         None => Problem {
             code: MISSING,
             message: format!("There is no JWT template \"{name}\", so the frontend gets no token for the Worker."),
             seen: if others.is_empty() { "no template".to_owned() } else { others.join(", ") },
-            fix: format!("Create the template \"{name}\" with the claim {}.", right_claim(world)),
+            fix: create(format!("Create the template \"{name}\" with the claim {}.", right_claim(world))),
         },
     };
     finding(world, answer, name, problem)
@@ -125,14 +155,17 @@ fn signature(template: &JwtTemplate) -> Answered<Option<Problem>> {
             "The template \"{name}\" signs with a custom key ({algorithm}) that the Worker does not know."
         ),
         seen: algorithm.to_owned(),
-        fix: format!("Turn off the custom signing key of \"{name}\"."),
+        fix: Fix::new(format!("Turn off the custom signing key of \"{name}\".")).link(TEMPLATES),
     }))
 }
 
 fn claim(world: &World, template: &JwtTemplate) -> Answered<Option<Problem>> {
     let (config, name, key) = (world.config(), &template.name, &world.config().clerk.plan_claim);
     let source = plan_source(config);
-    let set_claim = || format!("Set the claim {} in the template \"{name}\".", right_claim(world));
+    let right = || {
+        let summary = format!("Set the claim {} in the template \"{name}\".", right_claim(world));
+        set_claim(world, template, right_value(world), summary)
+    };
     let Some(claim) = template.claim(key)? else {
         let other = template.claims()?.find(|(_, other)| other.sources().contains(&source.as_str()));
         return Ok(Some(match other {
@@ -142,7 +175,8 @@ fn claim(world: &World, template: &JwtTemplate) -> Answered<Option<Problem>> {
                     "The template \"{name}\" carries the plan as \"{other}\", but the Worker reads \"{key}\"."
                 ),
                 seen: other.to_owned(),
-                fix: format!("Rename the claim \"{other}\" to \"{key}\"."),
+                // Something else may read the other claim.
+                fix: right(),
             },
             None => Problem {
                 code: CLAIM_MISSING,
@@ -150,7 +184,7 @@ fn claim(world: &World, template: &JwtTemplate) -> Answered<Option<Problem>> {
                     "The template \"{name}\" has no claim \"{key}\", so the Worker cannot see what a customer pays for."
                 ),
                 seen: "no such claim".to_owned(),
-                fix: set_claim(),
+                fix: right(),
             },
         }));
     };
@@ -173,15 +207,24 @@ fn claim(world: &World, template: &JwtTemplate) -> Answered<Option<Problem>> {
             code: PAID_DEFAULT,
             message: format!("The claim \"{key}\" gives \"{tier}\" to users without a plan."),
             seen: tier.to_owned(),
-            fix: "Change the fallback in the claim to the free tier, or remove it.".to_owned(),
+            fix: free_fallback(world, template, &claim, tier),
         }));
     } else {
         return Ok(None);
     };
-    Ok(Some(Problem { code, message, seen: claim.text().to_owned(), fix: set_claim() }))
+    Ok(Some(Problem { code, message, seen: claim.text().to_owned(), fix: right() }))
 }
 
-fn lifetime(template: &JwtTemplate) -> Answered<Option<Problem>> {
+/// The Worker may need a plan for every user, so the fallback stays, with the free tier.
+fn free_fallback(world: &World, template: &JwtTemplate, claim: &ClaimTemplate, paid: &str) -> Fix {
+    let Some(free) = world.config().tiers.iter().find(|tier| tier.prices.is_empty()) else {
+        return set_claim(world, template, right_value(world), "Remove the fallback from the claim.".to_owned());
+    };
+    let summary = format!("Change the fallback of the claim from \"{paid}\" to \"{}\".", free.metadata);
+    set_claim(world, template, claim.text().replace(paid, &free.metadata), summary)
+}
+
+fn lifetime(world: &World, template: &JwtTemplate) -> Answered<Option<Problem>> {
     let (name, seconds) = (&template.name, template.lifetime()?);
     Ok((seconds > LONGEST_LIFETIME).then(|| Problem {
         code: LIFETIME,
@@ -189,7 +232,13 @@ fn lifetime(template: &JwtTemplate) -> Answered<Option<Problem>> {
             "Tokens from \"{name}\" are valid for {seconds} s, so customers keep a canceled tier that long."
         ),
         seen: format!("{seconds} s"),
-        fix: format!("Set the token lifetime of \"{name}\" to 60 seconds. Clerk's SDKs renew tokens automatically."),
+        fix: change(
+            world,
+            template,
+            format!("Set the token lifetime of \"{name}\" to 60 seconds. Clerk's SDKs renew tokens automatically."),
+            json!({ "lifetime": seconds }),
+            json!({ "lifetime": 60 }),
+        ),
     }))
 }
 
@@ -205,6 +254,6 @@ fn finding(world: &World, answer: &Answer, name: &str, problem: Problem) -> Find
         },
         actual: seen.clone(),
         evidence: vec![answer.evidence(format!("[name={name}]"), seen)],
-        fix: Fix::new(fix).link("https://dashboard.clerk.com/last-active?path=jwt-templates"),
+        fix,
     }
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use futures::StreamExt;
 
 use crate::check::prelude::*;
-use crate::world::{NEWEST_USERS, PlanMismatch, User, plan_mismatch, plan_text};
+use crate::world::{NEWEST_USERS, PlanMismatch, User, intended_tier, plan_mismatch, plan_text};
 
 check! {
     /// Every user's plan is absent or exactly a tier's value.
@@ -45,6 +45,9 @@ codes! {
 /// The report lists so many users for each code, and counts the others.
 const SHOWN: usize = 5;
 
+/// A fix changes so many users at once. A second one changes the next.
+const CHANGED: usize = 100;
+
 /// The users read so far.
 #[derive(Default)]
 struct UserPlans {
@@ -62,6 +65,8 @@ struct WrongPlans {
     first: String,
     shown: Vec<String>,
     count: usize,
+    /// What sets the plan that each of them was meant to have.
+    changes: Vec<ClerkMetadata>,
 }
 
 async fn run(world: &World, _: Deployment, outcome: &mut Outcome) -> Answered {
@@ -115,20 +120,25 @@ fn look_at(world: &World, user: &User, seen: &mut UserPlans) -> Answered {
                 PlanMismatch::UnknownTier => UNKNOWN_TIER,
             };
             let words = format!("{}, so the Worker does not recognize it", mismatch.difference());
-            seen.add(code, words, user, &text);
+            let wrong = seen.add(code, words, user, &text);
+            if let Some(tier) = intended_tier(&text, &config.tiers).filter(|_| wrong.changes.len() < CHANGED) {
+                wrong.changes.push(world.plan_of(&user.id, plan.clone(), tier.metadata.as_str()));
+            }
         }
     }
     Ok(())
 }
 
 impl UserPlans {
-    fn add(&mut self, code: Code, difference: String, user: &User, plan: &str) {
-        let first = || WrongPlans { difference, first: user.id.clone(), shown: Vec::new(), count: 0 };
+    fn add(&mut self, code: Code, difference: String, user: &User, plan: &str) -> &mut WrongPlans {
+        let first =
+            || WrongPlans { difference, first: user.id.clone(), shown: Vec::new(), count: 0, changes: Vec::new() };
         let wrong = self.wrong.entry(code).or_insert_with(first);
         wrong.count += 1;
         if wrong.shown.len() < SHOWN {
             wrong.shown.push(format!("{} has \"{plan}\"", user.id));
         }
+        wrong
     }
 }
 
@@ -143,6 +153,11 @@ async fn claim_reads_unsafe_metadata(world: &World) -> bool {
     optional(claim).await.flatten().is_some_and(|claim| claim.reads("user.unsafe_metadata"))
 }
 
+/// Whose metadata it is, for a sentence.
+fn of(wrong: &WrongPlans) -> String {
+    if wrong.count == 1 { wrong.first.clone() } else { format!("these {} users", wrong.count) }
+}
+
 fn finding(world: &World, code: Code, wrong: &WrongPlans, (read, total): (usize, usize), is_read: bool) -> Finding {
     let key = &world.config().clerk.metadata_key;
     let is_writable = code == USER_WRITABLE;
@@ -154,7 +169,7 @@ fn finding(world: &World, code: Code, wrong: &WrongPlans, (read, total): (usize,
     let summary = if is_writable {
         format!("Remove {key} from the unsafe metadata of {}, and fix the code that wrote it.", wrong.first)
     } else {
-        format!("Correct {key} in the public metadata of {}, and fix the code that wrote it.", wrong.first)
+        format!("Correct {key} in the public metadata of {}, and fix the code that wrote it.", of(wrong))
     };
     Finding {
         code: if is_writable && !is_read { code.as_warning() } else { code },
@@ -168,7 +183,11 @@ fn finding(world: &World, code: Code, wrong: &WrongPlans, (read, total): (usize,
             field: format!("{place}.{key}"),
             seen: shown,
         }],
-        fix: Fix::new(summary).link(format!("https://dashboard.clerk.com/last-active?path=users/{}", wrong.first)),
+        fix: if wrong.changes.is_empty() {
+            Fix::new(summary).link(format!("https://dashboard.clerk.com/last-active?path=users/{}", wrong.first))
+        } else {
+            wrong.changes.iter().cloned().fold(Fix::new(summary), Fix::then)
+        },
     }
 }
 

@@ -41,7 +41,7 @@ async fn run(world: &World, _: Deployment, outcome: &mut Outcome) -> Answered {
             actual: error.message.clone(),
             evidence: vec![error.answer.evidence(format!("errors[0] ({})", error.code), error.message.clone())],
             fix: Fix::new(format!("Copy a valid secret key, and set {name} in the environment and on the Worker."))
-                .command(world.secret_put(name))
+                .then(world.entered_secret(name))
                 .link("https://dashboard.clerk.com/last-active?path=api-keys"),
         }),
     }

@@ -75,6 +75,8 @@ struct Case {
     /// What is wrong, as a sentence without its period.
     words: String,
     fix: String,
+    /// What gives the user the tier that they pay for.
+    change: Option<ClerkMetadata>,
 }
 
 /// How a user's tier compares with what they pay for.
@@ -84,7 +86,7 @@ enum Comparison {
     /// They pay for the tier that they have.
     Agrees,
     /// They do not.
-    Differs(Case),
+    Differs(Box<Case>),
 }
 
 async fn run(world: &World, _: Deployment, outcome: &mut Outcome) -> Answered {
@@ -98,7 +100,7 @@ async fn run(world: &World, _: Deployment, outcome: &mut Outcome) -> Answered {
             skipped += 1;
         } else {
             match outcome.ask(compare(world, &catalog, user)) {
-                Some(Comparison::Differs(case)) => cases.push(case),
+                Some(Comparison::Differs(case)) => cases.push(*case),
                 Some(Comparison::Agrees) => agree += 1,
                 Some(Comparison::Nothing) | None => {}
             }
@@ -193,26 +195,30 @@ fn with_payment(
         let price = granting.iter().flat_map(|subscription| subscription.prices()).flatten().next();
         let price = price.map_or("a price", |price| price.id.as_str());
         let shown = shown(granting[0]);
-        return Ok(case(
+        return Ok(differs(case(
             NO_TIER,
             user,
             Some(granting[0]),
             format!("{id} pays for {price} with {shown}, but that price does not belong to any tier"),
             format!("Add {price} to a tier in preflight.toml, or move {} to a tier's price.", granting[0].id),
-        ));
+        )));
     };
     let is_free = tier.is_none_or(|tier| tier.prices.is_empty());
     if is_free && paid.prices.is_empty() {
         return Ok(Comparison::Nothing);
     }
     let (value, shown, key) = (&paid.metadata, shown(subscription), &world.config().clerk.metadata_key);
-    Ok(case(
-        if is_free { PAID_BUT_FREE } else { WRONG_TIER },
-        user,
-        Some(subscription),
-        format!("{id} pays for the tier \"{value}\" with {shown} but has {has}"),
-        format!("Set {key} to {value} in the public metadata of {id}, and find out which event the Worker missed."),
-    ))
+    let change = Some(world.plan_of(id, user.plan.clone(), value.as_str()));
+    Ok(differs(Case {
+        change,
+        ..case(
+            if is_free { PAID_BUT_FREE } else { WRONG_TIER },
+            user,
+            Some(subscription),
+            format!("{id} pays for the tier \"{value}\" with {shown} but has {has}"),
+            format!("Set {key} to {value} in the public metadata of {id}, and find out which event the Worker missed."),
+        )
+    }))
 }
 
 fn without_payment(
@@ -225,7 +231,7 @@ fn without_payment(
     let (id, has, plan) = (&user.id, has_plan(user), &world.config().clerk.metadata_key);
     let free = |subscription: Option<&Subscription>| {
         let shown = subscription.map_or_else(|| "no subscription".to_owned(), shown);
-        case(
+        differs(case(
             FREE_BUT_ENTITLED,
             user,
             subscription,
@@ -233,7 +239,7 @@ fn without_payment(
             format!(
                 "Set {plan} to the free tier in the public metadata of {id}, or add {id} to entitlement.comped if the tier should be free."
             ),
-        )
+        ))
     };
     if let Some(subscription) = user.subscriptions.iter().find(|subscription| !subscription.is_over()) {
         // Only the tier of this subscription can be a grace period.
@@ -243,7 +249,7 @@ fn without_payment(
             return Ok(free(Some(subscription)));
         }
         let status = &subscription.status;
-        return Ok(case(
+        return Ok(differs(case(
             PAST_DUE_ENTITLED,
             user,
             Some(subscription),
@@ -251,7 +257,7 @@ fn without_payment(
             format!(
                 "Make the Worker end the tier at \"{status}\", or add \"{status}\" to entitlement.entitling_statuses if it grants the tier."
             ),
-        ));
+        )));
     }
     if world.now().as_millisecond() - user.updated_at.clone()? < JUST_UPDATED * 1000 {
         return Ok(Comparison::Nothing);
@@ -282,6 +288,7 @@ fn ghost(world: &World, catalog: &Catalog<'_>, subscription: &Subscription, user
         user: user.to_owned(),
         plan: None,
         subscription: Some(id.clone()),
+        change: None,
         words: format!("{id} pays for {tier} for {user}, who does not exist in Clerk"),
         fix: format!("Set metadata.{key} of {id} to the user who pays, or cancel and refund the subscription."),
     }
@@ -292,6 +299,7 @@ fn no_such_id(user: &SampledUser, unknown: &UnknownId) -> Case {
     let elsewhere =
         known_in.map_or_else(String::new, |mode| format!(" in this mode, but only in {} mode", mode.word()));
     Case {
+        change: None,
         code: if *is_customer { NO_SUCH_CUSTOMER } else { NO_SUCH_SUBSCRIPTION },
         user: user.id.clone(),
         plan: user.plan.clone(),
@@ -330,8 +338,11 @@ fn unmappable(world: &World, subscriptions: &[&str], sample: &Sample) -> Finding
         fix: Fix::new(format!(
             "Set subscription_data.metadata.{key} when the Worker creates a Checkout Session, and add it to these subscriptions."
         ))
-        .command(world.stripe().command(&format!("subscriptions update {first} -d \"metadata[{key}]=user_…\"")))
-        .link(world.stripe().dashboard(&format!("subscriptions/{first}"))),
+        .suggest(world.stripe().update(StripeResource::Subscription, first, "").set(
+            format!("metadata.{key}"),
+            None::<String>,
+            "user_…",
+        )),
     }
 }
 
@@ -344,9 +355,13 @@ fn shown(subscription: &Subscription) -> String {
     format!("{} ({})", subscription.id, subscription.status)
 }
 
-fn case(code: Code, user: &SampledUser, subscription: Option<&Subscription>, words: String, fix: String) -> Comparison {
+fn differs(case: Case) -> Comparison {
+    Comparison::Differs(Box::new(case))
+}
+
+fn case(code: Code, user: &SampledUser, subscription: Option<&Subscription>, words: String, fix: String) -> Case {
     let subscription = subscription.map(|subscription| subscription.id.clone());
-    Comparison::Differs(Case { code, user: user.id.clone(), plan: user.plan.clone(), subscription, words, fix })
+    Case { code, user: user.id.clone(), plan: user.plan.clone(), subscription, words, fix, change: None }
 }
 
 /// One finding for all cases of a code, with the fix for the first.
@@ -375,7 +390,10 @@ fn finding(world: &World, cases: &[&Case], sample: &Sample) -> Finding {
                 format!("{user}: {}", plan.as_deref().unwrap_or("none")),
             ),
         ],
-        fix: links.fold(Fix::new(fix), Fix::link),
+        fix: {
+            let changes = cases.iter().filter_map(|case| case.change.clone());
+            links.fold(changes.fold(Fix::new(fix), Fix::then), Fix::link)
+        },
     }
 }
 

@@ -88,7 +88,8 @@ fn judge(world: &World, portal: &PortalConfiguration, answer: &Answer, outcome: 
         expected: "active true".to_owned(),
         actual: "active false".to_owned(),
         evidence: vec![answer.evidence("active", "false")],
-        fix: fix(world, &format!("Activate {id}, or use another configuration.")),
+        fix: Fix::new(format!("Activate {id}."))
+            .then(world.stripe().update(StripeResource::PortalConfiguration, id, "").set("active", false, true)),
     });
     Ok(())
 }

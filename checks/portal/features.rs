@@ -53,9 +53,9 @@ async fn run(world: &World, _: Deployment, outcome: &mut Outcome) -> Answered {
                 message: format!("Customers cannot {what} in the portal: the feature is turned off in {id}."),
                 expected: "enabled true".to_owned(),
                 actual: "enabled false".to_owned(),
-                evidence: vec![portal.answer.evidence(field, "false")],
+                evidence: vec![portal.answer.evidence(field.as_str(), "false")],
                 fix: Fix::new(format!("In the portal settings, allow customers to {what}."))
-                    .link(world.stripe().dashboard("settings/billing/portal")),
+                    .then(world.stripe().update(StripeResource::PortalConfiguration, id, "").set(field, false, true)),
             }),
             None => {}
         }

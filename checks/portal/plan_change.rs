@@ -89,7 +89,13 @@ fn stale(world: &World, portal: &Seen<PortalConfiguration>, why: &str) -> Findin
         fix: Fix::new(
             "Turn plan changes off in the portal settings, or make the Worker read the tier from the price or its product.",
         )
-        .link(world.stripe().dashboard("settings/billing/portal")),
+        .then(
+            world.stripe().update(StripeResource::PortalConfiguration, id, "").set(
+                "features.subscription_update.enabled",
+                true,
+                false,
+            ),
+        ),
     }
 }
 

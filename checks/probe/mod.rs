@@ -126,7 +126,11 @@ fn finding(
     let place = format!("{}:{}", world.config().path.display(), probe.line);
     let summary =
         format!("Fix the service at {}, or correct the [[probe]] at {place} if the response is right.", probe.url);
-    let fix = Fix::new(summary).command(format!("curl -i -X {} '{}'", probe.method, probe.url));
+    let fix = Fix::new(summary).command(format!(
+        "curl -i -X {} {}",
+        quoted(probe.method.as_str()),
+        quoted(probe.url.as_str())
+    ));
     Finding { code, message, expected, actual, evidence: vec![evidence], fix }
 }
 

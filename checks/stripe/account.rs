@@ -124,7 +124,7 @@ fn other_account(world: &World, seen: &Seen<Account>, wanted: &str, mode: Mode) 
         Mode::Live => (
             OTHER_ACCOUNT,
             format!("The key in {name} belongs to {belongs}, not to {wanted}."),
-            fix.link(format!("https://dashboard.stripe.com/{wanted}/apikeys")).command(world.secret_put(name)),
+            fix.link(format!("https://dashboard.stripe.com/{wanted}/apikeys")).then(world.entered_secret(name)),
         ),
         Mode::Test => (
             OTHER_ACCOUNT.as_warning(),

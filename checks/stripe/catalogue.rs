@@ -208,8 +208,9 @@ fn belongs(world: &World, price: &Price, own: &[OwnPrice<'_>], own_products: &BT
 
 fn duplicate(world: &World, tier: &Tier, claim: &Claim<'_>) -> Finding {
     let entitlement = &world.config().entitlement;
-    let (list, what) =
-        if entitlement.source == Source::PriceMetadata { ("prices", "price") } else { ("products", "product") };
+    let resource =
+        if entitlement.source == Source::PriceMetadata { StripeResource::Price } else { StripeResource::Product };
+    let what = resource.noun();
     let Claim { id, name, value, answer } = claim;
     let key = &entitlement.key;
     let claims = if *value == tier.metadata { "claims" } else { "seems to claim" };
@@ -220,8 +221,7 @@ fn duplicate(world: &World, tier: &Tier, claim: &Claim<'_>) -> Finding {
         actual: format!("{key} = \"{value}\" on {id} as well"),
         evidence: vec![answer.evidence("data[].metadata", format!("{id}: {key} = \"{value}\""))],
         fix: Fix::new(format!("Archive {id} if it is no longer sold, or remove {key} from its metadata."))
-            .command(world.stripe().command(&format!("{list} update {id} -d active=false")))
-            .link(world.stripe().dashboard(&format!("{list}/{id}"))),
+            .suggest(world.stripe().update(resource, id, name).set("active", true, false)),
     }
 }
 
@@ -245,8 +245,7 @@ fn not_mapped(world: &World, code: Code, prices: &[&Price], answer: &Answer) -> 
         actual: shown.clone(),
         evidence: vec![answer.evidence("data[]", shown)],
         fix: Fix::new(format!("Archive {first} if it is no longer sold, or add it to a tier in preflight.toml."))
-            .command(world.stripe().command(&format!("prices update {first} -d active=false")))
-            .link(world.stripe().dashboard(&format!("prices/{first}"))),
+            .suggest(world.stripe().update(StripeResource::Price, first, "").set("active", true, false)),
     }
 }
 

@@ -105,19 +105,22 @@ async fn missing(world: &World, offer: &Offer<'_>, error: &StripeError) -> Findi
 /// Names the right price, if exactly one active price matches the tier.
 async fn fix(world: &World, offer: &Offer<'_>) -> Fix {
     let name = &offer.price.price_id.name;
-    let summary = match only_match(world, offer).await {
-        Some(price) => format!(
+    match only_match(world, offer).await {
+        Some(price) => Fix::new(format!(
             "Set {name} to {} (on the product \"{}\"), in your environment and on the Worker.",
             price.id,
             price.product_name()
-        ),
-        None => format!(
+        ))
+        .suggest(world.known_secret(name, &price.id))
+        .link(world.stripe().dashboard(&format!("prices/{}", price.id))),
+        None => Fix::new(format!(
             "Copy the ID of the price of {} for {}, and set {name} in your environment and on the Worker.",
             offer.terms(),
             offer.tier.name
-        ),
-    };
-    Fix::new(summary).link(world.stripe().dashboard("products")).command(world.secret_put(name))
+        ))
+        .then(world.entered_secret(name))
+        .link(world.stripe().dashboard("products")),
+    }
 }
 
 #[cfg(test)]

@@ -129,9 +129,9 @@ async fn swapped_with<'w>(world: &'w World, offer: &Offer<'w>, price: &Price) ->
 
 async fn shared(world: &World, offer: &Offer<'_>, other: &Offer<'_>, seen: &Seen<Price>) -> Finding {
     let (name, their_name) = (&offer.price.price_id.name, &other.price.price_id.name);
-    let right = match only_match(world, offer).await {
-        Some(price) => price.id,
-        None => format!("the ID of the price of {}", offer.terms()),
+    let (right, page) = match only_match(world, offer).await {
+        Some(price) => (price.id.clone(), format!("prices/{}", price.id)),
+        None => (format!("the ID of the price of {}", offer.terms()), "products".to_owned()),
     };
     Finding {
         code: SHARED,
@@ -145,7 +145,7 @@ async fn shared(world: &World, offer: &Offer<'_>, other: &Offer<'_>, seen: &Seen
         evidence: vec![seen.answer.evidence("id", seen.value.id.clone())],
         // The Worker's copy may be right; `worker/checkout` shows that once this one is.
         fix: Fix::new(format!("Set {name} to {right}, and run preflight again to check the Worker's copy."))
-            .link(world.stripe().dashboard("products")),
+            .link(world.stripe().dashboard(&page)),
     }
 }
 
@@ -157,8 +157,13 @@ fn swapped(world: &World, offer: &Offer<'_>, other: &Offer<'_>, seen: &Seen<Pric
         expected: format!("{name} = {}, {their_name} = {}", other.id(), offer.id()),
         actual: format!("{name} = {}, {their_name} = {}", offer.id(), other.id()),
         evidence: vec![seen.answer.evidence("unit_amount", amount(&seen.value))],
-        fix: fix(world, offer, format!("Set {name} to {} and {their_name} to {}.", other.id(), offer.id()))
-            .command(world.secret_put(their_name)),
+        fix: Fix::new(format!(
+            "Set {name} to {} and {their_name} to {}, in your environment and on the Worker.",
+            other.id(),
+            offer.id()
+        ))
+        .suggest(world.known_secret(name, other.id()))
+        .suggest(world.known_secret(their_name, offer.id())),
     }
 }
 
@@ -253,7 +258,7 @@ fn amount(price: &Price) -> String {
 
 fn fix(world: &World, offer: &Offer<'_>, summary: String) -> Fix {
     let page = world.stripe().dashboard(&format!("prices/{}", offer.id()));
-    Fix::new(summary).link(page).command(world.secret_put(&offer.price.price_id.name))
+    Fix::new(summary).link(page).then(world.entered_secret(&offer.price.price_id.name))
 }
 
 #[cfg(test)]
@@ -272,6 +277,6 @@ mod tests {
         let run = scenario("price-shared-and-right-on-worker").await;
         let fix = run.fix(CHECK);
         assert!(fix.summary.contains("Set STRIPE_PRICE_ID_ENTERPRISE to price_1Rlivecme7LaunchEntMonth"), "{fix:?}");
-        assert!(fix.commands.is_empty(), "{fix:?}");
+        assert!(fix.commands().is_empty(), "{fix:?}");
     }
 }

@@ -132,7 +132,11 @@ fn finding(world: &World, offer: &Offer<'_>, seen: &Seen<Price>, product: &Produ
     let (what, field) = if on_price { ("price", "metadata") } else { ("product", "product.metadata") };
     let is_read = matches!(world.config().entitlement.source, Source::ProductMetadata | Source::PriceMetadata);
     let effect = if is_read { "Customers pay and get no tier." } else { "The Worker does not read it." };
-    let (list, id) = if on_price { ("prices", &seen.value.id) } else { ("products", &product.id) };
+    let (resource, id, metadata) = if on_price {
+        (StripeResource::Price, &seen.value.id, &seen.value.metadata)
+    } else {
+        (StripeResource::Product, &product.id, &product.metadata)
+    };
     Finding {
         code: wrong.code,
         message: format!(
@@ -144,9 +148,13 @@ fn finding(world: &World, offer: &Offer<'_>, seen: &Seen<Price>, product: &Produ
         expected: format!("{key} = \"{value}\""),
         actual: wrong.actual.clone(),
         evidence: vec![seen.answer.evidence(field, wrong.actual)],
-        fix: Fix::new(format!("Set {key} to {value} in the metadata of \"{}\".", product.name()))
-            .command(world.stripe().command(&format!("{list} update {id} -d \"metadata[{key}]={value}\"")))
-            .link(world.stripe().dashboard(&format!("{list}/{id}"))),
+        fix: Fix::new(format!("Set {key} to {value} in the metadata of \"{}\".", product.name())).then(
+            world.stripe().update(resource, id, product.name()).set(
+                format!("metadata.{key}"),
+                metadata.text(key),
+                value.as_str(),
+            ),
+        ),
     }
 }
 

@@ -37,7 +37,7 @@ codes! {
 async fn run(world: &World, _: Deployment, outcome: &mut Outcome) -> Answered {
     let name = &world.config().stripe.secret_key.name;
     let page = world.stripe().dashboard("apikeys");
-    let fix = |summary: String| Fix::new(summary).link(page.clone()).command(world.secret_put(name));
+    let fix = |summary: String| Fix::new(summary).link(page.clone()).then(world.entered_secret(name));
     let balance = match world.stripe().key_status().await? {
         KeyStatus::Rejected(error) => {
             outcome.find(Finding {

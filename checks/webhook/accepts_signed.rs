@@ -93,7 +93,7 @@ async fn problem(
     let (code, message, fix) = match response {
         SignedResponse::Accepted => return slow(world, answer).await,
         SignedResponse::TypeRejected => return Some(type_rejected(world, outcome).await),
-        SignedResponse::SameAsForged => return Some(secret_mismatch(world, answer)),
+        SignedResponse::SameAsForged => return Some(secret_mismatch(world, answer).await),
         SignedResponse::ServerError => return Some(server_error(world, answer).await),
         SignedResponse::SyncCrypto => (
             SYNC_CRYPTO,
@@ -140,7 +140,7 @@ fn no_response(failure: &Failure) -> Problem {
             "Look for the exception in the Worker's log.",
         ),
     };
-    (code, message, Fix::new(summary).command("wrangler tail"))
+    (code, message, Fix::new(summary).command("npx wrangler tail"))
 }
 
 /// Whether the Worker takes too long. If the network's share cannot be measured, only twice the limit is too long.
@@ -177,17 +177,32 @@ async fn type_rejected(world: &World, outcome: &mut Outcome) -> Problem {
     (code, message.to_owned(), fix)
 }
 
-fn secret_mismatch(world: &World, answer: &Answer) -> Problem {
+async fn secret_mismatch(world: &World, answer: &Answer) -> Problem {
     let (name, url) = (&world.config().stripe.webhook_secret.name, &world.config().webhook.url);
     // Stripe's SDK says so.
     let why = if answer.text().contains("contains whitespace") { " Its copy contains white space." } else { "" };
-    let summary = format!(
-        "Reveal the signing secret of the endpoint for {url} and set it as {name}, both on the Worker and in your environment."
-    );
+    // Stripe's deliveries show which of the two is wrong.
+    let history = optional(world.webhook().delivery_history()).await;
+    let page =
+        history.as_ref().map_or_else(|| "webhooks".to_owned(), |history| format!("webhooks/{}", history.endpoint.id));
+    let fix = match history {
+        Some(history) if history.gets_through() => Fix::new(format!(
+            "Reveal the signing secret of {} and set {name} in your environment to it. Stripe's deliveries succeed, so leave the Worker's as it is.",
+            history.endpoint.id
+        )),
+        Some(history) if history.is_the_only_endpoint() && !history.undelivered.is_empty() => Fix::new(format!(
+            "Set {name} on the Worker to the signing secret in your environment. Stripe's deliveries fail, so the Worker's is wrong.",
+        ))
+        .then(world.local_secret(name)),
+        _ => Fix::new(format!(
+            "Reveal the signing secret of the endpoint for {url} and set it as {name}, both on the Worker and in your environment."
+        ))
+        .then(world.entered_secret(name)),
+    };
     (
         SECRET_MISMATCH,
         format!("The Worker rejects an event signed with {name} like a forged one: it has another secret.{why}"),
-        Fix::new(summary).command(world.secret_put(name)).link(world.stripe().dashboard("webhooks")),
+        fix.link(world.stripe().dashboard(&page)),
     )
 }
 
@@ -208,14 +223,14 @@ async fn server_error(world: &World, answer: &Answer) -> Problem {
         return (
             SECRET_MISSING,
             message,
-            Fix::new(format!("Set {name} on the Worker.")).command(world.secret_put(name)),
+            Fix::new(format!("Set {name} on the Worker.")).then(world.local_secret(name)),
         );
     }
     let Some(missing) = listed_as_missing(answer) else {
         return (
             SERVER_ERROR,
             "The Worker fails on a correctly signed event, so payments do not change a tier.".to_owned(),
-            Fix::new("Look for the exception in the Worker's log.").command("wrangler tail"),
+            Fix::new("Look for the exception in the Worker's log.").command("npx wrangler tail"),
         );
     };
     let names = missing.join(", ");

@@ -134,19 +134,13 @@ fn release(version: &str) -> &str {
 
 fn replace(world: &World, endpoint: &Endpoint, wanted: &str) -> Fix {
     let secret = &world.config().stripe.webhook_secret.name;
-    let selected = endpoint.events.value().into_iter().flatten();
-    let events: Vec<String> = selected.map(|event| format!(" -d \"enabled_events[]={event}\"")).collect();
-    let events = events.concat();
-    let url = &endpoint.url_text;
     Fix::new(format!(
-        "Create an endpoint with version {wanted}, set its signing secret as {secret} on the Worker, and then disable {}.",
+        "Create an endpoint with version {wanted}, set its signing secret as {secret} in your environment and on the Worker, and then disable {}.",
         endpoint.id
     ))
-    .command(
-        world.stripe().command(&format!("webhook_endpoints create -d \"url={url}\" -d \"api_version={wanted}\"{events}")),
-    )
-    .command(world.secret_put(secret))
-    .link(world.stripe().dashboard(&format!("webhooks/{}", endpoint.id)))
+    .suggest(world.stripe().create_endpoint())
+    .then(world.entered_secret(secret))
+    .suggest(world.stripe().change_endpoint(endpoint, "disabled", false, true))
 }
 
 #[cfg(test)]

@@ -111,8 +111,13 @@ fn finding(world: &World, history: &DeliveryHistory, code: Code, message: String
     };
     let fix = Fix::new(summary).link(world.stripe().dashboard(&format!("webhooks/{}", endpoint.id)));
     // Stripe's CLI only knows classic endpoints.
-    let resend = (endpoint.kind == EndpointKind::Classic)
-        .then(|| world.stripe().command(&format!("events resend {} --webhook-endpoint {}", newest.id, endpoint.id)));
+    let resend = (endpoint.kind == EndpointKind::Classic).then(|| {
+        world.stripe().command(&format!(
+            "events resend {} --webhook-endpoint {}",
+            quoted(&newest.id),
+            quoted(&endpoint.id)
+        ))
+    });
     let delivered = history.delivered.as_ref();
     Finding {
         code,
@@ -135,7 +140,7 @@ mod tests {
     #[tokio::test]
     async fn the_fix_resends_the_event() {
         let run = scenario("deliveries-failing").await;
-        assert!(run.fix(CHECK).commands[0].starts_with("stripe events resend evt_"), "{:?}", run.fix(CHECK));
+        assert!(run.fix(CHECK).commands()[0].starts_with("stripe events resend evt_"), "{:?}", run.fix(CHECK));
     }
 
     #[tokio::test]

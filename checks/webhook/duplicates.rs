@@ -93,7 +93,9 @@ async fn run(world: &World, _: Deployment, outcome: &mut Outcome) -> Answered {
             let summary = format!(
                 "Disable {two} on its page if you no longer use that host. Leave {one}, the Worker's endpoint, enabled."
             );
-            outcome.find(finding(TUNNEL, message, other, summary));
+            let mut finding = finding(TUNNEL, message, other, summary.clone());
+            finding.fix = Fix::new(summary).suggest(world.stripe().change_endpoint(other, "disabled", false, true));
+            outcome.find(finding);
         }
     }
     let count = others.len() + 1;

@@ -62,18 +62,15 @@ async fn run(world: &World, _: Deployment, outcome: &mut Outcome) -> Answered {
                 Some(difference) => difference,
                 None => missing(world, test_mode_twin(world).await),
             };
-            let Difference { code, endpoint, message, summary } = difference;
-            let (actual, page) = endpoint.map_or_else(
-                || ("no such endpoint".to_owned(), "webhooks".to_owned()),
-                |endpoint| (endpoint.url_text, format!("webhooks/{}", endpoint.id)),
-            );
+            let Difference { code, endpoint, message, fix } = difference;
+            let actual = endpoint.map_or_else(|| "no such endpoint".to_owned(), |endpoint| endpoint.url_text);
             outcome.find(Finding {
                 code,
                 message,
                 expected: format!("an enabled endpoint for {}", world.config().webhook.url),
                 actual: actual.clone(),
                 evidence: vec![listed.answer.evidence("data[].url", actual)],
-                fix: Fix::new(summary).link(world.stripe().dashboard(&page)),
+                fix,
             });
         }
         Err(why) => return Err(why),
@@ -88,30 +85,36 @@ struct Difference {
     code: Code,
     endpoint: Option<Endpoint>,
     message: String,
-    summary: String,
+    fix: Fix,
 }
 
 fn difference(world: &World, endpoints: &[Endpoint]) -> Option<Difference> {
     let (wanted, secret) = (&world.config().webhook.url, &world.config().stripe.webhook_secret.name);
+    let page = |endpoint: &Endpoint| world.stripe().dashboard(&format!("webhooks/{}", endpoint.id));
     if let Some(endpoint) = endpoints.iter().find(|endpoint| world.webhook().is_destination(endpoint)) {
         let id = &endpoint.id;
-        let (code, message, summary) = if endpoint.enabled == Ok(false) {
+        let (code, message, fix) = if endpoint.enabled == Ok(false) {
             (
                 DISABLED,
                 format!("{id} for {wanted} is disabled, so the Worker gets no events."),
-                "Enable the endpoint on its page. If Stripe disabled it after days of failed deliveries, fix their cause first."
-                    .to_owned(),
+                Fix::new(format!(
+                    "Enable {id}. If Stripe disabled it after days of failed deliveries, fix their cause first."
+                ))
+                .then(world.stripe().change_endpoint(endpoint, "disabled", true, false)),
             )
         } else {
             (
                 THIN_PAYLOAD,
                 format!("{id} delivers thin payloads (IDs, not objects) to {wanted}. The Worker needs whole objects."),
-                format!(
-                    "Add a destination with snapshot payloads for {wanted}, and set its signing secret as {secret} on the Worker. Then disable {id} if nothing else needs it."
-                ),
+                Fix::new(format!(
+                    "Add an endpoint for {wanted}, and set its signing secret as {secret} in your environment and on the Worker. Then disable {id} if nothing else needs it."
+                ))
+                .suggest(world.stripe().create_endpoint())
+                .then(world.entered_secret(secret))
+                .link(page(endpoint)),
             )
         };
-        return Some(Difference { code, endpoint: Some(endpoint.clone()), message, summary });
+        return Some(Difference { code, endpoint: Some(endpoint.clone()), message, fix });
     }
     let differences: [(Code, Differs, &str); 4] = [
         (TRAILING_SLASH, differs_in_slash, "the slash at the end"),
@@ -123,16 +126,18 @@ fn difference(world: &World, endpoints: &[Endpoint]) -> Option<Difference> {
         let is_near = |endpoint: &&Endpoint| endpoint.url.as_ref().is_some_and(|url| differs(url, wanted));
         let endpoint = endpoints.iter().find(is_near)?;
         let (id, url) = (&endpoint.id, &endpoint.url_text);
-        let summary = match code {
+        let change = world.stripe().change_endpoint(endpoint, "url", endpoint.url_text.as_str(), wanted.as_str());
+        let fix = match code {
             // It may be another product's endpoint, which works.
-            PATH | HOST => format!(
+            PATH | HOST => Fix::new(format!(
                 "If {id} is for this Worker, change its URL to {wanted}. If not, add {}",
                 endpoint_to_add(world)
-            ),
-            _ => format!("Change the URL of {id} to {wanted}."),
+            ))
+            .suggest(change),
+            _ => Fix::new(format!("Change the URL of {id} to {wanted}.")).then(change),
         };
         let message = format!("{id} is registered for {url}, not for {wanted}: {how}.");
-        Some(Difference { code, endpoint: Some(endpoint.clone()), message, summary })
+        Some(Difference { code, endpoint: Some(endpoint.clone()), message, fix })
     })
 }
 
@@ -150,13 +155,16 @@ fn missing(world: &World, twin: Option<Endpoint>) -> Difference {
         }
         None => (NOT_FOUND, format!("No endpoint is registered at Stripe for {wanted}, so the Worker gets no events.")),
     };
-    Difference { code, endpoint: twin, message, summary: format!("Add {}", endpoint_to_add(world)) }
+    let fix = Fix::new(format!("Add {}", endpoint_to_add(world)))
+        .suggest(world.stripe().create_endpoint())
+        .then(world.entered_secret(&world.config().stripe.webhook_secret.name));
+    Difference { code, endpoint: twin, message, fix }
 }
 
 fn endpoint_to_add(world: &World) -> String {
     let config = world.config();
     format!(
-        "an endpoint for {} with the events {}, and set its signing secret as {} on the Worker.",
+        "an endpoint for {} with the events {}, and set its signing secret as {} in your environment and on the Worker.",
         config.webhook.url,
         config.webhook.events.join(", "),
         config.stripe.webhook_secret.name

@@ -71,7 +71,7 @@ async fn run(world: &World, _: Deployment, outcome: &mut Outcome) -> Answered {
             again.evidence("second answer", again.excerpt()),
         ],
         fix: Fix::new("Answer 200 to an event whose ID was already handled, and do not handle it again.")
-            .command("wrangler tail"),
+            .command("npx wrangler tail"),
     });
     Ok(())
 }

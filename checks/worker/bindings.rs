@@ -173,7 +173,7 @@ impl Script<'_> {
         let (place, flag) = self.environment();
         let fix =
             Fix::new(format!("Correct {name} in the Wrangler file{place} and deploy, or correct preflight.toml."))
-                .command(format!("wrangler deploy{flag}"));
+                .command(format!("npx wrangler deploy{flag}"));
         let code = if actual.is_some() { DIFFERS } else { MISSING };
         let actual = actual.unwrap_or_else(|| "not set".to_owned());
         let message = format!("{name} on the deployed Worker is {actual}. It should be {expected}.");
@@ -184,8 +184,8 @@ impl Script<'_> {
         let (place, flag) = self.environment();
         let fix =
             Fix::new(format!("Create a KV namespace, set its ID for {name} in the Wrangler file{place}, and deploy."))
-                .command(format!("wrangler kv namespace create {name}{flag}"))
-                .command(format!("wrangler deploy{flag}"));
+                .command(format!("npx wrangler kv namespace create {name}{flag}"))
+                .command(format!("npx wrangler deploy{flag}"));
         let code = if shared.may_be_intended { SHARED_NAMESPACE.as_warning() } else { SHARED_NAMESPACE };
         let owner = &shared.owner;
         let message = format!(

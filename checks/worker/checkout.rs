@@ -269,7 +269,7 @@ fn put_price(world: &World, tier: &Tier) -> Fix {
     };
     let values: Vec<String> = tier.prices.iter().map(value).collect();
     let fix = Fix::new(format!("Set {}.", values.join(", and ")));
-    tier.prices.iter().fold(fix, |fix, price| fix.command(world.secret_put(&price.price_id.name)))
+    tier.prices.iter().fold(fix, |fix, price| fix.then(world.local_secret(&price.price_id.name)))
 }
 
 fn price_ids(tier: &Tier) -> String {

@@ -52,7 +52,11 @@ async fn run(world: &World, _: Deployment, outcome: &mut Outcome) -> Answered {
         expected: format!("{} 100 %", rollout.newest),
         actual: actual.clone(),
         evidence: vec![seen.answer.evidence("result.deployments[0].versions", actual)],
-        fix: Fix::new(summary).command(format!("wrangler versions deploy {}@100% --name {script}", rollout.newest)),
+        fix: Fix::new(summary).command(format!(
+            "npx wrangler versions deploy {} --name {} -y",
+            quoted(&format!("{}@100%", rollout.newest)),
+            quoted(&script)
+        )),
     });
     Ok(())
 }

@@ -5,13 +5,7 @@ use crate::world::RouteFailure;
 
 /// A change to the Worker's code or Wrangler file, and the command that deploys it.
 pub fn deploy(world: &World, summary: impl Into<String>) -> Fix {
-    Fix::new(summary).command(deploy_command(world))
-}
-
-/// The command that deploys the Worker, in the configured environment.
-pub fn deploy_command(world: &World) -> String {
-    let environment = world.config().cloudflare.as_ref().and_then(|cloudflare| cloudflare.environment.as_ref());
-    environment.map_or_else(|| "wrangler deploy".to_owned(), |name| format!("wrangler deploy --env {name}"))
+    Fix::new(summary).then(world.deployment())
 }
 
 /// The finding of the check whose route fails.
@@ -32,7 +26,7 @@ pub fn route(world: &World, failure: &RouteFailure) -> Fix {
     let (key, request) = (failure.route.key(), &failure.evidence.request);
     let config = world.config();
     let script = config.cloudflare.as_ref().map(|cloudflare| format!(" {}", cloudflare.deployed_script()));
-    let tail = format!("wrangler tail{}", script.unwrap_or_default());
+    let tail = format!("npx wrangler tail{}", script.unwrap_or_default());
     match failure.answer.as_ref().map(|answer| answer.status) {
         Some(300..=399 | 404 | 405 | 410) => Fix::new(format!(
             "Set worker.{key} in preflight.toml to the path of this route, or to false if the Worker does not have it."
@@ -54,9 +48,9 @@ pub fn route(world: &World, failure: &RouteFailure) -> Fix {
 pub fn stripe_key(world: &World) -> Fix {
     let (name, mode) = (&world.config().stripe.secret_key.name, world.config().project.mode.word());
     Fix::new(format!(
-        "Set {name} on the Worker to a {mode} key of the Stripe account that {name} in your environment belongs to."
+        "Set {name} on the Worker to the {mode} key in your environment, or to another key of that Stripe account."
     ))
-    .command(world.secret_put(name))
+    .then(world.local_secret(name))
     .link(world.stripe().dashboard("apikeys"))
 }
 

@@ -75,7 +75,7 @@ fn missing_bindings(world: &World, MissingNames { names, answer }: &MissingNames
         fix: Fix::new(format!(
             "Set {listed} on the Worker: a secret with `wrangler secret put`, a binding or a variable in the Wrangler file."
         ))
-        .command(fixes::deploy_command(world)),
+        .then(world.deployment()),
     }
 }
 

@@ -65,7 +65,7 @@ async fn run(world: &World, _: Deployment, outcome: &mut Outcome) -> Answered {
             let right = config.stripe.portal_configuration.value.as_deref();
             let right = right.filter(|right| *right != id).unwrap_or("the ID of a configuration in this mode");
             let fix = Fix::new(format!("Set {name} on the Worker to {right}, or remove it to use the default."))
-                .command(world.secret_put(name))
+                .then(world.entered_secret(name))
                 .link(world.stripe().dashboard("settings/billing/portal"));
             (CONFIGURATION, message, failure, fix)
         }

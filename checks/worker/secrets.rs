@@ -1,6 +1,5 @@
 //! `worker/secrets`.
 
-use super::fixes;
 use crate::check::prelude::*;
 use crate::config::{Cloudflare, is_secret};
 use crate::world::{Binding, ScriptSettings, Seen};
@@ -86,7 +85,7 @@ fn no_such_script(world: &World, script: &str) -> Finding {
             seen: "10007".to_owned(),
         }],
         fix: Fix::new("Deploy the Worker, or correct cloudflare.script or cloudflare.environment in preflight.toml.")
-            .command(fixes::deploy_command(world)),
+            .then(world.deployment()),
     }
 }
 
@@ -110,7 +109,7 @@ async fn missing_finding(
     let set = if set.is_empty() { "nothing is set".to_owned() } else { format!("set: {}", set.join(", ")) };
     let fix = missing
         .iter()
-        .fold(Fix::new(format!("Set {names} on {script}.")), |fix, name| fix.command(world.secret_put(name)));
+        .fold(Fix::new(format!("Set {names} on {script}.")), |fix, name| fix.then(world.local_secret(name)));
     Finding {
         code,
         message,
@@ -156,7 +155,7 @@ fn readable(world: &World, script: &str, settings: &Seen<ScriptSettings>, bindin
         fix: Fix::new(format!(
             "Create a new key. Then remove {name} from the variables in the Wrangler file, deploy, and set the new key as a secret."
         ))
-        .command(fixes::deploy_command(world))
-        .command(world.secret_put(name)),
+        .then(world.deployment())
+        .then(world.entered_secret(name)),
     }
 }

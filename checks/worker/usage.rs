@@ -96,7 +96,7 @@ fn token_refused(world: &World, reason: String, answer: &Answer) -> Finding {
         fix: Fix::new(format!(
             "Set {key} on the Worker to this Clerk instance's secret key, and check that its authorizedParties include the frontend."
         ))
-        .command(world.secret_put(key))
+        .then(world.local_secret(key))
         .link("https://dashboard.clerk.com/last-active?path=api-keys"),
     }
 }

@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 use std::future::pending;
 use std::time::Duration;
 
+use crate::change::Fix;
 use crate::check::Check;
-use crate::finding::{Finding, Fix, Severity};
+use crate::finding::{Finding, Severity};
 use crate::run::{CheckReport, Report, Selection, Status, run};
 use crate::sandbox::{Options, Sandbox};
 use crate::world::{self, World};

@@ -4,6 +4,7 @@ use clap::{Parser, Subcommand};
 
 use super::completions::CompletionsArgs;
 use super::explain::ExplainArgs;
+use super::fix::FixArgs;
 use super::manual::ManArgs;
 use super::run::RunArgs;
 use super::sandbox::SandboxArgs;
@@ -35,10 +36,14 @@ pub struct Arguments {
 pub enum Command {
     /// Run the checks, write a report, and exit with the verdict: GO, NO-GO or NOT PROVEN.
     Run(Box<RunArgs>),
+    /// Fix what failed: show every change, ask, make it, and run the checks again.
+    Fix(Box<FixArgs>),
     /// List every check with what it needs and sends.
     List,
     /// Explain a check: why it matters, how it works, and how to fix what it finds.
     Explain(ExplainArgs),
+    /// List the least rights that the keys need: a restricted Stripe key, a Cloudflare token, a Clerk key.
+    Permissions,
     /// Serve the sandbox on localhost: Stripe, Clerk, Cloudflare, a Worker and a frontend.
     Sandbox(SandboxArgs),
     /// Print a JSON Schema.
@@ -83,7 +88,7 @@ mod tests {
 
     #[test]
     fn planned_commands_and_flags_do_not_exist_yet() {
-        for command in ["init", "rehearse", "cleanup", "trace", "reconcile", "permissions", "report"] {
+        for command in ["init", "rehearse", "cleanup", "trace", "reconcile", "report"] {
             assert!(Arguments::try_parse_from(["preflight", command]).is_err(), "{command}");
         }
         for flag in ["--watch", "--failed", "--plan", "--shard=1/2", "--format=html", "--fail-on=new"] {
@@ -102,7 +107,7 @@ mod tests {
     #[test]
     fn scenarios_follow_an_equals_sign() {
         let run = |arguments: &[&str]| match Arguments::try_parse_from(arguments).unwrap().command {
-            Command::Run(run) => run.sandbox.map(|names| names.0),
+            Command::Run(run) => run.target.sandbox.map(|names| names.0),
             other => panic!("{other:?}"),
         };
         assert_eq!(run(&["preflight", "run"]), None);

@@ -7,14 +7,17 @@ mod deployment;
 mod documentation;
 mod exit;
 mod explain;
+mod fix;
 mod list;
 mod manual;
+mod permissions;
 mod progress;
 mod run;
 mod sandbox;
 mod schema;
 mod score;
 mod signals;
+mod target;
 mod terminal;
 mod values;
 
@@ -42,8 +45,10 @@ pub fn main() -> ExitCode {
     let terminal = Terminal::of_process(arguments.color);
     let status = match arguments.command {
         Command::Run(command) => run::execute(&command, terminal),
+        Command::Fix(command) => fix::execute(&command, terminal),
         Command::List => list::execute(terminal),
         Command::Explain(command) => explain::execute(&command, terminal),
+        Command::Permissions => permissions::execute(terminal),
         Command::Sandbox(command) => sandbox::execute(&command, terminal),
         Command::Schema(command) => schema::execute(&command),
         Command::Completions(command) => completions::execute(&command, Arguments::command()),

@@ -1,47 +1,32 @@
 //! `preflight run`.
 
-mod deliver;
+pub(super) mod deliver;
+mod since;
 
-use std::fs;
 use std::panic::AssertUnwindSafe;
 use std::path::PathBuf;
-use std::time::Duration;
 
-use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, ValueEnum};
 use futures::FutureExt;
 use preflight::checks;
-use preflight::config::Mode;
 use preflight::report::Style;
 use preflight::run::{self, Report, Selection};
-use preflight::sandbox::{self, Sandbox};
-use preflight::world::{self, Resolve, World};
+use preflight::world::{self, World};
 use tokio::runtime::Runtime;
 
-use super::deployment::{self, Sources};
 use super::exit::CliError;
 use super::progress::Progress;
 use super::signals::Signals;
-use super::terminal::Terminal;
+use super::target::TargetArgs;
+use super::terminal::{Terminal, print};
 use super::values::{self, Format, NameList, ReportTarget};
 
 /// Run the checks, write a report, and exit with the verdict: GO, NO-GO or NOT PROVEN.
 #[derive(Debug, Args)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a separate flag")]
 pub struct RunArgs {
-    /// The configuration file [default: preflight.toml]
-    #[arg(short, long, value_name = "FILE", conflicts_with = "sandbox")]
-    config: Option<PathBuf>,
-    /// Read values from a dotenv or .dev.vars file (repeatable); environment variables take precedence
-    #[arg(long, value_name = "FILE", conflicts_with = "sandbox")]
-    env_file: Vec<PathBuf>,
-    /// Check this mode instead of the configured one: live or test
-    #[arg(long, value_parser = mode_parser(), hide_possible_values = true)]
-    mode: Option<Mode>,
-    /// Check the built-in sandbox instead, healthy or with these problems. Needs no account, network or configuration
-    #[arg(long, value_name = "SCENARIO,…", num_args = 0..=1, require_equals = true, default_missing_value = "")]
-    pub(super) sandbox: Option<NameList>,
-
+    #[command(flatten)]
+    pub(super) target: TargetArgs,
     /// Run only these checks: IDs, groups or globs, separated by commas (repeatable)
     #[arg(long, value_name = "CHECK,…", value_parser = values::checks, help_heading = "Checks")]
     only: Vec<NameList>,
@@ -77,29 +62,6 @@ pub struct RunArgs {
     /// Also print passing checks and every request
     #[arg(short, long, action = clap::ArgAction::Count, help_heading = "Reports")]
     verbose: u8,
-
-    /// Time limit for one request [default: 10s]
-    #[arg(long, value_name = "TIME", value_parser = values::duration, help_heading = "Requests")]
-    timeout: Option<Duration>,
-    /// Time limit for the run; checks that need more are unknown [default: 2m]
-    #[arg(long, value_name = "TIME", value_parser = values::duration, help_heading = "Requests")]
-    deadline: Option<Duration>,
-    /// How often to retry a request that is safe to repeat [default: 2]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(0..=10), help_heading = "Requests")]
-    retries: Option<u32>,
-    /// How many requests to make at once [default: 32]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256), help_heading = "Requests")]
-    concurrency: Option<u16>,
-    /// Connect to a host at another address, as in curl (repeatable), such as a new deployment before you switch DNS
-    #[arg(long, value_name = "HOST:PORT:ADDR", value_parser = values::resolve, conflicts_with = "sandbox")]
-    #[arg(help_heading = "Requests")]
-    resolve: Vec<Resolve>,
-    /// Trust only the certificates in this PEM file
-    #[arg(long, value_name = "FILE", conflicts_with = "sandbox", help_heading = "Requests")]
-    cacert: Option<PathBuf>,
-    /// Allow sending secrets to this host, for an `api_base` that points to a proxy (repeatable)
-    #[arg(long, value_name = "HOST", conflicts_with = "sandbox", help_heading = "Requests")]
-    allow_host: Vec<String>,
 }
 
 /// `--fail-on`.
@@ -109,11 +71,6 @@ enum FailOn {
     Fail,
     /// Failures and warnings.
     Warn,
-}
-
-fn mode_parser() -> impl TypedValueParser<Value = Mode> {
-    PossibleValuesParser::new([Mode::Live.word(), Mode::Test.word()])
-        .map(|word| if word == Mode::Test.word() { Mode::Test } else { Mode::Live })
 }
 
 /// Runs the checks, delivers the reports, and returns the verdict's exit status.
@@ -132,27 +89,27 @@ pub fn runtime() -> Result<Runtime, CliError> {
 
 async fn perform(args: &RunArgs, terminal: Terminal) -> Result<u8, CliError> {
     let signals = Signals::listen()?;
-    let (world, _sandbox) = args.world().await?;
+    let options = args.options()?;
+    let (world, _sandbox) = args.target.world(options).await?;
     let checks = checks::all(world.config());
     let selection = Selection::new(&checks, &values::joined(&args.only), &values::joined(&args.skip))?;
+    let selection = selection.with_flags(args.target.flags());
     let ran = run_with_progress(&world, &selection, signals, terminal).await;
-    if args.sandbox.is_some() {
-        let _ = fs::remove_file(sandbox_journal());
-    }
+    args.target.forget_journal();
     let mut report = ran?;
     if args.fail_on == FailOn::Warn {
         deliver::count_warnings(&mut report);
     }
-    Ok(deliver::deliver(&report, &args.targets(), args.format, args.style(terminal)))
-}
-
-/// The sandbox's journal. Changes in a sandbox end with it, so its journal does not go into the user's folder.
-fn sandbox_journal() -> PathBuf {
-    std::env::temp_dir().join(format!("preflight-sandbox-{}.jsonl", std::process::id()))
+    let status = deliver::deliver(&report, &args.targets(selection.is_partial()), args.format, args.style(terminal));
+    if selection.is_partial() && args.format == Format::Table {
+        let last = args.report_dir.join("preflight.json");
+        since::since(&report, &last).iter().try_for_each(|line| print(&format!("{line}\n")))?;
+    }
+    Ok(status)
 }
 
 /// Runs with live progress on the terminal, until the run is finished or stopped.
-async fn run_with_progress(
+pub(super) async fn run_with_progress(
     world: &World,
     selection: &Selection,
     signals: Signals,
@@ -173,46 +130,15 @@ async fn run_with_progress(
 }
 
 impl RunArgs {
-    /// The deployment to check. A sandbox runs for as long as it is held.
-    async fn world(&self) -> Result<(World, Option<Sandbox>), CliError> {
-        let Some(scenarios) = &self.sandbox else {
-            let sources = Sources {
-                config: self.config.as_deref(),
-                env_files: &self.env_file,
-                mode: self.mode,
-                allow_hosts: &self.allow_host,
-            };
-            return Ok((deployment::configured(&sources, self.options()?)?, None));
-        };
-        let scenarios: Vec<&str> = scenarios.0.iter().map(String::as_str).collect();
-        let options = world::Options { journal: sandbox_journal(), ..self.options()? };
-        let started = deployment::sandboxed(&scenarios, sandbox::Options::default(), self.mode, options).await;
-        started.map(|(world, sandbox)| (world, Some(sandbox)))
-    }
-
     fn options(&self) -> Result<world::Options, CliError> {
-        let usual = world::Options::default();
-        let certificates = self.cacert.as_ref().map(|path| {
-            fs::read(path).map_err(|error| CliError::Usage(format!("--cacert {}: {error}", path.display())))
-        });
-        Ok(world::Options {
-            timeout: self.timeout.unwrap_or(usual.timeout),
-            deadline: self.deadline.or(usual.deadline),
-            retries: self.retries.unwrap_or(usual.retries),
-            concurrency: self.concurrency.map_or(usual.concurrency, usize::from),
-            resolve: self.resolve.clone(),
-            certificates: certificates.transpose()?,
-            offline: self.offline,
-            probe: !self.no_probe,
-            journal: self.report_dir.join("journal.jsonl"),
-            ..usual
-        })
+        let journal = self.report_dir.join("journal.jsonl");
+        Ok(world::Options { offline: self.offline, probe: !self.no_probe, ..self.target.options(journal)? })
     }
 
-    /// Every report to write.
-    fn targets(&self) -> Vec<ReportTarget> {
+    /// Every report to write. A partial run leaves the last full report alone.
+    fn targets(&self, is_partial: bool) -> Vec<ReportTarget> {
         let usual = [(Format::Markdown, "preflight.md"), (Format::Json, "preflight.json")];
-        let usual = usual.into_iter().filter(|_| !self.no_report);
+        let usual = usual.into_iter().filter(|_| !self.no_report && !is_partial);
         let usual = usual.map(|(format, name)| ReportTarget { format, path: self.report_dir.join(name) });
         usual.chain(self.report.iter().cloned()).collect()
     }
@@ -224,6 +150,8 @@ impl RunArgs {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use clap::{CommandFactory, Parser};
 
     use super::*;
@@ -239,7 +167,7 @@ mod tests {
     #[test]
     fn two_reports_are_written_by_default() {
         let paths = |arguments: &[&str]| {
-            let targets = args(arguments).targets();
+            let targets = args(arguments).targets(false);
             targets.into_iter().map(|target| target.path.display().to_string()).collect::<Vec<String>>()
         };
         assert_eq!(paths(&[]), ["reports/preflight.md", "reports/preflight.json"]);

@@ -47,6 +47,8 @@ enum Score {
     Scenarios,
     /// What passes or fails when a request gets no answer
     Unanswerable,
+    /// How many scenarios `preflight fix` heals
+    Fixes,
     /// What fails or is unknown when a field of a response is missing or wrong
     Fields,
 }
@@ -66,6 +68,7 @@ pub fn execute(args: &SandboxArgs, terminal: Terminal) -> Result<u8, CliError> {
                 "`--score` runs every scenario, so it takes neither names nor `--sample`".to_owned(),
             )),
             Some(Score::Scenarios) => score::execute(args.latency(), terminal).await,
+            Some(Score::Fixes) => score::closure::execute(&names, args.latency(), terminal).await,
             Some(Score::Fields) => score::fields::execute(&names, args.sample, args.latency(), terminal).await,
             Some(Score::Unanswerable) => {
                 score::unanswerable::execute(&names, args.sample, args.latency(), terminal).await

@@ -1,5 +1,6 @@
 //! `preflight sandbox --score`: runs every scenario and compares the findings with what it expects.
 
+pub mod closure;
 mod discrepancy;
 mod exempt;
 pub mod fields;

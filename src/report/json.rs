@@ -114,8 +114,8 @@ impl From<&Reported> for Finding {
             evidence: finding.evidence.iter().map(EvidenceItem::from).collect(),
             fix: Fix {
                 summary: clean(&finding.fix.summary),
-                commands: finding.fix.commands.iter().map(|command| clean(command)).collect(),
-                links: finding.fix.links.iter().map(|link| clean(link)).collect(),
+                commands: finding.fix.commands().iter().map(|command| clean(command)).collect(),
+                links: finding.fix.links().iter().map(|link| clean(link)).collect(),
                 verify: clean(&reported.verify),
             },
         }

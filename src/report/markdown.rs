@@ -126,13 +126,13 @@ impl MarkdownPage {
         }
         self.0.push('\n');
         self.paragraph(&format!("**Fix:** {}", markdown(&finding.fix.summary)));
-        if !finding.fix.commands.is_empty() {
-            self.line(&code_block(&finding.fix.commands));
+        if !finding.fix.commands().is_empty() {
+            self.line(&code_block(&finding.fix.commands()));
         }
-        for page in &finding.fix.links {
+        for page in &finding.fix.links() {
             self.line(&format!("- {}", link(page)));
         }
-        if !finding.fix.links.is_empty() {
+        if !finding.fix.links().is_empty() {
             self.0.push('\n');
         }
         self.paragraph(&format!("**Verify:** {}", code(&found.reported.verify)));

@@ -62,7 +62,10 @@ fn findings(report: &Report, severity: Severity) -> Vec<CheckFinding<'_>> {
 #[must_use]
 pub fn unverified(report: &Report) -> Vec<Unverified<'_>> {
     let mut groups: Vec<Unverified<'_>> = Vec::new();
-    for check in report.checks.iter().filter(|check| matches!(check.status, Status::Unknown | Status::Skipped)) {
+    let is_open = |check: &&CheckReport| {
+        matches!(check.status, Status::Unknown | Status::Skipped) && !report.left_out.contains(&check.id)
+    };
+    for check in report.checks.iter().filter(is_open) {
         let (status, required, reason) = (check.status, check.required, why(check));
         match groups
             .iter_mut()
@@ -145,6 +148,13 @@ pub fn coverage(report: &Report) -> String {
         return "no checks ran".to_owned();
     }
     let (verified, required) = (report.coverage.verified, report.coverage.required);
+    if !report.left_out.is_empty() {
+        let checks = if required == 1 { "check" } else { "checks" };
+        return format!(
+            "{verified} of {required} selected {checks} verified, and {} were left out",
+            report.left_out.len()
+        );
+    }
     let checks = if required == 1 { "check" } else { "checks" };
     format!("{verified} of {required} required {checks} verified")
 }

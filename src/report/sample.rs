@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use jiff::civil::date;
 
+use crate::change::Fix;
 use crate::check::CheckId;
 use crate::config::{Mode, Waiver};
-use crate::finding::{Code, Evidence, Finding, Fix, Severity};
+use crate::finding::{Code, Evidence, Finding, Severity};
 use crate::run::{CheckReport, Coverage, Decision, Report, Reported, Status, WaiverEffect, WaiverReport};
 use crate::world::LoggedRequest;
 
@@ -95,6 +96,7 @@ fn report(decision: Decision, checks: Vec<CheckReport>) -> Report {
         duration: Duration::from_millis(2345),
         interruption: None,
         decision,
+        left_out: Vec::new(),
         coverage: Coverage { required, verified },
         checks,
         waivers: Vec::new(),
@@ -176,8 +178,8 @@ pub fn hostile(text: &str) -> Report {
             for words in [&mut finding.message, &mut finding.expected, &mut finding.actual, &mut finding.fix.summary] {
                 text.clone_into(words);
             }
-            finding.fix.commands = vec![text.to_owned()];
-            finding.fix.links = vec![text.to_owned(), format!("https://a.b/{text}")];
+            let fix = Fix::new(finding.fix.summary.clone()).command(text).link(text);
+            finding.fix = fix.link(format!("https://a.b/{text}"));
             for evidence in &mut finding.evidence {
                 evidence.request_id = Some(text.to_owned());
                 for words in [&mut evidence.request, &mut evidence.field, &mut evidence.seen] {

@@ -140,10 +140,10 @@ impl TerminalPage {
             self.evidence(if at == 0 { "evidence" } else { "" }, evidence);
         }
         self.labeled("fix", &shown(&finding.fix.summary));
-        for command in &finding.fix.commands {
+        for command in &finding.fix.commands() {
             self.command("", command);
         }
-        for link in &finding.fix.links {
+        for link in &finding.fix.links() {
             // Never broken, even if it is wider than the line: half a link is useless.
             self.text.extend([&" ".repeat(LABEL), &shown(link), "\n"]);
         }

@@ -28,9 +28,8 @@ pub(super) fn report(check: &Check, finished: Finished) -> CheckReport {
         parts.passed |= !outcome.passed.is_empty();
         report.seen.extend(outcome.passed.into_iter().map(named));
         parts.not_applicable.extend(outcome.not_applicable.into_iter().map(named));
-        let verify = format!("preflight run --only {}", check.id);
         report.findings.extend(outcome.findings.into_iter().map(|finding| {
-            let (subject, verify) = (subject.clone(), verify.clone());
+            let (subject, verify) = (subject.clone(), String::new());
             Reported { subject, finding, waived_by: None, verify }
         }));
         for why in outcome.unanswered {
@@ -153,10 +152,10 @@ pub(super) fn redact(report: &mut Report, redactor: &Redactor) {
 
 fn redact_finding(finding: &mut Finding, redact: impl Fn(&mut String)) {
     let Finding { message, expected, actual, evidence, fix, .. } = finding;
-    [message, expected, actual, &mut fix.summary].into_iter().for_each(&redact);
+    [message, expected, actual].into_iter().for_each(&redact);
     for evidence in evidence {
         let texts = [&mut evidence.request, &mut evidence.field, &mut evidence.seen];
         texts.into_iter().chain(&mut evidence.request_id).for_each(&redact);
     }
-    fix.commands.iter_mut().chain(&mut fix.links).for_each(&redact);
+    fix.for_each_text(&redact);
 }

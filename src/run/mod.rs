@@ -56,13 +56,15 @@ pub async fn run(
     // The receiver may be gone.
     let notify = |event| events.as_ref().map_or((), |events| drop(events.send(event)));
     let checks = checks::all(world.config());
-    let chosen = checks.iter().enumerate().filter(|(_, check)| selection.includes(check.id.as_str()));
-    let mut under_way: FuturesUnordered<_> = chosen
-        .map(|(index, check)| {
-            notify(RunEvent::Started(check.id.clone()));
-            finish(check, world).map(move |finished| (index, finished))
-        })
-        .collect();
+    let mut chosen: Vec<bool> = checks.iter().map(|check| selection.includes(check.id.as_str())).collect();
+    let start = |index: usize| {
+        let check: &Check = &checks[index];
+        notify(RunEvent::Started(check.id.clone()));
+        finish(check, world).map(move |finished| (index, finished))
+    };
+    let ran_none = !chosen.contains(&true);
+    let first = chosen.iter().enumerate().filter_map(|(index, is_chosen)| is_chosen.then_some(index));
+    let mut under_way: FuturesUnordered<_> = first.map(&start).collect();
     let mut reports: Vec<Option<CheckReport>> = checks.iter().map(|_| None).collect();
     let mut interruption = None;
     let mut stop = std::pin::pin!(stop);
@@ -85,15 +87,23 @@ pub async fn run(
                 }
                 let report = check_report::report(&checks[index], finished);
                 notify(RunEvent::Finished(report.id.clone(), report.status));
+                // A selected check that is blocked needs the one that says why.
+                for blocker in &report.blocked_by {
+                    let place = checks.iter().position(|check| check.id == *blocker && selection.admits(check.id.as_str()));
+                    if let Some(place) = place.filter(|place| !chosen[*place] && interruption.is_none()) {
+                        chosen[place] = true;
+                        under_way.push(start(place));
+                    }
+                }
                 reports[index] = Some(report);
             }
         }
     }
     drop(under_way);
     let left_open = world.leave().await.err();
-    let reports = checks.iter().zip(reports).map(|(check, report)| {
+    let reports = checks.iter().zip(reports).zip(&chosen).map(|((check, report), is_chosen)| {
         report.unwrap_or_else(|| {
-            let why = if selection.includes(check.id.as_str()) {
+            let why = if *is_chosen {
                 NoAnswer::unknown("the run was interrupted before this check finished")
             } else {
                 NoAnswer::LeftOut(selection.flag().to_owned())
@@ -103,15 +113,25 @@ pub async fn run(
     });
     let mut reports: Vec<CheckReport> = reports.collect();
     let waivers = waivers::apply(&world.config().waivers, &mut reports, started_at);
-    let ran_none = reports.iter().all(|check| !selection.includes(check.id.as_str()));
+    for check in &mut reports {
+        let verify = selection.command(check.id.as_str());
+        check.findings.iter_mut().for_each(|reported| reported.verify.clone_from(&verify));
+    }
+    let selected = selection.is_partial().then_some(&chosen[..]);
     let mut report = Report {
         project: world.config().project.name.clone(),
         mode: world.config().project.mode,
         started_at,
         duration: started.elapsed(),
         interruption,
-        decision: decision(&reports, ran_none),
-        coverage: coverage(&reports),
+        decision: if ran_none { Decision::NothingRan } else { decision(&reports, selected) },
+        coverage: coverage(&reports, selected),
+        left_out: checks
+            .iter()
+            .zip(&chosen)
+            .filter(|(_, is_chosen)| !**is_chosen)
+            .map(|(check, _)| check.id.clone())
+            .collect(),
         checks: reports,
         waivers,
         changed: world.changed(),
@@ -149,17 +169,26 @@ fn not_configured(config: &Config) -> Vec<Unconfigured> {
     parts.into_iter().filter_map(|(is_left_out, part)| is_left_out.then_some(part)).collect()
 }
 
-fn decision(checks: &[CheckReport], ran_none: bool) -> Decision {
-    if ran_none {
-        return Decision::NothingRan;
-    }
+/// The verdict. A partial run judges what was selected, and all of that counts.
+fn decision(checks: &[CheckReport], selected: Option<&[bool]>) -> Decision {
+    let is_open = |(index, check): (usize, &CheckReport)| match selected {
+        Some(selected) => selected[index] && matches!(check.status, Status::Unknown | Status::Skipped),
+        None => check.is_open(),
+    };
     if checks.iter().any(|check| check.status == Status::Fail) {
         return Decision::NoGo;
     }
-    if checks.iter().any(CheckReport::is_open) { Decision::NotProven } else { Decision::Go }
+    if checks.iter().enumerate().any(is_open) { Decision::NotProven } else { Decision::Go }
 }
 
-fn coverage(checks: &[CheckReport]) -> Coverage {
-    let required = || checks.iter().filter(|check| check.required && check.status != Status::NotApplicable);
-    Coverage { required: required().count(), verified: required().filter(|check| check.status.is_verified()).count() }
+fn coverage(checks: &[CheckReport], selected: Option<&[bool]>) -> Coverage {
+    let counts = |(index, check): &(usize, &CheckReport)| match selected {
+        Some(selected) => selected[*index],
+        None => check.required,
+    };
+    let counted = || {
+        let counted = checks.iter().enumerate().filter(counts).map(|(_, check)| check);
+        counted.filter(|check| check.status != Status::NotApplicable)
+    };
+    Coverage { required: counted().count(), verified: counted().filter(|check| check.status.is_verified()).count() }
 }

@@ -27,6 +27,8 @@ pub struct Report {
     pub decision: Decision,
     /// How many required checks passed.
     pub coverage: Coverage,
+    /// The checks that a partial run left out; none for a full run.
+    pub left_out: Vec<CheckId>,
     /// Every check, in registry order, then those the configuration defines.
     pub checks: Vec<CheckReport>,
     /// What the waivers did.

@@ -9,6 +9,7 @@ use crate::check::Check;
 pub struct Selection {
     only: Vec<GlobMatcher>,
     skip: Vec<GlobMatcher>,
+    flags: String,
 }
 
 /// A name that matches no check and no group.
@@ -38,7 +39,31 @@ impl Selection {
     /// The first name that matches no check.
     pub fn new(checks: &[Check], only: &[String], skip: &[String]) -> Result<Self, UnknownName> {
         let matchers = |names: &[String]| names.iter().map(|name| matcher(checks, name)).collect::<Result<_, _>>();
-        Ok(Self { only: matchers(only)?, skip: matchers(skip)? })
+        Ok(Self { only: matchers(only)?, skip: matchers(skip)?, flags: String::new() })
+    }
+
+    /// The same checks, with the flags of this run, such as ` -c acme.toml`, for the commands that verify a fix.
+    #[must_use]
+    pub fn with_flags(self, flags: String) -> Self {
+        Self { flags, ..self }
+    }
+
+    /// The command that runs one check with the flags of this run.
+    #[must_use]
+    pub fn command(&self, id: &str) -> String {
+        format!("preflight run{} --only {id}", self.flags)
+    }
+
+    /// Whether it leaves checks out.
+    #[must_use]
+    pub const fn is_partial(&self) -> bool {
+        !self.only.is_empty() || !self.skip.is_empty()
+    }
+
+    /// Whether a check that another one needs may run although it was not selected.
+    #[must_use]
+    pub fn admits(&self, id: &str) -> bool {
+        !matches(&self.skip, id)
     }
 
     /// Whether the check runs.

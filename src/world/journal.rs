@@ -6,8 +6,10 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
 use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 
 use super::id::shown;
+use crate::change::Change;
 
 /// How many characters of an object are recorded.
 const MAX_OBJECT: usize = 300;
@@ -17,6 +19,17 @@ const MAX_OBJECT: usize = 300;
 pub(super) struct Journal {
     path: PathBuf,
     file: Mutex<Option<File>>,
+}
+
+/// A change in the journal, with all that is needed to take it back.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ChangeRecord {
+    /// The group of changes that it was made with.
+    pub fix: String,
+    /// Whether the object existed before.
+    pub existed: bool,
+    /// The change.
+    pub change: Change,
 }
 
 impl Journal {
@@ -30,6 +43,19 @@ impl Journal {
 
     /// Records that `step` is about to be taken on `object`.
     pub fn note(&self, step: &str, object: &str) -> io::Result<()> {
+        let line = serde_json::json!({ "at": Timestamp::now().to_string(), "step": step, "object": shown(object, MAX_OBJECT) });
+        self.write(&line)
+    }
+
+    /// Records a change that a fix is about to make, with what was there before.
+    pub fn note_change(&self, record: &ChangeRecord) -> io::Result<()> {
+        let mut line = serde_json::to_value(record)?;
+        line["at"] = Timestamp::now().to_string().into();
+        line["step"] = "fix".into();
+        self.write(&line)
+    }
+
+    fn write(&self, line: &serde_json::Value) -> io::Result<()> {
         let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
         if file.is_none() {
             if let Some(folder) = self.path.parent() {
@@ -38,11 +64,30 @@ impl Journal {
             *file = Some(OpenOptions::new().create(true).append(true).open(&self.path)?);
         }
         let Some(file) = file.as_mut() else { return Ok(()) };
-        let line = serde_json::json!({ "at": Timestamp::now().to_string(), "step": step, "object": shown(object, MAX_OBJECT) });
         writeln!(file, "{line}")?;
         file.sync_data()
     }
 }
+
+/// The changes of the last fix in a journal that was not taken back, in the order in which they were made.
+///
+/// # Errors
+/// If the journal cannot be read.
+pub fn last_fix(journal: &Path) -> io::Result<Vec<ChangeRecord>> {
+    let text = fs::read_to_string(journal)?;
+    let lines: Vec<serde_json::Value> = text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
+    let taken_back = |fix: &str| lines.iter().any(|line| line["step"] == "undo" && line["object"] == fix);
+    let records = lines.iter().filter(|line| line["step"] == "fix");
+    let mut records: Vec<ChangeRecord> = records.filter_map(|line| serde_json::from_value(line.clone()).ok()).collect();
+    // Taking back is recorded like a fix, under its own name.
+    records.retain(|record: &ChangeRecord| !record.fix.starts_with(UNDO) && !taken_back(&record.fix));
+    let last = records.last().map(|record| record.fix.clone()).unwrap_or_default();
+    records.retain(|record| record.fix == last);
+    Ok(records)
+}
+
+/// How the name of a group of changes begins that takes another group back.
+pub const UNDO: &str = "undo-";
 
 #[cfg(test)]
 mod tests {

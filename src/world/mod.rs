@@ -7,6 +7,8 @@
 mod address;
 mod canary;
 mod certificate;
+mod changes;
+mod changing;
 mod clerk;
 mod cloudflare;
 mod configured;
@@ -37,11 +39,13 @@ use crate::finding::{Cause, NoAnswer};
 pub use address::{HostRelation, host_relation, is_development_host};
 pub use canary::{CanaryTies, MetadataId};
 pub use certificate::Validity;
+pub use changes::{ChangeDoor, Made, NotMade};
 pub use clerk::*;
 pub use cloudflare::*;
 pub use error::WorldError;
 pub use field::{Field, Items, Metadata};
 pub use id::{CustomerId, ProductId, SubscriptionId};
+pub use journal::{ChangeRecord, UNDO, last_fix};
 pub use plan_value::{PlanMismatch, intended_tier, plan_mismatch, plan_text};
 pub use seen::{List, Seen};
 pub use site::*;
@@ -171,15 +175,6 @@ impl World {
     fn began_by(&self, answer: &Answer) -> Timestamp {
         let since = self.began.elapsed() + Duration::from_secs(1);
         answer.date().and_then(|date| date.checked_sub(since).ok()).unwrap_or(self.now)
-    }
-
-    /// The command that sets a secret on the deployed script.
-    #[must_use]
-    pub fn secret_put(&self, name: &str) -> String {
-        match self.config.cloudflare.as_ref().and_then(|cloudflare| cloudflare.environment.as_deref()) {
-            Some(environment) => format!("wrangler secret put {name} --env {environment}"),
-            None => format!("wrangler secret put {name}"),
-        }
     }
 
     /// The canary's ID.

@@ -9,14 +9,15 @@ use std::path::{Path, PathBuf};
 use regex::Regex;
 
 /// From the ground up. What stands in one row knows only what stands in a row below it, and its own.
-const FLOORS: [&[&str]; 8] = [
-    &["finding", "pattern"],
+const FLOORS: [&[&str]; 9] = [
+    &["change", "pattern"],
+    &["finding"],
     &["config"],
     &["world"],
     &["check", "sandbox"],
     &["checks"],
     &["run"],
-    &["report"],
+    &["fix", "report"],
     &["cli"],
 ];
 

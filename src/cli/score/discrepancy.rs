@@ -98,8 +98,9 @@ fn not_unknown(pattern: &str, report: &Report, local: &[CheckId]) -> Vec<Discrep
 mod tests {
     use std::time::Duration;
 
+    use preflight::change::Fix;
     use preflight::config::Mode;
-    use preflight::finding::{Code, Finding, Fix, Severity};
+    use preflight::finding::{Code, Finding, Severity};
     use preflight::run::{CheckReport, Coverage, Decision, Reported};
 
     use super::*;
@@ -143,6 +144,7 @@ mod tests {
             duration: Duration::ZERO,
             interruption: None,
             decision: Decision::Go,
+            left_out: Vec::new(),
             coverage: Coverage { required: 2, verified: 2 },
             checks: vec![first, check("c/d", Status::Pass)],
             waivers: Vec::new(),

@@ -106,7 +106,7 @@ impl Clerk<'_> {
         matches!(self.send(&ApiPath::new("/v1/instance")).await, Ok(Ok(_)))
     }
 
-    fn credential(self) -> Answered<Credential> {
+    pub(super) fn credential(self) -> Answered<Credential> {
         let key = key_of_mode(&self.world.config.clerk.secret_key, self.world.config.project.mode)?;
         Ok(Credential::new(key, &self.world.config.clerk.api_base))
     }
@@ -168,7 +168,7 @@ impl Clerk<'_> {
     }
 }
 
-fn version() -> HeaderMap {
+pub(super) fn version() -> HeaderMap {
     HeaderMap::from_iter([(
         reqwest::header::HeaderName::from_static("clerk-api-version"),
         HeaderValue::from_static(VERSION),

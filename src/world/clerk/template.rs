@@ -15,6 +15,8 @@ pub struct JwtTemplate {
     /// The name that the frontend asks for, case-sensitive.
     pub name: String,
     #[serde(default)]
+    id: Field<String>,
+    #[serde(default)]
     claims: Field<Map<String, Value>>,
     #[serde(default)]
     lifetime: Field<i64>,
@@ -47,6 +49,16 @@ impl JwtTemplate {
     pub(crate) fn is_signed_by_instance(&self) -> Answered<bool> {
         let is_custom = *self.custom_signing_key.known(self.field("custom_signing_key"))?;
         Ok(!is_custom && self.signing_algorithm()? == "RS256")
+    }
+
+    /// Its ID, if Clerk shows it: to change it.
+    pub(crate) fn id(&self) -> Option<&str> {
+        self.id.text()
+    }
+
+    /// The claims as Clerk shows them: to change one.
+    pub(crate) fn raw_claims(&self) -> Option<&Map<String, Value>> {
+        self.claims.value()
     }
 
     /// Every claim and its name.

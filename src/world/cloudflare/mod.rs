@@ -28,7 +28,7 @@ use settings::SettingsBody;
 #[derive(Debug, Clone, Copy)]
 pub struct Cloudflare<'w> {
     world: &'w World,
-    config: &'w config::Cloudflare,
+    pub(super) config: &'w config::Cloudflare,
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -150,7 +150,7 @@ impl Cloudflare<'_> {
     }
 
     /// The API path of the account.
-    fn account(self) -> Result<ApiPath, NoAnswer> {
+    pub(super) fn account(self) -> Result<ApiPath, NoAnswer> {
         let account = configured(&self.config.account_id, CloudflareAccountId::parse)?;
         Ok(ApiPath::new("/accounts/").id(&account))
     }

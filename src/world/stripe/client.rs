@@ -23,9 +23,9 @@ use crate::world::{World, key_of_mode};
 /// Stripe, asked with the key for one mode.
 #[derive(Debug, Clone, Copy)]
 pub struct Stripe<'w> {
-    pub(super) world: &'w World,
+    pub(in crate::world) world: &'w World,
     pub(super) key: &'w Variable<Secret>,
-    pub(super) mode: Mode,
+    pub(in crate::world) mode: Mode,
 }
 
 #[derive(Deserialize)]
@@ -56,7 +56,7 @@ impl<T: DeserializeOwned> ListPage<T> {
 pub(super) const MAX_PAGES: usize = 200;
 
 /// The API version that the narrow types follow.
-pub(super) fn version_header() -> HeaderMap {
+pub(in crate::world) fn version_header() -> HeaderMap {
     let pinned = HeaderValue::from_str(stripe_shared::version::VERSION.as_str());
     let pinned = pinned.unwrap_or(HeaderValue::from_static(""));
     HeaderMap::from_iter([(HeaderName::from_static("stripe-version"), pinned)])

@@ -17,6 +17,7 @@ mod subscriptions;
 pub use account::{Account, Requirements};
 pub use checkout::CheckoutSession;
 pub use client::Stripe;
+pub(in crate::world) use client::version_header;
 pub use customers::Customer;
 pub use endpoints::{Endpoint, EndpointKind};
 pub use error::{Found, StripeError};

@@ -1,0 +1,211 @@
+//! `preflight fix`.
+
+use std::io::{self, IsTerminal, Write};
+use std::path::PathBuf;
+
+use clap::Args;
+use preflight::checks;
+use preflight::fix::{self, Plan};
+use preflight::report::Style;
+use preflight::report::paragraph::wrap;
+use preflight::report::text::clean;
+use preflight::run::{Report, Selection};
+use preflight::world::{Made, NotMade, last_fix};
+
+use super::exit::{self, CliError};
+use super::run::{deliver, run_with_progress, runtime};
+use super::signals::Signals;
+use super::target::TargetArgs;
+use super::terminal::{Terminal, note, print};
+use super::values::{self, Format, NameList};
+
+/// Fix what failed: shows every change before it is made, asks, makes it, and runs the checks again.
+#[derive(Debug, Args)]
+pub struct FixArgs {
+    /// Fix only what these checks find: IDs, groups or globs, separated by commas
+    #[arg(value_name = "CHECK,…", value_parser = values::checks)]
+    checks: Vec<NameList>,
+    #[command(flatten)]
+    target: TargetArgs,
+    /// Make the changes without asking
+    #[arg(short, long, conflicts_with = "dry_run")]
+    yes: bool,
+    /// Show the changes, and make none
+    #[arg(long)]
+    dry_run: bool,
+    /// Take the last fix back, as far as nothing else was changed since
+    #[arg(long, conflicts_with_all = ["checks", "sandbox"])]
+    undo: bool,
+    /// Directory with the journal of changes
+    #[arg(long, value_name = "DIR", default_value = "reports")]
+    report_dir: PathBuf,
+}
+
+/// Shows what would fix the failures, and makes those changes if the user agrees.
+pub fn execute(args: &FixArgs, terminal: Terminal) -> Result<u8, CliError> {
+    let runtime = runtime()?;
+    let status = runtime.block_on(async {
+        let status = if args.undo { undo(args, terminal).await } else { perform(args, terminal).await };
+        args.target.forget_journal();
+        status
+    });
+    runtime.shutdown_background();
+    status
+}
+
+async fn perform(args: &FixArgs, terminal: Terminal) -> Result<u8, CliError> {
+    let options = args.target.options(args.report_dir.join("journal.jsonl"))?;
+    let (world, sandbox) = args.target.world(options.clone()).await?;
+    let all = checks::all(world.config());
+    let selection = Selection::new(&all, &values::joined(&args.checks), &[])?.with_flags(args.target.flags());
+    let before = run_with_progress(&world, &selection, Signals::listen()?, terminal).await?;
+    let plan = fix::plan(&before);
+    print(&shown(&plan, terminal))?;
+    if before.interruption.is_some() || plan.changes.is_empty() {
+        return Ok(before.exit_code());
+    }
+    if args.dry_run || !(args.yes || agreed(&plan)?) {
+        print("Nothing was changed.\n")?;
+        return Ok(before.exit_code());
+    }
+    let id = before.started_at.strftime("%Y%m%dT%H%M%SZ").to_string();
+    let mut lines = String::new();
+    fix::make(&world, &plan, &id, |planned, made| lines.push_str(&outcome(&planned.change.object(), made, terminal)))
+        .await;
+    print(&format!("\n{lines}\nRunning the checks again …\n\n"))?;
+    drop(world);
+    let world = args.target.world_again(sandbox.as_ref(), options)?;
+    let after = run_with_progress(&world, &selection, Signals::listen()?, terminal).await?;
+    print(&compared(&before, &after, &plan, terminal))?;
+    let style = Style { color: terminal.stdout_color, width: terminal.width, ..Style::plain() };
+    Ok(deliver::deliver(&after, &[], Format::Table, style))
+}
+
+async fn undo(args: &FixArgs, terminal: Terminal) -> Result<u8, CliError> {
+    let journal = args.report_dir.join("journal.jsonl");
+    let records = match last_fix(&journal) {
+        Ok(records) => records,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
+        Err(error) => return Err(CliError::Defect(format!("could not read {}: {error}", journal.display()))),
+    };
+    if records.is_empty() {
+        print(&format!("There is nothing to undo: {} names no fix.\n", journal.display()))?;
+        return Ok(exit::GO);
+    }
+    let mut text = format!("The fix of {} changed:\n\n", records[0].fix);
+    for record in &records {
+        text.push_str(&format!("  {}\n", clean(&record.change.object())));
+        for (field, before, after) in record.change.fields() {
+            text.push_str(&row(&field, &after, &before, terminal));
+        }
+    }
+    print(&text)?;
+    if args.dry_run || !(args.yes || confirmed("Take these changes back?")?) {
+        print("Nothing was changed.\n")?;
+        return Ok(exit::GO);
+    }
+    let (world, _) = args.target.world(args.target.options(journal)?).await?;
+    let mut lines = String::new();
+    let is_whole = fix::take_back(&world, &records, |record, made| {
+        lines.push_str(&outcome(&record.change.object(), made, terminal));
+    })
+    .await;
+    print(&format!("\n{lines}"))?;
+    Ok(u8::from(!is_whole))
+}
+
+/// The plan: each change with its fields before and after, and then what only a person can do.
+fn shown(plan: &Plan, terminal: Terminal) -> String {
+    let mut text = String::new();
+    if plan.changes.is_empty() && plan.by_hand.is_empty() {
+        return "There is nothing to fix: no check failed.\n".to_owned();
+    }
+    if !plan.changes.is_empty() {
+        let count = plan.changes.len();
+        let noun = if count == 1 { "change" } else { "changes" };
+        text.push_str(&format!("{}\n\n", terminal.strong(&format!("{count} {noun} that preflight can make"))));
+        for (number, planned) in plan.changes.iter().enumerate() {
+            let title = format!("{}. {}", number + 1, clean(&planned.change.object()));
+            text.push_str(&format!("  {}\n", terminal.strong(&title)));
+            for (field, before, after) in planned.change.fields() {
+                text.push_str(&row(&field, &before, &after, terminal));
+            }
+            text.push_str(&wrap(&format!("for {}", planned.asked_by.join(", ")), "     ", "     ", terminal.width));
+        }
+        let mut rights: Vec<String> = plan.changes.iter().filter_map(|planned| planned.change.permission()).collect();
+        rights.sort();
+        rights.dedup();
+        let rights = format!("These changes need rights that `run` does not need. {}.", rights.join(". "));
+        text.push_str(&format!("\n{}", wrap(&rights, "", "", terminal.width)));
+    }
+    if !plan.by_hand.is_empty() {
+        text.push_str(&format!("\n{}\n\n", terminal.strong("Only you can do this")));
+        for hand in &plan.by_hand {
+            text.push_str(&format!("  {}\n", terminal.strong(&hand.finding)));
+            let why = hand.reason.as_ref().map_or_else(String::new, |reason| format!(" (Not made: {reason}.)"));
+            text.push_str(&wrap(&format!("{}{why}", hand.summary), "     ", "     ", terminal.width));
+            for line in hand.commands.iter().chain(&hand.links) {
+                text.push_str(&format!("     {}\n", clean(line)));
+            }
+        }
+    }
+    text
+}
+
+fn row(field: &str, before: &str, after: &str, terminal: Terminal) -> String {
+    let line = format!("{field}: {before} → {after}");
+    wrap(&line, "     ", "       ", terminal.width)
+}
+
+fn outcome(object: &str, made: &Result<Made, NotMade>, terminal: Terminal) -> String {
+    let (word, line) = match made {
+        Ok(Made::Changed) => ("changed", object.to_owned()),
+        Ok(Made::AlreadyRight) => ("right already", object.to_owned()),
+        Err(why) => ("not changed", format!("{object}: {why}")),
+    };
+    wrap(&line, &format!("{word:<15}"), &" ".repeat(15), terminal.width)
+}
+
+/// What became of each finding that a change was made for.
+fn compared(before: &Report, after: &Report, plan: &Plan, terminal: Terminal) -> String {
+    let failing = |report: &Report| -> Vec<String> {
+        let all = report.checks.iter().flat_map(|check| {
+            check.findings.iter().map(move |found| format!("{}: {}", check.id, found.finding.code.name()))
+        });
+        all.collect()
+    };
+    let (was, is) = (failing(before), failing(after));
+    let mut text = String::new();
+    let mut told: Vec<&String> = Vec::new();
+    for finding in plan.changes.iter().flat_map(|planned| &planned.asked_by) {
+        if told.contains(&finding) || !was.contains(finding) {
+            continue;
+        }
+        told.push(finding);
+        let word = if is.contains(finding) { "STILL FAILING" } else { "FIXED" };
+        text.push_str(&wrap(&format!("{word}  {finding}"), "", "  ", terminal.width));
+    }
+    text.push('\n');
+    text
+}
+
+/// Asks on a terminal. Elsewhere nothing is changed without `--yes`.
+fn agreed(plan: &Plan) -> Result<bool, CliError> {
+    let count = plan.changes.len();
+    let question = if count == 1 { "Make this change?".to_owned() } else { format!("Make these {count} changes?") };
+    confirmed(&question)
+}
+
+fn confirmed(question: &str) -> Result<bool, CliError> {
+    if !io::stdin().is_terminal() || !io::stderr().is_terminal() {
+        note("This is no terminal. To make the changes without being asked, use --yes.");
+        return Ok(false);
+    }
+    let mut stderr = io::stderr().lock();
+    let mut answer = String::new();
+    let asked = write!(stderr, "\n{question} [y/N] ").and_then(|()| stderr.flush());
+    asked
+        .and_then(|()| io::stdin().read_line(&mut answer))
+        .map_err(|error| CliError::Defect(format!("could not ask: {error}")))?;
+    Ok(matches!(answer.trim(), "y" | "Y" | "yes"))
+}

@@ -1,0 +1,96 @@
+//! `preflight permissions`.
+
+use preflight::change::StripeResource;
+use preflight::report::paragraph::wrap;
+
+use super::exit::{self, CliError};
+use super::terminal::{self, Terminal};
+
+/// What a restricted key needs for `run`: the name in Stripe's errors, and what preflight does with it.
+const RUN: [(&str, &str); 12] = [
+    ("rak_accounts_kyc_basic_read", "read the account"),
+    ("rak_balance_read", "see which mode the key is for"),
+    ("rak_checkout_session_write", "read and expire the Checkout Sessions that the Worker creates for the canary"),
+    ("rak_customer_portal_read", "read the portal configuration"),
+    ("rak_customer_read", "make sure that the canary has no subscription"),
+    ("rak_event_destination_read", "read event destinations"),
+    ("rak_event_read", "see which events were delivered"),
+    ("rak_plan_read", "read prices"),
+    ("rak_product_read", "read products"),
+    ("rak_subscription_read", "compare subscriptions with users"),
+    ("rak_tax_settings_read", "read the tax settings"),
+    ("rak_webhook_read", "read webhook endpoints"),
+];
+
+/// What `fix` changes at Stripe.
+const FIX: [StripeResource; 4] = [
+    StripeResource::Price,
+    StripeResource::Product,
+    StripeResource::WebhookEndpoint,
+    StripeResource::PortalConfiguration,
+];
+
+/// Prints the least rights that `run` and `fix` need.
+pub fn execute(terminal: Terminal) -> Result<u8, CliError> {
+    terminal::print(&text(terminal))?;
+    Ok(exit::GO)
+}
+
+fn text(terminal: Terminal) -> String {
+    let width = terminal.width.min(100);
+    let mut text = format!("{}\n", terminal.strong("Stripe: a restricted key in STRIPE_SECRET_KEY"));
+    for (permission, purpose) in RUN {
+        text.push_str(&wrap(purpose, &format!("  {permission:<28} "), &" ".repeat(31), width));
+    }
+    let run: Vec<&str> = RUN.iter().map(|(permission, _)| *permission).collect();
+    text.push_str(&format!("\n  Create it: {}\n", page("preflight run", &run)));
+    text.push_str(&format!("\n  {}\n", terminal.strong("For `preflight fix`, also:")));
+    for resource in FIX {
+        let purpose = format!("change a {}", resource.noun());
+        text.push_str(&wrap(&purpose, &format!("  {:<28} ", resource.permission()), &" ".repeat(31), width));
+    }
+    let both: Vec<&str> = run.iter().copied().chain(FIX.map(StripeResource::permission)).collect();
+    text.push_str(&format!("\n  Create it: {}\n\n", page("preflight fix", &both)));
+    let note = "The page preselects these permissions. Stripe ignores a name that it does not know, so run `preflight run --only \
+                stripe/secret-key` with the new key: the check names each permission that is missing.";
+    text.push_str(&wrap(note, "  ", "  ", width));
+    text.push_str(&format!("\n{}\n", terminal.strong("Clerk: the secret key of the production instance")));
+    let clerk = "Clerk's secret keys have no permissions. `run` reads settings, templates and users, and signs the canary in and \
+                 out. `fix` changes JWT templates and the public metadata of users.";
+    text.push_str(&wrap(clerk, "  ", "  ", width));
+    text.push_str(&format!("\n{}\n", terminal.strong("Cloudflare: an API token, for this account only")));
+    text.push_str("  Workers Scripts: Read        for `preflight run`\n");
+    text.push_str("  Workers Scripts: Edit        for `preflight fix`, to set secrets\n");
+    text.push_str("\n  Create it: https://dash.cloudflare.com/profile/api-tokens\n");
+    text
+}
+
+/// Stripe's page for a new restricted key with these permissions.
+fn page(name: &str, permissions: &[&str]) -> String {
+    let name = name.replace(' ', "%20");
+    let permissions = permissions.iter().enumerate().map(|(index, name)| format!("&permissions[{index}]={name}"));
+    format!("https://dashboard.stripe.com/apikeys/create?name={name}{}", permissions.collect::<String>())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_sandboxs_restricted_key_has_exactly_these_permissions() {
+        let document = include_str!("../sandbox/healthy/stripe.toml");
+        let granted = document.lines().filter_map(|line| line.trim().strip_prefix("\"rak_"));
+        let mut granted: Vec<String> =
+            granted.map(|rest| format!("rak_{}", rest.trim_end_matches(',').trim_end_matches('"'))).collect();
+        granted.sort();
+        assert_eq!(granted, RUN.map(|(permission, _)| permission));
+    }
+
+    #[test]
+    fn the_page_preselects_every_permission() {
+        assert_eq!(
+            page("preflight run", &["rak_a", "rak_b"]),
+            "https://dashboard.stripe.com/apikeys/create?name=preflight%20run&permissions[0]=rak_a&permissions[1]=rak_b"
+        );
+    }
+}

@@ -1,0 +1,130 @@
+//! `preflight sandbox --score=fixes`: fixes every scenario that an API can fix, and runs the checks again.
+
+use std::collections::BTreeMap;
+use std::fmt::Write;
+use std::path::Path;
+use std::time::Duration;
+
+use futures::StreamExt;
+use preflight::fix::{self, Plan};
+use preflight::report::outline::failures;
+use preflight::run::{self, Decision, Report, Selection};
+use preflight::sandbox::{self, Sandbox, Scenario};
+use preflight::world::{self, World};
+use tabled::builder::Builder;
+use tabled::settings::Style;
+
+use super::discrepancy::is_healthy;
+use super::{PARALLEL, bar};
+use crate::cli::exit::CliError;
+use crate::cli::terminal::{self, Terminal};
+
+/// What became of one scenario.
+enum Healed {
+    /// Only a person can fix it.
+    ByHand,
+    /// The changes led to GO.
+    Yes,
+    /// They did not, and why.
+    No(String),
+}
+
+/// How the scenarios of a group ended.
+#[derive(Default)]
+struct Tally {
+    all: usize,
+    by_api: usize,
+    healed: usize,
+}
+
+/// Fixes every scenario, or those named, and prints how many were healed. Returns 1 if a change did not lead to GO.
+pub async fn execute(names: &[String], latency: Duration, terminal: Terminal) -> Result<u8, CliError> {
+    let chosen = |scenario: &&Scenario| !is_healthy(scenario) && (names.is_empty() || names.contains(&scenario.name));
+    let scenarios: Vec<&Scenario> = sandbox::scenarios().iter().filter(chosen).collect();
+    let bar = bar(terminal);
+    bar.inc_length(u64::try_from(scenarios.len()).unwrap_or_default());
+    let runs = futures::stream::iter(scenarios.iter().map(|scenario| async {
+        let healed = heal(&scenario.name, latency).await.unwrap_or_else(|error| Healed::No(format!("{error:?}")));
+        bar.inc(1);
+        (*scenario, healed)
+    }));
+    let results: Vec<(&Scenario, Healed)> = runs.buffered(PARALLEL).collect().await;
+    bar.finish_and_clear();
+    terminal::print(&text(&results))?;
+    Ok(u8::from(results.iter().any(|(_, healed)| matches!(healed, Healed::No(_)))))
+}
+
+async fn heal(scenario: &str, latency: Duration) -> Result<Healed, CliError> {
+    let sandbox = Sandbox::start(&[scenario], sandbox::Options { latency, ..Default::default() }).await?;
+    let journal = std::env::temp_dir().join(format!("preflight-fixes-{}-{scenario}.jsonl", std::process::id()));
+    let healed = heal_in(&sandbox, &journal, latency).await;
+    let _ = std::fs::remove_file(journal);
+    healed
+}
+
+async fn heal_in(sandbox: &Sandbox, journal: &Path, latency: Duration) -> Result<Healed, CliError> {
+    let (world, before) = run_in(sandbox, journal, latency).await?;
+    let plan = fix::plan(&before);
+    if plan.changes.is_empty() || !plan.by_hand.is_empty() {
+        return Ok(Healed::ByHand);
+    }
+    let mut refused = Vec::new();
+    fix::make(&world, &plan, "score", |planned, made| {
+        if let Err(why) = made {
+            refused.push(format!("{}: {why}", planned.change.object()));
+        }
+    })
+    .await;
+    if !refused.is_empty() {
+        return Ok(Healed::No(refused.join("; ")));
+    }
+    let (_, after) = run_in(sandbox, journal, latency).await?;
+    Ok(if after.decision == Decision::Go { Healed::Yes } else { Healed::No(left(&plan, &after)) })
+}
+
+async fn run_in(sandbox: &Sandbox, journal: &Path, latency: Duration) -> Result<(World, Report), CliError> {
+    let options = world::Options {
+        timeout: Duration::from_secs(5) + 4 * latency,
+        retries: 1,
+        journal: journal.to_owned(),
+        ..world::Options::default()
+    };
+    let world = World::new(sandbox.config(None)?, sandbox.options(options))?;
+    let report = run::run(&world, &Selection::default(), None, std::future::pending()).await;
+    Ok((world, report))
+}
+
+/// What still is wrong after the changes.
+fn left(plan: &Plan, after: &Report) -> String {
+    let changed: Vec<String> = plan.changes.iter().map(|planned| planned.change.object()).collect();
+    let left: Vec<String> = failures(after).iter().map(preflight::report::outline::CheckFinding::name).collect();
+    let open = after.checks.iter().filter(|check| check.is_open()).map(|check| check.id.to_string());
+    let left: Vec<String> = left.into_iter().chain(open).collect();
+    format!("after changing {}, what is left is {}", changed.join(", "), left.join(", "))
+}
+
+fn text(results: &[(&Scenario, Healed)]) -> String {
+    let mut groups: BTreeMap<&str, Tally> = BTreeMap::new();
+    for (scenario, healed) in results {
+        for tally in [scenario.group.as_str(), "~all"] {
+            let tally = groups.entry(tally).or_default();
+            tally.all += 1;
+            tally.by_api += usize::from(!matches!(healed, Healed::ByHand));
+            tally.healed += usize::from(matches!(healed, Healed::Yes));
+        }
+    }
+    let mut table = Builder::default();
+    table.push_record(["", "problems", "an API can fix", "healed"]);
+    for (group, tally) in groups {
+        let name = if group == "~all" { "**all**" } else { group };
+        let numbers = [tally.all, tally.by_api, tally.healed].map(|number| number.to_string());
+        table.push_record([name.to_owned()].into_iter().chain(numbers));
+    }
+    let mut text = format!("{}\n\n", table.build().with(Style::markdown()));
+    for (scenario, healed) in results {
+        if let Healed::No(why) = healed {
+            let _ = writeln!(text, "- {}: {why}", scenario.name);
+        }
+    }
+    text
+}

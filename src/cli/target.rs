@@ -1,0 +1,143 @@
+//! Which deployment to check, and how to reach it: flags that commands share.
+
+use std::fs;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::Args;
+use clap::builder::{PossibleValuesParser, TypedValueParser};
+use preflight::change::quoted;
+use preflight::config::Mode;
+use preflight::sandbox::{self, Sandbox};
+use preflight::world::{self, Resolve, World};
+
+use super::deployment::{self, Sources};
+use super::exit::CliError;
+use super::values::{self, NameList};
+
+/// Which deployment to check, and how to reach it.
+#[derive(Debug, Args)]
+pub struct TargetArgs {
+    /// The configuration file [default: preflight.toml]
+    #[arg(short, long, value_name = "FILE", conflicts_with = "sandbox")]
+    pub config: Option<PathBuf>,
+    /// Read values from a dotenv or .dev.vars file (repeatable); environment variables take precedence
+    #[arg(long, value_name = "FILE", conflicts_with = "sandbox")]
+    env_file: Vec<PathBuf>,
+    /// Check this mode instead of the configured one: live or test
+    #[arg(long, value_parser = mode_parser(), hide_possible_values = true)]
+    mode: Option<Mode>,
+    /// Check the built-in sandbox instead, healthy or with these problems. Needs no account, network or configuration
+    #[arg(long, value_name = "SCENARIO,…", num_args = 0..=1, require_equals = true, default_missing_value = "")]
+    pub sandbox: Option<NameList>,
+
+    /// Time limit for one request [default: 10s]
+    #[arg(long, value_name = "TIME", value_parser = values::duration, help_heading = "Requests")]
+    timeout: Option<Duration>,
+    /// Time limit for the run; checks that need more are unknown [default: 2m]
+    #[arg(long, value_name = "TIME", value_parser = values::duration, help_heading = "Requests")]
+    deadline: Option<Duration>,
+    /// How often to retry a request that is safe to repeat [default: 2]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(0..=10), help_heading = "Requests")]
+    retries: Option<u32>,
+    /// How many requests to make at once [default: 32]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256), help_heading = "Requests")]
+    concurrency: Option<u16>,
+    /// Connect to a host at another address, as in curl (repeatable), such as a new deployment before you switch DNS
+    #[arg(long, value_name = "HOST:PORT:ADDR", value_parser = values::resolve, conflicts_with = "sandbox")]
+    #[arg(help_heading = "Requests")]
+    resolve: Vec<Resolve>,
+    /// Trust only the certificates in this PEM file
+    #[arg(long, value_name = "FILE", conflicts_with = "sandbox", help_heading = "Requests")]
+    cacert: Option<PathBuf>,
+    /// Allow sending secrets to this host, for an `api_base` that points to a proxy (repeatable)
+    #[arg(long, value_name = "HOST", conflicts_with = "sandbox", help_heading = "Requests")]
+    allow_host: Vec<String>,
+}
+
+fn mode_parser() -> impl TypedValueParser<Value = Mode> {
+    PossibleValuesParser::new([Mode::Live.word(), Mode::Test.word()])
+        .map(|word| if word == Mode::Test.word() { Mode::Test } else { Mode::Live })
+}
+
+impl TargetArgs {
+    /// The deployment to check. A sandbox runs for as long as it is held.
+    pub async fn world(&self, options: world::Options) -> Result<(World, Option<Sandbox>), CliError> {
+        let Some(scenarios) = &self.sandbox else {
+            return Ok((deployment::configured(&self.sources(), options)?, None));
+        };
+        let scenarios: Vec<&str> = scenarios.0.iter().map(String::as_str).collect();
+        let started = deployment::sandboxed(&scenarios, sandbox::Options::default(), self.mode, options).await;
+        started.map(|(world, sandbox)| (world, Some(sandbox)))
+    }
+
+    /// The same deployment, asked anew.
+    pub fn world_again(&self, sandbox: Option<&Sandbox>, options: world::Options) -> Result<World, CliError> {
+        match sandbox {
+            Some(sandbox) => Ok(World::new(sandbox.config(self.mode)?, sandbox.options(options))?),
+            None => deployment::configured(&self.sources(), options),
+        }
+    }
+
+    /// These flags as they are typed, for a command that verifies a fix: ` -c acme.toml --env-file .env`.
+    pub fn flags(&self) -> String {
+        let mut flags = String::new();
+        let mut add = |flag: &str, value: &str| flags.push_str(&format!(" {flag}{}", quoted(value)));
+        if let Some(path) = &self.config {
+            add("-c ", &path.to_string_lossy());
+        }
+        self.env_file.iter().for_each(|path| add("--env-file ", &path.to_string_lossy()));
+        if let Some(mode) = self.mode {
+            add("--mode ", mode.word());
+        }
+        if let Some(scenarios) = &self.sandbox {
+            add("--sandbox=", &scenarios.0.join(","));
+        }
+        for Resolve { host, port, address } in &self.resolve {
+            add("--resolve ", &format!("{host}:{port}:{address}"));
+        }
+        if let Some(path) = &self.cacert {
+            add("--cacert ", &path.to_string_lossy());
+        }
+        self.allow_host.iter().for_each(|host| add("--allow-host ", host));
+        flags
+    }
+
+    fn sources(&self) -> Sources<'_> {
+        Sources {
+            config: self.config.as_deref(),
+            env_files: &self.env_file,
+            mode: self.mode,
+            allow_hosts: &self.allow_host,
+        }
+    }
+
+    /// How to reach it. Changes in a sandbox end with it, so its journal does not go into the user's folder.
+    pub fn options(&self, journal: PathBuf) -> Result<world::Options, CliError> {
+        let usual = world::Options::default();
+        let certificates = self.cacert.as_ref().map(|path| {
+            fs::read(path).map_err(|error| CliError::Usage(format!("--cacert {}: {error}", path.display())))
+        });
+        Ok(world::Options {
+            timeout: self.timeout.unwrap_or(usual.timeout),
+            deadline: self.deadline.or(usual.deadline),
+            retries: self.retries.unwrap_or(usual.retries),
+            concurrency: self.concurrency.map_or(usual.concurrency, usize::from),
+            resolve: self.resolve.clone(),
+            certificates: certificates.transpose()?,
+            journal: if self.sandbox.is_some() { sandbox_journal() } else { journal },
+            ..usual
+        })
+    }
+
+    /// Removes the journal of a sandbox.
+    pub fn forget_journal(&self) {
+        if self.sandbox.is_some() {
+            let _ = fs::remove_file(sandbox_journal());
+        }
+    }
+}
+
+fn sandbox_journal() -> PathBuf {
+    std::env::temp_dir().join(format!("preflight-sandbox-{}.jsonl", std::process::id()))
+}

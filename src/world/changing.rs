@@ -1,0 +1,125 @@
+//! What changes a deployment: the one that the configuration describes, with the values that are known.
+
+use serde_json::Value;
+
+use super::World;
+use super::stripe::{Endpoint, EndpointKind, Stripe};
+use crate::change::{
+    Change, ClerkMetadata, ClerkTemplate, Deployment, SecretSource, StripeChange, StripeResource, WorkerSecret,
+};
+use crate::config::{Kind, Mode, Origin};
+
+impl World {
+    /// Sets a secret on the Worker to the value of the local variable with the same name, which must be right.
+    #[must_use]
+    pub fn local_secret(&self, name: &str) -> WorkerSecret {
+        let local = self.config.variables().into_iter().find(|variable| variable.name == name && variable.is_usable());
+        let source = match local {
+            Some(variable) if variable.kind == Kind::StripePriceId && variable.shown.is_some() => {
+                SecretSource::Known(variable.shown.unwrap_or_default())
+            }
+            Some(variable) => match variable.origin {
+                Origin::Environment => SecretSource::Environment,
+                Origin::File(..) => SecretSource::File,
+                Origin::Unset => SecretSource::Entered,
+            },
+            None => SecretSource::Entered,
+        };
+        self.secret(name, source)
+    }
+
+    /// Sets a secret on the Worker to a value that is known and may be shown.
+    #[must_use]
+    pub fn known_secret(&self, name: &str, value: &str) -> WorkerSecret {
+        self.secret(name, SecretSource::Known(value.to_owned()))
+    }
+
+    /// Sets a secret on the Worker to a value that only a person can get.
+    #[must_use]
+    pub fn entered_secret(&self, name: &str) -> WorkerSecret {
+        self.secret(name, SecretSource::Entered)
+    }
+
+    fn secret(&self, name: &str, source: SecretSource) -> WorkerSecret {
+        let cloudflare = self.config.cloudflare.as_ref();
+        WorkerSecret {
+            name: name.to_owned(),
+            source,
+            script: cloudflare.map(crate::config::Cloudflare::deployed_script),
+            environment: cloudflare.and_then(|cloudflare| cloudflare.environment.clone()),
+        }
+    }
+
+    /// Deploys the Worker after a change of its code or its Wrangler file.
+    #[must_use]
+    pub fn deployment(&self) -> Deployment {
+        let cloudflare = self.config.cloudflare.as_ref();
+        Deployment { environment: cloudflare.and_then(|cloudflare| cloudflare.environment.clone()) }
+    }
+
+    /// Sets the plan of a user; null removes it.
+    pub fn plan_of(&self, user: &str, before: impl Into<Value>, after: impl Into<Value>) -> ClerkMetadata {
+        ClerkMetadata {
+            api: self.clerk_api(),
+            key_variable: self.config.clerk.secret_key.name.clone(),
+            user: user.to_owned(),
+            key: self.config.clerk.metadata_key.clone(),
+            before: before.into(),
+            after: after.into(),
+        }
+    }
+
+    /// Changes a JWT template, or creates one if `id` is `None`.
+    #[must_use]
+    pub fn template(&self, id: Option<&str>, name: &str, before: Value, after: Value) -> ClerkTemplate {
+        ClerkTemplate {
+            api: self.clerk_api(),
+            key_variable: self.config.clerk.secret_key.name.clone(),
+            id: id.map(str::to_owned),
+            name: name.to_owned(),
+            before,
+            after,
+        }
+    }
+
+    fn clerk_api(&self) -> String {
+        self.config.clerk.api_base.as_str().trim_end_matches('/').to_owned()
+    }
+}
+
+impl Stripe<'_> {
+    /// An update of an object in the mode of the key, without fields yet.
+    pub fn update(self, resource: StripeResource, id: &str, name: &str) -> StripeChange {
+        StripeChange::update(resource, self.mode == Mode::Live, id, name)
+    }
+
+    /// A change of one field of an endpoint. Only the dashboard changes an event destination.
+    pub fn change_endpoint(
+        self,
+        endpoint: &Endpoint,
+        field: &str,
+        before: impl Into<Value>,
+        after: impl Into<Value>,
+    ) -> Change {
+        match endpoint.kind {
+            EndpointKind::Classic => self
+                .update(StripeResource::WebhookEndpoint, &endpoint.id, &endpoint.url_text)
+                .set(field, before, after)
+                .into(),
+            EndpointKind::Destination => Change::Page(self.dashboard(&format!("webhooks/{}", endpoint.id))),
+        }
+    }
+
+    /// A new endpoint for the Worker, with the events that it handles.
+    pub fn create_endpoint(self) -> StripeChange {
+        let webhook = &self.world.config().webhook;
+        let endpoint =
+            StripeChange::create(StripeResource::WebhookEndpoint, self.mode == Mode::Live, webhook.url.as_str())
+                .set("url", Value::Null, webhook.url.as_str())
+                .set("enabled_events", Value::Null, webhook.events.clone());
+        match &webhook.api_version {
+            Some(version) => endpoint.set("api_version", Value::Null, version.as_str()),
+            None => endpoint,
+        }
+    }
+}
