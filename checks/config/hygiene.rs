@@ -29,7 +29,7 @@ check! {
 
 codes! {
     /// A required value is not set.
-    MISSING: Failure,
+    MISSING: Failure(Other),
     /// There is stray white space or a newline.
     WHITESPACE: Failure,
     /// The value is wrapped in quotes.

@@ -1,9 +1,9 @@
 //! The markdown report: the verdict, each failure with its fix, the launch checklist, and every check and request.
 
 use super::checklist::{self, LineResult};
-use super::outline::{self, CheckFinding};
+use super::outline;
 use super::text::{code, code_block, code_cell, disarm, link, markdown, shown};
-use crate::run::{Decision, Report, WaiverReport};
+use crate::run::{CheckFinding, Decision, Report, WaiverReport};
 
 /// The whole report as GitHub-flavored markdown.
 #[must_use]
@@ -93,9 +93,8 @@ impl MarkdownPage {
         self.heading(2, heading);
         for (at, found) in findings.iter().enumerate() {
             self.finding(found);
-            let is_last_of_check = findings.get(at + 1).is_none_or(|next| next.check.id != found.check.id);
-            if is_last_of_check && !found.check.reasons.is_empty() {
-                self.paragraph(&format!("Also: {}", markdown(&outline::sentences(&found.check.reasons))));
+            if let Some(also) = outline::also(findings, at) {
+                self.paragraph(&format!("Also: {}", markdown(&also)));
             }
         }
     }

@@ -4,24 +4,7 @@ use std::time::Duration;
 
 use crate::check::CheckId;
 use crate::finding::Severity;
-use crate::run::{CheckReport, Decision, Interruption, Report, Reported, Status, WaiverEffect, WaiverReport};
-
-/// A finding and the check that reported it.
-#[derive(Debug, Clone, Copy)]
-pub struct CheckFinding<'a> {
-    /// The check.
-    pub check: &'a CheckReport,
-    /// The finding.
-    pub reported: &'a Reported,
-}
-
-impl CheckFinding<'_> {
-    /// The finding's name: `stripe/price-mode: other-mode`.
-    #[must_use]
-    pub fn name(&self) -> String {
-        format!("{}: {}", self.check.id, self.reported.finding.code.name())
-    }
-}
+use crate::run::{CheckFinding, CheckReport, Decision, Interruption, Report, Status, WaiverEffect, WaiverReport};
 
 /// Checks that could not be verified, all for the same reason.
 #[derive(Debug, Clone)]
@@ -36,25 +19,25 @@ pub struct Unverified<'a> {
     pub reason: String,
 }
 
-/// The failures that no waiver covers.
+/// The failures that no waiver covers, the most harmful first.
 #[must_use]
 pub fn failures(report: &Report) -> Vec<CheckFinding<'_>> {
-    findings(report, Severity::Failure)
+    report.findings(Severity::Failure)
 }
 
-/// The warnings that no waiver covers.
+/// The warnings that no waiver covers, the most harmful first.
 #[must_use]
 pub fn warnings(report: &Report) -> Vec<CheckFinding<'_>> {
-    findings(report, Severity::Warning)
+    report.findings(Severity::Warning)
 }
 
-fn findings(report: &Report, severity: Severity) -> Vec<CheckFinding<'_>> {
-    let all = report
-        .checks
-        .iter()
-        .flat_map(|check| check.findings.iter().map(move |reported| CheckFinding { check, reported }));
-    all.filter(|found| found.reported.waived_by.is_none() && found.reported.finding.code.severity() == severity)
-        .collect()
+/// What else the check of a finding could not verify, if this is the last of its findings in a list. Those of one check are not
+/// always next to each other.
+#[must_use]
+pub fn also(findings: &[CheckFinding<'_>], at: usize) -> Option<String> {
+    let check = findings.get(at)?.check;
+    let is_last = !findings.iter().skip(at + 1).any(|next| next.check.id == check.id);
+    (is_last && !check.reasons.is_empty()).then(|| sentences(&check.reasons))
 }
 
 /// What could not be verified, grouped by reason, so that one outage is one paragraph and not twenty. Required checks come
@@ -223,6 +206,7 @@ pub fn started_at(report: &Report) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::finding::{Code, Harm};
     use crate::report::sample;
 
     #[test]
@@ -255,6 +239,30 @@ mod tests {
         let before = failures(&report).len();
         report.checks.iter_mut().flat_map(|check| &mut check.findings).for_each(|found| found.waived_by = Some(0));
         assert!(before > 0 && failures(&report).is_empty());
+    }
+
+    #[test]
+    fn the_most_harmful_finding_comes_first_whatever_the_order_of_the_checks() {
+        let mut report = sample::no_go();
+        let mut forged = sample::other_mode();
+        forged.finding.code = Code::declared("unsigned", Severity::Failure, "").harming(Harm::Exposure);
+        report.checks.last_mut().unwrap().findings = vec![sample::other_mode(), forged];
+        let names: Vec<&str> = failures(&report).iter().map(|found| found.reported.finding.code.name()).collect();
+        assert_eq!(names, ["unsigned", "other-mode", "other-mode"]);
+    }
+
+    #[test]
+    fn what_a_check_could_not_verify_follows_the_last_of_its_findings() {
+        let mut report = sample::no_go();
+        for check in &mut report.checks {
+            check.findings = vec![sample::other_mode()];
+            check.reasons = vec!["No answer.".to_owned()];
+        }
+        let first = report.checks[0].clone();
+        let of = |check| CheckFinding { check, reported: &first.findings[0] };
+        let found = [of(&report.checks[0]), of(&report.checks[1]), of(&report.checks[0])];
+        let with: Vec<bool> = (0..3).map(|at| also(&found, at).is_some()).collect();
+        assert_eq!(with, [false, true, true]);
     }
 
     #[test]

@@ -6,11 +6,11 @@ use tabled::settings::{Modify, Padding, Style as Border, Width};
 
 use super::Style;
 use super::color::Color;
-use super::outline::{self, CheckFinding};
+use super::outline;
 use super::paragraph::{wrap, wrap_command};
 use super::text::{cut, disarm, shown};
 use crate::finding::Evidence;
-use crate::run::{CheckReport, Decision, Report, Status, WaiverEffect, WaiverReport};
+use crate::run::{CheckFinding, CheckReport, Decision, Report, Status, WaiverEffect, WaiverReport};
 use crate::world::LoggedRequest;
 
 /// Prose is hard to read on longer lines, however wide the terminal is.
@@ -119,9 +119,8 @@ impl TerminalPage {
                 self.text.push('\n');
             }
             self.finding(status, finding);
-            let is_last_of_check = found.get(at + 1).is_none_or(|next| next.check.id != finding.check.id);
-            if is_last_of_check && !finding.check.reasons.is_empty() {
-                self.labeled("also", &shown(&outline::sentences(&finding.check.reasons)));
+            if let Some(also) = outline::also(found, at) {
+                self.labeled("also", &shown(&also));
             }
         }
     }

@@ -19,7 +19,8 @@ use crate::finding::NoAnswer;
 use crate::world::{Trail, World, followed};
 
 pub use report::{
-    CheckReport, Coverage, Decision, Interruption, Report, Reported, Status, Unconfigured, WaiverEffect, WaiverReport,
+    CheckFinding, CheckReport, Coverage, Decision, Interruption, Report, Reported, Status, Unconfigured, WaiverEffect,
+    WaiverReport,
 };
 pub use selection::{Selection, UnknownName};
 pub use waivers::unknown_checks;

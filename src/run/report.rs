@@ -121,6 +121,23 @@ pub struct Reported {
     pub verify: String,
 }
 
+/// A finding and the check that reported it.
+#[derive(Debug, Clone, Copy)]
+pub struct CheckFinding<'a> {
+    /// The check.
+    pub check: &'a CheckReport,
+    /// The finding.
+    pub reported: &'a Reported,
+}
+
+impl CheckFinding<'_> {
+    /// The finding's name: `stripe/price-mode: other-mode`.
+    #[must_use]
+    pub fn name(&self) -> String {
+        format!("{}: {}", self.check.id, self.reported.finding.code.name())
+    }
+}
+
 /// The status of a check.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Status {
@@ -226,13 +243,25 @@ impl Report {
         }
     }
 
+    /// The findings of a severity that no waiver covers, the most harmful first.
+    #[must_use]
+    pub fn findings(&self, severity: Severity) -> Vec<CheckFinding<'_>> {
+        let all = self
+            .checks
+            .iter()
+            .flat_map(|check| check.findings.iter().map(move |reported| CheckFinding { check, reported }));
+        let counts = |found: &CheckFinding<'_>| {
+            found.reported.waived_by.is_none() && found.reported.finding.code.severity() == severity
+        };
+        let mut found: Vec<CheckFinding<'_>> = all.filter(counts).collect();
+        found.sort_by_key(|found| found.reported.finding.code.harm());
+        found
+    }
+
     /// What to do next, in one sentence.
     #[must_use]
     pub fn next_action(&self) -> String {
-        let first = |severity| {
-            let mut findings = self.checks.iter().flat_map(|check| &check.findings);
-            findings.find(|reported| reported.waived_by.is_none() && reported.finding.code.severity() == severity)
-        };
+        let first = |severity| self.findings(severity).first().map(|found| found.reported);
         if let Some(changed) = &self.changed {
             return changed.clone();
         }
