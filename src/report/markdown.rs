@@ -3,7 +3,8 @@
 use super::checklist::{self, LineResult};
 use super::outline;
 use super::text::{code, code_block, code_cell, disarm, link, markdown, shown};
-use crate::run::{CheckFinding, Decision, Report, WaiverReport};
+use super::unverified::unverified;
+use crate::run::{CheckFinding, CheckReport, Decision, Report, WaiverReport};
 
 /// The whole report as GitHub-flavored markdown.
 #[must_use]
@@ -138,16 +139,17 @@ impl MarkdownPage {
     }
 
     fn unverified(&mut self, report: &Report) {
-        let groups = outline::unverified(report);
+        let groups = unverified(report);
         if groups.is_empty() {
             return;
         }
         self.heading(2, "Not verified");
         for group in groups {
-            let checks: Vec<String> = group.checks.iter().map(|id| code(id.as_str())).collect();
-            let needed = if group.required { "" } else { " (not required)" };
+            let needed = |check: &CheckReport| if check.required { "" } else { " (not required)" };
+            let named = |check: &&CheckReport| format!("{}{}", code(check.id.as_str()), needed(check));
+            let checks: Vec<String> = group.checks.iter().map(named).collect();
             let reason = markdown(&group.reason);
-            self.line(&format!("- **{}** {}{needed}: {reason}", group.status.word(), checks.join(", ")));
+            self.line(&format!("- **{}** {reason} ({})", group.status.word(), checks.join(", ")));
         }
         self.0.push('\n');
     }

@@ -6,19 +6,6 @@ use crate::check::CheckId;
 use crate::finding::Severity;
 use crate::run::{CheckFinding, CheckReport, Decision, Interruption, Report, Status, WaiverEffect, WaiverReport};
 
-/// Checks that could not be verified, all for the same reason.
-#[derive(Debug, Clone)]
-pub struct Unverified<'a> {
-    /// The status they share.
-    pub status: Status,
-    /// Whether the verdict depends on them.
-    pub required: bool,
-    /// Their IDs, in report order.
-    pub checks: Vec<&'a CheckId>,
-    /// The reason they share.
-    pub reason: String,
-}
-
 /// The failures that no waiver covers, the most harmful first.
 #[must_use]
 pub fn failures(report: &Report) -> Vec<CheckFinding<'_>> {
@@ -40,23 +27,24 @@ pub fn also(findings: &[CheckFinding<'_>], at: usize) -> Option<String> {
     (is_last && !check.reasons.is_empty()).then(|| sentences(&check.reasons))
 }
 
-/// What could not be verified, grouped by reason, so that one outage is one paragraph and not twenty. Required checks come
-/// first.
+/// The groups of checks in report order, each with how many of its checks have each status: `5 pass, 2 fail`.
 #[must_use]
-pub fn unverified(report: &Report) -> Vec<Unverified<'_>> {
-    let mut groups: Vec<Unverified<'_>> = Vec::new();
-    for check in report.checks.iter().filter(|check| matches!(check.status, Status::Unknown | Status::Skipped)) {
-        let (status, required, reason) = (check.status, check.required, why(check));
-        match groups
-            .iter_mut()
-            .find(|group| group.status == status && group.required == required && group.reason == reason)
-        {
-            Some(group) => group.checks.push(&check.id),
-            None => groups.push(Unverified { status, required, checks: vec![&check.id], reason }),
+pub fn groups(report: &Report) -> Vec<(&str, String)> {
+    let mut groups: Vec<(&str, Vec<&CheckReport>)> = Vec::new();
+    for check in &report.checks {
+        match groups.iter_mut().find(|(group, _)| *group == check.id.group()) {
+            Some((_, checks)) => checks.push(check),
+            None => groups.push((check.id.group(), vec![check])),
         }
     }
-    groups.sort_by_key(|group| (!group.required, group.status == Status::Skipped));
-    groups
+    groups.into_iter().map(|(group, checks)| (group, counts(checks))).collect()
+}
+
+/// The IDs of checks, each with whether the verdict depends on it: `stripe/account, worker/tiers (not required)`.
+#[must_use]
+pub fn listed(checks: &[&CheckReport]) -> String {
+    let named = |check: &&CheckReport| format!("{}{}", check.id, if check.required { "" } else { " (not required)" });
+    checks.iter().map(named).collect::<Vec<String>>().join(", ")
 }
 
 /// Why a check has its status; empty if there is nothing to add.
@@ -142,7 +130,13 @@ pub fn not_covered(report: &Report) -> Option<String> {
 /// How many checks have each status: `29 pass, 1 warn, 2 fail`.
 #[must_use]
 pub fn summary(report: &Report) -> String {
-    let counted = Status::ALL.into_iter().map(|status| (report.count(status), status.word()));
+    counts(&report.checks)
+}
+
+fn counts<'r>(checks: impl IntoIterator<Item = &'r CheckReport>) -> String {
+    let statuses: Vec<Status> = checks.into_iter().map(|check| check.status).collect();
+    let count = |wanted| statuses.iter().filter(|status| **status == wanted).count();
+    let counted = Status::ALL.into_iter().map(|status| (count(status), status.word()));
     let counted: Vec<String> =
         counted.filter(|(count, _)| *count > 0).map(|(count, word)| format!("{count} {word}")).collect();
     counted.join(", ")
@@ -208,30 +202,6 @@ mod tests {
     use super::*;
     use crate::finding::{Code, Harm};
     use crate::report::sample;
-
-    #[test]
-    fn checks_with_the_same_reason_are_grouped() {
-        let mut report = sample::go();
-        for check in &mut report.checks {
-            check.status = Status::Unknown;
-            check.reasons = vec!["Stripe did not answer.".to_owned()];
-            check.required = true;
-        }
-        let groups = unverified(&report);
-        assert_eq!(groups.len(), 1);
-        assert_eq!(groups[0].checks.len(), report.checks.len());
-    }
-
-    #[test]
-    fn required_checks_come_first() {
-        let mut report = sample::go();
-        for (check, required) in report.checks.iter_mut().zip([false, true]) {
-            check.status = Status::Unknown;
-            check.required = required;
-        }
-        let groups = unverified(&report);
-        assert_eq!(groups.iter().map(|group| group.required).collect::<Vec<bool>>(), [true, false]);
-    }
 
     #[test]
     fn a_waived_finding_is_not_a_failure() {

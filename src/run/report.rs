@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
+use super::Outage;
 use crate::check::CheckId;
 use crate::config::{Mode, Waiver};
 use crate::finding::{Finding, Severity};
@@ -138,6 +139,46 @@ impl CheckFinding<'_> {
     }
 }
 
+/// How to fix one finding.
+#[derive(Debug, Clone)]
+pub struct NextAction<'a> {
+    /// The finding.
+    pub found: CheckFinding<'a>,
+    /// Who can do it.
+    pub who: Who,
+    /// Commands to type, in order.
+    pub commands: Vec<String>,
+    /// Pages to open, in order.
+    pub links: Vec<String>,
+}
+
+/// Who can fix something.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Who {
+    /// A script: there is a command for it.
+    Machine,
+    /// A person, on a page.
+    Person,
+    /// A developer, in the code.
+    Developer,
+}
+
+impl<'a> NextAction<'a> {
+    fn of(found: CheckFinding<'a>) -> Self {
+        let fix = &found.reported.finding.fix;
+        let (commands, links) = (fix.commands.clone(), fix.links.clone());
+        // Deploying is only the last step of a change in the code.
+        let is_code = !commands.is_empty() && commands.iter().all(|command| command.starts_with("wrangler deploy"));
+        let who = match (commands.is_empty(), links.is_empty()) {
+            _ if is_code => Who::Developer,
+            (false, _) => Who::Machine,
+            (true, false) => Who::Person,
+            (true, true) => Who::Developer,
+        };
+        Self { found, who, commands, links }
+    }
+}
+
 /// The status of a check.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Status {
@@ -258,6 +299,17 @@ impl Report {
         found
     }
 
+    /// How to fix what decides the verdict, the most harmful first: the failures or, if `--fail-on=warn` made the verdict
+    /// NO-GO without one, the warnings.
+    #[must_use]
+    pub fn next_actions(&self) -> Vec<NextAction<'_>> {
+        let mut found = self.findings(Severity::Failure);
+        if found.is_empty() && self.decision == Decision::NoGo {
+            found = self.findings(Severity::Warning);
+        }
+        found.into_iter().map(NextAction::of).collect()
+    }
+
     /// What to do next, in one sentence.
     #[must_use]
     pub fn next_action(&self) -> String {
@@ -270,6 +322,14 @@ impl Report {
             return fix(failure);
         }
         let open = self.checks.iter().find(|check| check.is_open());
+        let explains = |outage: &Outage| open.is_some_and(|check| check.reasons.iter().any(|why| outage.explains(why)));
+        if let Some(outage) = self.outages().into_iter().find(explains) {
+            let then = if self.is_offline() { "Connect it to the network" } else { "Wait until the provider recovers" };
+            return format!("{} {then}, and run preflight again.", outage.what);
+        }
+        if open.is_some_and(|check| check.reasons.iter().any(|why| why.contains("--offline is set"))) {
+            return "Run preflight again without --offline.".to_owned();
+        }
         match (self.decision, open) {
             (Decision::Go, _) if self.not_configured.is_empty() => {
                 "Nothing to do. Every required check passed.".to_owned()
