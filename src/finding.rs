@@ -25,6 +25,7 @@ pub struct Finding {
 pub struct Code {
     name: &'static str,
     severity: Severity,
+    harm: Harm,
     documentation: &'static str,
 }
 
@@ -32,7 +33,17 @@ impl Code {
     #[doc(hidden)]
     #[must_use]
     pub const fn declared(name: &'static str, severity: Severity, documentation: &'static str) -> Self {
-        Self { name, severity, documentation }
+        let harm = match severity {
+            Severity::Failure => Harm::Service,
+            Severity::Warning => Harm::Other,
+        };
+        Self { name, severity, harm, documentation }
+    }
+
+    #[doc(hidden)]
+    #[must_use]
+    pub const fn harming(self, harm: Harm) -> Self {
+        Self { harm, ..self }
     }
 
     /// The name, stable within its check: `other-mode`.
@@ -45,6 +56,12 @@ impl Code {
     #[must_use]
     pub const fn severity(self) -> Severity {
         self.severity
+    }
+
+    /// What it does if it is not fixed. Reports show the worst first.
+    #[must_use]
+    pub const fn harm(self) -> Harm {
+        self.harm
     }
 
     /// The meaning, in one line of Markdown.
@@ -68,6 +85,19 @@ pub enum Severity {
     Warning,
     /// A paying customer does not get what they pay for, or someone gets it without paying.
     Failure,
+}
+
+/// What a problem does if it is not fixed, worst first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Harm {
+    /// Someone gets in, or gets a secret.
+    Exposure,
+    /// Money is not taken, or taken wrongly.
+    Money,
+    /// A paying customer is not served.
+    Service,
+    /// Anything else.
+    Other,
 }
 
 /// One field of a response or a file that was checked.

@@ -226,8 +226,8 @@ mod tests {
         cut_short.changes.truncate(2);
         make_all(&deployment, &cut_short).await;
         let records = recorded(&deployment.journal());
-        let changed: Vec<_> = records.iter().map(|record| &record.change).collect();
-        assert_eq!(changed, cut_short.changes.iter().map(|planned| &planned.change).collect::<Vec<_>>());
+        let noted: Vec<_> = records.iter().map(|record| &record.change).collect();
+        assert_eq!(noted, cut_short.changes.iter().map(|planned| &planned.change).collect::<Vec<_>>());
         assert!(take_back(&deployment.world(), &records, |_, _| ()).await);
         let after = deployment.plan().await;
         let changes = |plan: &Plan| plan.changes.iter().map(|planned| planned.change.clone()).collect::<Vec<_>>();

@@ -34,7 +34,7 @@ codes! {
     /// The secret key and the publishable key belong to different instances.
     TWO_INSTANCES: Failure,
     /// Anyone can sign in with a `+clerk_test` address and the code 424242.
-    TEST_MODE: Failure,
+    TEST_MODE: Failure(Exposure),
     /// Sign-up needs an invitation or has a waitlist.
     SIGN_UP_RESTRICTED: Warning,
 }

@@ -40,9 +40,9 @@ codes! {
     /// The claim that carries the plan has another name.
     CLAIM_KEY: Failure,
     /// The claim is the same for every user.
-    CONSTANT: Failure,
+    CONSTANT: Failure(Money),
     /// The claim reads metadata that users can write.
-    USER_WRITABLE: Failure,
+    USER_WRITABLE: Failure(Exposure),
     /// The claim reads private metadata, which the Worker does not write.
     NOT_PUBLIC: Failure,
     /// The claim reads something other than the plan.
@@ -50,9 +50,9 @@ codes! {
     /// There is text around the value.
     INTERPOLATED: Failure,
     /// Users without a plan get a paid one.
-    PAID_DEFAULT: Failure,
+    PAID_DEFAULT: Failure(Money),
     /// Tokens stay valid for more than five minutes after a downgrade.
-    LIFETIME: Warning,
+    LIFETIME: Warning(Money),
 }
 
 /// A claim that is older than this many seconds lets a customer keep a canceled tier (docs/providers.md, "Clerk tokens

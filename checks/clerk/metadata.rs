@@ -39,7 +39,7 @@ codes! {
     /// A plan is not the value of any tier.
     UNKNOWN_TIER: Failure,
     /// A plan is in unsafe metadata. A failure if the claim reads it, and otherwise a warning.
-    USER_WRITABLE: Failure,
+    USER_WRITABLE: Failure(Exposure),
 }
 
 /// The report lists so many users for each code, and counts the others.

@@ -32,9 +32,9 @@ check! {
 
 codes! {
     /// The canary does not exist.
-    CANARY_MISSING: Failure,
+    CANARY_MISSING: Failure(Other),
     /// The canary's metadata has no tier to compare with.
-    CANARY_WITHOUT_PLAN: Failure,
+    CANARY_WITHOUT_PLAN: Failure(Other),
     /// The token is not signed with a key that Clerk publishes.
     SIGNATURE: Failure,
     /// The token is from another issuer.

@@ -1,5 +1,7 @@
 //! `config/hygiene`.
 
+use std::collections::BTreeSet;
+
 use crate::check::prelude::*;
 use crate::config::{Described, Kind, ValueProblem};
 
@@ -29,7 +31,7 @@ check! {
 
 codes! {
     /// A required value is not set.
-    MISSING: Failure,
+    MISSING: Failure(Other),
     /// There is stray white space or a newline.
     WHITESPACE: Failure,
     /// The value is wrapped in quotes.
@@ -43,7 +45,14 @@ codes! {
 #[expect(clippy::unused_async, reason = "every check has the same signature, and this one waits for nothing")]
 async fn run(world: &World, _: Deployment, outcome: &mut Outcome) -> Answered {
     let variables = world.config().variables();
-    for variable in &variables {
+    let is_missing = |variable: &&Described<'_>| matches!(variable.problem, Some(ValueProblem::Missing));
+    let missing: Vec<&Described<'_>> = variables.iter().filter(is_missing).collect();
+    // One empty environment is one problem.
+    let are_merged = missing.len() > 1;
+    if are_merged {
+        outcome.find(all_missing(world, &missing));
+    }
+    for variable in variables.iter().filter(|variable| !(are_merged && is_missing(variable))) {
         if let Some(problem) = variable.problem {
             outcome.find(finding(world, variable, problem));
         }
@@ -55,6 +64,24 @@ async fn run(world: &World, _: Deployment, outcome: &mut Outcome) -> Answered {
         outcome.pass(format!("{} is not set, so the checks that sign in as the canary are unknown", canary.name));
     }
     Ok(())
+}
+
+/// Several values that are not set, as one finding.
+fn all_missing(world: &World, missing: &[&Described<'_>]) -> Finding {
+    let found: Vec<Finding> = missing.iter().map(|variable| finding(world, variable, &ValueProblem::Missing)).collect();
+    let names: Vec<&str> = missing.iter().map(|variable| variable.name).collect();
+    let pages: BTreeSet<String> = missing.iter().map(|variable| variable.kind.page().to_owned()).collect();
+    let values: Vec<String> =
+        missing.iter().map(|variable| format!("{}: {}", variable.name, variable.kind.expected())).collect();
+    let fix = Fix::new(format!("Set {} in the environment or in an --env-file.", names.join(", ")));
+    Finding {
+        code: MISSING,
+        message: format!("{} values are not set: {}.", names.len(), names.join(", ")),
+        expected: values.join("; "),
+        actual: "nothing".to_owned(),
+        evidence: found.into_iter().flat_map(|finding| finding.evidence).collect(),
+        fix: pages.into_iter().fold(fix, Fix::link),
+    }
 }
 
 fn finding(world: &World, variable: &Described<'_>, problem: &ValueProblem) -> Finding {

@@ -28,11 +28,11 @@ check! {
 
 codes! {
     /// The Stripe secret key is for the other mode.
-    STRIPE_SECRET_KEY: Failure,
+    STRIPE_SECRET_KEY: Failure(Money),
     /// The Stripe publishable key is for the other mode.
-    STRIPE_PUBLISHABLE_KEY: Failure,
+    STRIPE_PUBLISHABLE_KEY: Failure(Money),
     /// The Stripe test key is a live key.
-    STRIPE_TEST_SECRET_KEY: Failure,
+    STRIPE_TEST_SECRET_KEY: Failure(Other),
     /// The Clerk secret key is for the other mode.
     CLERK_SECRET_KEY: Failure,
     /// The Clerk publishable key is for the other mode.

@@ -31,23 +31,23 @@ codes! {
     /// A user pays for a tier and does not have one.
     PAID_BUT_FREE: Failure,
     /// A user has a tier and does not pay for it.
-    FREE_BUT_ENTITLED: Failure,
+    FREE_BUT_ENTITLED: Failure(Money),
     /// A user has another tier than the one paid for.
     WRONG_TIER: Failure,
     /// A subscription belongs to a user who does not exist.
     GHOST_USER: Failure,
     /// No paid subscription can be matched to a user, so canceling would never take the tier away.
-    UNMAPPABLE: Failure,
+    UNMAPPABLE: Failure(Money),
     /// A customer has several active subscriptions to configured prices.
-    CHARGED_TWICE: Failure,
+    CHARGED_TWICE: Failure(Money),
     /// Clerk has the ID of a customer that does not exist in this mode.
     NO_SUCH_CUSTOMER: Failure,
     /// Clerk has the ID of a subscription that does not exist in this mode.
     NO_SUCH_SUBSCRIPTION: Failure,
     /// A user has the tier of a subscription whose status does not grant it.
-    PAST_DUE_ENTITLED: Warning,
+    PAST_DUE_ENTITLED: Warning(Money),
     /// A user pays for a price that does not belong to any tier.
-    NO_TIER: Warning,
+    NO_TIER: Warning(Service),
 }
 
 /// The codes of cases, in the order in which they are reported.

@@ -41,11 +41,11 @@ codes! {
     /// The page redirects to another site or in a circle.
     REDIRECT: Failure,
     /// A key is for the other mode.
-    OTHER_MODE: Failure,
+    OTHER_MODE: Failure(Money),
     /// A Clerk key belongs to another instance.
     OTHER_INSTANCE: Failure,
     /// A Stripe key belongs to another account.
-    OTHER_ACCOUNT: Failure,
+    OTHER_ACCOUNT: Failure(Money),
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]

@@ -27,15 +27,15 @@ check! {
 
 codes! {
     /// A secret or restricted Stripe key.
-    STRIPE_SECRET_KEY: Failure,
+    STRIPE_SECRET_KEY: Failure(Exposure),
     /// A Clerk secret key.
-    CLERK_SECRET_KEY: Failure,
+    CLERK_SECRET_KEY: Failure(Exposure),
     /// A signing secret of a webhook endpoint.
-    WEBHOOK_SECRET: Failure,
+    WEBHOOK_SECRET: Failure(Exposure),
     /// A Cloudflare API token.
-    CLOUDFLARE_TOKEN: Failure,
+    CLOUDFLARE_TOKEN: Failure(Exposure),
     /// Another service's secret, or a private key.
-    OTHER_SECRET: Failure,
+    OTHER_SECRET: Failure(Exposure),
     /// A script that the page or another script loads could not be read, or the limit was reached.
     NOT_ALL_READ: Warning,
 }

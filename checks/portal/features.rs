@@ -25,7 +25,7 @@ codes! {
     /// They cannot change the payment method.
     PAYMENT_METHOD: Failure,
     /// They cannot see their invoices.
-    INVOICES: Failure,
+    INVOICES: Failure(Other),
 }
 
 async fn run(world: &World, _: Deployment, outcome: &mut Outcome) -> Answered {

@@ -25,7 +25,7 @@ check! {
 
 codes! {
     /// Customers can switch plans, but their tier stays the same.
-    STALE_TIER: Failure,
+    STALE_TIER: Failure(Money),
     /// They can switch to a price that does not belong to any tier.
     NO_TIER: Failure,
 }

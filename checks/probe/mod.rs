@@ -31,13 +31,13 @@ check! {
 
 codes! {
     /// There was no response.
-    UNREACHABLE: Failure,
+    UNREACHABLE: Failure(Other),
     /// The response has another status. For a redirect, the finding says where it leads.
-    STATUS: Failure,
+    STATUS: Failure(Other),
     /// A value in the response differs, or the response is not JSON.
-    JSON: Failure,
+    JSON: Failure(Other),
     /// The response took longer than `expect.max_ms`.
-    SLOW: Failure,
+    SLOW: Failure(Other),
 }
 
 /// A check for each `[[probe]]`.

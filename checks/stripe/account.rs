@@ -29,13 +29,13 @@ check! {
 
 codes! {
     /// The key belongs to another account than `stripe.account`; a warning in test mode.
-    OTHER_ACCOUNT: Failure,
+    OTHER_ACCOUNT: Failure(Money),
     /// The account cannot take payments, or a requirement is past due.
-    CANNOT_CHARGE: Failure,
+    CANNOT_CHARGE: Failure(Money),
     /// It takes payments, but Stripe does not pay them out.
-    CANNOT_PAY_OUT: Failure,
+    CANNOT_PAY_OUT: Failure(Money),
     /// Stripe needs something by a deadline.
-    DUE_SOON: Warning,
+    DUE_SOON: Warning(Money),
 }
 
 async fn run(world: &World, _: Deployment, outcome: &mut Outcome) -> Answered {

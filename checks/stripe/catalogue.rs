@@ -27,11 +27,11 @@ check! {
 
 codes! {
     /// Another active product (or price, if the Worker reads those) claims a tier.
-    DUPLICATE_CLAIM: Failure,
+    DUPLICATE_CLAIM: Failure(Money),
     /// Active subscription products do not belong to any tier.
-    UNMAPPED_PRODUCT: Warning,
+    UNMAPPED_PRODUCT: Warning(Service),
     /// A tier's own product has active prices that are not configured.
-    UNMAPPED_PRICE: Warning,
+    UNMAPPED_PRICE: Warning(Money),
 }
 
 /// The configured price of a tier, if it could be read.

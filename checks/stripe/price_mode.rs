@@ -30,11 +30,11 @@ check! {
 
 codes! {
     /// The price exists, but in the other mode.
-    OTHER_MODE: Failure,
+    OTHER_MODE: Failure(Money),
     /// The ID comes from another Stripe account or a sandbox.
-    OTHER_ACCOUNT: Failure,
+    OTHER_ACCOUNT: Failure(Money),
     /// There is no such price.
-    NOT_FOUND: Failure,
+    NOT_FOUND: Failure(Money),
 }
 
 async fn run(world: &World, offer: Offer<'_>, outcome: &mut Outcome) -> Answered {

@@ -29,23 +29,23 @@ check! {
 
 codes! {
     /// Two tiers use the same price.
-    SHARED: Failure,
+    SHARED: Failure(Money),
     /// Two tiers use each other's price.
-    SWAPPED: Failure,
+    SWAPPED: Failure(Money),
     /// The price is archived.
-    PRICE_ARCHIVED: Failure,
+    PRICE_ARCHIVED: Failure(Money),
     /// Its product is archived or was deleted.
-    PRODUCT_ARCHIVED: Failure,
+    PRODUCT_ARCHIVED: Failure(Money),
     /// It is a one-time price.
-    NOT_RECURRING: Failure,
+    NOT_RECURRING: Failure(Money),
     /// It is charged by usage.
-    METERED: Failure,
+    METERED: Failure(Money),
     /// It has another billing interval.
-    INTERVAL: Failure,
+    INTERVAL: Failure(Money),
     /// It is in another currency.
-    CURRENCY: Failure,
+    CURRENCY: Failure(Money),
     /// It is another amount.
-    AMOUNT: Failure,
+    AMOUNT: Failure(Money),
 }
 
 async fn run(world: &World, offer: Offer<'_>, outcome: &mut Outcome) -> Answered {

@@ -22,7 +22,7 @@ check! {
 
 codes! {
     /// The publishable key belongs to another account than the secret key.
-    OTHER_ACCOUNT: Failure,
+    OTHER_ACCOUNT: Failure(Money),
 }
 
 async fn run(world: &World, _: Deployment, outcome: &mut Outcome) -> Answered {

@@ -29,9 +29,9 @@ check! {
 
 codes! {
     /// Stripe does not accept the key.
-    REJECTED: Failure,
+    REJECTED: Failure(Money),
     /// Stripe says that the key is for the other mode.
-    OTHER_MODE: Failure,
+    OTHER_MODE: Failure(Money),
 }
 
 async fn run(world: &World, _: Deployment, outcome: &mut Outcome) -> Answered {

@@ -26,7 +26,7 @@ codes! {
     /// The newest events are undelivered, and this is the only endpoint for them.
     FAILING: Failure,
     /// Events are undelivered, and Stripe does not say to which endpoint.
-    UNDELIVERED: Warning,
+    UNDELIVERED: Warning(Service),
     /// Events of the last week are undelivered, but later ones got through.
     RECOVERED: Warning,
     /// Nothing was delivered to this endpoint yet.

@@ -29,15 +29,15 @@ check! {
 
 codes! {
     /// An event without a signature is accepted.
-    UNSIGNED: Failure,
+    UNSIGNED: Failure(Exposure),
     /// An event signed with another secret is accepted.
-    WRONG_SIGNATURE: Failure,
+    WRONG_SIGNATURE: Failure(Exposure),
     /// An event whose body was changed is accepted.
-    TAMPERED: Failure,
+    TAMPERED: Failure(Exposure),
     /// An event signed only under the retired scheme `v0` is accepted.
-    OLD_SCHEME: Failure,
+    OLD_SCHEME: Failure(Exposure),
     /// An event that was signed an hour ago is accepted, so a captured event can be replayed.
-    STALE: Failure,
+    STALE: Failure(Exposure),
 }
 
 async fn run(world: &World, _: Deployment, outcome: &mut Outcome) -> Answered {

@@ -29,13 +29,13 @@ check! {
 
 codes! {
     /// No token is needed, or any text will do. The forged tokens are then not judged.
-    OPEN: Failure,
+    OPEN: Failure(Exposure),
     /// Tokens are read but not verified. The two below are then not judged.
-    FOREIGN: Failure,
+    FOREIGN: Failure(Exposure),
     /// A token without a signature is accepted.
-    ALG_NONE: Failure,
+    ALG_NONE: Failure(Exposure),
     /// A token that is signed with the public key is accepted.
-    HS256: Failure,
+    HS256: Failure(Exposure),
 }
 
 async fn run(world: &World, _: Deployment, outcome: &mut Outcome) -> Answered {

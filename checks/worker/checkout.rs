@@ -37,17 +37,17 @@ check! {
 
 codes! {
     /// Instead of a Checkout Session, the Worker created or changed a subscription.
-    CHANGED_SUBSCRIPTION: Failure,
+    CHANGED_SUBSCRIPTION: Failure(Money),
     /// The session is in the other mode.
-    OTHER_MODE: Failure,
+    OTHER_MODE: Failure(Money),
     /// The session is in another account or sandbox.
-    OTHER_ACCOUNT: Failure,
+    OTHER_ACCOUNT: Failure(Money),
     /// Stripe rejects the Worker's key for this request.
-    KEY: Failure,
+    KEY: Failure(Money),
     /// The Worker has no price ID for the tier.
-    PRICE_UNSET: Failure,
+    PRICE_UNSET: Failure(Money),
     /// The session has another price, or a quantity other than 1.
-    PRICE: Failure,
+    PRICE: Failure(Money),
     /// Nothing in the session identifies the user.
     NO_USER: Failure,
     /// The tier is read from metadata, but the session's metadata does not name it.
@@ -55,15 +55,15 @@ codes! {
     /// Customers return to a development machine or to another site. A warning if it may be a sister site.
     RETURN_URL: Failure,
     /// Customers return to any `Origin` that the request names.
-    OPEN_REDIRECT: Warning,
+    OPEN_REDIRECT: Warning(Exposure),
     /// The session computes taxes, but Stripe Tax is not set up.
-    TAX: Failure,
+    TAX: Failure(Money),
     /// The canary's customer does not exist for the Worker's key.
-    CUSTOMER: Failure,
+    CUSTOMER: Failure(Money),
     /// The Worker created a customer for the canary, which stays.
     NEW_CUSTOMER: Warning,
     /// The Worker creates no session, for a reason that the finding quotes.
-    REFUSED: Failure,
+    REFUSED: Failure(Money),
 }
 
 async fn run(world: &World, _: Deployment, outcome: &mut Outcome) -> Answered {

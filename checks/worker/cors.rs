@@ -28,11 +28,11 @@ check! {
 
 codes! {
     /// Every site can read the answers. A failure if cookies are allowed, too; otherwise a warning.
-    WILDCARD: Failure,
+    WILDCARD: Failure(Exposure),
     /// Any origin is allowed.
-    REFLECTS: Failure,
+    REFLECTS: Failure(Exposure),
     /// Any project on a hosting platform is allowed. A failure if cookies are allowed, too; otherwise a warning.
-    STRANGERS: Failure,
+    STRANGERS: Failure(Exposure),
     /// The frontend's own pages cannot read the answers.
     FRONTEND_BLOCKED: Failure,
     /// The Worker does not answer the CORS preflight request.

@@ -30,7 +30,7 @@ codes! {
     /// The Worker lists names that are not set on it. Other checks do not report what follows from that.
     MISSING_BINDINGS: Failure,
     /// It answers with another status.
-    STATUS: Failure,
+    STATUS: Failure(Other),
     /// It does not answer, although the webhook does.
     SILENT: Failure,
 }

@@ -34,7 +34,7 @@ codes! {
     /// They are set, but on another environment's script.
     OTHER_ENVIRONMENT: Failure,
     /// A secret is set as a plain variable, which everyone with access to the account can read.
-    READABLE: Failure,
+    READABLE: Failure(Exposure),
 }
 
 async fn run(world: &World, _: Deployment, outcome: &mut Outcome) -> Answered {

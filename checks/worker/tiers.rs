@@ -32,7 +32,7 @@ codes! {
     /// A tier is not announced. A warning for a free tier.
     MISSING: Failure,
     /// Another price is announced.
-    AMOUNT: Failure,
+    AMOUNT: Failure(Money),
     /// Another limit is announced.
     LIMIT: Failure,
     /// A tier is announced that this configuration does not have.

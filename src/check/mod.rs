@@ -195,10 +195,11 @@ pub const fn code_of<const LENGTH: usize>(constant: &str) -> [u8; LENGTH] {
     name
 }
 
-/// Declares the codes of a check: a doc comment with the meaning, the name, and the default severity.
+/// Declares the codes of a check: a doc comment with the meaning, the name, the default severity, and the harm if it is not the
+/// usual one of that severity: `UNSIGNED: Failure(Exposure)`.
 #[macro_export]
 macro_rules! codes {
-    ($($(#[doc = $documentation:literal])+ $code:ident: $severity:ident),* $(,)?) => {
+    ($($(#[doc = $documentation:literal])+ $code:ident: $severity:ident $(($harm:ident))?),* $(,)?) => {
         $(
             $(#[doc = $documentation])+
             const $code: $crate::finding::Code = $crate::finding::Code::declared(
@@ -211,7 +212,7 @@ macro_rules! codes {
                 },
                 $crate::finding::Severity::$severity,
                 concat!($($documentation),+),
-            );
+            )$(.harming($crate::finding::Harm::$harm))?;
         )*
 
         /// The codes of this check's findings.

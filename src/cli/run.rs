@@ -56,10 +56,10 @@ pub struct RunArgs {
     #[arg(long, value_enum, value_name = "STATUS", default_value = "fail", hide_possible_values = true)]
     #[arg(help_heading = "Reports")]
     fail_on: FailOn,
-    /// Print only the verdict and the failures
+    /// Print only the verdict and a line for each failure and each required check that is not verified
     #[arg(short, long, conflicts_with = "verbose", help_heading = "Reports")]
     quiet: bool,
-    /// Also print passing checks and every request
+    /// Also print every check and request, and the evidence of each finding
     #[arg(short, long, action = clap::ArgAction::Count, help_heading = "Reports")]
     verbose: u8,
 }

@@ -5,13 +5,13 @@ mod wire;
 use std::time::Duration;
 
 use wire::{
-    Check, CheckStatus, Coverage, Document, EvidenceItem, Finding, FindingSeverity, Fix, Request, Summary, Tool,
-    Verdict,
+    Check, CheckStatus, Coverage, Document, EvidenceItem, Finding, FindingHarm, FindingSeverity, Fix, Request, Summary,
+    Tool, Verdict,
 };
 
 use super::outline;
 use super::text::clean;
-use crate::finding::{Evidence, Severity};
+use crate::finding::{Evidence, Harm, Severity};
 use crate::run::{CheckReport, Decision, Report, Reported, Status};
 use crate::world::LoggedRequest;
 
@@ -108,6 +108,12 @@ impl From<&Reported> for Finding {
                 Severity::Warning => FindingSeverity::Warning,
                 Severity::Failure => FindingSeverity::Failure,
             },
+            harm: match finding.code.harm() {
+                Harm::Exposure => FindingHarm::Exposure,
+                Harm::Money => FindingHarm::Money,
+                Harm::Service => FindingHarm::Service,
+                Harm::Other => FindingHarm::Other,
+            },
             message: clean(&finding.message),
             expected: clean(&finding.expected),
             actual: clean(&finding.actual),
@@ -177,7 +183,7 @@ mod tests {
                 "changed checks coverage duration_ms exit_code left_open mode next_action not_configured project requests \
                  schema_version started_at summary tool verdict",
                 "blocked_by duration_ms findings group id reason required status title",
-                "actual code evidence expected fix message severity",
+                "actual code evidence expected fix harm message severity",
                 "field request request_id seen status",
                 "commands links summary verify",
                 "attempts method ms path provider request_id status",

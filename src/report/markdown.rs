@@ -1,9 +1,10 @@
 //! The markdown report: the verdict, each failure with its fix, the launch checklist, and every check and request.
 
 use super::checklist::{self, LineResult};
-use super::outline::{self, CheckFinding};
+use super::outline;
 use super::text::{code, code_block, code_cell, disarm, link, markdown, shown};
-use crate::run::{Decision, Report, WaiverReport};
+use super::unverified::unverified;
+use crate::run::{CheckFinding, CheckReport, Decision, Report, WaiverReport};
 
 /// The whole report as GitHub-flavored markdown.
 #[must_use]
@@ -93,9 +94,8 @@ impl MarkdownPage {
         self.heading(2, heading);
         for (at, found) in findings.iter().enumerate() {
             self.finding(found);
-            let is_last_of_check = findings.get(at + 1).is_none_or(|next| next.check.id != found.check.id);
-            if is_last_of_check && !found.check.reasons.is_empty() {
-                self.paragraph(&format!("Also: {}", markdown(&outline::sentences(&found.check.reasons))));
+            if let Some(also) = outline::also(findings, at) {
+                self.paragraph(&format!("Also: {}", markdown(&also)));
             }
         }
     }
@@ -139,16 +139,17 @@ impl MarkdownPage {
     }
 
     fn unverified(&mut self, report: &Report) {
-        let groups = outline::unverified(report);
+        let groups = unverified(report);
         if groups.is_empty() {
             return;
         }
         self.heading(2, "Not verified");
         for group in groups {
-            let checks: Vec<String> = group.checks.iter().map(|id| code(id.as_str())).collect();
-            let needed = if group.required { "" } else { " (not required)" };
+            let needed = |check: &CheckReport| if check.required { "" } else { " (not required)" };
+            let named = |check: &&CheckReport| format!("{}{}", code(check.id.as_str()), needed(check));
+            let checks: Vec<String> = group.checks.iter().map(named).collect();
             let reason = markdown(&group.reason);
-            self.line(&format!("- **{}** {}{needed}: {reason}", group.status.word(), checks.join(", ")));
+            self.line(&format!("- **{}** {reason} ({})", group.status.word(), checks.join(", ")));
         }
         self.0.push('\n');
     }
@@ -169,7 +170,7 @@ impl MarkdownPage {
     fn checks(&mut self, report: &Report) {
         self.heading(2, "All checks");
         self.columns(&["check", "status", "details", "time"]);
-        for check in &report.checks {
+        for check in report.ran() {
             let needed = if check.required { "" } else { " (not required)" };
             self.row(&[
                 format!("{}{needed}", code_cell(check.id.as_str())),

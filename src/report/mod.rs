@@ -9,6 +9,7 @@ pub mod outline;
 pub mod paragraph;
 pub mod table;
 pub mod text;
+pub mod unverified;
 
 #[cfg(test)]
 mod sample;
@@ -20,9 +21,9 @@ pub struct Style {
     pub color: bool,
     /// The terminal's width in columns.
     pub width: usize,
-    /// How much detail to print: 0 is the default; from 1 on, every passing check and every request.
+    /// How much detail to print: 0 is the default; from 1 on, every check, every request, and the evidence of every finding.
     pub verbose: u8,
-    /// Print only the verdict and the failures.
+    /// Print only the verdict, a line for each failure, and one for each required check that is not verified.
     pub quiet: bool,
 }
 

@@ -4,79 +4,47 @@ use std::time::Duration;
 
 use crate::check::CheckId;
 use crate::finding::Severity;
-use crate::run::{CheckReport, Decision, Interruption, Report, Reported, Status, WaiverEffect, WaiverReport};
+use crate::run::{CheckFinding, CheckReport, Decision, Interruption, Report, Status, WaiverEffect, WaiverReport};
 
-/// A finding and the check that reported it.
-#[derive(Debug, Clone, Copy)]
-pub struct CheckFinding<'a> {
-    /// The check.
-    pub check: &'a CheckReport,
-    /// The finding.
-    pub reported: &'a Reported,
-}
-
-impl CheckFinding<'_> {
-    /// The finding's name: `stripe/price-mode: other-mode`.
-    #[must_use]
-    pub fn name(&self) -> String {
-        format!("{}: {}", self.check.id, self.reported.finding.code.name())
-    }
-}
-
-/// Checks that could not be verified, all for the same reason.
-#[derive(Debug, Clone)]
-pub struct Unverified<'a> {
-    /// The status they share.
-    pub status: Status,
-    /// Whether the verdict depends on them.
-    pub required: bool,
-    /// Their IDs, in report order.
-    pub checks: Vec<&'a CheckId>,
-    /// The reason they share.
-    pub reason: String,
-}
-
-/// The failures that no waiver covers.
+/// The failures that no waiver covers, the most harmful first.
 #[must_use]
 pub fn failures(report: &Report) -> Vec<CheckFinding<'_>> {
-    findings(report, Severity::Failure)
+    report.findings(Severity::Failure)
 }
 
-/// The warnings that no waiver covers.
+/// The warnings that no waiver covers, the most harmful first.
 #[must_use]
 pub fn warnings(report: &Report) -> Vec<CheckFinding<'_>> {
-    findings(report, Severity::Warning)
+    report.findings(Severity::Warning)
 }
 
-fn findings(report: &Report, severity: Severity) -> Vec<CheckFinding<'_>> {
-    let all = report
-        .checks
-        .iter()
-        .flat_map(|check| check.findings.iter().map(move |reported| CheckFinding { check, reported }));
-    all.filter(|found| found.reported.waived_by.is_none() && found.reported.finding.code.severity() == severity)
-        .collect()
-}
-
-/// What could not be verified, grouped by reason, so that one outage is one paragraph and not twenty. Required checks come
-/// first.
+/// What else the check of a finding could not verify, if this is the last of its findings in a list. Those of one check are not
+/// always next to each other.
 #[must_use]
-pub fn unverified(report: &Report) -> Vec<Unverified<'_>> {
-    let mut groups: Vec<Unverified<'_>> = Vec::new();
-    let is_open = |check: &&CheckReport| {
-        matches!(check.status, Status::Unknown | Status::Skipped) && !report.left_out.contains(&check.id)
-    };
-    for check in report.checks.iter().filter(is_open) {
-        let (status, required, reason) = (check.status, check.required, why(check));
-        match groups
-            .iter_mut()
-            .find(|group| group.status == status && group.required == required && group.reason == reason)
-        {
-            Some(group) => group.checks.push(&check.id),
-            None => groups.push(Unverified { status, required, checks: vec![&check.id], reason }),
+pub fn also(findings: &[CheckFinding<'_>], at: usize) -> Option<String> {
+    let check = findings.get(at)?.check;
+    let is_last = !findings.iter().skip(at + 1).any(|next| next.check.id == check.id);
+    (is_last && !check.reasons.is_empty()).then(|| sentences(&check.reasons))
+}
+
+/// The groups of checks in report order, each with how many of its checks have each status: `5 pass, 2 fail`.
+#[must_use]
+pub fn groups(report: &Report) -> Vec<(&str, String)> {
+    let mut groups: Vec<(&str, Vec<&CheckReport>)> = Vec::new();
+    for check in report.ran() {
+        match groups.iter_mut().find(|(group, _)| *group == check.id.group()) {
+            Some((_, checks)) => checks.push(check),
+            None => groups.push((check.id.group(), vec![check])),
         }
     }
-    groups.sort_by_key(|group| (!group.required, group.status == Status::Skipped));
-    groups
+    groups.into_iter().map(|(group, checks)| (group, counts(checks))).collect()
+}
+
+/// The IDs of checks, each with whether the verdict depends on it: `stripe/account, worker/tiers (not required)`.
+#[must_use]
+pub fn listed(checks: &[&CheckReport]) -> String {
+    let named = |check: &&CheckReport| format!("{}{}", check.id, if check.required { "" } else { " (not required)" });
+    checks.iter().map(named).collect::<Vec<String>>().join(", ")
 }
 
 /// Why a check has its status; empty if there is nothing to add.
@@ -169,7 +137,13 @@ pub fn not_covered(report: &Report) -> Option<String> {
 /// How many checks have each status: `29 pass, 1 warn, 2 fail`.
 #[must_use]
 pub fn summary(report: &Report) -> String {
-    let counted = Status::ALL.into_iter().map(|status| (report.count(status), status.word()));
+    counts(report.ran())
+}
+
+fn counts<'r>(checks: impl IntoIterator<Item = &'r CheckReport>) -> String {
+    let statuses: Vec<Status> = checks.into_iter().map(|check| check.status).collect();
+    let count = |wanted| statuses.iter().filter(|status| **status == wanted).count();
+    let counted = Status::ALL.into_iter().map(|status| (count(status), status.word()));
     let counted: Vec<String> =
         counted.filter(|(count, _)| *count > 0).map(|(count, word)| format!("{count} {word}")).collect();
     counted.join(", ")
@@ -233,31 +207,8 @@ pub fn started_at(report: &Report) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::finding::{Code, Harm};
     use crate::report::sample;
-
-    #[test]
-    fn checks_with_the_same_reason_are_grouped() {
-        let mut report = sample::go();
-        for check in &mut report.checks {
-            check.status = Status::Unknown;
-            check.reasons = vec!["Stripe did not answer.".to_owned()];
-            check.required = true;
-        }
-        let groups = unverified(&report);
-        assert_eq!(groups.len(), 1);
-        assert_eq!(groups[0].checks.len(), report.checks.len());
-    }
-
-    #[test]
-    fn required_checks_come_first() {
-        let mut report = sample::go();
-        for (check, required) in report.checks.iter_mut().zip([false, true]) {
-            check.status = Status::Unknown;
-            check.required = required;
-        }
-        let groups = unverified(&report);
-        assert_eq!(groups.iter().map(|group| group.required).collect::<Vec<bool>>(), [true, false]);
-    }
 
     #[test]
     fn a_waived_finding_is_not_a_failure() {
@@ -265,6 +216,30 @@ mod tests {
         let before = failures(&report).len();
         report.checks.iter_mut().flat_map(|check| &mut check.findings).for_each(|found| found.waived_by = Some(0));
         assert!(before > 0 && failures(&report).is_empty());
+    }
+
+    #[test]
+    fn the_most_harmful_finding_comes_first_whatever_the_order_of_the_checks() {
+        let mut report = sample::no_go();
+        let mut forged = sample::other_mode();
+        forged.finding.code = Code::declared("unsigned", Severity::Failure, "").harming(Harm::Exposure);
+        report.checks.last_mut().unwrap().findings = vec![sample::other_mode(), forged];
+        let names: Vec<&str> = failures(&report).iter().map(|found| found.reported.finding.code.name()).collect();
+        assert_eq!(names, ["unsigned", "other-mode", "other-mode"]);
+    }
+
+    #[test]
+    fn what_a_check_could_not_verify_follows_the_last_of_its_findings() {
+        let mut report = sample::no_go();
+        for check in &mut report.checks {
+            check.findings = vec![sample::other_mode()];
+            check.reasons = vec!["No answer.".to_owned()];
+        }
+        let first = report.checks[0].clone();
+        let of = |check| CheckFinding { check, reported: &first.findings[0] };
+        let found = [of(&report.checks[0]), of(&report.checks[1]), of(&report.checks[0])];
+        let with: Vec<bool> = (0..3).map(|at| also(&found, at).is_some()).collect();
+        assert_eq!(with, [false, true, true]);
     }
 
     #[test]

@@ -2,14 +2,18 @@
 
 use console::measure_text_width;
 
-/// Wraps `text` to `width` columns. The first line starts with `first`, every other one with `indent`. Words wider than a
-/// line are broken.
+/// Wider words are not URLs, IDs or commands that anyone would copy.
+const LONGEST_WORD: usize = 400;
+
+/// Wraps `text` to `width` columns. The first line starts with `first`, every other one with `indent`. A word that is wider
+/// than a line, such as a URL, stays whole on a line of its own, because half of it is useless.
 #[must_use]
 pub fn wrap(text: &str, first: &str, indent: &str, width: usize) -> String {
     let mut written = String::new();
     let mut line = first.to_owned();
     let mut is_empty = true;
     for word in text.split(' ').filter(|word| !word.is_empty()) {
+        let is_copied = measure_text_width(word) <= LONGEST_WORD;
         let mut word = word;
         loop {
             let space = usize::from(!is_empty);
@@ -20,7 +24,13 @@ pub fn wrap(text: &str, first: &str, indent: &str, width: usize) -> String {
                 is_empty = false;
                 break;
             }
-            if is_empty {
+            if is_empty && is_copied {
+                if line == indent || line.trim().is_empty() {
+                    line.push_str(word);
+                    is_empty = false;
+                    break;
+                }
+            } else if is_empty {
                 // Wider than a whole line. Take at least one character, or this would never end.
                 let (head, tail) = split(word, room.max(1));
                 line.push_str(head);
@@ -42,10 +52,9 @@ pub fn wrap(text: &str, first: &str, indent: &str, width: usize) -> String {
     written
 }
 
-/// The part of `word` that fits into `room` columns, at least one character, and the rest. Breaks after a slash or another
-/// separator unless that would leave most of the line empty.
+/// The part of `word` that fits into `room` columns, at least one character, and the rest.
 fn split(word: &str, room: usize) -> (&str, &str) {
-    let (mut taken, mut used, mut separator) = (0, 0, 0);
+    let (mut taken, mut used) = (0, 0);
     for character in word.chars() {
         let width = measure_text_width(character.encode_utf8(&mut [0; 4]));
         if taken > 0 && used + width > room {
@@ -53,61 +62,31 @@ fn split(word: &str, room: usize) -> (&str, &str) {
         }
         used += width;
         taken += character.len_utf8();
-        if matches!(character, '/' | '?' | '&' | '=' | ',') {
-            separator = taken;
-        }
     }
-    word.split_at(if separator > taken / 2 { separator } else { taken })
+    word.split_at(taken)
 }
 
-/// Wraps a shell command to `width` columns where it can be broken: between words, outside of quotes, with a backslash, so
-/// that it can be copied and run.
+/// As much of `text` as fits into `width` columns after `first`, up to the end of a word, on one line.
 #[must_use]
-pub fn wrap_command(command: &str, first: &str, indent: &str, width: usize) -> String {
-    let mut written = String::new();
+pub fn one_line(text: &str, first: &str, width: usize) -> String {
+    if measure_text_width(first) + measure_text_width(text) <= width {
+        return format!("{first}{text}\n");
+    }
     let mut line = first.to_owned();
-    let mut is_empty = true;
-    for word in shell_words(command) {
-        // Leave two columns for the backslash.
-        if !is_empty && measure_text_width(&line) + 1 + measure_text_width(word) + 2 > width {
-            written.push_str(&line);
-            written.push_str(" \\\n");
-            line = format!("{indent}  ");
-            is_empty = true;
+    for word in text.split(' ').filter(|word| !word.is_empty()) {
+        let space = usize::from(line.len() > first.len());
+        // Leave one column for the ellipsis.
+        if space == 1 && measure_text_width(&line) + space + measure_text_width(word) + 1 > width {
+            break;
         }
-        if !is_empty {
-            line.push(' ');
-        }
+        line.push_str(&" ".repeat(space));
         line.push_str(word);
-        is_empty = false;
     }
-    written.push_str(&line);
-    written.push('\n');
-    written
-}
-
-/// The words of a command. Quoted text is one word.
-fn shell_words(command: &str) -> Vec<&str> {
-    let mut words = Vec::new();
-    let mut start = 0;
-    let mut quote = None;
-    let mut escaped = false;
-    for (at, character) in command.char_indices() {
-        match (quote, character) {
-            _ if escaped => escaped = false,
-            (None | Some('"'), '\\') => escaped = true,
-            (None, '\'' | '"') => quote = Some(character),
-            (Some(open), close) if open == close => quote = None,
-            (None, ' ') => {
-                words.push(&command[start..at]);
-                start = at + 1;
-            }
-            _ => {}
-        }
+    if line.len() < first.len() + text.len() {
+        line = format!("{}…", line.trim_end_matches([',', ';', ':', '.']));
     }
-    words.push(&command[start..]);
-    words.retain(|word| !word.is_empty());
-    words
+    line.push('\n');
+    line
 }
 
 #[cfg(test)]
@@ -120,18 +99,27 @@ mod tests {
     }
 
     #[test]
-    fn a_word_that_is_wider_than_a_line_is_broken() {
-        assert_eq!(wrap("abcdefgh ij", "", "", 3), "abc\ndef\ngh\nij\n");
+    fn a_word_that_is_wider_than_a_line_stays_whole_on_its_own_line() {
+        assert_eq!(wrap("see https://a.b/c now", "- ", "  ", 8), "- see\n  https://a.b/c\n  now\n");
+        assert_eq!(wrap("https://a.b/c", "seen  ", "  ", 8), "seen\n  https://a.b/c\n");
     }
 
     #[test]
-    fn a_path_is_broken_after_a_slash() {
-        assert_eq!(wrap("/v1/prices/price_1", "", "", 13), "/v1/prices/\nprice_1\n");
+    fn a_word_that_is_much_wider_than_any_url_is_broken() {
+        let wrapped = wrap(&"x".repeat(1000), "", "", 80);
+        assert!(wrapped.lines().all(|line| line.len() <= 80), "{wrapped}");
+    }
+
+    #[test]
+    fn one_line_ends_with_a_whole_word() {
+        assert_eq!(one_line("one two, three", "1. ", 13), "1. one two…\n");
+        assert_eq!(one_line("one two", "1. ", 10), "1. one two\n");
+        assert_eq!(one_line("https://a.b/c d", "1. ", 10), "1. https://a.b/c…\n");
     }
 
     #[test]
     fn wide_characters_count_twice() {
-        assert_eq!(wrap("日本語", "", "", 4), "日本\n語\n");
+        assert_eq!(wrap("日本 語", "", "", 4), "日本\n語\n");
     }
 
     #[test]
@@ -141,18 +129,6 @@ mod tests {
 
     #[test]
     fn zero_width_still_ends() {
-        assert_eq!(wrap("ab", "", "", 0), "a\nb\n");
-    }
-
-    #[test]
-    fn a_command_continues_after_a_backslash() {
-        let wrapped = wrap_command("wrangler secret put STRIPE_PRICE_ID_PRO --env production", "$ ", "  ", 30);
-        assert_eq!(wrapped, "$ wrangler secret put \\\n    STRIPE_PRICE_ID_PRO \\\n    --env production\n");
-    }
-
-    #[test]
-    fn a_command_is_never_broken_within_quotes() {
-        let wrapped = wrap_command("curl -d 'a long quoted text that is wide'", "$ ", "  ", 20);
-        assert_eq!(wrapped, "$ curl -d \\\n    'a long quoted text that is wide'\n");
+        assert_eq!(wrap("ab c", "", "", 0), "ab\nc\n");
     }
 }

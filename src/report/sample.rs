@@ -65,20 +65,26 @@ pub fn warning() -> Reported {
 pub fn requests() -> Vec<LoggedRequest> {
     let answered = LoggedRequest {
         provider: "stripe",
+        name: "Stripe",
         method: "GET".to_owned(),
         path: "/v1/prices/price_1Qtest000000000?expand[]=product".to_owned(),
         status: Some(404),
         trouble: None,
+        is_connected: true,
+        is_ours: false,
         duration: Duration::from_millis(98),
         attempts: 1,
         request_id: Some("req_8fA2kd91".to_owned()),
     };
     let unanswered = LoggedRequest {
         provider: "worker",
+        name: "the Worker",
         method: "POST".to_owned(),
         path: "/webhook/stripe".to_owned(),
         status: None,
         trouble: Some("timed out after 10 s".to_owned()),
+        is_connected: true,
+        is_ours: false,
         duration: Duration::from_secs(10),
         attempts: 3,
         request_id: None,

@@ -1,44 +1,45 @@
-//! The terminal report: the verdict, what is wrong and how to fix it, every check, and the verdict again at the end.
+//! The terminal report. Its last screen is the one that is read, so it ends with the verdict and what to fix first.
 
-use tabled::builder::Builder;
-use tabled::settings::object::Columns;
-use tabled::settings::{Modify, Padding, Style as Border, Width};
+mod detail;
 
 use super::Style;
 use super::color::Color;
-use super::outline::{self, CheckFinding};
-use super::paragraph::{wrap, wrap_command};
-use super::text::{cut, disarm, shown};
-use crate::finding::Evidence;
-use crate::run::{CheckReport, Decision, Report, Status, WaiverEffect, WaiverReport};
-use crate::world::LoggedRequest;
+use super::outline;
+use super::paragraph::{one_line, wrap};
+use super::text::{disarm, shown};
+use super::unverified::{Unverified, unverified};
+use crate::change::Actor;
+use crate::run::{CheckFinding, Decision, NextAction, Report, Status, WaiverEffect, WaiverReport};
 
 /// Prose is hard to read on longer lines, however wide the terminal is.
 const PROSE: usize = 100;
-/// On wider rows it is hard to match a check with its time.
-const GRID: usize = 140;
-/// The column where the text after a label starts.
-const LABEL: usize = 12;
+/// Where the text after a status starts.
+const ITEM: usize = 9;
+/// Where the text after a number starts.
+const NUMBERED: usize = 4;
+/// What to do after several fixes.
+const RUN_AGAIN: &str = "Then run preflight again.";
+/// How many checks with the same reason are named; more are counted.
+const NAMED: usize = 4;
 
 /// The whole report for a terminal.
 #[must_use]
 pub fn render(report: &Report, style: Style) -> String {
     let mut page = TerminalPage { style, width: style.width.clamp(20, PROSE), text: String::new() };
-    page.head(report);
-    let failures = outline::failures(report);
-    page.findings("FAILED", Status::Fail, &failures);
-    // With --fail-on=warn, warnings alone can make the verdict NO-GO.
-    if !style.quiet || (report.decision == Decision::NoGo && failures.is_empty()) {
-        page.findings("WARNINGS", Status::Warn, &outline::warnings(report));
-        page.stale_waivers(&report.waivers);
-    }
-    if !style.quiet {
-        page.unverified(report);
-        page.grid(report);
+    if style.quiet {
+        page.brief(report);
+    } else {
+        page.head(report);
         if style.verbose > 0 {
+            page.grid(report);
             page.passed(&report.checks);
             page.requests(&report.requests);
+        } else {
+            page.groups(report);
         }
+        page.unverified(report);
+        page.warnings(report);
+        page.failures(report);
         page.end(report);
     }
     disarm(&page.text)
@@ -52,16 +53,53 @@ struct TerminalPage {
 
 impl TerminalPage {
     fn head(&mut self, report: &Report) {
-        if let Some(changed) = &report.changed {
-            self.line(&shown(changed), Color::Failure);
-        }
+        self.alarms(report);
         self.verdict(report, &outline::coverage(report));
         let (project, mode) = (shown(&report.project), report.mode.word());
         let started = outline::started_at(report);
+        self.line(&format!("{project}, {mode} mode, {started}, {}", outline::took(report.duration)), Color::Dim);
+        self.asides(report);
+    }
+
+    /// The verdict, and a line for each failure and for each required check that is not verified.
+    fn brief(&mut self, report: &Report) {
+        self.alarms(report);
+        self.verdict(report, &outline::coverage(report));
+        self.asides(report);
+        let mut deciding: Vec<(Status, CheckFinding<'_>)> =
+            outline::failures(report).into_iter().map(|found| (Status::Fail, found)).collect();
+        // With --fail-on=warn, warnings alone can make the verdict NO-GO.
+        if report.decision == Decision::NoGo && deciding.is_empty() {
+            deciding.extend(outline::warnings(report).into_iter().map(|found| (Status::Warn, found)));
+            self.stale_waivers(&report.waivers);
+        }
+        for (status, found) in deciding {
+            let text = format!("{}: {}", name(&found), shown(&found.reported.finding.message));
+            self.brief_item(status, &text);
+        }
+        for check in report.checks.iter().filter(|check| check.is_open()) {
+            self.brief_item(check.status, &format!("{}: {}", check.id, shown(&outline::why(check))));
+        }
+    }
+
+    fn brief_item(&mut self, status: Status, text: &str) {
+        let (word, color) = (status.word(), Color::of_status(status));
+        let line = one_line(text, &format!("{word:<ITEM$}"), self.style.width);
+        self.text.extend([&self.style.paint(word, color), line.strip_prefix(word).unwrap_or_default()]);
+    }
+
+    /// What nobody may miss: it comes before the verdict.
+    fn alarms(&mut self, report: &Report) {
+        if let Some(changed) = &report.changed {
+            self.line(&shown(changed), Color::Failure);
+        }
+    }
+
+    /// What limits the verdict.
+    fn asides(&mut self, report: &Report) {
         if let (Decision::Go, Some(not_covered)) = (report.decision, outline::not_covered(report)) {
             self.line(&not_covered, Color::Warning);
         }
-        self.line(&format!("{project}, {mode} mode, {started}, {}", outline::took(report.duration)), Color::Dim);
         if let Some(interruption) = report.interruption {
             self.line(outline::interruption(interruption), Color::Warning);
         }
@@ -97,81 +135,74 @@ impl TerminalPage {
 
     /// A status, then text with a hanging indent.
     fn item(&mut self, word: &str, color: Color, text: &str) {
-        let lines = wrap(text, &format!("{word:<9}"), &" ".repeat(9), self.width);
+        let lines = wrap(text, &format!("{word:<ITEM$}"), &" ".repeat(ITEM), self.width);
         let rest = lines.strip_prefix(word).unwrap_or_default();
         self.text.push_str(&self.style.paint(word, color));
         self.text.push_str(rest);
     }
 
-    /// A label, then text with a hanging indent.
-    fn labeled(&mut self, label: &str, text: &str) {
-        let first = format!("  {label:<10}");
-        self.text.push_str(&wrap(text, &first, &" ".repeat(LABEL), self.width));
+    /// One line for each group, because what passed needs no attention.
+    fn groups(&mut self, report: &Report) {
+        let groups = outline::groups(report);
+        let longest = groups.iter().map(|(group, _)| group.len()).max().unwrap_or(0);
+        if !groups.is_empty() {
+            self.text.push('\n');
+        }
+        for (group, counts) in groups {
+            let indent = longest + 2;
+            self.text.push_str(&wrap(&counts, &format!("{:<indent$}", shown(group)), &" ".repeat(indent), self.width));
+        }
     }
 
-    fn findings(&mut self, heading: &str, status: Status, found: &[CheckFinding<'_>]) {
-        if found.is_empty() {
+    fn failures(&mut self, report: &Report) {
+        let failures = outline::failures(report);
+        if failures.is_empty() {
             return;
         }
-        self.heading(heading);
-        for (at, finding) in found.iter().enumerate() {
-            if at > 0 {
-                self.text.push('\n');
+        self.heading("FAILED");
+        for (at, found) in failures.iter().enumerate() {
+            if self.style.verbose > 0 {
+                self.separate(at);
+                self.detail(Status::Fail, found);
+                self.also(&failures, at);
+            } else {
+                let (finding, indent) = (&found.reported.finding, " ".repeat(NUMBERED));
+                self.numbered(at, Color::Failure, &format!("{}: {}", name(found), shown(&finding.message)));
+                let fix = format!("Fix: {}", shown(&finding.fix.summary));
+                self.text.push_str(&wrap(&fix, &indent, &indent, self.width));
             }
-            self.finding(status, finding);
-            let is_last_of_check = found.get(at + 1).is_none_or(|next| next.check.id != finding.check.id);
-            if is_last_of_check && !finding.check.reasons.is_empty() {
-                self.labeled("also", &shown(&outline::sentences(&finding.check.reasons)));
+        }
+    }
+
+    fn warnings(&mut self, report: &Report) {
+        let warnings = outline::warnings(report);
+        if !warnings.is_empty() {
+            self.heading("WARNINGS");
+        }
+        for (at, found) in warnings.iter().enumerate() {
+            if self.style.verbose > 0 {
+                self.separate(at);
+                self.detail(Status::Warn, found);
+                self.also(&warnings, at);
+            } else {
+                let text = format!("{}: {}", name(found), shown(&found.reported.finding.message));
+                self.item(Status::Warn.word(), Color::of_status(Status::Warn), &text);
             }
         }
+        self.stale_waivers(&report.waivers);
     }
 
-    fn finding(&mut self, status: Status, found: &CheckFinding<'_>) {
-        let finding = &found.reported.finding;
-        let name = match found.reported.subject.as_str() {
-            "" => found.name(),
-            subject => format!("{} ({})", found.name(), shown(subject)),
-        };
-        self.item(status.word(), Color::of_status(status), &name);
-        self.text.push_str(&wrap(&shown(&finding.message), "  ", "  ", self.width));
-        self.labeled("expected", &shown(&finding.expected));
-        self.labeled("seen", &shown(&finding.actual));
-        for (at, evidence) in finding.evidence.iter().enumerate() {
-            self.evidence(if at == 0 { "evidence" } else { "" }, evidence);
+    fn separate(&mut self, at: usize) {
+        if at > 0 {
+            self.text.push('\n');
         }
-        self.labeled("fix", &shown(&finding.fix.summary));
-        for command in &finding.fix.commands() {
-            self.command("", command);
-        }
-        for link in &finding.fix.links() {
-            // Never broken, even if it is wider than the line: half a link is useless.
-            self.text.extend([&" ".repeat(LABEL), &shown(link), "\n"]);
-        }
-        self.command("verify", &found.reported.verify);
     }
 
-    fn command(&mut self, label: &str, command: &str) {
-        let first = format!("  {label:<10}$ ");
-        self.text.push_str(&wrap_command(&shown(command), &first, &" ".repeat(LABEL), self.width));
-    }
-
-    fn evidence(&mut self, label: &str, evidence: &Evidence) {
-        let mut request = shown(&evidence.request);
-        if let Some(status) = evidence.status {
-            request.extend([" returned ", &status.to_string()]);
-        }
-        if let Some(id) = &evidence.request_id {
-            request.extend([" (", &shown(id), ")"]);
-        }
-        self.labeled(label, &request);
-        let seen = match (shown(&evidence.field), shown(&evidence.seen)) {
-            (field, seen) if field.is_empty() => seen,
-            (field, seen) if seen.is_empty() => field,
-            (field, seen) => format!("{field}: {seen}"),
-        };
-        if !seen.is_empty() {
-            self.labeled("", &seen);
-        }
+    /// A number, then text with a hanging indent.
+    fn numbered(&mut self, at: usize, color: Color, text: &str) {
+        let number = format!("{:>2}.", at + 1);
+        let lines = wrap(text, &format!("{number:<NUMBERED$}"), &" ".repeat(NUMBERED), self.width);
+        self.text.extend([&self.style.paint(&number, color), lines.strip_prefix(number.as_str()).unwrap_or_default()]);
     }
 
     fn waiver(&mut self, waiver: &WaiverReport) {
@@ -198,111 +229,28 @@ impl TerminalPage {
     }
 
     fn unverified(&mut self, report: &Report) {
-        let groups = outline::unverified(report);
+        let groups = unverified(report);
         if groups.is_empty() {
             return;
         }
         self.heading("NOT VERIFIED");
         for group in groups {
-            let names: Vec<&str> = group.checks.iter().map(|id| id.as_str()).collect();
-            let needed = if group.required { "" } else { " (not required)" };
-            self.item(group.status.word(), Color::of_status(group.status), &format!("{}{needed}", names.join(", ")));
-            if !group.reason.is_empty() {
-                self.text.push_str(&wrap(&shown(&group.reason), &" ".repeat(9), &" ".repeat(9), self.width));
-            }
+            let text = format!("{}: {}", self.names(&group), shown(&group.reason));
+            self.item(group.status.word(), Color::of_status(group.status), text.trim_end_matches(": "));
         }
     }
 
-    fn grid(&mut self, report: &Report) {
-        if report.checks.is_empty() {
-            return;
+    /// The checks with the same reason, or how many there are.
+    fn names(&self, group: &Unverified<'_>) -> String {
+        if group.checks.len() > NAMED && self.style.verbose == 0 {
+            let required = group.checks.iter().filter(|check| check.required).count();
+            return match required {
+                0 => format!("{} checks, none required", group.checks.len()),
+                all if all == group.checks.len() => format!("{all} required checks"),
+                _ => format!("{} checks, {required} required", group.checks.len()),
+            };
         }
-        self.heading("ALL CHECKS");
-        let name =
-            |check: &CheckReport| shown(check.id.as_str().split_once('/').map_or(check.id.as_str(), |(_, name)| name));
-        let names = report.checks.iter().map(|check| name(check).chars().count()).max().unwrap_or(0).min(24);
-        let times = report.checks.iter().map(|check| outline::took(check.duration).len()).max().unwrap_or(0);
-        // Two spaces separate the columns, and the longest status has seven letters.
-        let seen = self.style.width.min(GRID).saturating_sub(2 + 7 + 2 + names + 2 + 2 + times).max(12);
-        let verbose = self.style.verbose;
-        let longest = |check: &CheckReport| match check.status {
-            // It is shown in full above.
-            Status::Unknown | Status::Skipped => seen,
-            _ if verbose > 0 => usize::MAX,
-            _ => seen * 4,
-        };
-        for group in report.checks.chunk_by(|left, right| left.id.group() == right.id.group()) {
-            let heading = group.first().map(|check| shown(check.id.group())).unwrap_or_default();
-            self.text.push_str(&self.style.paint(&heading, Color::Dim));
-            self.text.push('\n');
-            let mut rows = Builder::default();
-            for check in group {
-                let text = cut(&shown(&outline::seen(check)), longest(check) - 1);
-                let (text, time) = (wrap(&text, "", "", seen), format!("{:>times$}", outline::took(check.duration)));
-                rows.push_record([check.status.word().to_owned(), name(check), text.trim_end().to_owned(), time]);
-            }
-            let mut table = rows.build();
-            table.with(Border::empty()).with(Padding::new(0, 2, 0, 0));
-            for (column, width) in [7, names, seen].into_iter().enumerate() {
-                table.with(Modify::new(Columns::one(column)).with(Width::wrap(width)).with(Width::increase(width)));
-            }
-            self.rows(&table.to_string(), group);
-        }
-    }
-
-    /// The lines of a table, with each status in its color. A row starts with its status and continues after spaces.
-    fn rows(&mut self, table: &str, checks: &[CheckReport]) {
-        let mut statuses = checks.iter().map(|check| check.status);
-        for line in table.lines() {
-            let line = line.trim_end();
-            match (line.starts_with(' '), line.split_once(' ')) {
-                (false, Some((word, rest))) => {
-                    let color = statuses.next().map_or(Color::Dim, Color::of_status);
-                    self.text.extend(["  ", &self.style.paint(word, color), " ", rest, "\n"]);
-                }
-                _ => self.text.extend(["  ", line, "\n"]),
-            }
-        }
-    }
-
-    fn passed(&mut self, checks: &[CheckReport]) {
-        let verified: Vec<&CheckReport> = checks.iter().filter(|check| check.status.is_verified()).collect();
-        if verified.is_empty() {
-            return;
-        }
-        self.heading("VERIFIED");
-        for check in verified {
-            self.item(
-                check.status.word(),
-                Color::of_status(check.status),
-                &format!("{}: {}", check.id, shown(&check.title)),
-            );
-            for seen in &check.seen {
-                self.text.push_str(&wrap(&shown(seen), &" ".repeat(9), &" ".repeat(9), self.width));
-            }
-        }
-    }
-
-    fn requests(&mut self, requests: &[LoggedRequest]) {
-        if requests.is_empty() {
-            return;
-        }
-        self.heading("REQUESTS");
-        for request in requests {
-            let status = request.status.map_or_else(|| "none".to_owned(), |status| status.to_string());
-            let took = outline::took(request.duration);
-            let mut words = format!("{}: {} {}", request.provider, shown(&request.method), shown(&request.path));
-            if let Some(id) = &request.request_id {
-                words.extend([" (", &shown(id), ")"]);
-            }
-            if request.attempts > 1 {
-                words.extend([", ", &request.attempts.to_string(), " attempts"]);
-            }
-            if let Some(trouble) = &request.trouble {
-                words.extend([": ", &shown(trouble)]);
-            }
-            self.text.push_str(&wrap(&words, &format!("{status:<4} {took:>7}  "), &" ".repeat(14), self.width));
-        }
+        outline::listed(&group.checks)
     }
 
     fn end(&mut self, report: &Report) {
@@ -316,8 +264,54 @@ impl TerminalPage {
         if let (Decision::Go, Some(not_covered)) = (report.decision, outline::not_covered(report)) {
             self.line(&not_covered, Color::Warning);
         }
-        let next = wrap(&shown(&report.next_action()), "Next: ", "      ", self.width);
-        self.text.push_str(&next);
+        let actions = report.next_actions();
+        let [first, rest @ ..] = actions.as_slice() else {
+            let next = wrap(&shown(&report.next_action()), "Next: ", "      ", self.width);
+            return self.text.push_str(&next);
+        };
+        self.heading("Fix these first");
+        for (at, action) in actions.iter().enumerate() {
+            self.action(at, action);
+        }
+        let verify = if rest.is_empty() {
+            format!("Then run: {}", shown(&first.found.reported.verify))
+        } else {
+            RUN_AGAIN.to_owned()
+        };
+        self.text.extend([verify.as_str(), "\n"]);
+    }
+
+    /// One line: the command or the page, in one piece so that it can be copied, or else what to do. The number says which
+    /// failure it is for, so a long command needs no name.
+    fn action(&mut self, at: usize, action: &NextAction<'_>) {
+        let number = format!("{:>2}. ", at + 1);
+        let named = format!("{number}{}: ", action.found.check.id);
+        let copied = match action.who {
+            Actor::Machine => action.commands.as_slice(),
+            Actor::Person if action.commands.is_empty() && action.links.len() == 1 => action.links.as_slice(),
+            // A person has to decide first whether the command is right.
+            Actor::Person | Actor::Developer => &[],
+        };
+        match copied {
+            [] => self.text.push_str(&one_line(&shown(&action.found.reported.finding.fix.summary), &named, self.width)),
+            [one] if named.len() + shown(one).len() <= self.style.width => {
+                self.text.extend([named.as_str(), &shown(one), "\n"]);
+            }
+            several => {
+                for (at, one) in several.iter().enumerate() {
+                    let indent = if at == 0 { &number } else { "    " };
+                    self.text.extend([indent, &shown(one), "\n"]);
+                }
+            }
+        }
+    }
+}
+
+/// A finding's name, with its subject.
+fn name(found: &CheckFinding<'_>) -> String {
+    match found.reported.subject.as_str() {
+        "" => found.name(),
+        subject => format!("{} ({})", found.name(), shown(subject)),
     }
 }
 

@@ -17,6 +17,7 @@ pub(super) fn report(check: &Check, finished: Finished) -> CheckReport {
     let mut report = empty(check, duration);
     report.asked.clone_from(&trail.asked);
     let mut parts = PartsSeen::default();
+    let of_all = shared(&judgements);
     for Judgement { subject, outcome } in judgements {
         let named = |text: String| if several && !subject.is_empty() { format!("{subject}: {text}") } else { text };
         if outcome.is_silent() {
@@ -33,18 +34,28 @@ pub(super) fn report(check: &Check, finished: Finished) -> CheckReport {
             Reported { subject, finding, waived_by: None, verify }
         }));
         for why in outcome.unanswered {
-            let reason = named(parts.leave_open(why, &mut report));
+            let is_of_all = of_all.contains(&why);
+            let reason = parts.leave_open(why, &mut report);
+            let reason = if is_of_all { reason } else { named(reason) };
             // List a reason that applies to every subject once.
             if !report.reasons.contains(&reason) {
                 report.reasons.push(reason);
             }
         }
     }
+    report.findings.sort_by_key(|reported| reported.finding.code.harm());
     report.status = parts.status(&report.findings, trail.retried);
     if report.status == Status::NotApplicable {
         report.reasons = parts.not_applicable;
     }
     report
+}
+
+/// Why no subject could be verified, such as an outage, which needs no subject.
+fn shared(judgements: &[Judgement]) -> Vec<NoAnswer> {
+    let [first, others @ ..] = judgements else { return Vec::new() };
+    let is_of_all = |why: &&NoAnswer| others.iter().all(|other| other.outcome.unanswered.contains(why));
+    first.outcome.unanswered.iter().filter(is_of_all).cloned().collect()
 }
 
 /// A request without an answer that the check did not report. The check cannot pass without it. Questions that only help to

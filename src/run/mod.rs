@@ -1,6 +1,7 @@
 //! The runner: starts all checks at once and collects their results.
 
 mod check_report;
+mod outage;
 mod report;
 mod selection;
 mod waivers;
@@ -18,8 +19,10 @@ use crate::config::Config;
 use crate::finding::NoAnswer;
 use crate::world::{Trail, World, followed};
 
+pub use outage::Outage;
 pub use report::{
-    CheckReport, Coverage, Decision, Interruption, Report, Reported, Status, Unconfigured, WaiverEffect, WaiverReport,
+    CheckFinding, CheckReport, Coverage, Decision, Interruption, NextAction, Report, Reported, Status, Unconfigured,
+    WaiverEffect, WaiverReport,
 };
 pub use selection::{Selection, UnknownName};
 pub use waivers::unknown_checks;

@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
+use super::Outage;
+use crate::change::Actor;
 use crate::check::CheckId;
 use crate::config::{Mode, Waiver};
 use crate::finding::{Finding, Severity};
@@ -123,6 +125,43 @@ pub struct Reported {
     pub verify: String,
 }
 
+/// A finding and the check that reported it.
+#[derive(Debug, Clone, Copy)]
+pub struct CheckFinding<'a> {
+    /// The check.
+    pub check: &'a CheckReport,
+    /// The finding.
+    pub reported: &'a Reported,
+}
+
+impl CheckFinding<'_> {
+    /// The finding's name: `stripe/price-mode: other-mode`.
+    #[must_use]
+    pub fn name(&self) -> String {
+        format!("{}: {}", self.check.id, self.reported.finding.code.name())
+    }
+}
+
+/// How to fix one finding.
+#[derive(Debug, Clone)]
+pub struct NextAction<'a> {
+    /// The finding.
+    pub found: CheckFinding<'a>,
+    /// Who can do it.
+    pub who: Actor,
+    /// Commands to type, in order.
+    pub commands: Vec<String>,
+    /// Pages to open, in order.
+    pub links: Vec<String>,
+}
+
+impl<'a> NextAction<'a> {
+    fn of(found: CheckFinding<'a>) -> Self {
+        let fix = &found.reported.finding.fix;
+        Self { found, who: fix.actor(), commands: fix.commands(), links: fix.links() }
+    }
+}
+
 /// The status of a check.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Status {
@@ -208,6 +247,11 @@ impl CheckReport {
 }
 
 impl Report {
+    /// The checks that ran: all, or those that a partial run selected.
+    pub fn ran(&self) -> impl Iterator<Item = &CheckReport> {
+        self.checks.iter().filter(|check| !self.left_out.contains(&check.id))
+    }
+
     /// How many checks have a status.
     #[must_use]
     pub fn count(&self, status: Status) -> usize {
@@ -228,13 +272,36 @@ impl Report {
         }
     }
 
+    /// The findings of a severity that no waiver covers, the most harmful first.
+    #[must_use]
+    pub fn findings(&self, severity: Severity) -> Vec<CheckFinding<'_>> {
+        let all = self
+            .checks
+            .iter()
+            .flat_map(|check| check.findings.iter().map(move |reported| CheckFinding { check, reported }));
+        let counts = |found: &CheckFinding<'_>| {
+            found.reported.waived_by.is_none() && found.reported.finding.code.severity() == severity
+        };
+        let mut found: Vec<CheckFinding<'_>> = all.filter(counts).collect();
+        found.sort_by_key(|found| found.reported.finding.code.harm());
+        found
+    }
+
+    /// How to fix what decides the verdict, the most harmful first: the failures or, if `--fail-on=warn` made the verdict
+    /// NO-GO without one, the warnings.
+    #[must_use]
+    pub fn next_actions(&self) -> Vec<NextAction<'_>> {
+        let mut found = self.findings(Severity::Failure);
+        if found.is_empty() && self.decision == Decision::NoGo {
+            found = self.findings(Severity::Warning);
+        }
+        found.into_iter().map(NextAction::of).collect()
+    }
+
     /// What to do next, in one sentence.
     #[must_use]
     pub fn next_action(&self) -> String {
-        let first = |severity| {
-            let mut findings = self.checks.iter().flat_map(|check| &check.findings);
-            findings.find(|reported| reported.waived_by.is_none() && reported.finding.code.severity() == severity)
-        };
+        let first = |severity| self.findings(severity).first().map(|found| found.reported);
         if let Some(changed) = &self.changed {
             return changed.clone();
         }
@@ -243,6 +310,14 @@ impl Report {
             return fix(failure);
         }
         let open = self.checks.iter().find(|check| check.is_open());
+        let explains = |outage: &Outage| open.is_some_and(|check| check.reasons.iter().any(|why| outage.explains(why)));
+        if let Some(outage) = self.outages().into_iter().find(explains) {
+            let then = if self.is_offline() { "Connect it to the network" } else { "Wait until the provider recovers" };
+            return format!("{} {then}, and run preflight again.", outage.what);
+        }
+        if open.is_some_and(|check| check.reasons.iter().any(|why| why.contains("--offline is set"))) {
+            return "Run preflight again without --offline.".to_owned();
+        }
         match (self.decision, open) {
             (Decision::Go, _) if self.not_configured.is_empty() => {
                 "Nothing to do. Every required check passed.".to_owned()

@@ -37,11 +37,11 @@ impl World {
         if failure.trouble.is_ours() {
             return Err(NoAnswer::Unknown(failure.to_string()));
         }
-        if !self.is_online().await {
-            return Err(NoAnswer::Unknown(format!(
-                "{failure}. No provider could be reached either, so the cause may be this machine's network"
-            )));
-        }
-        Ok(())
+        let why = match self.is_online().await {
+            Some(true) => return Ok(()),
+            Some(false) => "No provider could be reached either, so the cause may be this machine's network",
+            None => "The cause may be this machine's network. Without a Stripe or Clerk key, preflight cannot tell",
+        };
+        Err(NoAnswer::Unknown(format!("{failure}. {why}")))
     }
 }

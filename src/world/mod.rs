@@ -130,10 +130,11 @@ impl World {
         self.transport.alias(host).await
     }
 
-    /// Whether any provider can be reached. If not, a network error may be this machine's own and is not a finding.
-    pub async fn is_online(&self) -> bool {
+    /// Whether any provider can be reached. If not, a network error may be this machine's own and is not a finding. `None` if
+    /// there is no key to ask one with.
+    pub async fn is_online(&self) -> Option<bool> {
         let (stripe, clerk) = futures::join!(self.stripe().reachable(), self.clerk().reachable());
-        stripe || clerk
+        stripe.into_iter().chain(clerk).max()
     }
 
     /// Allows no new requests. Those in flight still finish while the checks are polled. [`World::settled`] waits for the steps

@@ -74,7 +74,7 @@ async fn the_samples_match_a_run_against_the_sandbox() {
     assert_file("reports/sample/preflight.md", &markdown::render(&report));
     assert_file("reports/sample/preflight.json", &json::render(&report));
     assert_file("reports/sample/terminal.txt", &table::render(&report, Style { width: 96, ..Style::plain() }));
-    let colored = table::render(&report, Style { width: 96, color: true, quiet: true, ..Style::plain() });
+    let colored = table::render(&report, Style { width: 96, color: true, ..Style::plain() });
     let picture = anstyle_svg::Term::new().render_svg(&colored);
     assert_file("reports/sample/terminal.svg", &picture);
 }

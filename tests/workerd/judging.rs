@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::future::pending;
 use std::time::Duration;
 
-use preflight::report::outline::{self, CheckFinding};
-use preflight::run::{Decision, Report, Selection, Status, run};
+use preflight::report::outline;
+use preflight::run::{CheckFinding, Decision, Report, Selection, Status, run};
 use preflight::sandbox::{Options, Sandbox};
 use preflight::world::{self, World};
 use tokio::runtime::Runtime;

@@ -56,8 +56,8 @@ pub fn count_warnings(report: &mut Report) {
 }
 
 fn write<'t>(report: &Report, target: &'t ReportTarget) -> Result<&'t ReportTarget, WriteError> {
-    // A table in a file is for no particular terminal.
-    let style = Style { width: 100, ..Style::plain() };
+    // A table in a file is for no particular terminal, and it is there to be searched, so it has everything.
+    let style = Style { width: 100, verbose: 1, ..Style::plain() };
     file::write(&target.path, &rendered(report, target.format, style)).map(|()| target)
 }
 

@@ -97,7 +97,7 @@ async fn run_in(sandbox: &Sandbox, journal: &Path, latency: Duration) -> Result<
 /// What still is wrong after the changes.
 fn left(plan: &Plan, after: &Report) -> String {
     let changed: Vec<String> = plan.changes.iter().map(|planned| planned.change.object()).collect();
-    let left: Vec<String> = failures(after).iter().map(preflight::report::outline::CheckFinding::name).collect();
+    let left: Vec<String> = failures(after).iter().map(preflight::run::CheckFinding::name).collect();
     let open = after.checks.iter().filter(|check| check.is_open()).map(|check| check.id.to_string());
     let left: Vec<String> = left.into_iter().chain(open).collect();
     format!("after changing {}, what is left is {}", changed.join(", "), left.join(", "))

@@ -2,8 +2,8 @@
 
 use globset::Glob;
 use preflight::check::CheckId;
-use preflight::report::outline::{self, CheckFinding};
-use preflight::run::{Report, Status};
+use preflight::report::outline;
+use preflight::run::{CheckFinding, Report, Status};
 use preflight::sandbox::Scenario;
 
 /// One difference between a run and its scenario.

@@ -5,8 +5,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use futures::future::BoxFuture;
-use preflight::report::outline::{self, CheckFinding};
-use preflight::run::{self, Report, Selection};
+use preflight::report::outline;
+use preflight::run::{self, CheckFinding, Report, Selection};
 use preflight::sandbox::{self, Sandbox, TAMPERED, Tampering};
 use preflight::world::{self, World};
 use tokio::task::JoinSet;

@@ -104,7 +104,7 @@ pub(super) struct Check {
     pub(super) blocked_by: Vec<String>,
     /// Why it is unknown, skipped, na or waived.
     pub(super) reason: Option<String>,
-    /// What is wrong.
+    /// What is wrong, the most harmful first.
     pub(super) findings: Vec<Finding>,
 }
 
@@ -131,6 +131,8 @@ pub(super) struct Finding {
     pub(super) code: String,
     /// `failure` or `warning`.
     pub(super) severity: FindingSeverity,
+    /// What it does if it is not fixed.
+    pub(super) harm: FindingHarm,
     /// What is wrong, in one sentence.
     pub(super) message: String,
     /// What was expected.
@@ -151,6 +153,17 @@ pub(super) enum FindingSeverity {
     Warning,
     /// A paying customer would not get what they paid for, or someone gets it without paying.
     Failure,
+}
+
+/// What a finding does if it is not fixed, worst first. `exposure`: someone gets in, or gets a secret. `money`: money is not
+/// taken, or taken wrongly. `service`: a paying customer is not served. `other`: anything else.
+#[derive(Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum FindingHarm {
+    Exposure,
+    Money,
+    Service,
+    Other,
 }
 
 /// One observation.

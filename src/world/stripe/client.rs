@@ -89,10 +89,10 @@ impl World {
 }
 
 impl Stripe<'_> {
-    /// Whether Stripe answers at all, with whatever status.
-    pub(in crate::world) async fn reachable(self) -> bool {
-        let Ok(key) = key_of_mode(self.key, self.mode) else { return false };
-        self.send(key, &balance()).await.is_ok()
+    /// Whether Stripe answers at all, with whatever status. `None` if there is no key to ask with.
+    pub(in crate::world) async fn reachable(self) -> Option<bool> {
+        let key = key_of_mode(self.key, self.mode).ok()?;
+        Some(self.send(key, &balance()).await.is_ok())
     }
 
     /// Whether this is the test mode that live mode is compared with.

@@ -141,6 +141,12 @@ impl Answer {
             || start.is_some_and(|start| start.eq_ignore_ascii_case("<!doctype"))
     }
 
+    /// Whether a provider's API should have answered, and something else did: a page of a proxy, or half an answer.
+    pub(super) fn is_no_api(&self) -> bool {
+        let is_api = matches!(self.party, Party::Stripe | Party::StripeTest | Party::Clerk | Party::Cloudflare);
+        is_api && self.status != 204 && serde_json::from_slice::<serde::de::IgnoredAny>(&self.body).is_err()
+    }
+
     /// Reads the body as JSON.
     ///
     /// # Errors

@@ -185,10 +185,13 @@ impl Transport {
         let attempts = attempts.into_inner();
         let mut logged = LoggedRequest {
             provider: outgoing.party.word(),
+            name: outgoing.party.name(),
             method: outgoing.method.to_string(),
             path: self.redactor.quote(&path_and_query(&outgoing.url), LONGEST_LINE),
             status: None,
             trouble: None,
+            is_connected: true,
+            is_ours: false,
             duration: Duration::ZERO,
             attempts,
             request_id: None,
@@ -201,6 +204,7 @@ impl Transport {
                 answer.attempts = attempts;
                 answer.request = request;
                 logged.status = Some(answer.status);
+                logged.trouble = answer.is_no_api().then(|| "the response is not JSON".to_owned());
                 logged.duration = answer.elapsed;
                 logged.request_id.clone_from(&answer.request_id);
                 Ok(Arc::new(answer))
@@ -208,6 +212,8 @@ impl Transport {
             Err(trouble) => {
                 let trouble_shown = self.redactor.quote(&trouble.to_string(), LONGEST_LINE);
                 logged.trouble = Some(trouble_shown);
+                logged.is_ours = trouble.is_ours();
+                logged.is_connected = !trouble.is_no_connection();
                 Err(Arc::new(Failure { party: outgoing.party, request, trouble, attempts, place: Some(place) }))
             }
         };

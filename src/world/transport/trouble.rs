@@ -68,7 +68,9 @@ impl fmt::Display for Failure {
             | Trouble::ConnectTimedOut
             | Trouble::Certificate(_)
             | Trouble::Handshake(_) => write!(formatter, "Could not connect to {party}: {trouble}"),
-            Trouble::Stopped | Trouble::NotForThisHost | Trouble::Offline => {
+            // Nothing was sent to anyone, which is one reason too.
+            Trouble::Offline => write!(formatter, "Nothing was sent: {trouble}"),
+            Trouble::Stopped | Trouble::NotForThisHost => {
                 write!(formatter, "Nothing was sent to {party}: {trouble}")
             }
             _ => write!(formatter, "No response from {party} to {request}: {trouble}"),
@@ -135,6 +137,11 @@ impl Trouble {
     /// Whether a retry may succeed.
     pub(super) fn is_passing(&self) -> bool {
         matches!(self, Self::Broken(_) | Self::Handshake(_) | Self::ConnectTimedOut | Self::Machine(_))
+    }
+
+    /// Whether no connection was made, as on a machine that is offline.
+    pub(super) const fn is_no_connection(&self) -> bool {
+        matches!(self, Self::Name(_) | Self::Refused | Self::ConnectTimedOut)
     }
 
     /// Whether it is a limit of this run or this machine, which says nothing about the other side.
@@ -273,7 +280,7 @@ mod tests {
     fn a_failure_says_what_went_wrong() {
         let said = |trouble| Failure::unsent(Party::Stripe, "GET /v1/balance".to_owned(), trouble).to_string();
         assert_eq!(said(Trouble::Refused), "Could not connect to Stripe: connection refused");
-        assert_eq!(said(Trouble::Offline), "Nothing was sent to Stripe: --offline is set");
+        assert_eq!(said(Trouble::Offline), "Nothing was sent: --offline is set");
         let timed_out = said(Trouble::TimedOut(Duration::from_secs(10)));
         assert_eq!(timed_out, "No response from Stripe to GET /v1/balance: timed out after 10.0 s");
     }

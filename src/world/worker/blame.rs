@@ -89,13 +89,7 @@ impl<'w> Worker<'w> {
 
     /// Why a route did not answer.
     pub(super) async fn blame_for_silence(self, route: Route, failure: &Failure) -> Answered {
-        if failure.trouble.is_ours() {
-            return Err(NoAnswer::Unknown(failure.to_string()));
-        }
-        if !self.world.is_online().await {
-            let words = "no provider could be reached from this machine either";
-            return Err(NoAnswer::Unknown(format!("{failure}; and {words}")));
-        }
+        self.world.is_to_blame(failure).await?;
         if self.shares_host() {
             let webhook = self.world.webhook();
             let asked = async { futures::join!(optional(webhook.reach()), optional(webhook.signed_response())) };
