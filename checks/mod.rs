@@ -26,6 +26,7 @@ pub const ALL: &[Check] = &[
     stripe::price_terms::CHECK,
     stripe::product_metadata::CHECK,
     stripe::catalogue::CHECK,
+    stripe::promotion_codes::CHECK,
     stripe::test_parity::CHECK,
     worker::secrets::CHECK,
     worker::bindings::CHECK,

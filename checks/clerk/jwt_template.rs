@@ -101,17 +101,21 @@ fn right_value(world: &World) -> String {
 
 /// Sets the plan claim, and leaves the other claims as they are.
 fn set_claim(world: &World, template: &JwtTemplate, value: String, summary: String) -> Fix {
-    let Some(claims) = template.raw_claims() else { return Fix::new(summary).link(TEMPLATES) };
-    let mut right = claims.clone();
-    right.insert(world.config().clerk.plan_claim.clone(), value.into());
-    change(world, template, summary, json!({ "claims": claims }), json!({ "claims": right }))
+    let claim = world.config().clerk.plan_claim.as_str();
+    change(world, template, summary, |settings| settings["claims"][claim] = value.into())
 }
 
-/// Changes fields of the template.
-fn change(world: &World, template: &JwtTemplate, summary: String, before: Value, after: Value) -> Fix {
+/// Changes the template. With a custom signing key, the request would need that key, so only the dashboard can.
+fn change(world: &World, template: &JwtTemplate, summary: String, change: impl FnOnce(&mut Value)) -> Fix {
     let fix = Fix::new(summary);
-    match template.id() {
-        Some(id) => fix.then(world.template(Some(id), &template.name, before, after)),
+    let is_ours = template.is_signed_by_instance() == Ok(true);
+    match template.id().zip(template.settings()).filter(|_| is_ours) {
+        Some((id, settings)) => {
+            let before = Value::Object(settings);
+            let mut after = before.clone();
+            change(&mut after);
+            fix.then(world.template(Some(id), &template.name, before, after))
+        }
         None => fix.link(TEMPLATES),
     }
 }
@@ -236,8 +240,7 @@ fn lifetime(world: &World, template: &JwtTemplate) -> Answered<Option<Problem>> 
             world,
             template,
             format!("Set the token lifetime of \"{name}\" to 60 seconds. Clerk's SDKs renew tokens automatically."),
-            json!({ "lifetime": seconds }),
-            json!({ "lifetime": 60 }),
+            |settings| settings["lifetime"] = 60.into(),
         ),
     }))
 }

@@ -5,6 +5,7 @@ pub mod catalogue;
 pub mod price_mode;
 pub mod price_terms;
 pub mod product_metadata;
+pub mod promotion_codes;
 pub mod publishable_key;
 pub mod secret_key;
 mod terms;

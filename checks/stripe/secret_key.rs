@@ -12,7 +12,7 @@ check! {
     /// first customer who needs it.
     ///
     /// ## How it is verified
-    /// `GET /v1/balance` with the key; the response shows the key's mode. With a restricted key, every list that the other
+    /// `GET /v1/balance` with the key; the response shows the key's mode. With a restricted key, every list that the required
     /// checks read is requested too, and the report names the permissions that Stripe says are missing. This checks your copy
     /// of the key; `worker/checkout` checks the Worker's copy.
     ///

@@ -80,7 +80,6 @@ impl ClerkTemplate {
     #[must_use]
     pub fn body(&self) -> Value {
         let mut body = self.after.clone();
-        // An update needs the name, too.
         body["name"] = self.name.clone().into();
         body
     }
@@ -92,6 +91,7 @@ impl ClerkTemplate {
 
     pub(super) fn rows(&self) -> Vec<(String, String, String)> {
         let fields = self.after.as_object().into_iter().flatten();
+        let fields = fields.filter(|(name, after)| self.before[name.as_str()] != **after);
         fields.map(|(name, after)| (name.clone(), shown(&self.before[name]), shown(after))).collect()
     }
 }

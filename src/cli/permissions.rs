@@ -7,7 +7,7 @@ use super::exit::{self, CliError};
 use super::terminal::{self, Terminal};
 
 /// What a restricted key needs for `run`: the name in Stripe's errors, and what preflight does with it.
-const RUN: [(&str, &str); 12] = [
+const RUN: [(&str, &str); 13] = [
     ("rak_accounts_kyc_basic_read", "read the account"),
     ("rak_balance_read", "see which mode the key is for"),
     ("rak_checkout_session_write", "read and expire the Checkout Sessions that the Worker creates for the canary"),
@@ -17,6 +17,7 @@ const RUN: [(&str, &str); 12] = [
     ("rak_event_read", "see which events were delivered"),
     ("rak_plan_read", "read prices"),
     ("rak_product_read", "read products"),
+    ("rak_promotion_code_read", "read promotion codes"),
     ("rak_subscription_read", "compare subscriptions with users"),
     ("rak_tax_settings_read", "read the tax settings"),
     ("rak_webhook_read", "read webhook endpoints"),

@@ -1,4 +1,4 @@
-//! Products and prices.
+//! Products, prices and promotion codes.
 
 use super::error::StripeError;
 use super::object_kind::ObjectKind;
@@ -20,6 +20,10 @@ pub(super) const ROUTES: &[Route] = &[
         .takes(&["created", "ids"])
         .expands(&["data.default_price"]),
     Route::retrieve("/v1/products/{id}", "rak_product_read", ObjectKind::Product, retrieve).expands(&["default_price"]),
+    Route::list("/v1/promotion_codes", "rak_promotion_code_read", ObjectKind::PromotionCode, list)
+        .filters(&["active", "code", "customer", "customer_account"])
+        .takes(&["created"])
+        .expands(&["data.customer", "data.promotion.coupon", "data.promotion.coupon.applies_to"]),
 ];
 
 fn list_prices(call: &Call) -> StripeResult {
@@ -85,6 +89,19 @@ mod tests {
         assert_eq!(of_pro.ids(), [PRO]);
         let active = client.get("/v1/prices?active=true&type=recurring&recurring%5Binterval%5D=month").await;
         assert_eq!(active.ids(), ["price_1Rlivecme7LaunchEntMonth"]);
+    }
+
+    #[tokio::test]
+    async fn a_promotion_code_shows_its_coupon_and_products_only_if_they_are_expanded() {
+        let client = TestClient::of(&["healthy-promotion-code-for-another-product"]);
+        let coupon = async |expand: &str| {
+            let codes = client.get(&format!("/v1/promotion_codes?active=true{expand}")).await;
+            codes.body["data"][0]["promotion"]["coupon"].clone()
+        };
+        assert_eq!(coupon("").await, "Friends0");
+        assert!(coupon("&expand%5B%5D=data.promotion.coupon").await.get("applies_to").is_none());
+        let whole = coupon("&expand%5B%5D=data.promotion.coupon.applies_to").await;
+        assert_eq!(whole["applies_to"]["products"][0], "prod_QpanAcmeBook01");
     }
 
     #[tokio::test]

@@ -9,6 +9,10 @@ pub(super) enum ObjectKind {
     Product,
     #[serde(rename = "prices")]
     Price,
+    #[serde(rename = "coupons")]
+    Coupon,
+    #[serde(rename = "promotion_codes")]
+    PromotionCode,
     #[serde(rename = "webhook_endpoints")]
     WebhookEndpoint,
     #[serde(rename = "event_destinations")]
@@ -31,6 +35,8 @@ impl ObjectKind {
         match self {
             Self::Product => "product",
             Self::Price => "price",
+            Self::Coupon => "coupon",
+            Self::PromotionCode => "promotion_code",
             Self::WebhookEndpoint => "webhook_endpoint",
             Self::EventDestination => "v2.core.event_destination",
             Self::PortalConfiguration => "billing_portal.configuration",
@@ -44,6 +50,7 @@ impl ObjectKind {
     /// What an error calls it.
     pub(super) const fn noun(self) -> &'static str {
         match self {
+            Self::PromotionCode => "promotion code",
             Self::WebhookEndpoint => "webhook endpoint",
             Self::EventDestination => "event destination",
             Self::PortalConfiguration => "configuration",
@@ -61,6 +68,7 @@ impl ObjectKind {
         match name {
             "product" => Some(Self::Product),
             "price" | "default_price" => Some(Self::Price),
+            "coupon" => Some(Self::Coupon),
             "customer" => Some(Self::Customer),
             "subscription" => Some(Self::Subscription),
             _ => None,

@@ -17,7 +17,18 @@ impl ObjectKind {
             Self::PortalConfiguration => Some(("/features/subscription_update", "products")),
             Self::EventDestination => Some(("/webhook_endpoint", "url")),
             Self::CheckoutSession => Some(("", "line_items")),
+            Self::Coupon => Some(("", "applies_to")),
             _ => None,
+        }
+    }
+
+    /// Leaves that field out of an object, unless one of the wanted paths leads to it.
+    fn leave_out(self, body: &mut Value, wanted: &[&str]) {
+        let Some((parent, field)) = self.left_out() else { return };
+        let path = format!("{parent}/{field}")[1..].replace('/', ".");
+        let parent = body.pointer_mut(parent).and_then(Value::as_object_mut);
+        if let Some(parent) = parent.filter(|_| !wanted.iter().any(|wanted| wanted.starts_with(&path))) {
+            parent.remove(field);
         }
     }
 }
@@ -56,13 +67,7 @@ impl Call<'_> {
         let wanted = self.parameters.all("expand").into_iter().chain(self.parameters.all("include"));
         // In a list, the paths begin at the list.
         let wanted: Vec<&str> = wanted.map(|path| path.strip_prefix("data.").unwrap_or(path)).collect();
-        if let Some((parent, field)) = kind.left_out() {
-            let path = format!("{parent}/{field}")[1..].replace('/', ".");
-            let parent = body.pointer_mut(parent).and_then(Value::as_object_mut);
-            if let Some(parent) = parent.filter(|_| !wanted.iter().any(|wanted| wanted.starts_with(&path))) {
-                parent.remove(field);
-            }
-        }
+        kind.leave_out(&mut body, &wanted);
         for path in wanted {
             self.expand(store, &mut body, path);
         }
@@ -81,7 +86,10 @@ impl Call<'_> {
         let Some(field) = value.get_mut(name) else { return };
         if let Some((id, kind)) = field.as_str().zip(ObjectKind::of_field(name)) {
             match store.find(kind, id, &self.caller) {
-                Ok(found) => *field = found.body.clone(),
+                Ok(found) => {
+                    *field = found.body.clone();
+                    kind.leave_out(field, rest.as_slice());
+                }
                 // All that is left of a deleted product.
                 Err(_) if kind == ObjectKind::Product => {
                     *field = json!({ "id": id, "object": "product", "deleted": true });

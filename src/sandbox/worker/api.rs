@@ -144,9 +144,7 @@ async fn checkout(
     if !worker.settings.has(Defect::CheckoutWithoutTier) {
         form.extend([("metadata[tier]", tier), ("subscription_data[metadata][tier]", tier)]);
     }
-    if worker.settings.has(Defect::ComputesTaxes) {
-        form.push(("automatic_tax[enabled]", "true"));
-    }
+    form.extend(worker.settings.checkout.iter().map(|(name, value)| (name.as_str(), value.as_str())));
     let customer;
     if worker.settings.has(Defect::MakesCustomers) && metadata["stripeCustomerId"].is_null() {
         customer =

@@ -44,6 +44,8 @@ pub struct WorkerSettings {
     /// Responses to events in place of the handler's, by what the event is signed with.
     #[serde(default)]
     pub webhook_answers: BTreeMap<SignedWith, CannedResponse>,
+    /// What it passes to Stripe with every Checkout Session, besides the tier and the user.
+    pub checkout: BTreeMap<String, String>,
     /// Subscriptions by user in its own database.
     #[serde(default)]
     pub subscriptions: BTreeMap<String, String>,
@@ -241,8 +243,6 @@ pub enum Defect {
     CheckoutWithoutUser,
     /// Checkout Sessions do not name the tier.
     CheckoutWithoutTier,
-    /// Checkout turns on automatic tax. This is only a defect if Stripe Tax is not set up.
-    ComputesTaxes,
     /// Checkout creates a customer for users without one, and does not store its ID.
     MakesCustomers,
     /// Starts without price IDs, and fails when the tier without one is bought.

@@ -21,6 +21,8 @@ pub struct JwtTemplate {
     #[serde(default)]
     lifetime: Field<i64>,
     #[serde(default)]
+    allowed_clock_skew: Field<i64>,
+    #[serde(default)]
     custom_signing_key: Field<bool>,
     #[serde(default)]
     signing_algorithm: Field<String>,
@@ -56,9 +58,15 @@ impl JwtTemplate {
         self.id.text()
     }
 
-    /// The claims as Clerk shows them: to change one.
-    pub(crate) fn raw_claims(&self) -> Option<&Map<String, Value>> {
-        self.claims.value()
+    /// What a change has to repeat, because Clerk replaces it as a whole (docs/providers.md, "Clerk API objects and
+    /// sign-in"). `None` if not all of it can be read.
+    pub(crate) fn settings(&self) -> Option<Map<String, Value>> {
+        let fields = [
+            ("claims", Value::Object(self.claims.value()?.clone())),
+            ("lifetime", (*self.lifetime.value()?).into()),
+            ("allowed_clock_skew", (*self.allowed_clock_skew.value()?).into()),
+        ];
+        Some(fields.into_iter().map(|(name, value)| (name.to_owned(), value)).collect())
     }
 
     /// Every claim and its name.

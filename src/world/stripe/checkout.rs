@@ -49,6 +49,8 @@ pub struct CheckoutSession {
     /// Where customers return to from an embedded form.
     #[serde(default)]
     pub return_url: Field<String>,
+    #[serde(default)]
+    allow_promotion_codes: Field<bool>,
     /// Whether Stripe Tax calculates taxes.
     #[serde(default)]
     pub automatic_tax: Field<AutomaticTax>,
@@ -91,6 +93,12 @@ impl CheckoutSession {
     /// Every address that it sends a browser to, with the field's name.
     pub const fn addresses(&self) -> [(&'static str, &Field<String>); 3] {
         [("success_url", &self.success_url), ("cancel_url", &self.cancel_url), ("return_url", &self.return_url)]
+    }
+
+    /// Whether customers can enter a promotion code.
+    pub fn allows_promotion_codes(&self) -> Answered<bool> {
+        let allowed = self.allow_promotion_codes.nullable(format_args!("allow_promotion_codes of {}", self.id))?;
+        Ok(allowed == Some(&true))
     }
 }
 

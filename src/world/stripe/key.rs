@@ -54,7 +54,7 @@ impl Stripe<'_> {
         (id.starts_with("price_1") && creator != ours).then_some(account)
     }
 
-    /// For each list that the checks read, the permission that a restricted key lacks for it, if any. Empty for an
+    /// For each list that the required checks read, the permission that a restricted key lacks for it, if any. Empty for an
     /// unrestricted key.
     pub async fn missing_permissions(self) -> Vec<Answered<Option<String>>> {
         if !self.key.value.as_ref().is_some_and(Secret::is_restricted) {

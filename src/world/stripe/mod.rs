@@ -12,6 +12,7 @@ mod events;
 mod key;
 mod portal;
 mod price;
+mod promotion_codes;
 mod subscriptions;
 
 pub use account::{Account, Requirements};
@@ -25,4 +26,5 @@ pub use events::Event;
 pub use key::KeyStatus;
 pub use portal::{PortalConfiguration, PortalSwitch};
 pub use price::{Price, Product, Recurring};
+pub use promotion_codes::PromotionCode;
 pub use subscriptions::{Newest, Subscription};

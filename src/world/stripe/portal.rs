@@ -84,12 +84,21 @@ impl PortalConfiguration {
 impl SubscriptionUpdate {
     /// Whether customers can switch to another price.
     pub fn allows_switching(&self) -> Answered<bool> {
+        self.allows("price")
+    }
+
+    /// Whether customers can enter a promotion code.
+    pub fn allows_promotion_codes(&self) -> Answered<bool> {
+        self.allows("promotion_code")
+    }
+
+    fn allows(&self, wanted: &str) -> Answered<bool> {
         Ok(*self.enabled.known("features.subscription_update.enabled")?
             && self
                 .default_allowed_updates
                 .known("features.subscription_update.default_allowed_updates")?
                 .iter()
-                .any(|update| update == "price"))
+                .any(|update| update == wanted))
     }
 
     /// The prices that customers can switch between.
