@@ -6,10 +6,14 @@
 mod node;
 
 use std::collections::BTreeMap;
+use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
+use preflight::finding::Severity;
+use preflight::run::{self, Decision, Report, Selection};
 use preflight::sandbox::{Options, Sandbox};
+use preflight::world::{self, World};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
@@ -20,8 +24,8 @@ struct ProviderTools {
     sandbox: Sandbox,
     tools: PathBuf,
     home: TempDir,
-    // Its threads serve the sandbox.
-    _runtime: Runtime,
+    /// Its threads serve the sandbox.
+    runtime: Runtime,
 }
 
 impl ProviderTools {
@@ -29,7 +33,7 @@ impl ProviderTools {
         let tools = node::installed().unwrap_or_else(|reason| panic!("{reason}")).join("node_modules/.bin");
         let runtime = Runtime::new().expect("a runtime");
         let sandbox = runtime.block_on(Sandbox::start(&[scenario], Options::default())).expect("a sandbox");
-        Self { sandbox, tools, home: tempfile::tempdir().expect("a temporary folder"), _runtime: runtime }
+        Self { sandbox, tools, home: tempfile::tempdir().expect("a temporary folder"), runtime }
     }
 
     fn value(&self, name: &str) -> &str {
@@ -71,6 +75,70 @@ impl ProviderTools {
         let variables =
             [("CLERK_BACKEND_API_URL", base.as_str()), ("CLERK_SECRET_KEY", self.value("CLERK_SECRET_KEY"))];
         self.run("clerk", arguments, &variables)
+    }
+}
+
+impl ProviderTools {
+    fn report(&self) -> Report {
+        let options = world::Options { journal: self.home.path().join("journal.jsonl"), ..world::Options::default() };
+        let config = self.sandbox.config(None).expect("a configuration");
+        let world = World::new(config, self.sandbox.options(options)).expect("a world");
+        self.runtime.block_on(run::run(&world, &Selection::default(), None, std::future::pending()))
+    }
+
+    /// Types a command as it is printed, in a shell whose tools reach this sandbox.
+    fn type_in(&self, command: &str) {
+        let bin = self.home.path().join("bin");
+        std::fs::create_dir_all(&bin).expect("a folder");
+        let tool = |name: &str| self.tools.join(name).display().to_string();
+        let stripe = format!(
+            "exec '{}' \"$@\" --api-base '{}' --api-key \"$STRIPE_SECRET_KEY\"",
+            tool("stripe"),
+            bare(&self.sandbox.plain().stripe)
+        );
+        for (name, script) in [("stripe", stripe), ("npx", format!("shift; exec '{}' \"$@\"", tool("wrangler")))] {
+            let path = bin.join(name);
+            std::fs::write(&path, format!("#!/bin/sh\n{script}\n")).expect("a script");
+            std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).expect("a script");
+        }
+        let wrangler = self.sandbox.read("api/wrangler.toml".as_ref()).expect("a Wrangler file");
+        std::fs::write(self.home.path().join("wrangler.toml"), wrangler).expect("a Wrangler file");
+        let path = format!("{}:{}", bin.display(), std::env::var("PATH").unwrap_or_default());
+        let mut shell = Command::new("bash");
+        shell.args(["-c", &format!("set -o pipefail; {command}")]).current_dir(&self.home).stdin(Stdio::null());
+        shell.env_clear().envs(self.sandbox.environment()).env("PATH", path).env("HOME", self.home.path());
+        shell.envs([("CI", "1"), ("DO_NOT_TRACK", "1"), ("STRIPE_CLI_TELEMETRY_OPTOUT", "1")]);
+        shell.env("WRANGLER_SEND_METRICS", "false");
+        shell.env("CLOUDFLARE_API_BASE_URL", bare(&self.sandbox.plain().cloudflare));
+        let output = shell.output().expect("a shell");
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        assert!(output.status.success(), "{command}: {}{}", text(&output.stdout), text(&output.stderr));
+    }
+}
+
+#[test]
+fn the_printed_commands_fix_what_they_are_printed_for() {
+    for scenario in [
+        "metadata-case",
+        "endpoint-slash",
+        "endpoint-disabled",
+        "portal-no-cancel",
+        "secret-not-set",
+        "jwt-template-missing",
+        "users-plan-case",
+    ] {
+        let client = ProviderTools::of(scenario);
+        let report = client.report();
+        let failures = report.findings(Severity::Failure);
+        assert!(!failures.is_empty(), "{scenario}");
+        for command in failures.iter().flat_map(|failure| failure.reported.finding.fix.commands()) {
+            // The sandbox's Clerk has a plain address, too.
+            let command = command.replace("https://api.clerk.com", &bare(&client.sandbox.plain().clerk));
+            client.type_in(&command);
+        }
+        let after = client.report();
+        let left: Vec<String> = after.findings(Severity::Failure).iter().map(|found| found.name()).collect();
+        assert_eq!((after.decision, left), (Decision::Go, vec![]), "{scenario}");
     }
 }
 

@@ -171,7 +171,7 @@ impl Change {
         match self {
             Self::Stripe(change) => Some(format!("Stripe: {} for the secret key", change.resource.permission())),
             Self::ClerkMetadata(_) | Self::ClerkTemplate(_) => Some("Clerk: the secret key".to_owned()),
-            Self::WorkerSecret(_) => Some("Cloudflare: \"Workers Scripts Edit\" for the API token".to_owned()),
+            Self::WorkerSecret(_) => Some("Cloudflare: \"Workers Scripts Write\" for the API token".to_owned()),
             Self::Deploy(_) | Self::Command(_) | Self::Page(_) => None,
         }
     }

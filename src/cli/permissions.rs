@@ -60,8 +60,8 @@ fn text(terminal: Terminal) -> String {
                  out. `fix` changes JWT templates and the public metadata of users.";
     text.push_str(&wrap(clerk, "  ", "  ", width));
     text.push_str(&format!("\n{}\n", terminal.strong("Cloudflare: an API token, for this account only")));
-    text.push_str("  Workers Scripts: Read        for `preflight run`\n");
-    text.push_str("  Workers Scripts: Edit        for `preflight fix`, to set secrets\n");
+    text.push_str("  Workers Scripts Read         for `preflight run`\n");
+    text.push_str("  Workers Scripts Write        for `preflight fix`, to set secrets (\"Edit\" in the dashboard)\n");
     text.push_str("\n  Create it: https://dash.cloudflare.com/profile/api-tokens\n");
     text
 }
