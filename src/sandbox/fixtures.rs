@@ -7,8 +7,10 @@ use axum::Router;
 use serde::Deserialize;
 use toml::{Table, Value};
 
+use super::deployment::Deployment;
 use super::document::Document;
 use super::network::{Network, PerServer, Provider};
+use super::state::State;
 use super::worker::Upstream;
 use super::{Effects, Error, clerk, cloudflare, frontend, stripe, worker};
 
@@ -23,6 +25,12 @@ pub(super) struct Fixtures {
     worker: worker::WorkerSettings,
     bindings: BTreeMap<String, String>,
     frontend: frontend::FrontendSettings,
+}
+
+/// A router for each server, and the state that they share.
+pub(super) struct Servers {
+    pub(super) routers: PerServer<Router>,
+    pub(super) state: State,
 }
 
 impl Fixtures {
@@ -61,21 +69,29 @@ impl Fixtures {
         self.cloudflare.deployed(&self.bindings)
     }
 
-    /// A router for each server.
-    pub(super) fn routers(&self, effects: &Arc<Effects>) -> Result<PerServer<Router>, Error> {
-        let stripe = stripe::router(&stripe::Stripe::new(&self.stripe, Arc::clone(effects))?);
+    /// Every server, as the document describes it.
+    pub(super) fn servers(&self, effects: &Arc<Effects>) -> Result<Servers, Error> {
+        let stripe = stripe::Stripe::new(&self.stripe, Arc::clone(effects))?;
         let clerk = clerk::Clerk::new(self.clerk.clone(), Arc::clone(effects))?;
+        let deployment = Deployment::of(self.deployed());
+        let cloudflare = cloudflare::Cloudflare::new(
+            self.cloudflare.clone(),
+            &self.bindings,
+            deployment.clone(),
+            Arc::clone(effects),
+        )?;
         // The Worker calls these routers directly, so injected faults do not affect it.
-        let upstream = Upstream { stripe: stripe.clone(), clerk: clerk::backend(Arc::clone(&clerk)) };
-        let worker = worker::router(self.worker.clone(), self.deployed(), upstream);
-        Ok(PerServer::from([
-            (Provider::Stripe.name(), stripe),
+        let upstream = Upstream { stripe: stripe::router(&stripe), clerk: clerk::backend(Arc::clone(&clerk)) };
+        let worker = worker::router(self.worker.clone(), deployment.clone(), upstream);
+        let routers = PerServer::from([
+            (Provider::Stripe.name(), stripe::router(&stripe)),
             (Provider::Clerk.name(), clerk::backend(Arc::clone(&clerk))),
-            (Provider::ClerkFrontend.name(), clerk::frontend_api(clerk)),
-            (Provider::Cloudflare.name(), cloudflare::router(self.cloudflare.clone(), &self.bindings)?),
+            (Provider::ClerkFrontend.name(), clerk::frontend_api(Arc::clone(&clerk))),
+            (Provider::Cloudflare.name(), cloudflare::router(Arc::clone(&cloudflare))),
             (Provider::Worker.name(), worker.clone()),
             (Provider::Frontend.name(), frontend::router(self.frontend.clone(), worker)),
-        ]))
+        ]);
+        Ok(Servers { routers, state: State { stripe, clerk, cloudflare, deployment } })
     }
 }
 

@@ -8,6 +8,7 @@ mod certificates;
 mod clerk;
 mod cloudflare;
 mod connect;
+mod deployment;
 mod document;
 mod effects;
 mod error;
@@ -21,6 +22,7 @@ mod proxy;
 mod recorded;
 mod request_key;
 mod scenario;
+mod state;
 mod stripe;
 mod tampering;
 mod worker;
@@ -28,8 +30,8 @@ mod worker;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::Path;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use axum::Router;
@@ -43,10 +45,11 @@ pub use tampering::{Change, Exchange, FieldChange, TAMPERED, Tampered, Tampering
 
 use certificates::CertificateAuthority;
 use faults::{FaultLayer, RequestLog};
-use fixtures::Fixtures;
+use fixtures::{Fixtures, Servers};
 use network::{Fault, PerServer, Provider, ServerSettings};
 use port::Port;
 use proxy::SwappableRouter;
+use state::State;
 use tampering::Tamperer;
 
 /// The path of the project's Wrangler file.
@@ -96,9 +99,9 @@ pub struct Sandbox {
     configuration: String,
     wrangler: String,
     environment: BTreeMap<String, String>,
-    bindings: BTreeMap<String, String>,
     fixtures: Fixtures,
     routers: PerServer<SwappableRouter>,
+    state: Mutex<State>,
     worker_is_external: AtomicBool,
     fault_layers: Vec<Arc<FaultLayer>>,
     tamperer: Arc<Tamperer>,
@@ -126,11 +129,9 @@ impl Sandbox {
     pub async fn start(scenarios: &[&str], options: Options) -> Result<Self, Error> {
         let fixtures = Fixtures::read(scenario::document(scenarios)?)?;
         let effects = Arc::new(Effects::default());
-        let routers: PerServer<SwappableRouter> = fixtures
-            .routers(&effects)?
-            .into_iter()
-            .map(|(server, router)| (server, SwappableRouter::of(router)))
-            .collect();
+        let Servers { routers, state } = fixtures.servers(&effects)?;
+        let routers: PerServer<SwappableRouter> =
+            routers.into_iter().map(|(server, router)| (server, SwappableRouter::of(router))).collect();
         let worker_name = fixtures.network.worker.names.first().cloned().unwrap_or_default();
         let worker_is_external = AtomicBool::new(options.worker.is_some());
         if let Some((external, worker)) = options.worker.zip(routers.get(Provider::Worker.name())) {
@@ -178,11 +179,11 @@ impl Sandbox {
         Ok(Self {
             configuration: fixtures.configuration()?,
             wrangler: fixtures.wrangler()?,
-            bindings: fixtures.deployed(),
             environment: fixtures.environment.clone(),
             aliases: fixtures.network.aliases.clone(),
             fixtures,
             routers,
+            state: Mutex::new(state),
             worker_is_external,
             fault_layers,
             tamperer,
@@ -217,10 +218,30 @@ impl Sandbox {
         &self.environment
     }
 
-    /// The secrets and variables of the deployed Worker.
+    /// The secrets and variables of the deployed Worker, as they are now. An external Worker has its own.
     #[must_use]
-    pub const fn bindings(&self) -> &BTreeMap<String, String> {
-        &self.bindings
+    pub fn bindings(&self) -> BTreeMap<String, String> {
+        self.providers().deployment.current().as_ref().clone()
+    }
+
+    /// What the providers hold now, in their own JSON, for comparing two sandboxes: a sandbox whose faults were all
+    /// fixed has the state of a healthy one.
+    ///
+    /// - `stripe`: an object of every kind (`products`, `prices`, `webhook_endpoints`, …) by ID, and `signing_secrets`,
+    ///   the secret of each webhook endpoint by its ID.
+    /// - `clerk`: `jwt_templates` by ID, and `users`: the three kinds of metadata of each named or changed user, by ID.
+    /// - `cloudflare`: the bindings of each script, by name, with the values of its secrets.
+    /// - `worker`: the secrets and variables of the deployed Worker.
+    ///
+    /// Left out is what differs from run to run or only records what happened: times, sessions, tokens, idempotency
+    /// keys, and the versions of scripts.
+    #[must_use]
+    pub fn state(&self) -> serde_json::Value {
+        self.providers().to_json()
+    }
+
+    fn providers(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Replaces the Worker by an external one, like [`Options::worker`], but after the start: the external Worker may
@@ -245,7 +266,9 @@ impl Sandbox {
     /// If the servers cannot be created again.
     pub fn renew(&self) -> Result<(), Error> {
         let is_external = self.worker_is_external.load(Ordering::Relaxed);
-        for (server, router) in self.fixtures.routers(&self.effects)? {
+        let Servers { routers, state } = self.fixtures.servers(&self.effects)?;
+        *self.providers() = state;
+        for (server, router) in routers {
             if let Some(current) =
                 self.routers.get(server).filter(|_| !is_external || server != Provider::Worker.name())
             {

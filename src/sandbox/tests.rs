@@ -298,3 +298,60 @@ async fn a_renewed_sandbox_forgets_the_previous_run() {
     ask_stripe(&sandbox).await.unwrap();
     assert_eq!(sandbox.exchanges().len(), 1);
 }
+
+#[tokio::test]
+async fn two_sandboxes_of_one_scenario_have_the_same_state() {
+    assert_eq!(start(&["endpoint-disabled"]).await.state(), start(&["endpoint-disabled"]).await.state());
+    assert_ne!(start(&["endpoint-disabled"]).await.state(), start(&[]).await.state());
+}
+
+#[tokio::test]
+async fn a_world_whose_fault_is_fixed_has_the_state_of_a_healthy_one() {
+    let sandbox = start(&["endpoint-disabled"]).await;
+    let url = sandbox.plain().stripe.join("/v1/webhook_endpoints/we_1Rlivecme7LaunchWorker00").unwrap();
+    let key = &sandbox.environment()["STRIPE_SECRET_KEY"];
+    let form = [("disabled", "false")];
+    client(&sandbox).post(url).bearer_auth(key).form(&form).send().await.unwrap();
+    assert_eq!(sandbox.state(), start(&[]).await.state());
+}
+
+/// Sets a secret on the Worker's script.
+async fn set_secret(sandbox: &Sandbox, name: &str, text: &str) {
+    let environment = sandbox.environment();
+    let account = &environment["CLOUDFLARE_ACCOUNT_ID"];
+    let url = format!("{}/accounts/{account}/workers/scripts/pan-api/secrets", sandbox.plain().cloudflare);
+    let body = serde_json::json!({ "name": name, "text": text, "type": "secret_text" });
+    let request = client(sandbox).put(url).bearer_auth(&environment["CLOUDFLARE_API_TOKEN"]).json(&body);
+    assert_eq!(request.send().await.unwrap().status(), StatusCode::OK);
+}
+
+#[tokio::test]
+async fn the_worker_uses_a_secret_from_the_next_request_on() {
+    let sandbox = start(&["secret-not-set"]).await;
+    let deliver = async || {
+        let url = sandbox.plain().worker.join("/webhook/stripe").unwrap();
+        let request = client(&sandbox).post(url).header("stripe-signature", "t=1,v1=00").body("{}");
+        request.send().await.unwrap().status()
+    };
+    assert_eq!(deliver().await, StatusCode::INTERNAL_SERVER_ERROR, "there is no secret to verify with");
+    let secret = sandbox.environment()["STRIPE_WEBHOOK_SECRET"].clone();
+    set_secret(&sandbox, "STRIPE_WEBHOOK_SECRET", &secret).await;
+    assert_eq!(deliver().await, StatusCode::BAD_REQUEST, "the signature is wrong");
+    assert_eq!(sandbox.state(), start(&[]).await.state());
+}
+
+#[tokio::test]
+async fn the_worker_calls_stripe_with_its_new_key() {
+    let sandbox = start(&[]).await;
+    set_secret(&sandbox, "STRIPE_SECRET_KEY", &sandbox.environment()["STRIPE_TEST_SECRET_KEY"]).await;
+    assert_eq!(sandbox.bindings()["STRIPE_SECRET_KEY"], sandbox.environment()["STRIPE_TEST_SECRET_KEY"]);
+    sandbox.renew().unwrap();
+    assert_eq!(sandbox.bindings()["STRIPE_SECRET_KEY"], sandbox.environment()["STRIPE_SECRET_KEY"]);
+}
+
+#[tokio::test]
+async fn the_healthy_worker_has_the_secret_of_its_endpoint() {
+    let state = start(&[]).await.state();
+    let secret = &state["stripe"]["signing_secrets"]["we_1Rlivecme7LaunchWorker00"];
+    assert_eq!(secret, &state["worker"]["STRIPE_WEBHOOK_SECRET"]);
+}

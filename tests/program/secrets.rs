@@ -147,7 +147,8 @@ fn no_scenario_leaks_its_secrets() {
         "stripe-truncated",
     ] {
         let sandbox = runtime.block_on(Sandbox::start(&[scenario], Options::default())).unwrap();
-        let values = sandbox.environment().iter().chain(sandbox.bindings());
+        let bindings = sandbox.bindings();
+        let values = sandbox.environment().iter().chain(&bindings);
         let is_secret = |name: &str| name.contains("SECRET") || name.contains("TOKEN");
         let secrets: Vec<&str> =
             values.filter(|(name, _)| is_secret(name)).map(|(_, value)| value.trim_matches(['"', '\n'])).collect();

@@ -66,7 +66,7 @@ fn replace_worker(sandbox: &Sandbox, variables: &[(&str, &str)]) -> Result<Runni
         ("STRIPE_API_BASE", &stripe),
         ("CLERK_API_URL", &clerk),
     ];
-    let mut bindings = sandbox.bindings().clone();
+    let mut bindings = sandbox.bindings();
     bindings.extend(usual.iter().chain(variables).map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
     let worker = RunningWorker::start(&bindings)?;
     let url = worker.url().parse().map_err(|_| format!("{} is not a URL", worker.url()))?;

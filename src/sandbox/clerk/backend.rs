@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::body::Bytes;
 use axum::extract::{self, Path, Query, Request};
-use axum::http::{HeaderMap, header};
+use axum::http::{HeaderMap, Method, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, patch};
@@ -16,7 +16,7 @@ use super::listing::{Listing, limit, listed};
 use super::request::{Parameters, Shared, fields, no_such};
 use super::settings::KeyName;
 use super::users::merge;
-use super::{Clerk, keys, now, sign_ins};
+use super::{Clerk, keys, now, sign_ins, templates};
 
 /// The versions that this API knows.
 const VERSIONS: [&str; 5] = ["2021-02-05", "2024-10-01", "2025-04-10", "2025-11-10", "2026-05-12"];
@@ -26,8 +26,8 @@ pub fn backend(clerk: Arc<Clerk>) -> Router {
     Router::new()
         .route("/v1/instance", get(instance))
         .route("/v1/jwks", get(key_set))
-        .route("/v1/jwt_templates", get(jwt_templates))
-        .route("/v1/jwt_templates/{id}", get(jwt_template))
+        .route("/v1/jwt_templates", get(templates::list).post(templates::create))
+        .route("/v1/jwt_templates/{id}", get(templates::get).patch(templates::update))
         .route("/v1/domains", get(domains))
         .route("/v1/redirect_urls", get(redirect_urls))
         .route("/v1/users", get(users))
@@ -46,14 +46,15 @@ async fn authenticate(extract::State(clerk): Shared, request: Request, next: Nex
     let checked = check_version(&request).and_then(|()| instance_of_key(&clerk, request.headers()));
     match checked {
         Ok(None) => next.run(request).await,
-        Ok(Some(other)) => another_instance(&other, request.uri().path()).into_response(),
+        Ok(Some(other)) => another_instance(&other, &request).into_response(),
         Err(error) => error.into_response(),
     }
 }
 
 /// What a key of another instance sees: that instance's keys, and no users.
-fn another_instance(other: &Value, path: &str) -> ClerkResult {
+fn another_instance(other: &Value, request: &Request) -> ClerkResult {
     let id = other["id"].as_str().unwrap_or_default();
+    let path = if request.method() == Method::GET { request.uri().path() } else { "" };
     match path {
         "/v1/instance" => Ok(Json(other.clone())),
         "/v1/jwks" => Ok(Json(json!({ "keys": [keys::public_key(KeyName::Other, id)] }))),
@@ -104,12 +105,8 @@ async fn key_set(extract::State(clerk): Shared) -> Json<Value> {
     Json(json!({ "keys": [keys::public_key(KeyName::Other, clerk.settings.instance_id())] }))
 }
 
-async fn jwt_templates(extract::State(clerk): Shared, Query(parameters): Parameters) -> ClerkResult {
-    whole_list(clerk.settings.jwt_templates.values().cloned().collect(), &parameters)
-}
-
 /// An unfiltered list, in pages only if requested.
-fn whole_list(all: Vec<Value>, parameters: &[(String, String)]) -> ClerkResult {
+pub(super) fn whole_list(all: Vec<Value>, parameters: &[(String, String)]) -> ClerkResult {
     let value = |wanted: &str| parameters.iter().find(|(name, _)| name == wanted).map(|(_, value)| value.as_str());
     let known = ["paginated", "limit", "offset", "__clerk_api_version"];
     if let Some((name, _)) = parameters.iter().find(|(name, _)| !known.contains(&name.as_str())) {
@@ -118,11 +115,6 @@ fn whole_list(all: Vec<Value>, parameters: &[(String, String)]) -> ClerkResult {
     let length = value("limit").map_or(Ok(all.len()), limit)?;
     let offset = value("offset").and_then(|offset| offset.parse().ok()).unwrap_or(0);
     listed(all, parameters, offset, length)
-}
-
-async fn jwt_template(extract::State(clerk): Shared, Path(id): Path<String>) -> ClerkResult {
-    let template = clerk.settings.jwt_templates.values().find(|template| template["id"] == id);
-    template.cloned().map(Json).ok_or_else(|| no_such("JWT template", &id))
 }
 
 async fn domains(extract::State(clerk): Shared) -> Json<Value> {

@@ -9,6 +9,7 @@ mod request;
 mod sessions;
 mod settings;
 mod sign_ins;
+mod templates;
 #[cfg(test)]
 mod tests;
 mod tokens;
@@ -30,6 +31,7 @@ use self::users::UserStore;
 use super::Error;
 use super::effects::Effects;
 use super::recorded::{Recorded, TimeFormat};
+use super::state::by_id;
 
 const RECORDED: &str = include_str!("../healthy/clerk.json");
 
@@ -40,6 +42,8 @@ pub struct Clerk {
     recorded: Recorded,
     effects: Arc<Effects>,
     users: Mutex<UserStore>,
+    /// The JWT templates, in the order of their creation.
+    templates: Mutex<Vec<Value>>,
     sessions: Mutex<Sessions>,
 }
 
@@ -54,11 +58,23 @@ impl Clerk {
         let recorded = Recorded::read(RECORDED, TimeFormat::Milliseconds)?;
         let users = UserStore::new(&settings, &recorded)?;
         let settings = settings.completed(&recorded)?;
-        Ok(Arc::new(Self { settings, recorded, effects, users: Mutex::new(users), sessions: Mutex::default() }))
+        let templates = Mutex::new(settings.jwt_templates.values().cloned().collect());
+        let (users, sessions) = (Mutex::new(users), Mutex::default());
+        Ok(Arc::new(Self { settings, recorded, effects, users, templates, sessions }))
+    }
+
+    /// The JWT templates, and the metadata of every named or changed user, by ID.
+    #[must_use]
+    pub fn to_json(&self) -> Value {
+        json!({ "jwt_templates": by_id(&*self.templates()), "users": self.users().metadata() })
     }
 
     fn users(&self) -> MutexGuard<'_, UserStore> {
         self.users.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn templates(&self) -> MutexGuard<'_, Vec<Value>> {
+        self.templates.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn sessions(&self) -> MutexGuard<'_, Sessions> {
@@ -82,9 +98,9 @@ impl Clerk {
         let user = self.users().find(&session.user).ok_or_else(missing)?;
         let subject = Subject { user: &user, session: &session.id, origin, lifetime, serial: self.serial() };
         let Some(name) = template else { return tokens::session_token(&self.settings, &subject) };
-        let found = self.settings.jwt_templates.values().find(|template| template["name"] == name);
+        let found = self.templates().iter().find(|template| template["name"] == name).cloned();
         let found = found.ok_or_else(|| ClerkError::not_found(format!("No JWT template exists with name: {name}")))?;
-        tokens::template_token(&self.settings, found, &subject)
+        tokens::template_token(&self.settings, &found, &subject)
     }
 
     fn key_set(&self) -> Value {

@@ -94,6 +94,14 @@ impl UserStore {
         user
     }
 
+    /// The metadata of every named or changed user, by ID.
+    pub(super) fn metadata(&self) -> Map<String, Value> {
+        let users = self.named.iter().chain(self.changed.values());
+        let kinds = ["public_metadata", "private_metadata", "unsafe_metadata"];
+        let metadata = |user: &Value| kinds.map(|kind| (kind.to_owned(), user[kind].clone())).into_iter().collect();
+        users.map(|user| (user["id"].as_str().unwrap_or_default().to_owned(), metadata(user))).collect()
+    }
+
     /// Notes that a user signed in.
     pub(super) fn signed_in(&mut self, id: &str, at: i64) {
         let Some(mut user) = self.find(id) else { return };

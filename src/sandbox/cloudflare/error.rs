@@ -23,6 +23,11 @@ impl CloudflareError {
         Self::new(StatusCode::FORBIDDEN, 10000, "Authentication error")
     }
 
+    /// The script does not exist.
+    pub(super) fn missing_script() -> Self {
+        Self::missing("This Worker does not exist on your account.")
+    }
+
     /// A script, version or deployment does not exist.
     pub(super) fn missing(message: &str) -> Self {
         Self::new(StatusCode::NOT_FOUND, 10007, message)

@@ -1,47 +1,50 @@
-//! Cloudflare's API: what it says about the scripts of the account.
+//! Cloudflare's API: what it says about the scripts of the account, and changes to their secrets.
 
 mod error;
+mod script;
+mod secrets;
 mod settings;
 mod versions;
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use axum::Router;
 use axum::extract::{Path, Request, State as Shared};
-use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use axum::http::{HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use serde_json::{Value, json};
 
-use super::Error;
+use super::deployment::Deployment;
 use super::recorded::{Recorded, TimeFormat};
+use super::{Effects, Error};
 use error::{CloudflareError, CloudflareResult, success};
-use settings::{Script, Token};
+use script::Script;
+use settings::Token;
 
 pub use settings::CloudflareSettings;
 
 const RECORDED: &str = include_str!("../healthy/cloudflare.json");
 
-struct Cloudflare {
+/// One Cloudflare account.
+pub struct Cloudflare {
     settings: CloudflareSettings,
     recorded: Recorded,
+    effects: Arc<Effects>,
+    /// What the script that serves has.
+    deployment: Deployment,
+    scripts: Mutex<BTreeMap<String, Script>>,
 }
 
-/// Cloudflare's API, with the values of the scripts' variables.
-///
-/// # Errors
-///
-/// If an object has a field that Cloudflare's objects of its kind do not have.
-pub fn router(settings: CloudflareSettings, values: &BTreeMap<String, String>) -> Result<Router, Error> {
-    let recorded = Recorded::read(RECORDED, TimeFormat::Rfc3339)?;
-    let settings = settings.completed(&recorded, values)?;
-    let cloudflare = Arc::new(Cloudflare { settings, recorded });
+/// Cloudflare's API.
+pub fn router(cloudflare: Arc<Cloudflare>) -> Router {
     let account = Router::new()
         .route("/tokens/verify", get(verify_account_token))
         .route("/workers/scripts", get(scripts))
-        .route("/workers/scripts/{script}/secrets", get(secrets))
+        .route("/workers/scripts/{script}/secrets", get(secrets::list).put(secrets::put))
+        .route("/workers/scripts/{script}/secrets/{name}", get(secrets::get).delete(secrets::delete))
         .route("/workers/scripts/{script}/settings", get(script_settings))
         .route("/workers/scripts/{script}/deployments", get(versions::deployments))
         .route("/workers/scripts/{script}/deployments/{deployment}", get(versions::deployment))
@@ -50,7 +53,7 @@ pub fn router(settings: CloudflareSettings, values: &BTreeMap<String, String>) -
         .route("/workers/scripts/{script}/subdomain", get(script_subdomain))
         .route("/workers/subdomain", get(subdomain))
         .route("/workers/domains", get(domains));
-    let router = Router::new()
+    Router::new()
         .route("/client/v4/user/tokens/verify", get(verify_user_token))
         .nest("/client/v4/accounts/{account}", account)
         .fallback(|| async {
@@ -65,13 +68,12 @@ pub fn router(settings: CloudflareSettings, values: &BTreeMap<String, String>) -
             CloudflareError::new(StatusCode::METHOD_NOT_ALLOWED, 10405, message)
         })
         .layer(from_fn_with_state(Arc::clone(&cloudflare), authenticate))
-        .with_state(cloudflare);
-    Ok(router)
+        .with_state(cloudflare)
 }
 
 /// Checks the token, and adds the headers that every answer has.
 async fn authenticate(Shared(cloudflare): Shared<Arc<Cloudflare>>, mut request: Request, next: Next) -> Response {
-    let mut response = match cloudflare.token(request.headers(), request.uri().path()) {
+    let mut response = match cloudflare.token(&request) {
         Ok(token) => {
             request.extensions_mut().insert(token);
             next.run(request).await
@@ -86,9 +88,31 @@ async fn authenticate(Shared(cloudflare): Shared<Arc<Cloudflare>>, mut request: 
 }
 
 impl Cloudflare {
-    /// The token of a request, if it may read the path.
-    fn token(&self, headers: &HeaderMap, path: &str) -> Result<Token, CloudflareError> {
-        let value = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    /// Cloudflare as the document describes it, with the values of the scripts' secrets and variables. A change to the
+    /// script that serves changes `deployment`.
+    ///
+    /// # Errors
+    ///
+    /// If an object has a field that Cloudflare's objects of its kind do not have.
+    pub fn new(
+        settings: CloudflareSettings,
+        values: &BTreeMap<String, String>,
+        deployment: Deployment,
+        effects: Arc<Effects>,
+    ) -> Result<Arc<Self>, Error> {
+        let recorded = Recorded::read(RECORDED, TimeFormat::Rfc3339)?;
+        let settings = settings.completed(&recorded)?;
+        let scripts = settings.scripts.iter();
+        let scripts = scripts.map(|(name, script)| Ok((name.clone(), Script::of(script, &recorded, values)?)));
+        let scripts = Mutex::new(scripts.collect::<Result<_, Error>>()?);
+        Ok(Arc::new(Self { settings, recorded, effects, deployment, scripts }))
+    }
+
+    /// The token of a request, if it may make it.
+    fn token(&self, request: &Request) -> Result<Token, CloudflareError> {
+        let path = request.uri().path();
+        let value =
+            request.headers().get(header::AUTHORIZATION).and_then(|value| value.to_str().ok()).unwrap_or_default();
         let Some(value) = value.strip_prefix("Bearer ") else {
             return Err(CloudflareError::new(StatusCode::BAD_REQUEST, 10001, "Unable to authenticate request"));
         };
@@ -106,18 +130,37 @@ impl Cloudflare {
             return Ok(token.clone());
         }
         let account = path.strip_prefix("/client/v4/accounts/").and_then(|rest| rest.split('/').next());
-        let may_read =
-            token.permissions.contains("Workers Scripts Read") || token.permissions.contains("Workers Scripts Write");
-        if may_read && account == Some(self.settings.account_id.as_str()) {
+        let may = |what: &str| token.permissions.contains(what);
+        let may_write = may("Workers Scripts Write");
+        let is_allowed = may_write || (request.method() == Method::GET && may("Workers Scripts Read"));
+        if is_allowed && account == Some(self.settings.account_id.as_str()) {
             Ok(token.clone())
         } else {
             Err(CloudflareError::authentication())
         }
     }
 
-    fn script(&self, name: &str) -> Result<&Script, CloudflareError> {
-        let missing = || CloudflareError::missing("This Worker does not exist on your account.");
-        self.settings.scripts.get(name).ok_or_else(missing)
+    /// The bindings of each script, with the values of its secrets.
+    #[must_use]
+    pub fn to_json(&self) -> Value {
+        let mut scripts = self.scripts().clone();
+        for script in scripts.values_mut() {
+            for (name, binding) in &mut script.bindings {
+                if let Some(value) = script.values.get(name) {
+                    binding["text"] = value.as_str().into();
+                }
+            }
+        }
+        scripts.into_iter().map(|(name, script)| (name, json!({ "bindings": script.bindings }))).collect()
+    }
+
+    fn scripts(&self) -> MutexGuard<'_, BTreeMap<String, Script>> {
+        self.scripts.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A script as it is now.
+    fn script(&self, name: &str) -> Result<Script, CloudflareError> {
+        self.scripts().get(name).cloned().ok_or_else(CloudflareError::missing_script)
     }
 }
 
@@ -137,25 +180,18 @@ async fn verify_account_token(Shared(cloudflare): Shared<Arc<Cloudflare>>, reque
 }
 
 async fn scripts(Shared(cloudflare): Shared<Arc<Cloudflare>>) -> CloudflareResult {
-    let scripts = cloudflare.settings.scripts.iter().map(|(name, script)| {
+    let scripts = cloudflare.scripts();
+    let shown = scripts.iter().map(|(name, script)| {
         cloudflare.recorded.complete("script", &json!({ "id": name, "created_on": script.created_on }))
     });
-    success(&scripts.collect::<Result<_, Error>>()?)
-}
-
-async fn secrets(
-    Shared(cloudflare): Shared<Arc<Cloudflare>>,
-    Path((_, script)): Path<(String, String)>,
-) -> CloudflareResult {
-    let bindings = cloudflare.script(&script)?.bindings.values();
-    success(&bindings.filter(|binding| binding["type"] == "secret_text").cloned().collect())
+    success(&shown.collect::<Result<_, Error>>()?)
 }
 
 async fn script_settings(
     Shared(cloudflare): Shared<Arc<Cloudflare>>,
     Path((_, script)): Path<(String, String)>,
 ) -> CloudflareResult {
-    let bindings: Value = cloudflare.script(&script)?.bindings.values().cloned().collect();
+    let bindings: Value = cloudflare.script(&script)?.bindings.into_values().collect();
     let mut settings = cloudflare.recorded.complete("settings", &json!({ "bindings": bindings }))?;
     if let Some(settings) = settings.as_object_mut().filter(|_| cloudflare.settings.omits_bindings) {
         settings.remove("bindings");
@@ -183,26 +219,50 @@ mod tests {
     use axum::body::{Body, to_bytes};
     use tower::ServiceExt;
 
-    use super::super::{Effects, fixtures::Fixtures, scenario};
+    use super::super::{fixtures::Fixtures, scenario};
     use super::*;
 
     pub(super) const SCRIPTS: &str = "/accounts/acacacacacacacacacacacacacacacac/workers/scripts";
 
-    /// Sends a GET with the operator's token, with some scenarios applied.
-    pub(super) async fn ask(scenarios: &[&str], path: &str) -> (u16, Value) {
-        ask_by("GET", scenarios, path).await
+    /// Cloudflare with some scenarios applied, and the operator's token.
+    pub(super) struct Account {
+        router: Router,
+        token: String,
+        pub(super) deployment: Deployment,
+        pub(super) effects: Arc<Effects>,
     }
 
-    async fn ask_by(method: &str, scenarios: &[&str], path: &str) -> (u16, Value) {
-        let fixtures = Fixtures::read(scenario::document(scenarios).unwrap()).unwrap();
-        let router = fixtures.routers(&Arc::new(Effects::default())).unwrap().remove("cloudflare").unwrap();
-        let request = Request::builder().method(method).uri(format!("/client/v4{path}"));
-        let request =
-            request.header("authorization", format!("Bearer {}", fixtures.environment["CLOUDFLARE_API_TOKEN"]));
-        let response = router.oneshot(request.body(Body::empty()).unwrap()).await.unwrap();
-        assert!(response.headers().contains_key("ratelimit"));
-        let status = response.status().as_u16();
-        (status, serde_json::from_slice(&to_bytes(response.into_body(), usize::MAX).await.unwrap()).unwrap())
+    impl Account {
+        pub(super) fn of(scenarios: &[&str]) -> Self {
+            let fixtures = Fixtures::read(scenario::document(scenarios).unwrap()).unwrap();
+            let effects = Arc::new(Effects::default());
+            let mut servers = fixtures.servers(&effects).unwrap();
+            Self {
+                router: servers.routers.remove("cloudflare").unwrap(),
+                token: fixtures.environment["CLOUDFLARE_API_TOKEN"].clone(),
+                deployment: servers.state.deployment,
+                effects,
+            }
+        }
+
+        pub(super) async fn get(&self, path: &str) -> (u16, Value) {
+            self.send("GET", path, "").await
+        }
+
+        pub(super) async fn send(&self, method: &str, path: &str, body: &str) -> (u16, Value) {
+            let request = Request::builder().method(method).uri(format!("/client/v4{path}"));
+            let request = request.header("authorization", format!("Bearer {}", self.token));
+            let request = request.body(Body::from(body.to_owned())).unwrap();
+            let response = self.router.clone().oneshot(request).await.unwrap();
+            assert!(response.headers().contains_key("ratelimit"));
+            let status = response.status().as_u16();
+            (status, serde_json::from_slice(&to_bytes(response.into_body(), usize::MAX).await.unwrap()).unwrap())
+        }
+    }
+
+    /// Sends a GET with the operator's token, with some scenarios applied.
+    pub(super) async fn ask(scenarios: &[&str], path: &str) -> (u16, Value) {
+        Account::of(scenarios).get(path).await
     }
 
     fn names(list: &Value) -> Vec<&str> {
@@ -265,7 +325,7 @@ mod tests {
     #[tokio::test]
     async fn a_wrong_method_gets_an_error_in_cloudflares_format() {
         for path in ["/user/tokens/verify", &format!("{SCRIPTS}/pan-api/versions")] {
-            let (status, answer) = ask_by("PATCH", &[], path).await;
+            let (status, answer) = Account::of(&[]).send("PATCH", path, "").await;
             assert_eq!((status, &answer["success"], &answer["errors"][0]["code"]), (405, &false.into(), &10405.into()));
         }
     }

@@ -19,9 +19,9 @@ pub struct CloudflareSettings {
     /// The account's name under `workers.dev`.
     pub(super) subdomain: String,
     /// The script that answers at the Worker's address.
-    serves: String,
+    pub(super) serves: String,
     pub(super) tokens: BTreeMap<String, Token>,
-    pub(super) scripts: BTreeMap<String, Script>,
+    pub(super) scripts: BTreeMap<String, ScriptSettings>,
     /// The project's Wrangler file: what you intend to deploy.
     wrangler: Table,
     /// Whether a script's settings come without its bindings.
@@ -44,7 +44,7 @@ pub(super) struct Token {
 /// A script, and what the API says about it at its other paths.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Script {
+pub(super) struct ScriptSettings {
     pub(super) created_on: Value,
     /// The bindings by name, without their values.
     pub(super) bindings: BTreeMap<String, Value>,
@@ -62,32 +62,22 @@ impl CloudflareSettings {
 
     /// The secrets and variables of the script that serves, out of `values`.
     pub(in super::super) fn deployed(&self, values: &BTreeMap<String, String>) -> BTreeMap<String, String> {
-        let Some(script) = self.scripts.get(&self.serves) else { return BTreeMap::new() };
-        let is_set = |name: &String| script.bindings.contains_key(name);
-        values.iter().filter(|(name, _)| is_set(name)).map(|(name, value)| (name.clone(), value.clone())).collect()
+        self.scripts.get(&self.serves).map(|script| script.set_values(values)).unwrap_or_default()
     }
 
-    /// The same with complete objects, and the values of the variables that the API shows.
-    pub(super) fn completed(mut self, recorded: &Recorded, values: &BTreeMap<String, String>) -> Result<Self, Error> {
-        let complete = |kind: &str, object: &mut Value| -> Result<(), Error> {
-            *object = recorded.complete(kind, object)?;
-            Ok(())
-        };
-        self.domains.iter_mut().try_for_each(|domain| complete("domain", domain))?;
-        for script in self.scripts.values_mut() {
-            script.versions.values_mut().try_for_each(|version| complete("version", version))?;
-            complete("deployment", &mut script.deployment)?;
-            complete("subdomain", &mut script.subdomain)?;
-            for (name, binding) in &mut script.bindings {
-                binding["name"] = name.as_str().into();
-                let field = match binding["type"].as_str() {
-                    Some("plain_text") => "text",
-                    Some("json") => "json",
-                    _ => continue,
-                };
-                binding[field] = values.get(name).map_or("", String::as_str).into();
-            }
+    /// The same with complete domains.
+    pub(super) fn completed(mut self, recorded: &Recorded) -> Result<Self, Error> {
+        for domain in &mut self.domains {
+            *domain = recorded.complete("domain", domain)?;
         }
         Ok(self)
+    }
+}
+
+impl ScriptSettings {
+    /// Those of the values that are set on the script.
+    pub(super) fn set_values(&self, values: &BTreeMap<String, String>) -> BTreeMap<String, String> {
+        let is_set = |name: &String| self.bindings.contains_key(name);
+        values.iter().filter(|(name, _)| is_set(name)).map(|(name, value)| (name.clone(), value.clone())).collect()
     }
 }

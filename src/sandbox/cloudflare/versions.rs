@@ -8,7 +8,6 @@ use serde_json::{Value, json};
 
 use super::Cloudflare;
 use super::error::{CloudflareError, CloudflareResult, success};
-use super::settings::Script;
 
 /// The parameters of a list of versions.
 #[derive(Debug, Default, Deserialize)]
@@ -20,28 +19,20 @@ pub(super) struct Wanted {
     per_page: Option<usize>,
 }
 
-fn newest_first(script: &Script) -> Vec<&Value> {
-    let mut versions: Vec<&Value> = script.versions.values().collect();
-    versions.sort_by_key(|version| std::cmp::Reverse(version["number"].as_u64()));
-    versions
-}
-
 pub(super) async fn deployments(
     Shared(cloudflare): Shared<Arc<Cloudflare>>,
     Path((_, script)): Path<(String, String)>,
 ) -> CloudflareResult {
-    success(&json!({ "deployments": [cloudflare.script(&script)?.deployment] }))
+    success(&json!({ "deployments": cloudflare.script(&script)?.deployments }))
 }
 
 pub(super) async fn deployment(
     Shared(cloudflare): Shared<Arc<Cloudflare>>,
     Path((_, script, id)): Path<(String, String, String)>,
 ) -> CloudflareResult {
-    let deployment = &cloudflare.script(&script)?.deployment;
-    if deployment["id"] != id {
-        return Err(CloudflareError::missing("This deployment does not exist on your Worker."));
-    }
-    success(deployment)
+    let missing = || CloudflareError::missing("This deployment does not exist on your Worker.");
+    let deployments = cloudflare.script(&script)?.deployments;
+    success(deployments.iter().find(|deployment| deployment["id"] == id).ok_or_else(missing)?)
 }
 
 /// A page after the last is empty. Otherwise, a client that reads pages until one is empty would never stop.
@@ -50,12 +41,13 @@ pub(super) async fn versions(
     Path((_, script)): Path<(String, String)>,
     Query(wanted): Query<Wanted>,
 ) -> CloudflareResult {
-    let all = newest_first(cloudflare.script(&script)?);
+    let all = cloudflare.script(&script)?.versions;
     let (page, length) = match &wanted {
         Wanted { deployable: true, .. } => (1, all.len().max(1)),
         Wanted { page, per_page, .. } => (page.unwrap_or(1).max(1), per_page.unwrap_or(all.len()).max(1)),
     };
-    let items: Vec<&Value> = all.into_iter().skip((page - 1).saturating_mul(length)).take(length).collect();
+    let page = all.into_iter().skip((page - 1).saturating_mul(length)).take(length);
+    let items: Vec<Value> = page.map(|version| version.body).collect();
     success(&json!({ "items": items }))
 }
 
@@ -63,12 +55,12 @@ pub(super) async fn version(
     Shared(cloudflare): Shared<Arc<Cloudflare>>,
     Path((_, script, id)): Path<(String, String, String)>,
 ) -> CloudflareResult {
-    let script = cloudflare.script(&script)?;
     let missing = || CloudflareError::missing("This version does not exist on your Worker.");
-    let mut version = script.versions.values().find(|version| version["id"] == id).ok_or_else(missing)?.clone();
-    let bindings: Value = script.bindings.values().cloned().collect();
-    version["resources"] = cloudflare.recorded.complete("resources", &json!({ "bindings": bindings }))?;
-    success(&version)
+    let mut versions = cloudflare.script(&script)?.versions.into_iter();
+    let mut version = versions.find(|version| version.body["id"] == id).ok_or_else(missing)?;
+    let bindings: Value = version.bindings.into_values().collect();
+    version.body["resources"] = cloudflare.recorded.complete("resources", &json!({ "bindings": bindings }))?;
+    success(&version.body)
 }
 
 #[cfg(test)]

@@ -18,9 +18,7 @@ pub(super) const ROUTES: &[Route] = &[
 
 fn list(call: &Call) -> StripeResult {
     if call.parameters.get("email") == Some("") {
-        let message = "You passed an empty string for 'email'. We assume empty values are an attempt to unset a parameter; \
-                       however 'email' cannot be unset. You should remove 'email' from your request or supply a non-empty value.";
-        return Err(StripeError::bad(message).about("email"));
+        return Err(StripeError::empty("email"));
     }
     call.list(|customer| customer.body["deleted"] != true)
 }

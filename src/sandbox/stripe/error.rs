@@ -58,6 +58,15 @@ impl StripeError {
         Self::bad(format!("Received unknown parameter: {name}")).coded("parameter_unknown").about(name)
     }
 
+    /// An empty value for a parameter that cannot be removed.
+    pub(super) fn empty(name: &str) -> Self {
+        let message = format!(
+            "You passed an empty string for '{name}'. We assume empty values are an attempt to unset a parameter; however \
+             '{name}' cannot be unset. You should remove '{name}' from your request or supply a non-empty value."
+        );
+        Self::bad(message).coded("parameter_invalid_empty").about(name)
+    }
+
     pub(super) fn missing_parameter(name: &str) -> Self {
         Self::bad(format!("Missing required param: {name}.")).coded("parameter_missing").about(name)
     }

@@ -7,11 +7,15 @@ mod catalog;
 mod checkout;
 mod customers;
 mod derived;
+mod endpoint_writes;
 mod error;
 mod events;
 mod object_kind;
 mod parameters;
 mod portal;
+mod portal_writes;
+mod price_writes;
+mod product_writes;
 mod request;
 mod resources;
 mod settings;
@@ -21,6 +25,7 @@ mod subscriptions;
 #[cfg(test)]
 mod test_client;
 mod webhooks;
+mod writes;
 
 use std::sync::Arc;
 
@@ -41,8 +46,12 @@ fn routes() -> impl Iterator<Item = &'static Route> {
         catalog::ROUTES,
         checkout::ROUTES,
         customers::ROUTES,
+        endpoint_writes::ROUTES,
         events::ROUTES,
         portal::ROUTES,
+        portal_writes::ROUTES,
+        price_writes::ROUTES,
+        product_writes::ROUTES,
         subscriptions::ROUTES,
         webhooks::ROUTES,
     ]

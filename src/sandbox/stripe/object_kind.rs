@@ -47,6 +47,21 @@ impl ObjectKind {
         }
     }
 
+    /// Its name in the document.
+    pub(super) const fn plural(self) -> &'static str {
+        match self {
+            Self::Product => "products",
+            Self::Price => "prices",
+            Self::WebhookEndpoint => "webhook_endpoints",
+            Self::EventDestination => "event_destinations",
+            Self::PortalConfiguration => "portal_configurations",
+            Self::Customer => "customers",
+            Self::Subscription => "subscriptions",
+            Self::Event => "events",
+            Self::CheckoutSession => "checkout_sessions",
+        }
+    }
+
     /// What an error calls it.
     pub(super) const fn noun(self) -> &'static str {
         match self {

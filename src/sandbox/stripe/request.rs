@@ -89,6 +89,16 @@ impl Route {
         Self { verb: Verb::Post, ..Self::get(path, permission, handler) }
     }
 
+    /// A POST that creates or changes an object of this kind.
+    pub(super) const fn write(
+        path: &'static str,
+        permission: &'static str,
+        kind: ObjectKind,
+        handler: fn(&Call) -> StripeResult,
+    ) -> Self {
+        Self { verb: Verb::Post, ..Self::retrieve(path, permission, kind, handler) }
+    }
+
     /// Adds parameters that filter the list by the field with the same name.
     pub(super) const fn filters(mut self, filters: &'static [&'static str]) -> Self {
         self.filters = filters;
@@ -213,11 +223,15 @@ fn check_version(request: &Request) -> Result<(), StripeError> {
         None if request.path.starts_with("/v2/") => Err(StripeError::bad(
             "Stripe-Version header is required. Please provide a Stripe-Version header with your request.",
         )),
-        Some(version) if version.get(..10).is_none_or(|date| date.parse::<jiff::civil::Date>().is_err()) => {
-            Err(StripeError::bad(format!("Invalid Stripe API version: {version}")))
-        }
-        _ => Ok(()),
+        Some(version) => check_version_name(version),
+        None => Ok(()),
     }
+}
+
+/// Rejects what does not begin with a date, as every version does.
+pub(super) fn check_version_name(version: &str) -> Result<(), StripeError> {
+    let date = version.get(..10).and_then(|date| date.parse::<jiff::civil::Date>().ok());
+    date.map(drop).ok_or_else(|| StripeError::bad(format!("Invalid Stripe API version: {version}")))
 }
 
 fn check_expand(expand: &str, route: &Route) -> Result<(), StripeError> {

@@ -59,6 +59,12 @@ impl Stripe {
         }))
     }
 
+    /// Every object by its kind and ID, and the signing secrets.
+    #[must_use]
+    pub fn to_json(&self) -> Value {
+        self.store().to_json()
+    }
+
     pub(super) fn store(&self) -> MutexGuard<'_, Store> {
         self.store.lock().unwrap_or_else(PoisonError::into_inner)
     }

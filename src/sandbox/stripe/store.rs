@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::super::Error;
 use super::super::recorded::{Recorded, rfc3339};
+use super::super::state::by_id;
 use super::caller::Caller;
 use super::derived;
 use super::error::StripeError;
@@ -33,9 +34,14 @@ impl StoredObject {
     }
 }
 
-/// All objects, each kind newest first.
+/// All objects.
 #[derive(Debug, Default)]
-pub(super) struct Store(BTreeMap<ObjectKind, Vec<StoredObject>>);
+pub(super) struct Store {
+    /// Each kind newest first.
+    objects: BTreeMap<ObjectKind, Vec<StoredObject>>,
+    /// The secret of each webhook endpoint, by its ID. Only the answer to its creation shows it.
+    signing_secrets: BTreeMap<String, String>,
+}
 
 impl Store {
     /// The document's objects.
@@ -44,8 +50,12 @@ impl Store {
         for (kind, objects) in &settings.objects {
             for fields in objects.values() {
                 let mut fields = fields.clone();
-                let account = fields.as_object_mut().and_then(|fields| fields.remove("account"));
+                let mut take = |name: &str| fields.as_object_mut().and_then(|fields| fields.remove(name));
+                let (account, secret) = (take("account"), take("secret"));
                 let account = account.as_ref().and_then(Value::as_str).unwrap_or("acme");
+                if let Some((id, secret)) = fields["id"].as_str().zip(secret.as_ref().and_then(Value::as_str)) {
+                    store.keep_secret(id, secret);
+                }
                 let body = recorded.complete(kind.object(), &fields)?;
                 let body = store.derived(*kind, body, recorded)?;
                 store.insert(*kind, account, body);
@@ -97,7 +107,7 @@ impl Store {
     /// The object that another refers to by its ID.
     fn body(&self, kind: ObjectKind, id: &Value) -> Result<Value, Error> {
         let missing = || Error::Document(format!("stripe: there is no {} {id}", kind.noun()));
-        let mut objects = self.0.get(&kind).into_iter().flatten();
+        let mut objects = self.objects.get(&kind).into_iter().flatten();
         objects.find(|object| object.body["id"] == *id).map(|object| object.body.clone()).ok_or_else(missing)
     }
 
@@ -111,7 +121,7 @@ impl Store {
                 body[field] = rfc3339(created).into();
             }
         }
-        let objects = self.0.entry(kind).or_default();
+        let objects = self.objects.entry(kind).or_default();
         let place = objects.partition_point(|other| other.created > created);
         objects.insert(place, StoredObject { account: account.to_owned(), livemode, created, body });
     }
@@ -122,7 +132,7 @@ impl Store {
         kind: ObjectKind,
         caller: &'b Caller,
     ) -> impl Iterator<Item = &'a StoredObject> + use<'a, 'b> {
-        self.0.get(&kind).into_iter().flatten().filter(move |object| object.is_visible_to(caller))
+        self.objects.get(&kind).into_iter().flatten().filter(move |object| object.is_visible_to(caller))
     }
 
     /// The object with this ID. The error says whether it exists in the other mode.
@@ -138,9 +148,36 @@ impl Store {
 
     pub(super) fn find_mut(&mut self, kind: ObjectKind, id: &str, caller: &Caller) -> Result<&mut Value, StripeError> {
         self.find(kind, id, caller)?;
-        let mut objects = self.0.get_mut(&kind).into_iter().flatten();
+        let mut objects = self.objects.get_mut(&kind).into_iter().flatten();
         let found = objects.find(|object| object.id() == id && object.is_visible_to(caller));
         found.map(|object| &mut object.body).ok_or_else(|| StripeError::missing(kind.noun(), id, None))
+    }
+
+    /// Keeps the secret of a webhook endpoint.
+    pub(super) fn keep_secret(&mut self, endpoint: &str, secret: &str) {
+        self.signing_secrets.insert(endpoint.to_owned(), secret.to_owned());
+    }
+
+    /// Writes a changed price into the subscriptions that have it.
+    pub(super) fn renew_price_in_subscriptions(&mut self, id: &str, caller: &Caller) {
+        let Some(price) = self.find(ObjectKind::Price, id, caller).ok().map(|price| price.body.clone()) else { return };
+        for subscription in self.objects.get_mut(&ObjectKind::Subscription).into_iter().flatten() {
+            for item in subscription.body["items"]["data"].as_array_mut().into_iter().flatten() {
+                if item["price"]["id"] == id {
+                    item["price"] = price.clone();
+                }
+            }
+        }
+    }
+
+    /// Every object by its kind and ID, and the signing secrets.
+    pub(super) fn to_json(&self) -> Value {
+        let kinds = self.objects.iter();
+        let mut all: Map<String, Value> = kinds
+            .map(|(kind, objects)| (kind.plural().to_owned(), by_id(objects.iter().map(|object| &object.body)).into()))
+            .collect();
+        all.insert("signing_secrets".to_owned(), json!(self.signing_secrets));
+        all.into()
     }
 }
 

@@ -5,6 +5,7 @@ use super::error::StripeError;
 use super::object_kind::ObjectKind;
 use super::request::{Call, Route, StripeResult};
 use super::resources::retrieve;
+use super::writes::set_metadata;
 
 pub(super) const ROUTES: &[Route] =
     &[
@@ -76,24 +77,20 @@ fn update(call: &Call) -> StripeResult {
         }
     };
     let subscription = store.find_mut(ObjectKind::Subscription, call.id, &call.caller)?;
-    if subscription["status"] == "canceled" {
+    let only_metadata = parameters.iter().all(|(name, _)| name.starts_with("metadata") || name.starts_with("expand"));
+    if subscription["status"] == "canceled" && !only_metadata {
         let message = "A canceled subscription can only update its cancellation_details and metadata.";
         return Err(StripeError::bad(message));
     }
+    let mut changed = subscription.clone();
+    set_metadata(parameters, &mut changed)?;
+    *subscription = changed;
     if let Some(price) = price {
         subscription["items"]["data"][0]["plan"] = derived::plan(&price, &call.stripe.recorded)?;
         subscription["items"]["data"][0]["price"] = price;
     }
     if let Some(cancels) = cancels {
         subscription["cancel_at_period_end"] = cancels.into();
-    }
-    // An empty value removes a key.
-    for (key, value) in parameters.map("metadata") {
-        match subscription["metadata"].as_object_mut() {
-            Some(metadata) if value == "" => drop(metadata.remove(&key)),
-            Some(metadata) => drop(metadata.insert(key, value)),
-            None => {}
-        }
     }
     call.stripe.effects.record("stripe.subscription.updated");
     Ok(subscription.clone())
@@ -143,6 +140,13 @@ mod tests {
         let body = client.get(ADA).await.body;
         assert_eq!(body["items"]["data"][0]["price"]["unit_amount"], 9900);
         assert_eq!(body["metadata"]["tier"], "enterprise");
+    }
+
+    #[tokio::test]
+    async fn a_canceled_subscription_can_only_change_its_metadata() {
+        let (client, path) = (TestClient::of(&[]), "/v1/subscriptions/sub_1Rlivecme7LaunchAlan0001");
+        assert_eq!(client.post(path, "metadata%5BuserId%5D=user_1").await.body["metadata"]["userId"], "user_1");
+        assert_eq!(client.post(path, "cancel_at_period_end=true").await.status, 400);
     }
 
     #[tokio::test]

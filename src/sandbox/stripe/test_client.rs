@@ -41,7 +41,7 @@ impl TestClient {
     pub(super) fn of(scenarios: &[&str]) -> Self {
         let fixtures = Fixtures::read(scenario::document(scenarios).unwrap()).unwrap();
         let effects = Arc::new(Effects::default());
-        let router = fixtures.routers(&effects).unwrap().remove("stripe").unwrap();
+        let router = fixtures.servers(&effects).unwrap().routers.remove("stripe").unwrap();
         let key = |name: &str| fixtures.environment[name].clone();
         Self { router, effects, live: key("STRIPE_SECRET_KEY"), test: key("STRIPE_TEST_SECRET_KEY") }
     }

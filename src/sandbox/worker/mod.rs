@@ -22,6 +22,7 @@ use axum::http::{HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 
+use super::deployment::Deployment;
 use settings::Defect;
 pub use settings::WorkerSettings;
 pub use upstream::Upstream;
@@ -31,11 +32,20 @@ const REQUIRED: [&str; 3] = ["CLERK_PUBLISHABLE_KEY", "CLERK_SECRET_KEY", "STRIP
 
 /// A deployed Worker.
 #[derive(Debug)]
-struct Worker {
-    settings: WorkerSettings,
-    bindings: BTreeMap<String, String>,
+struct Script {
+    settings: Arc<WorkerSettings>,
+    deployment: Deployment,
     upstream: Upstream,
-    storage: Mutex<Storage>,
+    storage: Arc<Mutex<Storage>>,
+}
+
+/// The Worker during one request, with the secrets and variables that were deployed when the request arrived.
+#[derive(Debug)]
+struct Worker {
+    settings: Arc<WorkerSettings>,
+    bindings: Arc<BTreeMap<String, String>>,
+    upstream: Upstream,
+    storage: Arc<Mutex<Storage>>,
 }
 
 /// What it stores between requests.
@@ -47,12 +57,13 @@ struct Storage {
 }
 
 /// The Worker with the secrets and variables that are deployed on it.
-pub fn router(settings: WorkerSettings, bindings: BTreeMap<String, String>, upstream: Upstream) -> Router {
-    let worker = Arc::new(Worker { settings, bindings, upstream, storage: Mutex::default() });
-    Router::new().fallback(serve).with_state(worker)
+pub fn router(settings: WorkerSettings, deployment: Deployment, upstream: Upstream) -> Router {
+    let script = Script { settings: Arc::new(settings), deployment, upstream, storage: Arc::default() };
+    Router::new().fallback(serve).with_state(Arc::new(script))
 }
 
-async fn serve(extract::State(worker): extract::State<Arc<Worker>>, request: Request) -> Response {
+async fn serve(extract::State(script): extract::State<Arc<Script>>, request: Request) -> Response {
+    let worker = script.start();
     let origin = request.headers().get(header::ORIGIN).and_then(|origin| origin.to_str().ok()).map(str::to_owned);
     if worker.settings.has(Defect::SlowEverywhere) {
         tokio::time::sleep(Duration::from_millis(worker.settings.delay_ms)).await;
@@ -62,6 +73,17 @@ async fn serve(extract::State(worker): extract::State<Arc<Worker>>, request: Req
         None => worker.route(request).await,
     };
     interception::allow_origin(&worker.settings, origin.as_deref(), response)
+}
+
+impl Script {
+    fn start(&self) -> Worker {
+        Worker {
+            settings: Arc::clone(&self.settings),
+            bindings: self.deployment.current(),
+            upstream: self.upstream.clone(),
+            storage: Arc::clone(&self.storage),
+        }
+    }
 }
 
 impl Worker {

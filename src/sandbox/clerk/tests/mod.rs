@@ -2,6 +2,7 @@
 
 mod backend;
 mod frontend_api;
+mod templates;
 mod tokens;
 
 use axum::Router;

@@ -1,0 +1,67 @@
+//! What the providers hold, as one JSON document.
+
+use std::sync::Arc;
+
+use serde_json::{Map, Value, json};
+
+use super::clerk::Clerk;
+use super::cloudflare::Cloudflare;
+use super::deployment::Deployment;
+use super::stripe::Stripe;
+
+/// The fields that hold a time, which differ from run to run.
+const TIMES: [&str; 14] = [
+    "billing_cycle_anchor",
+    "cancel_at",
+    "canceled_at",
+    "created",
+    "created_at",
+    "current_period_end",
+    "current_period_start",
+    "ended_at",
+    "expires_at",
+    "start_date",
+    "trial_end",
+    "trial_start",
+    "updated",
+    "updated_at",
+];
+
+/// The providers with their state.
+pub(super) struct State {
+    pub(super) stripe: Arc<Stripe>,
+    pub(super) clerk: Arc<Clerk>,
+    pub(super) cloudflare: Arc<Cloudflare>,
+    pub(super) deployment: Deployment,
+}
+
+impl State {
+    /// What they hold now, without times.
+    pub(super) fn to_json(&self) -> Value {
+        let mut state = json!({
+            "stripe": self.stripe.to_json(),
+            "clerk": self.clerk.to_json(),
+            "cloudflare": self.cloudflare.to_json(),
+            "worker": *self.deployment.current(),
+        });
+        remove_times(&mut state);
+        state
+    }
+}
+
+fn remove_times(value: &mut Value) {
+    match value {
+        Value::Object(fields) => {
+            fields.retain(|name, _| !TIMES.contains(&name.as_str()));
+            fields.values_mut().for_each(remove_times);
+        }
+        Value::Array(items) => items.iter_mut().for_each(remove_times),
+        _ => {}
+    }
+}
+
+/// Objects by their ID.
+pub(super) fn by_id<'a>(objects: impl IntoIterator<Item = &'a Value>) -> Map<String, Value> {
+    let objects = objects.into_iter();
+    objects.map(|object| (object["id"].as_str().unwrap_or_default().to_owned(), object.clone())).collect()
+}
