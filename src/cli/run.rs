@@ -143,7 +143,11 @@ async fn perform(args: &RunArgs, terminal: Terminal) -> Result<u8, CliError> {
     if args.fail_on == FailOn::Warn {
         deliver::count_warnings(&mut report);
     }
-    Ok(deliver::deliver(&report, &args.targets(), args.format, args.style(terminal)))
+    // A part of the checks, or of the run, cannot be compared with all of it.
+    if !args.no_report && args.only.is_empty() && args.skip.is_empty() && report.interruption.is_none() {
+        deliver::remember(&mut report, &args.report_dir.join("history.jsonl"), args.style(terminal));
+    }
+    Ok(deliver::deliver(&mut report, &args.targets(), args.format, args.style(terminal)))
 }
 
 /// The sandbox's journal. Changes in a sandbox end with it, so its journal does not go into the user's folder.

@@ -80,6 +80,10 @@ pub fn one_line(text: &str, first: &str, width: usize) -> String {
             break;
         }
         line.push_str(&" ".repeat(space));
+        if measure_text_width(word) > LONGEST_WORD {
+            line.push_str(split(word, width.saturating_sub(measure_text_width(&line) + 1)).0);
+            break;
+        }
         line.push_str(word);
     }
     if line.len() < first.len() + text.len() {

@@ -73,7 +73,7 @@ impl TerminalPage {
             self.stale_waivers(&report.waivers);
         }
         for (status, found) in deciding {
-            let text = format!("{}: {}", name(&found), shown(&found.reported.finding.message));
+            let text = format!("{}: {}", outline::name(&found), shown(&found.reported.finding.message));
             self.brief_item(status, &text);
         }
         for check in report.checks.iter().filter(|check| check.is_open()) {
@@ -166,7 +166,7 @@ impl TerminalPage {
                 self.also(&failures, at);
             } else {
                 let (finding, indent) = (&found.reported.finding, " ".repeat(NUMBERED));
-                self.numbered(at, Color::Failure, &format!("{}: {}", name(found), shown(&finding.message)));
+                self.numbered(at, Color::Failure, &format!("{}: {}", outline::name(found), shown(&finding.message)));
                 let fix = format!("Fix: {}", shown(&finding.fix.summary));
                 self.text.push_str(&wrap(&fix, &indent, &indent, self.width));
             }
@@ -184,7 +184,7 @@ impl TerminalPage {
                 self.detail(Status::Warn, found);
                 self.also(&warnings, at);
             } else {
-                let text = format!("{}: {}", name(found), shown(&found.reported.finding.message));
+                let text = format!("{}: {}", outline::name(found), shown(&found.reported.finding.message));
                 self.item(Status::Warn.word(), Color::of_status(Status::Warn), &text);
             }
         }
@@ -263,6 +263,9 @@ impl TerminalPage {
         if let (Decision::Go, Some(not_covered)) = (report.decision, outline::not_covered(report)) {
             self.line(&not_covered, Color::Warning);
         }
+        if let Some(since) = &report.since_last {
+            self.line(&outline::since_last(since), Color::Dim);
+        }
         let actions = report.next_actions();
         let [first, rest @ ..] = actions.as_slice() else {
             let next = wrap(&shown(&report.next_action()), "Next: ", "      ", self.width);
@@ -302,14 +305,6 @@ impl TerminalPage {
                 }
             }
         }
-    }
-}
-
-/// A finding's name, with its subject.
-fn name(found: &CheckFinding<'_>) -> String {
-    match found.reported.subject.as_str() {
-        "" => found.name(),
-        subject => format!("{} ({})", found.name(), shown(subject)),
     }
 }
 
