@@ -136,6 +136,16 @@ impl NoAnswer {
     }
 }
 
+impl std::fmt::Display for NoAnswer {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Unknown(reason) => formatter.write_str(reason),
+            Self::Because(_) => formatter.write_str("another finding of this run is the reason"),
+            Self::LeftOut(flag) => write!(formatter, "excluded by {flag}"),
+        }
+    }
+}
+
 /// A problem that leaves other questions without an answer. Exactly one check owns and reports each cause.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Cause {

@@ -111,7 +111,7 @@ async fn fix(world: &World, offer: &Offer<'_>) -> Fix {
             price.id,
             price.product_name()
         ))
-        .suggest(world.known_secret(name, &price.id))
+        .by_hand(world.known_secret(name, &price.id))
         .link(world.stripe().dashboard(&format!("prices/{}", price.id))),
         None => Fix::new(format!(
             "Copy the ID of the price of {} for {}, and set {name} in your environment and on the Worker.",

@@ -162,8 +162,8 @@ fn swapped(world: &World, offer: &Offer<'_>, other: &Offer<'_>, seen: &Seen<Pric
             other.id(),
             offer.id()
         ))
-        .suggest(world.known_secret(name, other.id()))
-        .suggest(world.known_secret(their_name, offer.id())),
+        .by_hand(world.known_secret(name, other.id()))
+        .by_hand(world.known_secret(their_name, offer.id())),
     }
 }
 

@@ -138,9 +138,9 @@ fn replace(world: &World, endpoint: &Endpoint, wanted: &str) -> Fix {
         "Create an endpoint with version {wanted}, set its signing secret as {secret} in your environment and on the Worker, and then disable {}.",
         endpoint.id
     ))
-    .suggest(world.stripe().create_endpoint())
+    .by_hand(world.stripe().create_endpoint())
     .then(world.entered_secret(secret))
-    .suggest(world.stripe().change_endpoint(endpoint, "disabled", false, true))
+    .by_hand(world.stripe().change_endpoint(endpoint, "disabled", false, true))
 }
 
 #[cfg(test)]

@@ -109,7 +109,7 @@ fn difference(world: &World, endpoints: &[Endpoint]) -> Option<Difference> {
                 Fix::new(format!(
                     "Add an endpoint for {wanted}, and set its signing secret as {secret} in your environment and on the Worker. Then disable {id} if nothing else needs it."
                 ))
-                .suggest(world.stripe().create_endpoint())
+                .by_hand(world.stripe().create_endpoint())
                 .then(world.entered_secret(secret))
                 .link(page(endpoint)),
             )
@@ -156,7 +156,7 @@ fn missing(world: &World, twin: Option<Endpoint>) -> Difference {
         None => (NOT_FOUND, format!("No endpoint is registered at Stripe for {wanted}, so the Worker gets no events.")),
     };
     let fix = Fix::new(format!("Add {}", endpoint_to_add(world)))
-        .suggest(world.stripe().create_endpoint())
+        .by_hand(world.stripe().create_endpoint())
         .then(world.entered_secret(&world.config().stripe.webhook_secret.name));
     Difference { code, endpoint: twin, message, fix }
 }

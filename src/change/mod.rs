@@ -21,6 +21,8 @@ pub struct Fix {
     pub summary: String,
     /// The changes, in order.
     pub steps: Vec<Change>,
+    /// Whether a person has to decide first which of them is right.
+    pub is_choice: bool,
 }
 
 /// One change.
@@ -58,7 +60,7 @@ pub enum Actor {
 impl Fix {
     /// A fix in one sentence.
     pub fn new(summary: impl Into<String>) -> Self {
-        Self { summary: summary.into(), steps: Vec::new() }
+        Self { summary: summary.into(), steps: Vec::new(), is_choice: false }
     }
 
     /// Adds a change.
@@ -77,6 +79,12 @@ impl Fix {
     /// Adds a change that is right only if a person decides so: its command and its page.
     #[must_use]
     pub fn suggest(self, change: impl Into<Change>) -> Self {
+        Self { is_choice: true, ..self.by_hand(change) }
+    }
+
+    /// Adds a change that alone does not fix the problem, so a person makes it: its command and its page.
+    #[must_use]
+    pub fn by_hand(self, change: impl Into<Change>) -> Self {
         let change = change.into();
         let fix = change.command().into_iter().fold(self, Self::command);
         change.link().into_iter().fold(fix, Self::link)

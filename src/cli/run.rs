@@ -100,7 +100,12 @@ async fn perform(args: &RunArgs, terminal: Terminal) -> Result<u8, CliError> {
     if args.fail_on == FailOn::Warn {
         deliver::count_warnings(&mut report);
     }
-    let status = deliver::deliver(&report, &args.targets(selection.is_partial()), args.format, args.style(terminal));
+    // A part of the checks, or of the run, cannot be compared with all of it.
+    if !args.no_report && !selection.is_partial() && report.interruption.is_none() {
+        deliver::remember(&mut report, &args.report_dir.join("history.jsonl"), args.style(terminal));
+    }
+    let targets = args.targets(selection.is_partial());
+    let status = deliver::deliver(&mut report, &targets, args.format, args.style(terminal));
     if selection.is_partial() && args.format == Format::Table {
         let last = args.report_dir.join("preflight.json");
         since::since(&report, &last).iter().try_for_each(|line| print(&format!("{line}\n")))?;

@@ -11,8 +11,9 @@ use wire::{
 
 use super::outline;
 use super::text::clean;
+use crate::change::Actor;
 use crate::finding::{Evidence, Harm, Severity};
-use crate::run::{CheckReport, Decision, Report, Reported, Status};
+use crate::run::{self, CheckReport, Decision, Report, Reported, Status};
 use crate::world::LoggedRequest;
 
 /// The version of the shape. It changes when a field is removed or changes its meaning, not when one is added.
@@ -69,7 +70,43 @@ impl From<&Report> for Document {
                 .iter()
                 .map(|part| part.table.trim_matches(['[', ']']).to_owned())
                 .collect(),
+            since_last: report.since_last.as_ref().map(wire::SinceLast::from),
             next_action: clean(&report.next_action()),
+            next_actions: report.next_actions().iter().map(wire::NextAction::from).collect(),
+        }
+    }
+}
+
+impl From<&run::SinceLast> for wire::SinceLast {
+    fn from(since: &run::SinceLast) -> Self {
+        let cleaned = |names: &[String]| names.iter().map(|name| clean(name)).collect();
+        Self {
+            started_at: clean(&since.started_at),
+            new: cleaned(&since.new),
+            fixed: cleaned(&since.fixed),
+            same: cleaned(&since.same),
+            unverified: cleaned(&since.unverified),
+        }
+    }
+}
+
+impl From<&run::NextAction<'_>> for wire::NextAction {
+    fn from(action: &run::NextAction<'_>) -> Self {
+        let run::NextAction { found, who, commands, links } = action;
+        let cleaned = |texts: &[String]| texts.iter().map(|text| clean(text)).collect();
+        Self {
+            check: clean(found.check.id.as_str()),
+            code: found.reported.finding.code.name().to_owned(),
+            subject: clean(&found.reported.subject),
+            who: match who {
+                Actor::Machine => wire::Who::Machine,
+                Actor::Person => wire::Who::Person,
+                Actor::Developer => wire::Who::Developer,
+            },
+            summary: clean(&found.reported.finding.fix.summary),
+            commands: cleaned(commands),
+            links: cleaned(links),
+            verify: clean(&found.reported.verify),
         }
     }
 }
@@ -163,6 +200,7 @@ mod tests {
     use serde_json::Value;
 
     use super::*;
+    use crate::change::{Fix, StripeChange, StripeResource};
     use crate::report::sample;
     use crate::run::Interruption;
 
@@ -180,8 +218,8 @@ mod tests {
         assert_eq!(
             [&document, failed, finding, &finding["evidence"][0], &finding["fix"], &document["requests"][0]].map(names),
             [
-                "changed checks coverage duration_ms exit_code left_open mode next_action not_configured project requests \
-                 schema_version started_at summary tool verdict",
+                "changed checks coverage duration_ms exit_code left_open mode next_action next_actions not_configured \
+                 project requests schema_version since_last started_at summary tool verdict",
                 "blocked_by duration_ms findings group id reason required status title",
                 "actual code evidence expected fix harm message severity",
                 "field request request_id seen status",
@@ -229,6 +267,27 @@ mod tests {
     }
 
     #[test]
+    fn a_go_without_a_record_has_the_exit_code_of_a_defect() {
+        let mut report = sample::go();
+        report.is_undelivered = true;
+        assert_eq!(parsed(&report)["exit_code"], 70);
+    }
+
+    #[test]
+    fn a_next_action_says_who_can_do_it() {
+        let mut report = sample::no_go();
+        let who = |report: &Report| parsed(report)["next_actions"][0]["who"].as_str().unwrap().to_owned();
+        let mut with = |fix: Fix| {
+            report.checks[2].findings[0].finding.fix = fix;
+            who(&report)
+        };
+        let archive = StripeChange::update(StripeResource::Price, true, "price_1", "").set("active", true, false);
+        assert_eq!(with(Fix::new("Archive it.").then(archive)), "machine");
+        assert_eq!(with(Fix::new("Open it.").link("https://dashboard.stripe.com")), "person");
+        assert_eq!(with(Fix::new("Change the code.")), "developer");
+    }
+
+    #[test]
     fn the_start_time_is_in_utc() {
         assert_eq!(parsed(&sample::go())["started_at"], "2026-11-20T10:12:03.456Z");
     }
@@ -267,7 +326,7 @@ mod tests {
         let document = parsed(&sample::no_go());
         let optional = |name: &&str| !required.contains(name);
         let names = document.as_object().unwrap().keys().map(String::as_str);
-        assert_eq!(names.clone().filter(optional).collect::<Vec<_>>(), ["changed", "left_open"]);
-        assert_eq!(required.len() + 2, names.count());
+        assert_eq!(names.clone().filter(optional).collect::<Vec<_>>(), ["changed", "left_open", "since_last"]);
+        assert_eq!(required.len() + 3, names.count());
     }
 }

@@ -2,7 +2,7 @@
 
 use super::checklist::{self, LineResult};
 use super::outline;
-use super::text::{code, code_block, code_cell, disarm, link, markdown, shown};
+use super::text::{code, code_block, code_cell, disarm, link, markdown, shown, value};
 use super::unverified::unverified;
 use crate::run::{CheckFinding, CheckReport, Decision, Report, WaiverReport};
 
@@ -62,6 +62,9 @@ impl MarkdownPage {
         if let Some(left_open) = &report.left_open {
             self.paragraph(&format!("**{}**", markdown(left_open)));
         }
+        if let Some(since) = &report.since_last {
+            self.paragraph(&format!("{}.", outline::since_last(since)));
+        }
         self.paragraph(&format!("Next: {}", markdown(&report.next_action())));
         let (mode, started, took) = (report.mode.word(), outline::started_at(report), outline::took(report.duration));
         self.paragraph(&format!(
@@ -108,8 +111,8 @@ impl MarkdownPage {
         };
         self.heading(3, &format!("{}{subject}", markdown(&found.name())));
         self.paragraph(&markdown(&finding.message));
-        self.line(&format!("- expected: {}", markdown(&finding.expected)));
-        self.line(&format!("- seen: {}", markdown(&finding.actual)));
+        self.line(&format!("- expected: {}", markdown(&value(&finding.expected))));
+        self.line(&format!("- seen: {}", markdown(&value(&finding.actual))));
         for evidence in &finding.evidence {
             let mut line = format!("- evidence: {}", code(&evidence.request));
             if let Some(status) = evidence.status {
@@ -118,9 +121,10 @@ impl MarkdownPage {
             if let Some(id) = &evidence.request_id {
                 line.extend([" (request ID ", &code(id), ")"]);
             }
-            let field = if evidence.field.is_empty() { String::new() } else { format!("{}: ", code(&evidence.field)) };
-            if !(field.is_empty() && evidence.seen.is_empty()) {
-                line.extend(["; ", &field, &code(&evidence.seen)]);
+            let (field, seen) = outline::shown_by(evidence, finding);
+            let shown: Vec<String> = [field, &seen].into_iter().filter(|part| !part.is_empty()).map(code).collect();
+            if !shown.is_empty() {
+                line.extend(["; ", &shown.join(": ")]);
             }
             self.line(&line);
         }

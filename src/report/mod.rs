@@ -3,6 +3,7 @@
 pub mod checklist;
 pub mod color;
 pub mod file;
+pub mod history;
 pub mod json;
 pub mod markdown;
 pub mod outline;

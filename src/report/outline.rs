@@ -2,9 +2,12 @@
 
 use std::time::Duration;
 
+use super::text::{clean, shown, value};
 use crate::check::CheckId;
-use crate::finding::Severity;
-use crate::run::{CheckFinding, CheckReport, Decision, Interruption, Report, Status, WaiverEffect, WaiverReport};
+use crate::finding::{Evidence, Finding, Severity};
+use crate::run::{
+    CheckFinding, CheckReport, Decision, Interruption, Report, SinceLast, Status, WaiverEffect, WaiverReport,
+};
 
 /// The failures that no waiver covers, the most harmful first.
 #[must_use]
@@ -45,6 +48,34 @@ pub fn groups(report: &Report) -> Vec<(&str, String)> {
 pub fn listed(checks: &[&CheckReport]) -> String {
     let named = |check: &&CheckReport| format!("{}{}", check.id, if check.required { "" } else { " (not required)" });
     checks.iter().map(named).collect::<Vec<String>>().join(", ")
+}
+
+/// What a piece of evidence shows: its field, and its value. What the finding says anyway is not repeated.
+#[must_use]
+pub fn shown_by<'e>(evidence: &'e Evidence, finding: &Finding) -> (&'e str, String) {
+    let seen = evidence.seen.trim();
+    let is_said = seen == finding.actual.trim() || (seen.len() > 3 && finding.actual.contains(seen));
+    (&evidence.field, if is_said { String::new() } else { value(&evidence.seen) })
+}
+
+/// A finding's name, with its subject: `stripe/price-mode: other-mode (tier pro)`.
+#[must_use]
+pub fn name(found: &CheckFinding<'_>) -> String {
+    match found.reported.subject.as_str() {
+        "" => found.name(),
+        subject => format!("{} ({})", found.name(), shown(subject)),
+    }
+}
+
+/// What changed since the last run, in one line.
+#[must_use]
+pub fn since_last(since: &SinceLast) -> String {
+    let SinceLast { started_at, new, fixed, same, unverified } = since;
+    // To the minute, which is enough to recognize it.
+    let day = clean(started_at).chars().take(16).collect::<String>().replace('T', " ");
+    let counts = format!("{} new, {} fixed, {} the same", new.len(), fixed.len(), same.len());
+    let open = if unverified.is_empty() { String::new() } else { format!(", {} not verified", unverified.len()) };
+    format!("Since the last run ({day} UTC): {counts}{open}")
 }
 
 /// Why a check has its status; empty if there is nothing to add.
@@ -240,6 +271,15 @@ mod tests {
         let found = [of(&report.checks[0]), of(&report.checks[1]), of(&report.checks[0])];
         let with: Vec<bool> = (0..3).map(|at| also(&found, at).is_some()).collect();
         assert_eq!(with, [false, true, true]);
+    }
+
+    #[test]
+    fn evidence_does_not_repeat_the_actual_value() {
+        let mut finding = sample::other_mode().finding;
+        "pro ".clone_into(&mut finding.evidence[0].seen);
+        assert_eq!(shown_by(&finding.evidence[0], &finding), ("error.message", "\"pro \"".to_owned()));
+        finding.actual.clone_from(&finding.evidence[0].seen);
+        assert_eq!(shown_by(&finding.evidence[0], &finding), ("error.message", String::new()));
     }
 
     #[test]

@@ -6,7 +6,7 @@ use console::measure_text_width;
 const LONGEST_WORD: usize = 400;
 
 /// Wraps `text` to `width` columns. The first line starts with `first`, every other one with `indent`. A word that is wider
-/// than a line, such as a URL, stays whole on a line of its own, because half of it is useless.
+/// than a line, such as a URL, stays whole on its own line, because half of it is useless.
 #[must_use]
 pub fn wrap(text: &str, first: &str, indent: &str, width: usize) -> String {
     let mut written = String::new();
@@ -80,6 +80,10 @@ pub fn one_line(text: &str, first: &str, width: usize) -> String {
             break;
         }
         line.push_str(&" ".repeat(space));
+        if measure_text_width(word) > LONGEST_WORD {
+            line.push_str(split(word, width.saturating_sub(measure_text_width(&line) + 1)).0);
+            break;
+        }
         line.push_str(word);
     }
     if line.len() < first.len() + text.len() {

@@ -107,6 +107,8 @@ fn report(decision: Decision, checks: Vec<CheckReport>) -> Report {
         checks,
         waivers: Vec::new(),
         changed: None,
+        since_last: None,
+        is_undelivered: false,
         left_open: None,
         not_configured: Vec::new(),
         requests: requests(),

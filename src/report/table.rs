@@ -74,7 +74,7 @@ impl TerminalPage {
             self.stale_waivers(&report.waivers);
         }
         for (status, found) in deciding {
-            let text = format!("{}: {}", name(&found), shown(&found.reported.finding.message));
+            let text = format!("{}: {}", outline::name(&found), shown(&found.reported.finding.message));
             self.brief_item(status, &text);
         }
         for check in report.checks.iter().filter(|check| check.is_open()) {
@@ -88,7 +88,7 @@ impl TerminalPage {
         self.text.extend([&self.style.paint(word, color), line.strip_prefix(word).unwrap_or_default()]);
     }
 
-    /// What nobody may miss: it comes before the verdict.
+    /// What must not be missed: it comes before the verdict.
     fn alarms(&mut self, report: &Report) {
         if let Some(changed) = &report.changed {
             self.line(&shown(changed), Color::Failure);
@@ -167,7 +167,7 @@ impl TerminalPage {
                 self.also(&failures, at);
             } else {
                 let (finding, indent) = (&found.reported.finding, " ".repeat(NUMBERED));
-                self.numbered(at, Color::Failure, &format!("{}: {}", name(found), shown(&finding.message)));
+                self.numbered(at, Color::Failure, &format!("{}: {}", outline::name(found), shown(&finding.message)));
                 let fix = format!("Fix: {}", shown(&finding.fix.summary));
                 self.text.push_str(&wrap(&fix, &indent, &indent, self.width));
             }
@@ -185,7 +185,7 @@ impl TerminalPage {
                 self.detail(Status::Warn, found);
                 self.also(&warnings, at);
             } else {
-                let text = format!("{}: {}", name(found), shown(&found.reported.finding.message));
+                let text = format!("{}: {}", outline::name(found), shown(&found.reported.finding.message));
                 self.item(Status::Warn.word(), Color::of_status(Status::Warn), &text);
             }
         }
@@ -264,6 +264,9 @@ impl TerminalPage {
         if let (Decision::Go, Some(not_covered)) = (report.decision, outline::not_covered(report)) {
             self.line(&not_covered, Color::Warning);
         }
+        if let Some(since) = &report.since_last {
+            self.line(&outline::since_last(since), Color::Dim);
+        }
         let actions = report.next_actions();
         let [first, rest @ ..] = actions.as_slice() else {
             let next = wrap(&shown(&report.next_action()), "Next: ", "      ", self.width);
@@ -286,11 +289,12 @@ impl TerminalPage {
     fn action(&mut self, at: usize, action: &NextAction<'_>) {
         let number = format!("{:>2}. ", at + 1);
         let named = format!("{number}{}: ", action.found.check.id);
-        let copied = match action.who {
-            Actor::Machine => action.commands.as_slice(),
-            Actor::Person if action.commands.is_empty() && action.links.len() == 1 => action.links.as_slice(),
-            // A person has to decide first whether the command is right.
-            Actor::Person | Actor::Developer => &[],
+        // With a choice or a change in the code, the command alone would be wrong.
+        let is_to_copy = action.who != Actor::Developer && !action.found.reported.finding.fix.is_choice;
+        let copied = match (action.commands.as_slice(), action.links.as_slice()) {
+            ([], [link]) if is_to_copy => std::slice::from_ref(link),
+            (commands, _) if is_to_copy => commands,
+            _ => &[],
         };
         match copied {
             [] => self.text.push_str(&one_line(&shown(&action.found.reported.finding.fix.summary), &named, self.width)),
@@ -304,14 +308,6 @@ impl TerminalPage {
                 }
             }
         }
-    }
-}
-
-/// A finding's name, with its subject.
-fn name(found: &CheckFinding<'_>) -> String {
-    match found.reported.subject.as_str() {
-        "" => found.name(),
-        subject => format!("{} ({})", found.name(), shown(subject)),
     }
 }
 

@@ -112,6 +112,13 @@ pub fn shown(text: &str) -> String {
     clip(clean(text).trim(), LONGEST)
 }
 
+/// A value as one clean line. White space at its ends is part of it, so quotes make it visible.
+#[must_use]
+pub fn value(text: &str) -> String {
+    let cleaned = clean(text);
+    if cleaned.trim().len() == cleaned.len() { shown(text) } else { format!("\"{}\"", clip(&cleaned, LONGEST)) }
+}
+
 /// `text` as prose in a markdown paragraph, list or table cell. Nothing in it becomes markup, a link, HTML or a mention.
 #[must_use]
 pub fn markdown(text: &str) -> String {
@@ -261,6 +268,11 @@ mod tests {
         assert_eq!(clip("abcdef", 4), "abcd… (2 more characters)");
         assert_eq!(clip("abcd", 4), "abcd");
         assert!(shown(&"x".repeat(10_000)).ends_with("… (8000 more characters)"));
+    }
+
+    #[test]
+    fn white_space_at_the_end_of_a_value_is_visible() {
+        assert_eq!([value("pro"), value("pro "), value("\tpro")], ["pro", "\"pro \"", "\" pro\""]);
     }
 
     #[test]

@@ -43,7 +43,10 @@ pub(super) fn report(check: &Check, finished: Finished) -> CheckReport {
             }
         }
     }
-    report.findings.sort_by_key(|reported| reported.finding.code.harm());
+    report.findings.sort_by_key(|reported| {
+        let code = reported.finding.code;
+        (std::cmp::Reverse(code.severity()), code.harm())
+    });
     report.status = parts.status(&report.findings, trail.retried);
     if report.status == Status::NotApplicable {
         report.reasons = parts.not_applicable;

@@ -21,8 +21,8 @@ use crate::world::{Trail, World, followed};
 
 pub use outage::Outage;
 pub use report::{
-    CheckFinding, CheckReport, Coverage, Decision, Interruption, NextAction, Report, Reported, Status, Unconfigured,
-    WaiverEffect, WaiverReport,
+    CheckFinding, CheckReport, Coverage, Decision, Interruption, NextAction, Report, Reported, SinceLast, Status,
+    Unconfigured, WaiverEffect, WaiverReport,
 };
 pub use selection::{Selection, UnknownName};
 pub use waivers::unknown_checks;
@@ -138,6 +138,8 @@ pub async fn run(
         checks: reports,
         waivers,
         changed: world.changed(),
+        since_last: None,
+        is_undelivered: false,
         left_open,
         not_configured: not_configured(world.config()),
         requests: world.requests(),

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeSet;
 
-use super::Report;
 use crate::world::LoggedRequest;
 
 /// Someone who gave no usable answer to any request of a run.
@@ -17,52 +16,48 @@ pub struct Outage {
 /// The providers. Without an answer from any of them, the network of this machine may be the cause.
 const PROVIDERS: [&str; 3] = ["Stripe", "Clerk", "Cloudflare"];
 
-impl Report {
-    /// Who gave no usable answer to any request. If this machine is offline, that is everyone, with one sentence.
-    #[must_use]
-    pub fn outages(&self) -> Vec<Outage> {
-        let names: BTreeSet<&'static str> = self.telling().map(|request| request.name).collect();
-        if self.is_offline() {
-            let asked: Vec<&str> = PROVIDERS.into_iter().filter(|name| names.contains(name)).collect();
-            let what = format!("This machine is offline: it could not connect to {}.", listed(&asked));
-            return names.into_iter().map(|name| Outage { name, what: what.clone() }).collect();
-        }
-        // The deployment is judged by its checks, so that its outage is a failure and not the reason for an unknown.
-        names.into_iter().filter(|name| PROVIDERS.contains(name)).filter_map(|name| self.outage(name)).collect()
+/// Who gave no usable answer to any request. If this machine is offline, that is everyone, with one sentence.
+pub(super) fn outages(requests: &[LoggedRequest]) -> Vec<Outage> {
+    let names: BTreeSet<&'static str> = telling(requests).map(|request| request.name).collect();
+    if is_offline(requests) {
+        let asked: Vec<&str> = PROVIDERS.into_iter().filter(|name| names.contains(name)).collect();
+        let what = format!("This machine is offline: it could not connect to {}.", listed(&asked));
+        return names.into_iter().map(|name| Outage { name, what: what.clone() }).collect();
     }
+    // The deployment is judged by its checks, so that its outage is a failure and not the reason for an unknown.
+    names.into_iter().filter(|name| PROVIDERS.contains(name)).filter_map(|name| outage(requests, name)).collect()
+}
 
-    /// Whether every provider that was asked could not be connected to, and nothing else could.
-    #[must_use]
-    pub fn is_offline(&self) -> bool {
-        self.telling().any(|request| PROVIDERS.contains(&request.name))
-            && self.telling().all(|request| !request.is_connected)
-    }
+/// Whether every provider that was asked could not be connected to, and nothing else could.
+pub(super) fn is_offline(requests: &[LoggedRequest]) -> bool {
+    telling(requests).any(|request| PROVIDERS.contains(&request.name))
+        && telling(requests).all(|request| !request.is_connected)
+}
 
-    /// The requests that say something about the other side.
-    fn telling(&self) -> impl Iterator<Item = &LoggedRequest> {
-        self.requests.iter().filter(|request| !request.is_ours)
-    }
+/// The requests that say something about the other side.
+fn telling(requests: &[LoggedRequest]) -> impl Iterator<Item = &LoggedRequest> {
+    requests.iter().filter(|request| !request.is_ours)
+}
 
-    fn outage(&self, name: &'static str) -> Option<Outage> {
-        let requests: Vec<&LoggedRequest> = self.telling().filter(|request| request.name == name).collect();
-        if requests.iter().any(|request| request.is_usable()) {
-            return None;
-        }
-        let seen = |request: &&LoggedRequest| match (&request.trouble, request.status) {
-            (Some(trouble), _) => trouble.clone(),
-            (None, Some(status)) => format!("status {status}"),
-            (None, None) => "no response".to_owned(),
-        };
-        let seen: BTreeSet<String> = requests.iter().map(seen).collect();
-        let seen: Vec<&str> = seen.iter().take(2).map(String::as_str).collect();
-        let seen = seen.join(", ");
-        let what = if requests.iter().all(|request| !request.is_connected) {
-            format!("Could not connect to {name}: {seen}.")
-        } else {
-            format!("{name} answered no request: {seen}.")
-        };
-        Some(Outage { name, what })
+fn outage(requests: &[LoggedRequest], name: &'static str) -> Option<Outage> {
+    let requests: Vec<&LoggedRequest> = telling(requests).filter(|request| request.name == name).collect();
+    if requests.iter().any(|request| request.is_usable()) {
+        return None;
     }
+    let seen = |request: &&LoggedRequest| match (&request.trouble, request.status) {
+        (Some(trouble), _) => trouble.clone(),
+        (None, Some(status)) => format!("status {status}"),
+        (None, None) => "no response".to_owned(),
+    };
+    let seen: BTreeSet<String> = requests.iter().map(seen).collect();
+    let seen: Vec<&str> = seen.iter().take(2).map(String::as_str).collect();
+    let seen = seen.join(", ");
+    let what = if requests.iter().all(|request| !request.is_connected) {
+        format!("Could not connect to {name}: {seen}.")
+    } else {
+        format!("{name} answered no request: {seen}.")
+    };
+    Some(Outage { name, what })
 }
 
 impl Outage {

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::Outage;
+use super::outage::{self, Outage};
 use crate::change::Actor;
 use crate::check::CheckId;
 use crate::config::{Mode, Waiver};
@@ -37,6 +37,10 @@ pub struct Report {
     pub waivers: Vec<WaiverReport>,
     /// What this run changed by mistake, and how to undo it. Every report starts with it.
     pub changed: Option<String>,
+    /// What changed since the last full run, if there was one.
+    pub since_last: Option<SinceLast>,
+    /// Whether there is no record of it: a report, or the result itself, could not be written.
+    pub is_undelivered: bool,
     /// What this run started and could not end.
     pub left_open: Option<String>,
     /// The parts of the deployment that the configuration does not name, so they were not checked.
@@ -140,6 +144,21 @@ impl CheckFinding<'_> {
     pub fn name(&self) -> String {
         format!("{}: {}", self.check.id, self.reported.finding.code.name())
     }
+}
+
+/// What changed since the last full run. Failures are named `stripe/price-mode: other-mode (tier pro)`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SinceLast {
+    /// When that run started: RFC 3339, UTC.
+    pub started_at: String,
+    /// Failures that it did not have.
+    pub new: Vec<String>,
+    /// Its failures that are gone.
+    pub fixed: Vec<String>,
+    /// Failures of both.
+    pub same: Vec<String>,
+    /// Its failures that could not be verified this time.
+    pub unverified: Vec<String>,
 }
 
 /// How to fix one finding.
@@ -265,6 +284,8 @@ impl Report {
             (Some(Interruption::Interrupt), _) => 130,
             (Some(Interruption::Terminate), _) => 143,
             (Some(Interruption::Defect), _) => 70,
+            // Without a record of it, an older report could be mistaken for this run's.
+            (_, Decision::Go) if self.is_undelivered => 70,
             (_, Decision::Go) => 0,
             (_, Decision::NoGo) => 1,
             (_, Decision::NotProven) => 2,
@@ -285,6 +306,18 @@ impl Report {
         let mut found: Vec<CheckFinding<'_>> = all.filter(counts).collect();
         found.sort_by_key(|found| found.reported.finding.code.harm());
         found
+    }
+
+    /// Who gave no usable answer to any request. If this machine is offline, that is everyone, with one sentence.
+    #[must_use]
+    pub fn outages(&self) -> Vec<Outage> {
+        outage::outages(&self.requests)
+    }
+
+    /// Whether every provider that was asked could not be connected to, and nothing else could.
+    #[must_use]
+    pub fn is_offline(&self) -> bool {
+        outage::is_offline(&self.requests)
     }
 
     /// How to fix what decides the verdict, the most harmful first: the failures or, if `--fail-on=warn` made the verdict

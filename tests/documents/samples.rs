@@ -15,9 +15,28 @@ use super::assert_file;
 /// A launch day with three problems.
 const SCENARIOS: [&str; 3] = ["price-test-mode", "endpoint-slash", "worker-secret-wrong"];
 
-/// The report of that day, without what differs between runs.
-async fn report() -> Report {
-    let sandbox = Sandbox::start(&SCENARIOS, sandbox::Options::default()).await.unwrap();
+/// A launch day with twelve problems, each of another check.
+const TWELVE: [&str; 12] = [
+    "worker-accepts-stale",
+    "frontend-leaks-stripe",
+    "cors-reflects",
+    "clerk-test-mode",
+    "stripe-account-no-payouts",
+    "price-archived",
+    "metadata-case",
+    "events-missing-deleted",
+    "portal-no-cancel",
+    "users-plan-unknown",
+    "version-not-deployed",
+    "checkout-localhost",
+];
+
+/// The lines of one screen of a terminal.
+const SCREEN: usize = 40;
+
+/// The report of such a day, without what differs between runs.
+async fn report(scenarios: &[&str]) -> Report {
+    let sandbox = Sandbox::start(scenarios, sandbox::Options::default()).await.unwrap();
     let journal = tempfile::tempdir().unwrap();
     let options = Options { journal: journal.path().join("journal.jsonl"), ..Options::default() };
     let world = World::new(sandbox.config(None).unwrap(), sandbox.options(options)).unwrap();
@@ -45,6 +64,11 @@ fn normalized(mut report: Report) -> Report {
         for text in check.seen.iter_mut().chain(&mut check.reasons) {
             *text = normalized_text(text);
         }
+        for finding in check.findings.iter_mut().map(|reported| &mut reported.finding) {
+            for text in [&mut finding.message, &mut finding.expected, &mut finding.actual] {
+                *text = normalized_text(text);
+            }
+        }
         for evidence in check.findings.iter_mut().flat_map(|reported| &mut reported.finding.evidence) {
             evidence.request = normalized_text(&evidence.request);
             if let Some(fixed) = evidence.request_id.as_ref().and_then(|id| ids.get(id)) {
@@ -70,11 +94,28 @@ fn normalized_text(text: &str) -> String {
 
 #[tokio::test]
 async fn the_samples_match_a_run_against_the_sandbox() {
-    let report = report().await;
+    let report = report(&SCENARIOS).await;
     assert_file("reports/sample/preflight.md", &markdown::render(&report));
     assert_file("reports/sample/preflight.json", &json::render(&report));
     assert_file("reports/sample/terminal.txt", &table::render(&report, Style { width: 96, ..Style::plain() }));
     let colored = table::render(&report, Style { width: 96, color: true, ..Style::plain() });
     let picture = anstyle_svg::Term::new().render_svg(&colored);
     assert_file("reports/sample/terminal.svg", &picture);
+}
+
+#[tokio::test]
+async fn the_screens_match_runs_against_the_sandbox() {
+    for (name, scenarios) in [("one", &SCENARIOS[..1]), ("three", &SCENARIOS), ("twelve", &TWELVE)] {
+        let report = report(scenarios).await;
+        for width in [60, 80, 120] {
+            let screen = table::render(&report, Style { width, ..Style::plain() });
+            assert_file(&format!("reports/sample/screens/{name}-{width}.txt"), &screen);
+        }
+    }
+}
+
+#[tokio::test]
+async fn twelve_failures_fit_two_screens() {
+    let screen = table::render(&report(&TWELVE).await, Style::plain());
+    assert!(screen.lines().count() <= 2 * SCREEN, "{screen}");
 }

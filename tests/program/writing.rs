@@ -27,6 +27,18 @@ fn a_go_without_a_report_is_an_error() {
 }
 
 #[test]
+fn the_exit_code_in_every_report_is_the_exit_status() {
+    let folder = Folder::new();
+    folder.write("taken", "a file");
+    let ended = folder.run(&["run", "--sandbox", "--format=json", "--report=markdown=taken/report.md"]);
+    for text in [ended.stdout, folder.read("reports/preflight.json")] {
+        let report: serde_json::Value = serde_json::from_str(&text).unwrap();
+        assert_eq!(report["exit_code"], ended.status);
+    }
+    assert_eq!(ended.status, 70);
+}
+
+#[test]
 #[cfg(target_os = "linux")]
 fn a_full_disk_is_an_error_and_the_result_is_printed() {
     let ended = Folder::new().run(&["run", "--sandbox=price-test-mode", "--no-report", "--report=json=/dev/full"]);
@@ -56,6 +68,21 @@ fn an_old_report_is_replaced() {
     folder.write("reports/preflight.json", &"old ".repeat(100_000));
     assert_eq!(folder.run(&["run", "--sandbox"]).status, 0);
     assert!(!folder.read("reports/preflight.json").contains("old old"));
+}
+
+#[test]
+fn each_full_run_is_a_line_of_the_history_and_the_next_one_says_what_changed() {
+    let folder = Folder::new();
+    let first = folder.run(&["run", "--sandbox=price-test-mode"]);
+    assert!(!first.stdout.contains("Since the last run"), "{}", first.stdout);
+    // A part of the checks says nothing about the others.
+    folder.run(&["run", "--sandbox", "--only=clerk"]);
+    let second = folder.run(&["run", "--sandbox=jwt-template-missing", "--format=json"]);
+    let report: serde_json::Value = serde_json::from_str(&second.stdout).unwrap();
+    let since = &report["since_last"];
+    assert_eq!(since["fixed"][0], "stripe/price-mode: other-mode (tier pro)", "{since}");
+    assert_eq!((&since["new"][0], since["same"].as_array().unwrap().len()), (&"clerk/jwt-template: missing".into(), 0));
+    assert_eq!(folder.read("reports/history.jsonl").lines().count(), 2);
 }
 
 #[test]

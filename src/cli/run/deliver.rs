@@ -1,8 +1,10 @@
 //! Delivers a report: to files, to standard output, and as the exit status.
 
+use std::path::Path;
+
 use preflight::report::file::{self, WriteError};
 use preflight::report::paragraph::wrap;
-use preflight::report::{Style, json, markdown, table};
+use preflight::report::{Style, history, json, markdown, table};
 use preflight::run::{Decision, Report, Status, WaiverEffect};
 
 use crate::cli::exit;
@@ -13,9 +15,12 @@ use crate::cli::values::{Format, ReportTarget};
 ///
 /// If a report cannot be written, a GO becomes exit status 70, because an older report could be mistaken for this run's. Every
 /// other verdict keeps its status.
-pub fn deliver(report: &Report, targets: &[ReportTarget], format: Format, style: Style) -> u8 {
+pub fn deliver(report: &mut Report, targets: &[ReportTarget], format: Format, style: Style) -> u8 {
     // Files first: a pager may block standard output for as long as it likes.
     let written: Vec<Result<&ReportTarget, WriteError>> = targets.iter().map(|target| write(report, target)).collect();
+    if written.iter().any(Result::is_err) {
+        undelivered(report, targets);
+    }
     let printed = print(&rendered(report, format, style));
     for written in &written {
         match written {
@@ -25,6 +30,7 @@ pub fn deliver(report: &Report, targets: &[ReportTarget], format: Format, style:
         }
     }
     if let Err(failure) = &printed {
+        undelivered(report, targets);
         advise(&format!("error: {failure}"), style);
     }
     if written.iter().any(Result::is_err) {
@@ -33,12 +39,33 @@ pub fn deliver(report: &Report, targets: &[ReportTarget], format: Format, style:
             style,
         );
     }
-    let is_delivered = printed.is_ok() && written.iter().all(Result::is_ok);
-    if report.exit_code() == exit::GO && !is_delivered {
+    if report.exit_code() == exit::DEFECT && report.is_undelivered {
         advise("The verdict is GO, but there is no record of it, so the exit status is 70.", style);
-        return exit::DEFECT;
     }
     report.exit_code()
+}
+
+/// Notes that there is no record of a run, also in the reports that could be written: their exit status is the program's.
+fn undelivered(report: &mut Report, targets: &[ReportTarget]) {
+    let before = report.exit_code();
+    report.is_undelivered = true;
+    if report.exit_code() != before {
+        for target in targets {
+            // Whether it can be written was reported the first time.
+            let _ = write(report, target);
+        }
+    }
+}
+
+/// Compares a full run with the last one, and adds it to the history. A history that cannot be kept changes no verdict.
+pub fn remember(report: &mut Report, path: &Path, style: Style) {
+    let kept = history::last(path, &report.project, report.mode).and_then(|last| {
+        report.since_last = last.map(|last| last.until(report));
+        history::append(path, report)
+    });
+    if let Err(error) = kept {
+        advise(&format!("warning: could not keep the history {}: {error}", path.display()), style);
+    }
 }
 
 /// Prints a wrapped note to standard error.

@@ -149,6 +149,8 @@ mod tests {
             checks: vec![first, check("c/d", Status::Pass)],
             waivers: Vec::new(),
             changed: None,
+            since_last: None,
+            is_undelivered: false,
             left_open: None,
             not_configured: Vec::new(),
             requests: Vec::new(),

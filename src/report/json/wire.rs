@@ -25,7 +25,8 @@ pub(super) struct Document {
     /// `go`: every required check passed. `no-go`: something failed. `not-proven`: nothing failed, but a required check could
     /// not be verified, or no checks ran.
     pub(super) verdict: Verdict,
-    /// The exit status: 0 (go), 1 (no-go), 2 (not proven), 4 (no checks ran), 70 (a check crashed), 130 or 143 (stopped).
+    /// The exit status: 0 (go), 1 (no-go), 2 (not proven), 4 (no checks ran), 70 (a check crashed, or a GO
+    /// could not be recorded), 130 or 143 (stopped).
     pub(super) exit_code: u8,
     /// What the run changed by mistake, and how to undo it. Null if it changed nothing.
     pub(super) changed: Option<String>,
@@ -41,8 +42,12 @@ pub(super) struct Document {
     pub(super) left_open: Option<String>,
     /// The tables missing from `preflight.toml`, so that nothing was checked there: `frontend`, `cloudflare`.
     pub(super) not_configured: Vec<String>,
+    /// What changed since the last full run of this project. Null if there was none, or if this run was not a full one.
+    pub(super) since_last: Option<SinceLast>,
     /// What to do next, in one sentence.
     pub(super) next_action: String,
+    /// How to fix what decides the verdict, the most harmful first.
+    pub(super) next_actions: Vec<NextAction>,
 }
 
 /// The program.
@@ -61,6 +66,52 @@ pub(super) enum Verdict {
     Go,
     NoGo,
     NotProven,
+}
+
+/// What changed since the last full run. A failure is named `stripe/price-mode: other-mode (tier pro)`.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(super) struct SinceLast {
+    /// When that run started: RFC 3339, UTC.
+    pub(super) started_at: String,
+    /// Failures that it did not have.
+    pub(super) new: Vec<String>,
+    /// Its failures that are gone.
+    pub(super) fixed: Vec<String>,
+    /// Failures of both.
+    pub(super) same: Vec<String>,
+    /// Its failures that could not be verified this time.
+    pub(super) unverified: Vec<String>,
+}
+
+/// How to fix one finding.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(super) struct NextAction {
+    /// The check.
+    pub(super) check: String,
+    /// The finding's code.
+    pub(super) code: String,
+    /// What it is about, such as `tier pro`. Empty for the deployment as a whole.
+    pub(super) subject: String,
+    /// Who can do it.
+    pub(super) who: Who,
+    /// What to do, in one sentence.
+    pub(super) summary: String,
+    /// Commands to type, in order.
+    pub(super) commands: Vec<String>,
+    /// Pages to open, in order.
+    pub(super) links: Vec<String>,
+    /// The command that verifies the fix.
+    pub(super) verify: String,
+}
+
+/// Who can fix something. `machine`: there is a command for it. `person`: it is done on a page. `developer`: it is done in the
+/// code.
+#[derive(Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum Who {
+    Machine,
+    Person,
+    Developer,
 }
 
 /// How many required checks were verified.

@@ -4,12 +4,12 @@ use tabled::builder::Builder;
 use tabled::settings::object::Columns;
 use tabled::settings::{Modify, Padding, Style as Border, Width};
 
-use super::{ITEM, TerminalPage, name};
-use crate::finding::Evidence;
+use super::{ITEM, TerminalPage};
+use crate::finding::{Evidence, Finding};
 use crate::report::color::Color;
 use crate::report::outline;
 use crate::report::paragraph::{one_line, wrap};
-use crate::report::text::{cut, shown};
+use crate::report::text::{cut, shown, value};
 use crate::run::{CheckFinding, CheckReport, Report, Status};
 use crate::world::LoggedRequest;
 
@@ -22,12 +22,12 @@ impl TerminalPage {
     /// A finding with its evidence.
     pub(super) fn detail(&mut self, status: Status, found: &CheckFinding<'_>) {
         let finding = &found.reported.finding;
-        self.item(status.word(), Color::of_status(status), &name(found));
+        self.item(status.word(), Color::of_status(status), &outline::name(found));
         self.text.push_str(&wrap(&shown(&finding.message), "  ", "  ", self.width));
-        self.labeled("expected", &shown(&finding.expected));
-        self.labeled("seen", &shown(&finding.actual));
+        self.labeled("expected", &value(&finding.expected));
+        self.labeled("seen", &value(&finding.actual));
         for (at, evidence) in finding.evidence.iter().enumerate() {
-            self.evidence(if at == 0 { "evidence" } else { "" }, evidence);
+            self.evidence(if at == 0 { "evidence" } else { "" }, evidence, finding);
         }
         self.labeled("fix", &shown(&finding.fix.summary));
         for command in &finding.fix.commands() {
@@ -57,7 +57,7 @@ impl TerminalPage {
         self.text.push_str(&format!("  {label:<10}{text}\n"));
     }
 
-    fn evidence(&mut self, label: &str, evidence: &Evidence) {
+    fn evidence(&mut self, label: &str, evidence: &Evidence, finding: &Finding) {
         let mut request = shown(&evidence.request);
         if let Some(status) = evidence.status {
             request.extend([" returned ", &status.to_string()]);
@@ -66,7 +66,8 @@ impl TerminalPage {
             request.extend([" (", &shown(id), ")"]);
         }
         self.labeled(label, &request);
-        let seen = match (shown(&evidence.field), shown(&evidence.seen)) {
+        let (field, seen) = outline::shown_by(evidence, finding);
+        let seen = match (shown(field), seen) {
             (field, seen) if field.is_empty() => seen,
             (field, seen) if seen.is_empty() => field,
             (field, seen) => format!("{field}: {seen}"),

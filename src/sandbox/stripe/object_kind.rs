@@ -52,6 +52,8 @@ impl ObjectKind {
         match self {
             Self::Product => "products",
             Self::Price => "prices",
+            Self::Coupon => "coupons",
+            Self::PromotionCode => "promotion_codes",
             Self::WebhookEndpoint => "webhook_endpoints",
             Self::EventDestination => "event_destinations",
             Self::PortalConfiguration => "portal_configurations",

@@ -94,17 +94,16 @@ impl Clerk<'_> {
                     started.lock().unanswered = 0;
                 }
                 Err(why) => trouble.push(format!(
-                    "Clerk's answer to the canary's sign-in could not be read, so its session may still be open; it ends by itself: {}",
-                    words(why)
-                )),
+                    "Clerk's answer to the canary's sign-in could not be read, so its session may still be open; it ends by itself: {why}")),
             }
         }
         let ended = sessions.iter().map(|session| async move { (session, self.revoke(session).await) });
         for (session, ended) in futures::future::join_all(ended).await {
             match ended {
                 Ok(()) => drop(started.lock().sessions.remove(session)),
-                Err(why) => trouble
-                    .push(format!("the canary's session {session} is still open and ends by itself: {}", words(why))),
+                Err(why) => {
+                    trouble.push(format!("the canary's session {session} is still open and ends by itself: {why}"));
+                }
             }
         }
         if trouble.is_empty() { Ok(()) } else { Err(trouble.join("; ")) }
@@ -131,13 +130,6 @@ impl Clerk<'_> {
             .filter(|session| session.created_at >= since)
             .map(|session| SessionId::parse(&session.id).map_err(|malformed| malformed.in_answer(&answer)))
             .collect()
-    }
-}
-
-fn words(why: NoAnswer) -> String {
-    match why {
-        NoAnswer::Unknown(reason) => reason,
-        other => format!("{other:?}"),
     }
 }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use super::{Checkouts, NoAnswer};
+use super::Checkouts;
 use crate::world::World;
 use crate::world::id::CheckoutSessionId;
 use crate::world::transport::{Failure, Once};
@@ -112,9 +112,7 @@ impl World {
             match stripe.open_sessions(canary).await {
                 Ok(found) => sessions.extend(found),
                 Err(why) => trouble.push(format!(
-                    "a Checkout Session that the Worker was asked for may be open, and expires by itself within a day: {}",
-                    words(why)
-                )),
+                    "a Checkout Session that the Worker was asked for may be open, and expires by itself within a day: {why}")),
             }
         }
         let expired = sessions.iter().map(|session| async move { (session, stripe.expire(session).await) });
@@ -122,19 +120,11 @@ impl World {
             match expired {
                 Ok(()) => self.open_sessions.is_expired(session),
                 Err(why) => trouble.push(format!(
-                    "the Checkout Session {session} is still open, and expires by itself within a day: {}",
-                    words(why)
+                    "the Checkout Session {session} is still open, and expires by itself within a day: {why}"
                 )),
             }
         }
         if trouble.is_empty() { Ok(()) } else { Err(trouble.join("; ")) }
-    }
-}
-
-fn words(why: NoAnswer) -> String {
-    match why {
-        NoAnswer::Unknown(reason) => reason,
-        other => format!("{other:?}"),
     }
 }
 
