@@ -5,8 +5,8 @@ use axum::body::Bytes;
 use axum::extract::{self, Path, Query};
 use serde_json::{Map, Value, json};
 
-use super::backend::whole_list;
 use super::error::{ClerkError, ClerkResult};
+use super::listing::whole_list;
 use super::now;
 use super::request::{Parameters, Shared, fields, no_such};
 
