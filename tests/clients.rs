@@ -1,4 +1,4 @@
-//! The providers' own command-line tools read the sandbox, so its API is not only tested by clients we wrote.
+//! The providers' own command-line tools read and change the sandbox, so its API is not only tested by clients we wrote.
 
 #![expect(clippy::expect_used, reason = "a test fails if its setup does")]
 
@@ -6,9 +6,10 @@
 mod node;
 
 use std::collections::BTreeMap;
+use std::io::Write as _;
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
-use std::process::{Command, Stdio};
+use std::process::{Command, Output, Stdio};
 
 use preflight::finding::Severity;
 use preflight::run::{self, Decision, Report, Selection};
@@ -19,7 +20,7 @@ use tempfile::TempDir;
 use tokio::runtime::Runtime;
 use url::Url;
 
-/// A sandbox, and the providers' tools to read it.
+/// A sandbox, and the providers' tools.
 struct ProviderTools {
     sandbox: Sandbox,
     tools: PathBuf,
@@ -40,15 +41,25 @@ impl ProviderTools {
         &self.sandbox.environment()[name]
     }
 
-    /// Runs a tool with an empty environment except for the path to Node.js.
-    fn run(&self, tool: &str, arguments: &[&str], variables: &[(&str, &str)]) -> Value {
+    /// Runs a tool with an empty environment except for the path to Node.js, and this input.
+    fn run_with(&self, input: &str, tool: &str, arguments: &[&str], variables: &[(&str, &str)]) -> Output {
         let mut command = Command::new(self.tools.join(tool));
-        command.args(arguments).current_dir(&self.home).stdin(Stdio::null()).env_clear();
+        command.args(arguments).current_dir(&self.home).env_clear();
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         command.envs(std::env::var_os("PATH").map(|path| ("PATH", path))).env("HOME", self.home.path());
         // No telemetry and no prompts.
         command.envs([("CI", "1"), ("DO_NOT_TRACK", "1"), ("STRIPE_CLI_TELEMETRY_OPTOUT", "1")]);
         command.env("WRANGLER_SEND_METRICS", "false").envs(variables.iter().copied());
-        let output = command.output().unwrap_or_else(|error| panic!("{tool}: {error}"));
+        let mut child = command.spawn().unwrap_or_else(|error| panic!("{tool}: {error}"));
+        let stdin = child.stdin.take();
+        // A tool that reads no input may have closed it already.
+        let _ = stdin.map(|mut stdin| stdin.write_all(input.as_bytes()));
+        child.wait_with_output().unwrap_or_else(|error| panic!("{tool}: {error}"))
+    }
+
+    /// The JSON that a tool prints.
+    fn run(&self, tool: &str, arguments: &[&str], variables: &[(&str, &str)]) -> Value {
+        let output = self.run_with("", tool, arguments, variables);
         let printed = String::from_utf8_lossy(&output.stdout);
         serde_json::from_str(&printed)
             .unwrap_or_else(|_| panic!("{tool} {arguments:?}: {printed}{}", String::from_utf8_lossy(&output.stderr)))
@@ -62,12 +73,21 @@ impl ProviderTools {
 
     fn wrangler(&self, arguments: &[&str]) -> Value {
         let base = bare(&self.sandbox.plain().cloudflare);
-        let variables = [
-            ("CLOUDFLARE_API_BASE_URL", base.as_str()),
+        self.run("wrangler", arguments, &self.wrangler_variables(&base))
+    }
+
+    /// Runs wrangler with this input; true if it succeeds.
+    fn wrangler_with(&self, input: &str, arguments: &[&str]) -> bool {
+        let base = bare(&self.sandbox.plain().cloudflare);
+        self.run_with(input, "wrangler", arguments, &self.wrangler_variables(&base)).status.success()
+    }
+
+    fn wrangler_variables<'a>(&'a self, base: &'a str) -> [(&'a str, &'a str); 3] {
+        [
+            ("CLOUDFLARE_API_BASE_URL", base),
             ("CLOUDFLARE_API_TOKEN", self.value("CLOUDFLARE_API_TOKEN")),
             ("CLOUDFLARE_ACCOUNT_ID", self.value("CLOUDFLARE_ACCOUNT_ID")),
-        ];
-        self.run("wrangler", arguments, &variables)
+        ]
     }
 
     fn clerk(&self, arguments: &[&str]) -> Value {
@@ -208,6 +228,44 @@ fn wrangler_lists_the_secrets() {
 fn wrangler_does_not_list_a_missing_secret() {
     let secrets = ProviderTools::of("secret-not-set").wrangler(&["secret", "list", "--name", "pan-api"]);
     assert!(!each(&secrets, "name").contains(&&json!("STRIPE_WEBHOOK_SECRET")), "{secrets}");
+}
+
+#[test]
+fn wrangler_sets_a_secret_that_the_worker_uses() {
+    let client = ProviderTools::of("secret-not-set");
+    let secret = client.value("STRIPE_WEBHOOK_SECRET");
+    assert!(
+        client.wrangler_with(&format!("{secret}\n"), &["secret", "put", "STRIPE_WEBHOOK_SECRET", "--name", "pan-api"])
+    );
+    assert_eq!(client.sandbox.bindings()["STRIPE_WEBHOOK_SECRET"], secret);
+}
+
+#[test]
+fn wrangler_deletes_a_secret() {
+    let client = ProviderTools::of("healthy");
+    assert!(client.wrangler_with("", &["secret", "delete", "STRIPE_PRICE_ID_PRO", "--name", "pan-api"]));
+    assert!(!client.sandbox.bindings().contains_key("STRIPE_PRICE_ID_PRO"));
+}
+
+#[test]
+fn wrangler_sets_no_secret_while_another_version_serves() {
+    let client = ProviderTools::of("version-not-deployed");
+    assert!(!client.wrangler_with("x", &["secret", "put", "STRIPE_PRICE_ID_PRO", "--name", "pan-api"]));
+}
+
+#[test]
+fn stripe_changes_a_products_metadata() {
+    let client = ProviderTools::of("metadata-case");
+    let product = client.stripe(&["post", "/v1/products/prod_QpanAcmePro001", "-d", "metadata[plan]=pro"]);
+    assert_eq!(product["metadata"], json!({ "plan": "pro" }));
+}
+
+#[test]
+fn stripe_enables_a_webhook_endpoint() {
+    let client = ProviderTools::of("endpoint-disabled");
+    let path = "we_1Rlivecme7LaunchWorker00";
+    let endpoint = client.stripe(&["webhook_endpoints", "update", path, "--live", "-d", "disabled=false"]);
+    assert_eq!(endpoint["status"], "enabled");
 }
 
 #[test]

@@ -75,10 +75,10 @@ async fn perform(args: &FixArgs, terminal: Terminal) -> Result<u8, CliError> {
     print(&format!("\n{lines}\nRunning the checks again …\n\n"))?;
     drop(world);
     let world = args.target.world_again(sandbox.as_ref(), options)?;
-    let after = run_with_progress(&world, &selection, Signals::listen()?, terminal).await?;
+    let mut after = run_with_progress(&world, &selection, Signals::listen()?, terminal).await?;
     print(&compared(&before, &after, &plan, terminal))?;
     let style = Style { color: terminal.stdout_color, width: terminal.width, ..Style::plain() };
-    Ok(deliver::deliver(&after, &[], Format::Table, style))
+    Ok(deliver::deliver(&mut after, &[], Format::Table, style))
 }
 
 async fn undo(args: &FixArgs, terminal: Terminal) -> Result<u8, CliError> {

@@ -128,6 +128,12 @@ impl Recorded {
     }
 }
 
+/// Objects by their ID.
+pub(super) fn by_id<'a>(objects: impl IntoIterator<Item = &'a Value>) -> Map<String, Value> {
+    let objects = objects.into_iter();
+    objects.map(|object| (object["id"].as_str().unwrap_or_default().to_owned(), object.clone())).collect()
+}
+
 /// A time in RFC 3339, in UTC, to the second.
 pub(super) fn rfc3339(seconds: i64) -> String {
     Timestamp::from_second(seconds).unwrap_or_default().to_string()

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use super::clerk::Clerk;
 use super::cloudflare::Cloudflare;
@@ -58,10 +58,4 @@ fn remove_times(value: &mut Value) {
         Value::Array(items) => items.iter_mut().for_each(remove_times),
         _ => {}
     }
-}
-
-/// Objects by their ID.
-pub(super) fn by_id<'a>(objects: impl IntoIterator<Item = &'a Value>) -> Map<String, Value> {
-    let objects = objects.into_iter();
-    objects.map(|object| (object["id"].as_str().unwrap_or_default().to_owned(), object.clone())).collect()
 }

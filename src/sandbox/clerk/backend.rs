@@ -12,7 +12,7 @@ use axum::{Json, Router};
 use serde_json::{Map, Value, json};
 
 use super::error::{ClerkError, ClerkResult};
-use super::listing::{Listing, limit, listed};
+use super::listing::{Listing, whole_list};
 use super::request::{Parameters, Shared, fields, no_such};
 use super::settings::KeyName;
 use super::users::merge;
@@ -103,18 +103,6 @@ async fn key_set(extract::State(clerk): Shared) -> Json<Value> {
     }
     // The secret key's instance has its own keys, even if another instance serves the customer's domain.
     Json(json!({ "keys": [keys::public_key(KeyName::Other, clerk.settings.instance_id())] }))
-}
-
-/// An unfiltered list, in pages only if requested.
-pub(super) fn whole_list(all: Vec<Value>, parameters: &[(String, String)]) -> ClerkResult {
-    let value = |wanted: &str| parameters.iter().find(|(name, _)| name == wanted).map(|(_, value)| value.as_str());
-    let known = ["paginated", "limit", "offset", "__clerk_api_version"];
-    if let Some((name, _)) = parameters.iter().find(|(name, _)| !known.contains(&name.as_str())) {
-        return Err(ClerkError::unknown_parameter(name));
-    }
-    let length = value("limit").map_or(Ok(all.len()), limit)?;
-    let offset = value("offset").and_then(|offset| offset.parse().ok()).unwrap_or(0);
-    listed(all, parameters, offset, length)
 }
 
 async fn domains(extract::State(clerk): Shared) -> Json<Value> {

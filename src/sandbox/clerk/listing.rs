@@ -163,3 +163,15 @@ pub(super) fn limit(value: &str) -> Result<usize, ClerkError> {
 fn invalid(name: &'static str, message: &str) -> ClerkError {
     ClerkError::parameter("form_param_value_invalid", name, message)
 }
+
+/// An unfiltered list, in pages only if requested.
+pub(super) fn whole_list(all: Vec<Value>, parameters: &[(String, String)]) -> ClerkResult {
+    let value = |wanted: &str| parameters.iter().find(|(name, _)| name == wanted).map(|(_, value)| value.as_str());
+    let known = ["paginated", "limit", "offset", "__clerk_api_version"];
+    if let Some((name, _)) = parameters.iter().find(|(name, _)| !known.contains(&name.as_str())) {
+        return Err(ClerkError::unknown_parameter(name));
+    }
+    let length = value("limit").map_or(Ok(all.len()), limit)?;
+    let offset = value("offset").and_then(|offset| offset.parse().ok()).unwrap_or(0);
+    listed(all, parameters, offset, length)
+}

@@ -30,8 +30,7 @@ use self::tokens::Subject;
 use self::users::UserStore;
 use super::Error;
 use super::effects::Effects;
-use super::recorded::{Recorded, TimeFormat};
-use super::state::by_id;
+use super::recorded::{Recorded, TimeFormat, by_id};
 
 const RECORDED: &str = include_str!("../healthy/clerk.json");
 

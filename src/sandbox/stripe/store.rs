@@ -6,8 +6,7 @@ use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
 use super::super::Error;
-use super::super::recorded::{Recorded, rfc3339};
-use super::super::state::by_id;
+use super::super::recorded::{Recorded, by_id, rfc3339};
 use super::caller::Caller;
 use super::derived;
 use super::error::StripeError;
