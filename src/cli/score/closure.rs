@@ -1,16 +1,18 @@
 //! `preflight sandbox --score=fixes`: fixes every scenario that an API can fix, and runs the checks again.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 use std::path::Path;
 use std::time::Duration;
 
 use futures::StreamExt;
+use preflight::change::Change;
 use preflight::fix::{self, Plan};
 use preflight::report::outline::failures;
 use preflight::run::{self, Decision, Report, Selection};
 use preflight::sandbox::{self, Sandbox, Scenario};
 use preflight::world::{self, World};
+use serde_json::{Map, Value};
 use tabled::builder::Builder;
 use tabled::settings::Style;
 
@@ -68,6 +70,7 @@ async fn heal_in(sandbox: &Sandbox, journal: &Path, latency: Duration) -> Result
     if plan.changes.is_empty() || !plan.by_hand.is_empty() {
         return Ok(Healed::ByHand);
     }
+    let state = sandbox.state();
     let mut refused = Vec::new();
     fix::make(&world, &plan, "score", |planned, made| {
         if let Err(why) = made {
@@ -77,6 +80,13 @@ async fn heal_in(sandbox: &Sandbox, journal: &Path, latency: Duration) -> Result
     .await;
     if !refused.is_empty() {
         return Ok(Healed::No(refused.join("; ")));
+    }
+    let also: Vec<String> = differences(&state, &sandbox.state())
+        .into_iter()
+        .filter(|path| !plan.changes.iter().any(|planned| is_of(path, &planned.change)))
+        .collect();
+    if !also.is_empty() {
+        return Ok(Healed::No(format!("the changes also touched {}", also.join(", "))));
     }
     let (_, after) = run_in(sandbox, journal, latency).await?;
     Ok(if after.decision == Decision::Go { Healed::Yes } else { Healed::No(left(&plan, &after)) })
@@ -92,6 +102,46 @@ async fn run_in(sandbox: &Sandbox, journal: &Path, latency: Duration) -> Result<
     let world = World::new(sandbox.config(None)?, sandbox.options(options))?;
     let report = run::run(&world, &Selection::default(), None, std::future::pending()).await;
     Ok((world, report))
+}
+
+/// The places where two states differ: `/stripe/products/prod_1/metadata/plan`.
+fn differences(before: &Value, after: &Value) -> Vec<String> {
+    fn walk(path: &str, before: &Value, after: &Value, found: &mut Vec<String>) {
+        match (before, after) {
+            (Value::Object(before), Value::Object(after)) => {
+                let names: BTreeSet<&String> = before.keys().chain(after.keys()).collect();
+                for name in names {
+                    let side = |of: &Map<String, Value>| of.get(name).cloned().unwrap_or(Value::Null);
+                    walk(&format!("{path}/{name}"), &side(before), &side(after), found);
+                }
+            }
+            (before, after) if before != after => found.push(path.to_owned()),
+            _ => {}
+        }
+    }
+    let mut found = Vec::new();
+    walk("", before, after, &mut found);
+    found
+}
+
+/// Whether a place is what a change is about.
+fn is_of(path: &str, change: &Change) -> bool {
+    match change {
+        Change::Stripe(stripe) => stripe.fields.iter().any(|field| {
+            // The parameter `disabled` is what the status says.
+            let field = if field.field == "disabled" { "status".to_owned() } else { field.field.replace('.', "/") };
+            path.ends_with(&format!("/{}/{field}", stripe.id.as_deref().unwrap_or_default()))
+        }),
+        Change::ClerkMetadata(user) => path.ends_with(&format!("/{}/public_metadata/{}", user.user, user.key)),
+        Change::ClerkTemplate(template) => match &template.id {
+            Some(id) => path.contains(&format!("/jwt_templates/{id}/")),
+            None => path.starts_with("/clerk/jwt_templates/"),
+        },
+        Change::WorkerSecret(secret) => {
+            path.ends_with(&format!("/{}", secret.name)) || path.contains(&format!("/{}/", secret.name))
+        }
+        Change::Deploy(_) | Change::Command(_) | Change::Page(_) => false,
+    }
 }
 
 /// What still is wrong after the changes.
