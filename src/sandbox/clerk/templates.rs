@@ -93,10 +93,10 @@ fn checked(body: &[u8]) -> Result<Map<String, Value>, ClerkError> {
 
 /// Rejects the name of another template.
 fn require_unused_name(templates: &[Value], id: &str, given: &Map<String, Value>) -> Result<(), ClerkError> {
-    match templates.iter().any(|other| other["id"] != id && other["name"] == given["name"]) {
-        true => Err(ClerkError::parameter("form_param_value_invalid", "name", "is taken by another template")),
-        false => Ok(()),
+    if templates.iter().any(|other| other["id"] != id && other["name"] == given["name"]) {
+        return Err(ClerkError::parameter("form_param_value_invalid", "name", "is taken by another template"));
     }
+    Ok(())
 }
 
 /// The template with the fields of a request. The claims are replaced as a whole; a field that is missing or null stays.

@@ -179,7 +179,7 @@ impl Call<'_> {
 mod tests {
     use super::*;
 
-    fn after(form: &str, metadata: Value) -> Result<Value, StripeError> {
+    fn after(form: &str, metadata: &Value) -> Result<Value, StripeError> {
         let mut object = json!({ "metadata": metadata });
         set_metadata(&Parameters::read(form.as_bytes()), &mut object)?;
         Ok(object["metadata"].take())
@@ -187,22 +187,22 @@ mod tests {
 
     #[test]
     fn metadata_is_merged_and_an_empty_value_removes_its_key() {
-        let metadata = after("metadata[plan]=pro&metadata[old]=", json!({ "old": "1", "kept": "2" })).unwrap();
+        let metadata = after("metadata[plan]=pro&metadata[old]=", &json!({ "old": "1", "kept": "2" })).unwrap();
         assert_eq!(metadata, json!({ "plan": "pro", "kept": "2" }));
     }
 
     #[test]
     fn empty_metadata_removes_every_key() {
-        assert_eq!(after("metadata=", json!({ "old": "1" })).unwrap(), json!({}));
+        assert_eq!(after("metadata=", &json!({ "old": "1" })).unwrap(), json!({}));
     }
 
     #[test]
     fn metadata_has_limits() {
         let (key, value) = ("k".repeat(41), "v".repeat(501));
-        assert!(after(&format!("metadata[{key}]=1"), json!({})).is_err());
-        assert!(after(&format!("metadata[k]={value}"), json!({})).is_err());
+        assert!(after(&format!("metadata[{key}]=1"), &json!({})).is_err());
+        assert!(after(&format!("metadata[k]={value}"), &json!({})).is_err());
         let many: Vec<String> = (0..51).map(|number| format!("metadata[k{number}]=1")).collect();
-        assert!(after(&many.join("&"), json!({})).is_err());
+        assert!(after(&many.join("&"), &json!({})).is_err());
     }
 
     #[test]
