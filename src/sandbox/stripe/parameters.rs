@@ -25,6 +25,12 @@ impl Parameters {
         Ok(())
     }
 
+    /// Those whose names begin with this, and the others.
+    pub(super) fn partition(&self, beginning: &str) -> (Self, Self) {
+        let (these, others) = self.0.iter().cloned().partition(|(name, _)| name.starts_with(beginning));
+        (Self(these), Self(others))
+    }
+
     pub(super) fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
         self.0.iter().map(|(name, value)| (name.as_str(), value.as_str()))
     }

@@ -1,9 +1,12 @@
 //! Changes to the customer portal's configurations.
 
+use std::collections::BTreeMap;
+
 use serde_json::{Value, json};
 
 use super::error::StripeError;
 use super::object_kind::ObjectKind;
+use super::parameters::Parameters;
 use super::request::{Call, Route, StripeResult};
 use super::writes::{Field, Shape, set_fields, set_metadata};
 
@@ -68,6 +71,9 @@ const FIELDS: &[Field] = &[
 
 const PRORATION: Shape = Shape::OneOf(&["always_invoice", "create_prorations", "none"]);
 
+/// The products that customers can switch to, which replace the previous ones.
+const PRODUCTS: &str = "features[subscription_update][products]";
+
 /// The features that are only on if they are requested.
 const FEATURES: [&str; 5] =
     ["customer_update", "invoice_history", "payment_method_update", "subscription_cancel", "subscription_update"];
@@ -77,32 +83,75 @@ fn create(call: &Call) -> StripeResult {
     if !call.parameters.any_under("features") {
         return Err(StripeError::missing_parameter("features"));
     }
+    let (products, others) = call.parameters.partition(PRODUCTS);
+    let products = read_products(call, &products)?;
     call.create(&json!({ "id": call.new_id("bpc")? }), |configuration| {
         for feature in FEATURES {
             configuration["features"][feature]["enabled"] = false.into();
         }
         configuration["features"]["customer_update"]["allowed_updates"] = json!([]);
-        set(call, configuration)
+        set(&others, products, configuration)
     })
 }
 
 fn update(call: &Call) -> StripeResult {
+    let (products, others) = call.parameters.partition(PRODUCTS);
+    let products = read_products(call, &products)?;
     call.update(|configuration| {
         if configuration["is_default"] == true && call.parameters.get("active") == Some("false") {
             return Err(StripeError::bad("The default configuration cannot be deactivated.").about("active"));
         }
-        set(call, configuration)
+        set(&others, products, configuration)
     })
 }
 
-fn set(call: &Call, configuration: &mut Value) -> Result<(), StripeError> {
-    set_fields(&call.parameters, FIELDS, configuration)?;
-    set_metadata(&call.parameters, configuration)?;
+fn set(parameters: &Parameters, products: Option<Value>, configuration: &mut Value) -> Result<(), StripeError> {
+    set_fields(parameters, FIELDS, configuration)?;
+    set_metadata(parameters, configuration)?;
+    if let Some(products) = products {
+        configuration["features"]["subscription_update"]["products"] = products;
+    }
     let updates = &configuration["features"]["customer_update"];
     if updates["enabled"] == true && updates["allowed_updates"].as_array().is_none_or(Vec::is_empty) {
         return Err(StripeError::missing_parameter("features[customer_update][allowed_updates]"));
     }
     Ok(())
+}
+
+/// The products that a form names, `[0][product]` and `[0][prices][]`, if it names any. An empty value empties the list.
+fn read_products(call: &Call, given: &Parameters) -> Result<Option<Value>, StripeError> {
+    if !given.any_under(PRODUCTS) {
+        return Ok(None);
+    }
+    let mut products: BTreeMap<usize, (Option<&str>, Vec<&str>)> = BTreeMap::new();
+    for (name, value) in given.iter().filter(|given| *given != (PRODUCTS, "")) {
+        let place = name[PRODUCTS.len()..].strip_prefix('[').and_then(|place| place.split_once(']'));
+        let place = place.and_then(|(index, field)| Some((index.parse().ok()?, field)));
+        let (index, field) = place.ok_or_else(|| StripeError::unknown_parameter(name))?;
+        let product = products.entry(index).or_default();
+        match field {
+            "[product]" => product.0 = Some(value),
+            "[prices][]" => product.1.push(value),
+            _ => return Err(StripeError::unknown_parameter(name)),
+        }
+    }
+    let store = call.stripe.store();
+    let mut list = Vec::new();
+    for (index, (product, prices)) in products {
+        let name = format!("{PRODUCTS}[{index}][product]");
+        let product = product.ok_or_else(|| StripeError::missing_parameter(&name))?;
+        store.find(ObjectKind::Product, product, &call.caller).map_err(|error| error.in_parameter(name))?;
+        for (place, price) in prices.iter().enumerate() {
+            let name = format!("{PRODUCTS}[{index}][prices][{place}]");
+            store.find(ObjectKind::Price, price, &call.caller).map_err(|error| error.in_parameter(name))?;
+        }
+        list.push(json!({ "product": product, "prices": prices }));
+    }
+    let completed = call.complete(
+        ObjectKind::PortalConfiguration.object(),
+        &json!({ "features": { "subscription_update": { "products": list } } }),
+    )?;
+    Ok(completed.pointer("/features/subscription_update/products").cloned())
 }
 
 #[cfg(test)]
@@ -131,6 +180,19 @@ mod tests {
         let updates = client.get(DEFAULT).await.body["features"]["subscription_update"].clone();
         assert_eq!(updates["default_allowed_updates"][0], "price");
         assert_eq!(client.post(DEFAULT, &format!("{name}=colour")).await.status, 400);
+    }
+
+    #[tokio::test]
+    async fn the_products_to_switch_to_are_replaced() {
+        let client = TestClient::of(&["portal-switch-no-tier"]);
+        let name = "features%5Bsubscription_update%5D%5Bproducts%5D%5B0%5D";
+        let (product, price) = ("prod_QpanAcmePro001", "price_1Rlivecme7LaunchProMonth");
+        client.post(DEFAULT, &format!("{name}%5Bproduct%5D={product}&{name}%5Bprices%5D%5B0%5D={price}")).await;
+        let read = client.get(&format!("{DEFAULT}?expand%5B%5D=features.subscription_update.products")).await.body;
+        let products = read["features"]["subscription_update"]["products"].as_array().unwrap();
+        assert_eq!((products.len(), &products[0]["product"]), (1, &product.into()));
+        let missing = client.post(DEFAULT, &format!("{name}%5Bproduct%5D=prod_Missing")).await;
+        assert_eq!((missing.status, missing.message()), (400, "No such product: 'prod_Missing'"));
     }
 
     #[tokio::test]
