@@ -14,6 +14,9 @@ pub struct Plan {
     pub by_hand: Vec<ByHand>,
 }
 
+/// How often a fix looks for changes again: one problem may hide the next, such as a wrong key a wrong price ID.
+pub const ROUNDS: usize = 3;
+
 /// A change, and the findings that ask for it.
 #[derive(Debug, Clone)]
 pub struct Planned {
@@ -233,6 +236,22 @@ mod tests {
         let changes = |plan: &Plan| plan.changes.iter().map(|planned| planned.change.clone()).collect::<Vec<_>>();
         assert_eq!(changes(&after), changes(&before));
         assert!(recorded(&deployment.journal()).is_empty());
+    }
+
+    #[tokio::test]
+    async fn everything_that_was_changed_or_created_is_as_before_after_an_undo() {
+        let deployment =
+            Deployment::with(&["metadata-case", "endpoint-slash", "jwt-template-missing", "secret-not-set"]).await;
+        let plan = deployment.plan().await;
+        let before = deployment.sandbox.state();
+        make_all(&deployment, &plan).await;
+        assert_ne!(deployment.sandbox.state(), before);
+        let records = recorded(&deployment.journal());
+        assert_eq!(records.len(), plan.changes.len());
+        assert!(
+            take_back(&deployment.world(), &records, |record, made| assert!(made.is_ok(), "{record:?} {made:?}")).await
+        );
+        assert_eq!(deployment.sandbox.state(), before);
     }
 
     #[tokio::test]

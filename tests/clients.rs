@@ -157,7 +157,7 @@ fn the_printed_commands_fix_what_they_are_printed_for() {
             client.type_in(&command);
         }
         let after = client.report();
-        let left: Vec<String> = after.findings(Severity::Failure).iter().map(|found| found.name()).collect();
+        let left: Vec<String> = after.findings(Severity::Failure).iter().map(run::CheckFinding::name).collect();
         assert_eq!((after.decision, left), (Decision::Go, vec![]), "{scenario}");
     }
 }

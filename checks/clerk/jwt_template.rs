@@ -125,7 +125,9 @@ const TEMPLATES: &str = "https://dashboard.clerk.com/last-active?path=jwt-templa
 fn missing(world: &World, answer: &Answer, name: &str, others: &[String]) -> Finding {
     let create = |summary: String| {
         let claims = Map::from_iter([(world.config().clerk.plan_claim.clone(), right_value(world).into())]);
-        Fix::new(summary).then(world.template(None, name, Value::Null, json!({ "claims": claims, "lifetime": 60 })))
+        let template = world.template(None, name, Value::Null, json!({ "claims": claims, "lifetime": 60 }));
+        // Beside other templates, the name in preflight.toml may be the wrong one.
+        if others.is_empty() { Fix::new(summary).then(template) } else { Fix::new(summary).suggest(template) }
     };
     let problem = match others.iter().find(|other| other.trim().eq_ignore_ascii_case(name.trim())) {
         Some(found) => Problem {
@@ -142,7 +144,13 @@ fn missing(world: &World, answer: &Answer, name: &str, others: &[String]) -> Fin
             code: MISSING,
             message: format!("There is no JWT template \"{name}\", so the frontend gets no token for the Worker."),
             seen: if others.is_empty() { "no template".to_owned() } else { others.join(", ") },
-            fix: create(format!("Create the template \"{name}\" with the claim {}.", right_claim(world))),
+            fix: create(match others {
+                [] => format!("Create the template \"{name}\" with the claim {}.", right_claim(world)),
+                _ => format!(
+                    "Create the template \"{name}\" with the claim {}, or correct clerk.jwt_template in preflight.toml.",
+                    right_claim(world)
+                ),
+            }),
         },
     };
     finding(world, answer, name, problem)

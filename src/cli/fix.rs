@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 use preflight::checks;
-use preflight::fix::{self, Plan};
+use preflight::fix::{self, Plan, Planned};
 use preflight::report::Style;
 use preflight::report::paragraph::wrap;
 use preflight::report::text::clean;
@@ -55,30 +55,46 @@ pub fn execute(args: &FixArgs, terminal: Terminal) -> Result<u8, CliError> {
 
 async fn perform(args: &FixArgs, terminal: Terminal) -> Result<u8, CliError> {
     let options = args.target.options(args.report_dir.join("journal.jsonl"))?;
-    let (world, sandbox) = args.target.world(options.clone()).await?;
+    let (mut world, sandbox) = args.target.world(options.clone()).await?;
     let all = checks::all(world.config());
     let selection = Selection::new(&all, &values::joined(&args.checks), &[])?.with_flags(args.target.flags());
-    let before = run_with_progress(&world, &selection, Signals::listen()?, terminal).await?;
-    let plan = fix::plan(&before);
+    let mut report = run_with_progress(&world, &selection, Signals::listen()?, terminal).await?;
+    let id = report.started_at.strftime("%Y%m%dT%H%M%SZ").to_string();
+    let mut plan = fix::plan(&report);
     print(&shown(&plan, terminal))?;
-    if before.interruption.is_some() || plan.changes.is_empty() {
-        return Ok(before.exit_code());
+    let mut has_changed = false;
+    for _ in 0..fix::ROUNDS {
+        if report.interruption.is_some() || plan.changes.is_empty() {
+            break;
+        }
+        if args.dry_run || !(args.yes || agreed(&plan)?) {
+            print("Nothing was changed.\n")?;
+            return Ok(report.exit_code());
+        }
+        has_changed = true;
+        let mut lines = String::new();
+        let object = |planned: &Planned| clean(&planned.change.object());
+        fix::make(&world, &plan, &id, |planned, made| lines.push_str(&outcome(&object(planned), made, terminal))).await;
+        print(&format!("\n{lines}\nRunning the checks again …\n\n"))?;
+        // Closes its connections before the next one asks.
+        drop(world);
+        world = args.target.world_again(sandbox.as_ref(), options.clone())?;
+        let after = run_with_progress(&world, &selection, Signals::listen()?, terminal).await?;
+        print(&compared(&report, &after, &plan, terminal))?;
+        let made = plan;
+        plan = fix::plan(&after);
+        // What did not help once is not made again.
+        plan.changes.retain(|planned| !made.changes.iter().any(|before| before.change == planned.change));
+        report = after;
+        if !plan.changes.is_empty() {
+            print(&format!("That showed more to fix.\n\n{}", shown(&plan, terminal)))?;
+        }
     }
-    if args.dry_run || !(args.yes || agreed(&plan)?) {
-        print("Nothing was changed.\n")?;
-        return Ok(before.exit_code());
+    if !has_changed {
+        return Ok(report.exit_code());
     }
-    let id = before.started_at.strftime("%Y%m%dT%H%M%SZ").to_string();
-    let mut lines = String::new();
-    fix::make(&world, &plan, &id, |planned, made| lines.push_str(&outcome(&planned.change.object(), made, terminal)))
-        .await;
-    print(&format!("\n{lines}\nRunning the checks again …\n\n"))?;
-    drop(world);
-    let world = args.target.world_again(sandbox.as_ref(), options)?;
-    let mut after = run_with_progress(&world, &selection, Signals::listen()?, terminal).await?;
-    print(&compared(&before, &after, &plan, terminal))?;
     let style = Style { color: terminal.stdout_color, width: terminal.width, ..Style::plain() };
-    Ok(deliver::deliver(&mut after, &[], Format::Table, style))
+    Ok(deliver::deliver(&mut report, &[], Format::Table, style))
 }
 
 async fn undo(args: &FixArgs, terminal: Terminal) -> Result<u8, CliError> {

@@ -65,31 +65,54 @@ async fn heal(scenario: &str, latency: Duration) -> Result<Healed, CliError> {
 }
 
 async fn heal_in(sandbox: &Sandbox, journal: &Path, latency: Duration) -> Result<Healed, CliError> {
-    let (world, before) = run_in(sandbox, journal, latency).await?;
-    let plan = fix::plan(&before);
+    let (mut world, before) = run_in(sandbox, journal, latency).await?;
+    let mut plan = fix::plan(&before);
     if plan.changes.is_empty() || !plan.by_hand.is_empty() {
         return Ok(Healed::ByHand);
     }
+    // One problem may hide the next.
+    for _ in 0..fix::ROUNDS {
+        let (after, trouble) = round(sandbox, &world, &plan, journal, latency).await?;
+        if let Some(trouble) = trouble {
+            return Ok(Healed::No(trouble));
+        }
+        let next = fix::plan(&after.1);
+        if after.1.decision == Decision::Go {
+            return Ok(Healed::Yes);
+        }
+        if next.changes.is_empty() || !next.by_hand.is_empty() {
+            return Ok(Healed::No(left(&plan, &after.1)));
+        }
+        (world, plan) = (after.0, next);
+    }
+    Ok(Healed::No("the changes do not end".to_owned()))
+}
+
+/// Makes the changes of a plan, and runs the checks again. The text says what went wrong with them.
+async fn round(
+    sandbox: &Sandbox,
+    world: &World,
+    plan: &Plan,
+    journal: &Path,
+    latency: Duration,
+) -> Result<((World, Report), Option<String>), CliError> {
     let state = sandbox.state();
     let mut refused = Vec::new();
-    fix::make(&world, &plan, "score", |planned, made| {
+    fix::make(world, plan, "score", |planned, made| {
         if let Err(why) = made {
             refused.push(format!("{}: {why}", planned.change.object()));
         }
     })
     .await;
-    if !refused.is_empty() {
-        return Ok(Healed::No(refused.join("; ")));
-    }
     let also: Vec<String> = differences(&state, &sandbox.state())
         .into_iter()
         .filter(|path| !plan.changes.iter().any(|planned| is_of(path, &planned.change)))
         .collect();
     if !also.is_empty() {
-        return Ok(Healed::No(format!("the changes also touched {}", also.join(", "))));
+        refused.push(format!("the changes also touched {}", also.join(", ")));
     }
-    let (_, after) = run_in(sandbox, journal, latency).await?;
-    Ok(if after.decision == Decision::Go { Healed::Yes } else { Healed::No(left(&plan, &after)) })
+    let after = run_in(sandbox, journal, latency).await?;
+    Ok((after, (!refused.is_empty()).then(|| refused.join("; "))))
 }
 
 async fn run_in(sandbox: &Sandbox, journal: &Path, latency: Duration) -> Result<(World, Report), CliError> {

@@ -27,7 +27,7 @@ pub fn backend(clerk: Arc<Clerk>) -> Router {
         .route("/v1/instance", get(instance))
         .route("/v1/jwks", get(key_set))
         .route("/v1/jwt_templates", get(templates::list).post(templates::create))
-        .route("/v1/jwt_templates/{id}", get(templates::get).patch(templates::update))
+        .route("/v1/jwt_templates/{id}", get(templates::get).patch(templates::update).delete(templates::delete))
         .route("/v1/domains", get(domains))
         .route("/v1/redirect_urls", get(redirect_urls))
         .route("/v1/users", get(users))

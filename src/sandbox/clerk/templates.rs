@@ -53,6 +53,14 @@ pub(super) async fn update(extract::State(clerk): Shared, Path(id): Path<String>
     Ok(Json(template.clone()))
 }
 
+pub(super) async fn delete(extract::State(clerk): Shared, Path(id): Path<String>) -> ClerkResult {
+    let mut templates = clerk.templates();
+    let place = templates.iter().position(|template| template["id"] == id);
+    templates.remove(place.ok_or_else(|| no_such("JWT template", &id))?);
+    clerk.effects.record("clerk.jwt_template.deleted");
+    Ok(Json(json!({ "object": "jwt_template", "id": id, "deleted": true })))
+}
+
 /// The fields of a request. Even a change needs the name and the claims.
 fn checked(body: &[u8]) -> Result<Map<String, Value>, ClerkError> {
     let given = fields(body, &FIELDS)?;
