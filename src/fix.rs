@@ -106,6 +106,7 @@ fn contradicts(one: &Change, other: &Change) -> bool {
         (Change::ClerkMetadata(one), Change::ClerkMetadata(other)) => {
             one.user == other.user && one.key == other.key && one.after != other.after
         }
+        (Change::EnvLine(one), Change::EnvLine(other)) => one.name == other.name && one.after != other.after,
         (Change::ClerkTemplate(one), Change::ClerkTemplate(other)) => one.name == other.name && one != other,
         _ => false,
     }
@@ -116,7 +117,7 @@ const fn rank(change: &Change) -> u8 {
     match change {
         Change::Stripe(stripe) if matches!(stripe.resource, StripeResource::WebhookEndpoint) => 4,
         Change::Stripe(_) => 0,
-        Change::ClerkTemplate(_) => 1,
+        Change::ClerkTemplate(_) | Change::EnvLine(_) => 1,
         Change::ClerkMetadata(_) => 2,
         Change::WorkerSecret(_) => 3,
         Change::Deploy(_) | Change::Command(_) | Change::Page(_) => 5,
@@ -252,6 +253,27 @@ mod tests {
             take_back(&deployment.world(), &records, |record, made| assert!(made.is_ok(), "{record:?} {made:?}")).await
         );
         assert_eq!(deployment.sandbox.state(), before);
+    }
+
+    #[tokio::test]
+    async fn a_line_of_an_env_file_is_changed_and_restored() {
+        let deployment = Deployment::with(&["healthy"]).await;
+        let path = deployment.folder.path().join(".env");
+        let text = "KEPT=1\nSTRIPE_PRICE_ID_PRO=price_old\n";
+        std::fs::write(&path, text).unwrap();
+        let line = crate::change::EnvLine {
+            path: path.display().to_string(),
+            line: 2,
+            name: "STRIPE_PRICE_ID_PRO".to_owned(),
+            before: "price_old".to_owned(),
+            after: "price_new".to_owned(),
+        };
+        let planned = super::Planned { change: line.into(), asked_by: Vec::new() };
+        make_all(&deployment, &Plan { changes: vec![planned], by_hand: Vec::new() }).await;
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), "KEPT=1\nSTRIPE_PRICE_ID_PRO=price_new\n");
+        assert!(take_back(&deployment.world(), &recorded(&deployment.journal()), |_, _| ()).await);
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), text);
+        assert_eq!(std::fs::read_dir(deployment.folder.path()).unwrap().count(), 2);
     }
 
     #[tokio::test]

@@ -1,6 +1,6 @@
 //! `stripe/price-mode`.
 
-use super::terms::only_match;
+use super::terms::{only_match, set};
 use crate::check::prelude::*;
 use crate::config::Mode;
 use crate::world::{Found, StripeError};
@@ -106,13 +106,14 @@ async fn missing(world: &World, offer: &Offer<'_>, error: &StripeError) -> Findi
 async fn fix(world: &World, offer: &Offer<'_>) -> Fix {
     let name = &offer.price.price_id.name;
     match only_match(world, offer).await {
-        Some(price) => Fix::new(format!(
-            "Set {name} to {} (on the product \"{}\"), in your environment and on the Worker.",
-            price.id,
-            price.product_name()
-        ))
-        .by_hand(world.known_secret(name, &price.id))
-        .link(world.stripe().dashboard(&format!("prices/{}", price.id))),
+        Some(price) => {
+            let fix = Fix::new(format!(
+                "Set {name} to {} (on the product \"{}\"), in your environment and on the Worker.",
+                price.id,
+                price.product_name()
+            ));
+            set(world, fix, offer, &price.id).link(world.stripe().dashboard(&format!("prices/{}", price.id)))
+        }
         None => Fix::new(format!(
             "Copy the ID of the price of {} for {}, and set {name} in your environment and on the Worker.",
             offer.terms(),

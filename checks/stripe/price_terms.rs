@@ -1,6 +1,6 @@
 //! `stripe/price-terms`.
 
-use super::terms::{Difference, differences, only_match};
+use super::terms::{Difference, differences, only_match, set};
 use crate::check::prelude::*;
 use crate::world::{Price, Seen};
 
@@ -157,13 +157,14 @@ fn swapped(world: &World, offer: &Offer<'_>, other: &Offer<'_>, seen: &Seen<Pric
         expected: format!("{name} = {}, {their_name} = {}", other.id(), offer.id()),
         actual: format!("{name} = {}, {their_name} = {}", offer.id(), other.id()),
         evidence: vec![seen.answer.evidence("unit_amount", amount(&seen.value))],
-        fix: Fix::new(format!(
-            "Set {name} to {} and {their_name} to {}, in your environment and on the Worker.",
-            other.id(),
-            offer.id()
-        ))
-        .by_hand(world.known_secret(name, other.id()))
-        .by_hand(world.known_secret(their_name, offer.id())),
+        fix: {
+            let fix = Fix::new(format!(
+                "Set {name} to {} and {their_name} to {}, in your environment and on the Worker.",
+                other.id(),
+                offer.id()
+            ));
+            set(world, set(world, fix, offer, other.id()), other, offer.id())
+        },
     }
 }
 

@@ -2,6 +2,7 @@
 //! This module imports nothing from the rest of the crate.
 
 mod clerk;
+mod file;
 mod shell;
 mod stripe;
 mod worker;
@@ -10,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 pub use clerk::{ClerkMetadata, ClerkTemplate};
+pub use file::EnvLine;
 pub use shell::quoted;
 pub use stripe::{FieldChange, StripeChange, StripeResource};
 pub use worker::{Deployment, SecretSource, WorkerSecret};
@@ -37,6 +39,8 @@ pub enum Change {
     ClerkTemplate(ClerkTemplate),
     /// Sets a secret on the Worker.
     WorkerSecret(WorkerSecret),
+    /// Corrects a value in an env file.
+    EnvLine(EnvLine),
     /// Deploys the Worker, after its code or its Wrangler file was changed.
     Deploy(Deployment),
     /// Another command to type. Text from outside must be [`quoted`] in it.
@@ -147,7 +151,7 @@ impl Change {
             Self::WorkerSecret(change) => Some(change.command()),
             Self::Deploy(deployment) => Some(deployment.command()),
             Self::Command(command) => Some(command.clone()),
-            Self::Page(_) => None,
+            Self::EnvLine(_) | Self::Page(_) => None,
         }
     }
 
@@ -159,7 +163,7 @@ impl Change {
             Self::ClerkMetadata(change) => Some(change.link()),
             Self::ClerkTemplate(_) => Some(clerk::TEMPLATES.to_owned()),
             Self::Page(link) => Some(link.clone()),
-            Self::WorkerSecret(_) | Self::Deploy(_) | Self::Command(_) => None,
+            Self::WorkerSecret(_) | Self::EnvLine(_) | Self::Deploy(_) | Self::Command(_) => None,
         }
     }
 
@@ -167,7 +171,7 @@ impl Change {
     #[must_use]
     pub const fn is_for_machine(&self) -> bool {
         match self {
-            Self::Stripe(_) | Self::ClerkMetadata(_) | Self::ClerkTemplate(_) => true,
+            Self::Stripe(_) | Self::ClerkMetadata(_) | Self::ClerkTemplate(_) | Self::EnvLine(_) => true,
             Self::WorkerSecret(change) => change.is_for_machine(),
             Self::Deploy(_) | Self::Command(_) | Self::Page(_) => false,
         }
@@ -180,7 +184,7 @@ impl Change {
             Self::Stripe(change) => Some(format!("Stripe: {} for the secret key", change.resource.permission())),
             Self::ClerkMetadata(_) | Self::ClerkTemplate(_) => Some("Clerk: the secret key".to_owned()),
             Self::WorkerSecret(_) => Some("Cloudflare: \"Workers Scripts Write\" for the API token".to_owned()),
-            Self::Deploy(_) | Self::Command(_) | Self::Page(_) => None,
+            Self::EnvLine(_) | Self::Deploy(_) | Self::Command(_) | Self::Page(_) => None,
         }
     }
 
@@ -192,6 +196,7 @@ impl Change {
             Self::ClerkMetadata(change) => format!("user {}", change.user),
             Self::ClerkTemplate(change) => format!("JWT template \"{}\"", change.name),
             Self::WorkerSecret(change) => change.object(),
+            Self::EnvLine(line) => format!("{}:{}", line.path, line.line),
             Self::Deploy(_) => "the Worker".to_owned(),
             Self::Command(command) => command.clone(),
             Self::Page(link) => link.clone(),
@@ -206,6 +211,7 @@ impl Change {
             Self::ClerkMetadata(change) => vec![change.row()],
             Self::ClerkTemplate(change) => change.rows(),
             Self::WorkerSecret(change) => vec![change.row()],
+            Self::EnvLine(line) => vec![line.row()],
             Self::Deploy(_) | Self::Command(_) | Self::Page(_) => Vec::new(),
         }
     }
@@ -229,6 +235,7 @@ impl Change {
                     change(value);
                 }
             }
+            Self::EnvLine(line) => [&mut line.path, &mut line.before, &mut line.after].into_iter().for_each(change),
             Self::Deploy(_) => {}
             Self::Command(text) | Self::Page(text) => change(text),
         }
@@ -256,6 +263,12 @@ impl From<ClerkTemplate> for Change {
 impl From<WorkerSecret> for Change {
     fn from(change: WorkerSecret) -> Self {
         Self::WorkerSecret(change)
+    }
+}
+
+impl From<EnvLine> for Change {
+    fn from(line: EnvLine) -> Self {
+        Self::EnvLine(line)
     }
 }
 

@@ -1,6 +1,7 @@
 //! The door that changes Stripe, Clerk and Cloudflare: for `fix` alone. Each change is made only if the object still is as it
 //! was read, and is in the journal, with what was there before, until then.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use reqwest::Method;
@@ -14,7 +15,9 @@ use super::journal::ChangeRecord;
 use super::stripe::version_header;
 use super::transport::{Answer, Credential, OutgoingRequest, Party, Retry};
 use super::{NoAnswer, World, key_of_mode, sound};
-use crate::change::{Change, ClerkMetadata, ClerkTemplate, SecretSource, StripeChange, StripeResource, WorkerSecret};
+use crate::change::{
+    Change, ClerkMetadata, ClerkTemplate, EnvLine, SecretSource, StripeChange, StripeResource, WorkerSecret,
+};
 use crate::config::{Mode, Secret};
 
 /// What became of a change.
@@ -105,6 +108,7 @@ impl ChangeDoor<'_> {
             Change::ClerkMetadata(metadata) => self.set_metadata(metadata, change).await,
             Change::ClerkTemplate(template) => self.set_template(template, change).await,
             Change::WorkerSecret(secret) => self.put_secret(secret, change).await,
+            Change::EnvLine(line) => self.edit(line, change),
             Change::Stripe(_) | Change::Deploy(_) | Change::Command(_) | Change::Page(_) => {
                 Err(NotMade::Refused("only a person can make this change".to_owned()))
             }
@@ -137,6 +141,10 @@ impl ChangeDoor<'_> {
                 secret.name
             ))),
             Change::WorkerSecret(secret) => self.delete_secret(secret).await,
+            Change::EnvLine(line) => {
+                let back = line.reversed();
+                self.edit(&back, &Change::EnvLine(back.clone()))
+            }
             Change::Deploy(_) | Change::Command(_) | Change::Page(_) => Ok(Made::AlreadyRight),
         }
     }
@@ -255,6 +263,21 @@ impl ChangeDoor<'_> {
         self.send_cloudflare(Method::PUT, path.then("/secrets"), Some(body), credential).await
     }
 
+    /// Changes a line of a file, whose other lines stay as they are.
+    fn edit(self, line: &EnvLine, change: &Change) -> Result<Made, NotMade> {
+        let failed = |error: std::io::Error| NotMade::Refused(format!("could not change {}: {error}", line.path));
+        let text = std::fs::read_to_string(&line.path).map_err(failed)?;
+        let Some(changed) = line.applied(&text) else {
+            if line.reversed().applied(&text).is_some() {
+                return Ok(Made::AlreadyRight);
+            }
+            return Err(moved_to(change, &line.name, &Value::from("another value")));
+        };
+        self.record(change, true)?;
+        replace(Path::new(&line.path), &changed).map_err(failed)?;
+        Ok(Made::Changed)
+    }
+
     /// Deletes a secret that a fix set where there was none.
     async fn delete_secret(self, secret: &WorkerSecret) -> Result<Made, NotMade> {
         let (path, credential) = self.script(secret)?;
@@ -353,6 +376,23 @@ impl ChangeDoor<'_> {
             ))
         })
     }
+}
+
+/// Replaces the text of a file at once, so that a full disk or a crash leaves the old one. Keeps its permissions.
+fn replace(path: &Path, text: &str) -> std::io::Result<()> {
+    let path = path.canonicalize()?;
+    let mut name = path.file_name().unwrap_or_default().to_owned();
+    name.push(".preflight");
+    let new = path.with_file_name(name);
+    // A copy has the permissions of the original.
+    let written = std::fs::copy(&path, &new)
+        .and_then(|_| std::fs::write(&new, text))
+        .and_then(|()| std::fs::File::open(&new)?.sync_all())
+        .and_then(|()| std::fs::rename(&new, &path));
+    if written.is_err() {
+        let _ = std::fs::remove_file(&new);
+    }
+    written
 }
 
 fn stripe_path(stripe: &StripeChange) -> ApiPath {

@@ -5,9 +5,9 @@ use serde_json::Value;
 use super::World;
 use super::stripe::{Endpoint, EndpointKind, Stripe};
 use crate::change::{
-    Change, ClerkMetadata, ClerkTemplate, Deployment, SecretSource, StripeChange, StripeResource, WorkerSecret,
+    Change, ClerkMetadata, ClerkTemplate, Deployment, EnvLine, SecretSource, StripeChange, StripeResource, WorkerSecret,
 };
-use crate::config::{Kind, Mode, Origin};
+use crate::config::{Kind, Mode, Origin, Variable};
 
 impl World {
     /// Sets a secret on the Worker to the value of the local variable with the same name, which must be right.
@@ -32,6 +32,19 @@ impl World {
     #[must_use]
     pub fn known_secret(&self, name: &str, value: &str) -> WorkerSecret {
         self.secret(name, SecretSource::Known(value.to_owned()))
+    }
+
+    /// Corrects a value in the env file that it was read from. `None` if it came from elsewhere. Not for secrets.
+    #[must_use]
+    pub fn local_value(&self, variable: &Variable<String>, after: &str) -> Option<EnvLine> {
+        let Origin::File(path, line) = &variable.origin else { return None };
+        Some(EnvLine {
+            path: path.display().to_string(),
+            line: *line,
+            name: variable.name.clone(),
+            before: variable.value.clone()?,
+            after: after.to_owned(),
+        })
     }
 
     /// Sets a secret on the Worker to a value that only a person can get.

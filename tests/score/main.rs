@@ -19,3 +19,8 @@ fn no_check_passes_without_the_responses_it_needs() {
 fn a_missing_or_wrong_field_is_not_a_failure_and_affects_only_its_checks() {
     score(&["--score=fields", "--sample"]).unwrap_or_else(|text| panic!("{text}"));
 }
+
+#[test]
+fn a_fix_that_an_api_can_make_leads_to_go_and_touches_nothing_else() {
+    score(&["--score=fixes"]).unwrap_or_else(|text| panic!("{text}"));
+}

@@ -163,7 +163,7 @@ fn is_of(path: &str, change: &Change) -> bool {
         Change::WorkerSecret(secret) => {
             path.ends_with(&format!("/{}", secret.name)) || path.contains(&format!("/{}/", secret.name))
         }
-        Change::Deploy(_) | Change::Command(_) | Change::Page(_) => false,
+        Change::EnvLine(_) | Change::Deploy(_) | Change::Command(_) | Change::Page(_) => false,
     }
 }
 
