@@ -56,8 +56,8 @@ impl WorkerSecret {
 
     pub(super) fn object(&self) -> String {
         match &self.script {
-            Some(script) => format!("Worker {script}"),
-            None => "the Worker".to_owned(),
+            Some(script) => format!("{} on the Worker {script}", self.name),
+            None => format!("{} on the Worker", self.name),
         }
     }
 
@@ -68,7 +68,7 @@ impl WorkerSecret {
             SecretSource::File => "(the value in your env file)".to_owned(),
             SecretSource::Entered => "(a new value)".to_owned(),
         };
-        (self.name.clone(), "(cannot be read)".to_owned(), after)
+        ("value".to_owned(), "(cannot be read)".to_owned(), after)
     }
 }
 

@@ -102,6 +102,7 @@ fn report(decision: Decision, checks: Vec<CheckReport>) -> Report {
         duration: Duration::from_millis(2345),
         interruption: None,
         decision,
+        flags: String::new(),
         left_out: Vec::new(),
         coverage: Coverage { required, verified },
         checks,

@@ -282,6 +282,12 @@ impl TerminalPage {
             RUN_AGAIN.to_owned()
         };
         self.text.extend([verify.as_str(), "\n"]);
+        let by_machine = actions.iter().filter(|action| action.who == Actor::Machine).count();
+        if by_machine > 0 {
+            let what =
+                if by_machine == actions.len() { "these changes".to_owned() } else { format!("{by_machine} of them") };
+            self.text.push_str(&format!("To have {what} made for you: preflight fix{}\n", shown(&report.flags)));
+        }
     }
 
     /// One line: the command or the page, in one piece so that it can be copied, or else what to do. The number says which

@@ -129,6 +129,7 @@ pub async fn run(
         interruption,
         decision: if ran_none { Decision::NothingRan } else { decision(&reports, selected) },
         coverage: coverage(&reports, selected),
+        flags: selection.flags().to_owned(),
         left_out: checks
             .iter()
             .zip(&chosen)

@@ -29,6 +29,8 @@ pub struct Report {
     pub decision: Decision,
     /// How many required checks passed.
     pub coverage: Coverage,
+    /// The flags that name the deployment, as they were typed: ` -c acme.toml`.
+    pub flags: String,
     /// The checks that a partial run left out; none for a full run.
     pub left_out: Vec<CheckId>,
     /// Every check, in registry order, then those the configuration defines.

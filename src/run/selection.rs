@@ -48,6 +48,12 @@ impl Selection {
         Self { flags, ..self }
     }
 
+    /// The flags of this run.
+    #[must_use]
+    pub fn flags(&self) -> &str {
+        &self.flags
+    }
+
     /// The command that runs one check with the flags of this run.
     #[must_use]
     pub fn command(&self, id: &str) -> String {

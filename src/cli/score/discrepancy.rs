@@ -144,6 +144,7 @@ mod tests {
             duration: Duration::ZERO,
             interruption: None,
             decision: Decision::Go,
+            flags: String::new(),
             left_out: Vec::new(),
             coverage: Coverage { required: 2, verified: 2 },
             checks: vec![first, check("c/d", Status::Pass)],
