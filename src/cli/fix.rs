@@ -9,12 +9,12 @@ use preflight::fix::{self, Plan, Planned};
 use preflight::report::Style;
 use preflight::report::paragraph::wrap;
 use preflight::report::text::clean;
-use preflight::run::{Report, Selection};
+use preflight::run::{Interruption, Report, Selection};
 use preflight::world::{Made, NotMade, last_fix};
 
 use super::exit::{self, CliError};
 use super::run::{deliver, run_with_progress, runtime};
-use super::signals::Signals;
+use super::signals::{self, Signals};
 use super::target::TargetArgs;
 use super::terminal::{Terminal, note, print};
 use super::values::{self, Format, NameList};
@@ -55,10 +55,13 @@ pub fn execute(args: &FixArgs, terminal: Terminal) -> Result<u8, CliError> {
 
 async fn perform(args: &FixArgs, terminal: Terminal) -> Result<u8, CliError> {
     let options = args.target.options(args.report_dir.join("journal.jsonl"))?;
-    let (mut world, sandbox) = args.target.world(options.clone()).await?;
+    let (world, sandbox) = args.target.world(options.clone()).await?;
+    // A run may only end what it started, and for a few seconds. What comes after it needs a world that is new.
+    let again = || args.target.world_again(sandbox.as_ref(), options.clone());
     let all = checks::all(world.config());
     let selection = Selection::new(&all, &values::joined(&args.checks), &[])?.with_flags(args.target.flags());
-    let mut report = run_with_progress(&world, &selection, Signals::listen()?, terminal).await?;
+    let mut signals = Signals::listen()?;
+    let mut report = run_with_progress(&world, &selection, &mut signals, terminal).await?;
     let id = report.started_at.strftime("%Y%m%dT%H%M%SZ").to_string();
     let mut plan = fix::plan(&report);
     print(&shown(&plan, terminal))?;
@@ -67,19 +70,18 @@ async fn perform(args: &FixArgs, terminal: Terminal) -> Result<u8, CliError> {
         if report.interruption.is_some() || plan.changes.is_empty() {
             break;
         }
-        if args.dry_run || !(args.yes || agreed(&plan)?) {
-            print("Nothing was changed.\n")?;
-            return Ok(report.exit_code());
+        let answer = if args.dry_run { Answer::No } else { agreed(args.yes, &question(&plan), &mut signals).await? };
+        if answer != Answer::Yes {
+            print(if has_changed { "Nothing else was changed.\n" } else { "Nothing was changed.\n" })?;
+            return Ok(answer.status().unwrap_or_else(|| report.exit_code()));
         }
         has_changed = true;
         let mut lines = String::new();
         let object = |planned: &Planned| clean(&planned.change.object());
-        fix::make(&world, &plan, &id, |planned, made| lines.push_str(&outcome(&object(planned), made, terminal))).await;
+        fix::make(&again()?, &plan, &id, |planned, made| lines.push_str(&outcome(&object(planned), made, terminal)))
+            .await;
         print(&format!("\n{lines}\nRunning the checks again …\n\n"))?;
-        // Closes its connections before the next one asks.
-        drop(world);
-        world = args.target.world_again(sandbox.as_ref(), options.clone())?;
-        let after = run_with_progress(&world, &selection, Signals::listen()?, terminal).await?;
+        let after = run_with_progress(&again()?, &selection, &mut signals, terminal).await?;
         print(&compared(&report, &after, &plan, terminal))?;
         let made = plan;
         plan = fix::plan(&after);
@@ -116,9 +118,12 @@ async fn undo(args: &FixArgs, terminal: Terminal) -> Result<u8, CliError> {
         }
     }
     print(&text)?;
-    if args.dry_run || !(args.yes || confirmed("Take these changes back?")?) {
+    let mut signals = Signals::listen()?;
+    let question = "Take these changes back?";
+    let answer = if args.dry_run { Answer::No } else { agreed(args.yes, question, &mut signals).await? };
+    if answer != Answer::Yes {
         print("Nothing was changed.\n")?;
-        return Ok(exit::GO);
+        return Ok(answer.status().unwrap_or(exit::GO));
     }
     let (world, _) = args.target.world(args.target.options(journal)?).await?;
     let mut lines = String::new();
@@ -205,23 +210,52 @@ fn compared(before: &Report, after: &Report, plan: &Plan, terminal: Terminal) ->
     text
 }
 
-/// Asks on a terminal. Elsewhere nothing is changed without `--yes`.
-fn agreed(plan: &Plan) -> Result<bool, CliError> {
-    let count = plan.changes.len();
-    let question = if count == 1 { "Make this change?".to_owned() } else { format!("Make these {count} changes?") };
-    confirmed(&question)
+/// The answer to a question.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Answer {
+    Yes,
+    No,
+    Interrupted(Interruption),
 }
 
-fn confirmed(question: &str) -> Result<bool, CliError> {
+impl Answer {
+    /// The exit status, if a signal was the answer.
+    const fn status(self) -> Option<u8> {
+        match self {
+            Self::Interrupted(interruption) => Some(signals::status(interruption)),
+            Self::Yes | Self::No => None,
+        }
+    }
+}
+
+fn question(plan: &Plan) -> String {
+    let count = plan.changes.len();
+    if count == 1 { "Make this change?".to_owned() } else { format!("Make these {count} changes?") }
+}
+
+/// Asks on a terminal, unless `--yes` is the answer. Elsewhere the answer is no.
+async fn agreed(yes: bool, question: &str, signals: &mut Signals) -> Result<Answer, CliError> {
+    if yes {
+        return Ok(Answer::Yes);
+    }
     if !io::stdin().is_terminal() || !io::stderr().is_terminal() {
         note("This is no terminal. To make the changes without being asked, use --yes.");
-        return Ok(false);
+        return Ok(Answer::No);
     }
-    let mut stderr = io::stderr().lock();
-    let mut answer = String::new();
-    let asked = write!(stderr, "\n{question} [y/N] ").and_then(|()| stderr.flush());
-    asked
-        .and_then(|()| io::stdin().read_line(&mut answer))
-        .map_err(|error| CliError::Defect(format!("could not ask: {error}")))?;
-    Ok(matches!(answer.trim(), "y" | "Y" | "yes"))
+    let asked = write!(io::stderr(), "\n{question} [y/N] ").and_then(|()| io::stderr().flush());
+    asked.map_err(|error| CliError::Defect(format!("could not ask: {error}")))?;
+    let answer = tokio::task::spawn_blocking(|| {
+        let mut answer = String::new();
+        io::stdin().read_line(&mut answer).map(|_| answer)
+    });
+    tokio::select! {
+        interruption = signals.first() => {
+            let _ = writeln!(io::stderr());
+            Ok(Answer::Interrupted(interruption))
+        }
+        answer = answer => {
+            let is_yes = answer.is_ok_and(|answer| answer.is_ok_and(|answer| matches!(answer.trim(), "y" | "Y" | "yes")));
+            Ok(if is_yes { Answer::Yes } else { Answer::No })
+        }
+    }
 }

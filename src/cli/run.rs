@@ -88,13 +88,13 @@ pub fn runtime() -> Result<Runtime, CliError> {
 }
 
 async fn perform(args: &RunArgs, terminal: Terminal) -> Result<u8, CliError> {
-    let signals = Signals::listen()?;
+    let mut signals = Signals::listen()?;
     let options = args.options()?;
     let (world, _sandbox) = args.target.world(options).await?;
     let checks = checks::all(world.config());
     let selection = Selection::new(&checks, &values::joined(&args.only), &values::joined(&args.skip))?;
     let selection = selection.with_flags(args.target.flags());
-    let ran = run_with_progress(&world, &selection, signals, terminal).await;
+    let ran = run_with_progress(&world, &selection, &mut signals, terminal).await;
     args.target.forget_journal();
     let mut report = ran?;
     if args.fail_on == FailOn::Warn {
@@ -117,7 +117,7 @@ async fn perform(args: &RunArgs, terminal: Terminal) -> Result<u8, CliError> {
 pub(super) async fn run_with_progress(
     world: &World,
     selection: &Selection,
-    signals: Signals,
+    signals: &mut Signals,
     terminal: Terminal,
 ) -> Result<Report, CliError> {
     let (progress, events) = if terminal.live {

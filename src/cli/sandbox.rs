@@ -84,7 +84,7 @@ async fn serve(args: &SandboxArgs) -> Result<u8, CliError> {
     let scenarios: Vec<&str> = names.iter().map(String::as_str).collect();
     let options = sandbox::Options { latency: args.latency(), worker: args.worker.clone(), ..Default::default() };
     let sandbox = Sandbox::start(&scenarios, options).await?;
-    let signals = Signals::listen()?;
+    let mut signals = Signals::listen()?;
     terminal::print(&directions(&sandbox, &names))?;
     Ok(match signals.first().await {
         // Ctrl-C is the normal way to stop it.

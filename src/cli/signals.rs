@@ -27,8 +27,8 @@ impl Signals {
     }
 
     /// Waits for the first signal.
-    pub async fn first(self) -> Interruption {
-        match self.0.await {
+    pub async fn first(&mut self) -> Interruption {
+        match (&mut self.0).await {
             Ok(interruption) => interruption,
             // The listening task lives as long as the program.
             Err(_) => std::future::pending().await,

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test fails if its setup does")]
 
 mod exit_status;
+mod fixing;
 mod interruption;
 mod output;
 #[path = "../support/program.rs"]

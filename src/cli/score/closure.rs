@@ -65,25 +65,25 @@ async fn heal(scenario: &str, latency: Duration) -> Result<Healed, CliError> {
 }
 
 async fn heal_in(sandbox: &Sandbox, journal: &Path, latency: Duration) -> Result<Healed, CliError> {
-    let (mut world, before) = run_in(sandbox, journal, latency).await?;
+    let before = run_in(sandbox, journal, latency).await?;
     let mut plan = fix::plan(&before);
     if plan.changes.is_empty() || !plan.by_hand.is_empty() {
         return Ok(Healed::ByHand);
     }
     // One problem may hide the next.
     for _ in 0..fix::ROUNDS {
-        let (after, trouble) = round(sandbox, &world, &plan, journal, latency).await?;
+        let (after, trouble) = round(sandbox, &plan, journal, latency).await?;
         if let Some(trouble) = trouble {
             return Ok(Healed::No(trouble));
         }
-        let next = fix::plan(&after.1);
-        if after.1.decision == Decision::Go {
+        let next = fix::plan(&after);
+        if after.decision == Decision::Go {
             return Ok(Healed::Yes);
         }
         if next.changes.is_empty() || !next.by_hand.is_empty() {
-            return Ok(Healed::No(left(&plan, &after.1)));
+            return Ok(Healed::No(left(&plan, &after)));
         }
-        (world, plan) = (after.0, next);
+        plan = next;
     }
     Ok(Healed::No("the changes do not end".to_owned()))
 }
@@ -91,14 +91,13 @@ async fn heal_in(sandbox: &Sandbox, journal: &Path, latency: Duration) -> Result
 /// Makes the changes of a plan, and runs the checks again. The text says what went wrong with them.
 async fn round(
     sandbox: &Sandbox,
-    world: &World,
     plan: &Plan,
     journal: &Path,
     latency: Duration,
-) -> Result<((World, Report), Option<String>), CliError> {
+) -> Result<(Report, Option<String>), CliError> {
     let state = sandbox.state();
     let mut refused = Vec::new();
-    fix::make(world, plan, "score", |planned, made| {
+    fix::make(&world(sandbox, journal, latency)?, plan, "score", |planned, made| {
         if let Err(why) = made {
             refused.push(format!("{}: {why}", planned.change.object()));
         }
@@ -115,16 +114,19 @@ async fn round(
     Ok((after, (!refused.is_empty()).then(|| refused.join("; "))))
 }
 
-async fn run_in(sandbox: &Sandbox, journal: &Path, latency: Duration) -> Result<(World, Report), CliError> {
+async fn run_in(sandbox: &Sandbox, journal: &Path, latency: Duration) -> Result<Report, CliError> {
+    let world = world(sandbox, journal, latency)?;
+    Ok(run::run(&world, &Selection::default(), None, std::future::pending()).await)
+}
+
+fn world(sandbox: &Sandbox, journal: &Path, latency: Duration) -> Result<World, CliError> {
     let options = world::Options {
         timeout: Duration::from_secs(5) + 4 * latency,
         retries: 1,
         journal: journal.to_owned(),
         ..world::Options::default()
     };
-    let world = World::new(sandbox.config(None)?, sandbox.options(options))?;
-    let report = run::run(&world, &Selection::default(), None, std::future::pending()).await;
-    Ok((world, report))
+    Ok(World::new(sandbox.config(None)?, sandbox.options(options))?)
 }
 
 /// The places where two states differ: `/stripe/products/prod_1/metadata/plan`.
