@@ -44,14 +44,8 @@ pub struct ByHand {
 /// The plan for the failures of a report. Warnings are left to a person.
 #[must_use]
 pub fn plan(report: &Report) -> Plan {
-    let failures = report.checks.iter().flat_map(|check| {
-        let open = check
-            .findings
-            .iter()
-            .filter(|reported| reported.waived_by.is_none() && reported.finding.code.severity() == Severity::Failure);
-        open.map(move |reported| (format!("{}: {}", check.id, reported.finding.code.name()), reported))
-    });
-    let failures: Vec<(String, &Reported)> = failures.collect();
+    let failures: Vec<(String, &Reported)> =
+        report.findings(Severity::Failure).into_iter().map(|found| (found.name(), found.reported)).collect();
     let mut plan = Plan::default();
     for (finding, reported) in &failures {
         let fix = &reported.finding.fix;
