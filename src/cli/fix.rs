@@ -5,11 +5,12 @@ use std::path::PathBuf;
 
 use clap::Args;
 use preflight::checks;
+use preflight::finding::Severity;
 use preflight::fix::{self, Plan, Planned};
 use preflight::report::Style;
 use preflight::report::paragraph::wrap;
 use preflight::report::text::clean;
-use preflight::run::{Interruption, Report, Selection};
+use preflight::run::{CheckFinding, Interruption, Report, Selection, Status};
 use preflight::world::{Made, NotMade, last_fix};
 
 use super::exit::{self, CliError};
@@ -82,7 +83,7 @@ async fn perform(args: &FixArgs, terminal: Terminal) -> Result<u8, CliError> {
             .await;
         print(&format!("\n{lines}\nRunning the checks again …\n\n"))?;
         let after = run_with_progress(&again()?, &selection, &mut signals, terminal).await?;
-        print(&compared(&report, &after, &plan, terminal))?;
+        print(&compared(&after, &plan, terminal))?;
         let made = plan;
         plan = fix::plan(&after);
         // What did not help once is not made again.
@@ -188,22 +189,26 @@ fn outcome(object: &str, made: &Result<Made, NotMade>, terminal: Terminal) -> St
 }
 
 /// What became of each finding that a change was made for.
-fn compared(before: &Report, after: &Report, plan: &Plan, terminal: Terminal) -> String {
-    let failing = |report: &Report| -> Vec<String> {
-        let all = report.checks.iter().flat_map(|check| {
-            check.findings.iter().map(move |found| format!("{}: {}", check.id, found.finding.code.name()))
-        });
-        all.collect()
-    };
-    let (was, is) = (failing(before), failing(after));
+fn compared(after: &Report, plan: &Plan, terminal: Terminal) -> String {
+    let failing: Vec<String> = after.findings(Severity::Failure).iter().map(CheckFinding::name).collect();
     let mut text = String::new();
     let mut told: Vec<&String> = Vec::new();
     for finding in plan.changes.iter().flat_map(|planned| &planned.asked_by) {
-        if told.contains(&finding) || !was.contains(finding) {
+        if told.contains(&finding) {
             continue;
         }
         told.push(finding);
-        let word = if is.contains(finding) { "STILL FAILING" } else { "FIXED" };
+        // A check that could not look any more has not seen that it is fixed.
+        let id = finding.split(": ").next().unwrap_or_default();
+        let was_seen = after
+            .checks
+            .iter()
+            .any(|check| check.id.as_str() == id && (check.status.is_verified() || check.status == Status::Fail));
+        let word = match (failing.contains(finding), was_seen) {
+            (true, _) => "STILL FAILING",
+            (false, true) => "FIXED",
+            (false, false) => "NOT VERIFIED",
+        };
         text.push_str(&wrap(&format!("{word}  {finding}"), "", "  ", terminal.width));
     }
     text.push('\n');
