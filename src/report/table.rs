@@ -286,7 +286,10 @@ impl TerminalPage {
         if by_machine > 0 {
             let what =
                 if by_machine == actions.len() { "these changes".to_owned() } else { format!("{by_machine} of them") };
-            self.text.push_str(&format!("To have {what} made for you: preflight fix{}\n", shown(&report.flags)));
+            self.text.push_str(&format!(
+                "To have {what} made for you: {}\n",
+                shown(&format!("preflight fix{}", report.flags))
+            ));
         }
     }
 

@@ -19,6 +19,12 @@ fn a_fix_that_needs_a_second_look_takes_one() {
 }
 
 #[test]
+fn a_report_ends_with_the_fix_command_of_this_run() {
+    let ended = Folder::new().run(&["run", "--sandbox=metadata-case"]);
+    assert!(ended.stdout.ends_with("preflight fix --sandbox=metadata-case\n"), "{}", ended.stdout);
+}
+
+#[test]
 fn without_a_terminal_nothing_is_changed() {
     for arguments in [&["fix", "--sandbox=metadata-case"][..], &["fix", "--sandbox=metadata-case", "--dry-run"]] {
         let ended = Folder::new().run(arguments);
