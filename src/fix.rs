@@ -53,7 +53,8 @@ pub fn plan(report: &Report) -> Plan {
             plan.by_hand.push(by_hand(finding, reported, None));
             continue;
         }
-        let changes: Vec<&Change> = fix.steps.iter().filter(|step| step.is_for_machine()).collect();
+        let changes = fix.steps.iter().filter(|step| step.is_for_machine());
+        let changes: Vec<&Change> = changes.map(|change| superseding(change, &failures).unwrap_or(change)).collect();
         let others = failures.iter().filter(|(_, other)| !std::ptr::eq(*other, *reported));
         let mut steps = others.flat_map(|(name, other)| other.finding.fix.steps.iter().map(move |step| (name, step)));
         if let Some((other, _)) = steps.find(|(_, step)| changes.iter().any(|change| contradicts(change, step))) {
@@ -69,6 +70,21 @@ pub fn plan(report: &Report) -> Plan {
         }
     }
     plan.changes.sort_by_key(|planned| rank(&planned.change));
+    // What needs a value of a new object follows its creation.
+    let mut followers = Vec::new();
+    plan.changes.retain(|planned| {
+        let is_follower = planned.change.needs().is_some();
+        if is_follower {
+            followers.push(planned.clone());
+        }
+        !is_follower
+    });
+    for follower in followers.into_iter().rev() {
+        let is_needed =
+            |planned: &Planned| follower.change.needs().is_some_and(|needed| needed.object == planned.change.object());
+        let at = plan.changes.iter().position(is_needed).map_or(plan.changes.len(), |at| at + 1);
+        plan.changes.insert(at, follower);
+    }
     plan
 }
 
@@ -83,11 +99,31 @@ fn by_hand(finding: &str, reported: &Reported, reason: Option<String>) -> ByHand
     }
 }
 
+/// A new endpoint has a new secret, so the local copy of the old one is not worth setting.
+fn superseding<'r>(change: &Change, failures: &[(String, &'r Reported)]) -> Option<&'r Change> {
+    let Change::WorkerSecret(secret) = change else { return None };
+    if !secret.source.is_local() {
+        return None;
+    }
+    let mut steps = failures.iter().flat_map(|(_, other)| &other.finding.fix.steps);
+    steps.find(
+        |step| matches!(step, Change::WorkerSecret(other) if other.name == secret.name && other.source.is_created()),
+    )
+}
+
 /// Whether two changes set one thing to different values. A value that a person has to enter differs from any other.
 fn contradicts(one: &Change, other: &Change) -> bool {
     match (one, other) {
         (Change::WorkerSecret(one), Change::WorkerSecret(other)) => {
-            one.name == other.name && (one.source != other.source || one.source == SecretSource::Entered)
+            let is_superseded = one.source.is_local() != other.source.is_local()
+                && (one.source.is_created() || other.source.is_created());
+            one.name == other.name
+                && !is_superseded
+                && (one.source != other.source || one.source == SecretSource::Entered)
+        }
+        // What needs a value of a new object knows it by this name.
+        (Change::Stripe(one), Change::Stripe(other)) if one.id.is_none() || other.id.is_none() => {
+            one.object() == other.object() && one != other
         }
         (Change::Stripe(one), Change::Stripe(other)) => {
             one.resource == other.resource
@@ -144,6 +180,7 @@ pub async fn take_back(
     let fix = records.first().map_or("", |record| record.fix.as_str());
     let name = format!("{UNDO}{fix}");
     let door = world.change_door(&name);
+    door.remember(records);
     let mut is_whole = true;
     for record in records.iter().rev() {
         let result = door.take_back(record).await;
@@ -159,14 +196,16 @@ pub async fn take_back(
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
     use std::path::{Path, PathBuf};
+    use std::task::Poll;
 
     use super::{Plan, make, plan, take_back};
     use crate::run::{Decision, Report, Selection, run};
     use crate::sandbox::{Options, Sandbox};
     use crate::world::{self, ChangeRecord, Made, NotMade, World, last_fix};
 
-    /// A sandbox with these problems, and a journal.
+    /// A sandbox with these problems, an env file and a journal.
     struct Deployment {
         sandbox: Sandbox,
         folder: tempfile::TempDir,
@@ -174,8 +213,22 @@ mod tests {
 
     impl Deployment {
         async fn with(scenarios: &[&str]) -> Self {
-            let sandbox = Sandbox::start(scenarios, Options::default()).await.unwrap();
-            Self { sandbox, folder: tempfile::tempdir().unwrap() }
+            let mut sandbox = Sandbox::start(scenarios, Options::default()).await.unwrap();
+            let folder = tempfile::tempdir().unwrap();
+            sandbox.keep_environment_in(folder.path().join("environment")).unwrap();
+            Self { sandbox, folder }
+        }
+
+        /// What a fix can change: the providers' state, and the env file.
+        fn state(&self) -> (serde_json::Value, String) {
+            (self.sandbox.state(), std::fs::read_to_string(self.folder.path().join("environment")).unwrap())
+        }
+
+        /// The account's objects of a kind in live mode.
+        fn live(&self, kind: &str) -> Vec<serde_json::Value> {
+            let all = self.sandbox.state()["stripe"][kind].as_object().unwrap().clone();
+            let is_own = |object: &serde_json::Value| !object["id"].as_str().unwrap().contains("ther");
+            all.into_values().filter(|object| object["livemode"] == true && is_own(object)).collect()
         }
 
         fn journal(&self) -> PathBuf {
@@ -238,15 +291,106 @@ mod tests {
         let deployment =
             Deployment::with(&["metadata-case", "endpoint-slash", "jwt-template-missing", "secret-not-set"]).await;
         let plan = deployment.plan().await;
-        let before = deployment.sandbox.state();
+        let before = deployment.state();
         make_all(&deployment, &plan).await;
-        assert_ne!(deployment.sandbox.state(), before);
+        assert_ne!(deployment.state(), before);
         let records = recorded(&deployment.journal());
         assert_eq!(records.len(), plan.changes.len());
         assert!(
             take_back(&deployment.world(), &records, |record, made| assert!(made.is_ok(), "{record:?} {made:?}")).await
         );
-        assert_eq!(deployment.sandbox.state(), before);
+        assert_eq!(deployment.state(), before);
+    }
+
+    /// A future that is dropped in the middle, as a killed process drops it.
+    async fn killed_after<T>(polls: usize, future: impl Future<Output = T>) -> Option<T> {
+        let mut future = std::pin::pin!(future);
+        let mut left = polls;
+        std::future::poll_fn(|context| {
+            if left == 0 {
+                return Poll::Ready(None);
+            }
+            left -= 1;
+            future.as_mut().poll(context).map(Some)
+        })
+        .await
+    }
+
+    #[tokio::test]
+    async fn a_fix_that_was_killed_at_any_point_can_be_taken_back() {
+        let deployment =
+            Deployment::with(&["metadata-case", "jwt-template-missing", "endpoint-none", "secret-not-set"]).await;
+        let plan = deployment.plan().await;
+        assert!(plan.by_hand.is_empty(), "{plan:?}");
+        let before = deployment.state();
+        for polls in 1.. {
+            let name = format!("killed after {polls}");
+            let made = killed_after(
+                polls,
+                make(&deployment.world(), &plan, &name, |_, made| assert_eq!(*made, Ok(Made::Changed))),
+            )
+            .await;
+            // Lets the sandbox finish the request that was under way.
+            for _ in 0..1_000 {
+                tokio::task::yield_now().await;
+            }
+            let records = recorded(&deployment.journal());
+            let world = deployment.world();
+            let all = |record: &ChangeRecord, made: &Result<Made, NotMade>| {
+                assert!(made.is_ok(), "{name}: {record:?} {made:?}");
+            };
+            assert!(take_back(&world, &records, all).await);
+            assert_eq!(deployment.state(), before, "{name}");
+            if made.is_some() {
+                assert_eq!(records.len(), plan.changes.len());
+                return;
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn everything_that_live_mode_lacks_is_made_as_in_test_mode() {
+        let deployment = Deployment::with(&["live-mode-empty"]).await;
+        let plan = deployment.plan().await;
+        assert!(plan.by_hand.is_empty(), "{plan:?}");
+        make_all(&deployment, &plan).await;
+        let report = deployment.report().await;
+        assert_eq!(report.decision, Decision::Go, "{:?}", report.checks);
+        let live = |kind| deployment.live(kind).len();
+        assert_eq!((live("products"), live("prices"), live("webhook_endpoints")), (2, 2, 1));
+    }
+
+    #[tokio::test]
+    async fn no_secret_is_in_the_journal() {
+        let deployment = Deployment::with(&["live-mode-empty"]).await;
+        make_all(&deployment, &deployment.plan().await).await;
+        let journal = std::fs::read_to_string(deployment.journal()).unwrap();
+        let environment = std::fs::read_to_string(deployment.folder.path().join("environment")).unwrap();
+        let secret = environment.lines().find_map(|line| line.strip_prefix("STRIPE_WEBHOOK_SECRET=")).unwrap();
+        assert!(secret.starts_with("whsec_Sandbox") && !journal.contains("whsec_"), "{journal}");
+    }
+
+    #[tokio::test]
+    async fn what_was_created_is_removed_or_archived_by_an_undo() {
+        let deployment = Deployment::with(&["live-mode-empty"]).await;
+        let (_, environment) = deployment.state();
+        make_all(&deployment, &deployment.plan().await).await;
+        let mut results = Vec::new();
+        take_back(&deployment.world(), &recorded(&deployment.journal()), |_, made| results.push(made.clone())).await;
+        assert_eq!(results.iter().filter(|made| **made == Ok(Made::Archived)).count(), 2, "{results:?}");
+        assert!(deployment.live("products").iter().all(|product| product["active"] == false));
+        assert!(deployment.live("webhook_endpoints").is_empty());
+        assert_eq!(deployment.state().1, environment);
+    }
+
+    #[tokio::test]
+    async fn without_an_env_file_for_its_secret_a_person_creates_the_endpoint() {
+        let deployment = Deployment {
+            sandbox: Sandbox::start(&["endpoint-none"], Options::default()).await.unwrap(),
+            folder: tempfile::tempdir().unwrap(),
+        };
+        let plan = deployment.plan().await;
+        assert_eq!((plan.changes.len(), plan.by_hand.len()), (0, 1), "{plan:?}");
     }
 
     #[tokio::test]
@@ -257,17 +401,18 @@ mod tests {
         std::fs::write(&path, text).unwrap();
         let line = crate::change::EnvLine {
             path: path.display().to_string(),
-            line: 2,
+            line: Some(2),
             name: "STRIPE_PRICE_ID_PRO".to_owned(),
-            before: "price_old".to_owned(),
-            after: "price_new".to_owned(),
+            before: Some("price_old".to_owned()),
+            after: crate::change::NewValue::Known("price_new".to_owned()),
         };
         let planned = super::Planned { change: line.into(), asked_by: Vec::new() };
         make_all(&deployment, &Plan { changes: vec![planned], by_hand: Vec::new() }).await;
-        assert_eq!(std::fs::read_to_string(&path).unwrap(), "KEPT=1\nSTRIPE_PRICE_ID_PRO=price_new\n");
+        let changed = std::fs::read_to_string(&path).unwrap();
+        assert!(changed.ends_with("\nSTRIPE_PRICE_ID_PRO=price_new\n"), "{changed}");
         assert!(take_back(&deployment.world(), &recorded(&deployment.journal()), |_, _| ()).await);
         assert_eq!(std::fs::read_to_string(&path).unwrap(), text);
-        assert_eq!(std::fs::read_dir(deployment.folder.path()).unwrap().count(), 2);
+        assert_eq!(std::fs::read_dir(deployment.folder.path()).unwrap().count(), 3);
     }
 
     #[tokio::test]
@@ -289,7 +434,7 @@ mod tests {
     async fn a_change_that_was_recorded_but_never_made_needs_no_undo() {
         let deployment = Deployment::with(&["endpoint-slash"]).await;
         let change = deployment.plan().await.changes[0].change.clone();
-        let record = ChangeRecord { fix: "one".to_owned(), existed: true, change };
+        let record = ChangeRecord { fix: "one".to_owned(), existed: true, change, created: BTreeMap::default() };
         let mut results = Vec::new();
         take_back(&deployment.world(), &[record], |_, made| results.push(made.clone())).await;
         assert_eq!(results, [Ok(Made::AlreadyRight)]);

@@ -2,6 +2,7 @@
 
 pub mod account;
 pub mod catalogue;
+mod live_copy;
 pub mod price_mode;
 pub mod price_terms;
 pub mod product_metadata;

@@ -1,5 +1,6 @@
 //! `stripe/price-mode`.
 
+use super::live_copy::live_copy;
 use super::terms::{only_match, set};
 use crate::check::prelude::*;
 use crate::config::Mode;
@@ -102,25 +103,40 @@ async fn missing(world: &World, offer: &Offer<'_>, error: &StripeError) -> Findi
     }
 }
 
-/// Names the right price, if exactly one active price matches the tier.
+/// Names the right price, if exactly one active price matches the tier, or creates it as it is in test mode.
 async fn fix(world: &World, offer: &Offer<'_>) -> Fix {
     let name = &offer.price.price_id.name;
-    match only_match(world, offer).await {
-        Some(price) => {
-            let fix = Fix::new(format!(
-                "Set {name} to {} (on the product \"{}\"), in your environment and on the Worker.",
-                price.id,
-                price.product_name()
-            ));
-            set(world, fix, offer, &price.id).link(world.stripe().dashboard(&format!("prices/{}", price.id)))
-        }
-        None => Fix::new(format!(
+    if let Some(price) = only_match(world, offer).await {
+        let product = price.product_name();
+        let fix = Fix::new(format!(
+            "Set {name} to {} (on the product \"{product}\"), in your environment and on the Worker.",
+            price.id
+        ));
+        let link = world.stripe().dashboard(&format!("prices/{}", price.id));
+        return set(world, fix, offer, NewValue::Known(price.id)).link(link);
+    }
+    let Some(new) = live_copy(world, offer).await else {
+        return Fix::new(format!(
             "Copy the ID of the price of {} for {}, and set {name} in your environment and on the Worker.",
             offer.terms(),
             offer.tier.name
         ))
         .then(world.entered_secret(name))
-        .link(world.stripe().dashboard("products")),
+        .link(world.stripe().dashboard("products"));
+    };
+    let (what, id) = match new.resource {
+        StripeResource::Product => ("product and its price", "default_price"),
+        _ => ("price", "id"),
+    };
+    let fix = Fix::new(format!(
+        "Create the {what} of {} in live mode, as in test mode, and set {name} to the new price in your environment and on \
+         the Worker.",
+        offer.terms()
+    ));
+    let id = NewValue::Created(new.created(id));
+    match world.local_value(&offer.price.price_id, id.clone()) {
+        Some(_) => set(world, fix.then(new), offer, id),
+        None => fix.by_hand(new).then(world.entered_secret(name)),
     }
 }
 

@@ -163,7 +163,8 @@ fn swapped(world: &World, offer: &Offer<'_>, other: &Offer<'_>, seen: &Seen<Pric
                 other.id(),
                 offer.id()
             ));
-            set(world, set(world, fix, offer, other.id()), other, offer.id())
+            let known = |id: &str| NewValue::Known(id.to_owned());
+            set(world, set(world, fix, offer, known(other.id())), other, known(offer.id()))
         },
     }
 }

@@ -55,9 +55,9 @@ pub(super) async fn only_match(world: &World, offer: &Offer<'_>) -> Option<Price
 
 /// Sets a tier's price ID: in the env file that it was read from, and on the Worker. If it was not read from a file, a person
 /// has to set it.
-pub(super) fn set(world: &World, fix: Fix, offer: &Offer<'_>, id: &str) -> Fix {
+pub(super) fn set(world: &World, fix: Fix, offer: &Offer<'_>, id: NewValue) -> Fix {
     let variable = &offer.price.price_id;
-    let on_worker = world.known_secret(&variable.name, id);
+    let on_worker = world.new_secret(&variable.name, id.clone());
     match world.local_value(variable, id) {
         Some(line) => fix.then(line).then(on_worker),
         None => fix.by_hand(on_worker),

@@ -138,7 +138,7 @@ fn replace(world: &World, endpoint: &Endpoint, wanted: &str) -> Fix {
         "Create an endpoint with version {wanted}, set its signing secret as {secret} in your environment and on the Worker, and then disable {}.",
         endpoint.id
     ))
-    .by_hand(world.stripe().create_endpoint())
+    .by_hand(world.stripe().create_endpoint(None))
     .then(world.entered_secret(secret))
     .by_hand(world.stripe().change_endpoint(endpoint, "disabled", false, true))
 }

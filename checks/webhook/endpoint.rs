@@ -109,7 +109,7 @@ fn difference(world: &World, endpoints: &[Endpoint]) -> Option<Difference> {
                 Fix::new(format!(
                     "Add an endpoint for {wanted}, and set its signing secret as {secret} in your environment and on the Worker. Then disable {id} if nothing else needs it."
                 ))
-                .by_hand(world.stripe().create_endpoint())
+                .by_hand(world.stripe().create_endpoint(None))
                 .then(world.entered_secret(secret))
                 .link(page(endpoint)),
             )
@@ -155,10 +155,21 @@ fn missing(world: &World, twin: Option<Endpoint>) -> Difference {
         }
         None => (NOT_FOUND, format!("No endpoint is registered at Stripe for {wanted}, so the Worker gets no events.")),
     };
-    let fix = Fix::new(format!("Add {}", endpoint_to_add(world)))
-        .by_hand(world.stripe().create_endpoint())
-        .then(world.entered_secret(&world.config().stripe.webhook_secret.name));
+    let fix = Fix::new(format!("Add {}", endpoint_to_add(world)));
+    let version = twin.as_ref().and_then(|twin| twin.api_version.value());
+    let fix = add_endpoint(world, fix, version.map(String::as_str));
     Difference { code, endpoint: twin, message, fix }
+}
+
+/// Creates the endpoint, and gives its signing secret to the Worker. Stripe shows the secret only once, so without an env file
+/// to keep it in, a person does that.
+fn add_endpoint(world: &World, fix: Fix, version: Option<&str>) -> Fix {
+    let (endpoint, variable) = (world.stripe().create_endpoint(version), &world.config().stripe.webhook_secret);
+    let secret = NewValue::Created(endpoint.created("secret"));
+    match world.local_secret_value(variable, secret.clone()) {
+        Some(line) => fix.then(endpoint).then(line).then(world.new_secret(&variable.name, secret)),
+        None => fix.by_hand(endpoint).then(world.entered_secret(&variable.name)),
+    }
 }
 
 fn endpoint_to_add(world: &World) -> String {

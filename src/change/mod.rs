@@ -5,6 +5,7 @@ mod clerk;
 mod file;
 mod shell;
 mod stripe;
+mod value;
 mod worker;
 
 use serde::{Deserialize, Serialize};
@@ -14,6 +15,7 @@ pub use clerk::{ClerkMetadata, ClerkTemplate};
 pub use file::EnvLine;
 pub use shell::quoted;
 pub use stripe::{FieldChange, StripeChange, StripeResource};
+pub use value::{Created, NewValue};
 pub use worker::{Deployment, SecretSource, WorkerSecret};
 
 /// How to fix a finding: one sentence, and the changes in the order in which they are safe.
@@ -39,7 +41,7 @@ pub enum Change {
     ClerkTemplate(ClerkTemplate),
     /// Sets a secret on the Worker.
     WorkerSecret(WorkerSecret),
-    /// Corrects a value in an env file.
+    /// Sets a variable in an env file.
     EnvLine(EnvLine),
     /// Deploys the Worker, after its code or its Wrangler file was changed.
     Deploy(Deployment),
@@ -177,6 +179,26 @@ impl Change {
         }
     }
 
+    /// Whether it makes something that was not there.
+    #[must_use]
+    pub const fn creates(&self) -> bool {
+        match self {
+            Self::Stripe(change) => change.id.is_none(),
+            Self::ClerkTemplate(change) => change.id.is_none(),
+            _ => false,
+        }
+    }
+
+    /// The earlier change that it needs a value from.
+    #[must_use]
+    pub const fn needs(&self) -> Option<&Created> {
+        match self {
+            Self::WorkerSecret(WorkerSecret { source: SecretSource::New(NewValue::Created(created)), .. })
+            | Self::EnvLine(EnvLine { after: NewValue::Created(created), .. }) => Some(created),
+            _ => None,
+        }
+    }
+
     /// What it needs a right for, in the provider's words.
     #[must_use]
     pub fn permission(&self) -> Option<String> {
@@ -196,7 +218,7 @@ impl Change {
             Self::ClerkMetadata(change) => format!("user {}", change.user),
             Self::ClerkTemplate(change) => format!("JWT template \"{}\"", change.name),
             Self::WorkerSecret(change) => change.object(),
-            Self::EnvLine(line) => format!("{}:{}", line.path, line.line),
+            Self::EnvLine(line) => line.object(),
             Self::Deploy(_) => "the Worker".to_owned(),
             Self::Command(command) => command.clone(),
             Self::Page(link) => link.clone(),
@@ -231,11 +253,15 @@ impl Change {
             }
             Self::WorkerSecret(secret) => {
                 change(&mut secret.name);
-                if let SecretSource::Known(value) = &mut secret.source {
-                    change(value);
+                if let SecretSource::New(value) = &mut secret.source {
+                    value.for_each_text(change);
                 }
             }
-            Self::EnvLine(line) => [&mut line.path, &mut line.before, &mut line.after].into_iter().for_each(change),
+            Self::EnvLine(line) => {
+                change(&mut line.path);
+                line.before.iter_mut().for_each(change);
+                line.after.for_each_text(change);
+            }
             Self::Deploy(_) => {}
             Self::Command(text) | Self::Page(text) => change(text),
         }

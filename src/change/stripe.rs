@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{bare, each_text, quoted, shown};
+use super::{Created, bare, each_text, quoted, shown};
 
 /// The kinds of objects that a fix changes at Stripe.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -125,6 +125,26 @@ impl StripeChange {
     /// A new object, without fields yet.
     pub fn create(resource: StripeResource, live: bool, name: impl Into<String>) -> Self {
         Self { resource, live, id: None, name: name.into(), fields: Vec::new() }
+    }
+
+    /// A field in the answer to this change, for a later one of the same fix.
+    #[must_use]
+    pub fn created(&self, field: &str) -> Created {
+        Created { object: self.object(), field: field.to_owned() }
+    }
+
+    /// Whether a field is a parameter that only makes another object, which the object itself does not show.
+    fn is_shown(field: &FieldChange) -> bool {
+        !field.field.starts_with("default_price_data.")
+    }
+
+    /// Whether an object is as this change leaves it.
+    #[must_use]
+    pub fn is_made(&self, object: &Value) -> bool {
+        self.fields
+            .iter()
+            .filter(|field| Self::is_shown(field))
+            .all(|field| self.observed(object, &field.field) == field.after)
     }
 
     /// Adds a field. `disabled` of a webhook endpoint is what its `status` says.

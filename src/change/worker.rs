@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::quoted;
+use super::{NewValue, quoted};
 
 /// A secret to set on the Worker.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -21,8 +21,8 @@ pub struct WorkerSecret {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum SecretSource {
-    /// A value that is no secret, such as a price ID.
-    Known(String),
+    /// A new value that `fix` knows, or gets from an earlier change.
+    New(NewValue),
     /// The value of the local variable with the same name, which is never shown.
     Environment,
     /// The value of the local variable with the same name, read from an `--env-file`.
@@ -38,6 +38,18 @@ pub struct Deployment {
     pub environment: Option<String>,
 }
 
+impl SecretSource {
+    /// Whether it is the value that this machine has.
+    pub(crate) const fn is_local(&self) -> bool {
+        matches!(self, Self::Environment | Self::File)
+    }
+
+    /// Whether it is a value of something that the same fix creates.
+    pub(crate) const fn is_created(&self) -> bool {
+        matches!(self, Self::New(NewValue::Created(_)))
+    }
+}
+
 impl WorkerSecret {
     /// Whether the script and the value are known.
     pub(super) const fn is_for_machine(&self) -> bool {
@@ -47,10 +59,10 @@ impl WorkerSecret {
     pub(super) fn command(&self) -> String {
         let put = format!("npx wrangler secret put {}{}", quoted(&self.name), flag(self.environment.as_deref()));
         match &self.source {
-            SecretSource::Known(value) => format!("printf %s {} | {put}", quoted(value)),
+            SecretSource::New(NewValue::Known(value)) => format!("printf %s {} | {put}", quoted(value)),
             SecretSource::Environment => format!("printenv {} | {put}", quoted(&self.name)),
             // Wrangler asks for the value.
-            SecretSource::File | SecretSource::Entered => put,
+            SecretSource::New(NewValue::Created(_)) | SecretSource::File | SecretSource::Entered => put,
         }
     }
 
@@ -63,7 +75,7 @@ impl WorkerSecret {
 
     pub(super) fn row(&self) -> (String, String, String) {
         let after = match &self.source {
-            SecretSource::Known(value) => value.clone(),
+            SecretSource::New(value) => value.shown(),
             SecretSource::Environment => "(the value in your environment)".to_owned(),
             SecretSource::File => "(the value in your env file)".to_owned(),
             SecretSource::Entered => "(a new value)".to_owned(),
@@ -96,7 +108,7 @@ mod tests {
     #[test]
     fn a_price_id_is_piped_into_wrangler() {
         assert_eq!(
-            secret(SecretSource::Known("price_1Q".to_owned())).command(),
+            secret(SecretSource::New(NewValue::Known("price_1Q".to_owned()))).command(),
             "printf %s price_1Q | npx wrangler secret put STRIPE_PRICE_ID_PRO --env production"
         );
     }

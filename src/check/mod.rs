@@ -281,7 +281,7 @@ macro_rules! check {
 /// What checks import.
 pub mod prelude {
     pub use super::{Check, CheckId, Need, Outcome};
-    pub use crate::change::{ClerkMetadata, Fix, StripeResource, quoted};
+    pub use crate::change::{ClerkMetadata, Fix, NewValue, StripeChange, StripeResource, quoted};
     pub use crate::finding::{Answered, Cause, Code, Evidence, Finding, NoAnswer};
     pub use crate::world::subjects::*;
     pub use crate::world::{World, optional};

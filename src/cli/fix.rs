@@ -47,7 +47,7 @@ pub fn execute(args: &FixArgs, terminal: Terminal) -> Result<u8, CliError> {
     let runtime = runtime()?;
     let status = runtime.block_on(async {
         let status = if args.undo { undo(args, terminal).await } else { perform(args, terminal).await };
-        args.target.forget_journal();
+        args.target.forget_files();
         status
     });
     runtime.shutdown_background();
@@ -56,7 +56,11 @@ pub fn execute(args: &FixArgs, terminal: Terminal) -> Result<u8, CliError> {
 
 async fn perform(args: &FixArgs, terminal: Terminal) -> Result<u8, CliError> {
     let options = args.target.options(args.report_dir.join("journal.jsonl"))?;
-    let (world, sandbox) = args.target.world(options.clone()).await?;
+    let (mut world, mut sandbox) = args.target.world(options.clone()).await?;
+    if sandbox.is_some() {
+        TargetArgs::keep_environment(sandbox.as_mut())?;
+        world = args.target.world_again(sandbox.as_ref(), options.clone())?;
+    }
     // A run may only end what it started, and for a few seconds. What comes after it needs a world that is new.
     let again = || args.target.world_again(sandbox.as_ref(), options.clone());
     let all = checks::all(world.config());
@@ -115,7 +119,9 @@ async fn undo(args: &FixArgs, terminal: Terminal) -> Result<u8, CliError> {
     for record in &records {
         text.push_str(&format!("  {}\n", clean(&record.change.object())));
         for (field, before, after) in record.change.fields() {
-            text.push_str(&row(&field, &after, &before, terminal));
+            let line =
+                if record.change.creates() { format!("{field}: {after}") } else { changed(&field, &after, &before) };
+            text.push_str(&row(&line, terminal));
         }
     }
     print(&text)?;
@@ -150,7 +156,12 @@ fn shown(plan: &Plan, terminal: Terminal) -> String {
             let title = format!("{}. {}", number + 1, clean(&planned.change.object()));
             text.push_str(&format!("  {}\n", terminal.strong(&title)));
             for (field, before, after) in planned.change.fields() {
-                text.push_str(&row(&field, &before, &after, terminal));
+                let line = if planned.change.creates() {
+                    format!("{field}: {after}")
+                } else {
+                    changed(&field, &before, &after)
+                };
+                text.push_str(&row(&line, terminal));
             }
             text.push_str(&wrap(&format!("for {}", planned.asked_by.join(", ")), "     ", "     ", terminal.width));
         }
@@ -174,15 +185,19 @@ fn shown(plan: &Plan, terminal: Terminal) -> String {
     text
 }
 
-fn row(field: &str, before: &str, after: &str, terminal: Terminal) -> String {
-    let line = format!("{field}: {before} → {after}");
-    wrap(&line, "     ", "       ", terminal.width)
+fn changed(field: &str, before: &str, after: &str) -> String {
+    format!("{field}: {before} → {after}")
+}
+
+fn row(line: &str, terminal: Terminal) -> String {
+    wrap(line, "     ", "       ", terminal.width)
 }
 
 fn outcome(object: &str, made: &Result<Made, NotMade>, terminal: Terminal) -> String {
     let (word, line) = match made {
         Ok(Made::Changed) => ("changed", object.to_owned()),
         Ok(Made::AlreadyRight) => ("right already", object.to_owned()),
+        Ok(Made::Archived) => ("archived", object.to_owned()),
         Err(why) => ("not changed", format!("{object}: {why}")),
     };
     wrap(&line, &format!("{word:<15}"), &" ".repeat(15), terminal.width)

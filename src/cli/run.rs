@@ -95,7 +95,7 @@ async fn perform(args: &RunArgs, terminal: Terminal) -> Result<u8, CliError> {
     let selection = Selection::new(&checks, &values::joined(&args.only), &values::joined(&args.skip))?;
     let selection = selection.with_flags(args.target.flags());
     let ran = run_with_progress(&world, &selection, &mut signals, terminal).await;
-    args.target.forget_journal();
+    args.target.forget_files();
     let mut report = ran?;
     if args.fail_on == FailOn::Warn {
         deliver::count_warnings(&mut report);

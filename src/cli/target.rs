@@ -125,19 +125,29 @@ impl TargetArgs {
             concurrency: self.concurrency.map_or(usual.concurrency, usize::from),
             resolve: self.resolve.clone(),
             certificates: certificates.transpose()?,
-            journal: if self.sandbox.is_some() { sandbox_journal() } else { journal },
+            journal: if self.sandbox.is_some() { sandbox_file("jsonl") } else { journal },
             ..usual
         })
     }
 
-    /// Removes the journal of a sandbox.
-    pub fn forget_journal(&self) {
+    /// Puts the environment of a sandbox into an env file, so that a fix can change it.
+    pub fn keep_environment(sandbox: Option<&mut Sandbox>) -> Result<(), CliError> {
+        let Some(sandbox) = sandbox else { return Ok(()) };
+        let path = sandbox_file("env");
+        let failed = |error| CliError::Defect(format!("could not write {}: {error}", path.display()));
+        sandbox.keep_environment_in(path.clone()).map_err(failed)
+    }
+
+    /// Removes the files of a sandbox.
+    pub fn forget_files(&self) {
         if self.sandbox.is_some() {
-            let _ = fs::remove_file(sandbox_journal());
+            for extension in ["env", "jsonl"] {
+                let _ = fs::remove_file(sandbox_file(extension));
+            }
         }
     }
 }
 
-fn sandbox_journal() -> PathBuf {
-    std::env::temp_dir().join(format!("preflight-sandbox-{}.jsonl", std::process::id()))
+fn sandbox_file(extension: &str) -> PathBuf {
+    std::env::temp_dir().join(format!("preflight-sandbox-{}.{extension}", std::process::id()))
 }

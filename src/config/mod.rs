@@ -90,6 +90,8 @@ impl Mode {
 pub struct Config {
     /// The file, for findings that point into it.
     pub path: PathBuf,
+    /// The last env file, where a new value can be kept.
+    pub env_file: Option<PathBuf>,
     /// The project.
     pub project: Project,
     /// Stripe.

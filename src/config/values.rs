@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::dotenv;
 use super::problem::{Problems, both};
@@ -33,7 +33,10 @@ impl fmt::Display for Origin {
 /// The operator's values: the process environment overrides the env files, and a later file overrides an earlier one. A
 /// variable that is set but empty overrides too, so it can remove a value.
 #[derive(Clone, Default)]
-pub struct Values(BTreeMap<String, (String, Origin)>);
+pub struct Values {
+    set: BTreeMap<String, (String, Origin)>,
+    last_file: Option<PathBuf>,
+}
 
 impl Values {
     /// Reads the env files, in the order of the command line, and takes over the process environment.
@@ -76,18 +79,24 @@ impl Values {
             }
         }
         values.extend(environment.into_iter().map(|(name, value)| (name, (value, Origin::Environment))));
-        problems.map_or(Ok(Self(values)), Err)
+        let last_file = files.last().map(|file| file.path.clone());
+        problems.map_or(Ok(Self { set: values, last_file }), Err)
+    }
+
+    /// The last env file, which overrides the others.
+    pub(super) fn last_file(&self) -> Option<&Path> {
+        self.last_file.as_deref()
     }
 
     /// What is set under a name, and where.
     pub(super) fn get(&self, name: &str) -> Option<(&str, &Origin)> {
-        self.0.get(name).map(|(value, origin)| (value.as_str(), origin))
+        self.set.get(name).map(|(value, origin)| (value.as_str(), origin))
     }
 }
 
 impl fmt::Debug for Values {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.debug_set().entries(self.0.keys()).finish()
+        formatter.debug_set().entries(self.set.keys()).finish()
     }
 }
 

@@ -1,6 +1,6 @@
 //! Connects preflight to the sandbox: its configuration, its host names and its certificate authority.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::Sandbox;
@@ -14,9 +14,23 @@ impl Sandbox {
     /// The same problems that a user would see for that file.
     pub fn config(&self, mode: Option<config::Mode>) -> Result<Config, Problems> {
         let source = Text::new("preflight.toml", self.configuration());
-        let values = Values::of(&[], self.environment().clone())?;
+        let values = match &self.env_file {
+            Some(path) => Values::read(std::slice::from_ref(path), [])?,
+            None => Values::of(&[], self.environment().clone())?,
+        };
         let read = |path: &Path| self.read(path);
         config::load(&source, &values, &config::Options { mode, allow_hosts: Vec::new(), read: &read })
+    }
+
+    /// Writes the environment into an env file, from which it is read from now on, so that a fix can change it.
+    ///
+    /// # Errors
+    /// If the file cannot be written.
+    pub fn keep_environment_in(&mut self, path: PathBuf) -> std::io::Result<()> {
+        let lines = self.environment().iter().map(|(name, value)| format!("{name}='{value}'\n"));
+        std::fs::write(&path, lines.collect::<String>())?;
+        self.env_file = Some(path);
+        Ok(())
     }
 
     /// `options` with this world's host names, DNS records and certificate authority.

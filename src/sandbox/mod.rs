@@ -29,7 +29,7 @@ mod worker;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -99,6 +99,8 @@ pub struct Sandbox {
     configuration: String,
     wrangler: String,
     environment: BTreeMap<String, String>,
+    /// Where the environment is kept, if a fix may change it.
+    env_file: Option<PathBuf>,
     fixtures: Fixtures,
     routers: PerServer<SwappableRouter>,
     state: Mutex<State>,
@@ -180,6 +182,7 @@ impl Sandbox {
             configuration: fixtures.configuration()?,
             wrangler: fixtures.wrangler()?,
             environment: fixtures.environment.clone(),
+            env_file: None,
             aliases: fixtures.network.aliases.clone(),
             fixtures,
             routers,

@@ -5,9 +5,10 @@ use serde_json::Value;
 use super::World;
 use super::stripe::{Endpoint, EndpointKind, Stripe};
 use crate::change::{
-    Change, ClerkMetadata, ClerkTemplate, Deployment, EnvLine, SecretSource, StripeChange, StripeResource, WorkerSecret,
+    Change, ClerkMetadata, ClerkTemplate, Deployment, EnvLine, NewValue, SecretSource, StripeChange, StripeResource,
+    WorkerSecret,
 };
-use crate::config::{Kind, Mode, Origin, Variable};
+use crate::config::{Kind, Mode, Origin, Secret, Variable};
 
 impl World {
     /// Sets a secret on the Worker to the value of the local variable with the same name, which must be right.
@@ -16,7 +17,7 @@ impl World {
         let local = self.config.variables().into_iter().find(|variable| variable.name == name && variable.is_usable());
         let source = match local {
             Some(variable) if variable.kind == Kind::StripePriceId && variable.shown.is_some() => {
-                SecretSource::Known(variable.shown.unwrap_or_default())
+                SecretSource::New(NewValue::Known(variable.shown.unwrap_or_default()))
             }
             Some(variable) => match variable.origin {
                 Origin::Environment => SecretSource::Environment,
@@ -31,20 +32,35 @@ impl World {
     /// Sets a secret on the Worker to a value that is known and may be shown.
     #[must_use]
     pub fn known_secret(&self, name: &str, value: &str) -> WorkerSecret {
-        self.secret(name, SecretSource::Known(value.to_owned()))
+        self.new_secret(name, NewValue::Known(value.to_owned()))
     }
 
-    /// Corrects a value in the env file that it was read from. `None` if it came from elsewhere. Not for secrets.
+    /// Sets a secret on the Worker to a new value.
     #[must_use]
-    pub fn local_value(&self, variable: &Variable<String>, after: &str) -> Option<EnvLine> {
-        let Origin::File(path, line) = &variable.origin else { return None };
-        Some(EnvLine {
-            path: path.display().to_string(),
-            line: *line,
-            name: variable.name.clone(),
-            before: variable.value.clone()?,
-            after: after.to_owned(),
-        })
+    pub fn new_secret(&self, name: &str, value: NewValue) -> WorkerSecret {
+        self.secret(name, SecretSource::New(value))
+    }
+
+    /// Sets a variable in the env file that it was read from, or in the last one if it is not set. `None` if there is no env
+    /// file, or if the process environment overrides it.
+    #[must_use]
+    pub fn local_value(&self, variable: &Variable<String>, after: NewValue) -> Option<EnvLine> {
+        self.env_line(&variable.origin, &variable.name, variable.value.clone(), after)
+    }
+
+    /// The same for a secret, whose value before is not shown.
+    #[must_use]
+    pub fn local_secret_value(&self, variable: &Variable<Secret>, after: NewValue) -> Option<EnvLine> {
+        self.env_line(&variable.origin, &variable.name, None, after)
+    }
+
+    fn env_line(&self, origin: &Origin, name: &str, before: Option<String>, after: NewValue) -> Option<EnvLine> {
+        let (path, line) = match origin {
+            Origin::File(path, line) if *path != self.config.path => (path, Some(*line)),
+            Origin::File(..) | Origin::Environment => return None,
+            Origin::Unset => (self.config.env_file.as_ref()?, None),
+        };
+        Some(EnvLine { path: path.display().to_string(), line, name: name.to_owned(), before, after })
     }
 
     /// Sets a secret on the Worker to a value that only a person can get.
@@ -123,15 +139,20 @@ impl Stripe<'_> {
         }
     }
 
-    /// A new endpoint for the Worker, with the events that it handles.
-    pub fn create_endpoint(self) -> StripeChange {
+    /// A new object in the mode of the key, without fields yet.
+    pub fn create(self, resource: StripeResource, name: &str) -> StripeChange {
+        StripeChange::create(resource, self.mode == Mode::Live, name)
+    }
+
+    /// A new endpoint for the Worker, with the events that it handles. `version` is its API version if none is configured.
+    pub fn create_endpoint(self, version: Option<&str>) -> StripeChange {
         let webhook = &self.world.config().webhook;
-        let endpoint =
-            StripeChange::create(StripeResource::WebhookEndpoint, self.mode == Mode::Live, webhook.url.as_str())
-                .set("url", Value::Null, webhook.url.as_str())
-                .set("enabled_events", Value::Null, webhook.events.clone());
-        match &webhook.api_version {
-            Some(version) => endpoint.set("api_version", Value::Null, version.as_str()),
+        let endpoint = self
+            .create(StripeResource::WebhookEndpoint, webhook.url.as_str())
+            .set("url", Value::Null, webhook.url.as_str())
+            .set("enabled_events", Value::Null, webhook.events.clone());
+        match webhook.api_version.as_deref().or(version) {
+            Some(version) => endpoint.set("api_version", Value::Null, version),
             None => endpoint,
         }
     }

@@ -1,5 +1,6 @@
 //! The journal: records each change on disk before it is made.
 
+use std::collections::BTreeMap;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -30,6 +31,9 @@ pub struct ChangeRecord {
     pub existed: bool,
     /// The change.
     pub change: Change,
+    /// The IDs of what it created, by field: `id`, `default_price`.
+    #[serde(default)]
+    pub created: BTreeMap<String, String>,
 }
 
 impl Journal {
@@ -53,6 +57,12 @@ impl Journal {
         line["at"] = Timestamp::now().to_string().into();
         line["step"] = "fix".into();
         self.write(&line)
+    }
+
+    /// Records the IDs of what a fix has created.
+    pub fn note_created(&self, fix: &str, object: &str, ids: &BTreeMap<String, String>) -> io::Result<()> {
+        let at = Timestamp::now().to_string();
+        self.write(&serde_json::json!({ "at": at, "step": "created", "fix": fix, "object": object, "created": ids }))
     }
 
     fn write(&self, line: &serde_json::Value) -> io::Result<()> {
@@ -83,6 +93,16 @@ pub fn last_fix(journal: &Path) -> io::Result<Vec<ChangeRecord>> {
     records.retain(|record: &ChangeRecord| !record.fix.starts_with(UNDO) && !taken_back(&record.fix));
     let last = records.last().map(|record| record.fix.clone()).unwrap_or_default();
     records.retain(|record| record.fix == last);
+    for record in &mut records {
+        let object = record.change.object();
+        let is_of = |line: &&serde_json::Value| {
+            line["step"] == "created" && line["fix"] == record.fix.as_str() && line["object"] == object.as_str()
+        };
+        if let Some(created) = lines.iter().find(is_of).and_then(|line| line["created"].as_object()) {
+            let ids = created.iter().filter_map(|(field, id)| Some((field.clone(), id.as_str()?.to_owned())));
+            record.created = ids.collect();
+        }
+    }
     Ok(records)
 }
 

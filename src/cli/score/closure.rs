@@ -6,7 +6,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use futures::StreamExt;
-use preflight::change::Change;
+use preflight::change::{Change, StripeResource};
 use preflight::fix::{self, Plan};
 use preflight::report::outline::failures;
 use preflight::run::{self, Decision, Report, Selection};
@@ -57,10 +57,15 @@ pub async fn execute(names: &[String], latency: Duration, terminal: Terminal) ->
 }
 
 async fn heal(scenario: &str, latency: Duration) -> Result<Healed, CliError> {
-    let sandbox = Sandbox::start(&[scenario], sandbox::Options { latency, ..Default::default() }).await?;
-    let journal = std::env::temp_dir().join(format!("preflight-fixes-{}-{scenario}.jsonl", std::process::id()));
+    let mut sandbox = Sandbox::start(&[scenario], sandbox::Options { latency, ..Default::default() }).await?;
+    let name = std::env::temp_dir().join(format!("preflight-fixes-{}-{scenario}", std::process::id()));
+    let (journal, env_file) = (name.with_extension("jsonl"), name.with_extension("env"));
+    let kept = sandbox.keep_environment_in(env_file.clone());
+    kept.map_err(|error| CliError::Defect(format!("could not write {}: {error}", env_file.display())))?;
     let healed = heal_in(&sandbox, &journal, latency).await;
-    let _ = std::fs::remove_file(journal);
+    for file in [journal, env_file] {
+        let _ = std::fs::remove_file(file);
+    }
     healed
 }
 
@@ -152,6 +157,15 @@ fn differences(before: &Value, after: &Value) -> Vec<String> {
 /// Whether a place is what a change is about.
 fn is_of(path: &str, change: &Change) -> bool {
     match change {
+        Change::Stripe(stripe) if stripe.id.is_none() => {
+            let lists: &[&str] = match stripe.resource {
+                StripeResource::Product => &["products", "prices"],
+                StripeResource::Price => &["prices"],
+                StripeResource::WebhookEndpoint => &["webhook_endpoints", "signing_secrets"],
+                _ => &[],
+            };
+            lists.iter().any(|list| path.starts_with(&format!("/stripe/{list}")))
+        }
         Change::Stripe(stripe) => stripe.fields.iter().any(|field| {
             // The parameter `disabled` is what the status says.
             let field = if field.field == "disabled" { "status".to_owned() } else { field.field.replace('.', "/") };

@@ -43,6 +43,7 @@ impl<'b, 't> Build<'b, 't> {
         let waivers = self.waivers(file.waive);
         let mut config = Config {
             path: self.diagnostics.text.path.clone(),
+            env_file: self.values.last_file().map(std::path::Path::to_owned),
             project: project?,
             stripe: stripe?,
             webhook: webhook?,

@@ -24,6 +24,7 @@ pub(super) const ROUTES: &[Route] = &[
         "metadata",
         "url",
     ]),
+    Route::delete("/v1/webhook_endpoints/{id}", "rak_webhook_write", ObjectKind::WebhookEndpoint, delete),
 ];
 
 const FIELDS: &[Field] = &[("description", Shape::OptionalText)];
@@ -65,6 +66,13 @@ fn update(call: &Call) -> StripeResult {
     })
 }
 
+fn delete(call: &Call) -> StripeResult {
+    let object = call.kind.object();
+    call.stripe.store().remove(call.kind, call.id, &call.caller)?;
+    call.stripe.effects.record("stripe.webhook_endpoint.deleted");
+    Ok(json!({ "id": call.id, "object": object, "deleted": true }))
+}
+
 fn set(call: &Call, endpoint: &mut Value) -> Result<(), StripeError> {
     let parameters = &call.parameters;
     if let Some(url) = parameters.get("url") {
@@ -101,6 +109,8 @@ fn is_event_type(event: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use axum::http::Method;
+
     use super::super::test_client::TestClient;
 
     const ENDPOINTS: &str = "/v1/webhook_endpoints";
@@ -160,6 +170,15 @@ mod tests {
         let parameter = async |form: &str| client.post(ENDPOINTS, form).await.body["error"]["param"].clone();
         assert_eq!(parameter("enabled_events%5B%5D=*").await, "url");
         assert_eq!(parameter("url=https%3A%2F%2Fapi.acme.com").await, "enabled_events");
+    }
+
+    #[tokio::test]
+    async fn a_deleted_endpoint_is_gone() {
+        let client = TestClient::of(&[]);
+        let authorization = format!("Bearer {}", client.live);
+        let deleted = client.ask(Method::DELETE, WORKER, &[("authorization", &authorization)], "").await;
+        assert_eq!(deleted.body["deleted"], true);
+        assert_eq!(client.get(WORKER).await.status, 404);
     }
 
     #[tokio::test]

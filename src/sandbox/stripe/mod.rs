@@ -76,6 +76,7 @@ pub fn router(stripe: &Arc<Stripe>) -> Router {
         let method = match route.verb {
             Verb::Get => MethodFilter::GET,
             Verb::Post => MethodFilter::POST,
+            Verb::Delete => MethodFilter::DELETE,
         };
         router = router.route(route.path, on(method, respond));
     }

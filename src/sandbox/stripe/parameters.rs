@@ -31,6 +31,15 @@ impl Parameters {
         (Self(these), Self(others))
     }
 
+    /// Those under a name, `default_price_data[recurring][interval]` as `recurring[interval]`.
+    pub(super) fn below(&self, name: &str) -> Self {
+        let below = |given: &str| {
+            let (first, rest) = given.strip_prefix(name)?.strip_prefix('[')?.split_once(']')?;
+            Some(format!("{first}{rest}"))
+        };
+        Self(self.0.iter().filter_map(|(given, value)| Some((below(given)?, value.clone()))).collect())
+    }
+
     pub(super) fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
         self.0.iter().map(|(name, value)| (name.as_str(), value.as_str()))
     }

@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use super::error::StripeError;
 use super::object_kind::ObjectKind;
+use super::parameters::Parameters;
 use super::request::{Call, Route, StripeResult};
 use super::writes::{Field, Shape, set_fields, set_metadata};
 
@@ -42,14 +43,19 @@ const FIXED: &[Field] = &[
 ];
 
 fn create(call: &Call) -> StripeResult {
-    let parameters = &call.parameters;
+    let product = call.parameters.required("product")?;
+    let found = call.stripe.store().find(ObjectKind::Product, product, &call.caller).map(drop);
+    found.map_err(|error| error.in_parameter("product"))?;
+    let price = new_price(call, &call.parameters, product)?;
+    Ok(call.keep(ObjectKind::Price, price))
+}
+
+/// A price of a product, which may be new itself.
+pub(super) fn new_price(call: &Call, parameters: &Parameters, product: &str) -> StripeResult {
     let currency = parameters.required("currency")?.to_ascii_lowercase();
     if currency.len() != 3 || !currency.bytes().all(|byte| byte.is_ascii_lowercase()) {
         return Err(StripeError::bad(format!("Invalid currency: {currency}")).about("currency"));
     }
-    let product = parameters.required("product")?;
-    let found = call.stripe.store().find(ObjectKind::Product, product, &call.caller).map(drop);
-    found.map_err(|error| error.in_parameter("product"))?;
     parameters.required("unit_amount")?;
     let mut fields = json!({
         "id": call.new_id("price")?,
@@ -62,10 +68,10 @@ fn create(call: &Call) -> StripeResult {
         fields["type"] = "recurring".into();
         fields["recurring"] = json!({});
     }
-    call.create(&fields, |price| {
+    call.new_object(ObjectKind::Price, &fields, |price| {
         set_fields(parameters, FIXED, price)?;
         price["unit_amount_decimal"] = price["unit_amount"].to_string().into();
-        set(call, price)
+        set(parameters, price)
     })
 }
 
@@ -78,14 +84,14 @@ fn update(call: &Call) -> StripeResult {
             return Err(StripeError::bad(message));
         }
     }
-    let price = call.update(|price| set(call, price))?;
+    let price = call.update(|price| set(&call.parameters, price))?;
     call.stripe.store().renew_price_in_subscriptions(call.id, &call.caller);
     Ok(price)
 }
 
-fn set(call: &Call, price: &mut Value) -> Result<(), StripeError> {
-    set_fields(&call.parameters, FIELDS, price)?;
-    set_metadata(&call.parameters, price)
+fn set(parameters: &Parameters, price: &mut Value) -> Result<(), StripeError> {
+    set_fields(parameters, FIELDS, price)?;
+    set_metadata(parameters, price)
 }
 
 #[cfg(test)]

@@ -4,12 +4,14 @@ use serde_json::{Value, json};
 
 use super::error::StripeError;
 use super::object_kind::ObjectKind;
+use super::price_writes::new_price;
 use super::request::{Call, Route, StripeResult};
 use super::writes::{Field, Shape, set_fields, set_metadata};
 
 pub(super) const ROUTES: &[Route] = &[
     Route::write("/v1/products", "rak_product_write", ObjectKind::Product, create).takes(&[
         "active",
+        "default_price_data",
         "description",
         "id",
         "metadata",
@@ -47,6 +49,11 @@ const FIELDS: &[Field] = &[
     ("url", Shape::OptionalUrl),
 ];
 
+/// The price that a new product starts with.
+const PRICE: &str = "default_price_data";
+
+const OF_NEW_PRICE: &[&str] = &["currency", "metadata", "recurring", "tax_behavior", "unit_amount"];
+
 fn create(call: &Call) -> StripeResult {
     let parameters = &call.parameters;
     parameters.required("name")?;
@@ -58,7 +65,19 @@ fn create(call: &Call) -> StripeResult {
         Some(id) => id.to_owned(),
         None => format!("prod_QpanSandbox{:04}", call.stripe.next_serial()),
     };
-    call.create(&json!({ "id": id }), |product| set(call, product))
+    let mut product = call.new_object(ObjectKind::Product, &json!({ "id": id }), |product| set(call, product))?;
+    if parameters.any_under(PRICE) {
+        let terms = parameters.below(PRICE);
+        if let Some((name, _)) =
+            terms.iter().find(|(name, _)| !OF_NEW_PRICE.contains(&name.split('[').next().unwrap_or(name)))
+        {
+            return Err(StripeError::unknown_parameter(&format!("{PRICE}[{name}]")));
+        }
+        let price = new_price(call, &terms, &id)?;
+        product["default_price"] = price["id"].clone();
+        call.keep(ObjectKind::Price, price);
+    }
+    Ok(call.keep(ObjectKind::Product, product))
 }
 
 fn update(call: &Call) -> StripeResult {
@@ -141,6 +160,18 @@ mod tests {
     async fn a_restricted_key_needs_the_permission_to_write() {
         let answer = TestClient::of(&["healthy-restricted-key"]).post(PRO, "name=x").await;
         assert!(answer.message().contains("Having the 'rak_product_write' permission"), "{}", answer.message());
+    }
+
+    #[tokio::test]
+    async fn a_new_product_can_start_with_a_price() {
+        let client = TestClient::of(&[]);
+        let price = "default_price_data%5Bcurrency%5D=usd&default_price_data%5Bunit_amount%5D=2900&default_price_data%5Brecurring%5D%5Binterval%5D=month";
+        let product = client.post("/v1/products", &format!("name=Team&{price}")).await.body;
+        let price = client.get(&format!("/v1/prices/{}", product["default_price"].as_str().unwrap())).await.body;
+        assert_eq!((&price["product"], &price["unit_amount"]), (&product["id"], &2900.into()));
+        assert_eq!(price["recurring"]["interval"], "month");
+        let answer = client.post("/v1/products", "name=Team&default_price_data%5Blookup_key%5D=x").await;
+        assert_eq!(answer.body["error"]["param"], "default_price_data[lookup_key]");
     }
 
     #[tokio::test]

@@ -42,6 +42,7 @@ pub(super) type StripeResult = Result<Value, StripeError>;
 pub(super) enum Verb {
     Get,
     Post,
+    Delete,
 }
 
 /// One endpoint of Stripe's API.
@@ -97,6 +98,16 @@ impl Route {
         handler: fn(&Call) -> StripeResult,
     ) -> Self {
         Self { verb: Verb::Post, ..Self::retrieve(path, permission, kind, handler) }
+    }
+
+    /// A DELETE of an object of this kind.
+    pub(super) const fn delete(
+        path: &'static str,
+        permission: &'static str,
+        kind: ObjectKind,
+        handler: fn(&Call) -> StripeResult,
+    ) -> Self {
+        Self { verb: Verb::Delete, ..Self::retrieve(path, permission, kind, handler) }
     }
 
     /// Adds parameters that filter the list by the field with the same name.

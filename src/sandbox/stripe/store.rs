@@ -152,6 +152,18 @@ impl Store {
         found.map(|object| &mut object.body).ok_or_else(|| StripeError::missing(kind.noun(), id, None))
     }
 
+    /// Removes an object, and its secret if it has one.
+    pub(super) fn remove(&mut self, kind: ObjectKind, id: &str, caller: &Caller) -> Result<(), StripeError> {
+        self.find(kind, id, caller)?;
+        let objects = self.objects.entry(kind).or_default();
+        objects.retain(|object| object.id() != id || !object.is_visible_to(caller));
+        if objects.is_empty() {
+            self.objects.remove(&kind);
+        }
+        self.signing_secrets.remove(id);
+        Ok(())
+    }
+
     /// Keeps the secret of a webhook endpoint.
     pub(super) fn keep_secret(&mut self, endpoint: &str, secret: &str) {
         self.signing_secrets.insert(endpoint.to_owned(), secret.to_owned());

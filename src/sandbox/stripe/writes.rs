@@ -146,13 +146,24 @@ impl Call<'_> {
         Ok(self.shown(&store, self.kind, changed))
     }
 
-    /// Adds an object of the route's kind with these fields and then this change, and the time and mode of the call.
+    /// Adds an object of the route's kind with these fields and then this change.
     pub(super) fn create(
         &self,
         fields: &Value,
         change: impl FnOnce(&mut Value) -> Result<(), StripeError>,
     ) -> StripeResult {
-        let mut object = self.complete(self.kind.object(), fields)?;
+        let object = self.new_object(self.kind, fields, change)?;
+        Ok(self.keep(self.kind, object))
+    }
+
+    /// An object with these fields and then this change, and the time and mode of the call, which is not kept yet.
+    pub(super) fn new_object(
+        &self,
+        kind: ObjectKind,
+        fields: &Value,
+        change: impl FnOnce(&mut Value) -> Result<(), StripeError>,
+    ) -> StripeResult {
+        let mut object = self.complete(kind.object(), fields)?;
         let now = Timestamp::now().as_second();
         for field in ["created", "updated"] {
             if object.get(field).is_some() {
@@ -161,10 +172,15 @@ impl Call<'_> {
         }
         object["livemode"] = self.caller.livemode.into();
         change(&mut object)?;
+        Ok(object)
+    }
+
+    /// Adds a new object.
+    pub(super) fn keep(&self, kind: ObjectKind, object: Value) -> Value {
         let mut store = self.stripe.store();
-        store.insert(self.kind, &self.caller.account, object.clone());
-        self.stripe.effects.record(&format!("stripe.{}.created", self.kind.effect()));
-        Ok(self.shown(&store, self.kind, object))
+        store.insert(kind, &self.caller.account, object.clone());
+        self.stripe.effects.record(&format!("stripe.{}.created", kind.effect()));
+        self.shown(&store, kind, object)
     }
 
     /// An ID for a new object. Like Stripe's, it contains the end of the account's ID.

@@ -77,6 +77,12 @@ impl Stripe<'_> {
         }
     }
 
+    /// A price with its product, just as Stripe shows them, to create another one like it.
+    pub async fn whole_price(self, id: &PriceId) -> Answered<Found<serde_json::Value>> {
+        let expand = ["product".to_owned(), "currency_options".to_owned()];
+        self.ask(&RetrievePrice::new(id.segment()).expand(expand).build()).await
+    }
+
     /// Every active recurring price, with its product.
     pub async fn recurring_prices(self) -> Answered<List<Price>> {
         let request = ListPrice::new().active(true).type_(PriceType::Recurring).limit(PAGE);

@@ -1,0 +1,101 @@
+//! A price in live mode like the one in test mode, for `stripe/price-mode`.
+
+use serde_json::Value;
+
+use crate::check::prelude::*;
+use crate::world::{Found, List, Price, PriceId, Product, Stripe};
+
+/// What a new price or product gets from the one in test mode. The tier says the amount, the currency and the interval.
+const OF_PRODUCT: [&str; 4] = ["description", "statement_descriptor", "tax_code", "unit_label"];
+
+/// What makes a price more than an amount per interval. A person copies such a price in the dashboard.
+const MORE_THAN_AN_AMOUNT: [&str; 6] = [
+    "/custom_unit_amount",
+    "/lookup_key",
+    "/recurring/meter",
+    "/recurring/trial_period_days",
+    "/tiers_mode",
+    "/transform_quantity",
+];
+
+/// Creates the price of `offer` in live mode as it is in test mode, with its product if that is missing too. `None` if it is
+/// not certain which one that is, or what it should be.
+pub(super) async fn live_copy(world: &World, offer: &Offer<'_>) -> Option<StripeChange> {
+    let (live, test) = (world.stripe(), world.stripe_test()?);
+    let prices = optional(test.recurring_prices()).await.filter(|prices| prices.unread.is_empty())?;
+    let id = PriceId::parse(&test_price(test, offer, &prices)?.id).ok()?;
+    let Found::Here(price) = optional(test.whole_price(&id)).await? else { return None };
+    let price = price.value;
+    if !is_plain(&price) {
+        return None;
+    }
+    let products = optional(live.products()).await.filter(|products| products.unread.is_empty())?;
+    let name = price["product"]["name"].as_str()?;
+    let mut same = products.items.iter().filter(|product| is_same(world, offer, product, name));
+    match (same.next(), same.next()) {
+        (Some(product), None) => Some(new_price(live, offer, &price, product)),
+        (None, _) => Some(new_product(world, offer, &price, name)),
+        (Some(_), Some(_)) => None,
+    }
+}
+
+/// The price that the tier has in test mode: the one with the configured ID, or else the only one that belongs to it.
+fn test_price<'p>(test: Stripe<'_>, offer: &Offer<'_>, prices: &'p List<Price>) -> Option<&'p Price> {
+    let right = || prices.items.iter().filter(|price| price.surely_matches(offer) && price.is_on_sale() == Ok(true));
+    if let Some(configured) = right().find(|price| price.id == offer.id()) {
+        return Some(configured);
+    }
+    let is_of_tier = |price: &&Price| match test.tier_value(price) {
+        Ok(value) => value.is_none_or(|value| value == offer.tier.metadata),
+        Err(_) => false,
+    };
+    let mut of_tier = right().filter(is_of_tier);
+    of_tier.next().filter(|_| of_tier.next().is_none())
+}
+
+fn is_plain(price: &Value) -> bool {
+    let has_one_currency = price["currency_options"].as_object().is_none_or(|options| options.len() <= 1);
+    has_one_currency && MORE_THAN_AN_AMOUNT.iter().all(|field| price.pointer(field).is_none_or(Value::is_null))
+}
+
+/// Whether a live product is the tier's: by its metadata or its name.
+fn is_same(world: &World, offer: &Offer<'_>, product: &Product, name: &str) -> bool {
+    let value = product.metadata.get(&world.config().entitlement.key, &product.id);
+    value == Ok(Some(offer.tier.metadata.as_str())) || product.name() == name
+}
+
+fn new_product(world: &World, offer: &Offer<'_>, price: &Value, name: &str) -> StripeChange {
+    let product = world.stripe().create(StripeResource::Product, name).set("name", Value::Null, name);
+    let found = &price["product"];
+    let fields =
+        OF_PRODUCT.iter().map(|field| ((*field).to_owned(), &found[*field])).filter(|(_, value)| value.is_string());
+    let product = fields.fold(product, |product, (field, value)| product.set(field, Value::Null, value.clone()));
+    let product = with_metadata(product, "metadata", &found["metadata"]);
+    with_terms(product, "default_price_data.", offer, price)
+}
+
+fn new_price(live: Stripe<'_>, offer: &Offer<'_>, price: &Value, product: &Product) -> StripeChange {
+    let name = format!("{} of {}", offer.terms(), product.name());
+    let new = live.create(StripeResource::Price, &name).set("product", Value::Null, product.id.as_str());
+    with_terms(new, "", offer, price)
+}
+
+fn with_terms(change: StripeChange, below: &str, offer: &Offer<'_>, price: &Value) -> StripeChange {
+    let wanted = offer.price;
+    let named = |field: &str| format!("{below}{field}");
+    let change = change
+        .set(named("currency"), Value::Null, wanted.money.currency.as_str())
+        .set(named("unit_amount"), Value::Null, wanted.money.minor)
+        .set(named("recurring.interval"), Value::Null, price["recurring"]["interval"].clone())
+        .set(named("recurring.interval_count"), Value::Null, price["recurring"]["interval_count"].clone());
+    let change = match price["tax_behavior"].as_str() {
+        Some(behavior) if behavior != "unspecified" => change.set(named("tax_behavior"), Value::Null, behavior),
+        _ => change,
+    };
+    with_metadata(change, &named("metadata"), &price["metadata"])
+}
+
+fn with_metadata(change: StripeChange, field: &str, metadata: &Value) -> StripeChange {
+    let entries = metadata.as_object().into_iter().flatten();
+    entries.fold(change, |change, (key, value)| change.set(format!("{field}.{key}"), Value::Null, value.clone()))
+}

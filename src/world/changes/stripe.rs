@@ -1,0 +1,147 @@
+//! Changes at Stripe.
+
+use reqwest::Method;
+use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
+use url::Url;
+use url::form_urlencoded::Serializer;
+
+use super::{ChangeDoor, ChangeRequest, Made, NotMade, Segment, moved_to};
+use crate::change::{Change, StripeChange, StripeResource};
+use crate::config::Mode;
+use crate::world::id::ApiPath;
+use crate::world::journal::ChangeRecord;
+use crate::world::key_of_mode;
+use crate::world::stripe::version_header;
+use crate::world::transport::{Credential, Party, Retry};
+
+impl ChangeDoor<'_> {
+    pub(super) async fn update_stripe(&self, stripe: &StripeChange, change: &Change) -> Result<Made, NotMade> {
+        let credential = self.stripe_key(stripe)?;
+        let url = self.stripe_url(&path(stripe.resource, stripe.id.as_deref()));
+        let read = self.read(Party::Stripe, url.clone(), version_header(), &credential).await?;
+        if stripe.is_made(&read) {
+            return Ok(Made::AlreadyRight);
+        }
+        let observed = |field: &str| stripe.observed(&read, field);
+        if let Some(moved) = stripe.fields.iter().find(|field| observed(&field.field) != field.before) {
+            return Err(moved_to(change, &moved.field, &observed(&moved.field)));
+        }
+        self.record(change, true)?;
+        self.send(self.post(stripe, change, url, credential)).await.map(|_| Made::Changed)
+    }
+
+    /// Creates an object, unless there is one like it already.
+    pub(super) async fn create_stripe(&self, stripe: &StripeChange, change: &Change) -> Result<Made, NotMade> {
+        let credential = self.stripe_key(stripe)?;
+        if let Some(id) = self.find_made(stripe, &credential).await? {
+            return Err(NotMade::Refused(format!(
+                "{} is already there ({id}), so run preflight again",
+                change.object()
+            )));
+        }
+        self.record(change, false)?;
+        let url = self.stripe_url(&path(stripe.resource, None));
+        let created = self.send(self.post(stripe, change, url, credential)).await?;
+        self.keep_created(change, &created.json()?)?;
+        Ok(Made::Changed)
+    }
+
+    /// Takes the creation of an object back. Only an endpoint can be deleted: Stripe keeps products and prices for good.
+    pub(super) async fn take_back_created(
+        &self,
+        stripe: &StripeChange,
+        record: &ChangeRecord,
+    ) -> Result<Made, NotMade> {
+        let credential = self.stripe_key(stripe)?;
+        let noted = record.created.get("id").cloned();
+        let Some(id) = (match noted {
+            Some(id) => Some(id),
+            // The fix ended before it could note the ID. Nothing like it was there before.
+            None => self.find_made(stripe, &credential).await?,
+        }) else {
+            return Ok(Made::AlreadyRight);
+        };
+        if stripe.resource != StripeResource::WebhookEndpoint {
+            let archive = StripeChange::update(stripe.resource, stripe.live, id, stripe.name.clone());
+            let archive = archive.set("active", true, false);
+            return match self.update_stripe(&archive, &Change::Stripe(archive.clone())).await? {
+                Made::Changed => Ok(Made::Archived),
+                made => Ok(made),
+            };
+        }
+        let url = self.stripe_url(&path(stripe.resource, Some(&id)));
+        let (party, method, retry) = (Party::Stripe, Method::DELETE, Retry::Always);
+        let request = ChangeRequest { party, method, url, headers: version_header(), body: None, credential, retry };
+        self.send(request).await.map(|_| Made::Changed)
+    }
+
+    /// The ID of an object that is what this change would create.
+    async fn find_made(&self, stripe: &StripeChange, credential: &Credential) -> Result<Option<String>, NotMade> {
+        let mut url = self.stripe_url(&path(stripe.resource, None));
+        let is_on_sale = matches!(stripe.resource, StripeResource::Product | StripeResource::Price);
+        url.set_query(Some(if is_on_sale { "limit=100&active=true" } else { "limit=100" }));
+        let list = self.read(Party::Stripe, url, version_header(), credential).await?;
+        let made = list["data"].as_array().into_iter().flatten().find(|object| stripe.is_made(object));
+        Ok(made.and_then(|object| object["id"].as_str()).map(str::to_owned))
+    }
+
+    fn post(&self, stripe: &StripeChange, change: &Change, url: Url, credential: Credential) -> ChangeRequest {
+        let mut headers: HeaderMap = version_header();
+        let key = format!("preflight-{}-{:016x}", self.fix, fingerprint(change));
+        if let Ok(key) = HeaderValue::from_str(&key) {
+            headers.insert(HeaderName::from_static("idempotency-key"), key);
+        }
+        let mut form = Serializer::new(String::new());
+        form.extend_pairs(stripe.parameters());
+        let body = Some(("application/x-www-form-urlencoded", form.finish()));
+        ChangeRequest {
+            party: Party::Stripe,
+            method: Method::POST,
+            url,
+            headers,
+            body,
+            credential,
+            retry: Retry::Always,
+        }
+    }
+
+    fn stripe_key(&self, stripe: &StripeChange) -> Result<Credential, NotMade> {
+        let config = &self.world.config;
+        if stripe.live != (config.project.mode == Mode::Live) {
+            return Err(NotMade::Refused("the object belongs to the other mode".to_owned()));
+        }
+        let key = key_of_mode(&config.stripe.secret_key, config.project.mode)?;
+        Ok(Credential::new(key, &config.stripe.api_base))
+    }
+
+    fn stripe_url(&self, path: &ApiPath) -> Url {
+        let base = &self.world.config.stripe.api_base;
+        let mut url = base.clone();
+        url.set_path(&format!("{}{}", base.path().trim_end_matches('/'), path.as_str()));
+        url
+    }
+}
+
+/// The path of an object, or of its list.
+fn path(resource: StripeResource, id: Option<&str>) -> ApiPath {
+    let list = match resource {
+        StripeResource::Product => "/v1/products",
+        StripeResource::Price => "/v1/prices",
+        StripeResource::PromotionCode => "/v1/promotion_codes",
+        StripeResource::Subscription => "/v1/subscriptions",
+        StripeResource::WebhookEndpoint => "/v1/webhook_endpoints",
+        StripeResource::PortalConfiguration => "/v1/billing_portal/configurations",
+    };
+    match id {
+        Some(id) => ApiPath::new(list).then("/").id(&Segment(id)),
+        None => ApiPath::new(list),
+    }
+}
+
+/// Tells the changes of one fix apart, so that each has its own idempotency key.
+fn fingerprint(change: &Change) -> u64 {
+    use std::hash::{DefaultHasher, Hash, Hasher};
+    let mut hasher = DefaultHasher::new();
+    serde_json::to_string(change).unwrap_or_default().hash(&mut hasher);
+    hasher.finish()
+}
