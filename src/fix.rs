@@ -35,6 +35,8 @@ pub struct ByHand {
     pub summary: String,
     /// The commands to type.
     pub commands: Vec<String>,
+    /// Lines of code for the Worker.
+    pub code: Vec<String>,
     /// The pages to open.
     pub links: Vec<String>,
     /// Why `fix` does not do it, if it could.
@@ -94,6 +96,7 @@ fn by_hand(finding: &str, reported: &Reported, reason: Option<String>) -> ByHand
         finding: finding.to_owned(),
         summary: fix.summary.clone(),
         commands: fix.commands(),
+        code: fix.code_lines().into_iter().map(str::to_owned).collect(),
         links: fix.links(),
         reason,
     }
@@ -150,7 +153,7 @@ const fn rank(change: &Change) -> u8 {
         Change::ClerkTemplate(_) | Change::EnvLine(_) => 1,
         Change::ClerkMetadata(_) => 2,
         Change::WorkerSecret(_) => 3,
-        Change::Deploy(_) | Change::Command(_) | Change::Page(_) => 5,
+        Change::Deploy(_) | Change::Code(_) | Change::Command(_) | Change::Page(_) => 5,
     }
 }
 

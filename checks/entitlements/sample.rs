@@ -338,6 +338,7 @@ fn unmappable(world: &World, subscriptions: &[&str], sample: &Sample) -> Finding
         fix: Fix::new(format!(
             "Set subscription_data.metadata.{key} when the Worker creates a Checkout Session, and add it to these subscriptions."
         ))
+        .code(format!("subscription_data: {{ metadata: {{ {key}: userId }} }},"))
         .suggest(world.stripe().update(StripeResource::Subscription, first, "").set(
             format!("metadata.{key}"),
             None::<String>,

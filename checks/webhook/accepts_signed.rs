@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::handler::OTHER_TYPES;
 use crate::check::prelude::*;
 use crate::world::{
     Answer, Delivered, Delivery, Failure, SignedResponse, Trouble, blames_missing_secret, listed_as_missing,
@@ -172,7 +173,9 @@ async fn type_rejected(world: &World, outcome: &mut Outcome) -> Problem {
     let events = endpoint.and_then(|seen| seen.value.events.value().cloned());
     let selects_more = events.is_some_and(|events| events.iter().any(|event| !handled.contains(event)));
     let message = "The Worker accepts the signature but rejects event types that it does not handle. Stripe retries such events for days.";
-    let fix = Fix::new("Answer 200 to event types that the handler does not know.");
+    let fix = Fix::new("Answer 200 to event types that the handler does not know.")
+        .code(OTHER_TYPES)
+        .then(world.deployment());
     let code = if selects_more { UNHANDLED_TYPE_REFUSED } else { UNHANDLED_TYPE_REFUSED.as_warning() };
     (code, message.to_owned(), fix)
 }

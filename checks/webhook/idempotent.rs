@@ -1,5 +1,6 @@
 //! `webhook/idempotent`.
 
+use super::handler::ONCE;
 use crate::check::prelude::*;
 use crate::world::{Delivery, SignedResponse};
 
@@ -71,7 +72,8 @@ async fn run(world: &World, _: Deployment, outcome: &mut Outcome) -> Answered {
             again.evidence("second answer", again.excerpt()),
         ],
         fix: Fix::new("Answer 200 to an event whose ID was already handled, and do not handle it again.")
-            .command("npx wrangler tail"),
+            .code(ONCE)
+            .then(world.deployment()),
     });
     Ok(())
 }

@@ -6,6 +6,7 @@ pub mod deliveries;
 pub mod duplicates;
 pub mod endpoint;
 pub mod events;
+mod handler;
 pub mod idempotent;
 pub mod raw_body;
 pub mod reachable;

@@ -1,5 +1,6 @@
 //! `webhook/raw-body`.
 
+use super::handler::verification;
 use crate::check::prelude::*;
 use crate::world::{Delivery, alike};
 
@@ -76,7 +77,7 @@ async fn run(world: &World, _: Deployment, outcome: &mut Outcome) -> Answered {
         expected: "the answer that a compact event gets".to_owned(),
         actual: format!("{} {}", answer.status, answer.excerpt()),
         evidence: vec![answer.evidence("answer", answer.excerpt())],
-        fix: Fix::new(summary),
+        fix: Fix::new(summary).code(verification(world)).then(world.deployment()),
     });
     Ok(())
 }

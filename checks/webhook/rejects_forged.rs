@@ -1,7 +1,8 @@
 //! `webhook/rejects-forged`.
 
+use super::handler::verification;
 use crate::check::prelude::*;
-use crate::world::{Answer, Delivery, SignedResponse, Webhook, alike, blames_signature};
+use crate::world::{Answer, Delivery, SignedResponse, alike, blames_signature};
 
 check! {
     /// The Worker rejects events that Stripe did not sign.
@@ -57,7 +58,7 @@ async fn run(world: &World, _: Deployment, outcome: &mut Outcome) -> Answered {
     }
     // A Worker that accepts one of these accepts the others, too.
     for (code, delivery) in [(UNSIGNED, Delivery::Unsigned), (WRONG_SIGNATURE, Delivery::WrongSignature)] {
-        if let Some(Some(accepted)) = outcome.ask(judge(webhook, &signed, code, delivery).await) {
+        if let Some(Some(accepted)) = outcome.ask(judge(world, &signed, code, delivery).await) {
             outcome.find(accepted);
             return Ok(());
         }
@@ -66,7 +67,7 @@ async fn run(world: &World, _: Deployment, outcome: &mut Outcome) -> Answered {
         return Err(NoAnswer::Because(Cause::SignedEventNotAccepted));
     }
     let rest = [(TAMPERED, Delivery::Tampered), (OLD_SCHEME, Delivery::OldScheme), (STALE, Delivery::Stale)];
-    let judged = rest.map(|(code, delivery)| judge(webhook, &signed, code, delivery));
+    let judged = rest.map(|(code, delivery)| judge(world, &signed, code, delivery));
     for judged in futures::future::join_all(judged).await {
         if let Some(Some(accepted)) = outcome.ask(judged) {
             outcome.find(accepted);
@@ -81,11 +82,12 @@ async fn run(world: &World, _: Deployment, outcome: &mut Outcome) -> Answered {
 /// # Errors
 /// Unknown if something else answers, and blocked by `webhook/accepts-signed` if that check reports why.
 async fn judge(
-    webhook: Webhook<'_>,
+    world: &World,
     signed: &Answered<SignedResponse>,
     code: Code,
     delivery: Delivery,
 ) -> Answered<Option<Finding>> {
+    let webhook = world.webhook();
     let answer = match (webhook.handled(delivery).await, signed) {
         // If signed events get no response either, the cause is the same.
         (Err(NoAnswer::Unknown(_)), Ok(SignedResponse::NoResponse)) => {
@@ -104,7 +106,7 @@ async fn judge(
             if signed.is_err() && webhook.is_catch_all(&answer).await? {
                 return Err(NoAnswer::unknown(format!("something that answers every path answers {}", answer.request)));
             }
-            Ok(Some(accepted(code, delivery, &answer)))
+            Ok(Some(accepted(world, code, delivery, &answer)))
         }
         400..=499 if proves_secret => Ok(None),
         401 | 403 | 404 | 405 | 410 => {
@@ -121,7 +123,7 @@ async fn judge(
     }
 }
 
-fn accepted(code: Code, delivery: Delivery, answer: &Answer) -> Finding {
+fn accepted(world: &World, code: Code, delivery: Delivery, answer: &Answer) -> Finding {
     let harm = match code {
         STALE => "Anyone who captures a delivery can replay it at any time.",
         OLD_SCHEME => "Stripe's SDK ignores that scheme, so the Worker does not verify with the SDK.",
@@ -139,7 +141,9 @@ fn accepted(code: Code, delivery: Delivery, answer: &Answer) -> Finding {
             TAMPERED => "Verify the raw request body with `constructEventAsync`, not a part or a copy of it.",
             UNSIGNED => "Reject a request without a Stripe-Signature header before its body is read.",
             _ => "Verify with `constructEventAsync` before anything else, and answer 400 if it throws.",
-        }),
+        })
+        .code(verification(world))
+        .then(world.deployment()),
     }
 }
 

@@ -70,7 +70,7 @@ async fn run(world: &World, _: Deployment, outcome: &mut Outcome) -> Answered {
     let whole = accepted.iter().map(|(code, ..)| *code).find(|code| matches!(*code, OPEN | FOREIGN));
     let findings = accepted.iter().filter(|(code, ..)| whole.is_none_or(|whole| whole == *code));
     for (code, what, answer) in findings.take(if whole.is_some() { 1 } else { accepted.len() }) {
-        outcome.find(finding(*code, what, answer));
+        outcome.find(finding(world, *code, what, answer));
     }
     // A route that does not exist rejects everything, too.
     let is_everything_missing = rejections.iter().all(|(_, status)| matches!(status, 404 | 405));
@@ -83,7 +83,7 @@ async fn run(world: &World, _: Deployment, outcome: &mut Outcome) -> Answered {
     Ok(())
 }
 
-fn finding(code: Code, what: &str, answer: &Answer) -> Finding {
+fn finding(world: &World, code: Code, what: &str, answer: &Answer) -> Finding {
     Finding {
         code,
         message: format!("The Worker accepts {what}, so anyone can use every paid tier."),
@@ -95,6 +95,21 @@ fn finding(code: Code, what: &str, answer: &Answer) -> Finding {
                 "On every route that serves a user, verify the bearer token and answer 401 if it is missing or does not verify."
             }
             _ => "Verify tokens with `verifyToken` from @clerk/backend, and accept no algorithm but RS256.",
-        }),
+        })
+        .code(verification(world))
+        .then(world.deployment()),
     }
+}
+
+/// Verifies a token as Clerk's SDK does: it knows the instance from its secret key.
+fn verification(world: &World) -> String {
+    let config = world.config();
+    let secret = &config.clerk.secret_key.name;
+    let parties = config.frontend.as_ref().map(|frontend| frontend.url.origin().ascii_serialization());
+    let parties = parties.map_or_else(String::new, |origin| format!(", authorizedParties: [\"{origin}\"]"));
+    format!(
+        "const token = request.headers.get(\"Authorization\")?.replace(/^Bearer /, \"\") ?? \"\";\n\
+         const claims = await verifyToken(token, {{ secretKey: env.{secret}{parties} }}).catch(() => null);\n\
+         if (!claims) return new Response(\"Unauthorized\", {{ status: 401 }});"
+    )
 }

@@ -171,14 +171,20 @@ fn blocked(world: &World, origin: &str, cors: &CorsHeaders, why: &str) -> Findin
 
 fn finding(world: &World, code: Code, message: String, cors: &CorsHeaders) -> Finding {
     let origin = world.config().frontend.as_ref().map(|frontend| frontend.url.origin().ascii_serialization());
-    let expected = format!("Access-Control-Allow-Origin: {}", origin.unwrap_or_default());
+    let origin = origin.unwrap_or_default();
+    let expected = format!("Access-Control-Allow-Origin: {origin}");
+    let code_lines = format!(
+        "if (request.headers.get(\"Origin\") === \"{origin}\") {{\n\
+         \x20 headers.set(\"Access-Control-Allow-Origin\", \"{origin}\");\n\
+         }}\n\
+         headers.append(\"Vary\", \"Origin\");"
+    );
     Finding {
         code,
         message,
-        fix: fixes::deploy(
-            world,
-            format!("For this origin only, answer with the headers {expected} and Vary: Origin."),
-        ),
+        fix: Fix::new(format!("For this origin only, answer with the headers {expected} and Vary: Origin."))
+            .code(code_lines)
+            .then(world.deployment()),
         expected,
         actual: cors.shown(),
         evidence: vec![cors.answer.evidence("Access-Control-Allow-Origin", cors.shown())],

@@ -45,6 +45,8 @@ pub enum Change {
     EnvLine(EnvLine),
     /// Deploys the Worker, after its code or its Wrangler file was changed.
     Deploy(Deployment),
+    /// Lines of TypeScript for the Worker, as an example.
+    Code(String),
     /// Another command to type. Text from outside must be [`quoted`] in it.
     Command(String),
     /// A page to open, for what only a person can do.
@@ -74,6 +76,12 @@ impl Fix {
     pub fn then(mut self, change: impl Into<Change>) -> Self {
         self.steps.push(change.into());
         self
+    }
+
+    /// Adds lines of code for the Worker.
+    #[must_use]
+    pub fn code(self, lines: impl Into<String>) -> Self {
+        self.then(Change::Code(lines.into()))
     }
 
     /// Adds a command to type.
@@ -108,6 +116,13 @@ impl Fix {
         self.steps.iter().filter_map(Change::command).collect()
     }
 
+    /// The lines of code for the Worker.
+    #[must_use]
+    pub fn code_lines(&self) -> Vec<&str> {
+        let code = self.steps.iter().filter_map(|step| if let Change::Code(code) = step { Some(code) } else { None });
+        code.flat_map(|code| code.lines()).collect()
+    }
+
     /// The pages to open, in order, each once.
     #[must_use]
     pub fn links(&self) -> Vec<String> {
@@ -128,7 +143,9 @@ impl Fix {
             [] if self.steps.is_empty() => Actor::Developer,
             [] => Actor::Person,
             changes if changes.iter().all(|change| change.is_for_machine()) => Actor::Machine,
-            changes if changes.iter().any(|change| matches!(change, Change::Deploy(_))) => Actor::Developer,
+            changes if changes.iter().any(|change| matches!(change, Change::Code(_) | Change::Deploy(_))) => {
+                Actor::Developer
+            }
             _ => Actor::Person,
         }
     }
@@ -153,7 +170,7 @@ impl Change {
             Self::WorkerSecret(change) => Some(change.command()),
             Self::Deploy(deployment) => Some(deployment.command()),
             Self::Command(command) => Some(command.clone()),
-            Self::EnvLine(_) | Self::Page(_) => None,
+            Self::EnvLine(_) | Self::Code(_) | Self::Page(_) => None,
         }
     }
 
@@ -165,7 +182,7 @@ impl Change {
             Self::ClerkMetadata(change) => Some(change.link()),
             Self::ClerkTemplate(_) => Some(clerk::TEMPLATES.to_owned()),
             Self::Page(link) => Some(link.clone()),
-            Self::WorkerSecret(_) | Self::EnvLine(_) | Self::Deploy(_) | Self::Command(_) => None,
+            Self::WorkerSecret(_) | Self::EnvLine(_) | Self::Deploy(_) | Self::Code(_) | Self::Command(_) => None,
         }
     }
 
@@ -175,7 +192,7 @@ impl Change {
         match self {
             Self::Stripe(_) | Self::ClerkMetadata(_) | Self::ClerkTemplate(_) | Self::EnvLine(_) => true,
             Self::WorkerSecret(change) => change.is_for_machine(),
-            Self::Deploy(_) | Self::Command(_) | Self::Page(_) => false,
+            Self::Deploy(_) | Self::Code(_) | Self::Command(_) | Self::Page(_) => false,
         }
     }
 
@@ -206,7 +223,7 @@ impl Change {
             Self::Stripe(change) => Some(format!("Stripe: {} for the secret key", change.resource.permission())),
             Self::ClerkMetadata(_) | Self::ClerkTemplate(_) => Some("Clerk: the secret key".to_owned()),
             Self::WorkerSecret(_) => Some("Cloudflare: \"Workers Scripts Write\" for the API token".to_owned()),
-            Self::EnvLine(_) | Self::Deploy(_) | Self::Command(_) | Self::Page(_) => None,
+            Self::EnvLine(_) | Self::Deploy(_) | Self::Code(_) | Self::Command(_) | Self::Page(_) => None,
         }
     }
 
@@ -219,7 +236,7 @@ impl Change {
             Self::ClerkTemplate(change) => format!("JWT template \"{}\"", change.name),
             Self::WorkerSecret(change) => change.object(),
             Self::EnvLine(line) => line.object(),
-            Self::Deploy(_) => "the Worker".to_owned(),
+            Self::Deploy(_) | Self::Code(_) => "the Worker".to_owned(),
             Self::Command(command) => command.clone(),
             Self::Page(link) => link.clone(),
         }
@@ -234,7 +251,7 @@ impl Change {
             Self::ClerkTemplate(change) => change.rows(),
             Self::WorkerSecret(change) => vec![change.row()],
             Self::EnvLine(line) => vec![line.row()],
-            Self::Deploy(_) | Self::Command(_) | Self::Page(_) => Vec::new(),
+            Self::Deploy(_) | Self::Code(_) | Self::Command(_) | Self::Page(_) => Vec::new(),
         }
     }
 
@@ -263,7 +280,7 @@ impl Change {
                 line.after.for_each_text(change);
             }
             Self::Deploy(_) => {}
-            Self::Command(text) | Self::Page(text) => change(text),
+            Self::Code(text) | Self::Command(text) | Self::Page(text) => change(text),
         }
     }
 }

@@ -177,6 +177,9 @@ fn shown(plan: &Plan, terminal: Terminal) -> String {
             text.push_str(&format!("  {}\n", terminal.strong(&hand.finding)));
             let why = hand.reason.as_ref().map_or_else(String::new, |reason| format!(" (Not made: {reason}.)"));
             text.push_str(&wrap(&format!("{}{why}", hand.summary), "     ", "     ", terminal.width));
+            for line in &hand.code {
+                text.push_str(&format!("       {}\n", clean(line)));
+            }
             for line in hand.commands.iter().chain(&hand.links) {
                 text.push_str(&format!("     {}\n", clean(line)));
             }

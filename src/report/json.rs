@@ -104,6 +104,7 @@ impl From<&run::NextAction<'_>> for wire::NextAction {
                 Actor::Developer => wire::Who::Developer,
             },
             summary: clean(&found.reported.finding.fix.summary),
+            lines: found.reported.finding.fix.code_lines().into_iter().map(clean).collect(),
             commands: cleaned(commands),
             links: cleaned(links),
             verify: clean(&found.reported.verify),
@@ -157,6 +158,7 @@ impl From<&Reported> for Finding {
             evidence: finding.evidence.iter().map(EvidenceItem::from).collect(),
             fix: Fix {
                 summary: clean(&finding.fix.summary),
+                lines: finding.fix.code_lines().into_iter().map(clean).collect(),
                 commands: finding.fix.commands().iter().map(|command| clean(command)).collect(),
                 links: finding.fix.links().iter().map(|link| clean(link)).collect(),
                 verify: clean(&reported.verify),

@@ -108,12 +108,13 @@ fn user(world: &World, tier: &Tier, session: &Seen<CheckoutSession>, outcome: &m
     let message =
         "Nothing in a Checkout Session identifies the user: no client_reference_id, no metadata, no customer.";
     let key = &config.entitlement.user_key;
-    let fix = fixes::deploy(
-        world,
-        format!(
-            "Pass the user's ID as client_reference_id, and as {key} in the metadata of the session and of subscription_data."
-        ),
-    );
+    let fix = Fix::new(format!(
+        "Pass the user's ID as client_reference_id, and as {key} in the metadata of the session and of subscription_data."
+    ))
+    .code(format!(
+        "client_reference_id: userId,\nmetadata: {{ {key}: userId }},\nsubscription_data: {{ metadata: {{ {key}: userId }} }},"
+    ))
+    .then(world.deployment());
     let evidence = session.answer.evidence("client_reference_id, metadata, customer", "all empty");
     outcome.find(finding(NO_USER, message.to_owned(), "the canary's ID", evidence, fix));
     Ok(())
@@ -135,7 +136,9 @@ fn metadata(world: &World, tier: &Tier, session: &Seen<CheckoutSession>, outcome
         "The Checkout Session for tier {} has {found} as metadata.{key}, so the Worker cannot grant the tier.",
         tier.name
     );
-    let fix = fixes::deploy(world, format!("Pass {key} in the metadata of the session and of subscription_data."));
+    let fix = Fix::new(format!("Pass {key} in the metadata of the session and of subscription_data."))
+        .code(format!("metadata: {{ {key}: tier }},\nsubscription_data: {{ metadata: {{ {key}: tier }} }},"))
+        .then(world.deployment());
     let evidence = session.answer.evidence(format!("metadata.{key}"), found);
     outcome.find(finding(NO_TIER, message, &tier.metadata, evidence, fix));
     Ok(())

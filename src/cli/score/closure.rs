@@ -6,6 +6,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use futures::StreamExt;
+use indicatif::ProgressBar;
 use preflight::change::{Change, StripeResource};
 use preflight::fix::{self, Plan};
 use preflight::report::outline::failures;
@@ -46,19 +47,67 @@ pub async fn execute(names: &[String], latency: Duration, terminal: Terminal) ->
     let bar = bar(terminal);
     bar.inc_length(u64::try_from(scenarios.len()).unwrap_or_default());
     let runs = futures::stream::iter(scenarios.iter().map(|scenario| async {
-        let healed = heal(&scenario.name, latency).await.unwrap_or_else(|error| Healed::No(format!("{error:?}")));
+        let healed = heal(&[&scenario.name], latency).await.unwrap_or_else(|error| Healed::No(format!("{error:?}")));
         bar.inc(1);
         (*scenario, healed)
     }));
     let results: Vec<(&Scenario, Healed)> = runs.buffered(PARALLEL).collect().await;
+    let pairs = if names.is_empty() { heal_pairs(latency, &bar).await } else { Vec::new() };
     bar.finish_and_clear();
-    terminal::print(&text(&results))?;
-    Ok(u8::from(results.iter().any(|(_, healed)| matches!(healed, Healed::No(_)))))
+    terminal::print(&format!("{}{}", text(&results), pairs_text(&pairs)))?;
+    let is_ill = |healed: &Healed| matches!(healed, Healed::No(_));
+    let pairs_ill = pairs.iter().any(|(_, healed)| !matches!(healed, Healed::Yes));
+    Ok(u8::from(pairs_ill || results.iter().any(|(_, healed)| is_ill(healed))))
 }
 
-async fn heal(scenario: &str, latency: Duration) -> Result<Healed, CliError> {
-    let mut sandbox = Sandbox::start(&[scenario], sandbox::Options { latency, ..Default::default() }).await?;
-    let name = std::env::temp_dir().join(format!("preflight-fixes-{}-{scenario}", std::process::id()));
+/// Problems of different objects, so that every two of them can be fixed together.
+const INDEPENDENT: [&str; 10] = [
+    "metadata-case",
+    "price-archived",
+    "endpoint-slash",
+    "portal-no-cancel",
+    "jwt-template-missing",
+    "secret-not-set",
+    "checkout-test-key",
+    "users-plan-case",
+    "paid-but-free",
+    "price-test-mode",
+];
+
+/// Fixes every two of the independent problems together.
+async fn heal_pairs(latency: Duration, bar: &ProgressBar) -> Vec<(String, Healed)> {
+    let pairs = INDEPENDENT.iter().enumerate();
+    let pairs: Vec<[&str; 2]> =
+        pairs.flat_map(|(at, one)| INDEPENDENT[at + 1..].iter().map(|other| [*one, *other])).collect();
+    bar.inc_length(u64::try_from(pairs.len()).unwrap_or_default());
+    let runs = futures::stream::iter(pairs.into_iter().map(|pair| async move {
+        let healed = heal(&pair, latency).await.unwrap_or_else(|error| Healed::No(format!("{error:?}")));
+        bar.inc(1);
+        (pair.join(" and "), healed)
+    }));
+    runs.buffered(PARALLEL).collect().await
+}
+
+fn pairs_text(pairs: &[(String, Healed)]) -> String {
+    if pairs.is_empty() {
+        return String::new();
+    }
+    let healed = pairs.iter().filter(|(_, healed)| matches!(healed, Healed::Yes)).count();
+    let mut text =
+        format!("\nPairs of {} independent problems: {healed} of {} healed\n", INDEPENDENT.len(), pairs.len());
+    for (pair, healed) in pairs {
+        match healed {
+            Healed::Yes => {}
+            Healed::ByHand => text.push_str(&format!("- {pair}: a person is needed\n")),
+            Healed::No(why) => text.push_str(&format!("- {pair}: {why}\n")),
+        }
+    }
+    text
+}
+
+async fn heal(scenarios: &[&str], latency: Duration) -> Result<Healed, CliError> {
+    let mut sandbox = Sandbox::start(scenarios, sandbox::Options { latency, ..Default::default() }).await?;
+    let name = std::env::temp_dir().join(format!("preflight-fixes-{}-{}", std::process::id(), scenarios.join("-")));
     let (journal, env_file) = (name.with_extension("jsonl"), name.with_extension("env"));
     let kept = sandbox.keep_environment_in(env_file.clone());
     kept.map_err(|error| CliError::Defect(format!("could not write {}: {error}", env_file.display())))?;
@@ -179,7 +228,7 @@ fn is_of(path: &str, change: &Change) -> bool {
         Change::WorkerSecret(secret) => {
             path.ends_with(&format!("/{}", secret.name)) || path.contains(&format!("/{}/", secret.name))
         }
-        Change::EnvLine(_) | Change::Deploy(_) | Change::Command(_) | Change::Page(_) => false,
+        Change::EnvLine(_) | Change::Deploy(_) | Change::Code(_) | Change::Command(_) | Change::Page(_) => false,
     }
 }
 

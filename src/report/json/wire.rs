@@ -96,6 +96,8 @@ pub(super) struct NextAction {
     pub(super) who: Who,
     /// What to do, in one sentence.
     pub(super) summary: String,
+    /// Lines of TypeScript for the Worker, as an example.
+    pub(super) lines: Vec<String>,
     /// Commands to type, in order.
     pub(super) commands: Vec<String>,
     /// Pages to open, in order.
@@ -237,6 +239,8 @@ pub(super) struct EvidenceItem {
 pub(super) struct Fix {
     /// What to do, in one sentence.
     pub(super) summary: String,
+    /// Lines of TypeScript for the Worker, as an example.
+    pub(super) lines: Vec<String>,
     /// Commands to type, in order.
     pub(super) commands: Vec<String>,
     /// Pages to open, in order.

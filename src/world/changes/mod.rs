@@ -114,7 +114,7 @@ impl ChangeDoor<'_> {
             Change::ClerkTemplate(template) => self.set_template(template, change).await,
             Change::WorkerSecret(secret) => self.put_secret(secret, change).await,
             Change::EnvLine(line) => self.edit(line, change),
-            Change::Deploy(_) | Change::Command(_) | Change::Page(_) => {
+            Change::Deploy(_) | Change::Code(_) | Change::Command(_) | Change::Page(_) => {
                 Err(NotMade::Refused("only a person can make this change".to_owned()))
             }
         }
@@ -148,7 +148,7 @@ impl ChangeDoor<'_> {
             ))),
             Change::WorkerSecret(secret) => self.delete_secret(secret).await,
             Change::EnvLine(line) => self.take_back_edit(line, &record.change),
-            Change::Deploy(_) | Change::Command(_) | Change::Page(_) => Ok(Made::AlreadyRight),
+            Change::Deploy(_) | Change::Code(_) | Change::Command(_) | Change::Page(_) => Ok(Made::AlreadyRight),
         }
     }
 
