@@ -9,8 +9,9 @@ use regex::Regex;
 use super::ALL;
 use crate::check::Check;
 use crate::check::testing::{TestRun, scenario};
-use crate::run::{Decision, Status};
-use crate::sandbox::{Scenario, scenarios};
+use crate::run::{Decision, Selection, Status, run};
+use crate::sandbox::{self, Sandbox, Scenario, scenarios};
+use crate::world::{self, World};
 
 /// Every file below a group's folder but each `mod.rs`: its path without the ending, and its text. A file with a `check!` is a
 /// check. Any other is a module: of its group, or of the check whose name its folder has.
@@ -245,5 +246,25 @@ async fn a_run_leaves_nothing_behind() {
         assert_eq!(run.effect("clerk.session.created"), run.effect("clerk.session.ended"), "{name}: {effects:?}");
         let (made, ended) = ("stripe.checkout_session.created", "stripe.checkout_session.expired");
         assert_eq!(run.effect(made), run.effect(ended), "{name}: {effects:?}");
+    }
+}
+
+#[tokio::test]
+async fn with_no_probe_nothing_is_sent_to_the_worker() {
+    let sandbox = Sandbox::start(&["healthy"], sandbox::Options::default()).await.unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let journal = folder.path().join("journal.jsonl");
+    let options = world::Options { probe: false, journal, ..world::Options::default() };
+    let world = World::new(sandbox.config(None).unwrap(), sandbox.options(options)).unwrap();
+    let report = run(&world, &Selection::default(), None, std::future::pending()).await;
+    let sent = sandbox.requests();
+    assert!(!sent.iter().any(|(provider, _)| provider == "worker"), "{sent:?}");
+    assert!(sandbox.effects().is_empty(), "{:?}", sandbox.effects());
+    let worker = ["health", "tiers", "auth", "usage", "checkout", "portal", "cors"];
+    let webhook = ["webhook/raw-body", "webhook/idempotent"].map(str::to_owned);
+    for id in worker.map(|name| format!("worker/{name}")).into_iter().chain(webhook) {
+        let check = report.checks.iter().find(|check| check.id.as_str() == id).unwrap();
+        assert_eq!(check.status, Status::Skipped, "{id}: {:?}", check.reasons);
+        assert_eq!(check.reasons, ["excluded by --no-probe"], "{id}");
     }
 }
