@@ -5,7 +5,6 @@ use serde_json::{Value, json};
 use url::Url;
 
 use super::error::StripeError;
-use super::object_kind::ObjectKind;
 use super::parameters::Parameters;
 use super::request::{Call, StripeResult};
 
@@ -122,13 +121,6 @@ pub(super) fn set_metadata(parameters: &Parameters, object: &mut Value) -> Resul
         return Err(StripeError::bad("You can have up to 50 metadata keys.").about("metadata"));
     }
     Ok(())
-}
-
-impl ObjectKind {
-    /// What the sandbox's effects call it.
-    const fn effect(self) -> &'static str {
-        if matches!(self, Self::PortalConfiguration) { "portal_configuration" } else { self.object() }
-    }
 }
 
 impl Call<'_> {
