@@ -50,6 +50,7 @@ pub use plan_value::{PlanMismatch, intended_tier, plan_mismatch, plan_text};
 pub use seen::{List, Seen};
 pub use site::*;
 pub(crate) use stripe::*;
+pub use stripe::{PERMISSIONS, Permission};
 pub use transport::{
     Alias, Answer, CertificateTrouble, Failure, LoggedRequest, Options, Party, Resolve, Trail, Trouble, optional,
 };

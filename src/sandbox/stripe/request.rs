@@ -49,7 +49,7 @@ pub(super) struct Route {
     pub(super) verb: Verb,
     pub(super) path: &'static str,
     /// What a restricted key needs for it.
-    permission: &'static str,
+    pub(super) permission: &'static str,
     kind: ObjectKind,
     filters: &'static [&'static str],
     parameters: &'static [&'static str],
