@@ -138,7 +138,7 @@ fn named(start: &str) -> impl Iterator<Item = &'static Scenario> {
 async fn every_healthy_world_is_go() {
     for healthy in named("healthy") {
         let run = scenario(&healthy.name).await;
-        assert_eq!(run.report().decision, Decision::Go, "{}", run.told());
+        assert_eq!(run.report().decision, Decision::Go, "{}", run.summary());
     }
 }
 
@@ -147,7 +147,7 @@ async fn without_any_provider_no_check_that_asks_one_passes_or_fails() {
     let run = scenario("provider-dark").await;
     for check in &run.report().checks {
         let asks_none = matches!(check.id.group(), "config" | "manual");
-        assert!(asks_none || matches!(check.status, Status::Unknown | Status::NotApplicable), "{}", run.told());
+        assert!(asks_none || matches!(check.status, Status::Unknown | Status::NotApplicable), "{}", run.summary());
     }
     assert_eq!(run.report().decision, Decision::NotProven);
 }
@@ -172,7 +172,12 @@ fn blockers_have_findings(run: &TestRun) {
         for blocker in &check.blocked_by {
             let line = run.report().checks.iter().find(|line| line.id == *blocker);
             let line = line.unwrap_or_else(|| panic!("{} is blocked by {blocker}, which is no check", check.id));
-            assert!(matches!(line.status, Status::Fail | Status::Skipped), "{} by {blocker}\n{}", check.id, run.told());
+            assert!(
+                matches!(line.status, Status::Fail | Status::Skipped),
+                "{} by {blocker}\n{}",
+                check.id,
+                run.summary()
+            );
         }
     }
 }
@@ -213,7 +218,7 @@ async fn two_independent_faults_are_exactly_both_findings() {
         for (right, right_finding) in &INDEPENDENT[index + 1..] {
             let run = scenario(&format!("{left},{right}")).await;
             let (found, expected) = (BTreeSet::from_iter(run.failures()), [*left_finding, *right_finding]);
-            assert_eq!(found, expected.map(str::to_owned).into(), "{}", run.told());
+            assert_eq!(found, expected.map(str::to_owned).into(), "{}", run.summary());
         }
     }
 }
@@ -222,7 +227,7 @@ async fn two_independent_faults_are_exactly_both_findings() {
 async fn two_faults_of_one_group_on_different_subjects_are_both_found() {
     let run = scenario("price-test-mode,endpoint-slash,users-plan-case").await;
     let expected = ["clerk/metadata: case", "stripe/price-mode: other-mode", "webhook/endpoint: trailing-slash"];
-    assert_eq!(BTreeSet::from_iter(run.failures()), expected.map(str::to_owned).into(), "{}", run.told());
+    assert_eq!(BTreeSet::from_iter(run.failures()), expected.map(str::to_owned).into(), "{}", run.summary());
 }
 
 #[tokio::test]

@@ -190,7 +190,7 @@ mod tests {
         for name in ["clerk-domain-tls", "clerk-dns-none", "clerk-domain-down"] {
             let run = scenario(name).await;
             for check in [instance::CHECK, plan_claim::CHECK] {
-                assert_eq!(run.reasons(check), "blocked by clerk/domain", "{}", run.told());
+                assert_eq!(run.reasons(check), "blocked by clerk/domain", "{}", run.summary());
             }
         }
     }

@@ -420,7 +420,7 @@ mod tests {
     async fn a_wrong_catalog_is_not_reported_for_its_users() {
         for name in ["prices-swapped", "price-shared", "metadata-case", "price-test-mode", "price-amount"] {
             let run = scenario(name).await;
-            assert_eq!(run.failures().len(), 1, "{}", run.told());
+            assert_eq!(run.failures().len(), 1, "{}", run.summary());
         }
     }
 }

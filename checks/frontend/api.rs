@@ -100,6 +100,6 @@ mod tests {
     #[tokio::test]
     async fn scripts_without_an_address_are_unknown() {
         let run = scenario("frontend-hostless").await;
-        assert_eq!(run.line(CHECK).status, Status::Unknown, "{}", run.told());
+        assert_eq!(run.line(CHECK).status, Status::Unknown, "{}", run.summary());
     }
 }

@@ -255,7 +255,7 @@ mod tests {
         for name in ["frontend-dns", "frontend-tls", "frontend-down", "frontend-parked"] {
             let run = scenario(name).await;
             for blocked in [api::CHECK, secrets::CHECK] {
-                assert_eq!(run.reasons(blocked), "blocked by frontend/keys", "{}", run.told());
+                assert_eq!(run.reasons(blocked), "blocked by frontend/keys", "{}", run.summary());
             }
         }
     }
@@ -263,7 +263,7 @@ mod tests {
     #[tokio::test]
     async fn a_page_without_keys_is_unknown() {
         let run = scenario("frontend-keyless").await;
-        assert_eq!(run.line(CHECK).status, Status::Unknown, "{}", run.told());
+        assert_eq!(run.line(CHECK).status, Status::Unknown, "{}", run.summary());
     }
 
     #[tokio::test]

@@ -76,7 +76,7 @@ mod tests {
     #[tokio::test]
     async fn an_older_key_that_does_not_show_its_account_is_unknown() {
         let run = scenario("stripe-pk-older").await;
-        assert_eq!(run.failures(), Vec::<String>::new(), "{}", run.told());
-        assert!(run.reasons(CHECK).contains("older key"), "{}", run.told());
+        assert_eq!(run.failures(), Vec::<String>::new(), "{}", run.summary());
+        assert!(run.reasons(CHECK).contains("older key"), "{}", run.summary());
     }
 }

@@ -217,8 +217,8 @@ mod tests {
     #[tokio::test]
     async fn a_rejected_test_key_is_a_reason_and_not_a_failure() {
         let run = scenario("stripe-test-key-revoked").await;
-        assert_eq!(run.failures(), Vec::<String>::new(), "{}", run.told());
-        assert!(run.reasons(CHECK).contains("does not accept the key in STRIPE_TEST_SECRET_KEY"), "{}", run.told());
+        assert_eq!(run.failures(), Vec::<String>::new(), "{}", run.summary());
+        assert!(run.reasons(CHECK).contains("does not accept the key in STRIPE_TEST_SECRET_KEY"), "{}", run.summary());
     }
 
     #[tokio::test]

@@ -252,13 +252,13 @@ mod tests {
     async fn a_list_of_missing_names_is_quoted() {
         let run = scenario("worker-500").await;
         run.finds(CHECK, "server-error");
-        assert!(run.message(CHECK).contains("STRIPE_PRICE_ID_PRO"), "{}", run.told());
+        assert!(run.message(CHECK).contains("STRIPE_PRICE_ID_PRO"), "{}", run.summary());
     }
 
     #[tokio::test]
     async fn a_slow_network_is_not_a_slow_worker() {
         let run = scenario("healthy-slow-link").await;
         run.passes(CHECK);
-        assert!(run.line(CHECK).findings.is_empty(), "{}", run.told());
+        assert!(run.line(CHECK).findings.is_empty(), "{}", run.summary());
     }
 }

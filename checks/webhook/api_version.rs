@@ -154,7 +154,7 @@ mod tests {
         run.passes(CHECK);
         assert!(run.seen(CHECK).contains("account's default"), "{}", run.seen(CHECK));
         let run = scenario("healthy-default-api-version,healthy-new-endpoint").await;
-        assert!(run.reasons(CHECK).contains("no event shows"), "{}", run.told());
+        assert!(run.reasons(CHECK).contains("no event shows"), "{}", run.summary());
     }
 
     fn code(found: &str, wanted: &str, event: &str) -> Option<Code> {

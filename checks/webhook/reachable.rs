@@ -206,7 +206,7 @@ mod tests {
         let behind = ["webhook/accepts-signed", "webhook/rejects-forged"];
         let unknown = run.report().checks.iter().filter(|line| behind.contains(&line.id.as_str()));
         for line in unknown {
-            assert_eq!(line.status, crate::run::Status::Unknown, "{}", run.told());
+            assert_eq!(line.status, crate::run::Status::Unknown, "{}", run.summary());
         }
     }
 
@@ -214,9 +214,9 @@ mod tests {
     async fn a_certificate_that_is_about_to_expire_hides_no_other_part() {
         let run = scenario("tls-expiring,unsigned-answered-429").await;
         run.warns(CHECK, "tls-expiring");
-        assert_eq!(run.line(CHECK).status, crate::run::Status::Unknown, "{}", run.told());
+        assert_eq!(run.line(CHECK).status, crate::run::Status::Unknown, "{}", run.summary());
         let run = scenario("tls-expiring,worker-404").await;
         run.finds(CHECK, "not-found");
-        assert_eq!(run.line(CHECK).findings.len(), 2, "{}", run.told());
+        assert_eq!(run.line(CHECK).findings.len(), 2, "{}", run.summary());
     }
 }

@@ -88,6 +88,6 @@ mod tests {
     async fn a_missing_variable_that_breaks_every_route_is_one_finding() {
         let run = scenario("worker-variable-empty").await;
         run.finds(CHECK, "missing-bindings");
-        assert!(run.message(CHECK).contains("STRIPE_PRICE_ID_PRO"), "{}", run.told());
+        assert!(run.message(CHECK).contains("STRIPE_PRICE_ID_PRO"), "{}", run.summary());
     }
 }

@@ -134,7 +134,7 @@ mod tests {
     async fn an_unknown_configuration_is_named_with_its_variable() {
         let run = scenario("portal-id-wrong-on-worker").await;
         run.finds(CHECK, "configuration");
-        assert!(run.message(CHECK).contains("bpc_1Rtestcme7LaunchPortal00"), "{}", run.told());
-        assert!(run.fix(CHECK).summary.contains("STRIPE_PORTAL_CONFIG_ID"), "{}", run.told());
+        assert!(run.message(CHECK).contains("bpc_1Rtestcme7LaunchPortal00"), "{}", run.summary());
+        assert!(run.fix(CHECK).summary.contains("STRIPE_PORTAL_CONFIG_ID"), "{}", run.summary());
     }
 }

@@ -131,7 +131,7 @@ mod tests {
     #[tokio::test]
     async fn without_a_frontend_a_worker_that_requires_azp_proves_nothing() {
         let run = scenario("healthy-no-frontend,healthy-authorized-parties").await;
-        assert_eq!(run.failures(), Vec::<String>::new(), "{}", run.told());
-        assert!(run.reasons(CHECK).contains("azp"), "{}", run.told());
+        assert_eq!(run.failures(), Vec::<String>::new(), "{}", run.summary());
+        assert!(run.reasons(CHECK).contains("azp"), "{}", run.summary());
     }
 }

@@ -14,7 +14,7 @@ use super::id::{ApiPath, PathId};
 use super::journal::ChangeRecord;
 use super::stripe::version_header;
 use super::transport::{Answer, Credential, OutgoingRequest, Party, Retry};
-use super::{NoAnswer, World, key_of_mode, sound};
+use super::{NoAnswer, World, key_of_mode, usable};
 use crate::change::{
     Change, ClerkMetadata, ClerkTemplate, EnvLine, SecretSource, StripeChange, StripeResource, WorkerSecret,
 };
@@ -289,7 +289,7 @@ impl ChangeDoor<'_> {
         let config = &self.world.config;
         let secrets = [&config.stripe.secret_key, &config.stripe.webhook_secret, &config.clerk.secret_key];
         let secret =
-            secrets.into_iter().find(|variable| variable.name == name).and_then(|variable| sound(variable).ok());
+            secrets.into_iter().find(|variable| variable.name == name).and_then(|variable| usable(variable).ok());
         secret.cloned().ok_or_else(|| NotMade::Refused(format!("{name} has no usable value in your environment")))
     }
 
@@ -298,7 +298,7 @@ impl ChangeDoor<'_> {
         let (cloudflare, script) =
             cloudflare.ok_or_else(|| NotMade::Refused("[cloudflare] is not configured".to_owned()))?;
         let path = cloudflare.account()?.then("/workers/scripts/").id(&Segment(script));
-        let token = sound(&cloudflare.config.api_token)?;
+        let token = usable(&cloudflare.config.api_token)?;
         Ok((path, Credential::new(token, &cloudflare.config.api_base)))
     }
 
