@@ -116,11 +116,9 @@ fn change(world: &World, template: &JwtTemplate, summary: String, change: impl F
             change(&mut after);
             fix.then(world.template(Some(id), &template.name, before, after))
         }
-        None => fix.link(TEMPLATES),
+        None => fix.link(clerk_dashboard("jwt-templates")),
     }
 }
-
-const TEMPLATES: &str = "https://dashboard.clerk.com/last-active?path=jwt-templates";
 
 fn missing(world: &World, answer: &Answer, name: &str, others: &[String]) -> Finding {
     let create = |summary: String| {
@@ -167,7 +165,7 @@ fn signature(template: &JwtTemplate) -> Answered<Option<Problem>> {
             "The template \"{name}\" signs with a custom key ({algorithm}) that the Worker does not know."
         ),
         seen: algorithm.to_owned(),
-        fix: Fix::new(format!("Turn off the custom signing key of \"{name}\".")).link(TEMPLATES),
+        fix: Fix::new(format!("Turn off the custom signing key of \"{name}\".")).link(clerk_dashboard("jwt-templates")),
     }))
 }
 

@@ -373,7 +373,7 @@ fn finding(world: &World, cases: &[&Case], sample: &Sample) -> Finding {
     }
     let shown = shown.join("; ");
     let key = &world.config().clerk.metadata_key;
-    let user_page = format!("https://dashboard.clerk.com/last-active?path=users/{user}");
+    let user_page = clerk_dashboard(&format!("users/{user}"));
     let page = subscription.as_ref().map(|id| world.stripe().dashboard(&format!("subscriptions/{id}")));
     let is_it = |found: &&Subscription| subscription.as_ref() == Some(&found.id);
     let seen = sample.all_subscriptions().find(is_it).map_or_else(|| "no subscription".to_owned(), self::shown);

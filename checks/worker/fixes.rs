@@ -58,5 +58,5 @@ pub fn stripe_key(world: &World) -> Fix {
 pub fn unknown_customer(world: &World) -> Fix {
     let key = &world.config().clerk.customer_key;
     Fix::new(format!("Remove {key} from the public metadata of every user whose Stripe customer is from another mode."))
-        .link("https://dashboard.clerk.com/last-active?path=users")
+        .link(clerk_dashboard("users"))
 }

@@ -97,7 +97,7 @@ fn token_refused(world: &World, reason: String, answer: &Answer) -> Finding {
             "Set {key} on the Worker to this Clerk instance's secret key, and check that its authorizedParties include the frontend."
         ))
         .then(world.local_secret(key))
-        .link("https://dashboard.clerk.com/last-active?path=api-keys"),
+        .link(clerk_dashboard("api-keys")),
     }
 }
 

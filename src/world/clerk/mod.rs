@@ -92,6 +92,12 @@ impl ClerkError {
     }
 }
 
+/// A page of the Clerk Dashboard, for the instance that was open last.
+#[must_use]
+pub fn clerk_dashboard(path: &str) -> String {
+    format!("https://dashboard.clerk.com/last-active?path={path}")
+}
+
 impl World {
     /// Clerk, in this run's mode.
     #[must_use]
