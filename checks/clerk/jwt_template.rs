@@ -62,8 +62,7 @@ const LONGEST_LIFETIME: i64 = 300;
 async fn run(world: &World, _: Deployment, outcome: &mut Outcome) -> Answered {
     let clerk = &world.config().clerk;
     let Some(name) = &clerk.jwt_template else {
-        outcome.not_applicable("clerk.jwt_template is false: the session token itself carries the claim");
-        return Ok(());
+        return outcome.not_applicable("clerk.jwt_template is false: the session token itself carries the claim");
     };
     let Seen { value: found, answer } = world.clerk().jwt_template(name).await?;
     match found {

@@ -82,8 +82,7 @@ struct Problem {
 
 async fn run(world: &World, _: Deployment, outcome: &mut Outcome) -> Answered {
     let Some(site) = world.site() else {
-        outcome.not_applicable("[frontend] is not configured");
-        return Ok(());
+        return outcome.not_applicable("[frontend] is not configured");
     };
     let scan = match site.scan_or_page_error().await? {
         Ok(scan) => scan,

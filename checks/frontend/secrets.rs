@@ -42,8 +42,7 @@ codes! {
 
 async fn run(world: &World, _: Deployment, outcome: &mut Outcome) -> Answered {
     let Some(site) = world.site() else {
-        outcome.not_applicable("[frontend] is not configured");
-        return Ok(());
+        return outcome.not_applicable("[frontend] is not configured");
     };
     let scan = site.scan().await?;
     scan.leaks.iter().map(leaked).for_each(|finding| outcome.find(finding));

@@ -33,8 +33,7 @@ async fn run(world: &World, _: Deployment, outcome: &mut Outcome) -> Answered {
         return Err(NoAnswer::Because(Cause::ValueUnusable));
     }
     let Some(key) = &variable.value else {
-        outcome.not_applicable(format!("{name} is not set"));
-        return Ok(());
+        return outcome.not_applicable(format!("{name} is not set"));
     };
     if mode_of(key).is_some_and(|mode| mode != config.project.mode) {
         return Err(NoAnswer::Because(Cause::KeyOfOtherMode));

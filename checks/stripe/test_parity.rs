@@ -48,8 +48,7 @@ struct TestPrice<'p> {
 async fn run(world: &World, offer: Offer<'_>, outcome: &mut Outcome) -> Answered {
     let Some(test) = world.stripe_test() else {
         let name = &world.config().stripe.test_secret_key.name;
-        outcome.not_applicable(format!("{name} is not set, or the key in use is not a live one"));
-        return Ok(());
+        return outcome.not_applicable(format!("{name} is not set, or the key in use is not a live one"));
     };
     let live = world.stripe().price(&offer).await?.value;
     if !live.matches(&offer)? {

@@ -42,8 +42,7 @@ codes! {
 
 async fn run(world: &World, _: Deployment, outcome: &mut Outcome) -> Answered {
     let (Some(config), Some(cloudflare)) = (&world.config().cloudflare, world.cloudflare()) else {
-        outcome.not_applicable("[cloudflare] is not configured");
-        return Ok(());
+        return outcome.not_applicable("[cloudflare] is not configured");
     };
     let settings = cloudflare.deployed_settings().await?;
     for unread in &settings.value.unread {

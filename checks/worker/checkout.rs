@@ -69,13 +69,11 @@ codes! {
 async fn run(world: &World, _: Deployment, outcome: &mut Outcome) -> Answered {
     let worker = world.worker();
     if let Some(lacking) = worker.lacks(Route::Checkout) {
-        outcome.not_applicable(lacking);
-        return Ok(());
+        return outcome.not_applicable(lacking);
     }
     let paid: Vec<&Tier> = world.config().tiers.iter().filter(|tier| !tier.prices.is_empty()).collect();
     if paid.is_empty() {
-        outcome.not_applicable("no tier has a price");
-        return Ok(());
+        return outcome.not_applicable("no tier has a price");
     }
     let checkouts = worker.checkouts().await;
     checkouts.ready.clone()?;

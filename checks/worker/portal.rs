@@ -39,15 +39,14 @@ codes! {
 async fn run(world: &World, _: Deployment, outcome: &mut Outcome) -> Answered {
     let worker = world.worker();
     if let Some(lacking) = worker.lacks(Route::Portal) {
-        outcome.not_applicable(lacking);
-        return Ok(());
+        return outcome.not_applicable(lacking);
     }
     let config = world.config();
     let key = &config.clerk.customer_key;
     let (code, message, failure, fix) = match worker.portal().await? {
         PortalAnswer::NotACustomer => {
-            outcome.not_applicable(format!("the canary is not a Stripe customer: its public metadata has no {key}"));
-            return Ok(());
+            return outcome
+                .not_applicable(format!("the canary is not a Stripe customer: its public metadata has no {key}"));
         }
         PortalAnswer::Opened(answer) => {
             outcome.pass(format!("{} opens the portal for the canary", answer.request));
