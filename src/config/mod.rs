@@ -333,8 +333,6 @@ pub struct Tier {
     pub metadata: String,
     /// Its prices; empty for a free tier.
     pub prices: Vec<TierPrice>,
-    /// Its line in the file, counted from 1.
-    pub line: usize,
 }
 
 /// A tier's limit.

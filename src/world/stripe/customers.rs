@@ -1,7 +1,5 @@
 //! Customers.
 
-use std::sync::Arc;
-
 use serde::Deserialize;
 use stripe_client_core::RequestBuilder;
 
@@ -10,7 +8,6 @@ use crate::finding::Answered;
 use crate::world::field::Field;
 use crate::world::id::{ApiPath, CustomerId};
 use crate::world::seen::Seen;
-use crate::world::transport::Answer;
 
 pub(super) const CUSTOMERS: Permission = Permission {
     name: "rak_customer_read",
@@ -30,8 +27,6 @@ pub struct Customer {
     pub id: String,
     /// The email address.
     pub email: String,
-    /// The answer that lists it.
-    pub answer: Arc<Answer>,
 }
 
 #[derive(Deserialize)]
@@ -60,7 +55,7 @@ impl Stripe<'_> {
         if let Some(why) = unread.into_iter().next() {
             return Err(why);
         }
-        let customer = |ListedCustomer { id }| Customer { id, email: email.to_owned(), answer: answer.clone() };
+        let customer = |ListedCustomer { id }| Customer { id, email: email.to_owned() };
         Ok(customers.into_iter().map(customer).collect())
     }
 
