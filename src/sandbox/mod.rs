@@ -8,7 +8,7 @@ mod certificates;
 mod clerk;
 mod cloudflare;
 mod connect;
-mod deployment;
+mod deployed_values;
 mod document;
 mod effects;
 mod error;
@@ -41,7 +41,7 @@ pub use effects::Effects;
 pub use error::Error;
 pub use request_key::RequestKey;
 pub use scenario::{Expected, Scenario, scenarios};
-pub use tampering::{Change, Exchange, FieldChange, TAMPERED, Tampered, Tampering, Unanswerable};
+pub use tampering::{Damage, Exchange, FieldDamage, TAMPERED, Tampered, Tampering, Unanswerable};
 
 use certificates::CertificateAuthority;
 use faults::{FaultLayer, RequestLog};

@@ -265,7 +265,7 @@ async fn a_tampered_response_is_marked_by_its_request_id() {
 
 #[tokio::test]
 async fn one_field_can_be_removed_from_a_response() {
-    let field = FieldChange { pointer: "/country".to_owned(), change: Change::Delete };
+    let field = FieldDamage { pointer: "/country".to_owned(), damage: Damage::Delete };
     let answer: Value = tampered(Tampered::Fields(vec![field])).await.1.unwrap().json().await.unwrap();
     assert_eq!((&answer["object"], answer.get("country")), (&Value::from("account"), None));
 }
