@@ -9,8 +9,9 @@ use regex::Regex;
 use super::ALL;
 use crate::check::Check;
 use crate::check::testing::{TestRun, scenario};
-use crate::run::{Decision, Status};
-use crate::sandbox::{Scenario, scenarios};
+use crate::run::{Decision, Selection, Status, run};
+use crate::sandbox::{self, Sandbox, Scenario, scenarios};
+use crate::world::{self, World};
 
 /// Every file below a group's folder but each `mod.rs`: its path without the ending, and its text. A file with a `check!` is a
 /// check. Any other is a module: of its group, or of the check whose name its folder has.
@@ -137,7 +138,7 @@ fn named(start: &str) -> impl Iterator<Item = &'static Scenario> {
 async fn every_healthy_world_is_go() {
     for healthy in named("healthy") {
         let run = scenario(&healthy.name).await;
-        assert_eq!(run.report().decision, Decision::Go, "{}", run.told());
+        assert_eq!(run.report().decision, Decision::Go, "{}", run.summary());
     }
 }
 
@@ -146,7 +147,7 @@ async fn without_any_provider_no_check_that_asks_one_passes_or_fails() {
     let run = scenario("provider-dark").await;
     for check in &run.report().checks {
         let asks_none = matches!(check.id.group(), "config" | "manual");
-        assert!(asks_none || matches!(check.status, Status::Unknown | Status::NotApplicable), "{}", run.told());
+        assert!(asks_none || matches!(check.status, Status::Unknown | Status::NotApplicable), "{}", run.summary());
     }
     assert_eq!(run.report().decision, Decision::NotProven);
 }
@@ -171,7 +172,12 @@ fn blockers_have_findings(run: &TestRun) {
         for blocker in &check.blocked_by {
             let line = run.report().checks.iter().find(|line| line.id == *blocker);
             let line = line.unwrap_or_else(|| panic!("{} is blocked by {blocker}, which is no check", check.id));
-            assert!(matches!(line.status, Status::Fail | Status::Skipped), "{} by {blocker}\n{}", check.id, run.told());
+            assert!(
+                matches!(line.status, Status::Fail | Status::Skipped),
+                "{} by {blocker}\n{}",
+                check.id,
+                run.summary()
+            );
         }
     }
 }
@@ -212,7 +218,7 @@ async fn two_independent_faults_are_exactly_both_findings() {
         for (right, right_finding) in &INDEPENDENT[index + 1..] {
             let run = scenario(&format!("{left},{right}")).await;
             let (found, expected) = (BTreeSet::from_iter(run.failures()), [*left_finding, *right_finding]);
-            assert_eq!(found, expected.map(str::to_owned).into(), "{}", run.told());
+            assert_eq!(found, expected.map(str::to_owned).into(), "{}", run.summary());
         }
     }
 }
@@ -221,7 +227,7 @@ async fn two_independent_faults_are_exactly_both_findings() {
 async fn two_faults_of_one_group_on_different_subjects_are_both_found() {
     let run = scenario("price-test-mode,endpoint-slash,users-plan-case").await;
     let expected = ["clerk/metadata: case", "stripe/price-mode: other-mode", "webhook/endpoint: trailing-slash"];
-    assert_eq!(BTreeSet::from_iter(run.failures()), expected.map(str::to_owned).into(), "{}", run.told());
+    assert_eq!(BTreeSet::from_iter(run.failures()), expected.map(str::to_owned).into(), "{}", run.summary());
 }
 
 #[tokio::test]
@@ -245,5 +251,25 @@ async fn a_run_leaves_nothing_behind() {
         assert_eq!(run.effect("clerk.session.created"), run.effect("clerk.session.ended"), "{name}: {effects:?}");
         let (made, ended) = ("stripe.checkout_session.created", "stripe.checkout_session.expired");
         assert_eq!(run.effect(made), run.effect(ended), "{name}: {effects:?}");
+    }
+}
+
+#[tokio::test]
+async fn with_no_probe_nothing_is_sent_to_the_worker() {
+    let sandbox = Sandbox::start(&["healthy"], sandbox::Options::default()).await.unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let journal = folder.path().join("journal.jsonl");
+    let options = world::Options { probe: false, journal, ..world::Options::default() };
+    let world = World::new(sandbox.config(None).unwrap(), sandbox.options(options)).unwrap();
+    let report = run(&world, &Selection::default(), None, std::future::pending()).await;
+    let sent = sandbox.requests();
+    assert!(!sent.iter().any(|(provider, _)| provider == "worker"), "{sent:?}");
+    assert!(sandbox.effects().is_empty(), "{:?}", sandbox.effects());
+    let worker = ["health", "tiers", "auth", "usage", "checkout", "portal", "cors"];
+    let webhook = ["webhook/raw-body", "webhook/idempotent"].map(str::to_owned);
+    for id in worker.map(|name| format!("worker/{name}")).into_iter().chain(webhook) {
+        let check = report.checks.iter().find(|check| check.id.as_str() == id).unwrap();
+        assert_eq!(check.status, Status::Skipped, "{id}: {:?}", check.reasons);
+        assert_eq!(check.reasons, ["excluded by --no-probe"], "{id}");
     }
 }

@@ -1,15 +1,82 @@
 //! The registry: every check, in the order of the report.
 
-pub mod clerk;
-pub mod config;
-pub mod entitlements;
-pub mod frontend;
+/// Clerk's instance, tokens and users.
+pub mod clerk {
+    pub mod domain;
+    pub mod instance;
+    pub mod jwt_template;
+    pub mod metadata;
+    pub mod plan_claim;
+    pub mod secret_key;
+}
+/// The operator's own copies of the values.
+pub mod config {
+    pub mod hygiene;
+    pub mod modes;
+}
+/// Customers who pay, and users who have a tier.
+pub mod entitlements {
+    mod catalog;
+    pub mod sample;
+    mod users;
+}
+/// The frontend as it is served.
+pub mod frontend {
+    pub mod api;
+    pub mod keys;
+    mod scan;
+    pub mod secrets;
+}
 pub mod manual;
-pub mod portal;
+/// The customer portal.
+pub mod portal {
+    pub mod configuration;
+    pub mod features;
+    pub mod plan_change;
+}
 pub mod probe;
-pub mod stripe;
-pub mod webhook;
-pub mod worker;
+/// Stripe's account, keys and catalog.
+pub mod stripe {
+    pub mod account;
+    pub mod catalogue;
+    mod live_copy;
+    pub mod price_mode;
+    pub mod price_terms;
+    pub mod product_metadata;
+    pub mod promotion_codes;
+    pub mod publishable_key;
+    pub mod secret_key;
+    mod terms;
+    pub mod test_parity;
+}
+/// The webhook route and its registration.
+pub mod webhook {
+    pub mod accepts_signed;
+    pub mod api_version;
+    pub mod deliveries;
+    pub mod duplicates;
+    pub mod endpoint;
+    pub mod events;
+    mod handler;
+    pub mod idempotent;
+    pub mod raw_body;
+    pub mod reachable;
+    pub mod rejects_forged;
+}
+/// The deployed Worker.
+pub mod worker {
+    pub mod auth;
+    pub mod bindings;
+    pub mod checkout;
+    pub mod cors;
+    pub mod deployed_version;
+    mod fixes;
+    pub mod health;
+    pub mod portal;
+    pub mod secrets;
+    pub mod tiers;
+    pub mod usage;
+}
 
 use crate::check::{Check, CheckId};
 use crate::config::Config;

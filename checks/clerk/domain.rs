@@ -42,8 +42,6 @@ codes! {
 }
 
 /// The page where Clerk verifies the records and issues the certificate.
-const DOMAINS: &str = "https://dashboard.clerk.com/last-active?path=domains";
-
 async fn run(world: &World, _: Deployment, outcome: &mut Outcome) -> Answered {
     let clerk = world.clerk();
     let api = clerk.frontend_api()?;
@@ -124,7 +122,7 @@ fn finding(connection: &Connection, code: Code, message: String, summary: &str) 
         expected: "an answer from Clerk's frontend API".to_owned(),
         actual: connection.evidence.seen.clone(),
         evidence: vec![connection.evidence.clone()],
-        fix: Fix::new(summary).link(DOMAINS),
+        fix: Fix::new(summary).link(clerk_dashboard("domains")),
     }
 }
 
@@ -155,7 +153,7 @@ fn records_finding(code: Code, records: &[DnsRecord]) -> Finding {
         fix: Fix::new(format!(
             "Create these records at your DNS provider (at Cloudflare, set them to DNS only): {wanted}."
         ))
-        .link(DOMAINS),
+        .link(clerk_dashboard("domains")),
     }
 }
 
@@ -190,7 +188,7 @@ mod tests {
         for name in ["clerk-domain-tls", "clerk-dns-none", "clerk-domain-down"] {
             let run = scenario(name).await;
             for check in [instance::CHECK, plan_claim::CHECK] {
-                assert_eq!(run.reasons(check), "blocked by clerk/domain", "{}", run.told());
+                assert_eq!(run.reasons(check), "blocked by clerk/domain", "{}", run.summary());
             }
         }
     }

@@ -39,8 +39,6 @@ codes! {
     SIGN_UP_RESTRICTED: Warning,
 }
 
-const DASHBOARD: &str = "https://dashboard.clerk.com/last-active?path=";
-
 async fn run(world: &World, _: Deployment, outcome: &mut Outcome) -> Answered {
     let clerk = world.clerk();
     let instance = clerk.instance().await?;
@@ -75,7 +73,7 @@ async fn run(world: &World, _: Deployment, outcome: &mut Outcome) -> Answered {
                 "keys of one instance",
                 keys.answer.evidence("keys[].kid", keys.value.published.join(", ")),
                 Fix::new(format!("Copy {secret} and {publishable} from the same instance."))
-                    .link(format!("{DASHBOARD}api-keys")),
+                    .link(clerk_dashboard("api-keys")),
             ));
             // These settings belong to the other instance.
             return Ok(());
@@ -97,7 +95,7 @@ fn judge(outcome: &mut Outcome, environment: &Environment, answer: &Answer) {
                 "Test mode is on: anyone can sign in with a +clerk_test address and the code 424242.".to_owned(),
                 "test_mode false",
                 answer.evidence("auth_config.test_mode", "true"),
-                Fix::new("Turn test mode off in the instance's settings.").link(format!("{DASHBOARD}settings")),
+                Fix::new("Turn test mode off in the instance's settings.").link(clerk_dashboard("settings")),
             ));
         } else {
             outcome.pass("test mode is off");
@@ -111,7 +109,7 @@ fn judge(outcome: &mut Outcome, environment: &Environment, answer: &Answer) {
             "public",
             answer.evidence("user_settings.sign_up.mode", mode),
             Fix::new("Set the sign-up mode to public if customers should be able to sign up.")
-                .link(format!("{DASHBOARD}user-authentication/restrictions")),
+                .link(clerk_dashboard("user-authentication/restrictions")),
         )),
         None => {}
     }

@@ -62,8 +62,7 @@ const LONGEST_LIFETIME: i64 = 300;
 async fn run(world: &World, _: Deployment, outcome: &mut Outcome) -> Answered {
     let clerk = &world.config().clerk;
     let Some(name) = &clerk.jwt_template else {
-        outcome.not_applicable("clerk.jwt_template is false: the session token itself carries the claim");
-        return Ok(());
+        return outcome.not_applicable("clerk.jwt_template is false: the session token itself carries the claim");
     };
     let Seen { value: found, answer } = world.clerk().jwt_template(name).await?;
     match found {
@@ -116,11 +115,9 @@ fn change(world: &World, template: &JwtTemplate, summary: String, change: impl F
             change(&mut after);
             fix.then(world.template(Some(id), &template.name, before, after))
         }
-        None => fix.link(TEMPLATES),
+        None => fix.link(clerk_dashboard("jwt-templates")),
     }
 }
-
-const TEMPLATES: &str = "https://dashboard.clerk.com/last-active?path=jwt-templates";
 
 fn missing(world: &World, answer: &Answer, name: &str, others: &[String]) -> Finding {
     let create = |summary: String| {
@@ -167,7 +164,7 @@ fn signature(template: &JwtTemplate) -> Answered<Option<Problem>> {
             "The template \"{name}\" signs with a custom key ({algorithm}) that the Worker does not know."
         ),
         seen: algorithm.to_owned(),
-        fix: Fix::new(format!("Turn off the custom signing key of \"{name}\".")).link(TEMPLATES),
+        fix: Fix::new(format!("Turn off the custom signing key of \"{name}\".")).link(clerk_dashboard("jwt-templates")),
     }))
 }
 

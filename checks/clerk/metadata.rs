@@ -184,7 +184,7 @@ fn finding(world: &World, code: Code, wrong: &WrongPlans, (read, total): (usize,
             seen: shown,
         }],
         fix: if wrong.changes.is_empty() {
-            Fix::new(summary).link(format!("https://dashboard.clerk.com/last-active?path=users/{}", wrong.first))
+            Fix::new(summary).link(clerk_dashboard(&format!("users/{}", wrong.first)))
         } else {
             wrong.changes.iter().cloned().fold(Fix::new(summary), Fix::then)
         },

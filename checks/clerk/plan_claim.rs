@@ -100,7 +100,7 @@ async fn run(world: &World, _: Deployment, outcome: &mut Outcome) -> Answered {
     let message = format!(
         "The canary's plan is {plan}, but the claim \"{claim}\" in its token is {seen}. The Worker does not see what customers bought."
     );
-    let fix = Fix::new(fix).link("https://dashboard.clerk.com/last-active?path=jwt-templates");
+    let fix = Fix::new(fix).link(clerk_dashboard("jwt-templates"));
     outcome.find(finding(world, code, message, &plan.to_string(), seen, fix));
     Ok(())
 }
@@ -146,12 +146,12 @@ fn unverified(world: &World, invalid: InvalidToken) -> Finding {
         ),
     };
     let message = format!("The canary's token does not verify, and the Worker may reject every customer: {what}.");
-    let fix = Fix::new(fix).link("https://dashboard.clerk.com/last-active?path=jwt-templates");
+    let fix = Fix::new(fix).link(clerk_dashboard("jwt-templates"));
     finding(world, code, message, "a token that verifies", what, fix)
 }
 
 fn on_users(summary: String) -> Fix {
-    Fix::new(summary).link("https://dashboard.clerk.com/last-active?path=users")
+    Fix::new(summary).link(clerk_dashboard("users"))
 }
 
 fn finding(world: &World, code: Code, message: String, expected: &str, actual: String, fix: Fix) -> Finding {

@@ -42,7 +42,7 @@ async fn run(world: &World, _: Deployment, outcome: &mut Outcome) -> Answered {
             evidence: vec![error.answer.evidence(format!("errors[0] ({})", error.code), error.message.clone())],
             fix: Fix::new(format!("Copy a valid secret key, and set {name} in the environment and on the Worker."))
                 .then(world.entered_secret(name))
-                .link("https://dashboard.clerk.com/last-active?path=api-keys"),
+                .link(clerk_dashboard("api-keys")),
         }),
     }
     Ok(())

@@ -374,7 +374,7 @@ fn finding(world: &World, cases: &[&Case], sample: &Sample) -> Finding {
     }
     let shown = shown.join("; ");
     let key = &world.config().clerk.metadata_key;
-    let user_page = format!("https://dashboard.clerk.com/last-active?path=users/{user}");
+    let user_page = clerk_dashboard(&format!("users/{user}"));
     let page = subscription.as_ref().map(|id| world.stripe().dashboard(&format!("subscriptions/{id}")));
     let is_it = |found: &&Subscription| subscription.as_ref() == Some(&found.id);
     let seen = sample.all_subscriptions().find(is_it).map_or_else(|| "no subscription".to_owned(), self::shown);
@@ -421,7 +421,7 @@ mod tests {
     async fn a_wrong_catalog_is_not_reported_for_its_users() {
         for name in ["prices-swapped", "price-shared", "metadata-case", "price-test-mode", "price-amount"] {
             let run = scenario(name).await;
-            assert_eq!(run.failures().len(), 1, "{}", run.told());
+            assert_eq!(run.failures().len(), 1, "{}", run.summary());
         }
     }
 }

@@ -34,8 +34,7 @@ codes! {
 
 async fn run(world: &World, _: Deployment, outcome: &mut Outcome) -> Answered {
     let Some(site) = world.site() else {
-        outcome.not_applicable("[frontend] is not configured");
-        return Ok(());
+        return outcome.not_applicable("[frontend] is not configured");
     };
     let config = world.config();
     let worker = config.worker.url.origin().ascii_serialization();
@@ -74,7 +73,8 @@ async fn run(world: &World, _: Deployment, outcome: &mut Outcome) -> Answered {
         expected: worker.clone(),
         actual: address.clone(),
         evidence: evidence(places, address),
-        fix: Fix::new(format!("Set the Worker's URL to {worker} in the frontend's build, and deploy the frontend.")),
+        fix: Fix::new(format!("Set the Worker's URL to {worker} in the frontend's build, and deploy the frontend."))
+            .code(format!("const API = \"{worker}\";")),
     });
     Ok(())
 }
@@ -100,6 +100,6 @@ mod tests {
     #[tokio::test]
     async fn scripts_without_an_address_are_unknown() {
         let run = scenario("frontend-hostless").await;
-        assert_eq!(run.line(CHECK).status, Status::Unknown, "{}", run.told());
+        assert_eq!(run.line(CHECK).status, Status::Unknown, "{}", run.summary());
     }
 }

@@ -82,8 +82,7 @@ struct Problem {
 
 async fn run(world: &World, _: Deployment, outcome: &mut Outcome) -> Answered {
     let Some(site) = world.site() else {
-        outcome.not_applicable("[frontend] is not configured");
-        return Ok(());
+        return outcome.not_applicable("[frontend] is not configured");
     };
     let scan = match site.scan_or_page_error().await? {
         Ok(scan) => scan,
@@ -200,8 +199,8 @@ fn shortened(key: &str) -> String {
 fn finding(world: &World, key: &PublishableKey<'_>, problem: Problem, is_beside_right_key: bool) -> Finding {
     let Problem { code, what, expected, actual } = problem;
     let (variable, harm) = match key.issuer {
-        KeyIssuer::Clerk => (&world.config().clerk.publishable_key.name, "the Worker does not know its users"),
-        KeyIssuer::Stripe => (&world.config().stripe.publishable_key.name, "Checkout fails"),
+        KeyIssuer::Clerk => (&world.config().clerk.publishable_key, "the Worker does not know its users"),
+        KeyIssuer::Stripe => (&world.config().stripe.publishable_key, "Checkout fails"),
     };
     let places = listed(key.places);
     Finding {
@@ -214,23 +213,24 @@ fn finding(world: &World, key: &PublishableKey<'_>, problem: Problem, is_beside_
         expected,
         actual,
         evidence: evidence(key.places, &key.shown),
-        fix: Fix::new(format!("Build the frontend with the value of {variable}, and deploy it.")),
+        fix: Fix::new(format!("Build the frontend with the value of {}, and deploy it.", variable.name))
+            .link(variable.kind.page()),
     }
 }
 
 fn no_page(error: &PageError) -> Finding {
-    let (code, message, evidence, summary) = match error {
+    let (code, message, evidence, summary, page) = match error {
         PageError::Unreachable { url, evidence } => {
             let summary = format!("Make {url} reachable, or correct frontend.url.");
-            (UNREACHABLE, format!("{url} does not answer: {}.", evidence.seen), evidence, summary)
+            (UNREACHABLE, format!("{url} does not answer: {}.", evidence.seen), evidence, summary, url)
         }
         PageError::NotAPage { url, status, evidence } => {
             let summary = format!("Deploy the frontend at {url}, or correct frontend.url.");
-            (NO_PAGE, format!("{url} answers {status} instead of a page."), evidence, summary)
+            (NO_PAGE, format!("{url} answers {status} instead of a page."), evidence, summary, url)
         }
         PageError::Redirected { url, to, evidence } => {
             let summary = format!("Set frontend.url to the page that customers open, or fix the redirect of {url}.");
-            (REDIRECT, format!("{url} redirects to {to}, which is not a page of this site."), evidence, summary)
+            (REDIRECT, format!("{url} redirects to {to}, which is not a page of this site."), evidence, summary, url)
         }
     };
     Finding {
@@ -239,7 +239,7 @@ fn no_page(error: &PageError) -> Finding {
         expected: "the page that a customer opens".to_owned(),
         actual: evidence.seen.clone(),
         evidence: vec![evidence.clone()],
-        fix: Fix::new(summary),
+        fix: Fix::new(summary).link(page.to_string()),
     }
 }
 
@@ -255,7 +255,7 @@ mod tests {
         for name in ["frontend-dns", "frontend-tls", "frontend-down", "frontend-parked"] {
             let run = scenario(name).await;
             for blocked in [api::CHECK, secrets::CHECK] {
-                assert_eq!(run.reasons(blocked), "blocked by frontend/keys", "{}", run.told());
+                assert_eq!(run.reasons(blocked), "blocked by frontend/keys", "{}", run.summary());
             }
         }
     }
@@ -263,7 +263,7 @@ mod tests {
     #[tokio::test]
     async fn a_page_without_keys_is_unknown() {
         let run = scenario("frontend-keyless").await;
-        assert_eq!(run.line(CHECK).status, Status::Unknown, "{}", run.told());
+        assert_eq!(run.line(CHECK).status, Status::Unknown, "{}", run.summary());
     }
 
     #[tokio::test]

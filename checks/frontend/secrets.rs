@@ -2,7 +2,7 @@
 
 use super::scan::{evidence, extent, listed, missing};
 use crate::check::prelude::*;
-use crate::config::Issuer;
+use crate::config::{Issuer, Kind};
 use crate::world::{Leak, SiteScan};
 
 check! {
@@ -42,8 +42,7 @@ codes! {
 
 async fn run(world: &World, _: Deployment, outcome: &mut Outcome) -> Answered {
     let Some(site) = world.site() else {
-        outcome.not_applicable("[frontend] is not configured");
-        return Ok(());
+        return outcome.not_applicable("[frontend] is not configured");
     };
     let scan = site.scan().await?;
     scan.leaks.iter().map(leaked).for_each(|finding| outcome.find(finding));
@@ -56,14 +55,10 @@ async fn run(world: &World, _: Deployment, outcome: &mut Outcome) -> Answered {
 
 fn leaked(leak: &Leak) -> Finding {
     let (code, what, page) = match leak.issuer {
-        Issuer::Stripe => (STRIPE_SECRET_KEY, "a Stripe secret key", "https://dashboard.stripe.com/apikeys"),
-        Issuer::Clerk => {
-            (CLERK_SECRET_KEY, "a Clerk secret key", "https://dashboard.clerk.com/last-active?path=api-keys")
-        }
-        Issuer::Webhook => (WEBHOOK_SECRET, "a webhook signing secret", "https://dashboard.stripe.com/webhooks"),
-        Issuer::Cloudflare => {
-            (CLOUDFLARE_TOKEN, "a Cloudflare API token", "https://dash.cloudflare.com/profile/api-tokens")
-        }
+        Issuer::Stripe => (STRIPE_SECRET_KEY, "a Stripe secret key", Kind::StripeSecretKey.page()),
+        Issuer::Clerk => (CLERK_SECRET_KEY, "a Clerk secret key", Kind::ClerkSecretKey.page()),
+        Issuer::Webhook => (WEBHOOK_SECRET, "a webhook signing secret", Kind::StripeWebhookSecret.page()),
+        Issuer::Cloudflare => (CLOUDFLARE_TOKEN, "a Cloudflare API token", Kind::CloudflareApiToken.page()),
         Issuer::Other => (OTHER_SECRET, "a secret", ""),
     };
     let known = leak.variable.as_ref().map_or_else(String::new, |name| format!(", the value of {name}"));

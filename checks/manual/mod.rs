@@ -85,7 +85,7 @@ mod tests {
     #[tokio::test]
     async fn a_valid_sign_off_passes() {
         let run = scenario("healthy-manual").await;
-        assert_eq!((run.report().decision, line(&run).0), (Decision::Go, Status::Pass), "{}", run.told());
+        assert_eq!((run.report().decision, line(&run).0), (Decision::Go, Status::Pass), "{}", run.summary());
     }
 
     #[tokio::test]
@@ -96,7 +96,7 @@ mod tests {
             (run.report().decision, status, required),
             (Decision::NotProven, Status::Unknown, true),
             "{}",
-            run.told()
+            run.summary()
         );
         assert!(reason.contains("preflight.toml:"), "{reason}");
     }
@@ -105,7 +105,7 @@ mod tests {
     async fn an_expired_sign_off_is_unknown() {
         let run = scenario("manual-expired").await;
         let (status, _, reason) = line(&run);
-        assert_eq!(status, Status::Unknown, "{}", run.told());
+        assert_eq!(status, Status::Unknown, "{}", run.summary());
         assert!(reason.contains("2025-06-30"), "{reason}");
     }
 }

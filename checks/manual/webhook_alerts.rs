@@ -52,14 +52,14 @@ mod tests {
     #[tokio::test]
     async fn it_is_not_required_unless_the_configuration_names_it() {
         let run = scenario("healthy-not-signed-off").await;
-        assert_eq!((run.line(CHECK).status, run.line(CHECK).required), (Status::Unknown, false), "{}", run.told());
-        assert_eq!(run.report().decision, Decision::Go, "{}", run.told());
+        assert_eq!((run.line(CHECK).status, run.line(CHECK).required), (Status::Unknown, false), "{}", run.summary());
+        assert_eq!(run.report().decision, Decision::Go, "{}", run.summary());
     }
 
     #[tokio::test]
     async fn the_configuration_can_require_it() {
         let run = scenario("healthy").await;
-        assert_eq!((run.line(CHECK).status, run.line(CHECK).required), (Status::Pass, true), "{}", run.told());
+        assert_eq!((run.line(CHECK).status, run.line(CHECK).required), (Status::Pass, true), "{}", run.summary());
         assert_eq!(run.line(CHECK).title, "Stripe mails ana when deliveries fail");
     }
 }

@@ -148,7 +148,7 @@ mod tests {
     #[tokio::test]
     async fn a_probe_is_a_check_with_its_own_title() {
         let run = scenario("healthy-probe").await;
-        assert_eq!(run.failures(), Vec::<String>::new(), "{}", run.told());
+        assert_eq!(run.failures(), Vec::<String>::new(), "{}", run.summary());
         assert_eq!(line(&run), (Status::Pass, Vec::new(), "The Worker is up".to_owned()));
     }
 

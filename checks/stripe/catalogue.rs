@@ -258,7 +258,7 @@ mod tests {
     async fn the_right_price_of_a_tier_that_has_the_wrong_one_is_not_reported() {
         for (name, by) in [("price-shared", "stripe/price-terms"), ("price-test-mode", "stripe/price-mode")] {
             let run = scenario(name).await;
-            assert!(run.reasons(CHECK).contains(by), "{}", run.told());
+            assert!(run.reasons(CHECK).contains(by), "{}", run.summary());
         }
     }
 

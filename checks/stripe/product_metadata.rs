@@ -78,8 +78,7 @@ async fn run(world: &World, offer: Offer<'_>, outcome: &mut Outcome) -> Answered
         }
         Some(value) => wrong_value(value, key, offer.tier, tiers),
         None if !is_read => {
-            outcome.not_applicable("the Worker does not read the tier from product or price metadata");
-            return Ok(());
+            return outcome.not_applicable("the Worker does not read the tier from product or price metadata");
         }
         None => no_value(key, offer.tier, metadata, if on_price { None } else { Some(price) }),
     };

@@ -191,7 +191,7 @@ mod tests {
             ("promotion-code-without-checkout", "free forever. Whether Checkout accepts codes could not be seen."),
         ] {
             let run = scenario(name).await;
-            assert!(run.message(CHECK).ends_with(message), "{}", run.told());
+            assert!(run.message(CHECK).ends_with(message), "{}", run.summary());
         }
     }
 
@@ -200,7 +200,7 @@ mod tests {
         let run = scenario("healthy").await;
         let sent = &run.report().requests;
         let mut asked = run.line(CHECK).asked.iter().map(|index| sent[*index].path.as_str());
-        assert!(asked.all(|path| path.starts_with("/v1/")), "{}", run.told());
+        assert!(asked.all(|path| path.starts_with("/v1/")), "{}", run.summary());
     }
 
     #[tokio::test]
@@ -208,14 +208,14 @@ mod tests {
         for name in ["for-one-customer", "for-another-product", "for-the-first-month", "not-accepted"] {
             let run = scenario(&format!("healthy-promotion-code-{name}")).await;
             run.passes(CHECK);
-            assert!(run.line(CHECK).findings.is_empty(), "{}", run.told());
+            assert!(run.line(CHECK).findings.is_empty(), "{}", run.summary());
         }
     }
 
     #[tokio::test]
     async fn a_restricted_key_without_the_permission_does_not_change_the_verdict() {
         let run = scenario("healthy-key-without-promotion-codes").await;
-        assert!(run.reasons(CHECK).contains("rak_promotion_code_read"), "{}", run.told());
+        assert!(run.reasons(CHECK).contains("rak_promotion_code_read"), "{}", run.summary());
         assert_eq!(run.failures(), Vec::<String>::new());
     }
 }

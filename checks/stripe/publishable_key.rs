@@ -33,8 +33,7 @@ async fn run(world: &World, _: Deployment, outcome: &mut Outcome) -> Answered {
         return Err(NoAnswer::Because(Cause::ValueUnusable));
     }
     let Some(key) = &variable.value else {
-        outcome.not_applicable(format!("{name} is not set"));
-        return Ok(());
+        return outcome.not_applicable(format!("{name} is not set"));
     };
     if mode_of(key).is_some_and(|mode| mode != config.project.mode) {
         return Err(NoAnswer::Because(Cause::KeyOfOtherMode));
@@ -76,7 +75,7 @@ mod tests {
     #[tokio::test]
     async fn an_older_key_that_does_not_show_its_account_is_unknown() {
         let run = scenario("stripe-pk-older").await;
-        assert_eq!(run.failures(), Vec::<String>::new(), "{}", run.told());
-        assert!(run.reasons(CHECK).contains("older key"), "{}", run.told());
+        assert_eq!(run.failures(), Vec::<String>::new(), "{}", run.summary());
+        assert!(run.reasons(CHECK).contains("older key"), "{}", run.summary());
     }
 }

@@ -48,8 +48,7 @@ struct TestPrice<'p> {
 async fn run(world: &World, offer: Offer<'_>, outcome: &mut Outcome) -> Answered {
     let Some(test) = world.stripe_test() else {
         let name = &world.config().stripe.test_secret_key.name;
-        outcome.not_applicable(format!("{name} is not set, or the key in use is not a live one"));
-        return Ok(());
+        return outcome.not_applicable(format!("{name} is not set, or the key in use is not a live one"));
     };
     let live = world.stripe().price(&offer).await?.value;
     if !live.matches(&offer)? {
@@ -217,8 +216,8 @@ mod tests {
     #[tokio::test]
     async fn a_rejected_test_key_is_a_reason_and_not_a_failure() {
         let run = scenario("stripe-test-key-revoked").await;
-        assert_eq!(run.failures(), Vec::<String>::new(), "{}", run.told());
-        assert!(run.reasons(CHECK).contains("does not accept the key in STRIPE_TEST_SECRET_KEY"), "{}", run.told());
+        assert_eq!(run.failures(), Vec::<String>::new(), "{}", run.summary());
+        assert!(run.reasons(CHECK).contains("does not accept the key in STRIPE_TEST_SECRET_KEY"), "{}", run.summary());
     }
 
     #[tokio::test]

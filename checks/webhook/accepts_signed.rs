@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::handler::OTHER_TYPES;
+use super::handler::{ANSWER, LATER, OTHER_TYPES, route, verification};
 use crate::check::prelude::*;
 use crate::world::{
     Answer, Delivered, Delivery, Failure, SignedResponse, Trouble, blames_missing_secret, listed_as_missing,
@@ -100,18 +100,19 @@ async fn problem(
             SYNC_CRYPTO,
             "The Worker verifies signatures synchronously, which does not work in Workers. It rejects every event."
                 .to_owned(),
-            "Use `await stripe.webhooks.constructEventAsync(…)` with `Stripe.createSubtleCryptoProvider()`, and deploy."
-                .to_owned(),
+            Fix::new("Use `await stripe.webhooks.constructEventAsync(…)` in place of `constructEvent(…)`, and deploy.")
+                .code(verification(world)),
         ),
         SignedResponse::CatchAll => (
             NOT_THE_HANDLER,
             "Something other than the webhook handler answers every request with 2xx, so events are lost.".to_owned(),
-            format!("Route POST {path} to the handler, ahead of the site's catch-all."),
+            Fix::new(format!("Route POST {path} to the handler, ahead of the site's catch-all.")).code(route(path)),
         ),
         SignedResponse::UnexpectedBody => (
             UNEXPECTED_ANSWER,
             "The Worker answers a signed event with 2xx, but without the body in webhook.expect.".to_owned(),
-            "If the answer is right, set webhook.expect to it in preflight.toml. Otherwise fix the handler.".to_owned(),
+            Fix::new("If the answer is right, set webhook.expect to it in preflight.toml. Otherwise fix the handler.")
+                .code(ANSWER),
         ),
         SignedResponse::NotFromHandler | SignedResponse::NoResponse => (
             REFUSED,
@@ -119,10 +120,13 @@ async fn problem(
                 "Something other than the webhook handler answers {} to a signed event, so Stripe's events do not get through.",
                 answer.status
             ),
-            format!("Exempt POST {path} from the guard, middleware or firewall rule that answers, and route it to the handler."),
+            Fix::new(format!(
+                "Exempt POST {path} from the guard, middleware or firewall rule that answers, and route it to the handler."
+            ))
+            .code(route(path)),
         ),
     };
-    Some((code, message, Fix::new(fix)))
+    Some((code, message, fix.then(world.deployment())))
 }
 
 fn no_response(failure: &Failure) -> Problem {
@@ -162,7 +166,7 @@ async fn slow(world: &World, answer: &Answer) -> Option<Problem> {
             format!("The Worker took {} ms to acknowledge an event that it does not handle.", took.as_millis());
         let fix =
             "Answer first and do the rest in ctx.waitUntil(). Check how long middleware in front of the handler takes.";
-        (SLOW, message, Fix::new(fix))
+        (SLOW, message, Fix::new(fix).code(LATER).then(world.deployment()))
     })
 }
 
@@ -242,7 +246,8 @@ async fn server_error(world: &World, answer: &Answer) -> Problem {
         format!("The Worker fails on a correctly signed event: it lists {names} as missing."),
         Fix::new(format!(
             "Set {names} on the Worker: a secret with `wrangler secret put`, a binding or a variable in the Wrangler file. Then deploy."
-        )),
+        ))
+        .then(world.deployment()),
     )
 }
 
@@ -255,13 +260,13 @@ mod tests {
     async fn a_list_of_missing_names_is_quoted() {
         let run = scenario("worker-500").await;
         run.finds(CHECK, "server-error");
-        assert!(run.message(CHECK).contains("STRIPE_PRICE_ID_PRO"), "{}", run.told());
+        assert!(run.message(CHECK).contains("STRIPE_PRICE_ID_PRO"), "{}", run.summary());
     }
 
     #[tokio::test]
     async fn a_slow_network_is_not_a_slow_worker() {
         let run = scenario("healthy-slow-link").await;
         run.passes(CHECK);
-        assert!(run.line(CHECK).findings.is_empty(), "{}", run.told());
+        assert!(run.line(CHECK).findings.is_empty(), "{}", run.summary());
     }
 }

@@ -69,8 +69,7 @@ const NEWEST: &str = "2026-10-28";
 async fn run(world: &World, _: Deployment, outcome: &mut Outcome) -> Answered {
     let config = &world.config().webhook;
     let Some(wanted) = &config.api_version else {
-        outcome.not_applicable("webhook.api_version is not configured");
-        return Ok(());
+        return outcome.not_applicable("webhook.api_version is not configured");
     };
     let seen = world.webhook().endpoint().await?;
     let endpoint = &seen.value;
@@ -154,7 +153,7 @@ mod tests {
         run.passes(CHECK);
         assert!(run.seen(CHECK).contains("account's default"), "{}", run.seen(CHECK));
         let run = scenario("healthy-default-api-version,healthy-new-endpoint").await;
-        assert!(run.reasons(CHECK).contains("no event shows"), "{}", run.told());
+        assert!(run.reasons(CHECK).contains("no event shows"), "{}", run.summary());
     }
 
     fn code(found: &str, wanted: &str, event: &str) -> Option<Code> {

@@ -151,8 +151,8 @@ mod tests {
             ("endpoint-disabled", "webhook/endpoint"),
         ] {
             let run = scenario(&format!("{name},deliveries-failing")).await;
-            assert_eq!(run.failures().len(), 1, "{}", run.told());
-            assert!(run.reasons(CHECK).contains(by), "{}", run.told());
+            assert_eq!(run.failures().len(), 1, "{}", run.summary());
+            assert!(run.reasons(CHECK).contains(by), "{}", run.summary());
         }
     }
 }

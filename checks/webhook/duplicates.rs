@@ -136,6 +136,6 @@ mod tests {
     #[tokio::test]
     async fn an_endpoint_that_stripe_may_list_twice_is_not_simply_disabled() {
         let run = scenario("endpoint-shown-twice").await;
-        assert!(run.fix(CHECK).summary.contains("there is nothing to fix"), "{}", run.told());
+        assert!(run.fix(CHECK).summary.contains("there is nothing to fix"), "{}", run.summary());
     }
 }

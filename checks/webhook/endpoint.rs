@@ -208,14 +208,14 @@ mod tests {
     #[tokio::test]
     async fn an_endpoint_with_thin_payloads_is_not_deleted() {
         let run = scenario("endpoint-thin").await;
-        assert!(!run.fix(CHECK).summary.contains("elete"), "{}", run.told());
+        assert!(!run.fix(CHECK).summary.contains("elete"), "{}", run.summary());
     }
 
     #[tokio::test]
     async fn an_endpoint_with_another_path_or_host_is_only_changed_if_it_is_for_this_worker() {
         for name in ["endpoint-path", "endpoint-old-host"] {
             let run = scenario(name).await;
-            assert!(run.fix(CHECK).summary.starts_with("If we_"), "{}", run.told());
+            assert!(run.fix(CHECK).summary.starts_with("If we_"), "{}", run.summary());
         }
     }
 }

@@ -37,10 +37,9 @@ async fn run(world: &World, _: Deployment, outcome: &mut Outcome) -> Answered {
     match webhook.signed_response().await?.0 {
         SignedResponse::Accepted => {}
         SignedResponse::TypeRejected => {
-            outcome.not_applicable(
+            return outcome.not_applicable(
                 "the Worker rejects event types that it does not handle, and any other event would have an effect",
             );
-            return Ok(());
         }
         _ => return Err(NoAnswer::Because(Cause::SignedEventNotAccepted)),
     }

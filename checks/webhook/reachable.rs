@@ -1,5 +1,6 @@
 //! `webhook/reachable`.
 
+use super::handler::route;
 use crate::check::prelude::*;
 use crate::world::{CertificateTrouble, Delivery, Obstacle, Reach, SignedResponse};
 
@@ -63,20 +64,21 @@ async fn run(world: &World, _: Deployment, outcome: &mut Outcome) -> Answered {
     let host = url.host_str().unwrap_or_default();
     if let Some(validity) = reach.certificate.filter(|validity| validity.is_running_out()) {
         let message = format!("The certificate of {host} expires in {} days and was not renewed.", validity.days_left);
-        let summary = "Renew the certificate, and find out why it was not renewed automatically.".to_owned();
-        outcome.find(finding(&reach, TLS_EXPIRING, message, summary));
+        let fix =
+            Fix::new("Renew the certificate, and find out why it was not renewed automatically.").link(CERTIFICATES);
+        outcome.find(finding(&reach, TLS_EXPIRING, message, fix));
     }
     match &reach.obstacle {
         Some(Obstacle::Hangs) => return Err(NoAnswer::Because(Cause::SignedEventNotAccepted)),
         Some(Obstacle::BotChallenge) => {
             // It is a failure only if Stripe does not get through.
             let stops_stripe = outcome.ask(webhook.stripe_gets_through().await).is_some_and(|through| !through);
-            let (code, message, summary) = if stops_stripe { challenge(url) } else { challenge_for_this_machine(url) };
-            outcome.find(finding(&reach, code, message, summary));
+            let (code, message, fix) = if stops_stripe { challenge(url) } else { challenge_for_this_machine(url) };
+            outcome.find(finding(&reach, code, message, fix));
         }
         Some(obstacle) => {
-            let (code, message, summary) = problem(obstacle, url, host);
-            outcome.find(finding(&reach, code, message, summary));
+            let (code, message, fix) = problem(world, obstacle, url, host);
+            outcome.find(finding(&reach, code, message, fix));
         }
         None => {
             outcome.ask(nowhere);
@@ -94,24 +96,36 @@ async fn run(world: &World, _: Deployment, outcome: &mut Outcome) -> Answered {
 }
 
 /// The code, the message and the fix.
-type Problem = (Code, String, String);
+type Problem = (Code, String, Fix);
 
-fn problem(obstacle: &Obstacle, url: &url::Url, host: &str) -> Problem {
+/// The pages of the zone in Cloudflare's dashboard that decide whether an event arrives.
+const DNS_RECORDS: &str = "https://dash.cloudflare.com/?to=/:account/:zone/dns/records";
+const CERTIFICATES: &str = "https://dash.cloudflare.com/?to=/:account/:zone/ssl-tls/edge-certificates";
+const BOTS: &str = "https://dash.cloudflare.com/?to=/:account/:zone/security/bots";
+
+fn problem(world: &World, obstacle: &Obstacle, url: &url::Url, host: &str) -> Problem {
     match obstacle {
         Obstacle::Name(_) => (
             DNS,
             format!("{host} does not resolve, so Stripe cannot deliver events."),
-            format!("Add the DNS record or the custom domain for {host}, or correct webhook.url and worker.url."),
+            Fix::new(format!(
+                "Add the DNS record or the custom domain for {host}, or correct webhook.url and worker.url."
+            ))
+            .link(DNS_RECORDS),
         ),
         Obstacle::Refused => (
             REFUSED,
             format!("{host} refuses connections, so Stripe cannot deliver events."),
-            format!("Deploy the Worker to {host}, or correct webhook.url and worker.url."),
+            Fix::new(format!("Deploy the Worker to {host}, or correct webhook.url and worker.url."))
+                .then(world.deployment()),
         ),
         Obstacle::Unreachable(words) => (
             UNREACHABLE,
             format!("Could not connect to {host}, so Stripe cannot deliver events: {words}."),
-            format!("Make {host} accept connections from the Internet, or correct webhook.url and worker.url."),
+            Fix::new(format!(
+                "Make {host} accept connections from the Internet, or correct webhook.url and worker.url."
+            ))
+            .link(DNS_RECORDS),
         ),
         Obstacle::Certificate(trouble) => {
             let code = match trouble {
@@ -122,31 +136,40 @@ fn problem(obstacle: &Obstacle, url: &url::Url, host: &str) -> Problem {
             (
                 code,
                 format!("The certificate of {host} {}, so Stripe does not deliver events.", certificate(trouble)),
-                format!("Install a certificate for {host} from a public certificate authority."),
+                Fix::new(format!("Install a certificate for {host} from a public certificate authority."))
+                    .link(CERTIFICATES),
             )
         }
         Obstacle::Redirect(to) => (
             REDIRECT,
             format!("{url} redirects to {to}. Stripe does not follow redirects, so events are lost."),
-            format!(
+            Fix::new(format!(
                 "Exempt {} from the redirect, or register the final URL at Stripe and set webhook.url to it.",
                 url.path()
-            ),
+            ))
+            .code(route(url.path()))
+            .then(world.deployment()),
         ),
         Obstacle::LoginWall(how) => (
             LOGIN_WALL,
             format!("{url} requires sign-in ({how}), so Stripe's events do not get through."),
-            format!("Exempt {} from authentication. The event's signature protects it.", url.path()),
+            Fix::new(format!("Exempt {} from authentication. The event's signature protects it.", url.path()))
+                .code(route(url.path()))
+                .then(world.deployment()),
         ),
         Obstacle::NotFound => (
             NOT_FOUND,
             format!("{url} answers like a path that does not exist, so events are lost."),
-            format!("Deploy the Worker with a route for POST {}, or correct webhook.url.", url.path()),
+            Fix::new(format!("Deploy the Worker with a route for POST {}, or correct webhook.url.", url.path()))
+                .code(route(url.path()))
+                .then(world.deployment()),
         ),
         Obstacle::Method => (
             METHOD,
             format!("{url} does not allow POST, so events are lost."),
-            format!("Add a handler for POST {}.", url.path()),
+            Fix::new(format!("Add a handler for POST {}.", url.path()))
+                .code(route(url.path()))
+                .then(world.deployment()),
         ),
         // The caller handles these two.
         Obstacle::BotChallenge | Obstacle::Hangs => challenge(url),
@@ -167,10 +190,11 @@ fn challenge(url: &url::Url) -> Problem {
     (
         BOT_CHALLENGE,
         format!("A bot challenge answers instead of the handler at {url}. Stripe cannot solve it."),
-        format!(
+        Fix::new(format!(
             "Add a security rule that skips the challenge for {}. Bot Fight Mode ignores such rules: if it is on, turn it off.",
             url.path()
-        ),
+        ))
+        .link(BOTS),
     )
 }
 
@@ -178,19 +202,19 @@ fn challenge_for_this_machine(url: &url::Url) -> Problem {
     (
         BOT_CHALLENGE.as_warning(),
         format!("A bot challenge answers this machine at {url}. It may not stop Stripe."),
-        "Exempt preflight's requests from the challenge by their User-Agent or by this machine's IP address."
-            .to_owned(),
+        Fix::new("Exempt preflight's requests from the challenge by their User-Agent or by this machine's IP address.")
+            .link(BOTS),
     )
 }
 
-fn finding(reach: &Reach, code: Code, message: String, summary: String) -> Finding {
+fn finding(reach: &Reach, code: Code, message: String, fix: Fix) -> Finding {
     Finding {
         code,
         message,
         expected: "an answer from the webhook handler".to_owned(),
         actual: reach.evidence.seen.clone(),
         evidence: vec![reach.evidence.clone()],
-        fix: Fix::new(summary),
+        fix,
     }
 }
 
@@ -206,7 +230,7 @@ mod tests {
         let behind = ["webhook/accepts-signed", "webhook/rejects-forged"];
         let unknown = run.report().checks.iter().filter(|line| behind.contains(&line.id.as_str()));
         for line in unknown {
-            assert_eq!(line.status, crate::run::Status::Unknown, "{}", run.told());
+            assert_eq!(line.status, crate::run::Status::Unknown, "{}", run.summary());
         }
     }
 
@@ -214,9 +238,9 @@ mod tests {
     async fn a_certificate_that_is_about_to_expire_hides_no_other_part() {
         let run = scenario("tls-expiring,unsigned-answered-429").await;
         run.warns(CHECK, "tls-expiring");
-        assert_eq!(run.line(CHECK).status, crate::run::Status::Unknown, "{}", run.told());
+        assert_eq!(run.line(CHECK).status, crate::run::Status::Unknown, "{}", run.summary());
         let run = scenario("tls-expiring,worker-404").await;
         run.finds(CHECK, "not-found");
-        assert_eq!(run.line(CHECK).findings.len(), 2, "{}", run.told());
+        assert_eq!(run.line(CHECK).findings.len(), 2, "{}", run.summary());
     }
 }

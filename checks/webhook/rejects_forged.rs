@@ -157,8 +157,8 @@ mod tests {
     async fn an_answer_that_is_not_from_the_handler_is_no_rejection() {
         for name in ["forged-answered-500", "forged-answered-302", "unsigned-answered-429"] {
             let run = scenario(name).await;
-            assert_eq!(run.failures(), Vec::<String>::new(), "{}", run.told());
-            assert_eq!(run.line(CHECK).status, Status::Unknown, "{}", run.told());
+            assert_eq!(run.failures(), Vec::<String>::new(), "{}", run.summary());
+            assert_eq!(run.line(CHECK).status, Status::Unknown, "{}", run.summary());
         }
     }
 

@@ -41,8 +41,7 @@ codes! {
 async fn run(world: &World, _: Deployment, outcome: &mut Outcome) -> Answered {
     let worker = world.worker();
     if let Some(lacking) = worker.lacks(Route::Usage) {
-        outcome.not_applicable(lacking);
-        return Ok(());
+        return outcome.not_applicable(lacking);
     }
     let (without, garbage, none, hs256, foreign) = futures::join!(
         worker.forged(Forgery::NoToken),

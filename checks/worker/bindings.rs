@@ -1,7 +1,7 @@
 //! `worker/bindings`.
 
 use crate::check::prelude::*;
-use crate::config::{Cloudflare, KvNamespace, Secret, is_secret};
+use crate::config::{CloudflareConfig, KvNamespace, Secret, is_secret};
 use crate::world::{Binding, ExpectedVariable, ScriptSettings, Seen};
 
 check! {
@@ -42,8 +42,7 @@ codes! {
 
 async fn run(world: &World, _: Deployment, outcome: &mut Outcome) -> Answered {
     let (Some(config), Some(cloudflare)) = (&world.config().cloudflare, world.cloudflare()) else {
-        outcome.not_applicable("[cloudflare] is not configured");
-        return Ok(());
+        return outcome.not_applicable("[cloudflare] is not configured");
     };
     let settings = cloudflare.deployed_settings().await?;
     for unread in &settings.value.unread {
@@ -67,7 +66,7 @@ async fn run(world: &World, _: Deployment, outcome: &mut Outcome) -> Answered {
 /// The deployed script.
 #[derive(Clone, Copy)]
 struct Script<'a> {
-    config: &'a Cloudflare,
+    config: &'a CloudflareConfig,
     settings: &'a Seen<ScriptSettings>,
 }
 
@@ -140,7 +139,7 @@ fn on_script(script: &str, settings: &ScriptSettings) -> Vec<ForeignNamespace> {
 }
 
 /// The namespaces that the Wrangler file declares for other environments and for local previews.
-fn declared_elsewhere(config: &Cloudflare, declared: &[&KvNamespace]) -> Vec<ForeignNamespace> {
+fn declared_elsewhere(config: &CloudflareConfig, declared: &[&KvNamespace]) -> Vec<ForeignNamespace> {
     let Some(wrangler) = &config.wrangler else { return Vec::new() };
     let file = wrangler.path.display();
     let mut foreign = Vec::new();
@@ -222,12 +221,12 @@ mod tests {
     async fn finds_a_variable_with_another_value_by_its_name() {
         let run = scenario("var-differs").await;
         run.finds(CHECK, "differs");
-        assert!(run.message(CHECK).contains("CLERK_JWT_TEMPLATE"), "{}", run.told());
+        assert!(run.message(CHECK).contains("CLERK_JWT_TEMPLATE"), "{}", run.summary());
     }
 
     #[tokio::test]
     async fn a_wrong_key_in_this_configuration_proves_nothing_about_the_script() {
         let run = scenario("clerk-pk-test").await;
-        assert!(run.line(CHECK).findings.is_empty(), "{}", run.told());
+        assert!(run.line(CHECK).findings.is_empty(), "{}", run.summary());
     }
 }

@@ -69,13 +69,11 @@ codes! {
 async fn run(world: &World, _: Deployment, outcome: &mut Outcome) -> Answered {
     let worker = world.worker();
     if let Some(lacking) = worker.lacks(Route::Checkout) {
-        outcome.not_applicable(lacking);
-        return Ok(());
+        return outcome.not_applicable(lacking);
     }
     let paid: Vec<&Tier> = world.config().tiers.iter().filter(|tier| !tier.prices.is_empty()).collect();
     if paid.is_empty() {
-        outcome.not_applicable("no tier has a price");
-        return Ok(());
+        return outcome.not_applicable("no tier has a price");
     }
     let checkouts = worker.checkouts().await;
     checkouts.ready.clone()?;
@@ -308,9 +306,9 @@ mod tests {
             ["canary-subscribed", "canary-customer-subscribed", "canary-misnamed-keys", "canary-known-by-address"]
         {
             let run = scenario(name).await;
-            assert_eq!(run.failures(), Vec::<String>::new(), "{}", run.told());
-            assert_eq!(run.line(CHECK).status, Status::Unknown, "{}", run.told());
-            assert!(run.reasons(CHECK).contains("subscription"), "{}", run.told());
+            assert_eq!(run.failures(), Vec::<String>::new(), "{}", run.summary());
+            assert_eq!(run.line(CHECK).status, Status::Unknown, "{}", run.summary());
+            assert!(run.reasons(CHECK).contains("subscription"), "{}", run.summary());
             assert!(!run.effects().keys().any(|effect| effect.contains("subscription")), "{:?}", run.effects());
             assert_eq!(run.effect("stripe.checkout_session.created"), 0, "{:?}", run.effects());
         }
@@ -319,17 +317,17 @@ mod tests {
     #[tokio::test]
     async fn the_key_that_holds_the_subscription_is_named() {
         let run = scenario("canary-misnamed-keys").await;
-        assert!(run.reasons(CHECK).contains("public_metadata.subscriptionId"), "{}", run.told());
+        assert!(run.reasons(CHECK).contains("public_metadata.subscriptionId"), "{}", run.summary());
     }
 
     #[tokio::test]
     async fn a_tier_without_an_answer_stays_unknown_beside_a_warning() {
         for name in ["origin-reflected-and-last-sale-429", "origin-reflected-and-session-500"] {
             let run = scenario(name).await;
-            assert_eq!(run.failures(), Vec::<String>::new(), "{}", run.told());
-            assert_eq!(run.line(CHECK).status, Status::Unknown, "{}", run.told());
-            assert!(run.reasons(CHECK).contains("tier enterprise"), "{}", run.told());
-            assert_eq!(run.report().decision, Decision::NotProven, "{}", run.told());
+            assert_eq!(run.failures(), Vec::<String>::new(), "{}", run.summary());
+            assert_eq!(run.line(CHECK).status, Status::Unknown, "{}", run.summary());
+            assert!(run.reasons(CHECK).contains("tier enterprise"), "{}", run.summary());
+            assert_eq!(run.report().decision, Decision::NotProven, "{}", run.summary());
         }
     }
 
@@ -337,8 +335,8 @@ mod tests {
     async fn an_unset_price_id_is_named_by_its_variable() {
         let run = scenario("origin-reflected-and-price-unset").await;
         let codes: Vec<&str> = run.line(CHECK).findings.iter().map(|reported| reported.finding.code.name()).collect();
-        assert_eq!(codes, ["price-unset", "open-redirect"], "{}", run.told());
-        assert!(run.fix(CHECK).summary.contains("STRIPE_PRICE_ID_ENTERPRISE"), "{}", run.told());
+        assert_eq!(codes, ["price-unset", "open-redirect"], "{}", run.summary());
+        assert!(run.fix(CHECK).summary.contains("STRIPE_PRICE_ID_ENTERPRISE"), "{}", run.summary());
     }
 
     #[tokio::test]
@@ -354,8 +352,8 @@ mod tests {
     #[tokio::test]
     async fn both_urls_to_one_wrong_site_are_one_finding() {
         let run = scenario("checkout-localhost").await;
-        assert_eq!(run.line(CHECK).findings.len(), 1, "{}", run.told());
-        assert!(run.message(CHECK).starts_with("success_url and cancel_url"), "{}", run.told());
+        assert_eq!(run.line(CHECK).findings.len(), 1, "{}", run.summary());
+        assert!(run.message(CHECK).starts_with("success_url and cancel_url"), "{}", run.summary());
     }
 
     #[tokio::test]

@@ -41,17 +41,14 @@ codes! {
 
 async fn run(world: &World, _: Deployment, outcome: &mut Outcome) -> Answered {
     let Some(frontend) = &world.config().frontend else {
-        outcome.not_applicable("[frontend] is not configured");
-        return Ok(());
+        return outcome.not_applicable("[frontend] is not configured");
     };
     if frontend.url.origin() == world.config().worker.url.origin() {
-        outcome.not_applicable("the frontend and the Worker have the same origin");
-        return Ok(());
+        return outcome.not_applicable("the frontend and the Worker have the same origin");
     }
     let worker = world.worker();
     if !worker.has_routes_for_pages() {
-        outcome.not_applicable("this Worker has no route that pages use");
-        return Ok(());
+        return outcome.not_applicable("this Worker has no route that pages use");
     }
     let origin = frontend.url.origin().ascii_serialization();
     let strangers = strangers(frontend.url.host_str().unwrap_or_default());

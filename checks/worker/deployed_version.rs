@@ -27,8 +27,7 @@ codes! {
 
 async fn run(world: &World, _: Deployment, outcome: &mut Outcome) -> Answered {
     let (Some(config), Some(cloudflare)) = (&world.config().cloudflare, world.cloudflare()) else {
-        outcome.not_applicable("[cloudflare] is not configured");
-        return Ok(());
+        return outcome.not_applicable("[cloudflare] is not configured");
     };
     let seen = cloudflare.rollout().await?;
     let rollout = &seen.value;

@@ -30,7 +30,8 @@ pub fn route(world: &World, failure: &RouteFailure) -> Fix {
     match failure.answer.as_ref().map(|answer| answer.status) {
         Some(300..=399 | 404 | 405 | 410) => Fix::new(format!(
             "Set worker.{key} in preflight.toml to the path of this route, or to false if the Worker does not have it."
-        )),
+        ))
+        .code(format!("# preflight.toml\n[worker]\n{key} = \"/path/of/this/route\"")),
         Some(400..=499) => Fix::new(format!(
             "Fix what the answer says. If it names no cause, watch the Worker's log while you run this check again, and fix the \
              error that it shows for {request}."
@@ -40,7 +41,8 @@ pub fn route(world: &World, failure: &RouteFailure) -> Fix {
             "Watch the Worker's log while you run this check again, and fix the exception that it shows for {request}."
         ))
         .command(tail),
-        None => Fix::new(format!("Deploy the Worker at {}, or correct worker.url in preflight.toml.", config.worker.url)),
+        None => Fix::new(format!("Deploy the Worker at {}, or correct worker.url in preflight.toml.", config.worker.url))
+            .then(world.deployment()),
     }
 }
 
@@ -58,5 +60,5 @@ pub fn stripe_key(world: &World) -> Fix {
 pub fn unknown_customer(world: &World) -> Fix {
     let key = &world.config().clerk.customer_key;
     Fix::new(format!("Remove {key} from the public metadata of every user whose Stripe customer is from another mode."))
-        .link("https://dashboard.clerk.com/last-active?path=users")
+        .link(clerk_dashboard("users"))
 }

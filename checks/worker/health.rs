@@ -38,8 +38,7 @@ codes! {
 async fn run(world: &World, _: Deployment, outcome: &mut Outcome) -> Answered {
     let worker = world.worker();
     if let Some(lacking) = worker.lacks(Route::Health) {
-        outcome.not_applicable(lacking);
-        return Ok(());
+        return outcome.not_applicable(lacking);
     }
     let failure = match worker.health().await? {
         Ok(answer) if answer.status == 200 && answer.is_page() => {
@@ -88,6 +87,6 @@ mod tests {
     async fn a_missing_variable_that_breaks_every_route_is_one_finding() {
         let run = scenario("worker-variable-empty").await;
         run.finds(CHECK, "missing-bindings");
-        assert!(run.message(CHECK).contains("STRIPE_PRICE_ID_PRO"), "{}", run.told());
+        assert!(run.message(CHECK).contains("STRIPE_PRICE_ID_PRO"), "{}", run.summary());
     }
 }

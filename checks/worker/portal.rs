@@ -39,15 +39,14 @@ codes! {
 async fn run(world: &World, _: Deployment, outcome: &mut Outcome) -> Answered {
     let worker = world.worker();
     if let Some(lacking) = worker.lacks(Route::Portal) {
-        outcome.not_applicable(lacking);
-        return Ok(());
+        return outcome.not_applicable(lacking);
     }
     let config = world.config();
     let key = &config.clerk.customer_key;
     let (code, message, failure, fix) = match worker.portal().await? {
         PortalAnswer::NotACustomer => {
-            outcome.not_applicable(format!("the canary is not a Stripe customer: its public metadata has no {key}"));
-            return Ok(());
+            return outcome
+                .not_applicable(format!("the canary is not a Stripe customer: its public metadata has no {key}"));
         }
         PortalAnswer::Opened(answer) => {
             outcome.pass(format!("{} opens the portal for the canary", answer.request));
@@ -134,7 +133,7 @@ mod tests {
     async fn an_unknown_configuration_is_named_with_its_variable() {
         let run = scenario("portal-id-wrong-on-worker").await;
         run.finds(CHECK, "configuration");
-        assert!(run.message(CHECK).contains("bpc_1Rtestcme7LaunchPortal00"), "{}", run.told());
-        assert!(run.fix(CHECK).summary.contains("STRIPE_PORTAL_CONFIG_ID"), "{}", run.told());
+        assert!(run.message(CHECK).contains("bpc_1Rtestcme7LaunchPortal00"), "{}", run.summary());
+        assert!(run.fix(CHECK).summary.contains("STRIPE_PORTAL_CONFIG_ID"), "{}", run.summary());
     }
 }

@@ -1,7 +1,7 @@
 //! `worker/secrets`.
 
 use crate::check::prelude::*;
-use crate::config::{Cloudflare, is_secret};
+use crate::config::{CloudflareConfig, is_secret};
 use crate::world::{Binding, ScriptSettings, Seen};
 
 check! {
@@ -39,8 +39,7 @@ codes! {
 
 async fn run(world: &World, _: Deployment, outcome: &mut Outcome) -> Answered {
     let (Some(config), Some(cloudflare)) = (&world.config().cloudflare, world.cloudflare()) else {
-        outcome.not_applicable("[cloudflare] is not configured");
-        return Ok(());
+        return outcome.not_applicable("[cloudflare] is not configured");
     };
     let script = config.deployed_script();
     let Some(settings) = cloudflare.settings(&script).await? else {
@@ -91,7 +90,7 @@ fn no_such_script(world: &World, script: &str) -> Finding {
 
 async fn missing_finding(
     world: &World,
-    config: &Cloudflare,
+    config: &CloudflareConfig,
     settings: &Seen<ScriptSettings>,
     missing: &[&str],
 ) -> Finding {
@@ -121,7 +120,7 @@ async fn missing_finding(
 }
 
 /// The script of another environment that has every name that the deployed one lacks.
-async fn elsewhere(world: &World, config: &Cloudflare, missing: &[&str]) -> Answered<Option<String>> {
+async fn elsewhere(world: &World, config: &CloudflareConfig, missing: &[&str]) -> Answered<Option<String>> {
     let Some(cloudflare) = world.cloudflare() else { return Ok(None) };
     for other in config.other_scripts() {
         if let Some(settings) = cloudflare.settings(&other).await?

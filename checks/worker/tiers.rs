@@ -44,8 +44,7 @@ codes! {
 async fn run(world: &World, _: Deployment, outcome: &mut Outcome) -> Answered {
     let worker = world.worker();
     if let Some(lacking) = worker.lacks(Route::Tiers) {
-        outcome.not_applicable(lacking);
-        return Ok(());
+        return outcome.not_applicable(lacking);
     }
     let announced = match worker.tiers().await? {
         Ok(announced) => announced,

@@ -43,8 +43,7 @@ codes! {
 async fn run(world: &World, _: Deployment, outcome: &mut Outcome) -> Answered {
     let worker = world.worker();
     if let Some(lacking) = worker.lacks(Route::Usage) {
-        outcome.not_applicable(lacking);
-        return Ok(());
+        return outcome.not_applicable(lacking);
     }
     let grant = match worker.usage().await? {
         UsageAnswer::Granted(grant) => grant,
@@ -97,7 +96,7 @@ fn token_refused(world: &World, reason: String, answer: &Answer) -> Finding {
             "Set {key} on the Worker to this Clerk instance's secret key, and check that its authorizedParties include the frontend."
         ))
         .then(world.local_secret(key))
-        .link("https://dashboard.clerk.com/last-active?path=api-keys"),
+        .link(clerk_dashboard("api-keys")),
     }
 }
 
@@ -131,7 +130,7 @@ mod tests {
     #[tokio::test]
     async fn without_a_frontend_a_worker_that_requires_azp_proves_nothing() {
         let run = scenario("healthy-no-frontend,healthy-authorized-parties").await;
-        assert_eq!(run.failures(), Vec::<String>::new(), "{}", run.told());
-        assert!(run.reasons(CHECK).contains("azp"), "{}", run.told());
+        assert_eq!(run.failures(), Vec::<String>::new(), "{}", run.summary());
+        assert!(run.reasons(CHECK).contains("azp"), "{}", run.summary());
     }
 }

@@ -45,7 +45,7 @@ pub enum Change {
     EnvLine(EnvLine),
     /// Deploys the Worker, after its code or its Wrangler file was changed.
     Deploy(Deployment),
-    /// Lines of TypeScript for the Worker, as an example.
+    /// Lines of code, as an example: TypeScript for the Worker, or a part of a file.
     Code(String),
     /// Another command to type. Text from outside must be [`quoted`] in it.
     Command(String),
@@ -78,7 +78,7 @@ impl Fix {
         self
     }
 
-    /// Adds lines of code for the Worker.
+    /// Adds lines of code.
     #[must_use]
     pub fn code(self, lines: impl Into<String>) -> Self {
         self.then(Change::Code(lines.into()))
@@ -116,7 +116,7 @@ impl Fix {
         self.steps.iter().filter_map(Change::command).collect()
     }
 
-    /// The lines of code for the Worker.
+    /// The lines of code.
     #[must_use]
     pub fn code_lines(&self) -> Vec<&str> {
         let code = self.steps.iter().filter_map(|step| if let Change::Code(code) = step { Some(code) } else { None });

@@ -40,7 +40,9 @@ mod tests {
 
     #[test]
     fn a_shell_reads_back_what_was_quoted() {
-        for word in ["a;b", "it's", "$(id) `id`", "metadata[plan]=x y", "tab\there", "new\nline", "ümlaut", ""] {
+        for word in
+            ["a;b", "it's", "$(id) `id`", "metadata[plan]=x y", "tab\there", "new\nline", "it's\n", "ümlaut", ""]
+        {
             let echoed =
                 std::process::Command::new("bash").args(["-c", &format!("printf %s {}", quoted(word))]).output();
             assert_eq!(String::from_utf8(echoed.unwrap().stdout).unwrap(), word);

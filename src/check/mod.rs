@@ -284,6 +284,6 @@ pub mod prelude {
     pub use crate::change::{ClerkMetadata, Fix, NewValue, StripeChange, StripeResource, quoted};
     pub use crate::finding::{Answered, Cause, Code, Evidence, Finding, NoAnswer};
     pub use crate::world::subjects::*;
-    pub use crate::world::{World, optional};
+    pub use crate::world::{World, clerk_dashboard, optional};
     pub use crate::{check, codes};
 }

@@ -49,9 +49,13 @@ impl Outcome {
         }
     }
 
-    /// Adds the reason why the check does not apply.
-    pub fn not_applicable(&mut self, reason: impl Into<String>) {
+    /// Adds the reason why the check does not apply, and ends the check there.
+    ///
+    /// # Errors
+    /// None.
+    pub fn not_applicable(&mut self, reason: impl Into<String>) -> Answered {
         self.not_applicable.push(reason.into());
+        Ok(())
     }
 
     /// How many parts could not be checked so far.

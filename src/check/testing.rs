@@ -53,27 +53,27 @@ impl TestRun {
 
     /// `check` fails with `code` and nothing else fails.
     pub fn finds(&self, check: Check, code: &str) {
-        assert_eq!(self.failures(), [format!("{}: {code}", check.id)], "{}", self.told());
+        assert_eq!(self.failures(), [format!("{}: {code}", check.id)], "{}", self.summary());
     }
 
     /// `check` warns with `code`, and nothing fails.
     pub fn warns(&self, check: Check, code: &str) {
-        assert_eq!(self.failures(), Vec::<String>::new(), "{}", self.told());
+        assert_eq!(self.failures(), Vec::<String>::new(), "{}", self.summary());
         let codes: Vec<&str> =
             self.line(check.clone()).findings.iter().map(|reported| reported.finding.code.name()).collect();
-        assert!(codes.contains(&code), "{} has {codes:?}\n{}", check.id, self.told());
+        assert!(codes.contains(&code), "{} has {codes:?}\n{}", check.id, self.summary());
     }
 
     /// `check` passes, and nothing fails.
     pub fn passes(&self, check: Check) {
-        assert_eq!(self.failures(), Vec::<String>::new(), "{}", self.told());
-        assert!(self.line(check).status.is_verified(), "{}", self.told());
+        assert_eq!(self.failures(), Vec::<String>::new(), "{}", self.summary());
+        assert!(self.line(check).status.is_verified(), "{}", self.summary());
     }
 
     /// `check` does not apply, and nothing fails.
     pub fn does_not_apply(&self, check: Check) {
-        assert_eq!(self.failures(), Vec::<String>::new(), "{}", self.told());
-        assert_eq!(self.line(check).status, Status::NotApplicable, "{}", self.told());
+        assert_eq!(self.failures(), Vec::<String>::new(), "{}", self.summary());
+        assert_eq!(self.line(check).status, Status::NotApplicable, "{}", self.summary());
     }
 
     /// Every failure once, as `check: code`.
@@ -89,7 +89,7 @@ impl TestRun {
 
     /// The first finding of a check.
     pub fn finding(&self, check: Check) -> &Finding {
-        &self.line(check).findings.first().unwrap_or_else(|| panic!("{}", self.told())).finding
+        &self.line(check).findings.first().unwrap_or_else(|| panic!("{}", self.summary())).finding
     }
 
     /// The message of its first finding.
@@ -123,15 +123,15 @@ impl TestRun {
     }
 
     /// The run in a few lines, for a failed test.
-    pub fn told(&self) -> String {
-        let mut told = format!("{}: {:?}\n", self.name, self.report.decision);
+    pub fn summary(&self) -> String {
+        let mut summary = format!("{}: {:?}\n", self.name, self.report.decision);
         for check in &self.report.checks {
             let codes: Vec<String> = check
                 .findings
                 .iter()
                 .map(|found| format!("{}: {}", found.finding.code.name(), found.finding.message))
                 .collect();
-            told += &format!(
+            summary += &format!(
                 "  {:8} {} {} {}\n",
                 check.status.word(),
                 check.id,
@@ -139,6 +139,6 @@ impl TestRun {
                 check.reasons.join(" | ")
             );
         }
-        told
+        summary
     }
 }

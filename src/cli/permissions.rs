@@ -2,26 +2,10 @@
 
 use preflight::change::StripeResource;
 use preflight::report::paragraph::wrap;
+use preflight::world::PERMISSIONS;
 
 use super::exit::{self, CliError};
 use super::terminal::{self, Terminal};
-
-/// What a restricted key needs for `run`: the name in Stripe's errors, and what preflight does with it.
-const RUN: [(&str, &str); 13] = [
-    ("rak_accounts_kyc_basic_read", "read the account"),
-    ("rak_balance_read", "see which mode the key is for"),
-    ("rak_checkout_session_write", "read and expire the Checkout Sessions that the Worker creates for the canary"),
-    ("rak_customer_portal_read", "read the portal configuration"),
-    ("rak_customer_read", "make sure that the canary has no subscription"),
-    ("rak_event_destination_read", "read event destinations"),
-    ("rak_event_read", "see which events were delivered"),
-    ("rak_plan_read", "read prices"),
-    ("rak_product_read", "read products"),
-    ("rak_promotion_code_read", "read promotion codes"),
-    ("rak_subscription_read", "compare subscriptions with users"),
-    ("rak_tax_settings_read", "read the tax settings"),
-    ("rak_webhook_read", "read webhook endpoints"),
-];
 
 /// What `fix` changes at Stripe.
 const FIX: [StripeResource; 4] = [
@@ -40,10 +24,10 @@ pub fn execute(terminal: Terminal) -> Result<u8, CliError> {
 fn text(terminal: Terminal) -> String {
     let width = terminal.width.min(100);
     let mut text = format!("{}\n", terminal.strong("Stripe: a restricted key in STRIPE_SECRET_KEY"));
-    for (permission, purpose) in RUN {
-        text.push_str(&wrap(purpose, &format!("  {permission:<28} "), &" ".repeat(31), width));
+    for permission in PERMISSIONS {
+        text.push_str(&wrap(permission.purpose, &format!("  {:<28} ", permission.name), &" ".repeat(31), width));
     }
-    let run: Vec<&str> = RUN.iter().map(|(permission, _)| *permission).collect();
+    let run: Vec<&str> = PERMISSIONS.iter().map(|permission| permission.name).collect();
     text.push_str(&format!("\n  Create it: {}\n", page("preflight run", &run)));
     text.push_str(&format!("\n  {}\n", terminal.strong("For `preflight fix`, also:")));
     for resource in FIX {
@@ -76,16 +60,6 @@ fn page(name: &str, permissions: &[&str]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_sandboxs_restricted_key_has_exactly_these_permissions() {
-        let document = include_str!("../sandbox/healthy/stripe.toml");
-        let granted = document.lines().filter_map(|line| line.trim().strip_prefix("\"rak_"));
-        let mut granted: Vec<String> =
-            granted.map(|rest| format!("rak_{}", rest.trim_end_matches(',').trim_end_matches('"'))).collect();
-        granted.sort();
-        assert_eq!(granted, RUN.map(|(permission, _)| permission));
-    }
 
     #[test]
     fn the_page_preselects_every_permission() {

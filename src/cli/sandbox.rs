@@ -4,6 +4,7 @@ use std::fmt::Write;
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
+use preflight::change::quoted;
 use preflight::report::paragraph::wrap;
 use preflight::run::Interruption;
 use preflight::sandbox::{self, Plain, Sandbox, Scenario};
@@ -82,7 +83,7 @@ pub fn execute(args: &SandboxArgs, terminal: Terminal) -> Result<u8, CliError> {
 async fn serve(args: &SandboxArgs) -> Result<u8, CliError> {
     let names = values::joined(&args.scenarios);
     let scenarios: Vec<&str> = names.iter().map(String::as_str).collect();
-    let options = sandbox::Options { latency: args.latency(), worker: args.worker.clone(), ..Default::default() };
+    let options = sandbox::Options { latency: args.latency(), worker: args.worker.clone() };
     let sandbox = Sandbox::start(&scenarios, options).await?;
     let mut signals = Signals::listen()?;
     terminal::print(&directions(&sandbox, &names))?;
@@ -150,11 +151,6 @@ fn with_sandbox_addresses(configuration: &str, plain: &Plain) -> String {
     lines.join("\n")
 }
 
-/// Quotes a value for a shell.
-fn quoted(value: &str) -> String {
-    format!("'{}'", value.replace('\'', r"'\''"))
-}
-
 /// Every scenario, by group.
 fn catalog(scenarios: &[Scenario], terminal: Terminal) -> String {
     let width = terminal.width.min(100);
@@ -208,10 +204,5 @@ mod tests {
     fn an_unconfigured_provider_stays_unconfigured() {
         let text = with_sandbox_addresses("[project]\nname = \"acme\"\n", &plain());
         assert!(!text.contains("cloudflare"), "{text}");
-    }
-
-    #[test]
-    fn a_quoted_value_survives_a_shell() {
-        assert_eq!(quoted("a'b\n"), "'a'\\''b\n'");
     }
 }

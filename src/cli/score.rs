@@ -86,7 +86,16 @@ async fn play(scenario: &str, sandbox: sandbox::Options, options: world::Options
 /// The score as a markdown table, with everything that was missed.
 fn text(scores: &[(&Scenario, Vec<Discrepancy>)], later: usize) -> String {
     let mut table = Builder::default();
-    table.push_record(["", "scenarios", "found", "missed", "wrong code", "extra failures", "false alarms"]);
+    table.push_record([
+        "",
+        "scenarios",
+        "found",
+        "missed",
+        "wrong code",
+        "extra failures",
+        "false alarms",
+        "vague fixes",
+    ]);
     let mut groups: Vec<&str> = Vec::new();
     for (scenario, _) in scores {
         if !groups.contains(&scenario.group.as_str()) {
@@ -122,6 +131,6 @@ fn text(scores: &[(&Scenario, Vec<Discrepancy>)], later: usize) -> String {
 fn row(name: &str, scores: &[&(&Scenario, Vec<Discrepancy>)]) -> Vec<String> {
     let found = scores.iter().filter(|(_, wrong)| wrong.is_empty()).count();
     let with = |kind: usize| scores.iter().filter(|(_, wrong)| wrong.iter().any(|one| one.kind() == kind)).count();
-    let counts = [scores.len(), found].into_iter().chain((0..4).map(with));
+    let counts = [scores.len(), found].into_iter().chain((0..5).map(with));
     std::iter::once(name.to_owned()).chain(counts.map(|count| count.to_string())).collect()
 }

@@ -95,19 +95,19 @@ pub struct Config {
     /// The project.
     pub project: Project,
     /// Stripe.
-    pub stripe: Stripe,
+    pub stripe: StripeConfig,
     /// The webhook route and its registration.
-    pub webhook: Webhook,
+    pub webhook: WebhookConfig,
     /// How the Worker learns the tier that was bought.
     pub entitlement: Entitlement,
     /// Clerk.
-    pub clerk: Clerk,
+    pub clerk: ClerkConfig,
     /// Cloudflare, where it is configured.
-    pub cloudflare: Option<Cloudflare>,
+    pub cloudflare: Option<CloudflareConfig>,
     /// The Worker.
-    pub worker: Worker,
+    pub worker: WorkerConfig,
     /// The frontend, where it is configured.
-    pub frontend: Option<Frontend>,
+    pub frontend: Option<FrontendConfig>,
     /// The user's own checks.
     pub probes: Vec<Probe>,
     /// What only a person can check.
@@ -131,7 +131,7 @@ pub struct Project {
 
 /// `[stripe]`.
 #[derive(Debug, Clone)]
-pub struct Stripe {
+pub struct StripeConfig {
     /// `sk_live_…` or a restricted `rk_live_…`.
     pub secret_key: Variable<Secret>,
     /// `pk_live_…`; optional.
@@ -150,7 +150,7 @@ pub struct Stripe {
 
 /// `[webhook]`.
 #[derive(Debug, Clone)]
-pub struct Webhook {
+pub struct WebhookConfig {
     /// The one URL that Stripe must deliver to.
     pub url: Url,
     /// Other hosts that lead to the same Worker.
@@ -198,7 +198,7 @@ pub enum Source {
 
 /// `[clerk]`.
 #[derive(Debug, Clone)]
-pub struct Clerk {
+pub struct ClerkConfig {
     /// `sk_live_…` of Clerk.
     pub secret_key: Variable<Secret>,
     /// `pk_live_…` of Clerk, which names the frontend API's host.
@@ -223,7 +223,7 @@ pub struct Clerk {
 
 /// `[cloudflare]`.
 #[derive(Debug, Clone)]
-pub struct Cloudflare {
+pub struct CloudflareConfig {
     /// 32 hexadecimal digits.
     pub account_id: Variable<String>,
     /// A token that may read Workers scripts.
@@ -242,7 +242,7 @@ pub struct Cloudflare {
 
 /// `[worker]`: its address and its routes; `None` is a route that this Worker does not offer.
 #[derive(Debug, Clone)]
-pub struct Worker {
+pub struct WorkerConfig {
     /// The origin, without a path.
     pub url: Url,
     /// Answers 200 while the Worker is up.
@@ -259,7 +259,7 @@ pub struct Worker {
 
 /// `[frontend]`.
 #[derive(Debug, Clone)]
-pub struct Frontend {
+pub struct FrontendConfig {
     /// The page that a customer opens.
     pub url: Url,
 }
@@ -335,8 +335,6 @@ pub struct Tier {
     pub metadata: String,
     /// Its prices; empty for a free tier.
     pub prices: Vec<TierPrice>,
-    /// Its line in the file, counted from 1.
-    pub line: usize,
 }
 
 /// A tier's limit.

@@ -5,7 +5,7 @@ use base64::alphabet::STANDARD;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use url::Url;
 
-use super::Clerk;
+use super::ClerkConfig;
 
 /// Clerk writes the padding or leaves it away.
 const BASE64: GeneralPurpose = GeneralPurpose::new(
@@ -25,7 +25,7 @@ pub fn frontend_api_of(publishable_key: &str) -> Option<Url> {
     if clean { Url::parse(&format!("https://{host}")).ok() } else { None }
 }
 
-impl Clerk {
+impl ClerkConfig {
     /// Where the frontend API is: as configured, else as the publishable key says.
     #[must_use]
     pub fn frontend_api(&self) -> Option<Url> {

@@ -38,14 +38,6 @@ impl Secret {
         self.0.expose_secret().starts_with("rk_")
     }
 
-    /// The Stripe account that a key's body names, `acct_1…`. Undocumented by Stripe but consistent: the body is `51`,
-    /// then the account's last fifteen characters (docs/providers.md, "Stripe keys and IDs"). `None` where the key does
-    /// not have that layout.
-    #[must_use]
-    pub fn stripe_account(&self) -> Option<String> {
-        account_of(self.0.expose_secret())
-    }
-
     /// The value of an `Authorization` header.
     #[must_use]
     pub fn bearer(&self) -> Option<reqwest::header::HeaderValue> {
@@ -174,7 +166,9 @@ pub(crate) fn mode_of(key: &str) -> Option<Mode> {
     }
 }
 
-/// The account that the body of a Stripe key names.
+/// The account that the body of a Stripe key names, `acct_1…`. Undocumented by Stripe but consistent: the body is `51`, then
+/// the account's last fifteen characters (docs/providers.md, "Stripe keys and IDs"). `None` if the key does not have that
+/// layout.
 pub(crate) fn account_of(key: &str) -> Option<String> {
     let body = key.splitn(3, '_').nth(2)?;
     // Keys of the older kind are 24 random characters, of which some begin with 51 as well.

@@ -2,10 +2,10 @@
 
 use super::kind::{is_legacy_stripe, is_modern_stripe};
 use super::stray::bare;
-use super::{Clerk, Secret, Stripe, ValueProblem, Variable, placeholder};
+use super::{ClerkConfig, Secret, StripeConfig, ValueProblem, Variable, placeholder};
 
 /// Reports keys that are swapped, and one key set in both places.
-pub(super) fn report(stripe: &mut Stripe, clerk: &mut Clerk) {
+pub(super) fn report(stripe: &mut StripeConfig, clerk: &mut ClerkConfig) {
     for key in [&mut stripe.secret_key, &mut stripe.test_secret_key] {
         let (Some(at_stripe), Some(at_clerk)) = (text(key), text(&clerk.secret_key)) else { continue };
         let (here, there) = (key.name.clone(), clerk.secret_key.name.clone());

@@ -17,8 +17,6 @@ pub struct Variable<T> {
     pub line: Option<usize>,
     /// What it must hold.
     pub kind: Kind,
-    /// Whether it must be set.
-    pub required: bool,
     /// Where the value was read.
     pub origin: Origin,
     /// The most serious problem of the value. Unless it is a warning, the value must not be used.
@@ -38,8 +36,6 @@ pub struct Described<'a> {
     pub line: Option<usize>,
     /// What it must hold.
     pub kind: Kind,
-    /// Whether it must be set.
-    pub required: bool,
     /// Where the value was read.
     pub origin: &'a Origin,
     /// The most serious problem of the value.
@@ -111,7 +107,6 @@ impl<T> Variable<T> {
             setting: &self.setting,
             line: self.line,
             kind: self.kind,
-            required: self.required,
             origin: &self.origin,
             problem: self.problem.as_ref(),
             shown,

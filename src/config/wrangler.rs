@@ -12,7 +12,7 @@ use serde_json::Value;
 
 use super::problem::Problems;
 use super::source::{Diagnostic, Diagnostics, Text};
-use super::{Cloudflare, hardcoded};
+use super::{CloudflareConfig, hardcoded};
 
 /// What `wrangler.toml`, `.json` or `.jsonc` says of a script.
 #[derive(Debug, Clone)]
@@ -91,7 +91,7 @@ impl Wrangler {
     }
 }
 
-impl Cloudflare {
+impl CloudflareConfig {
     /// The deployed script: a named environment is a separate script, `<name>-<environment>`, unless the Wrangler file
     /// gives it another name.
     #[must_use]
@@ -208,7 +208,7 @@ fn unreadable(at: impl Into<Option<Range<usize>>>, why: &str) -> Diagnostic {
 mod tests {
     use super::{KvNamespace, Text, Wrangler};
     use crate::config::sample::{MINIMAL, values_with};
-    use crate::config::{Cloudflare, Options, Problems, load};
+    use crate::config::{CloudflareConfig, Options, Problems, load};
 
     const WRANGLER: &str = r#"
 name = "acme-api"
@@ -226,7 +226,7 @@ name = "acme-staging"
 "#;
 
     /// What `[cloudflare]` is with these keys, beside this file.
-    fn cloudflare(keys: &str, file: &'static str, contents: &'static str) -> Result<Cloudflare, Problems> {
+    fn cloudflare(keys: &str, file: &'static str, contents: &'static str) -> Result<CloudflareConfig, Problems> {
         let text = format!("{MINIMAL}\n[cloudflare]\n{keys}\n");
         let read = |path: &std::path::Path| {
             if path == std::path::Path::new(file) {
@@ -240,7 +240,7 @@ name = "acme-staging"
         Ok(config.cloudflare.unwrap())
     }
 
-    fn with(keys: &str) -> Cloudflare {
+    fn with(keys: &str) -> CloudflareConfig {
         cloudflare(keys, "deploy/api/wrangler.toml", WRANGLER).unwrap()
     }
 

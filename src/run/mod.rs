@@ -36,7 +36,7 @@ pub enum RunEvent {
     /// A check has started.
     Started(CheckId),
     /// A check has finished.
-    Finished(CheckId, Status),
+    Finished(CheckId),
 }
 
 /// The result of one check, before waivers.
@@ -89,7 +89,7 @@ pub async fn run(
                     interruption = Some(Interruption::Defect);
                 }
                 let report = check_report::report(&checks[index], finished);
-                notify(RunEvent::Finished(report.id.clone(), report.status));
+                notify(RunEvent::Finished(report.id.clone()));
                 // A selected check that is blocked needs the one that says why.
                 for blocker in &report.blocked_by {
                     let place = checks.iter().position(|check| check.id == *blocker && selection.admits(check.id.as_str()));

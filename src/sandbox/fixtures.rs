@@ -7,7 +7,7 @@ use axum::Router;
 use serde::Deserialize;
 use toml::{Table, Value};
 
-use super::deployment::Deployment;
+use super::deployed_values::DeployedValues;
 use super::document::Document;
 use super::network::{Network, PerServer, Provider};
 use super::state::State;
@@ -73,7 +73,7 @@ impl Fixtures {
     pub(super) fn servers(&self, effects: &Arc<Effects>) -> Result<Servers, Error> {
         let stripe = stripe::Stripe::new(&self.stripe, Arc::clone(effects))?;
         let clerk = clerk::Clerk::new(self.clerk.clone(), Arc::clone(effects))?;
-        let deployment = Deployment::of(self.deployed());
+        let deployment = DeployedValues::of(self.deployed());
         let cloudflare = cloudflare::Cloudflare::new(
             self.cloudflare.clone(),
             &self.bindings,

@@ -8,7 +8,7 @@ mod certificates;
 mod clerk;
 mod cloudflare;
 mod connect;
-mod deployment;
+mod deployed_values;
 mod document;
 mod effects;
 mod error;
@@ -41,7 +41,7 @@ pub use effects::Effects;
 pub use error::Error;
 pub use request_key::RequestKey;
 pub use scenario::{Expected, Scenario, scenarios};
-pub use tampering::{Change, Exchange, FieldChange, TAMPERED, Tampered, Tampering, Unanswerable};
+pub use tampering::{Damage, Exchange, FieldDamage, TAMPERED, Tampered, Tampering, Unanswerable};
 
 use certificates::CertificateAuthority;
 use faults::{FaultLayer, RequestLog};
@@ -63,18 +63,6 @@ pub struct Options {
     /// An external Worker, for example in workerd, that replaces the embedded one: requests for the Worker are
     /// forwarded to it.
     pub worker: Option<Url>,
-    /// Which ports to use.
-    pub ports: Ports,
-}
-
-/// Which ports a sandbox uses on loopback.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum Ports {
-    /// Any free ones.
-    #[default]
-    Any,
-    /// This one and the next eleven: six plain ones in the order of [`Plain`], then six for TLS in the same order.
-    From(u16),
 }
 
 /// The address of each server without TLS, for clients that do not know the sandbox's certificate authority.
@@ -141,13 +129,6 @@ impl Sandbox {
         }
         let authority = CertificateAuthority::of_process()?;
         let (log, tamperer) = (Arc::new(RequestLog::default()), Arc::new(Tamperer::default()));
-        let mut ports = match options.ports {
-            Ports::Any => [0; 12],
-            Ports::From(first) => {
-                std::array::from_fn(|index| first.saturating_add(u16::try_from(index).unwrap_or(u16::MAX)))
-            }
-        }
-        .into_iter();
         let mut open_ports = Vec::new();
         let (mut names, mut plain) = (BTreeMap::new(), PerServer::new());
         let servers = fixtures.network.servers();
@@ -163,16 +144,13 @@ impl Sandbox {
             })
             .collect();
         for (provider, settings, router) in &servers {
-            let port = open(settings, ports.next().unwrap_or_default(), |port| {
-                Port::open(port, None, latency, router.clone())
-            })?;
+            let port = open(settings, || Port::open(None, latency, router.clone()))?;
             plain.insert(provider.name(), port.address());
             open_ports.push(port);
         }
         for (_, settings, router) in servers {
             let tls = authority.server(&settings.names, settings.certificate)?;
-            let port =
-                open(settings, ports.next().unwrap_or_default(), |port| Port::open(port, Some(tls), latency, router))?;
+            let port = open(settings, || Port::open(Some(tls), latency, router))?;
             if settings.resolves {
                 names.extend(settings.names.iter().map(|name| (name.clone(), port.address())));
             }
@@ -357,15 +335,11 @@ impl Plain {
 }
 
 /// Opens a server's port: serving, closed or resetting, as its settings say.
-fn open(
-    settings: &ServerSettings,
-    port: u16,
-    serving: impl FnOnce(u16) -> std::io::Result<Port>,
-) -> std::io::Result<Port> {
+fn open(settings: &ServerSettings, serving: impl FnOnce() -> std::io::Result<Port>) -> std::io::Result<Port> {
     match settings.fault {
-        _ if !settings.listens => Port::closed(port),
-        Some(Fault::Reset) => Port::resetting(port),
-        _ => serving(port),
+        _ if !settings.listens => Port::closed(),
+        Some(Fault::Reset) => Port::resetting(),
+        _ => serving(),
     }
 }
 

@@ -29,13 +29,8 @@ pub(super) struct Port {
 
 impl Port {
     /// A port where `router` responds. Opening a connection takes one round trip of the link.
-    pub(super) fn open(
-        port: u16,
-        tls: Option<Arc<ServerConfig>>,
-        latency: Duration,
-        router: Router,
-    ) -> std::io::Result<Self> {
-        let listener = bound(port)?.listen(1024)?;
+    pub(super) fn open(tls: Option<Arc<ServerConfig>>, latency: Duration, router: Router) -> std::io::Result<Self> {
+        let listener = bound()?.listen(1024)?;
         let address = listener.local_addr()?;
         let server =
             tokio::spawn(serve(listener, move |stream| connection(stream, tls.clone(), latency, router.clone())));
@@ -43,8 +38,8 @@ impl Port {
     }
 
     /// A port that resets every connection at once.
-    pub(super) fn resetting(port: u16) -> std::io::Result<Self> {
-        let listener = bound(port)?.listen(1024)?;
+    pub(super) fn resetting() -> std::io::Result<Self> {
+        let listener = bound()?.listen(1024)?;
         let address = listener.local_addr()?;
         let server = tokio::spawn(serve(listener, |stream| async move {
             // With zero linger, closing a connection resets it.
@@ -54,8 +49,8 @@ impl Port {
     }
 
     /// A port where nothing listens.
-    pub(super) fn closed(port: u16) -> std::io::Result<Self> {
-        let socket = bound(port)?;
+    pub(super) fn closed() -> std::io::Result<Self> {
+        let socket = bound()?;
         Ok(Self { address: socket.local_addr()?, server: None, _closed: Some(socket) })
     }
 
@@ -72,9 +67,10 @@ impl Drop for Port {
     }
 }
 
-fn bound(port: u16) -> std::io::Result<TcpSocket> {
+/// A free port.
+fn bound() -> std::io::Result<TcpSocket> {
     let socket = TcpSocket::new_v4()?;
-    socket.bind(SocketAddr::from((Ipv4Addr::LOCALHOST, port)))?;
+    socket.bind(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)))?;
     Ok(socket)
 }
 

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::clerk::Clerk;
 use super::cloudflare::Cloudflare;
-use super::deployment::Deployment;
+use super::deployed_values::DeployedValues;
 use super::stripe::Stripe;
 
 /// The fields that hold a time, which differ from run to run.
@@ -32,7 +32,7 @@ pub(super) struct State {
     pub(super) stripe: Arc<Stripe>,
     pub(super) clerk: Arc<Clerk>,
     pub(super) cloudflare: Arc<Cloudflare>,
-    pub(super) deployment: Deployment,
+    pub(super) deployment: DeployedValues,
 }
 
 impl State {

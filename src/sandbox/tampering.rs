@@ -32,7 +32,7 @@ pub enum Tampered {
     /// Send no valid response.
     Unanswerable(Unanswerable),
     /// Change these fields of its JSON. A response that is an error or not JSON stays as it is.
-    Fields(Vec<FieldChange>),
+    Fields(Vec<FieldDamage>),
 }
 
 /// A way to send no valid response.
@@ -73,16 +73,16 @@ impl Unanswerable {
 
 /// A field of a JSON body, and what to do with it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct FieldChange {
+pub struct FieldDamage {
     /// The field, as a JSON pointer (RFC 6901).
     pub pointer: String,
     /// What to do with it.
-    pub change: Change,
+    pub damage: Damage,
 }
 
 /// What to do with a field.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Change {
+pub enum Damage {
     /// Remove it.
     Delete,
     /// Set it to null.
@@ -91,7 +91,7 @@ pub enum Change {
     Retype,
 }
 
-impl Change {
+impl Damage {
     /// All of them.
     pub const ALL: [Self; 3] = [Self::Delete, Self::Null, Self::Retype];
 
@@ -295,10 +295,10 @@ fn cut_off(mut response: Response, body: &Bytes) -> Response {
     with_body(response, Body::from_stream(futures::stream::iter([Ok(half), Err(broken)])))
 }
 
-fn changed(mut response: Response, mut json: Value, changes: &[FieldChange]) -> Response {
+fn changed(mut response: Response, mut json: Value, changes: &[FieldDamage]) -> Response {
     // From the last to the first, because removing an item moves those after it.
-    for FieldChange { pointer, change } in changes.iter().rev() {
-        change.apply(&mut json, pointer);
+    for FieldDamage { pointer, damage } in changes.iter().rev() {
+        damage.apply(&mut json, pointer);
     }
     response.headers_mut().remove(header::CONTENT_LENGTH);
     with_body(response, Body::from(json.to_string()))
@@ -308,34 +308,34 @@ fn changed(mut response: Response, mut json: Value, changes: &[FieldChange]) -> 
 mod tests {
     use super::*;
 
-    fn changed(change: Change, pointer: &str) -> Value {
+    fn changed(damage: Damage, pointer: &str) -> Value {
         let mut body = json!({ "id": "a", "live": true, "items": [{ "n": 1 }, { "n": 2 }], "a/b": null });
-        change.apply(&mut body, pointer);
+        damage.apply(&mut body, pointer);
         body
     }
 
     #[test]
     fn a_field_can_be_removed() {
-        assert_eq!(changed(Change::Delete, "/id").get("id"), None);
-        assert_eq!(changed(Change::Delete, "/a~1b").get("a/b"), None);
-        assert_eq!(changed(Change::Delete, "/items/0")["items"], json!([{ "n": 2 }]));
+        assert_eq!(changed(Damage::Delete, "/id").get("id"), None);
+        assert_eq!(changed(Damage::Delete, "/a~1b").get("a/b"), None);
+        assert_eq!(changed(Damage::Delete, "/items/0")["items"], json!([{ "n": 2 }]));
     }
 
     #[test]
     fn a_field_can_be_set_to_null() {
-        assert_eq!(changed(Change::Null, "/items/1/n")["items"][1], json!({ "n": null }));
+        assert_eq!(changed(Damage::Null, "/items/1/n")["items"][1], json!({ "n": null }));
     }
 
     #[test]
     fn a_field_can_get_another_type() {
-        assert_eq!(changed(Change::Retype, "/id")["id"], json!(42));
-        assert_eq!(changed(Change::Retype, "/live")["live"], json!("true"));
-        assert_eq!(changed(Change::Retype, "/items")["items"], json!("tampered"));
-        assert_eq!(changed(Change::Retype, "/items/0/n")["items"][0]["n"], json!("1"));
+        assert_eq!(changed(Damage::Retype, "/id")["id"], json!(42));
+        assert_eq!(changed(Damage::Retype, "/live")["live"], json!("true"));
+        assert_eq!(changed(Damage::Retype, "/items")["items"], json!("tampered"));
+        assert_eq!(changed(Damage::Retype, "/items/0/n")["items"][0]["n"], json!("1"));
     }
 
     #[test]
     fn a_missing_field_is_ignored() {
-        assert_eq!(changed(Change::Delete, "/nowhere/at"), changed(Change::Null, "/items/7"));
+        assert_eq!(changed(Damage::Delete, "/nowhere/at"), changed(Damage::Null, "/items/7"));
     }
 }

@@ -74,7 +74,7 @@ impl World {
         WorkerSecret {
             name: name.to_owned(),
             source,
-            script: cloudflare.map(crate::config::Cloudflare::deployed_script),
+            script: cloudflare.map(crate::config::CloudflareConfig::deployed_script),
             environment: cloudflare.and_then(|cloudflare| cloudflare.environment.clone()),
         }
     }

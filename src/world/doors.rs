@@ -7,9 +7,10 @@ use reqwest::Method;
 use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use url::Url;
 
+use super::certificate::describe;
 use super::transport::{Asked, Credential, Failure, OutgoingRequest, Party, Retry, Transport, Trouble};
 use crate::config::Probe;
-use crate::finding::NoAnswer;
+use crate::finding::{Evidence, NoAnswer};
 
 /// The read door: GET requests, each once in a run.
 #[derive(Debug, Clone, Copy)]
@@ -42,9 +43,17 @@ impl<'w> Reads<'w> {
         self.0.ask(OutgoingRequest { headers, credential, ..OutgoingRequest::get(party, url) }).await
     }
 
-    /// A host's certificate, in DER.
-    pub async fn certificate(self, url: &Url) -> Option<Vec<u8>> {
-        self.0.certificate(url).await
+    /// The evidence of a request to `url` without a response. If its certificate is the reason, with what that says.
+    pub async fn evidence(self, failure: &Failure, url: &Url) -> Evidence {
+        let shown = match &failure.trouble {
+            Trouble::Certificate(_) => self.0.certificate(url).await,
+            _ => None,
+        };
+        let mut evidence = failure.evidence();
+        if let Some(words) = shown.as_deref().and_then(describe) {
+            evidence.seen.push_str(&format!(": {words}"));
+        }
+        evidence
     }
 
     /// The round-trip time to a host, without the server's own time.

@@ -125,18 +125,6 @@ impl<T> Items<T> {
         self.0.iter().filter_map(Field::value)
     }
 
-    /// The last item, if it could be read. The next page starts after it.
-    #[must_use]
-    pub fn last(&self) -> Option<&T> {
-        self.0.last().and_then(Field::value)
-    }
-
-    /// The number of items, readable or not.
-    #[must_use]
-    pub const fn len(&self) -> usize {
-        self.0.len()
-    }
-
     /// Whether there are no items.
     #[must_use]
     pub const fn is_empty(&self) -> bool {
@@ -226,7 +214,6 @@ mod tests {
     fn an_unreadable_item_is_reported_with_its_index() {
         let page = json!([{ "id": "acct_1" }, { "object": "account" }, null, { "id": "acct_4" }]);
         let items: Items<Account> = serde_json::from_value(page).unwrap();
-        assert_eq!(items.last().map(|account| account.id.as_str()), Some("acct_4"));
         let (read, unread) = items.split(|place| format!("data[{place}] of GET /v1/accounts"));
         assert_eq!(read.len(), 2);
         let reasons = ["data[1]", "data[2]"].map(|place| format!("{place} of GET /v1/accounts could not be read"));

@@ -50,6 +50,7 @@ pub use plan_value::{PlanMismatch, intended_tier, plan_mismatch, plan_text};
 pub use seen::{List, Seen};
 pub use site::*;
 pub(crate) use stripe::*;
+pub use stripe::{PERMISSIONS, Permission};
 pub use transport::{
     Alias, Answer, CertificateTrouble, Failure, LoggedRequest, Options, Party, Resolve, Trail, Trouble, optional,
 };
@@ -183,7 +184,7 @@ impl World {
     /// # Errors
     /// Unknown if it is not set, and blocked if it is not an ID.
     pub fn canary_id(&self) -> Result<&str, NoAnswer> {
-        sound(&self.config.clerk.canary_user).map(String::as_str)
+        usable(&self.config.clerk.canary_user).map(String::as_str)
     }
 
     /// The probe door, unless it was closed by hand.
@@ -211,7 +212,7 @@ impl fmt::Debug for World {
 ///
 /// # Errors
 /// Blocked if the value is unusable, and unknown if an optional value is not set.
-pub(crate) fn sound<T>(variable: &Variable<T>) -> Result<&T, NoAnswer> {
+pub(crate) fn usable<T>(variable: &Variable<T>) -> Result<&T, NoAnswer> {
     if !variable.is_usable() {
         return Err(NoAnswer::Because(Cause::ValueUnusable));
     }
@@ -231,7 +232,7 @@ pub(crate) fn sound<T>(variable: &Variable<T>) -> Result<&T, NoAnswer> {
 /// # Errors
 /// Blocked if the key is unusable or for the other mode.
 pub(crate) fn key_of_mode(variable: &Variable<Secret>, mode: Mode) -> Result<&Secret, NoAnswer> {
-    let key = sound(variable)?;
+    let key = usable(variable)?;
     if key.mode().is_some_and(|found| found != mode) {
         return Err(NoAnswer::Because(Cause::KeyOfOtherMode));
     }

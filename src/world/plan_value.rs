@@ -145,7 +145,6 @@ mod tests {
             limit: Limit::Unlimited,
             metadata: name.to_owned(),
             prices: Vec::new(),
-            line: 1,
         });
         plan_mismatch(plan, &tiers)
     }

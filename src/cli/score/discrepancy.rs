@@ -17,6 +17,8 @@ pub enum Discrepancy {
     Extra(String),
     /// A check failed or was not verified in a healthy scenario.
     FalseAlarm(String),
+    /// The fix of a failure has no command, page or code.
+    VagueFix(String),
 }
 
 impl Discrepancy {
@@ -27,6 +29,7 @@ impl Discrepancy {
             Self::WrongCode(_) => 1,
             Self::Extra(_) => 2,
             Self::FalseAlarm(_) => 3,
+            Self::VagueFix(_) => 4,
         }
     }
 
@@ -37,6 +40,7 @@ impl Discrepancy {
             Self::WrongCode(what) => format!("wrong code: {what}"),
             Self::Extra(what) => format!("extra failure: {what}"),
             Self::FalseAlarm(what) => format!("false alarm: {what}"),
+            Self::VagueFix(what) => format!("vague fix: {what}"),
         }
     }
 }
@@ -74,6 +78,8 @@ pub fn judge(scenario: &Scenario, report: &Report, local: &[CheckId]) -> Vec<Dis
     let is_healthy = is_healthy(scenario);
     discrepancies
         .extend(surplus.map(|name| if is_healthy { Discrepancy::FalseAlarm(name) } else { Discrepancy::Extra(name) }));
+    let is_vague = |found: &&CheckFinding<'_>| found.reported.finding.fix.steps.is_empty();
+    discrepancies.extend(failures.iter().filter(is_vague).map(|found| Discrepancy::VagueFix(found.name())));
     discrepancies.extend(scenario.unknown.iter().flat_map(|pattern| not_unknown(pattern, report, local)));
     if is_healthy {
         let open = report.checks.iter().filter(|check| check.is_open());
@@ -132,7 +138,7 @@ mod tests {
                 expected: String::new(),
                 actual: String::new(),
                 evidence: Vec::new(),
-                fix: Fix::new(""),
+                fix: Fix::new("").command("true"),
             },
             waived_by: None,
             verify: String::new(),

@@ -9,7 +9,7 @@ use futures::FutureExt;
 use futures::future::BoxFuture;
 use indicatif::ProgressBar;
 use preflight::run::{CheckReport, Report, Status};
-use preflight::sandbox::{Change, Exchange, FieldChange, RequestKey, Tampered, Tampering};
+use preflight::sandbox::{Damage, Exchange, FieldDamage, RequestKey, Tampered, Tampering};
 use serde_json::Value;
 
 use super::super::exit::CliError;
@@ -25,7 +25,7 @@ const MAX_UNKNOWN: usize = 3;
 #[derive(Debug)]
 struct Effect {
     key: RequestKey,
-    field: FieldChange,
+    field: FieldDamage,
     failures: Vec<String>,
     crashed: Vec<String>,
     unverified: Vec<String>,
@@ -59,7 +59,7 @@ pub async fn execute(names: &[String], sample: bool, latency: Duration, terminal
 
 /// The result as text, and whether nothing is wrong.
 fn summary(done: &FieldsResult) -> (String, bool) {
-    let fields = |effect: &Effect| format!("{}: {} {}", effect.key, effect.field.pointer, effect.field.change.word());
+    let fields = |effect: &Effect| format!("{}: {} {}", effect.key, effect.field.pointer, effect.field.damage.word());
     let counted: Vec<&Effect> =
         done.effects.iter().filter(|effect| !is_exempt(&effect.key, &effect.field.pointer)).collect();
     let failures: Vec<String> = counted
@@ -106,7 +106,7 @@ async fn play(scenario: &str, sample: bool, latency: Duration, bar: &ProgressBar
     let all = Runs::start(scenario, latency).await?;
     let Some(first) = all.first() else { return Ok(FieldsResult::default()) };
     let baseline = Arc::new(first.run(None).await?);
-    let jobs: Vec<(RequestKey, Vec<FieldChange>)> =
+    let jobs: Vec<(RequestKey, Vec<FieldDamage>)> =
         first.sandbox().exchanges().into_iter().flat_map(|exchange| groups(&exchange, sample)).collect();
     let changes = jobs.iter().map(|(_, fields)| fields.len()).sum();
     bar.inc_length(u64::try_from(changes).unwrap_or_default());
@@ -134,7 +134,7 @@ fn search<'a>(
     runs: &'a Runs,
     baseline: &'a Report,
     key: &'a RequestKey,
-    fields: Vec<FieldChange>,
+    fields: Vec<FieldDamage>,
     done: &'a mut FieldsResult,
     bar: &'a ProgressBar,
 ) -> BoxFuture<'a, Result<(), CliError>> {
@@ -160,7 +160,7 @@ fn search<'a>(
     .boxed()
 }
 
-fn effect(baseline: &Report, report: &Report, key: &RequestKey, field: &FieldChange) -> Effect {
+fn effect(baseline: &Report, report: &Report, key: &RequestKey, field: &FieldDamage) -> Effect {
     let known = runs::failures(baseline);
     let described = |check: &CheckReport| {
         let why = check.reasons.first().map(|why| format!(" ({why})")).unwrap_or_default();
@@ -188,7 +188,7 @@ fn is_same(one: &Report, other: &Report) -> bool {
 }
 
 /// The changes to a response's fields, in groups in which no field contains another.
-fn groups(exchange: &Exchange, sample: bool) -> Vec<(RequestKey, Vec<FieldChange>)> {
+fn groups(exchange: &Exchange, sample: bool) -> Vec<(RequestKey, Vec<FieldDamage>)> {
     let is_success = (200..300).contains(&exchange.status);
     let Some(json) = exchange.json.as_ref().filter(|_| is_success && exchange.key.provider != "frontend") else {
         return Vec::new();
@@ -196,20 +196,20 @@ fn groups(exchange: &Exchange, sample: bool) -> Vec<(RequestKey, Vec<FieldChange
     let mut fields = Vec::new();
     collect(json, "", 0, &mut fields);
     let deepest = fields.iter().map(|(_, depth, _)| *depth).max().unwrap_or(0);
-    let changes = |index: usize| Change::ALL.into_iter().enumerate().filter(move |(n, _)| !sample || index % 3 == *n);
+    let damages = |index: usize| Damage::ALL.into_iter().enumerate().filter(move |(n, _)| !sample || index % 3 == *n);
     let mut groups = Vec::new();
     for depth in 1..=deepest {
         let of_depth = || fields.iter().enumerate().filter(|(_, (_, of, _))| *of == depth);
         // A sample is one group with one change for each field. Otherwise there is one group for each change.
-        let kinds: Vec<Option<Change>> = if sample { vec![None] } else { Change::ALL.into_iter().map(Some).collect() };
+        let kinds: Vec<Option<Damage>> = if sample { vec![None] } else { Damage::ALL.into_iter().map(Some).collect() };
         for kind in kinds {
-            let group: Vec<FieldChange> = of_depth()
+            let group: Vec<FieldDamage> = of_depth()
                 .flat_map(|(index, (pointer, _, is_null))| {
-                    let wanted = changes(index).map(|(_, change)| change);
-                    let wanted = wanted.filter(|change| kind.is_none_or(|kind| kind == *change));
+                    let wanted = damages(index).map(|(_, damage)| damage);
+                    let wanted = wanted.filter(|damage| kind.is_none_or(|kind| kind == *damage));
                     wanted
-                        .filter(|change| matters(pointer, *is_null, *change))
-                        .map(|change| FieldChange { pointer: pointer.clone(), change })
+                        .filter(|damage| matters(pointer, *is_null, *damage))
+                        .map(|damage| FieldDamage { pointer: pointer.clone(), damage })
                 })
                 .collect();
             if !group.is_empty() {
@@ -221,13 +221,13 @@ fn groups(exchange: &Exchange, sample: bool) -> Vec<(RequestKey, Vec<FieldChange
 }
 
 /// Whether the change makes the response one that its provider would not send.
-fn matters(pointer: &str, is_null: bool, change: Change) -> bool {
+fn matters(pointer: &str, is_null: bool, damage: Damage) -> bool {
     let is_item = pointer.rsplit('/').next().is_some_and(|step| step.parse::<usize>().is_ok());
-    match change {
+    match damage {
         // A shorter list is a valid response.
-        Change::Delete => !is_item,
-        Change::Null => !is_null,
-        Change::Retype => true,
+        Damage::Delete => !is_item,
+        Damage::Null => !is_null,
+        Damage::Retype => true,
     }
 }
 

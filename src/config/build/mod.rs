@@ -10,8 +10,9 @@ use super::source::{Diagnostic, Diagnostics};
 use super::stray::bare;
 use super::wrangler::Wrangler;
 use super::{
-    Clerk, Cloudflare, Config, Entitlement, Frontend, Kind, Options, Origin, Project, Secret, Stripe, Tier, Values,
-    Variable, Webhook, Worker, frontend_api_of, hardcoded, kind, swapped_keys, value_problem,
+    ClerkConfig, CloudflareConfig, Config, Entitlement, FrontendConfig, Kind, Options, Origin, Project, Secret,
+    StripeConfig, Tier, Values, Variable, WebhookConfig, WorkerConfig, frontend_api_of, hardcoded, kind, swapped_keys,
+    value_problem,
 };
 
 /// Builds the parts of a configuration.
@@ -66,9 +67,9 @@ impl<'b, 't> Build<'b, 't> {
         Some(Project { name: project.name?.value.0, mode: self.options.mode.unwrap_or(project.mode) })
     }
 
-    fn stripe(&mut self, stripe: &raw::Stripe) -> Option<Stripe> {
+    fn stripe(&mut self, stripe: &raw::Stripe) -> Option<StripeConfig> {
         let api_base = self.api_base("stripe.api_base", &stripe.api_base, "api.stripe.com");
-        Some(Stripe {
+        Some(StripeConfig {
             secret_key: self.secret("stripe.secret_key", &stripe.secret_key, Kind::StripeSecretKey, Need::Required),
             publishable_key: self.public(
                 "stripe.publishable_key",
@@ -101,7 +102,7 @@ impl<'b, 't> Build<'b, 't> {
         })
     }
 
-    fn clerk(&mut self, clerk: &raw::Clerk) -> Option<Clerk> {
+    fn clerk(&mut self, clerk: &raw::Clerk) -> Option<ClerkConfig> {
         let api_base = self.api_base("clerk.api_base", &clerk.api_base, "api.clerk.com");
         let publishable_key = self.public(
             "clerk.publishable_key",
@@ -113,7 +114,7 @@ impl<'b, 't> Build<'b, 't> {
         let named = publishable_key.value.as_deref().and_then(frontend_api_of);
         let own = named.as_ref().and_then(url::Url::host_str).unwrap_or_default();
         let frontend_api = clerk.frontend_api.as_ref().map(|api| self.api_base("clerk.frontend_api", api, own));
-        Some(Clerk {
+        Some(ClerkConfig {
             secret_key: self.secret("clerk.secret_key", &clerk.secret_key, Kind::ClerkSecretKey, Need::Required),
             publishable_key,
             jwt_template: match &clerk.jwt_template {
@@ -136,12 +137,12 @@ impl<'b, 't> Build<'b, 't> {
         })
     }
 
-    fn worker(&mut self, worker: raw::Worker) -> Option<Worker> {
+    fn worker(&mut self, worker: raw::Worker) -> Option<WorkerConfig> {
         let path = |route: Route| match route {
             Route::Path(path) => Some(path),
             Route::Off(_) => None,
         };
-        Some(Worker {
+        Some(WorkerConfig {
             url: self.origin("worker.url", &worker.url?)?,
             health: path(worker.health),
             tiers: path(worker.tiers),
@@ -151,13 +152,13 @@ impl<'b, 't> Build<'b, 't> {
         })
     }
 
-    fn webhook(&mut self, webhook: raw::Webhook, worker: Option<&Worker>) -> Option<Webhook> {
+    fn webhook(&mut self, webhook: raw::Webhook, worker: Option<&WorkerConfig>) -> Option<WebhookConfig> {
         let url = match &webhook.url {
             Some(url) => self.secure_url("webhook.url", url),
             None => worker.and_then(|worker| worker.url.join("/webhook/stripe").ok()),
         };
         let hosts: Vec<Option<String>> = webhook.hosts.iter().map(|host| self.host("webhook.hosts", host)).collect();
-        Some(Webhook {
+        Some(WebhookConfig {
             url: url?,
             hosts: hosts.into_iter().collect::<Option<_>>()?,
             events: webhook.events.into_iter().map(|event| event.value.0).collect(),
@@ -167,8 +168,8 @@ impl<'b, 't> Build<'b, 't> {
         })
     }
 
-    fn frontend(&mut self, frontend: &raw::Frontend) -> Option<Frontend> {
-        Some(Frontend { url: self.secure_url("frontend.url", frontend.url.as_ref()?)? })
+    fn frontend(&mut self, frontend: &raw::Frontend) -> Option<FrontendConfig> {
+        Some(FrontendConfig { url: self.secure_url("frontend.url", frontend.url.as_ref()?)? })
     }
 
     fn cloudflare(
@@ -176,7 +177,7 @@ impl<'b, 't> Build<'b, 't> {
         cloudflare: raw::Cloudflare,
         wrangler: Option<Wrangler>,
         needed: &Needed<'_>,
-    ) -> Option<Cloudflare> {
+    ) -> Option<CloudflareConfig> {
         let api_base = self.api_base("cloudflare.api_base", &cloudflare.api_base, "api.cloudflare.com");
         let environment = cloudflare.environment.as_ref().map(|environment| environment.value.0.clone());
         let declared = wrangler.as_ref().and_then(|wrangler| wrangler.declared(environment.as_deref()));
@@ -197,7 +198,7 @@ impl<'b, 't> Build<'b, 't> {
             let values = wrangler.every_value().filter(|value| is_secret(value));
             self.misplaced.extend(values.map(Secret::new));
         }
-        Some(Cloudflare {
+        Some(CloudflareConfig {
             account_id: self.public(
                 "cloudflare.account_id",
                 &cloudflare.account_id,
@@ -231,7 +232,6 @@ impl<'b, 't> Build<'b, 't> {
             setting: setting.to_owned(),
             line: named.span.as_ref().map(|span| self.diagnostics.line(span.start)),
             kind,
-            required: need.is_required(),
             origin,
             problem: value_problem::find(kind, need.is_required(), value.as_deref()),
             value: value.map(Secret::new),
@@ -265,7 +265,6 @@ impl<'b, 't> Build<'b, 't> {
             setting: setting.to_owned(),
             line,
             kind,
-            required: need.is_required(),
             origin,
             problem: value_problem::find(kind, need.is_required(), value.as_deref()),
             value,
@@ -308,8 +307,8 @@ impl Need {
 
 /// What must be set on the deployed Worker.
 struct Needed<'a> {
-    stripe: Option<&'a Stripe>,
-    clerk: Option<&'a Clerk>,
+    stripe: Option<&'a StripeConfig>,
+    clerk: Option<&'a ClerkConfig>,
     tiers: Option<&'a [Tier]>,
 }
 

@@ -66,7 +66,6 @@ impl Build<'_, '_> {
             },
             metadata: tier.metadata.map_or_else(|| name.value.clone(), |metadata| metadata.value.0),
             prices: prices?,
-            line: self.diagnostics.line(name.span.as_ref().map_or(0, |span| span.start)),
         })
     }
 

@@ -96,7 +96,7 @@ pub(super) struct NextAction {
     pub(super) who: Who,
     /// What to do, in one sentence.
     pub(super) summary: String,
-    /// Lines of TypeScript for the Worker, as an example.
+    /// Lines of code, as an example: TypeScript for the Worker, or a part of a file.
     pub(super) lines: Vec<String>,
     /// Commands to type, in order.
     pub(super) commands: Vec<String>,
@@ -239,7 +239,7 @@ pub(super) struct EvidenceItem {
 pub(super) struct Fix {
     /// What to do, in one sentence.
     pub(super) summary: String,
-    /// Lines of TypeScript for the Worker, as an example.
+    /// Lines of code, as an example: TypeScript for the Worker, or a part of a file.
     pub(super) lines: Vec<String>,
     /// Commands to type, in order.
     pub(super) commands: Vec<String>,

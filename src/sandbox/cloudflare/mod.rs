@@ -17,7 +17,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use serde_json::{Value, json};
 
-use super::deployment::Deployment;
+use super::deployed_values::DeployedValues;
 use super::recorded::{Recorded, TimeFormat};
 use super::{Effects, Error};
 use error::{CloudflareError, CloudflareResult, success};
@@ -34,7 +34,7 @@ pub struct Cloudflare {
     recorded: Recorded,
     effects: Arc<Effects>,
     /// What the script that serves has.
-    deployment: Deployment,
+    deployment: DeployedValues,
     scripts: Mutex<BTreeMap<String, Script>>,
 }
 
@@ -97,7 +97,7 @@ impl Cloudflare {
     pub fn new(
         settings: CloudflareSettings,
         values: &BTreeMap<String, String>,
-        deployment: Deployment,
+        deployment: DeployedValues,
         effects: Arc<Effects>,
     ) -> Result<Arc<Self>, Error> {
         let recorded = Recorded::read(RECORDED, TimeFormat::Rfc3339)?;
@@ -228,7 +228,7 @@ mod tests {
     pub(super) struct Account {
         router: Router,
         token: String,
-        pub(super) deployment: Deployment,
+        pub(super) deployment: DeployedValues,
         pub(super) effects: Arc<Effects>,
     }
 

@@ -5,6 +5,7 @@ use axum::http::{HeaderMap, StatusCode, header};
 use super::error::StripeError;
 use super::settings::Key;
 use super::state::Stripe;
+use crate::world::PERMISSIONS;
 
 impl Stripe {
     /// The key of a request, if Stripe accepts it.
@@ -44,10 +45,10 @@ fn masked(key: &str) -> String {
 
 /// Refuses a restricted key without the permission.
 pub(super) fn check_permission(stripe: &Stripe, key: &Key, permission: &str) -> Result<(), StripeError> {
-    let Some(permissions) = &key.permissions else { return Ok(()) };
+    let Some(lacks) = &key.lacks else { return Ok(()) };
+    let has = |name: &str| !lacks.contains(name) && PERMISSIONS.iter().any(|granted| granted.name == name);
     // A permission to write includes the one to read.
-    let written = permission.replace("_read", "_write");
-    if permissions.contains(permission) || permissions.contains(&written) {
+    if has(permission) || has(&permission.replace("_read", "_write")) {
         return Ok(());
     }
     let account = stripe.accounts.get(&key.account).and_then(|account| account["id"].as_str()).unwrap_or_default();
@@ -107,6 +108,13 @@ mod tests {
         let answer = TestClient::of(&["stripe-key-restricted"]).get("/v1/webhook_endpoints").await;
         assert_eq!(answer.status, 403);
         assert!(answer.message().contains("Having the 'rak_webhook_read' permission"), "{}", answer.message());
+    }
+
+    #[test]
+    fn every_permission_that_preflight_asks_for_is_one_that_a_request_needs() {
+        let needed: Vec<&str> = super::super::routes().map(|route| route.permission).collect();
+        let unneeded = PERMISSIONS.iter().filter(|permission| !needed.contains(&permission.name));
+        assert_eq!(unneeded.map(|permission| permission.name).collect::<Vec<_>>(), Vec::<&str>::new());
     }
 
     #[tokio::test]

@@ -8,24 +8,18 @@ use super::request::{Call, Route, StripeResult, check_version_name};
 use super::writes::{Field, Shape, set_fields, set_metadata, web_address};
 
 pub(super) const ROUTES: &[Route] = &[
-    Route::write("/v1/webhook_endpoints", "rak_webhook_write", ObjectKind::WebhookEndpoint, create).takes(&[
-        "api_version",
-        "connect",
-        "description",
-        "enabled_events",
-        "metadata",
-        "url",
-    ]),
+    Route::write("/v1/webhook_endpoints", "rak_webhook_write", ObjectKind::WebhookEndpoint, create)
+        .takes(PARAMETERS)
+        .takes_also(&["api_version", "connect"]),
     // The API version cannot be changed.
-    Route::write("/v1/webhook_endpoints/{id}", "rak_webhook_write", ObjectKind::WebhookEndpoint, update).takes(&[
-        "description",
-        "disabled",
-        "enabled_events",
-        "metadata",
-        "url",
-    ]),
+    Route::write("/v1/webhook_endpoints/{id}", "rak_webhook_write", ObjectKind::WebhookEndpoint, update)
+        .takes(PARAMETERS)
+        .takes_also(&["disabled"]),
     Route::delete("/v1/webhook_endpoints/{id}", "rak_webhook_write", ObjectKind::WebhookEndpoint, delete),
 ];
+
+/// What both requests take.
+const PARAMETERS: &[&str] = &["description", "enabled_events", "metadata", "url"];
 
 const FIELDS: &[Field] = &[("description", Shape::OptionalText)];
 

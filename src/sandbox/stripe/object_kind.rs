@@ -2,76 +2,57 @@
 
 use serde::Deserialize;
 
-/// A kind of object, by its name in the document. An object may refer to one of an earlier kind.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
-pub(super) enum ObjectKind {
-    #[serde(rename = "products")]
-    Product,
-    #[serde(rename = "prices")]
-    Price,
-    #[serde(rename = "coupons")]
-    Coupon,
-    #[serde(rename = "promotion_codes")]
-    PromotionCode,
-    #[serde(rename = "webhook_endpoints")]
-    WebhookEndpoint,
-    #[serde(rename = "event_destinations")]
-    EventDestination,
-    #[serde(rename = "portal_configurations")]
-    PortalConfiguration,
-    #[serde(rename = "customers")]
-    Customer,
-    #[serde(rename = "subscriptions")]
-    Subscription,
-    #[serde(rename = "events")]
-    Event,
-    #[serde(rename = "checkout_sessions")]
-    CheckoutSession,
+/// Declares each kind with its name in the document and its `object`.
+macro_rules! kinds {
+    ($($kind:ident: $plural:literal, $object:literal;)*) => {
+        /// A kind of object. An object may refer to one of an earlier kind.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+        pub(super) enum ObjectKind {
+            $(#[serde(rename = $plural)] $kind,)*
+        }
+
+        impl ObjectKind {
+            const ALL: &[Self] = &[$(Self::$kind),*];
+
+            /// Its name in the document.
+            pub(super) const fn plural(self) -> &'static str {
+                match self { $(Self::$kind => $plural,)* }
+            }
+
+            /// Its `object`.
+            pub(super) const fn object(self) -> &'static str {
+                match self { $(Self::$kind => $object,)* }
+            }
+        }
+    };
+}
+
+kinds! {
+    Product: "products", "product";
+    Price: "prices", "price";
+    Coupon: "coupons", "coupon";
+    PromotionCode: "promotion_codes", "promotion_code";
+    WebhookEndpoint: "webhook_endpoints", "webhook_endpoint";
+    EventDestination: "event_destinations", "v2.core.event_destination";
+    PortalConfiguration: "portal_configurations", "billing_portal.configuration";
+    Customer: "customers", "customer";
+    Subscription: "subscriptions", "subscription";
+    Event: "events", "event";
+    CheckoutSession: "checkout_sessions", "checkout.session";
 }
 
 impl ObjectKind {
-    /// Its `object`.
-    pub(super) const fn object(self) -> &'static str {
-        match self {
-            Self::Product => "product",
-            Self::Price => "price",
-            Self::Coupon => "coupon",
-            Self::PromotionCode => "promotion_code",
-            Self::WebhookEndpoint => "webhook_endpoint",
-            Self::EventDestination => "v2.core.event_destination",
-            Self::PortalConfiguration => "billing_portal.configuration",
-            Self::Customer => "customer",
-            Self::Subscription => "subscription",
-            Self::Event => "event",
-            Self::CheckoutSession => "checkout.session",
-        }
-    }
-
-    /// Its name in the document.
-    pub(super) const fn plural(self) -> &'static str {
-        match self {
-            Self::Product => "products",
-            Self::Price => "prices",
-            Self::Coupon => "coupons",
-            Self::PromotionCode => "promotion_codes",
-            Self::WebhookEndpoint => "webhook_endpoints",
-            Self::EventDestination => "event_destinations",
-            Self::PortalConfiguration => "portal_configurations",
-            Self::Customer => "customers",
-            Self::Subscription => "subscriptions",
-            Self::Event => "events",
-            Self::CheckoutSession => "checkout_sessions",
-        }
+    /// What the sandbox's effects call it.
+    pub(super) fn effect(self) -> &'static str {
+        self.plural().trim_end_matches('s')
     }
 
     /// What an error calls it.
-    pub(super) const fn noun(self) -> &'static str {
+    pub(super) fn noun(self) -> String {
         match self {
-            Self::PromotionCode => "promotion code",
-            Self::WebhookEndpoint => "webhook endpoint",
-            Self::EventDestination => "event destination",
-            Self::PortalConfiguration => "configuration",
-            other => other.object(),
+            Self::CheckoutSession => self.object().to_owned(),
+            Self::PortalConfiguration => "configuration".to_owned(),
+            other => other.effect().replace('_', " "),
         }
     }
 
@@ -82,12 +63,17 @@ impl ObjectKind {
 
     /// The kind that a field with this name holds the ID of.
     pub(super) fn of_field(name: &str) -> Option<Self> {
-        match name {
-            "product" => Some(Self::Product),
-            "price" | "default_price" => Some(Self::Price),
-            "coupon" => Some(Self::Coupon),
-            "customer" => Some(Self::Customer),
-            "subscription" => Some(Self::Subscription),
+        let name = if name == "default_price" { "price" } else { name };
+        Self::ALL.iter().copied().find(|kind| kind.object() == name)
+    }
+
+    /// The field that is left out unless it is expanded or included: the object that has it, and its name.
+    pub(super) const fn left_out(self) -> Option<(&'static str, &'static str)> {
+        match self {
+            Self::PortalConfiguration => Some(("/features/subscription_update", "products")),
+            Self::EventDestination => Some(("/webhook_endpoint", "url")),
+            Self::CheckoutSession => Some(("", "line_items")),
+            Self::Coupon => Some(("", "applies_to")),
             _ => None,
         }
     }

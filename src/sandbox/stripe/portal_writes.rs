@@ -19,7 +19,7 @@ pub(super) const ROUTES: &[Route] = &[
         ObjectKind::PortalConfiguration,
         create,
     )
-    .takes(&["business_profile", "default_return_url", "features", "login_page", "metadata", "name"])
+    .takes(PARAMETERS)
     .expands(EXPANDS),
     Route::write(
         "/v1/billing_portal/configurations/{id}",
@@ -27,9 +27,13 @@ pub(super) const ROUTES: &[Route] = &[
         ObjectKind::PortalConfiguration,
         update,
     )
-    .takes(&["active", "business_profile", "default_return_url", "features", "login_page", "metadata", "name"])
+    .takes(PARAMETERS)
+    .takes_also(&["active"])
     .expands(EXPANDS),
 ];
+
+/// What both requests take.
+const PARAMETERS: &[&str] = &["business_profile", "default_return_url", "features", "login_page", "metadata", "name"];
 
 const FIELDS: &[Field] = &[
     ("active", Shape::Boolean),

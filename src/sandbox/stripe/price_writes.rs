@@ -10,22 +10,16 @@ use super::writes::{Field, Shape, set_fields, set_metadata};
 
 pub(super) const ROUTES: &[Route] = &[
     Route::write("/v1/prices", "rak_plan_write", ObjectKind::Price, create)
-        .takes(&[
-            "active",
-            "currency",
-            "lookup_key",
-            "metadata",
-            "nickname",
-            "product",
-            "recurring",
-            "tax_behavior",
-            "unit_amount",
-        ])
+        .takes(PARAMETERS)
+        .takes_also(&["currency", "product", "recurring", "unit_amount"])
         .expands(&["product"]),
     Route::write("/v1/prices/{id}", "rak_plan_write", ObjectKind::Price, update)
-        .takes(&["active", "lookup_key", "metadata", "nickname", "tax_behavior"])
+        .takes(PARAMETERS)
         .expands(&["product"]),
 ];
+
+/// What both requests take.
+const PARAMETERS: &[&str] = &["active", "lookup_key", "metadata", "nickname", "tax_behavior"];
 
 const FIELDS: &[Field] = &[
     ("active", Shape::Boolean),

@@ -9,33 +9,26 @@ use super::request::{Call, Route, StripeResult};
 use super::writes::{Field, Shape, set_fields, set_metadata};
 
 pub(super) const ROUTES: &[Route] = &[
-    Route::write("/v1/products", "rak_product_write", ObjectKind::Product, create).takes(&[
-        "active",
-        "default_price_data",
-        "description",
-        "id",
-        "metadata",
-        "name",
-        "shippable",
-        "statement_descriptor",
-        "tax_code",
-        "unit_label",
-        "url",
-    ]),
+    Route::write("/v1/products", "rak_product_write", ObjectKind::Product, create)
+        .takes(PARAMETERS)
+        .takes_also(&["default_price_data", "id"]),
     Route::write("/v1/products/{id}", "rak_product_write", ObjectKind::Product, update)
-        .takes(&[
-            "active",
-            "default_price",
-            "description",
-            "metadata",
-            "name",
-            "shippable",
-            "statement_descriptor",
-            "tax_code",
-            "unit_label",
-            "url",
-        ])
+        .takes(PARAMETERS)
+        .takes_also(&["default_price"])
         .expands(&["default_price"]),
+];
+
+/// What both requests take.
+const PARAMETERS: &[&str] = &[
+    "active",
+    "description",
+    "metadata",
+    "name",
+    "shippable",
+    "statement_descriptor",
+    "tax_code",
+    "unit_label",
+    "url",
 ];
 
 const FIELDS: &[Field] = &[

@@ -50,10 +50,11 @@ pub(super) struct Route {
     pub(super) verb: Verb,
     pub(super) path: &'static str,
     /// What a restricted key needs for it.
-    permission: &'static str,
+    pub(super) permission: &'static str,
     kind: ObjectKind,
     filters: &'static [&'static str],
     parameters: &'static [&'static str],
+    more_parameters: &'static [&'static str],
     expands: &'static [&'static str],
     paged: bool,
     handler: fn(&Call) -> StripeResult,
@@ -72,8 +73,18 @@ impl Route {
         kind: ObjectKind,
         handler: fn(&Call) -> StripeResult,
     ) -> Self {
-        let (parameters, expands, paged): (&[&str], &[&str], bool) = (&[], &[], false);
-        Self { verb: Verb::Get, path, permission, kind, filters: &[], parameters, expands, paged, handler }
+        Self {
+            verb: Verb::Get,
+            path,
+            permission,
+            kind,
+            filters: &[],
+            parameters: &[],
+            more_parameters: &[],
+            expands: &[],
+            paged: false,
+            handler,
+        }
     }
 
     /// A GET of a list, in pages.
@@ -119,6 +130,12 @@ impl Route {
     /// Adds parameters that the handler reads, or that it accepts and ignores.
     pub(super) const fn takes(mut self, parameters: &'static [&'static str]) -> Self {
         self.parameters = parameters;
+        self
+    }
+
+    /// Adds parameters to those that several routes take.
+    pub(super) const fn takes_also(mut self, parameters: &'static [&'static str]) -> Self {
+        self.more_parameters = parameters;
         self
     }
 
@@ -220,7 +237,7 @@ fn ask(stripe: &Stripe, route: &Route, request: &Request, version: &str) -> Stri
     let encoded = if route.verb == Verb::Get { request.query.as_bytes() } else { &request.body[..] };
     let parameters = Parameters::read(encoded);
     check_permission(stripe, key, route.permission)?;
-    parameters.allow(&[route.filters, route.parameters], route.paged)?;
+    parameters.allow(&[route.filters, route.parameters, route.more_parameters], route.paged)?;
     for expand in parameters.all("expand") {
         check_expand(expand, route)?;
     }

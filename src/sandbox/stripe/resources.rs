@@ -11,18 +11,7 @@ use super::store::{Store, StoredObject, created_in, page};
 const BOOLEANS: [&str; 4] = ["active", "delivery_success", "is_default", "shippable"];
 
 impl ObjectKind {
-    /// The field that is left out unless it is expanded or included: the object that has it, and its name.
-    const fn left_out(self) -> Option<(&'static str, &'static str)> {
-        match self {
-            Self::PortalConfiguration => Some(("/features/subscription_update", "products")),
-            Self::EventDestination => Some(("/webhook_endpoint", "url")),
-            Self::CheckoutSession => Some(("", "line_items")),
-            Self::Coupon => Some(("", "applies_to")),
-            _ => None,
-        }
-    }
-
-    /// Leaves that field out of an object, unless one of the wanted paths leads to it.
+    /// Leaves the field out that is only shown on request, unless one of the wanted paths leads to it.
     fn leave_out(self, body: &mut Value, wanted: &[&str]) {
         let Some((parent, field)) = self.left_out() else { return };
         let path = format!("{parent}/{field}")[1..].replace('/', ".");

@@ -41,8 +41,8 @@ pub(super) struct Key {
     pub(super) account: String,
     #[serde(default)]
     pub(super) expired: bool,
-    /// What a restricted key may do, as Stripe names it. A key without them may do everything.
-    pub(super) permissions: Option<BTreeSet<String>>,
+    /// What a restricted key lacks of the permissions that `preflight run` needs. A key without this may do everything.
+    pub(super) lacks: Option<BTreeSet<String>>,
 }
 
 fn acme() -> String {

@@ -142,14 +142,14 @@ impl Store {
         let other_mode = Caller { account: caller.account.clone(), livemode: !caller.livemode };
         let exists_there = self.of(kind, &other_mode).any(|object| object.id() == id);
         let modes = exists_there.then_some((other_mode.mode(), caller.mode()));
-        Err(StripeError::missing(kind.noun(), id, modes).about(kind.parameter()))
+        Err(StripeError::missing(&kind.noun(), id, modes).about(kind.parameter()))
     }
 
     pub(super) fn find_mut(&mut self, kind: ObjectKind, id: &str, caller: &Caller) -> Result<&mut Value, StripeError> {
         self.find(kind, id, caller)?;
         let mut objects = self.objects.get_mut(&kind).into_iter().flatten();
         let found = objects.find(|object| object.id() == id && object.is_visible_to(caller));
-        found.map(|object| &mut object.body).ok_or_else(|| StripeError::missing(kind.noun(), id, None))
+        found.map(|object| &mut object.body).ok_or_else(|| StripeError::missing(&kind.noun(), id, None))
     }
 
     /// Removes an object, and its secret if it has one.
@@ -216,7 +216,7 @@ pub(super) fn page<'a>(
     let place = |name: &str| -> Result<Option<usize>, StripeError> {
         let Some(id) = parameters.get(name) else { return Ok(None) };
         let place = all.iter().position(|object| object.id() == id);
-        place.map(Some).ok_or_else(|| StripeError::missing(kind.noun(), id, None).in_parameter(name))
+        place.map(Some).ok_or_else(|| StripeError::missing(&kind.noun(), id, None).in_parameter(name))
     };
     let (first, last) = match (place("starting_after")?, place("ending_before")?) {
         (Some(_), Some(_)) => {

@@ -124,13 +124,6 @@ pub(super) fn set_metadata(parameters: &Parameters, object: &mut Value) -> Resul
     Ok(())
 }
 
-impl ObjectKind {
-    /// What the sandbox's effects call it.
-    const fn effect(self) -> &'static str {
-        if matches!(self, Self::PortalConfiguration) { "portal_configuration" } else { self.object() }
-    }
-}
-
 impl Call<'_> {
     /// Changes the object in the path, completely or, after an error, not at all.
     pub(super) fn update(&self, change: impl FnOnce(&mut Value) -> Result<(), StripeError>) -> StripeResult {

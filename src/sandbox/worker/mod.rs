@@ -22,7 +22,7 @@ use axum::http::{HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 
-use super::deployment::Deployment;
+use super::deployed_values::DeployedValues;
 use settings::Defect;
 pub use settings::WorkerSettings;
 pub use upstream::Upstream;
@@ -34,7 +34,7 @@ const REQUIRED: [&str; 3] = ["CLERK_PUBLISHABLE_KEY", "CLERK_SECRET_KEY", "STRIP
 #[derive(Debug)]
 struct Script {
     settings: Arc<WorkerSettings>,
-    deployment: Deployment,
+    deployment: DeployedValues,
     upstream: Upstream,
     storage: Arc<Mutex<Storage>>,
 }
@@ -57,7 +57,7 @@ struct Storage {
 }
 
 /// The Worker with the secrets and variables that are deployed on it.
-pub fn router(settings: WorkerSettings, deployment: Deployment, upstream: Upstream) -> Router {
+pub fn router(settings: WorkerSettings, deployment: DeployedValues, upstream: Upstream) -> Router {
     let script = Script { settings: Arc::new(settings), deployment, upstream, storage: Arc::default() };
     Router::new().fallback(serve).with_state(Arc::new(script))
 }

@@ -9,8 +9,8 @@ use super::{ChangeDoor, ChangeRequest, Made, NotMade, Segment};
 use crate::change::{Change, SecretSource, WorkerSecret};
 use crate::config::Secret;
 use crate::world::id::ApiPath;
-use crate::world::sound;
 use crate::world::transport::{Credential, Party, Retry};
+use crate::world::usable;
 
 impl ChangeDoor<'_> {
     pub(super) async fn put_secret(&self, secret: &WorkerSecret, change: &Change) -> Result<Made, NotMade> {
@@ -48,7 +48,7 @@ impl ChangeDoor<'_> {
         let config = &self.world.config;
         let secrets = [&config.stripe.secret_key, &config.stripe.webhook_secret, &config.clerk.secret_key];
         let secret =
-            secrets.into_iter().find(|variable| variable.name == name).and_then(|variable| sound(variable).ok());
+            secrets.into_iter().find(|variable| variable.name == name).and_then(|variable| usable(variable).ok());
         secret.cloned().ok_or_else(|| NotMade::Refused(format!("{name} has no usable value in your environment")))
     }
 
@@ -57,7 +57,7 @@ impl ChangeDoor<'_> {
         let (cloudflare, script) =
             cloudflare.ok_or_else(|| NotMade::Refused("[cloudflare] is not configured".to_owned()))?;
         let path = cloudflare.account()?.then("/workers/scripts/").id(&Segment(script));
-        let token = sound(&cloudflare.config.api_token)?;
+        let token = usable(&cloudflare.config.api_token)?;
         Ok((path, Credential::new(token, &cloudflare.config.api_base)))
     }
 

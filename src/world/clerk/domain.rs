@@ -8,7 +8,7 @@ use url::Url;
 
 use super::{Clerk, NoAnswer, success_or_error};
 use crate::finding::{Answered, Cause, Evidence};
-use crate::world::certificate::{Validity, describe, validity};
+use crate::world::certificate::{Validity, validity};
 use crate::world::field::{Field, Items};
 use crate::world::id::ApiPath;
 use crate::world::transport::{Alias, Failure, Trouble, optional};
@@ -85,18 +85,7 @@ impl Clerk<'_> {
             }
             Err(failure) => {
                 self.world.is_to_blame(&failure).await?;
-                let shown = match &failure.trouble {
-                    Trouble::Certificate(_) => self.world.reads().certificate(&self.frontend_api()?).await,
-                    _ => None,
-                };
-                let words = shown.as_deref().and_then(describe).map_or_else(String::new, |words| format!(": {words}"));
-                let evidence = Evidence {
-                    request: failure.request.clone(),
-                    status: None,
-                    request_id: None,
-                    field: "connection".to_owned(),
-                    seen: format!("{}{words}", failure.trouble),
-                };
+                let evidence = self.world.reads().evidence(&failure, &self.frontend_api()?).await;
                 Ok(Connection { trouble: Some(failure.trouble.clone()), evidence, certificate: None })
             }
         }

@@ -19,7 +19,7 @@ use url::Url;
 use super::id::ApiPath;
 use super::seen::Seen;
 use super::transport::{Answer, Credential, Failure, Party};
-use super::{NoAnswer, World, key_of_mode, sound};
+use super::{NoAnswer, World, key_of_mode, usable};
 use crate::config::{Config, mode_of};
 use crate::finding::{Answered, Cause};
 
@@ -92,6 +92,12 @@ impl ClerkError {
     }
 }
 
+/// A page of the Clerk Dashboard, for the instance that was open last.
+#[must_use]
+pub fn clerk_dashboard(path: &str) -> String {
+    format!("https://dashboard.clerk.com/last-active?path={path}")
+}
+
 impl World {
     /// Clerk, in this run's mode.
     #[must_use]
@@ -142,7 +148,7 @@ impl Clerk<'_> {
     pub(crate) fn frontend_api(self) -> Answered<Url> {
         let Config { clerk, project, .. } = &self.world.config;
         if clerk.frontend_api.is_none() {
-            let key = sound(&clerk.publishable_key)?;
+            let key = usable(&clerk.publishable_key)?;
             if mode_of(key).is_some_and(|mode| mode != project.mode) {
                 return Err(NoAnswer::Because(Cause::KeyOfOtherMode));
             }

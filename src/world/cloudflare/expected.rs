@@ -3,8 +3,8 @@
 use super::{Binding, Cloudflare, ScriptSettings};
 use crate::config::{Variable, mode_of};
 use crate::finding::{Answered, Cause, NoAnswer};
-use crate::world::sound;
 use crate::world::subjects::{Offer, offers};
+use crate::world::usable;
 
 /// The variable that names the JWT template on Workers of this stack. The configuration names the template itself.
 const TEMPLATE: &str = "CLERK_JWT_TEMPLATE";
@@ -106,7 +106,7 @@ impl Cloudflare<'_> {
     }
 
     fn configured_value(self, variable: &Variable<String>) -> Answered<String> {
-        let value = sound(variable)?;
+        let value = usable(variable)?;
         match mode_of(value) {
             Some(mode) if mode != self.world.config.project.mode => Err(NoAnswer::Because(Cause::KeyOfOtherMode)),
             _ => Ok(value.clone()),

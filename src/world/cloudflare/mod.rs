@@ -14,7 +14,7 @@ use super::field::{Field, Items};
 use super::id::{ApiPath, CloudflareAccountId, ScriptName, configured};
 use super::seen::Seen;
 use super::transport::{Answer, Credential, Party};
-use super::{NoAnswer, World, sound};
+use super::{NoAnswer, World, usable};
 use crate::config;
 use crate::finding::{Answered, Cause};
 
@@ -28,7 +28,7 @@ use settings::SettingsBody;
 #[derive(Debug, Clone, Copy)]
 pub struct Cloudflare<'w> {
     world: &'w World,
-    pub(super) config: &'w config::Cloudflare,
+    pub(super) config: &'w config::CloudflareConfig,
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -160,7 +160,7 @@ impl Cloudflare<'_> {
         path: &ApiPath,
         permission: &str,
     ) -> Result<Option<Seen<T>>, NoAnswer> {
-        let token = sound(&self.config.api_token)?;
+        let token = usable(&self.config.api_token)?;
         let base = &self.config.api_base;
         let url = path.at(base);
         let credential = Some(Credential::new(token, base));

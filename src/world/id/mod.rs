@@ -121,7 +121,7 @@ pub(super) fn configured<I>(
     variable: &Variable<String>,
     parse: impl FnOnce(&str) -> Result<I, MalformedId>,
 ) -> Result<I, NoAnswer> {
-    parse(super::sound(variable)?).map_err(|malformed| malformed.in_place(&variable.name))
+    parse(super::usable(variable)?).map_err(|malformed| malformed.in_place(&variable.name))
 }
 
 /// Whether the text is `prefix` and then only letters and digits.

@@ -5,23 +5,35 @@ use stripe_product::price::{ListPrice, RetrievePrice};
 use stripe_product::product::{ListProduct, RetrieveProduct};
 use stripe_shared::PriceType;
 
-use super::client::Stripe;
+use super::client::{Permission, Stripe};
 use super::error::Found;
 use super::price::{Price, PriceProduct, Product, all_of};
 use crate::config::Source;
 use crate::finding::{Answered, Cause, NoAnswer};
 use crate::world::id::{PathId, PriceId, ProductId, configured};
 use crate::world::seen::{List, Seen};
-use crate::world::subjects::Offer;
+use crate::world::subjects::{Offer, offers};
 
 /// A hundred is the most that Stripe returns at once.
 const PAGE: i64 = 100;
 
-pub(super) fn retrieve_price(id: &PriceId) -> RequestBuilder {
+pub(super) const PRICES: Permission = Permission {
+    name: "rak_plan_read",
+    purpose: "read prices",
+    shown_by: |stripe| {
+        let offer = offers(stripe.world).into_iter().find(|offer| !offer.id().is_empty())?;
+        PriceId::parse(offer.id()).ok().map(|price| retrieve_price(&price))
+    },
+};
+
+pub(super) const PRODUCTS: Permission =
+    Permission { name: "rak_product_read", purpose: "read products", shown_by: |_| Some(active_products()) };
+
+fn retrieve_price(id: &PriceId) -> RequestBuilder {
     RetrievePrice::new(id.segment()).expand(["product".to_owned()]).build()
 }
 
-pub(super) fn active_products() -> RequestBuilder {
+fn active_products() -> RequestBuilder {
     ListProduct::new().active(true).limit(PAGE).build()
 }
 

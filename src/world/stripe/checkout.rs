@@ -8,7 +8,7 @@ use stripe_checkout::checkout_session::{ListCheckoutSession, RetrieveCheckoutSes
 use stripe_client_core::StripeRequest;
 use stripe_shared::CheckoutSessionStatus;
 
-use super::client::{ListPage, Stripe, get, version_header};
+use super::client::{ListPage, Permission, Stripe, get, version_header};
 use super::error::{Found, StripeError};
 use super::price::Price;
 use crate::finding::{Answered, NoAnswer};
@@ -18,6 +18,15 @@ use crate::world::key_of_mode;
 use crate::world::seen::Seen;
 use crate::world::step::Step;
 use crate::world::transport::{Answer, Credential, Party};
+
+pub(super) const SESSIONS: Permission = Permission {
+    name: "rak_checkout_session_write",
+    purpose: "read and expire the Checkout Sessions that the Worker creates for the canary",
+    shown_by: |_| None,
+};
+
+pub(super) const TAX_SETTINGS: Permission =
+    Permission { name: "rak_tax_settings_read", purpose: "read the tax settings", shown_by: |_| None };
 
 /// A Checkout Session, as far as a sale depends on it (docs/providers.md, "Stripe API objects" and "Stripe event
 /// payloads").

@@ -28,6 +28,23 @@ pub struct Stripe<'w> {
     pub(in crate::world) mode: Mode,
 }
 
+/// A permission that a restricted key needs for a question.
+#[derive(Debug)]
+pub struct Permission {
+    /// Its name in Stripe's errors: `rak_plan_read`.
+    pub name: &'static str,
+    /// What it is needed for, in words: `read prices`.
+    pub purpose: &'static str,
+    /// A request that shows whether the key has it; `None` if no required check needs it.
+    pub(super) shown_by: fn(Stripe<'_>) -> Option<RequestBuilder>,
+}
+
+pub(super) const BALANCE: Permission =
+    Permission { name: "rak_balance_read", purpose: "see which mode the key is for", shown_by: |_| Some(balance()) };
+
+pub(super) const ACCOUNT: Permission =
+    Permission { name: "rak_accounts_kyc_basic_read", purpose: "read the account", shown_by: |_| Some(account()) };
+
 #[derive(Deserialize)]
 #[serde(bound(deserialize = "T: DeserializeOwned"))]
 pub(super) struct ListPage<T> {
@@ -72,6 +89,11 @@ pub(super) fn get(path: &ApiPath) -> RequestBuilder {
 /// The cheapest request that shows whether a key works, and for which mode.
 pub(super) fn balance() -> RequestBuilder {
     RetrieveForMyAccountBalance::new().build()
+}
+
+/// async-stripe's crate for accounts is large, and this request has no parameters.
+fn account() -> RequestBuilder {
+    get(&ApiPath::new("/account"))
 }
 
 impl World {
@@ -222,8 +244,7 @@ impl Stripe<'_> {
     /// The account that the key belongs to, right or wrong; `stripe/account` judges it.
     /// `Unknown` if Stripe does not answer, and blocked by `stripe/secret-key` if it rejects the key.
     pub async fn account(self) -> Answered<Seen<Account>> {
-        // async-stripe's crate for accounts is large, and this request has no parameters.
-        match self.raw(&get(&ApiPath::new("/account"))).await? {
+        match self.raw(&account()).await? {
             Ok(answer) => Ok(Seen { value: answer.json()?, answer }),
             Err(error) if error.status == 401 => Err(NoAnswer::Because(Cause::StripeKeyRejected)),
             Err(error) => Err(error.unknown()),

@@ -1,16 +1,24 @@
 //! Customers.
 
-use std::sync::Arc;
-
 use serde::Deserialize;
 use stripe_client_core::RequestBuilder;
 
-use super::client::{ListPage, Stripe, get};
+use super::client::{ListPage, Permission, Stripe, get};
 use crate::finding::Answered;
 use crate::world::field::Field;
 use crate::world::id::{ApiPath, CustomerId};
 use crate::world::seen::Seen;
-use crate::world::transport::Answer;
+
+pub(super) const CUSTOMERS: Permission = Permission {
+    name: "rak_customer_read",
+    purpose: "make sure that the canary has no subscription",
+    // Checkout is only requested once Stripe has confirmed that the canary has no subscription. No customer has this address.
+    shown_by: |stripe| {
+        let config = &stripe.world.config;
+        let is_needed = config.worker.checkout.is_some() && config.clerk.canary_user.value.is_some();
+        is_needed.then(|| with_email("no-customer@preflight.invalid"))
+    },
+};
 
 /// A customer who was found by email address.
 #[derive(Debug, Clone)]
@@ -19,8 +27,6 @@ pub struct Customer {
     pub id: String,
     /// The email address.
     pub email: String,
-    /// The answer that lists it.
-    pub answer: Arc<Answer>,
 }
 
 #[derive(Deserialize)]
@@ -37,7 +43,7 @@ struct CustomerAge {
 
 /// The request for the customers with an email address, which Stripe compares exactly (docs/providers.md, "Stripe API
 /// objects"). A hundred is the most that Stripe returns at once, and one is as good as many.
-pub(super) fn with_email(email: &str) -> RequestBuilder {
+fn with_email(email: &str) -> RequestBuilder {
     get(&ApiPath::new("/customers").query("email", email).query("limit", 100))
 }
 
@@ -49,7 +55,7 @@ impl Stripe<'_> {
         if let Some(why) = unread.into_iter().next() {
             return Err(why);
         }
-        let customer = |ListedCustomer { id }| Customer { id, email: email.to_owned(), answer: answer.clone() };
+        let customer = |ListedCustomer { id }| Customer { id, email: email.to_owned() };
         Ok(customers.into_iter().map(customer).collect())
     }
 

@@ -6,11 +6,17 @@ use stripe_client_core::{RequestBuilder, StripeMethod, StripeRequest};
 use stripe_misc::webhook_endpoint::ListWebhookEndpoint;
 use url::Url;
 
-use super::client::{MAX_PAGES, Stripe};
+use super::client::{MAX_PAGES, Permission, Stripe};
 use super::error::Found;
 use crate::finding::{Answered, NoAnswer};
 use crate::world::field::{Field, Items};
 use crate::world::seen::{List, Seen};
+
+pub(super) const ENDPOINTS: Permission =
+    Permission { name: "rak_webhook_read", purpose: "read webhook endpoints", shown_by: |_| Some(classic_endpoints()) };
+
+pub(super) const DESTINATIONS: Permission =
+    Permission { name: "rak_event_destination_read", purpose: "read event destinations", shown_by: |_| None };
 
 /// A place that Stripe delivers events to.
 #[derive(Debug, Clone)]
@@ -143,7 +149,7 @@ fn enabled(id: &str, status: &Field<String>) -> Answered<bool> {
     }
 }
 
-pub(super) fn classic_endpoints() -> RequestBuilder {
+fn classic_endpoints() -> RequestBuilder {
     ListWebhookEndpoint::new().limit(100).build()
 }
 

@@ -7,11 +7,20 @@ use serde::Deserialize;
 use stripe_client_core::{RequestBuilder, StripeRequest};
 use stripe_core::event::ListEvent;
 
-use super::client::Stripe;
+use super::client::{Permission, Stripe};
 use crate::finding::{Answered, NoAnswer};
 use crate::world::field::Field;
 use crate::world::seen::List;
 use crate::world::transport::Answer;
+
+pub(super) const EVENTS: Permission = Permission {
+    name: "rak_event_read",
+    purpose: "see which events were delivered",
+    shown_by: |stripe| {
+        let types = &stripe.world.config.webhook.events;
+        Some(page(&types[..types.len().min(MOST_TYPES)], false, stripe.world.now))
+    },
+};
 
 /// Something that happened (docs/providers.md, "Stripe API objects").
 #[derive(Debug, Clone, Deserialize)]
@@ -78,12 +87,6 @@ fn page(types: &[String], delivered: bool, now: Timestamp) -> RequestBuilder {
 }
 
 impl Stripe<'_> {
-    /// The first request for the delivery log.
-    pub(super) fn undelivered_events(self) -> RequestBuilder {
-        let types = &self.world.config.webhook.events;
-        page(&types[..types.len().min(MOST_TYPES)], false, self.world.now)
-    }
-
     /// Which events of the types that the Worker handles were delivered, as far back as Stripe keeps them.
     pub async fn delivery_log(self) -> Answered<DeliveryLog> {
         let (mut undelivered, mut delivered, mut unread, mut first) = (Vec::new(), Vec::new(), Vec::new(), None);

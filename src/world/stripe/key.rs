@@ -2,15 +2,12 @@
 
 use serde::Deserialize;
 
-use super::client::{Stripe, balance, get};
+use super::client::{Stripe, balance};
 use super::error::StripeError;
-use super::{catalogue, customers, endpoints, portal, subscriptions};
 use crate::config::Secret;
 use crate::finding::Answered;
 use crate::world::field::Field;
-use crate::world::id::{ApiPath, PortalConfigurationId, PriceId};
 use crate::world::seen::Seen;
-use crate::world::subjects;
 use crate::world::transport::optional;
 
 /// `GET /v1/balance`: the one object that always shows the key's mode.
@@ -60,29 +57,12 @@ impl Stripe<'_> {
         if !self.key.value.as_ref().is_some_and(Secret::is_restricted) {
             return Vec::new();
         }
-        let config = &self.world.config;
-        let named = config.stripe.portal_configuration.value.as_deref();
-        let portal = portal::portal_request(named.and_then(|id| PortalConfigurationId::parse(id).ok()).as_ref());
-        let mut needed = vec![
-            balance(),
-            get(&ApiPath::new("/account")),
-            catalogue::active_products(),
-            endpoints::classic_endpoints(),
-            self.undelivered_events(),
-            subscriptions::newest(),
-            portal,
-        ];
-        if config.worker.checkout.is_some() && config.clerk.canary_user.value.is_some() {
-            // Checkout is only requested once Stripe has confirmed that the canary has no subscription. No customer has
-            // this address.
-            needed.push(customers::with_email("no-customer@preflight.invalid"));
-        }
-        let offer = subjects::offers(self.world).into_iter().find(|offer| !offer.id().is_empty());
-        let price = offer.and_then(|offer| PriceId::parse(offer.id()).ok());
-        needed.extend(price.map(|price| catalogue::retrieve_price(&price)));
-        let asked = needed.iter().map(|request| async move {
-            let error = self.raw(request).await?.err();
-            Ok(error.and_then(|error| error.permission()))
+        let asked = super::PERMISSIONS.iter().filter_map(|permission| {
+            let request = (permission.shown_by)(self)?;
+            Some(async move {
+                let error = self.raw(&request).await?.err();
+                Ok(error.and_then(|error| error.permission()))
+            })
         });
         futures::future::join_all(asked).await
     }

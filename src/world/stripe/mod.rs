@@ -17,8 +17,8 @@ mod subscriptions;
 
 pub use account::{Account, Requirements};
 pub use checkout::CheckoutSession;
-pub use client::Stripe;
 pub(in crate::world) use client::version_header;
+pub use client::{Permission, Stripe};
 pub use customers::Customer;
 pub use endpoints::{Endpoint, EndpointKind};
 pub use error::{Found, StripeError};
@@ -28,3 +28,20 @@ pub use portal::{PortalConfiguration, PortalSwitch};
 pub use price::{Price, Product, Recurring};
 pub use promotion_codes::PromotionCode;
 pub use subscriptions::{Newest, Subscription};
+
+/// What a restricted key needs for `preflight run`, by name.
+pub const PERMISSIONS: &[Permission] = &[
+    client::ACCOUNT,
+    client::BALANCE,
+    checkout::SESSIONS,
+    portal::PORTAL,
+    customers::CUSTOMERS,
+    endpoints::DESTINATIONS,
+    events::EVENTS,
+    catalogue::PRICES,
+    catalogue::PRODUCTS,
+    promotion_codes::PROMOTION_CODES,
+    subscriptions::SUBSCRIPTIONS,
+    checkout::TAX_SETTINGS,
+    endpoints::ENDPOINTS,
+];

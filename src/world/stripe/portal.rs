@@ -6,12 +6,21 @@ use stripe_billing::billing_portal_configuration::{
 };
 use stripe_client_core::{RequestBuilder, StripeRequest};
 
-use super::client::Stripe;
+use super::client::{Permission, Stripe};
 use super::error::Found;
 use crate::finding::{Answered, Cause, NoAnswer};
 use crate::world::field::Field;
 use crate::world::id::{PathId, PortalConfigurationId, configured};
 use crate::world::seen::{List, Seen};
+
+pub(super) const PORTAL: Permission = Permission {
+    name: "rak_customer_portal_read",
+    purpose: "read the portal configuration",
+    shown_by: |stripe| {
+        let named = stripe.world.config.stripe.portal_configuration.value.as_deref();
+        Some(portal_request(named.and_then(|id| PortalConfigurationId::parse(id).ok()).as_ref()))
+    },
+};
 
 /// A portal configuration (docs/providers.md, "Stripe API objects").
 #[derive(Debug, Clone, Deserialize)]
@@ -109,7 +118,7 @@ impl SubscriptionUpdate {
 }
 
 /// The configuration with this ID, or the default one. Stripe omits the products unless they are expanded.
-pub(super) fn portal_request(id: Option<&PortalConfigurationId>) -> RequestBuilder {
+fn portal_request(id: Option<&PortalConfigurationId>) -> RequestBuilder {
     if let Some(id) = id {
         return RetrieveBillingPortalConfiguration::new(id.segment()).expand([PRODUCTS.to_owned()]).build();
     }

@@ -4,10 +4,13 @@ use serde::Deserialize;
 use stripe_client_core::StripeRequest;
 use stripe_product::promotion_code::ListPromotionCode;
 
-use super::client::Stripe;
+use super::client::{Permission, Stripe};
 use crate::finding::Answered;
 use crate::world::field::Field;
 use crate::world::seen::List;
+
+pub(super) const PROMOTION_CODES: Permission =
+    Permission { name: "rak_promotion_code_read", purpose: "read promotion codes", shown_by: |_| None };
 
 /// A code that customers can enter (docs/providers.md, "Stripe API objects").
 #[derive(Debug, Clone, Deserialize)]

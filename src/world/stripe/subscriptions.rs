@@ -4,13 +4,19 @@ use serde::Deserialize;
 use stripe_billing::subscription::{ListSubscription, ListSubscriptionStatus, RetrieveSubscription};
 use stripe_client_core::{RequestBuilder, StripeRequest};
 
-use super::client::{ListPage, Stripe};
+use super::client::{ListPage, Permission, Stripe};
 use super::error::Found;
 use super::price::Price;
 use crate::finding::{Answered, NoAnswer};
 use crate::world::field::{Field, Metadata};
 use crate::world::id::{CustomerId, PathId, SubscriptionId};
 use crate::world::seen::{List, Seen};
+
+pub(super) const SUBSCRIPTIONS: Permission = Permission {
+    name: "rak_subscription_read",
+    purpose: "compare subscriptions with users",
+    shown_by: |_| Some(newest()),
+};
 
 /// A subscription (docs/providers.md, "Stripe event payloads").
 #[derive(Debug, Clone, Deserialize)]
@@ -89,7 +95,7 @@ impl Subscription {
 const SAMPLE: i64 = 100;
 
 /// The request for the newest subscriptions.
-pub(super) fn newest() -> RequestBuilder {
+fn newest() -> RequestBuilder {
     ListSubscription::new().status(ListSubscriptionStatus::All).limit(SAMPLE).build()
 }
 

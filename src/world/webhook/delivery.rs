@@ -8,8 +8,8 @@ use super::response::{is_challenge, not_limited};
 use super::{NoAnswer, Webhook, World};
 use crate::config::{Mode, Secret};
 use crate::finding::Answered;
-use crate::world::sound;
 use crate::world::transport::{Answer, Failure};
+use crate::world::usable;
 
 /// One way to deliver the test event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -103,7 +103,7 @@ impl Webhook<'_> {
             Delivery::Unsigned | Delivery::Nowhere => None,
             Delivery::WrongSignature => Some(format!("t={now},v1={}", wrong_secret().sign(now, &body))),
             delivery => {
-                let secret = sound(&config.stripe.webhook_secret)?;
+                let secret = usable(&config.stripe.webhook_secret)?;
                 let signed = |at: i64, scheme: &str, body: &[u8]| format!("t={at},{scheme}={}", secret.sign(at, body));
                 Some(match delivery {
                     Delivery::OldScheme => signed(now, "v0", &body),

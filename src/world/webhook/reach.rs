@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::response::{Obstacle, alike, blames_signature, not_limited, obstacle};
 use super::{Delivered, Delivery, NoAnswer, Webhook};
 use crate::finding::{Answered, Cause, Evidence};
-use crate::world::certificate::{Validity, describe, validity};
+use crate::world::certificate::{Validity, validity};
 use crate::world::transport::{Answer, Failure, Trouble, optional};
 
 /// What the deliveries show of the way to the handler.
@@ -123,18 +123,7 @@ impl Webhook<'_> {
             | Trouble::NotForThisHost
             | Trouble::Offline => return Err(NoAnswer::Unknown(failure.to_string())),
         };
-        let shown = match &obstacle {
-            Obstacle::Certificate(_) => self.world.reads().certificate(&self.world.config.webhook.url).await,
-            _ => None,
-        };
-        let words = shown.as_deref().and_then(describe).map_or_else(String::new, |words| format!(": {words}"));
-        let evidence = Evidence {
-            request: failure.request.clone(),
-            status: None,
-            request_id: None,
-            field: "connection".to_owned(),
-            seen: format!("{}{words}", failure.trouble),
-        };
+        let evidence = self.world.reads().evidence(failure, &self.world.config.webhook.url).await;
         Ok(Reach { obstacle: Some(obstacle), evidence, certificate: None })
     }
 }

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use super::{Answer, NoAnswer, Route, RouteFailure, Worker, forgery};
 use crate::config::Secret;
 use crate::finding::Answered;
-use crate::world::sound;
 use crate::world::transport::Credential;
+use crate::world::usable;
 
 /// A request that the Worker must reject.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -65,7 +65,7 @@ impl Worker<'_> {
     async fn plausible(self) -> Answered<forgery::PlausibleToken> {
         let (config, clerk) = (&self.world.config, self.world.clerk());
         let keys = clerk.published_keys().await?;
-        let user = sound(&config.clerk.canary_user).map_or("user_preflight", String::as_str);
+        let user = usable(&config.clerk.canary_user).map_or("user_preflight", String::as_str);
         let plan = config.tiers.last().map_or("free", |tier| tier.metadata.as_str());
         let mut claims = forgery::claims(&clerk.frontend_api()?.origin().ascii_serialization(), user);
         claims.insert(config.clerk.plan_claim.clone(), plan.into());

@@ -76,7 +76,7 @@ fn changed(change: impl FnOnce(&mut WorkerSettings, &mut BTreeMap<String, String
     let asked = Arc::new(Mutex::new(Vec::new()));
     let backend = clerk::backend(Arc::clone(&clerk));
     let upstream = Upstream { stripe: stripe(Arc::clone(&asked)), clerk: backend.clone() };
-    let worker = router(state, Deployment::of(bindings), upstream);
+    let worker = router(state, DeployedValues::of(bindings), upstream);
     Acme { worker, clerk: backend, frontend_api: clerk::frontend_api(clerk), asked }
 }
 

@@ -5,9 +5,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 /// The secrets and variables of the deployed Worker, by name. Clones share them.
 #[derive(Debug, Clone, Default)]
-pub struct Deployment(Arc<Mutex<Arc<BTreeMap<String, String>>>>);
+pub struct DeployedValues(Arc<Mutex<Arc<BTreeMap<String, String>>>>);
 
-impl Deployment {
+impl DeployedValues {
     /// A Worker with these secrets and variables.
     #[must_use]
     pub fn of(bindings: BTreeMap<String, String>) -> Self {

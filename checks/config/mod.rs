@@ -1,4 +1,0 @@
-//! The operator's own copies of the values.
-
-pub mod hygiene;
-pub mod modes;
