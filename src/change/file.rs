@@ -98,7 +98,7 @@ impl EnvLine {
     pub(super) fn row(&self) -> (String, String, String) {
         let before = match (&self.before, self.line) {
             (Some(before), _) => before.clone(),
-            (None, Some(_)) => "(the secret in the file)".to_owned(),
+            (None, Some(_)) => "(the secret that is there)".to_owned(),
             (None, None) => "(not set)".to_owned(),
         };
         (self.name.clone(), before, self.after.shown())

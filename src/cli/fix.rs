@@ -4,6 +4,7 @@ use std::io::{self, IsTerminal, Write};
 use std::path::PathBuf;
 
 use clap::Args;
+use preflight::change::{Change, StripeResource};
 use preflight::checks;
 use preflight::finding::Severity;
 use preflight::fix::{self, Plan, Planned};
@@ -11,7 +12,7 @@ use preflight::report::Style;
 use preflight::report::paragraph::wrap;
 use preflight::report::text::clean;
 use preflight::run::{CheckFinding, Interruption, Report, Selection, Status};
-use preflight::world::{Made, NotMade, last_fix};
+use preflight::world::{ChangeRecord, Made, NotMade, last_fix};
 
 use super::exit::{self, CliError};
 use super::run::{deliver, run_with_progress, runtime};
@@ -117,11 +118,14 @@ async fn undo(args: &FixArgs, terminal: Terminal) -> Result<u8, CliError> {
     }
     let mut text = format!("The fix of {} changed:\n\n", records[0].fix);
     for record in &records {
-        text.push_str(&format!("  {}\n", clean(&record.change.object())));
-        for (field, before, after) in record.change.fields() {
-            let line =
-                if record.change.creates() { format!("{field}: {after}") } else { changed(&field, &after, &before) };
-            text.push_str(&row(&line, terminal));
+        text.push_str(&title(&clean(&record.change.object()), "  ", terminal));
+        match taken_back(record) {
+            Some(how) => text.push_str(&row(how, terminal)),
+            None => {
+                for (field, before, after) in record.change.fields() {
+                    text.push_str(&row(&changed(&field, &after, &before), terminal));
+                }
+            }
         }
     }
     print(&text)?;
@@ -153,8 +157,8 @@ fn shown(plan: &Plan, terminal: Terminal) -> String {
         let noun = if count == 1 { "change" } else { "changes" };
         text.push_str(&format!("{}\n\n", terminal.strong(&format!("{count} {noun} that preflight can make"))));
         for (number, planned) in plan.changes.iter().enumerate() {
-            let title = format!("{}. {}", number + 1, clean(&planned.change.object()));
-            text.push_str(&format!("  {}\n", terminal.strong(&title)));
+            let object = format!("{}. {}", number + 1, clean(&planned.change.object()));
+            text.push_str(&title(&object, "  ", terminal));
             for (field, before, after) in planned.change.fields() {
                 let line = if planned.change.creates() {
                     format!("{field}: {after}")
@@ -186,6 +190,26 @@ fn shown(plan: &Plan, terminal: Terminal) -> String {
         }
     }
     text
+}
+
+/// What happens to something that has no value to restore. `None` if it has.
+const fn taken_back(record: &ChangeRecord) -> Option<&'static str> {
+    match &record.change {
+        Change::Stripe(stripe) if stripe.id.is_none() => Some(match stripe.resource {
+            StripeResource::WebhookEndpoint => "will be deleted",
+            _ => "will be archived, because Stripe keeps products and prices",
+        }),
+        Change::ClerkTemplate(template) if template.id.is_none() => Some("will be deleted"),
+        Change::WorkerSecret(_) if record.existed => Some("stays, because Cloudflare does not show what it was before"),
+        Change::WorkerSecret(_) => Some("will be deleted"),
+        _ => None,
+    }
+}
+
+/// The name of what is changed, on as many lines as it needs.
+fn title(object: &str, indent: &str, terminal: Terminal) -> String {
+    let lines = wrap(object, indent, "     ", terminal.width);
+    lines.lines().map(|line| format!("{}\n", terminal.strong(line))).collect()
 }
 
 fn changed(field: &str, before: &str, after: &str) -> String {

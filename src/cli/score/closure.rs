@@ -63,7 +63,7 @@ pub async fn execute(names: &[String], latency: Duration, terminal: Terminal) ->
 /// Problems of different objects, so that every two of them can be fixed together.
 const INDEPENDENT: [&str; 10] = [
     "metadata-case",
-    "price-archived",
+    "usage-clerk-key",
     "endpoint-slash",
     "portal-no-cancel",
     "jwt-template-missing",
