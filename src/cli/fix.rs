@@ -209,7 +209,7 @@ const fn taken_back(record: &ChangeRecord) -> Option<&'static str> {
 /// The name of what is changed, on as many lines as it needs.
 fn title(object: &str, indent: &str, terminal: Terminal) -> String {
     let lines = wrap(object, indent, "     ", terminal.width);
-    lines.lines().map(|line| format!("{}\n", terminal.strong(line))).collect()
+    lines.lines().map(|line| terminal.strong(line) + "\n").collect()
 }
 
 fn changed(field: &str, before: &str, after: &str) -> String {

@@ -124,17 +124,10 @@ impl ChangeDoor<'_> {
 
 /// The path of an object, or of its list.
 fn path(resource: StripeResource, id: Option<&str>) -> ApiPath {
-    let list = match resource {
-        StripeResource::Product => "/v1/products",
-        StripeResource::Price => "/v1/prices",
-        StripeResource::PromotionCode => "/v1/promotion_codes",
-        StripeResource::Subscription => "/v1/subscriptions",
-        StripeResource::WebhookEndpoint => "/v1/webhook_endpoints",
-        StripeResource::PortalConfiguration => "/v1/billing_portal/configurations",
-    };
+    let list = ApiPath::new("/v1").then(resource.path());
     match id {
-        Some(id) => ApiPath::new(list).then("/").id(&Segment(id)),
-        None => ApiPath::new(list),
+        Some(id) => list.then("/").id(&Segment(id)),
+        None => list,
     }
 }
 
