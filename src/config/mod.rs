@@ -8,6 +8,7 @@ mod build;
 mod dotenv;
 mod exposed;
 mod file;
+mod fingerprint;
 mod hardcoded;
 mod kind;
 mod money;
@@ -90,6 +91,8 @@ impl Mode {
 pub struct Config {
     /// The file, for findings that point into it.
     pub path: PathBuf,
+    /// The hash of the file's text.
+    hash: String,
     /// The project.
     pub project: Project,
     /// Stripe.

@@ -11,7 +11,7 @@ use super::stray::bare;
 use super::wrangler::Wrangler;
 use super::{
     Clerk, Cloudflare, Config, Entitlement, Frontend, Kind, Options, Origin, Project, Secret, Stripe, Tier, Values,
-    Variable, Webhook, Worker, frontend_api_of, hardcoded, kind, swapped_keys, value_problem,
+    Variable, Webhook, Worker, fingerprint, frontend_api_of, hardcoded, kind, swapped_keys, value_problem,
 };
 
 /// Builds the parts of a configuration.
@@ -43,6 +43,7 @@ impl<'b, 't> Build<'b, 't> {
         let waivers = self.waivers(file.waive);
         let mut config = Config {
             path: self.diagnostics.text.path.clone(),
+            hash: fingerprint::hash(&self.diagnostics.text.contents),
             project: project?,
             stripe: stripe?,
             webhook: webhook?,
