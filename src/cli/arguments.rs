@@ -91,7 +91,7 @@ mod tests {
         for command in ["init", "rehearse", "cleanup", "trace", "reconcile", "report"] {
             assert!(Arguments::try_parse_from(["preflight", command]).is_err(), "{command}");
         }
-        for flag in ["--watch", "--failed", "--plan", "--shard=1/2", "--format=html", "--fail-on=new"] {
+        for flag in ["--watch", "--plan", "--shard=1/2", "--format=html", "--fail-on=new"] {
             assert!(Arguments::try_parse_from(["preflight", "run", flag]).is_err(), "{flag}");
         }
     }
