@@ -2,7 +2,9 @@
 
 pub(super) mod deliver;
 mod failed;
+mod rounds;
 mod since;
+mod watch;
 
 use std::panic::AssertUnwindSafe;
 use std::path::PathBuf;
@@ -38,6 +40,10 @@ pub struct RunArgs {
     /// Run only what did not pass in the last full report of this configuration, and show the rest with its age
     #[arg(long, help_heading = "Checks")]
     failed: bool,
+    /// Repeat what does not pass every 10 seconds until it does, then run everything once more; press Enter to repeat what
+    /// sends something
+    #[arg(long, conflicts_with_all = ["failed", "format", "offline"], help_heading = "Checks")]
+    watch: bool,
     /// Make no network requests; checks that need them are unknown
     #[arg(long, help_heading = "Checks")]
     offline: bool,
@@ -94,8 +100,12 @@ pub fn runtime() -> Result<Runtime, CliError> {
 
 async fn perform(args: &RunArgs, terminal: Terminal) -> Result<u8, CliError> {
     let mut signals = Signals::listen()?;
-    let (world, _sandbox) = args.target.world(args.options()?).await?;
-    let ended = once(args, &world, &mut signals, terminal).await.map(|report| report.exit_code());
+    let (world, sandbox) = args.target.world(args.options()?).await?;
+    let ended = if args.watch {
+        watch::watch(args, &world, sandbox.as_ref(), &mut signals, terminal).await
+    } else {
+        once(args, &world, &mut signals, terminal).await.map(|report| report.exit_code())
+    };
     args.target.forget_journal();
     ended
 }

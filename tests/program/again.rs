@@ -1,4 +1,4 @@
-//! `run --failed`.
+//! `run --failed` and `run --watch`.
 
 use crate::exit_status::UNREACHABLE;
 use crate::program::Folder;
@@ -78,4 +78,35 @@ fn without_a_report_of_the_same_configuration_failed_is_a_usage_error() {
     folder.write("reports/preflight.json", &report);
     folder.write("preflight.toml", &format!("{UNREACHABLE}# another text\n"));
     refused("another configuration", &[]);
+}
+
+#[test]
+fn a_healthy_deployment_is_not_watched() {
+    let ended = Folder::new().run(&["run", "--sandbox", "--watch"]);
+    assert_eq!(ended.status, 0, "{}", ended.all());
+    assert_eq!(ended.stdout.matches("GO: ").count(), 2, "one report: {}", ended.stdout);
+}
+
+#[test]
+fn without_a_terminal_nothing_is_sent_again() {
+    let ended = Folder::new().run(&["run", "--sandbox=worker-accepts-stale", "--watch"]);
+    assert_eq!(ended.status, 1, "{}", ended.all());
+    let text = ended.stderr.split_whitespace().collect::<Vec<&str>>().join(" ");
+    assert!(text.contains("it sends something: webhook/rejects-forged."), "{text}");
+}
+
+#[test]
+#[cfg(unix)]
+fn ctrl_c_ends_the_wait_for_the_next_round() {
+    use std::io::{BufRead, BufReader};
+    use std::process::{Command, Stdio};
+
+    let folder = Folder::new();
+    let mut command = folder.command(&["run", "--sandbox=metadata-case", "--watch"]);
+    let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut lines = BufReader::new(child.stderr.take().unwrap()).lines().map_while(Result::ok);
+    assert!(lines.any(|line| line.starts_with("Repeating what does not pass every 10 s: stripe/product-metadata.")));
+    let sent = Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
+    assert!(sent.success());
+    assert_eq!(child.wait().unwrap().code(), Some(130));
 }
