@@ -199,6 +199,17 @@ async fn no_get_is_made_twice_in_a_run() {
     assert_eq!(asked.len(), all, "{twice:#?}");
 }
 
+#[tokio::test]
+async fn a_check_that_declares_that_it_sends_nothing_only_reads() {
+    let run = scenario("healthy").await;
+    let requests = &run.report().requests;
+    for check in ALL.iter().filter(|check| check.sends.is_empty()) {
+        let sent =
+            run.line(check.clone()).asked.iter().map(|index| &requests[*index]).find(|sent| sent.method != "GET");
+        assert!(sent.is_none(), "{} sends {sent:?}", check.id);
+    }
+}
+
 /// Faults that are independent of each other.
 const INDEPENDENT: [(&str, &str); 9] = [
     ("price-archived", "stripe/price-terms: price-archived"),

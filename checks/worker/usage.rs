@@ -22,7 +22,7 @@ check! {
     /// Set this instance's Clerk secret key on the Worker, and read the plan from the claim that the template defines.
     pub const CHECK = Check {
         need: Need::Required,
-        sends: "",
+        sends: "what clerk/plan-claim sends, once for both checks",
         owns: [TokenRejectedByWorker],
         subjects: deployment,
         run

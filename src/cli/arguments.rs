@@ -91,9 +91,17 @@ mod tests {
         for command in ["init", "rehearse", "cleanup", "trace", "reconcile", "report"] {
             assert!(Arguments::try_parse_from(["preflight", command]).is_err(), "{command}");
         }
-        for flag in ["--watch", "--failed", "--plan", "--shard=1/2", "--format=html", "--fail-on=new"] {
+        for flag in ["--plan", "--shard=1/2", "--format=html", "--fail-on=new"] {
             assert!(Arguments::try_parse_from(["preflight", "run", flag]).is_err(), "{flag}");
         }
+    }
+
+    #[test]
+    fn a_watched_run_has_no_other_format_and_no_last_report() {
+        for flag in ["--failed", "--format=json", "--offline"] {
+            assert!(Arguments::try_parse_from(["preflight", "run", "--watch", flag]).is_err(), "{flag}");
+        }
+        assert!(Arguments::try_parse_from(["preflight", "run", "--watch", "--only=stripe"]).is_ok());
     }
 
     #[test]

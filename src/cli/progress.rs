@@ -22,10 +22,7 @@ pub struct Progress {
 impl Progress {
     /// Starts the line. Send it the run's events. Must be called within the runtime.
     pub fn start() -> (Self, UnboundedSender<RunEvent>) {
-        let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
-        if let Ok(style) = ProgressStyle::with_template("{wide_msg}") {
-            bar.set_style(style);
-        }
+        let bar = line();
         let (sender, receiver) = unbounded_channel();
         let task = tokio::spawn(follow(bar.clone(), receiver));
         (Self { bar, task }, sender)
@@ -36,6 +33,34 @@ impl Progress {
         self.task.abort();
         self.bar.finish_and_clear();
     }
+}
+
+/// A line on standard error while nothing runs. It is cleared when it is dropped.
+#[derive(Debug)]
+pub struct Waiting(ProgressBar);
+
+impl Waiting {
+    /// Shows the line.
+    pub fn start(text: &str) -> Self {
+        let bar = line();
+        bar.set_message(text.to_owned());
+        bar.tick();
+        Self(bar)
+    }
+}
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        self.0.finish_and_clear();
+    }
+}
+
+fn line() -> ProgressBar {
+    let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
+    if let Ok(style) = ProgressStyle::with_template("{wide_msg}") {
+        bar.set_style(style);
+    }
+    bar
 }
 
 async fn follow(bar: ProgressBar, mut events: UnboundedReceiver<RunEvent>) {

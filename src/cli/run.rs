@@ -1,7 +1,10 @@
 //! `preflight run`.
 
 pub(super) mod deliver;
+mod failed;
+mod rounds;
 mod since;
+mod watch;
 
 use std::panic::AssertUnwindSafe;
 use std::path::PathBuf;
@@ -10,6 +13,7 @@ use clap::{Args, ValueEnum};
 use futures::FutureExt;
 use preflight::checks;
 use preflight::report::Style;
+use preflight::report::saved::SavedReport;
 use preflight::run::{self, Report, Selection};
 use preflight::world::{self, World};
 use tokio::runtime::Runtime;
@@ -33,6 +37,13 @@ pub struct RunArgs {
     /// Skip these checks (repeatable)
     #[arg(long, value_name = "CHECK,…", value_parser = values::checks, help_heading = "Checks")]
     skip: Vec<NameList>,
+    /// Run only what did not pass in the last full report of this configuration, and show the rest with its age
+    #[arg(long, help_heading = "Checks")]
+    failed: bool,
+    /// Repeat what does not pass every 10 seconds until it does, then run everything once more; press Enter to repeat what
+    /// sends something
+    #[arg(long, conflicts_with_all = ["failed", "format", "offline"], help_heading = "Checks")]
+    watch: bool,
     /// Make no network requests; checks that need them are unknown
     #[arg(long, help_heading = "Checks")]
     offline: bool,
@@ -89,28 +100,47 @@ pub fn runtime() -> Result<Runtime, CliError> {
 
 async fn perform(args: &RunArgs, terminal: Terminal) -> Result<u8, CliError> {
     let mut signals = Signals::listen()?;
-    let options = args.options()?;
-    let (world, _sandbox) = args.target.world(options).await?;
+    let (world, sandbox) = args.target.world(args.options()?).await?;
+    let ended = if args.watch {
+        watch::watch(args, &world, sandbox.as_ref(), &mut signals, terminal).await
+    } else {
+        once(args, &world, &mut signals, terminal).await.map(|report| report.exit_code())
+    };
+    args.target.forget_files();
+    ended
+}
+
+/// Runs the selected checks, and delivers the reports.
+async fn once(args: &RunArgs, world: &World, signals: &mut Signals, terminal: Terminal) -> Result<Report, CliError> {
     let checks = checks::all(world.config());
     let selection = Selection::new(&checks, &values::joined(&args.only), &values::joined(&args.skip))?;
     let selection = selection.with_flags(args.target.flags());
-    let ran = run_with_progress(&world, &selection, &mut signals, terminal).await;
-    args.target.forget_files();
-    let mut report = ran?;
+    let last = args.report_dir.join("preflight.json");
+    let (selection, last) = if args.failed {
+        let (selection, last) = failed::narrowed(selection, &last, world.config(), args.fail_on == FailOn::Warn)?;
+        (selection, Some(last))
+    } else {
+        let last = selection.is_partial().then(|| SavedReport::read(&last));
+        (selection, last.and_then(Result::ok))
+    };
+    let mut report = run_with_progress(world, &selection, signals, terminal).await?;
     if args.fail_on == FailOn::Warn {
         deliver::count_warnings(&mut report);
+    }
+    if let Some(last) = last.as_ref().filter(|_| args.failed) {
+        last.complete(&mut report);
     }
     // A part of the checks, or of the run, cannot be compared with all of it.
     if !args.no_report && !selection.is_partial() && report.interruption.is_none() {
         deliver::remember(&mut report, &args.report_dir.join("history.jsonl"), args.style(terminal));
     }
     let targets = args.targets(selection.is_partial());
-    let status = deliver::deliver(&mut report, &targets, args.format, args.style(terminal));
-    if selection.is_partial() && args.format == Format::Table {
-        let last = args.report_dir.join("preflight.json");
-        since::since(&report, &last).iter().try_for_each(|line| print(&format!("{line}\n")))?;
+    deliver::deliver(&mut report, &targets, args.format, args.style(terminal));
+    if let Some(last) = last.filter(|last| args.format == Format::Table && last.is_like(&report)) {
+        let changes = since::changes(&report, |id| last.status(id));
+        changes.iter().try_for_each(|line| print(&format!("{line}\n")))?;
     }
-    Ok(status)
+    Ok(report)
 }
 
 /// Runs with live progress on the terminal, until the run is finished or stopped.

@@ -90,9 +90,12 @@ impl TargetArgs {
         if let Some(mode) = self.mode {
             add("--mode ", mode.word());
         }
-        if let Some(scenarios) = &self.sandbox {
-            add("--sandbox=", &scenarios.0.join(","));
+        match &self.sandbox {
+            Some(scenarios) if scenarios.0.is_empty() => flags.push_str(" --sandbox"),
+            Some(scenarios) => flags.push_str(&format!(" --sandbox={}", quoted(&scenarios.0.join(",")))),
+            None => {}
         }
+        let mut add = |flag: &str, value: &str| flags.push_str(&format!(" {flag}{}", quoted(value)));
         for Resolve { host, port, address } in &self.resolve {
             add("--resolve ", &format!("{host}:{port}:{address}"));
         }

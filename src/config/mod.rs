@@ -8,6 +8,7 @@ mod build;
 mod dotenv;
 mod exposed;
 mod file;
+mod fingerprint;
 mod hardcoded;
 mod kind;
 mod money;
@@ -92,6 +93,8 @@ pub struct Config {
     pub path: PathBuf,
     /// The last env file, where a new value can be kept.
     pub env_file: Option<PathBuf>,
+    /// The hash of the file's text.
+    hash: String,
     /// The project.
     pub project: Project,
     /// Stripe.

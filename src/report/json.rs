@@ -42,6 +42,7 @@ impl From<&Report> for Document {
             tool: Tool { name: env!("CARGO_PKG_NAME"), version: env!("CARGO_PKG_VERSION") },
             project: clean(&report.project),
             mode: report.mode,
+            configuration: report.configuration.clone(),
             started_at: report.started_at.to_string(),
             duration_ms: milliseconds(report.duration),
             verdict: match report.decision {
@@ -118,21 +119,34 @@ impl From<&CheckReport> for Check {
             id: clean(check.id.as_str()),
             group: clean(check.id.group()),
             title: clean(&check.title),
-            status: match check.status {
-                Status::Pass => CheckStatus::Pass,
-                Status::Warn => CheckStatus::Warn,
-                Status::Fail => CheckStatus::Fail,
-                Status::Unknown => CheckStatus::Unknown,
-                Status::Skipped => CheckStatus::Skipped,
-                Status::NotApplicable => CheckStatus::Na,
-                Status::Waived => CheckStatus::Waived,
-                Status::Flaky => CheckStatus::Flaky,
-            },
+            status: check.status.into(),
             required: check.required,
             duration_ms: milliseconds(check.duration),
             blocked_by: check.blocked_by.iter().map(|id| clean(id.as_str())).collect(),
             reason: Some(clean(&outline::why(check))).filter(|reason| !reason.is_empty()),
             findings: check.findings.iter().map(Finding::from).collect(),
+            earlier: check.earlier.as_ref().map(wire::Earlier::from),
+        }
+    }
+}
+
+impl From<&run::Earlier> for wire::Earlier {
+    fn from(earlier: &run::Earlier) -> Self {
+        Self { status: earlier.status.into(), started_at: earlier.at.to_string() }
+    }
+}
+
+impl From<Status> for CheckStatus {
+    fn from(status: Status) -> Self {
+        match status {
+            Status::Pass => Self::Pass,
+            Status::Warn => Self::Warn,
+            Status::Fail => Self::Fail,
+            Status::Unknown => Self::Unknown,
+            Status::Skipped => Self::Skipped,
+            Status::NotApplicable => Self::Na,
+            Status::Waived => Self::Waived,
+            Status::Flaky => Self::Flaky,
         }
     }
 }
@@ -220,9 +234,9 @@ mod tests {
         assert_eq!(
             [&document, failed, finding, &finding["evidence"][0], &finding["fix"], &document["requests"][0]].map(names),
             [
-                "changed checks coverage duration_ms exit_code left_open mode next_action next_actions not_configured \
+                "changed checks configuration coverage duration_ms exit_code left_open mode next_action next_actions not_configured \
                  project requests schema_version since_last started_at summary tool verdict",
-                "blocked_by duration_ms findings group id reason required status title",
+                "blocked_by duration_ms earlier findings group id reason required status title",
                 "actual code evidence expected fix harm message severity",
                 "field request request_id seen status",
                 "commands links summary verify",

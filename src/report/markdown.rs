@@ -178,14 +178,16 @@ impl MarkdownPage {
     fn checks(&mut self, report: &Report) {
         self.heading(2, "All checks");
         self.columns(&["check", "status", "details", "time"]);
-        for check in report.ran() {
+        for check in report.listed() {
             let needed = if check.required { "" } else { " (not required)" };
-            self.row(&[
-                format!("{}{needed}", code_cell(check.id.as_str())),
-                check.status.word().to_owned(),
-                markdown(&outline::seen(check)),
-                outline::took(check.duration),
-            ]);
+            let (status, details, time) = match &check.earlier {
+                Some(earlier) => {
+                    let status = format!("{}, {}", earlier.status.word(), outline::age(report, earlier));
+                    (status, earlier.detail.clone(), String::new())
+                }
+                None => (check.status.word().to_owned(), outline::seen(check), outline::took(check.duration)),
+            };
+            self.row(&[format!("{}{needed}", code_cell(check.id.as_str())), status, markdown(&details), time]);
         }
         self.0.push('\n');
     }

@@ -6,7 +6,7 @@ use super::text::{clean, shown, value};
 use crate::check::CheckId;
 use crate::finding::{Evidence, Finding, Severity};
 use crate::run::{
-    CheckFinding, CheckReport, Decision, Interruption, Report, SinceLast, Status, WaiverEffect, WaiverReport,
+    CheckFinding, CheckReport, Decision, Earlier, Interruption, Report, SinceLast, Status, WaiverEffect, WaiverReport,
 };
 
 /// The failures that no waiver covers, the most harmful first.
@@ -34,13 +34,47 @@ pub fn also(findings: &[CheckFinding<'_>], at: usize) -> Option<String> {
 #[must_use]
 pub fn groups(report: &Report) -> Vec<(&str, String)> {
     let mut groups: Vec<(&str, Vec<&CheckReport>)> = Vec::new();
-    for check in report.ran() {
+    for check in report.listed() {
         match groups.iter_mut().find(|(group, _)| *group == check.id.group()) {
             Some((_, checks)) => checks.push(check),
             None => groups.push((check.id.group(), vec![check])),
         }
     }
-    groups.into_iter().map(|(group, checks)| (group, counts(checks))).collect()
+    groups.into_iter().map(|(group, checks)| (group, counts_with_age(report, &checks))).collect()
+}
+
+/// How many checks have each status, and then how many had it in an older report: `1 fail; 5 pass (3 h ago)`.
+fn counts_with_age(report: &Report, checks: &[&CheckReport]) -> String {
+    let now = counts(checks.iter().filter(|check| check.earlier.is_none()).map(|check| check.status));
+    let earlier = counts(checks.iter().filter_map(|check| check.earlier.as_ref()).map(|earlier| earlier.status));
+    let age = checks.iter().find_map(|check| check.earlier.as_ref()).map(|earlier| age(report, earlier));
+    let earlier = age.map(|age| format!("{earlier} ({age})"));
+    [Some(now).filter(|now| !now.is_empty()), earlier].into_iter().flatten().collect::<Vec<String>>().join("; ")
+}
+
+/// How old a line from an older report is: `3 h ago`.
+#[must_use]
+pub fn age(report: &Report, earlier: &Earlier) -> String {
+    let seconds = report.age(earlier).as_secs();
+    match seconds {
+        0..60 => format!("{seconds} s ago"),
+        60..3_600 => format!("{} min ago", seconds / 60),
+        3_600..172_800 => format!("{} h ago", seconds / 3_600),
+        _ => format!("{} days ago", seconds / 86_400),
+    }
+}
+
+/// The lines from an older report that did not simply pass, each as its status and what it said.
+#[must_use]
+pub fn earlier_concerns(report: &Report) -> Vec<(Status, String)> {
+    let concerns = report
+        .earlier()
+        .filter(|(_, earlier)| !matches!(earlier.status, Status::Pass | Status::Flaky | Status::NotApplicable));
+    concerns
+        .map(|(check, earlier)| {
+            (earlier.status, format!("{}, {}: {}", check.id, age(report, earlier), shown(&earlier.detail)))
+        })
+        .collect()
 }
 
 /// The IDs of checks, each with whether the verdict depends on it: `stripe/account, worker/tiers (not required)`.
@@ -143,16 +177,21 @@ pub const fn verdict(decision: Decision) -> &'static str {
 /// How many required checks passed: `31 of 33 required checks verified`.
 #[must_use]
 pub fn coverage(report: &Report) -> String {
+    let older = report.earlier().next().map(|(_, earlier)| format!("the report of {}", age(report, earlier)));
     if report.decision == Decision::NothingRan {
-        return "no checks ran".to_owned();
+        let why = older.map(|older| format!(", because {older} has nothing to check again"));
+        return format!("no checks ran{}", why.unwrap_or_default());
     }
     let (verified, required) = (report.coverage.verified, report.coverage.required);
     if !report.left_out.is_empty() {
         let checks = if required == 1 { "check" } else { "checks" };
-        return format!(
-            "{verified} of {required} selected {checks} verified, and {} were left out",
-            report.left_out.len()
-        );
+        let others = match (report.left_out.len(), older) {
+            (1, Some(older)) => format!("1 other is from {older}"),
+            (others, Some(older)) => format!("{others} others are from {older}"),
+            (1, None) => "1 was left out".to_owned(),
+            (others, None) => format!("{others} were left out"),
+        };
+        return format!("{verified} of {required} selected {checks} verified, and {others}");
     }
     let checks = if required == 1 { "check" } else { "checks" };
     format!("{verified} of {required} required {checks} verified")
@@ -168,11 +207,11 @@ pub fn not_covered(report: &Report) -> Option<String> {
 /// How many checks have each status: `29 pass, 1 warn, 2 fail`.
 #[must_use]
 pub fn summary(report: &Report) -> String {
-    counts(report.ran())
+    counts(report.ran().map(|check| check.status))
 }
 
-fn counts<'r>(checks: impl IntoIterator<Item = &'r CheckReport>) -> String {
-    let statuses: Vec<Status> = checks.into_iter().map(|check| check.status).collect();
+fn counts(statuses: impl Iterator<Item = Status>) -> String {
+    let statuses: Vec<Status> = statuses.collect();
     let count = |wanted| statuses.iter().filter(|status| **status == wanted).count();
     let counted = Status::ALL.into_iter().map(|status| (count(status), status.word()));
     let counted: Vec<String> =

@@ -24,6 +24,7 @@ pub fn check(id: &'static str, status: Status) -> CheckReport {
         seen: if status.is_verified() { vec![format!("what {id} saw")] } else { Vec::new() },
         findings: Vec::new(),
         asked: std::collections::BTreeSet::new(),
+        earlier: None,
     }
 }
 
@@ -98,6 +99,7 @@ fn report(decision: Decision, checks: Vec<CheckReport>) -> Report {
     Report {
         project: "acme".to_owned(),
         mode: Mode::Live,
+        configuration: "7d4e0f3a".repeat(8),
         started_at: "2026-11-20T10:12:03.456Z".parse().unwrap(),
         duration: Duration::from_millis(2345),
         interruption: None,

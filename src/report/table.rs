@@ -38,6 +38,7 @@ pub fn render(report: &Report, style: Style) -> String {
             page.groups(report);
         }
         page.unverified(report);
+        page.earlier(report);
         page.warnings(report);
         page.failures(report);
         page.end(report);
@@ -77,7 +78,7 @@ impl TerminalPage {
             let text = format!("{}: {}", outline::name(&found), shown(&found.reported.finding.message));
             self.brief_item(status, &text);
         }
-        for check in report.checks.iter().filter(|check| check.is_open()) {
+        for check in report.open() {
             self.brief_item(check.status, &format!("{}: {}", check.id, shown(&outline::why(check))));
         }
     }
@@ -237,6 +238,17 @@ impl TerminalPage {
         for group in groups {
             let text = format!("{}: {}", self.names(&group), shown(&group.reason));
             self.item(group.status.word(), Color::of_status(group.status), text.trim_end_matches(": "));
+        }
+    }
+
+    /// What did not simply pass in an older report and was not checked again.
+    fn earlier(&mut self, report: &Report) {
+        let concerns = outline::earlier_concerns(report);
+        if !concerns.is_empty() {
+            self.heading("NOT CHECKED AGAIN");
+        }
+        for (status, text) in concerns {
+            self.item(status.word(), Color::of_status(status), &text);
         }
     }
 

@@ -91,6 +91,7 @@ fn empty(check: &Check, duration: Duration) -> CheckReport {
         seen: Vec::new(),
         findings: Vec::new(),
         asked: std::collections::BTreeSet::new(),
+        earlier: None,
     }
 }
 

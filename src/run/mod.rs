@@ -4,6 +4,7 @@ mod check_report;
 mod outage;
 mod report;
 mod selection;
+mod status;
 mod waivers;
 
 use std::panic::AssertUnwindSafe;
@@ -21,10 +22,11 @@ use crate::world::{Trail, World, followed};
 
 pub use outage::Outage;
 pub use report::{
-    CheckFinding, CheckReport, Coverage, Decision, Interruption, NextAction, Report, Reported, SinceLast, Status,
+    CheckFinding, CheckReport, Coverage, Decision, Earlier, Interruption, NextAction, Report, Reported, SinceLast,
     Unconfigured, WaiverEffect, WaiverReport,
 };
 pub use selection::{Selection, UnknownName};
+pub use status::Status;
 pub use waivers::unknown_checks;
 
 /// How long requests in flight may take to finish once the run is stopped.
@@ -109,7 +111,7 @@ pub async fn run(
             let why = if *is_chosen {
                 NoAnswer::unknown("the run was interrupted before this check finished")
             } else {
-                NoAnswer::LeftOut(selection.flag().to_owned())
+                NoAnswer::LeftOut(selection.flag())
             };
             check_report::not_run(check, why)
         })
@@ -124,6 +126,7 @@ pub async fn run(
     let mut report = Report {
         project: world.config().project.name.clone(),
         mode: world.config().project.mode,
+        configuration: world.config().fingerprint(selection.flags()),
         started_at,
         duration: started.elapsed(),
         interruption,

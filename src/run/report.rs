@@ -3,9 +3,10 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use super::outage::{self, Outage};
+use super::status::Status;
 use crate::change::Actor;
 use crate::check::CheckId;
 use crate::config::{Mode, Waiver};
@@ -19,6 +20,8 @@ pub struct Report {
     pub project: String,
     /// The mode that was checked for.
     pub mode: Mode,
+    /// Identifies the configuration that was checked.
+    pub configuration: String,
     /// When the run started.
     pub started_at: Timestamp,
     /// How long it took.
@@ -116,6 +119,19 @@ pub struct CheckReport {
     pub findings: Vec<Reported>,
     /// Its requests, as indexes into [`Report::requests`].
     pub asked: BTreeSet<usize>,
+    /// What an older report says of it, if this run left it out.
+    pub earlier: Option<Earlier>,
+}
+
+/// What an older report says of a check. It is not part of the verdict.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Earlier {
+    /// Its status at that time.
+    pub status: Status,
+    /// When that run started.
+    pub at: Timestamp,
+    /// What was found, or why it was not verified. Empty if it passed.
+    pub detail: String,
 }
 
 /// A finding in a report.
@@ -183,62 +199,6 @@ impl<'a> NextAction<'a> {
     }
 }
 
-/// The status of a check.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Status {
-    /// Passed.
-    Pass,
-    /// Passed with a warning.
-    Warn,
-    /// Failed.
-    Fail,
-    /// Could not be verified.
-    Unknown,
-    /// Blocked by another check's finding, or excluded on the command line.
-    Skipped,
-    /// Does not apply.
-    NotApplicable,
-    /// Failed or not verified, but covered by a waiver.
-    Waived,
-    /// Passed, but a request was retried.
-    Flaky,
-}
-
-impl Status {
-    /// All statuses, in the order of summaries.
-    pub const ALL: [Self; 8] = [
-        Self::Pass,
-        Self::Warn,
-        Self::Fail,
-        Self::Unknown,
-        Self::Skipped,
-        Self::NotApplicable,
-        Self::Waived,
-        Self::Flaky,
-    ];
-
-    /// The name that every report uses.
-    #[must_use]
-    pub const fn word(self) -> &'static str {
-        match self {
-            Self::Pass => "pass",
-            Self::Warn => "warn",
-            Self::Fail => "fail",
-            Self::Unknown => "unknown",
-            Self::Skipped => "skipped",
-            Self::NotApplicable => "na",
-            Self::Waived => "waived",
-            Self::Flaky => "flaky",
-        }
-    }
-
-    /// Whether the check looked at everything and nothing failed.
-    #[must_use]
-    pub const fn is_verified(self) -> bool {
-        matches!(self, Self::Pass | Self::Warn | Self::Flaky)
-    }
-}
-
 /// A waiver and what it did in this run.
 #[derive(Debug, Clone)]
 pub struct WaiverReport {
@@ -271,6 +231,30 @@ impl Report {
     /// The checks that ran: all, or those that a partial run selected.
     pub fn ran(&self) -> impl Iterator<Item = &CheckReport> {
         self.checks.iter().filter(|check| !self.left_out.contains(&check.id))
+    }
+
+    /// The checks whose line is from an older report.
+    pub fn earlier(&self) -> impl Iterator<Item = (&CheckReport, &Earlier)> {
+        self.checks.iter().filter_map(|check| Some((check, check.earlier.as_ref()?)))
+    }
+
+    /// The checks that have a line: those that ran, and those whose line is from an older report.
+    pub fn listed(&self) -> impl Iterator<Item = &CheckReport> {
+        self.checks.iter().filter(|check| check.earlier.is_some() || !self.left_out.contains(&check.id))
+    }
+
+    /// How old a line from an older report was when this run started. Zero if clocks disagree.
+    #[must_use]
+    pub fn age(&self, earlier: &Earlier) -> SignedDuration {
+        self.started_at.duration_since(earlier.at).max(SignedDuration::ZERO)
+    }
+
+    /// The checks that could not be verified and that the verdict depends on: of a full run the required ones, and of a partial
+    /// one all that ran.
+    pub fn open(&self) -> impl Iterator<Item = &CheckReport> {
+        let is_partial = !self.left_out.is_empty();
+        let is_unverified = |check: &CheckReport| matches!(check.status, Status::Unknown | Status::Skipped);
+        self.ran().filter(move |check| is_unverified(check) && (is_partial || check.required))
     }
 
     /// How many checks have a status.
@@ -333,6 +317,10 @@ impl Report {
         found.into_iter().map(NextAction::of).collect()
     }
 
+    fn run_again(&self) -> String {
+        format!("To check everything, run: preflight run{}", self.flags)
+    }
+
     /// What to do next, in one sentence.
     #[must_use]
     pub fn next_action(&self) -> String {
@@ -344,7 +332,7 @@ impl Report {
         if let Some(failure) = first(Severity::Failure) {
             return fix(failure);
         }
-        let open = self.checks.iter().find(|check| check.is_open());
+        let open = self.open().next();
         let explains = |outage: &Outage| open.is_some_and(|check| check.reasons.iter().any(|why| outage.explains(why)));
         if let Some(outage) = self.outages().into_iter().find(explains) {
             let then = if self.is_offline() { "Connect it to the network" } else { "Wait until the provider recovers" };
@@ -354,6 +342,7 @@ impl Report {
             return "Run preflight again without --offline.".to_owned();
         }
         match (self.decision, open) {
+            (Decision::Go, _) if !self.left_out.is_empty() => self.run_again(),
             (Decision::Go, _) if self.not_configured.is_empty() => {
                 "Nothing to do. Every required check passed.".to_owned()
             }
@@ -365,6 +354,7 @@ impl Report {
             // Nothing failed, so this is --fail-on=warn.
             (Decision::NoGo, _) => first(Severity::Warning).map_or_else(|| STALE_WAIVERS.to_owned(), fix),
             (_, Some(check)) => format!("Find out why {} could not be verified: {}", check.id, check.reasons.join(" ")),
+            _ if self.earlier().next().is_some() => self.run_again(),
             _ => "Select at least one check that applies to this deployment.".to_owned(),
         }
     }

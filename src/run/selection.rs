@@ -1,4 +1,6 @@
-//! Which checks to run: `--only` and `--skip`.
+//! Which checks to run: `--only`, `--skip` and `--failed`.
+
+use std::collections::BTreeSet;
 
 use globset::{Glob, GlobMatcher};
 
@@ -9,6 +11,7 @@ use crate::check::Check;
 pub struct Selection {
     only: Vec<GlobMatcher>,
     skip: Vec<GlobMatcher>,
+    failed: Option<BTreeSet<String>>,
     flags: String,
 }
 
@@ -39,7 +42,13 @@ impl Selection {
     /// The first name that matches no check.
     pub fn new(checks: &[Check], only: &[String], skip: &[String]) -> Result<Self, UnknownName> {
         let matchers = |names: &[String]| names.iter().map(|name| matcher(checks, name)).collect::<Result<_, _>>();
-        Ok(Self { only: matchers(only)?, skip: matchers(skip)?, flags: String::new() })
+        Ok(Self { only: matchers(only)?, skip: matchers(skip)?, ..Self::default() })
+    }
+
+    /// Of the same checks, only those that `failed`, by ID.
+    #[must_use]
+    pub fn among(self, failed: impl IntoIterator<Item = String>) -> Self {
+        Self { failed: Some(failed.into_iter().collect()), ..self }
     }
 
     /// The same checks, with the flags of this run, such as ` -c acme.toml`, for the commands that verify a fix.
@@ -63,7 +72,7 @@ impl Selection {
     /// Whether it leaves checks out.
     #[must_use]
     pub const fn is_partial(&self) -> bool {
-        !self.only.is_empty() || !self.skip.is_empty()
+        !self.only.is_empty() || !self.skip.is_empty() || self.failed.is_some()
     }
 
     /// Whether a check that another one needs may run although it was not selected.
@@ -75,17 +84,17 @@ impl Selection {
     /// Whether the check runs.
     #[must_use]
     pub fn includes(&self, id: &str) -> bool {
-        (self.only.is_empty() || matches(&self.only, id)) && !matches(&self.skip, id)
+        let has_failed = self.failed.as_ref().is_none_or(|failed| failed.contains(id));
+        has_failed && (self.only.is_empty() || matches(&self.only, id)) && !matches(&self.skip, id)
     }
 
-    /// The flag that excluded the checks that do not run.
+    /// The flags that excluded the checks that do not run.
     #[must_use]
-    pub fn flag(&self) -> &'static str {
-        match (self.only.is_empty(), self.skip.is_empty()) {
-            (true, _) => "--skip",
-            (false, true) => "--only",
-            (false, false) => "--only and --skip",
-        }
+    pub fn flag(&self) -> String {
+        let used =
+            [(!self.only.is_empty(), "--only"), (!self.skip.is_empty(), "--skip"), (self.failed.is_some(), "--failed")];
+        let used: Vec<&str> = used.into_iter().filter_map(|(is_used, flag)| is_used.then_some(flag)).collect();
+        used.join(" and ")
     }
 }
 
@@ -136,6 +145,15 @@ mod tests {
             assert!(selection(&[name], &[]).includes("stripe/price-mode"), "{name}");
             assert!(!selection(&[name], &[]).includes("webhook/endpoint"), "{name}");
         }
+    }
+
+    #[test]
+    fn what_failed_is_narrowed_down_by_the_other_flags() {
+        let failed = ["stripe/price-mode", "clerk/metadata"].map(str::to_owned);
+        let selection = selection(&["stripe"], &[]).among(failed);
+        let ids = ["stripe/price-mode", "clerk/metadata", "stripe/account"];
+        assert_eq!(ids.map(|id| selection.includes(id)), [true, false, false]);
+        assert_eq!((selection.is_partial(), selection.flag().as_str()), (true, "--only and --failed"));
     }
 
     #[test]

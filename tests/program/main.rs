@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test fails if its setup does")]
 
+mod again;
 mod exit_status;
 mod fixing;
 mod interruption;

@@ -1,60 +1,45 @@
-//! What a partial run says about the last full one: what is fixed, and what is not.
+//! What changed since an earlier look at the same checks.
 
-use std::fs;
-use std::path::Path;
+use preflight::run::{CheckReport, Report, Status};
 
-use preflight::run::{Report, Status};
-use serde::Deserialize;
-
-/// The parts of a saved report that matter here.
-#[derive(Deserialize)]
-struct SavedReport {
-    project: String,
-    mode: String,
-    checks: Vec<SavedCheck>,
+/// Whether a check with this status did not pass.
+pub const fn did_not_pass(status: Status) -> bool {
+    matches!(status, Status::Fail | Status::Unknown | Status::Skipped)
 }
 
-#[derive(Deserialize)]
-struct SavedCheck {
-    id: String,
-    status: String,
+/// What became of a check: it did not pass before, or it fails now. `None` if there is nothing to say.
+pub fn became(before: Status, now: Status) -> Option<&'static str> {
+    match now {
+        Status::Fail if !did_not_pass(before) => Some("NOW FAILING"),
+        _ if !did_not_pass(before) => None,
+        now if now.is_verified() => Some("FIXED"),
+        Status::Fail => Some("STILL FAILING"),
+        Status::Unknown | Status::Skipped => Some("STILL NOT VERIFIED"),
+        _ => None,
+    }
 }
 
-/// A line for each check that ran and did not pass in the last full report at `path`. Nothing if there is no report of the same
-/// project and mode.
-pub fn since(report: &Report, path: &Path) -> Vec<String> {
-    let saved = fs::read_to_string(path).ok().and_then(|text| serde_json::from_str::<SavedReport>(&text).ok());
-    let Some(saved) = saved.filter(|saved| saved.project == report.project && saved.mode == report.mode.word()) else {
-        return Vec::new();
+/// A line for each check that ran of which there is something to say. `before` is the earlier status by ID.
+pub fn changes(report: &Report, before: impl Fn(&str) -> Option<Status>) -> Vec<String> {
+    let line = |check: &CheckReport| {
+        let word = became(before(check.id.as_str())?, check.status)?;
+        Some(format!("{word}  {}", check.id))
     };
-    let ran = report.checks.iter().filter(|check| !report.left_out.contains(&check.id));
-    let lines = ran.filter_map(|check| {
-        let before = saved.checks.iter().find(|saved| saved.id == check.id.as_str())?;
-        let had_failed =
-            [Status::Fail, Status::Unknown, Status::Skipped].iter().any(|status| status.word() == before.status);
-        let word = match check.status {
-            status if status.is_verified() => "FIXED",
-            Status::Fail => "STILL FAILING",
-            Status::Unknown | Status::Skipped => "STILL NOT VERIFIED",
-            _ => return None,
-        };
-        had_failed.then(|| format!("{word}  {}", check.id))
-    });
-    lines.collect()
+    report.ran().filter_map(line).collect()
 }
 
 #[cfg(test)]
-mod tests {
-    use preflight::report::json;
+pub(super) mod tests {
     use preflight::run::{self, Selection};
     use preflight::sandbox::{Options, Sandbox};
     use preflight::{checks, world::World};
 
-    use super::since;
+    use super::*;
 
-    async fn report(scenario: &str, only: &[&str]) -> run::Report {
+    /// A run of these checks against a scenario of the sandbox.
+    pub async fn report(scenario: &str, only: &[&str]) -> Report {
         let folder = tempfile::tempdir().unwrap();
-        let sandbox = Sandbox::start(&[scenario], Options::default()).await.unwrap();
+        let sandbox = Sandbox::start(&scenario.split(',').collect::<Vec<_>>(), Options::default()).await.unwrap();
         let config = sandbox.config(None).unwrap();
         let only: Vec<String> = only.iter().map(|name| (*name).to_owned()).collect();
         let selection = Selection::new(&checks::all(&config), &only, &[]).unwrap();
@@ -65,13 +50,13 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_partial_run_says_what_is_fixed_since_the_last_full_one() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("preflight.json");
-        let only = ["stripe/product-metadata"];
-        std::fs::write(&path, json::render(&report("metadata-case", &only).await)).unwrap();
-        assert_eq!(since(&report("healthy", &only).await, &path), ["FIXED  stripe/product-metadata"]);
-        assert_eq!(since(&report("metadata-case", &only).await, &path), ["STILL FAILING  stripe/product-metadata"]);
-        assert!(since(&report("healthy", &only).await, &folder.path().join("none.json")).is_empty());
+    async fn a_check_that_ran_is_fixed_still_failing_or_now_failing() {
+        let (fixed, failing) = (report("healthy", &["stripe"]).await, report("metadata-case", &["stripe"]).await);
+        let lines =
+            |report: &Report, before: Status| changes(report, |id| (id == "stripe/product-metadata").then_some(before));
+        assert_eq!(lines(&fixed, Status::Fail), ["FIXED  stripe/product-metadata"]);
+        assert_eq!(lines(&failing, Status::Unknown), ["STILL FAILING  stripe/product-metadata"]);
+        assert_eq!(lines(&failing, Status::Pass), ["NOW FAILING  stripe/product-metadata"]);
+        assert!(lines(&fixed, Status::Pass).is_empty());
     }
 }

@@ -128,6 +128,7 @@ mod tests {
             seen: Vec::new(),
             findings: Vec::new(),
             asked: std::collections::BTreeSet::new(),
+            earlier: None,
         };
         let mut first = check("a/b", status);
         first.findings.extend(findings.iter().map(|(code, severity)| Reported {
@@ -146,6 +147,7 @@ mod tests {
         Report {
             project: String::new(),
             mode: Mode::Live,
+            configuration: String::new(),
             started_at: jiff::Timestamp::UNIX_EPOCH,
             duration: Duration::ZERO,
             interruption: None,

@@ -11,8 +11,8 @@ use super::stray::bare;
 use super::wrangler::Wrangler;
 use super::{
     ClerkConfig, CloudflareConfig, Config, Entitlement, FrontendConfig, Kind, Options, Origin, Project, Secret,
-    StripeConfig, Tier, Values, Variable, WebhookConfig, WorkerConfig, frontend_api_of, hardcoded, kind, swapped_keys,
-    value_problem,
+    StripeConfig, Tier, Values, Variable, WebhookConfig, WorkerConfig, fingerprint, frontend_api_of, hardcoded, kind,
+    swapped_keys, value_problem,
 };
 
 /// Builds the parts of a configuration.
@@ -45,6 +45,7 @@ impl<'b, 't> Build<'b, 't> {
         let mut config = Config {
             path: self.diagnostics.text.path.clone(),
             env_file: self.values.last_file().map(std::path::Path::to_owned),
+            hash: fingerprint::hash(&self.diagnostics.text.contents),
             project: project?,
             stripe: stripe?,
             webhook: webhook?,

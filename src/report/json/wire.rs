@@ -18,6 +18,9 @@ pub(super) struct Document {
     pub(super) project: String,
     /// The mode that the deployment was checked for.
     pub(super) mode: Mode,
+    /// Identifies the configuration: a hash of the file, the mode and the flags that select the values and the deployment. No
+    /// value of a variable is part of it.
+    pub(super) configuration: String,
     /// When the run started: RFC 3339, UTC.
     pub(super) started_at: String,
     /// How long it took.
@@ -159,6 +162,17 @@ pub(super) struct Check {
     pub(super) reason: Option<String>,
     /// What is wrong, the most harmful first.
     pub(super) findings: Vec<Finding>,
+    /// What the last full report says of a check that `--failed` did not ask again. Null for every other check.
+    pub(super) earlier: Option<Earlier>,
+}
+
+/// What an older report says of a check.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(super) struct Earlier {
+    /// Its status at that time.
+    pub(super) status: CheckStatus,
+    /// When that run started: RFC 3339, UTC.
+    pub(super) started_at: String,
 }
 
 /// The status of a check. `warn`: passed with a warning. `unknown`: could not be verified. `skipped`: blocked by another

@@ -98,10 +98,13 @@ impl TerminalPage {
             self.text.push('\n');
             let mut rows = Builder::default();
             for check in group {
+                let (status, text, time) = match &check.earlier {
+                    Some(earlier) => (earlier.status, outline::age(report, earlier), String::new()),
+                    None => (check.status, shown(&outline::seen(check)), outline::took(check.duration)),
+                };
                 // It is shown in full below.
-                let text = cut(one_line(&shown(&outline::seen(check)), "", seen).trim_end(), seen - 1);
-                let time = format!("{:>times$}", outline::took(check.duration));
-                rows.push_record([check.status.word().to_owned(), name(check), text, time]);
+                let text = cut(one_line(&text, "", seen).trim_end(), seen - 1);
+                rows.push_record([status.word().to_owned(), name(check), text, format!("{time:>times$}")]);
             }
             let mut table = rows.build();
             table.with(Border::empty()).with(Padding::new(0, 2, 0, 0));
@@ -114,7 +117,8 @@ impl TerminalPage {
 
     /// The lines of a table, with each status in its color. A row starts with its status and continues after spaces.
     fn rows(&mut self, table: &str, checks: &[CheckReport]) {
-        let mut statuses = checks.iter().map(|check| check.status);
+        let mut statuses =
+            checks.iter().map(|check| check.earlier.as_ref().map_or(check.status, |earlier| earlier.status));
         for line in table.lines() {
             let line = line.trim_end();
             match (line.starts_with(' '), line.split_once(' ')) {

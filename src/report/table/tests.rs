@@ -5,7 +5,7 @@ use console::measure_text_width;
 use super::*;
 use crate::change::Fix;
 use crate::report::sample;
-use crate::run::Interruption;
+use crate::run::{Earlier, Interruption};
 
 fn plain(report: &Report, width: usize) -> String {
     render(report, Style { width, ..Style::plain() })
@@ -289,4 +289,51 @@ fn a_report_without_checks_is_a_report() {
     report.checks.clear();
     report.decision = Decision::NothingRan;
     assert!(plain(&report, 80).starts_with("NOT PROVEN: no checks ran\n"));
+}
+
+/// A report of which only `stripe` ran; the other lines are three hours old.
+fn failed_again() -> Report {
+    let mut report = sample::no_go();
+    let at = "2026-11-20T07:00:00Z".parse().unwrap();
+    for check in report.checks.iter_mut().filter(|check| check.id.group() != "stripe") {
+        report.left_out.push(check.id.clone());
+        let detail = check.findings.first().map(|found| found.finding.message.clone()).unwrap_or_default();
+        check.earlier = Some(Earlier { status: check.status, at, detail });
+        (check.status, check.findings) = (Status::Skipped, Vec::new());
+    }
+    report
+}
+
+#[test]
+fn a_line_that_was_not_checked_again_has_its_age() {
+    let report = failed_again();
+    let text = plain(&report, 80);
+    assert!(text.contains("\nwebhook  1 warn, 1 unknown (3 h ago)\n"), "{text}");
+    assert!(text.contains("\nwarn     webhook/events, 3 h ago: The endpoint receives every event.\n"), "{text}");
+    let text = render(&report, Style { verbose: 1, ..Style::plain() });
+    assert!(text.contains("pass     hygiene      3 h ago\n"), "{text}");
+}
+
+#[test]
+fn the_verdict_says_how_many_lines_are_from_an_older_report() {
+    let text = plain(&failed_again(), 200);
+    assert!(text.contains("selected checks verified, and 5 others are from the report of 3 h ago"), "{text}");
+}
+
+#[test]
+fn a_partial_go_does_not_claim_that_everything_passed() {
+    let mut report = sample::go();
+    report.left_out = vec![report.checks.pop().unwrap().id];
+    " -c a.toml".clone_into(&mut report.flags);
+    let text = plain(&report, 80);
+    assert!(text.ends_with("Next: To check everything, run: preflight run -c a.toml\n"), "{text}");
+}
+
+#[test]
+fn what_was_left_out_is_not_open() {
+    let mut report = sample::go();
+    report.checks[0].status = Status::Skipped;
+    report.left_out = vec![report.checks[0].id.clone()];
+    let text = render(&report, Style { quiet: true, ..Style::plain() });
+    assert_eq!(text.lines().count(), 1, "{text}");
 }
