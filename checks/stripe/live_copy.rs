@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use crate::check::prelude::*;
-use crate::world::{Found, List, Price, PriceId, Product, Stripe};
+use crate::world::{Found, List, Price, Product, Stripe};
 
 /// What a new price or product gets from the one in test mode. The tier says the amount, the currency and the interval.
 const OF_PRODUCT: [&str; 4] = ["description", "statement_descriptor", "tax_code", "unit_label"];
@@ -23,8 +23,8 @@ const MORE_THAN_AN_AMOUNT: [&str; 6] = [
 pub(super) async fn live_copy(world: &World, offer: &Offer<'_>) -> Option<StripeChange> {
     let (live, test) = (world.stripe(), world.stripe_test()?);
     let prices = optional(test.recurring_prices()).await.filter(|prices| prices.unread.is_empty())?;
-    let id = PriceId::parse(&test_price(test, offer, &prices)?.id).ok()?;
-    let Found::Here(price) = optional(test.whole_price(&id)).await? else { return None };
+    let price = test_price(test, offer, &prices)?;
+    let Found::Here(price) = optional(test.whole_price(price)).await? else { return None };
     let price = price.value;
     if !is_plain(&price) {
         return None;
@@ -45,9 +45,8 @@ fn test_price<'p>(test: Stripe<'_>, offer: &Offer<'_>, prices: &'p List<Price>) 
     if let Some(configured) = right().find(|price| price.id == offer.id()) {
         return Some(configured);
     }
-    let is_of_tier = |price: &&Price| match test.tier_value(price) {
-        Ok(value) => value.is_none_or(|value| value == offer.tier.metadata),
-        Err(_) => false,
+    let is_of_tier = |price: &&Price| {
+        test.tier_value(price).is_ok_and(|value| value.is_none_or(|value| value == offer.tier.metadata))
     };
     let mut of_tier = right().filter(is_of_tier);
     of_tier.next().filter(|_| of_tier.next().is_none())

@@ -239,7 +239,7 @@ mod tests {
                 "blocked_by duration_ms earlier findings group id reason required status title",
                 "actual code evidence expected fix harm message severity",
                 "field request request_id seen status",
-                "commands links summary verify",
+                "commands lines links summary verify",
                 "attempts method ms path provider request_id status",
             ]
         );

@@ -90,7 +90,8 @@ impl Stripe<'_> {
     }
 
     /// A price with its product, just as Stripe shows them, to create another one like it.
-    pub async fn whole_price(self, id: &PriceId) -> Answered<Found<serde_json::Value>> {
+    pub async fn whole_price(self, price: &Price) -> Answered<Found<serde_json::Value>> {
+        let id = PriceId::parse(&price.id).map_err(|malformed| NoAnswer::unknown(malformed.to_string()))?;
         let expand = ["product".to_owned(), "currency_options".to_owned()];
         self.ask(&RetrievePrice::new(id.segment()).expand(expand).build()).await
     }
