@@ -220,7 +220,7 @@ impl Change {
     #[must_use]
     pub fn permission(&self) -> Option<String> {
         match self {
-            Self::Stripe(change) => Some(format!("Stripe: {} for the secret key", change.resource.permission())),
+            Self::Stripe(change) => Some(format!("Stripe: {} for the secret key", change.permissions().join(" and "))),
             Self::ClerkMetadata(_) | Self::ClerkTemplate(_) => Some("Clerk: the secret key".to_owned()),
             Self::WorkerSecret(_) => Some("Cloudflare: \"Workers Scripts Write\" for the API token".to_owned()),
             Self::EnvLine(_) | Self::Deploy(_) | Self::Code(_) | Self::Command(_) | Self::Page(_) => None,

@@ -12,7 +12,8 @@ pub fn quoted(word: &str) -> String {
         let escaped = word.chars().map(|letter| match letter {
             '\'' => "\\'".to_owned(),
             '\\' => "\\\\".to_owned(),
-            letter if letter.is_control() => format!("\\u{:04x}", u32::from(letter)),
+            // Every shell with this kind of quotes reads octal numbers.
+            letter if letter.is_control() => letter.to_string().bytes().map(|byte| format!("\\{byte:03o}")).collect(),
             letter => letter.to_string(),
         });
         return format!("$'{}'", escaped.collect::<String>());
@@ -40,9 +41,19 @@ mod tests {
 
     #[test]
     fn a_shell_reads_back_what_was_quoted() {
-        for word in
-            ["a;b", "it's", "$(id) `id`", "metadata[plan]=x y", "tab\there", "new\nline", "it's\n", "ümlaut", ""]
-        {
+        for word in [
+            "a;b",
+            "it's",
+            "$(id) `id`",
+            "metadata[plan]=x y",
+            "tab\there",
+            "new\nline",
+            "new\n1",
+            "\u{9b}",
+            "it's\n",
+            "ümlaut",
+            "",
+        ] {
             let echoed =
                 std::process::Command::new("bash").args(["-c", &format!("printf %s {}", quoted(word))]).output();
             assert_eq!(String::from_utf8(echoed.unwrap().stdout).unwrap(), word);

@@ -154,6 +154,13 @@ impl StripeChange {
         self
     }
 
+    /// The permissions that a restricted key needs for it. A new product may have a new price.
+    pub(super) fn permissions(&self) -> Vec<&'static str> {
+        let has_price = !self.fields.iter().all(Self::is_shown);
+        let price = has_price.then_some(StripeResource::Price);
+        [self.resource].into_iter().chain(price).map(StripeResource::permission).collect()
+    }
+
     /// The same change, back.
     #[must_use]
     pub fn reversed(&self) -> Self {
