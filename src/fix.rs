@@ -3,7 +3,7 @@
 use crate::change::{Actor, Change, SecretSource, StripeResource};
 use crate::finding::Severity;
 use crate::run::{Report, Reported};
-use crate::world::{ChangeRecord, Made, NotMade, UNDO, World};
+use crate::world::{ChangeDoor, ChangeRecord, Made, NotMade, UNDO, World};
 
 /// What would fix the failures of a report.
 #[derive(Debug, Clone, Default)]
@@ -57,6 +57,14 @@ pub fn plan(report: &Report) -> Plan {
         }
         let changes = fix.steps.iter().filter(|step| step.is_for_machine());
         let changes: Vec<&Change> = changes.map(|change| superseding(change, &failures).unwrap_or(change)).collect();
+        // Nothing is created with a key that may belong to another account.
+        if let Some((other, _)) = failures.iter().find(|(name, _)| name.ends_with(": other-account") && name != finding)
+            && changes.iter().any(|change| change.creates())
+        {
+            let reason = format!("{other} must be fixed first");
+            plan.by_hand.push(by_hand(finding, reported, Some(reason)));
+            continue;
+        }
         let others = failures.iter().filter(|(_, other)| !std::ptr::eq(*other, *reported));
         let mut steps = others.flat_map(|(name, other)| other.finding.fix.steps.iter().map(move |step| (name, step)));
         if let Some((other, _)) = steps.find(|(_, step)| changes.iter().any(|change| contradicts(change, step))) {
@@ -167,14 +175,23 @@ pub async fn make(
     let door = world.change_door(fix);
     let mut made = 0;
     for planned in &plan.changes {
-        let result = door.make(&planned.change).await;
+        let needed_by = |follower: &&Planned| {
+            follower.change.needs().is_some_and(|needed| needed.object == planned.change.object())
+        };
+        // The signing secret of a new endpoint must have a place before Stripe shows it.
+        let is_ready =
+            plan.changes.iter().filter(needed_by).try_for_each(|follower| ChangeDoor::can_make(&follower.change));
+        let result = match is_ready {
+            Ok(()) => door.make(&planned.change).await,
+            Err(why) => Err(why),
+        };
         made += usize::from(result.is_ok());
         told(planned, &result);
     }
     made
 }
 
-/// Takes a group of changes back, the last one first. Returns whether all of them are as they were before.
+/// Takes a group of changes back, the last one first. Returns whether all of them were taken back that can be.
 pub async fn take_back(
     world: &World,
     records: &[ChangeRecord],
@@ -187,7 +204,7 @@ pub async fn take_back(
     let mut is_whole = true;
     for record in records.iter().rev() {
         let result = door.take_back(record).await;
-        is_whole &= result.is_ok();
+        is_whole &= matches!(result, Ok(_) | Err(NotMade::Lasting(_)));
         told(record, &result);
     }
     if is_whole {
@@ -229,7 +246,7 @@ mod tests {
 
         /// The account's objects of a kind in live mode.
         fn live(&self, kind: &str) -> Vec<serde_json::Value> {
-            let all = self.sandbox.state()["stripe"][kind].as_object().unwrap().clone();
+            let all = self.sandbox.state()["stripe"][kind].as_object().cloned().unwrap_or_default();
             let is_own = |object: &serde_json::Value| !object["id"].as_str().unwrap().contains("ther");
             all.into_values().filter(|object| object["livemode"] == true && is_own(object)).collect()
         }
@@ -387,6 +404,78 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_live_price_on_the_same_terms_is_not_taken_for_the_tiers() {
+        let deployment = Deployment::with(&["catalogue-unmapped", "live-mode-empty"]).await;
+        let others = deployment.live("products");
+        make_all(&deployment, &deployment.plan().await).await;
+        let products = deployment.live("products");
+        assert_eq!(products.len(), others.len() + 2);
+        assert!(others.iter().all(|other| products.contains(other)), "{products:?}");
+    }
+
+    #[tokio::test]
+    async fn a_secret_is_not_written_into_the_value_of_another_variable() {
+        let deployment = Deployment::with(&["endpoint-none"]).await;
+        let path = deployment.folder.path().join("environment");
+        let text = std::fs::read_to_string(&path).unwrap() + "NOTES=\"see\nSTRIPE_WEBHOOK_SECRET=whsec_note\nend\"\n";
+        std::fs::write(&path, &text).unwrap();
+        let plan = deployment.plan().await;
+        let made = make(&deployment.world(), &plan, "one", |_, made| assert!(made.is_err(), "{made:?}")).await;
+        // Without a place for its secret, the endpoint is not created either.
+        assert_eq!((made, deployment.live("webhook_endpoints").len()), (0, 0));
+        assert_eq!(std::fs::read_to_string(path).unwrap(), text);
+    }
+
+    #[tokio::test]
+    async fn a_change_that_was_rejected_is_not_taken_back() {
+        let deployment = Deployment::with(&["endpoint-none", "healthy-restricted-key"]).await;
+        let plan = deployment.plan().await;
+        let mut rejected = 0;
+        make(&deployment.world(), &plan, "one", |_, made| {
+            rejected += usize::from(matches!(made, Err(NotMade::Rejected(_))));
+        })
+        .await;
+        assert!(rejected > 0, "{plan:?}");
+        let noted: Vec<String> = recorded(&deployment.journal()).iter().map(|record| record.change.object()).collect();
+        assert!(!noted.iter().any(|object| object.contains("webhook endpoint")), "{noted:?}");
+    }
+
+    #[tokio::test]
+    async fn an_undo_ends_even_if_a_replaced_secret_stays() {
+        let deployment = Deployment::with(&["endpoint-none"]).await;
+        make_all(&deployment, &deployment.plan().await).await;
+        let mut lasting = 0;
+        let (world, records) = (deployment.world(), recorded(&deployment.journal()));
+        let count = |_: &ChangeRecord, made: &Result<Made, NotMade>| {
+            lasting += usize::from(matches!(made, Err(NotMade::Lasting(_))));
+        };
+        assert!(take_back(&world, &records, count).await);
+        assert_eq!((lasting, recorded(&deployment.journal()).len()), (1, 0));
+    }
+
+    #[tokio::test]
+    async fn a_secret_that_was_changed_since_is_kept_by_an_undo() {
+        let deployment = Deployment::with(&["endpoint-none"]).await;
+        make_all(&deployment, &deployment.plan().await).await;
+        let path = deployment.folder.path().join("environment");
+        let text = std::fs::read_to_string(&path).unwrap().replace("=whsec_Sandbox", "=whsec_Rolled");
+        std::fs::write(&path, &text).unwrap();
+        assert!(!take_back(&deployment.world(), &recorded(&deployment.journal()), |_, _| ()).await);
+        assert_eq!(std::fs::read_to_string(path).unwrap(), text);
+    }
+
+    #[tokio::test]
+    async fn a_fix_of_another_deployment_is_not_taken_back() {
+        let deployment = Deployment::with(&["metadata-case"]).await;
+        make_all(&deployment, &deployment.plan().await).await;
+        let mut records = recorded(&deployment.journal());
+        records[0].deployment = "acme, test mode, https://test.acme.com/".to_owned();
+        let before = deployment.state();
+        assert!(!take_back(&deployment.world(), &records, |_, _| ()).await);
+        assert_eq!(deployment.state(), before);
+    }
+
+    #[tokio::test]
     async fn without_an_env_file_for_its_secret_a_person_creates_the_endpoint() {
         let deployment = Deployment {
             sandbox: Sandbox::start(&["endpoint-none"], Options::default()).await.unwrap(),
@@ -437,7 +526,13 @@ mod tests {
     async fn a_change_that_was_recorded_but_never_made_needs_no_undo() {
         let deployment = Deployment::with(&["endpoint-slash"]).await;
         let change = deployment.plan().await.changes[0].change.clone();
-        let record = ChangeRecord { fix: "one".to_owned(), existed: true, change, created: BTreeMap::default() };
+        let record = ChangeRecord {
+            fix: "one".to_owned(),
+            deployment: String::new(),
+            existed: true,
+            change,
+            created: BTreeMap::default(),
+        };
         let mut results = Vec::new();
         take_back(&deployment.world(), &[record], |_, made| results.push(made.clone())).await;
         assert_eq!(results, [Ok(Made::AlreadyRight)]);

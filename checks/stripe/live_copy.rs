@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use crate::check::prelude::*;
-use crate::world::{Found, List, Price, Product, Stripe};
+use crate::world::{Found, Price, Product, Stripe};
 
 /// What a new price or product gets from the one in test mode. The tier says the amount, the currency and the interval.
 const OF_PRODUCT: [&str; 4] = ["description", "statement_descriptor", "tax_code", "unit_label"];
@@ -18,13 +18,16 @@ const MORE_THAN_AN_AMOUNT: [&str; 6] = [
     "/transform_quantity",
 ];
 
-/// Creates the price of `offer` in live mode as it is in test mode, with its product if that is missing too. `None` if it is
-/// not certain which one that is, or what it should be.
+/// Creates the price of `offer` in live mode as it is in test mode, with its product if that is missing too. The configured ID
+/// is the test-mode price's. `None` if it is not certain what the live one should be, or whether it is there already.
 pub(super) async fn live_copy(world: &World, offer: &Offer<'_>) -> Option<StripeChange> {
     let (live, test) = (world.stripe(), world.stripe_test()?);
-    let prices = optional(test.recurring_prices()).await.filter(|prices| prices.unread.is_empty())?;
-    let price = test_price(test, offer, &prices)?;
-    let Found::Here(price) = optional(test.whole_price(price)).await? else { return None };
+    let prices = optional(test.recurring_prices()).await?;
+    let is_right =
+        |price: &&Price| price.id == offer.id() && price.surely_matches(offer) && price.is_on_sale() == Ok(true);
+    let Found::Here(price) = optional(test.whole_price(prices.items.iter().find(is_right)?)).await? else {
+        return None;
+    };
     let price = price.value;
     if !is_plain(&price) {
         return None;
@@ -33,23 +36,17 @@ pub(super) async fn live_copy(world: &World, offer: &Offer<'_>) -> Option<Stripe
     let name = price["product"]["name"].as_str()?;
     let mut same = products.items.iter().filter(|product| is_same(world, offer, product, name));
     match (same.next(), same.next()) {
-        (Some(product), None) => Some(new_price(live, offer, &price, product)),
-        (None, _) => Some(new_product(world, offer, &price, name)),
+        (Some(product), None) => {
+            let prices = optional(live.recurring_prices()).await.filter(|prices| prices.unread.is_empty())?;
+            let is_there = |price: &Price| price.product_id() == Some(&product.id) && price.matches(offer) != Ok(false);
+            (!prices.items.iter().any(is_there)).then(|| new_price(live, offer, &price, product))
+        }
+        // The first price creates the product, and then the others are added to it.
+        (None, _) => {
+            std::ptr::eq(offer.tier.prices.first()?, offer.price).then(|| new_product(world, offer, &price, name))
+        }
         (Some(_), Some(_)) => None,
     }
-}
-
-/// The price that the tier has in test mode: the one with the configured ID, or else the only one that belongs to it.
-fn test_price<'p>(test: Stripe<'_>, offer: &Offer<'_>, prices: &'p List<Price>) -> Option<&'p Price> {
-    let right = || prices.items.iter().filter(|price| price.surely_matches(offer) && price.is_on_sale() == Ok(true));
-    if let Some(configured) = right().find(|price| price.id == offer.id()) {
-        return Some(configured);
-    }
-    let is_of_tier = |price: &&Price| {
-        test.tier_value(price).is_ok_and(|value| value.is_none_or(|value| value == offer.tier.metadata))
-    };
-    let mut of_tier = right().filter(is_of_tier);
-    of_tier.next().filter(|_| of_tier.next().is_none())
 }
 
 fn is_plain(price: &Value) -> bool {

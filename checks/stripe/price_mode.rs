@@ -74,16 +74,21 @@ async fn other_mode(world: &World, offer: &Offer<'_>, found: Mode, evidence: Evi
         expected: format!("a {}-mode price", wanted.word()),
         actual: format!("{}, a {}-mode price", offer.id(), found.word()),
         evidence: vec![evidence],
-        fix: fix(world, offer).await,
+        fix: match right_price(world, offer).await {
+            Some(fix) => fix,
+            None => create_price(world, offer).await.unwrap_or_else(|| by_hand(world, offer)),
+        },
     }
 }
 
 async fn missing(world: &World, offer: &Offer<'_>, error: &StripeError) -> Finding {
     let name = &offer.price.price_id.name;
-    let (code, message) = match world.stripe().foreign_account(offer.id()).await {
+    let (code, message, fix) = match world.stripe().foreign_account(offer.id()).await {
         Some(account) => (
             OTHER_ACCOUNT,
             format!("{name} comes from another Stripe account or a sandbox, not from {account}. Checkout will fail."),
+            // Without `stripe.account`, the key may be the wrong one of the two.
+            right_price(world, offer).await.filter(|_| world.config().stripe.account.is_some()),
         ),
         None => (
             NOT_FOUND,
@@ -91,6 +96,7 @@ async fn missing(world: &World, offer: &Offer<'_>, error: &StripeError) -> Findi
                 "{name} is set to a price that does not exist. Checkout will fail for every {} customer.",
                 offer.tier.name
             ),
+            right_price(world, offer).await,
         ),
     };
     Finding {
@@ -99,45 +105,50 @@ async fn missing(world: &World, offer: &Offer<'_>, error: &StripeError) -> Findi
         expected: "a price that exists for this key".to_owned(),
         actual: offer.id().to_owned(),
         evidence: vec![error.evidence()],
-        fix: fix(world, offer).await,
+        fix: fix.unwrap_or_else(|| by_hand(world, offer)),
     }
 }
 
-/// Names the right price, if exactly one active price matches the tier, or creates it as it is in test mode.
-async fn fix(world: &World, offer: &Offer<'_>) -> Fix {
+/// Names the right price, if exactly one belongs to the tier.
+async fn right_price(world: &World, offer: &Offer<'_>) -> Option<Fix> {
+    let price = only_match(world, offer).await?;
+    let (name, product) = (&offer.price.price_id.name, price.product_name());
+    let fix = Fix::new(format!(
+        "Set {name} to {} (on the product \"{product}\"), in your environment and on the Worker.",
+        price.id
+    ));
+    let link = world.stripe().dashboard(&format!("prices/{}", price.id));
+    Some(set(world, fix, offer, NewValue::Known(price.id)).link(link))
+}
+
+/// Creates the price as it is in test mode.
+async fn create_price(world: &World, offer: &Offer<'_>) -> Option<Fix> {
+    let new = live_copy(world, offer).await?;
     let name = &offer.price.price_id.name;
-    if let Some(price) = only_match(world, offer).await {
-        let product = price.product_name();
-        let fix = Fix::new(format!(
-            "Set {name} to {} (on the product \"{product}\"), in your environment and on the Worker.",
-            price.id
-        ));
-        let link = world.stripe().dashboard(&format!("prices/{}", price.id));
-        return set(world, fix, offer, NewValue::Known(price.id)).link(link);
-    }
-    let Some(new) = live_copy(world, offer).await else {
-        return Fix::new(format!(
-            "Copy the ID of the price of {} for {}, and set {name} in your environment and on the Worker.",
-            offer.terms(),
-            offer.tier.name
-        ))
-        .then(world.entered_secret(name))
-        .link(world.stripe().dashboard("products"));
-    };
     let (what, id) = match new.resource {
         StripeResource::Product => ("product and its price", "default_price"),
         _ => ("price", "id"),
     };
     let fix = Fix::new(format!(
-        "Create the {what} of {} in live mode, as in test mode, and set {name} to the new price in your environment and on \
-         the Worker.",
+        "Create the {what} of {} in live mode. Set {name} to the new price, in your environment and on the Worker.",
         offer.terms()
     ));
     let id = NewValue::Created(new.created(id));
-    match world.local_value(&offer.price.price_id, id.clone()) {
+    Some(match world.local_value(&offer.price.price_id, id.clone()) {
         Some(_) => set(world, fix.then(new), offer, id),
         None => fix.by_hand(new).then(world.entered_secret(name)),
-    }
+    })
+}
+
+fn by_hand(world: &World, offer: &Offer<'_>) -> Fix {
+    let name = &offer.price.price_id.name;
+    Fix::new(format!(
+        "Copy the ID of the price of {} for {}, and set {name} in your environment and on the Worker.",
+        offer.terms(),
+        offer.tier.name
+    ))
+    .then(world.entered_secret(name))
+    .link(world.stripe().dashboard("products"))
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 //! `stripe/test-parity`.
 
 use crate::check::prelude::*;
+use crate::config::Source;
 use crate::world::Price;
 
 /// A term in which a price differs from its tier.
@@ -45,10 +46,20 @@ fn amount(price: &Price, offer: &Offer<'_>) -> Answered<Option<Difference>> {
     Ok((price.amount()? != Some(wanted.minor)).then_some(Difference::Amount))
 }
 
-/// The right price for the tier, if exactly one active price matches: to word a fix.
+/// The right price for the tier, if exactly one that is on sale matches and belongs to it: to word a fix.
 pub(super) async fn only_match(world: &World, offer: &Offer<'_>) -> Option<Price> {
-    let prices = optional(world.stripe().recurring_prices()).await.filter(|prices| prices.unread.is_empty())?;
-    let is_match = |price: &Price| price.id != offer.id() && price.surely_matches(offer);
+    let stripe = world.stripe();
+    let prices = optional(stripe.recurring_prices()).await.filter(|prices| prices.unread.is_empty())?;
+    let is_of_tier = |price: &Price| match world.config().entitlement.source {
+        Source::ProductMetadata | Source::PriceMetadata => {
+            stripe.tier_value(price) == Ok(Some(offer.tier.metadata.as_str()))
+        }
+        // Nothing at Stripe says which tier a price belongs to.
+        Source::SubscriptionMetadata | Source::PriceId => true,
+    };
+    let is_match = |price: &Price| {
+        price.id != offer.id() && price.surely_matches(offer) && price.is_on_sale() == Ok(true) && is_of_tier(price)
+    };
     let mut matching = prices.items.into_iter().filter(is_match);
     matching.next().filter(|_| matching.next().is_none())
 }

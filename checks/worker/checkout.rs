@@ -238,7 +238,7 @@ fn other_account(world: &World, has_session: bool, evidence: Evidence) -> Findin
         Mode::Live => format!("The Worker's Stripe key belongs to another account than {name}, or to a sandbox."),
         Mode::Test => format!("The Worker's Stripe key belongs to another sandbox or account than {name}."),
     };
-    finding(OTHER_ACCOUNT, message, &session_of_account(world), evidence, fixes::stripe_key(world))
+    finding(OTHER_ACCOUNT, message, &session_of_account(world), evidence, fixes::stripe_account(world))
 }
 
 fn session_of_account(world: &World) -> String {

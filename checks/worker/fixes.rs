@@ -56,6 +56,17 @@ pub fn stripe_key(world: &World) -> Fix {
     .link(world.stripe().dashboard("apikeys"))
 }
 
+/// How to fix a Stripe key on the Worker that is from another account. Without `stripe.account`, the wrong one may be yours.
+pub fn stripe_account(world: &World) -> Fix {
+    if world.config().stripe.account.is_some() {
+        return stripe_key(world);
+    }
+    let name = &world.config().stripe.secret_key.name;
+    Fix::new(format!("Decide which Stripe account sells, and set {name} to its key here and on the Worker."))
+        .suggest(world.local_secret(name))
+        .link(world.stripe().dashboard("apikeys"))
+}
+
 /// How to fix a customer that does not exist for the Worker's key.
 pub fn unknown_customer(world: &World) -> Fix {
     let key = &world.config().clerk.customer_key;

@@ -50,13 +50,11 @@ impl EnvLine {
         Some(lines.concat())
     }
 
-    /// The text of the file as it was before the change. `None` if the line is not as the change left it. A secret that was
-    /// set is not known any more, and not compared.
+    /// The text of the file as it was before the change. `None` if there is nothing to restore.
     #[must_use]
-    pub fn taken_back(&self, text: &str, value: Option<&str>) -> Option<String> {
+    pub fn taken_back(&self, text: &str) -> Option<String> {
         let mut lines = lines(text);
-        let is_new = |found: &str| value.is_none_or(|value| found.trim_end() == value);
-        let at = lines.iter().rposition(|line| self.value_on(line).is_some_and(is_new))?;
+        let at = lines.iter().rposition(|line| self.value_on(line).is_some())?;
         if self.line.is_none() {
             lines.remove(at);
             return Some(lines.concat());
@@ -67,10 +65,10 @@ impl EnvLine {
         Some(lines.concat())
     }
 
-    /// Whether the file has the value, no matter how it came there.
+    /// The value that the file has now, as it is written.
     #[must_use]
-    pub fn has(&self, text: &str, value: &str) -> bool {
-        text.lines().any(|line| self.value_on(line).is_some_and(|found| found.trim() == value))
+    pub fn current<'t>(&self, text: &'t str) -> Option<&'t str> {
+        text.lines().rev().find_map(|line| self.value_on(line)).map(str::trim)
     }
 
     /// Whether the change was never made, or taken back.
@@ -98,7 +96,7 @@ impl EnvLine {
     pub(super) fn row(&self) -> (String, String, String) {
         let before = match (&self.before, self.line) {
             (Some(before), _) => before.clone(),
-            (None, Some(_)) => "(the secret that is there)".to_owned(),
+            (None, Some(_)) => "(the previous secret)".to_owned(),
             (None, None) => "(not set)".to_owned(),
         };
         (self.name.clone(), before, self.after.shown())
@@ -126,7 +124,7 @@ mod tests {
         let changed = "A=1\n# Replaced by preflight fix: export STRIPE_PRICE_ID_PRO=\"price_old\" # live\nexport \
                        STRIPE_PRICE_ID_PRO=price_new\nB=price_old\n";
         assert_eq!(line(Some(2)).applied(text, "price_new").as_deref(), Some(changed));
-        assert_eq!(line(Some(2)).taken_back(changed, Some("price_new")).as_deref(), Some(text));
+        assert_eq!(line(Some(2)).taken_back(changed).as_deref(), Some(text));
     }
 
     #[test]
@@ -141,7 +139,7 @@ mod tests {
     fn a_new_line_is_added_at_the_end() {
         let changed = line(None).applied("A=1", "price_new").unwrap();
         assert_eq!(changed, "A=1\nSTRIPE_PRICE_ID_PRO=price_new\n");
-        assert_eq!(line(None).taken_back(&changed, Some("price_new")).as_deref(), Some("A=1\n"));
+        assert_eq!(line(None).taken_back(&changed).as_deref(), Some("A=1\n"));
     }
 
     #[test]
@@ -149,7 +147,7 @@ mod tests {
         let text = "STRIPE_PRICE_ID_PRO=price_old\r\nA=1\r\n";
         let changed = line(Some(1)).applied(text, "price_new").unwrap();
         assert_eq!(changed.matches("\r\n").count(), 3, "{changed:?}");
-        assert_eq!(line(Some(1)).taken_back(&changed, Some("price_new")).as_deref(), Some(text));
+        assert_eq!(line(Some(1)).taken_back(&changed).as_deref(), Some(text));
     }
 
     #[test]
@@ -158,6 +156,6 @@ mod tests {
         assert_eq!(line(Some(1)).applied("STRIPE_PRICE_ID_BASIC=price_old\n", "price_new"), None);
         assert_eq!(line(Some(1)).applied("A=1\n", "price_new"), None);
         assert_eq!(line(None).applied("STRIPE_PRICE_ID_PRO=price_other\n", "price_new"), None);
-        assert_eq!(line(Some(1)).taken_back("STRIPE_PRICE_ID_PRO=price_other\n", Some("price_new")), None);
+        assert_eq!(line(Some(1)).taken_back("STRIPE_PRICE_ID_PRO=price_other\n"), None);
     }
 }

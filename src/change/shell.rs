@@ -13,7 +13,9 @@ pub fn quoted(word: &str) -> String {
             '\'' => "\\'".to_owned(),
             '\\' => "\\\\".to_owned(),
             // Every shell with this kind of quotes reads octal numbers.
-            letter if letter.is_control() => letter.to_string().bytes().map(|byte| format!("\\{byte:03o}")).collect(),
+            letter if letter.is_control() => {
+                letter.to_string().bytes().fold(String::new(), |escaped, byte| format!("{escaped}\\{byte:03o}"))
+            }
             letter => letter.to_string(),
         });
         return format!("$'{}'", escaped.collect::<String>());

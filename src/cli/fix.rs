@@ -113,7 +113,7 @@ async fn undo(args: &FixArgs, terminal: Terminal) -> Result<u8, CliError> {
         Err(error) => return Err(CliError::Defect(format!("could not read {}: {error}", journal.display()))),
     };
     if records.is_empty() {
-        print(&format!("There is nothing to undo: {} names no fix.\n", journal.display()))?;
+        print(&format!("There is no fix to undo in {}.\n", journal.display()))?;
         return Ok(exit::GO);
     }
     let mut text = format!("The fix of {} changed:\n\n", records[0].fix);
@@ -223,11 +223,11 @@ fn row(line: &str, terminal: Terminal) -> String {
 fn outcome(object: &str, made: &Result<Made, NotMade>, terminal: Terminal) -> String {
     let (word, line) = match made {
         Ok(Made::Changed) => ("changed", object.to_owned()),
-        Ok(Made::AlreadyRight) => ("right already", object.to_owned()),
+        Ok(Made::AlreadyRight) => ("already correct", object.to_owned()),
         Ok(Made::Archived) => ("archived", object.to_owned()),
         Err(why) => ("not changed", format!("{object}: {why}")),
     };
-    wrap(&line, &format!("{word:<15}"), &" ".repeat(15), terminal.width)
+    wrap(&line, &format!("{word:<17}"), &" ".repeat(17), terminal.width)
 }
 
 /// What became of each finding that a change was made for.
@@ -242,10 +242,10 @@ fn compared(after: &Report, plan: &Plan, terminal: Terminal) -> String {
         told.push(finding);
         // A check that could not look any more has not seen that it is fixed.
         let id = finding.split(": ").next().unwrap_or_default();
-        let was_seen = after
-            .checks
-            .iter()
-            .any(|check| check.id.as_str() == id && (check.status.is_verified() || check.status == Status::Fail));
+        let was_seen = after.checks.iter().any(|check| {
+            check.id.as_str() == id
+                && (check.status.is_verified() || (check.status == Status::Fail && check.reasons.is_empty()))
+        });
         let word = match (failing.contains(finding), was_seen) {
             (true, _) => "STILL FAILING",
             (false, true) => "FIXED",
@@ -286,7 +286,7 @@ async fn agreed(yes: bool, question: &str, signals: &mut Signals) -> Result<Answ
         return Ok(Answer::Yes);
     }
     if !io::stdin().is_terminal() || !io::stderr().is_terminal() {
-        note("This is no terminal. To make the changes without being asked, use --yes.");
+        note("Standard input is not a terminal. To make the changes without the question, use --yes.");
         return Ok(Answer::No);
     }
     let asked = write!(io::stderr(), "\n{question} [y/N] ").and_then(|()| io::stderr().flush());

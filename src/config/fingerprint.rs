@@ -14,7 +14,7 @@ impl Config {
 }
 
 /// The SHA-256 hash of a text, in hexadecimal.
-pub(super) fn hash(text: &str) -> String {
+pub(crate) fn hash(text: &str) -> String {
     let bytes = digest(&SHA256, text.as_bytes());
     bytes.as_ref().iter().fold(String::new(), |hash, byte| format!("{hash}{byte:02x}"))
 }

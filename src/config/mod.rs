@@ -41,6 +41,7 @@ use url::Url;
 
 pub use exposed::{Exposed, exposed};
 pub use file::load;
+pub(crate) use fingerprint::hash;
 pub use kind::Kind;
 pub use money::Money;
 pub use options::Options;

@@ -83,6 +83,11 @@ impl Values {
         problems.map_or(Ok(Self { set: values, last_file }), Err)
     }
 
+    /// Every name and value.
+    pub(crate) fn texts(&self) -> BTreeMap<&str, &str> {
+        self.set.iter().map(|(name, (value, _))| (name.as_str(), value.as_str())).collect()
+    }
+
     /// The last env file, which overrides the others.
     pub(super) fn last_file(&self) -> Option<&Path> {
         self.last_file.as_deref()

@@ -27,11 +27,14 @@ pub(super) struct Journal {
 pub struct ChangeRecord {
     /// The group of changes that it was made with.
     pub fix: String,
+    /// The deployment: `acme, live mode, https://api.acme.com`.
+    #[serde(default)]
+    pub deployment: String,
     /// Whether the object existed before.
     pub existed: bool,
     /// The change.
     pub change: Change,
-    /// The IDs of what it created, by field: `id`, `default_price`.
+    /// The IDs of what it created, by field: `id`, `default_price`. Of a secret, the hash.
     #[serde(default)]
     pub created: BTreeMap<String, String>,
 }
@@ -65,6 +68,12 @@ impl Journal {
         self.write(&serde_json::json!({ "at": at, "step": "created", "fix": fix, "object": object, "created": ids }))
     }
 
+    /// Records that a provider rejected a change, so that there is nothing to take back.
+    pub fn note_rejected(&self, fix: &str, object: &str) -> io::Result<()> {
+        let at = Timestamp::now().to_string();
+        self.write(&serde_json::json!({ "at": at, "step": "rejected", "fix": fix, "object": object }))
+    }
+
     fn write(&self, line: &serde_json::Value) -> io::Result<()> {
         let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
         if file.is_none() {
@@ -93,12 +102,16 @@ pub fn last_fix(journal: &Path) -> io::Result<Vec<ChangeRecord>> {
     records.retain(|record: &ChangeRecord| !record.fix.starts_with(UNDO) && !taken_back(&record.fix));
     let last = records.last().map(|record| record.fix.clone()).unwrap_or_default();
     records.retain(|record| record.fix == last);
-    for record in &mut records {
+    let about = |step: &str, record: &ChangeRecord| {
         let object = record.change.object();
-        let is_of = |line: &&serde_json::Value| {
-            line["step"] == "created" && line["fix"] == record.fix.as_str() && line["object"] == object.as_str()
+        let is_about = |line: &&serde_json::Value| {
+            line["step"] == step && line["fix"] == record.fix.as_str() && line["object"] == object.as_str()
         };
-        if let Some(created) = lines.iter().find(is_of).and_then(|line| line["created"].as_object()) {
+        lines.iter().find(is_about)
+    };
+    records.retain(|record| about("rejected", record).is_none());
+    for record in &mut records {
+        if let Some(created) = about("created", record).and_then(|line| line["created"].as_object()) {
             let ids = created.iter().filter_map(|(field, id)| Some((field.clone(), id.as_str()?.to_owned())));
             record.created = ids.collect();
         }

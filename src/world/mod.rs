@@ -179,6 +179,12 @@ impl World {
         answer.date().and_then(|date| date.checked_sub(since).ok()).unwrap_or(self.now)
     }
 
+    /// The deployment, for people: `acme, live mode, https://api.acme.com/`.
+    fn deployment_name(&self) -> String {
+        let config = &self.config;
+        format!("{}, {} mode, {}", config.project.name, config.project.mode.word(), config.worker.url)
+    }
+
     /// The canary's ID.
     ///
     /// # Errors

@@ -90,8 +90,15 @@ impl Rounds {
     }
 
     /// Takes the result of a round, and says in one line what became of each check.
-    fn take(&mut self, report: &Report, is_pressed: bool) -> String {
+    fn take(&mut self, report: &Report, asked: &[String], is_pressed: bool) -> String {
         let mut words: Vec<(&str, Vec<&str>)> = Vec::new();
+        // The configuration may have changed.
+        let is_there = |id: &&String| report.ran().any(|check| check.id.as_str() == id.as_str());
+        let removed: Vec<&str> = asked.iter().filter(|id| !is_there(id)).map(String::as_str).collect();
+        self.checks.retain(|id, _| !removed.contains(&id.as_str()));
+        if !removed.is_empty() {
+            words.push(("REMOVED", removed));
+        }
         for check in report.ran() {
             let id = check.id.as_str();
             if !is_pressed && is_stopped(check) {
@@ -146,9 +153,10 @@ pub async fn repeat(rounds: &mut Rounds, watcher: &mut impl Watcher) -> Result<O
             Moment::Stopped(interruption) => return Ok(Some(signals::status(interruption))),
             moment => moment == Moment::Pressed,
         };
-        let said = match watcher.ask(rounds.next(is_pressed), is_pressed).await {
+        let asked = rounds.next(is_pressed);
+        let said = match watcher.ask(asked.clone(), is_pressed).await {
             Ok(report) if report.interruption.is_some() => return Ok(Some(report.exit_code())),
-            Ok(report) => Ok(rounds.take(&report, is_pressed)),
+            Ok(report) => Ok(rounds.take(&report, &asked, is_pressed)),
             Err(error) if error.status() == exit::CONFIGURATION => Err(error),
             Err(error) => return Err(error),
         };
@@ -246,7 +254,7 @@ mod tests {
         let check = stopped.checks.iter_mut().find(|check| check.id.as_str() == id).unwrap();
         (check.status, check.reasons) = (Status::Skipped, vec!["excluded by --no-probe".to_owned()]);
         assert!(rounds.next(false).contains(&id.to_owned()));
-        assert!(!rounds.take(&stopped, false).contains(id));
+        assert!(!rounds.take(&stopped, &[], false).contains(id));
         assert!(rounds.held().contains(&id.to_owned()) && !rounds.next(false).contains(&id.to_owned()));
     }
 
@@ -256,6 +264,17 @@ mod tests {
         let (script, ended) = watched(BROKEN, false, &rounds).await;
         assert_eq!(script.said, ["not valid TOML", "FIXED stripe/product-metadata"]);
         assert_eq!(ended, None);
+    }
+
+    #[tokio::test]
+    async fn a_check_that_the_configuration_no_longer_has_is_not_waited_for() {
+        let first = report("metadata-case", &[]).await;
+        let mut rounds = Rounds::after(&first, checks::ALL, false, false);
+        let without = report("healthy", &["stripe/secret-key"]).await;
+        let asked = rounds.next(false);
+        assert!(asked.contains(&"stripe/product-metadata".to_owned()), "{asked:?}");
+        assert!(rounds.take(&without, &asked, false).starts_with("REMOVED"));
+        assert!(rounds.are_over());
     }
 
     #[tokio::test]

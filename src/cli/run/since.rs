@@ -12,8 +12,8 @@ pub fn became(before: Status, now: Status) -> Option<&'static str> {
     match now {
         Status::Fail if !did_not_pass(before) => Some("NOW FAILING"),
         _ if !did_not_pass(before) => None,
-        now if now.is_verified() => Some("FIXED"),
-        Status::Fail => Some("STILL FAILING"),
+        now if now.is_verified() => Some(if matches!(before, Status::Fail) { "FIXED" } else { "NOW VERIFIED" }),
+        Status::Fail => Some(if matches!(before, Status::Fail) { "STILL FAILING" } else { "NOW FAILING" }),
         Status::Unknown | Status::Skipped => Some("STILL NOT VERIFIED"),
         _ => None,
     }
@@ -55,7 +55,9 @@ pub(super) mod tests {
         let lines =
             |report: &Report, before: Status| changes(report, |id| (id == "stripe/product-metadata").then_some(before));
         assert_eq!(lines(&fixed, Status::Fail), ["FIXED  stripe/product-metadata"]);
-        assert_eq!(lines(&failing, Status::Unknown), ["STILL FAILING  stripe/product-metadata"]);
+        assert_eq!(lines(&failing, Status::Fail), ["STILL FAILING  stripe/product-metadata"]);
+        assert_eq!(lines(&failing, Status::Unknown), ["NOW FAILING  stripe/product-metadata"]);
+        assert_eq!(lines(&fixed, Status::Unknown), ["NOW VERIFIED  stripe/product-metadata"]);
         assert_eq!(lines(&failing, Status::Pass), ["NOW FAILING  stripe/product-metadata"]);
         assert!(lines(&fixed, Status::Pass).is_empty());
     }

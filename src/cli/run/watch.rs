@@ -17,7 +17,7 @@ use super::rounds::{Moment, Rounds, Watcher, named, repeat};
 use super::{FailOn, RunArgs, once, run_with_progress};
 use crate::cli::exit::CliError;
 use crate::cli::progress::Waiting;
-use crate::cli::signals::Signals;
+use crate::cli::signals::{self, Signals};
 use crate::cli::terminal::{Terminal, note, print};
 use crate::cli::values;
 
@@ -47,8 +47,19 @@ pub async fn watch(
     if let Some(status) = repeat(&mut rounds, &mut live).await? {
         return Ok(status);
     }
-    let done = "Everything that was repeated passes. Running the checks once more …";
+    // The last run sends again, and that is asked for like every other time.
+    let done = if live.enter.0.is_some() {
+        "Everything that was repeated passes. Press Enter to run all checks once more."
+    } else {
+        "Everything that was repeated passes. Running all checks once more …"
+    };
     print(&format!("\n{}\n", wrap(done, "", "", terminal.width)))?;
+    if live.enter.0.is_some() {
+        tokio::select! {
+            interruption = live.signals.first() => return Ok(signals::status(interruption)),
+            () = live.enter.pressed() => {}
+        }
+    }
     Ok(once(args, &live.world(true)?, live.signals, terminal).await?.exit_code())
 }
 
@@ -114,6 +125,9 @@ fn opening(rounds: &Rounds) -> String {
         let when =
             if rounds.has_enter { "Repeated only when you press Enter" } else { "Not repeated without a terminal" };
         sentences.push(format!("{when}, because it sends something: {}.", named(&held)));
+        if !rounds.has_enter && !rounds.are_over() {
+            sentences.push("At the end, all checks run once more.".to_owned());
+        }
     }
     if !rounds.are_over() {
         sentences.push("To stop, press Ctrl-C.".to_owned());

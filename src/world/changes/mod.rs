@@ -19,7 +19,7 @@ use super::journal::ChangeRecord;
 use super::transport::{Answer, Credential, OutgoingRequest, Party, Retry};
 use super::{NoAnswer, World};
 use crate::change::{Change, ClerkMetadata, ClerkTemplate, Created, NewValue};
-use crate::config::Secret;
+use crate::config::{Secret, hash};
 
 /// What became of a change.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -45,9 +45,12 @@ pub enum NotMade {
         /// Its value now.
         now: String,
     },
-    /// The provider refused it, or could not be reached.
+    /// It could not be made, or it is not certain that it was.
     #[error("{0}")]
     Refused(String),
+    /// The provider rejected it, so nothing was changed.
+    #[error("{0}")]
+    Rejected(String),
     /// It cannot be taken back.
     #[error("{0}")]
     Lasting(String),
@@ -58,7 +61,7 @@ impl From<NoAnswer> for NotMade {
         Self::Refused(match why {
             NoAnswer::Unknown(reason) => reason,
             NoAnswer::LeftOut(flag) => format!("excluded by {flag}"),
-            NoAnswer::Because(cause) => format!("a key cannot be used ({cause:?}); see the failures above"),
+            NoAnswer::Because(_) => "a key cannot be used; see the failures above".to_owned(),
         })
     }
 }
@@ -107,6 +110,26 @@ impl ChangeDoor<'_> {
     /// # Errors
     /// If the object is not as it was read, or the provider does not accept the change.
     pub async fn make(&self, change: &Change) -> Result<Made, NotMade> {
+        let made = self.attempt(change).await;
+        if let Err(NotMade::Rejected(_)) = made {
+            // Without the note, an undo looks for it in vain.
+            let _ = self.world.journal.note_rejected(self.fix, &change.object());
+        }
+        made
+    }
+
+    /// Whether a change can be made once the value that it needs is there.
+    ///
+    /// # Errors
+    /// If a file is not as it was read.
+    pub fn can_make(change: &Change) -> Result<(), NotMade> {
+        match change {
+            Change::EnvLine(line) => file::edited(line, change, "preflight").map(drop),
+            _ => Ok(()),
+        }
+    }
+
+    async fn attempt(&self, change: &Change) -> Result<Made, NotMade> {
         match change {
             Change::Stripe(stripe) if stripe.id.is_some() => self.update_stripe(stripe, change).await,
             Change::Stripe(stripe) => self.create_stripe(stripe, change).await,
@@ -125,6 +148,10 @@ impl ChangeDoor<'_> {
     /// # Errors
     /// If the object is not as it was left, or what was there before is not known.
     pub async fn take_back(&self, record: &ChangeRecord) -> Result<Made, NotMade> {
+        let here = self.world.deployment_name();
+        if !record.deployment.is_empty() && record.deployment != here {
+            return Err(NotMade::Refused(format!("it was made in {}, and this is {here}", record.deployment)));
+        }
         match &record.change {
             Change::Stripe(stripe) if stripe.id.is_none() => self.take_back_created(stripe, record).await,
             Change::Stripe(stripe) => {
@@ -147,7 +174,7 @@ impl ChangeDoor<'_> {
                 secret.name
             ))),
             Change::WorkerSecret(secret) => self.delete_secret(secret).await,
-            Change::EnvLine(line) => self.take_back_edit(line, &record.change),
+            Change::EnvLine(line) => self.take_back_edit(line, record),
             Change::Deploy(_) | Change::Code(_) | Change::Command(_) | Change::Page(_) => Ok(Made::AlreadyRight),
         }
     }
@@ -173,6 +200,21 @@ impl ChangeDoor<'_> {
     }
 
     async fn send(&self, request: ChangeRequest) -> Result<Arc<Answer>, NotMade> {
+        let answer = self.ask(request).await?;
+        if answer.is_success() { Ok(answer) } else { Err(refused(&answer)) }
+    }
+
+    /// Deletes something, which may be gone already.
+    async fn delete(&self, request: ChangeRequest) -> Result<Made, NotMade> {
+        let answer = self.ask(request).await?;
+        match answer.status {
+            404 => Ok(Made::AlreadyRight),
+            _ if answer.is_success() => Ok(Made::Changed),
+            _ => Err(refused(&answer)),
+        }
+    }
+
+    async fn ask(&self, request: ChangeRequest) -> Result<Arc<Answer>, NotMade> {
         let ChangeRequest { party, method, url, mut headers, body, credential, retry } = request;
         let body = body.map(|(kind, body)| {
             headers.insert(CONTENT_TYPE, HeaderValue::from_static(kind));
@@ -181,9 +223,7 @@ impl ChangeDoor<'_> {
         let _in_flight = self.world.transport.phases().begin();
         let (credential, is_step) = (Some(credential), true);
         let outgoing = OutgoingRequest { party, method, url, headers, body, credential, retry, is_step };
-        let answer =
-            self.world.transport.ask(outgoing).await.map_err(|failure| NotMade::Refused(failure.to_string()))?;
-        if answer.is_success() { Ok(answer) } else { Err(refused(&answer)) }
+        self.world.transport.ask(outgoing).await.map_err(|failure| NotMade::Refused(failure.to_string()))
     }
 
     /// A value that a change sets.
@@ -203,9 +243,8 @@ impl ChangeDoor<'_> {
         for field in ["id", "default_price", "secret"] {
             let Some(value) = answer[field].as_str() else { continue };
             kept.insert(Created { object: change.object(), field: field.to_owned() }, Secret::new(value));
-            if field != "secret" {
-                ids.insert(field.to_owned(), value.to_owned());
-            }
+            let noted = if field == "secret" { hash(value) } else { value.to_owned() };
+            ids.insert(field.to_owned(), noted);
         }
         self.world.journal.note_created(self.fix, &change.object(), &ids).map_err(|error| {
             let path = self.world.journal.path().display();
@@ -224,8 +263,8 @@ impl ChangeDoor<'_> {
 
     /// Writes the change to the journal before it is made.
     fn record(&self, change: &Change, existed: bool) -> Result<(), NotMade> {
-        let (fix, created) = (self.fix.to_owned(), BTreeMap::new());
-        let record = ChangeRecord { fix, existed, change: change.clone(), created };
+        let (fix, deployment) = (self.fix.to_owned(), self.world.deployment_name());
+        let record = ChangeRecord { fix, deployment, existed, change: change.clone(), created: BTreeMap::new() };
         self.world.journal.note_change(&record).map_err(|error| {
             NotMade::Refused(format!(
                 "nothing was changed, because the change could not first be recorded in {} ({error})",
@@ -244,5 +283,6 @@ fn refused(answer: &Arc<Answer>) -> NotMade {
         .ok()
         .and_then(|body| body.get("error")?["message"].as_str().map(str::to_owned));
     let said = message.map_or_else(|| answer.excerpt(), |message| answer.quote_sentence(&message));
-    NotMade::Refused(format!("{} answered {} to {}: {said}", answer.party.name(), answer.status, answer.request))
+    let words = format!("{} answered {} to {}: {said}", answer.party.name(), answer.status, answer.request);
+    if (400..500).contains(&answer.status) { NotMade::Rejected(words) } else { NotMade::Refused(words) }
 }

@@ -14,6 +14,9 @@ use crate::world::key_of_mode;
 use crate::world::stripe::version_header;
 use crate::world::transport::{Credential, Party, Retry};
 
+/// The metadata key of what a fix created, with the fix.
+const MARKER: &str = "preflight_fix";
+
 impl ChangeDoor<'_> {
     pub(super) async fn update_stripe(&self, stripe: &StripeChange, change: &Change) -> Result<Made, NotMade> {
         let credential = self.stripe_key(stripe)?;
@@ -33,11 +36,8 @@ impl ChangeDoor<'_> {
     /// Creates an object, unless there is one like it already.
     pub(super) async fn create_stripe(&self, stripe: &StripeChange, change: &Change) -> Result<Made, NotMade> {
         let credential = self.stripe_key(stripe)?;
-        if let Some(id) = self.find_made(stripe, &credential).await? {
-            return Err(NotMade::Refused(format!(
-                "{} is already there ({id}), so run preflight again",
-                change.object()
-            )));
+        if let Some(id) = self.find_made(stripe, &credential, None).await? {
+            return Err(NotMade::Rejected(format!("it already exists as {id}")));
         }
         self.record(change, false)?;
         let url = self.stripe_url(&path(stripe.resource, None));
@@ -56,8 +56,8 @@ impl ChangeDoor<'_> {
         let noted = record.created.get("id").cloned();
         let Some(id) = (match noted {
             Some(id) => Some(id),
-            // The fix ended before it could note the ID. Nothing like it was there before.
-            None => self.find_made(stripe, &credential).await?,
+            // The fix ended before it could note the ID.
+            None => self.find_made(stripe, &credential, Some(&record.fix)).await?,
         }) else {
             return Ok(Made::AlreadyRight);
         };
@@ -72,16 +72,25 @@ impl ChangeDoor<'_> {
         let url = self.stripe_url(&path(stripe.resource, Some(&id)));
         let (party, method, retry) = (Party::Stripe, Method::DELETE, Retry::Always);
         let request = ChangeRequest { party, method, url, headers: version_header(), body: None, credential, retry };
-        self.send(request).await.map(|_| Made::Changed)
+        self.delete(request).await
     }
 
-    /// The ID of an object that is what this change would create.
-    async fn find_made(&self, stripe: &StripeChange, credential: &Credential) -> Result<Option<String>, NotMade> {
+    /// The ID of an object that is what this change would create, or that this fix created.
+    async fn find_made(
+        &self,
+        stripe: &StripeChange,
+        credential: &Credential,
+        fix: Option<&str>,
+    ) -> Result<Option<String>, NotMade> {
         let mut url = self.stripe_url(&path(stripe.resource, None));
         let is_on_sale = matches!(stripe.resource, StripeResource::Product | StripeResource::Price);
         url.set_query(Some(if is_on_sale { "limit=100&active=true" } else { "limit=100" }));
         let list = self.read(Party::Stripe, url, version_header(), credential).await?;
-        let made = list["data"].as_array().into_iter().flatten().find(|object| stripe.is_made(object));
+        let made = list["data"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .find(|object| stripe.is_made(object) && fix.is_none_or(|fix| object["metadata"][MARKER] == fix));
         Ok(made.and_then(|object| object["id"].as_str()).map(str::to_owned))
     }
 
@@ -93,6 +102,9 @@ impl ChangeDoor<'_> {
         }
         let mut form = Serializer::new(String::new());
         form.extend_pairs(stripe.parameters());
+        if stripe.id.is_none() {
+            form.append_pair(&format!("metadata[{MARKER}]"), self.fix);
+        }
         let body = Some(("application/x-www-form-urlencoded", form.finish()));
         ChangeRequest {
             party: Party::Stripe,

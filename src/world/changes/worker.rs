@@ -34,13 +34,16 @@ impl ChangeDoor<'_> {
         }
         self.record(change, binding.is_some())?;
         let body = value.lend(|value| json!({ "name": secret.name, "text": value, "type": "secret_text" }).to_string());
-        self.send_cloudflare(Method::PUT, path.then("/secrets"), Some(body), credential).await
+        self.send_cloudflare(Method::PUT, path.then("/secrets"), body, credential).await
     }
 
     /// Deletes a secret that a fix set where there was none.
     pub(super) async fn delete_secret(&self, secret: &WorkerSecret) -> Result<Made, NotMade> {
         let (path, credential) = self.script(secret)?;
-        self.send_cloudflare(Method::DELETE, path.then("/secrets/").id(&Segment(&secret.name)), None, credential).await
+        let url = self.cloudflare_url(&path.then("/secrets/").id(&Segment(&secret.name)))?;
+        let (party, method, retry) = (Party::Cloudflare, Method::DELETE, Retry::Always);
+        self.delete(ChangeRequest { party, method, url, headers: HeaderMap::new(), body: None, credential, retry })
+            .await
     }
 
     /// The value of a local variable that the configuration names.
@@ -75,10 +78,10 @@ impl ChangeDoor<'_> {
         &self,
         method: Method,
         path: ApiPath,
-        body: Option<String>,
+        body: String,
         credential: Credential,
     ) -> Result<Made, NotMade> {
-        let (url, body) = (self.cloudflare_url(&path)?, body.map(|body| ("application/json", body)));
+        let (url, body) = (self.cloudflare_url(&path)?, Some(("application/json", body)));
         let (party, headers, retry) = (Party::Cloudflare, HeaderMap::new(), Retry::Always);
         self.send(ChangeRequest { party, method, url, headers, body, credential, retry }).await.map(|_| Made::Changed)
     }
