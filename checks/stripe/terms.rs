@@ -3,7 +3,7 @@
 
 use crate::check::prelude::*;
 use crate::config::Source;
-use crate::world::Price;
+use crate::world::{Price, intended_tier};
 
 /// A term in which a price differs from its tier.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -52,7 +52,10 @@ pub(super) async fn only_match(world: &World, offer: &Offer<'_>) -> Option<Price
     let prices = optional(stripe.recurring_prices()).await.filter(|prices| prices.unread.is_empty())?;
     let is_of_tier = |price: &Price| match world.config().entitlement.source {
         Source::ProductMetadata | Source::PriceMetadata => {
-            stripe.tier_value(price) == Ok(Some(offer.tier.metadata.as_str()))
+            // A value that means the tier but is misspelled is `stripe/product-metadata`'s finding.
+            let means_tier =
+                |value| intended_tier(value, &world.config().tiers).is_some_and(|one| one.name == offer.tier.name);
+            stripe.tier_value(price).is_ok_and(|value| value.is_some_and(means_tier))
         }
         // Nothing at Stripe says which tier a price belongs to.
         Source::SubscriptionMetadata | Source::PriceId => true,

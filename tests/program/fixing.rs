@@ -35,7 +35,7 @@ fn without_a_terminal_nothing_is_changed() {
 
 #[test]
 fn what_only_a_person_can_do_is_listed_and_left_alone() {
-    let ended = Folder::new().run(&["fix", "--sandbox=price-test-mode", "--yes"]);
+    let ended = Folder::new().run(&["fix", "--sandbox=endpoint-path", "--yes"]);
     assert_eq!(ended.status, 1, "{}", ended.all());
     assert!(ended.stdout.contains("Only you can do this"), "{}", ended.stdout);
 }
@@ -43,7 +43,7 @@ fn what_only_a_person_can_do_is_listed_and_left_alone() {
 #[test]
 fn without_a_fix_there_is_nothing_to_undo() {
     let ended = Folder::new().run(&["fix", "--undo"]);
-    assert_eq!((ended.status, ended.stdout.starts_with("There is nothing to undo")), (0, true), "{}", ended.all());
+    assert_eq!((ended.status, ended.stdout.starts_with("There is no fix to undo")), (0, true), "{}", ended.all());
 }
 
 #[test]
