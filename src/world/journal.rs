@@ -8,9 +8,11 @@ use std::sync::{Mutex, PoisonError};
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 
 use super::id::shown;
 use crate::change::Change;
+use crate::config::hash;
 
 /// How many characters of an object are recorded.
 const MAX_OBJECT: usize = 300;
@@ -50,31 +52,28 @@ impl Journal {
 
     /// Records that `step` is about to be taken on `object`.
     pub fn note(&self, step: &str, object: &str) -> io::Result<()> {
-        let line = serde_json::json!({ "at": Timestamp::now().to_string(), "step": step, "object": shown(object, MAX_OBJECT) });
-        self.write(&line)
+        self.write(json!({ "step": step, "object": shown(object, MAX_OBJECT) }))
     }
 
     /// Records a change that a fix is about to make, with what was there before.
     pub fn note_change(&self, record: &ChangeRecord) -> io::Result<()> {
         let mut line = serde_json::to_value(record)?;
-        line["at"] = Timestamp::now().to_string().into();
         line["step"] = "fix".into();
-        self.write(&line)
+        self.write(line)
     }
 
     /// Records the IDs of what a fix has created.
-    pub fn note_created(&self, fix: &str, object: &str, ids: &BTreeMap<String, String>) -> io::Result<()> {
-        let at = Timestamp::now().to_string();
-        self.write(&serde_json::json!({ "at": at, "step": "created", "fix": fix, "object": object, "created": ids }))
+    pub fn note_created(&self, fix: &str, change: &Change, ids: &BTreeMap<String, String>) -> io::Result<()> {
+        self.write(json!({ "step": "created", "fix": fix, "of": identity(change), "created": ids }))
     }
 
     /// Records that a provider rejected a change, so that there is nothing to take back.
-    pub fn note_rejected(&self, fix: &str, object: &str) -> io::Result<()> {
-        let at = Timestamp::now().to_string();
-        self.write(&serde_json::json!({ "at": at, "step": "rejected", "fix": fix, "object": object }))
+    pub fn note_rejected(&self, fix: &str, change: &Change) -> io::Result<()> {
+        self.write(json!({ "step": "rejected", "fix": fix, "of": identity(change) }))
     }
 
-    fn write(&self, line: &serde_json::Value) -> io::Result<()> {
+    fn write(&self, mut line: Value) -> io::Result<()> {
+        line["at"] = Timestamp::now().to_string().into();
         let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
         if file.is_none() {
             if let Some(folder) = self.path.parent() {
@@ -94,7 +93,7 @@ impl Journal {
 /// If the journal cannot be read.
 pub fn last_fix(journal: &Path) -> io::Result<Vec<ChangeRecord>> {
     let text = fs::read_to_string(journal)?;
-    let lines: Vec<serde_json::Value> = text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
+    let lines: Vec<Value> = text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
     let taken_back = |fix: &str| lines.iter().any(|line| line["step"] == "undo" && line["object"] == fix);
     let records = lines.iter().filter(|line| line["step"] == "fix");
     let mut records: Vec<ChangeRecord> = records.filter_map(|line| serde_json::from_value(line.clone()).ok()).collect();
@@ -103,10 +102,9 @@ pub fn last_fix(journal: &Path) -> io::Result<Vec<ChangeRecord>> {
     let last = records.last().map(|record| record.fix.clone()).unwrap_or_default();
     records.retain(|record| record.fix == last);
     let about = |step: &str, record: &ChangeRecord| {
-        let object = record.change.object();
-        let is_about = |line: &&serde_json::Value| {
-            line["step"] == step && line["fix"] == record.fix.as_str() && line["object"] == object.as_str()
-        };
+        let change = identity(&record.change);
+        let is_about =
+            |line: &&Value| line["step"] == step && line["fix"] == record.fix.as_str() && line["of"] == change.as_str();
         lines.iter().find(is_about)
     };
     records.retain(|record| about("rejected", record).is_none());
@@ -119,12 +117,20 @@ pub fn last_fix(journal: &Path) -> io::Result<Vec<ChangeRecord>> {
     Ok(records)
 }
 
+/// Tells the changes of one fix apart, also those of one object.
+pub(super) fn identity(change: &Change) -> String {
+    hash(&serde_json::to_string(change).unwrap_or_default())
+}
+
 /// How the name of a group of changes begins that takes another group back.
 pub const UNDO: &str = "undo-";
 
 #[cfg(test)]
 mod tests {
-    use super::Journal;
+    use std::collections::BTreeMap;
+
+    use super::{ChangeRecord, Journal, last_fix};
+    use crate::change::{Change, StripeChange, StripeResource};
 
     #[test]
     fn outside_text_is_escaped_and_cut() {
@@ -135,6 +141,26 @@ mod tests {
         let text = std::fs::read_to_string(path).unwrap();
         assert_eq!((text.lines().count(), text.len() < 500), (1, true));
         assert!(!text.trim_end().chars().any(|letter| letter.is_control() || letter == '\u{202e}'), "{text:?}");
+    }
+
+    #[test]
+    fn a_rejected_change_does_not_hide_another_one_of_the_same_object() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("journal.jsonl");
+        let journal = Journal::new(path.clone());
+        let [made, rejected] = ["cancel", "invoices"].map(|feature| {
+            let portal = StripeChange::update(StripeResource::PortalConfiguration, true, "bpc_1", "");
+            Change::from(portal.set(format!("features.{feature}.enabled"), false, true))
+        });
+        for change in [&made, &rejected] {
+            let (fix, deployment) = ("one".to_owned(), "acme".to_owned());
+            let created = BTreeMap::new();
+            let record = ChangeRecord { fix, deployment, existed: true, change: change.clone(), created };
+            journal.note_change(&record).unwrap();
+        }
+        journal.note_rejected("one", &rejected).unwrap();
+        let left: Vec<Change> = last_fix(&path).unwrap().into_iter().map(|record| record.change).collect();
+        assert_eq!(left, [made]);
     }
 
     #[test]

@@ -113,7 +113,7 @@ impl ChangeDoor<'_> {
         let made = self.attempt(change).await;
         if let Err(NotMade::Rejected(_)) = made {
             // Without the note, an undo looks for it in vain.
-            let _ = self.world.journal.note_rejected(self.fix, &change.object());
+            let _ = self.world.journal.note_rejected(self.fix, change);
         }
         made
     }
@@ -246,7 +246,7 @@ impl ChangeDoor<'_> {
             let noted = if field == "secret" { hash(value) } else { value.to_owned() };
             ids.insert(field.to_owned(), noted);
         }
-        self.world.journal.note_created(self.fix, &change.object(), &ids).map_err(|error| {
+        self.world.journal.note_created(self.fix, change, &ids).map_err(|error| {
             let path = self.world.journal.path().display();
             NotMade::Refused(format!("created as {ids:?}, but that could not be recorded in {path} ({error})"))
         })

@@ -9,7 +9,7 @@ use super::{ChangeDoor, ChangeRequest, Made, NotMade, Segment, moved_to};
 use crate::change::{Change, StripeChange, StripeResource};
 use crate::config::Mode;
 use crate::world::id::ApiPath;
-use crate::world::journal::ChangeRecord;
+use crate::world::journal::{ChangeRecord, identity};
 use crate::world::key_of_mode;
 use crate::world::stripe::version_header;
 use crate::world::transport::{Credential, Party, Retry};
@@ -20,7 +20,7 @@ const MARKER: &str = "preflight_fix";
 impl ChangeDoor<'_> {
     pub(super) async fn update_stripe(&self, stripe: &StripeChange, change: &Change) -> Result<Made, NotMade> {
         let credential = self.stripe_key(stripe)?;
-        let url = self.stripe_url(&path(stripe.resource, stripe.id.as_deref()));
+        let url = path(stripe.resource, stripe.id.as_deref()).at(&self.world.config.stripe.api_base);
         let read = self.read(Party::Stripe, url.clone(), version_header(), &credential).await?;
         if stripe.is_made(&read) {
             return Ok(Made::AlreadyRight);
@@ -40,7 +40,7 @@ impl ChangeDoor<'_> {
             return Err(NotMade::Rejected(format!("it already exists as {id}")));
         }
         self.record(change, false)?;
-        let url = self.stripe_url(&path(stripe.resource, None));
+        let url = path(stripe.resource, None).at(&self.world.config.stripe.api_base);
         let created = self.send(self.post(stripe, change, url, credential)).await?;
         self.keep_created(change, &created.json()?)?;
         Ok(Made::Changed)
@@ -69,7 +69,7 @@ impl ChangeDoor<'_> {
                 made => Ok(made),
             };
         }
-        let url = self.stripe_url(&path(stripe.resource, Some(&id)));
+        let url = path(stripe.resource, Some(&id)).at(&self.world.config.stripe.api_base);
         let (party, method, retry) = (Party::Stripe, Method::DELETE, Retry::Always);
         let request = ChangeRequest { party, method, url, headers: version_header(), body: None, credential, retry };
         self.delete(request).await
@@ -82,9 +82,12 @@ impl ChangeDoor<'_> {
         credential: &Credential,
         fix: Option<&str>,
     ) -> Result<Option<String>, NotMade> {
-        let mut url = self.stripe_url(&path(stripe.resource, None));
-        let is_on_sale = matches!(stripe.resource, StripeResource::Product | StripeResource::Price);
-        url.set_query(Some(if is_on_sale { "limit=100&active=true" } else { "limit=100" }));
+        let list = path(stripe.resource, None).query("limit", 100);
+        let list = match stripe.resource {
+            StripeResource::Product | StripeResource::Price => list.query("active", true),
+            _ => list,
+        };
+        let url = list.at(&self.world.config.stripe.api_base);
         let list = self.read(Party::Stripe, url, version_header(), credential).await?;
         let made = list["data"]
             .as_array()
@@ -96,7 +99,7 @@ impl ChangeDoor<'_> {
 
     fn post(&self, stripe: &StripeChange, change: &Change, url: Url, credential: Credential) -> ChangeRequest {
         let mut headers: HeaderMap = version_header();
-        let key = format!("preflight-{}-{:016x}", self.fix, fingerprint(change));
+        let key = format!("preflight-{}-{}", self.fix, identity(change));
         if let Ok(key) = HeaderValue::from_str(&key) {
             headers.insert(HeaderName::from_static("idempotency-key"), key);
         }
@@ -125,13 +128,6 @@ impl ChangeDoor<'_> {
         let key = key_of_mode(&config.stripe.secret_key, config.project.mode)?;
         Ok(Credential::new(key, &config.stripe.api_base))
     }
-
-    fn stripe_url(&self, path: &ApiPath) -> Url {
-        let base = &self.world.config.stripe.api_base;
-        let mut url = base.clone();
-        url.set_path(&format!("{}{}", base.path().trim_end_matches('/'), path.as_str()));
-        url
-    }
 }
 
 /// The path of an object, or of its list.
@@ -141,12 +137,4 @@ fn path(resource: StripeResource, id: Option<&str>) -> ApiPath {
         Some(id) => list.then("/").id(&Segment(id)),
         None => list,
     }
-}
-
-/// Tells the changes of one fix apart, so that each has its own idempotency key.
-fn fingerprint(change: &Change) -> u64 {
-    use std::hash::{DefaultHasher, Hash, Hasher};
-    let mut hasher = DefaultHasher::new();
-    serde_json::to_string(change).unwrap_or_default().hash(&mut hasher);
-    hasher.finish()
 }
