@@ -57,19 +57,9 @@ pub fn plan(report: &Report) -> Plan {
         }
         let changes = fix.steps.iter().filter(|step| step.is_for_machine());
         let changes: Vec<&Change> = changes.map(|change| superseding(change, &failures).unwrap_or(change)).collect();
-        // Nothing is created with a key that may belong to another account.
-        if let Some((other, _)) = failures.iter().find(|(name, _)| name.ends_with(": other-account") && name != finding)
-            && changes.iter().any(|change| change.creates())
-        {
-            let reason = format!("{other} must be fixed first");
-            plan.by_hand.push(by_hand(finding, reported, Some(reason)));
-            continue;
-        }
-        let others = failures.iter().filter(|(_, other)| !std::ptr::eq(*other, *reported));
-        let mut steps = others.flat_map(|(name, other)| other.finding.fix.steps.iter().map(move |step| (name, step)));
-        if let Some((other, _)) = steps.find(|(_, step)| changes.iter().any(|change| contradicts(change, step))) {
-            let reason = format!("{other} asks for another value");
-            plan.by_hand.push(by_hand(finding, reported, Some(reason)));
+        let mut others = failures.iter().filter(|(_, other)| !std::ptr::eq(*other, *reported));
+        if let Some(obstacle) = others.find_map(|(name, other)| obstacle(&changes, finding, name, other)) {
+            plan.by_hand.push(by_hand(finding, reported, Some(obstacle)));
             continue;
         }
         for change in changes {
@@ -79,23 +69,30 @@ pub fn plan(report: &Report) -> Plan {
             }
         }
     }
-    plan.changes.sort_by_key(|planned| rank(&planned.change));
-    // What needs a value of a new object follows its creation.
-    let mut followers = Vec::new();
-    plan.changes.retain(|planned| {
-        let is_follower = planned.change.needs().is_some();
-        if is_follower {
-            followers.push(planned.clone());
-        }
-        !is_follower
-    });
-    for follower in followers.into_iter().rev() {
-        let is_needed =
-            |planned: &Planned| follower.change.needs().is_some_and(|needed| needed.object == planned.change.object());
-        let at = plan.changes.iter().position(is_needed).map_or(plan.changes.len(), |at| at + 1);
-        plan.changes.insert(at, follower);
-    }
+    plan.changes = ordered(plan.changes);
     plan
+}
+
+/// The changes by rank, and what needs a value of a new object right after its creation.
+fn ordered(mut changes: Vec<Planned>) -> Vec<Planned> {
+    changes.sort_by_key(|planned| rank(&planned.change));
+    let (followers, mut ordered): (Vec<_>, Vec<_>) =
+        changes.into_iter().partition(|planned| planned.change.needs().is_some());
+    for follower in followers.into_iter().rev() {
+        let creation = ordered.iter().position(|planned| follower.change.follows(&planned.change));
+        ordered.insert(creation.map_or(ordered.len(), |at| at + 1), follower);
+    }
+    ordered
+}
+
+/// Why changes are not made while another finding is there.
+fn obstacle(changes: &[&Change], finding: &str, name: &str, other: &Reported) -> Option<String> {
+    // Nothing is created with a key that may belong to another account.
+    if name.ends_with(": other-account") && name != finding && changes.iter().any(|change| change.creates()) {
+        return Some(format!("{name} must be fixed first"));
+    }
+    let contradicts = |step: &Change| changes.iter().any(|change| contradicts(change, step));
+    other.finding.fix.steps.iter().any(contradicts).then(|| format!("{name} asks for another value"))
 }
 
 fn by_hand(finding: &str, reported: &Reported, reason: Option<String>) -> ByHand {
@@ -104,7 +101,7 @@ fn by_hand(finding: &str, reported: &Reported, reason: Option<String>) -> ByHand
         finding: finding.to_owned(),
         summary: fix.summary.clone(),
         commands: fix.commands(),
-        code: fix.code_lines().into_iter().map(str::to_owned).collect(),
+        code: fix.code_lines(),
         links: fix.links(),
         reason,
     }
@@ -113,23 +110,16 @@ fn by_hand(finding: &str, reported: &Reported, reason: Option<String>) -> ByHand
 /// A new endpoint has a new secret, so the local copy of the old one is not worth setting.
 fn superseding<'r>(change: &Change, failures: &[(String, &'r Reported)]) -> Option<&'r Change> {
     let Change::WorkerSecret(secret) = change else { return None };
-    if !secret.source.is_local() {
-        return None;
-    }
     let mut steps = failures.iter().flat_map(|(_, other)| &other.finding.fix.steps);
-    steps.find(
-        |step| matches!(step, Change::WorkerSecret(other) if other.name == secret.name && other.source.is_created()),
-    )
+    steps.find(|step| matches!(step, Change::WorkerSecret(other) if other.supersedes(secret)))
 }
 
 /// Whether two changes set one thing to different values. A value that a person has to enter differs from any other.
 fn contradicts(one: &Change, other: &Change) -> bool {
     match (one, other) {
         (Change::WorkerSecret(one), Change::WorkerSecret(other)) => {
-            let is_superseded = one.source.is_local() != other.source.is_local()
-                && (one.source.is_created() || other.source.is_created());
             one.name == other.name
-                && !is_superseded
+                && !one.supersedes(other)
                 && (one.source != other.source || one.source == SecretSource::Entered)
         }
         // What needs a value of a new object knows it by this name.
@@ -175,13 +165,9 @@ pub async fn make(
     let door = world.change_door(fix);
     let mut made = 0;
     for planned in &plan.changes {
-        let needed_by = |follower: &&Planned| {
-            follower.change.needs().is_some_and(|needed| needed.object == planned.change.object())
-        };
         // The signing secret of a new endpoint must have a place before Stripe shows it.
-        let is_ready =
-            plan.changes.iter().filter(needed_by).try_for_each(|follower| ChangeDoor::can_make(&follower.change));
-        let result = match is_ready {
+        let mut followers = plan.changes.iter().filter(|other| other.change.follows(&planned.change));
+        let result = match followers.try_for_each(|follower| ChangeDoor::can_make(&follower.change)) {
             Ok(()) => door.make(&planned.change).await,
             Err(why) => Err(why),
         };

@@ -61,18 +61,18 @@ fn is_same(world: &World, offer: &Offer<'_>, product: &Product, name: &str) -> b
 }
 
 fn new_product(world: &World, offer: &Offer<'_>, price: &Value, name: &str) -> StripeChange {
-    let product = world.stripe().create(StripeResource::Product, name).set("name", Value::Null, name);
+    let product = world.stripe().create(StripeResource::Product, name).with("name", name);
     let found = &price["product"];
     let fields =
         OF_PRODUCT.iter().map(|field| ((*field).to_owned(), &found[*field])).filter(|(_, value)| value.is_string());
-    let product = fields.fold(product, |product, (field, value)| product.set(field, Value::Null, value.clone()));
+    let product = fields.fold(product, |product, (field, value)| product.with(field, value.clone()));
     let product = with_metadata(product, "metadata", &found["metadata"]);
     with_terms(product, "default_price_data.", offer, price)
 }
 
 fn new_price(live: Stripe<'_>, offer: &Offer<'_>, price: &Value, product: &Product) -> StripeChange {
     let name = format!("{} of {}", offer.terms(), product.name());
-    let new = live.create(StripeResource::Price, &name).set("product", Value::Null, product.id.as_str());
+    let new = live.create(StripeResource::Price, &name).with("product", product.id.as_str());
     with_terms(new, "", offer, price)
 }
 
@@ -80,12 +80,12 @@ fn with_terms(change: StripeChange, below: &str, offer: &Offer<'_>, price: &Valu
     let wanted = offer.price;
     let named = |field: &str| format!("{below}{field}");
     let change = change
-        .set(named("currency"), Value::Null, wanted.money.currency.as_str())
-        .set(named("unit_amount"), Value::Null, wanted.money.minor)
-        .set(named("recurring.interval"), Value::Null, price["recurring"]["interval"].clone())
-        .set(named("recurring.interval_count"), Value::Null, price["recurring"]["interval_count"].clone());
+        .with(named("currency"), wanted.money.currency.as_str())
+        .with(named("unit_amount"), wanted.money.minor)
+        .with(named("recurring.interval"), price["recurring"]["interval"].clone())
+        .with(named("recurring.interval_count"), price["recurring"]["interval_count"].clone());
     let change = match price["tax_behavior"].as_str() {
-        Some(behavior) if behavior != "unspecified" => change.set(named("tax_behavior"), Value::Null, behavior),
+        Some(behavior) if behavior != "unspecified" => change.with(named("tax_behavior"), behavior),
         _ => change,
     };
     with_metadata(change, &named("metadata"), &price["metadata"])
@@ -93,5 +93,5 @@ fn with_terms(change: StripeChange, below: &str, offer: &Offer<'_>, price: &Valu
 
 fn with_metadata(change: StripeChange, field: &str, metadata: &Value) -> StripeChange {
     let entries = metadata.as_object().into_iter().flatten();
-    entries.fold(change, |change, (key, value)| change.set(format!("{field}.{key}"), Value::Null, value.clone()))
+    entries.fold(change, |change, (key, value)| change.with(format!("{field}.{key}"), value.clone()))
 }

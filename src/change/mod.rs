@@ -118,9 +118,9 @@ impl Fix {
 
     /// The lines of code.
     #[must_use]
-    pub fn code_lines(&self) -> Vec<&str> {
+    pub fn code_lines(&self) -> Vec<String> {
         let code = self.steps.iter().filter_map(|step| if let Change::Code(code) = step { Some(code) } else { None });
-        code.flat_map(|code| code.lines()).collect()
+        code.flat_map(|code| code.lines()).map(str::to_owned).collect()
     }
 
     /// The pages to open, in order, each once.
@@ -214,6 +214,12 @@ impl Change {
             | Self::EnvLine(EnvLine { after: NewValue::Created(created), .. }) => Some(created),
             _ => None,
         }
+    }
+
+    /// Whether it needs a value that `creation` makes.
+    #[must_use]
+    pub fn follows(&self, creation: &Self) -> bool {
+        self.needs().is_some_and(|needed| needed.object == creation.object())
     }
 
     /// What it needs a right for, in the provider's words.

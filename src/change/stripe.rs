@@ -161,6 +161,12 @@ impl StripeChange {
         [self.resource].into_iter().chain(price).map(StripeResource::permission).collect()
     }
 
+    /// Adds a field of a new object.
+    #[must_use]
+    pub fn with(self, field: impl Into<String>, value: impl Into<Value>) -> Self {
+        self.set(field, Value::Null, value)
+    }
+
     /// The same change, back.
     #[must_use]
     pub fn reversed(&self) -> Self {

@@ -38,19 +38,14 @@ pub struct Deployment {
     pub environment: Option<String>,
 }
 
-impl SecretSource {
-    /// Whether it is the value that this machine has.
-    pub(crate) const fn is_local(&self) -> bool {
-        matches!(self, Self::Environment | Self::File)
-    }
-
-    /// Whether it is a value of something that the same fix creates.
-    pub(crate) const fn is_created(&self) -> bool {
-        matches!(self, Self::New(NewValue::Created(_)))
-    }
-}
-
 impl WorkerSecret {
+    /// Whether it sets the secret of something new, in place of this machine's copy of the old one.
+    pub(crate) fn supersedes(&self, other: &Self) -> bool {
+        self.name == other.name
+            && matches!(self.source, SecretSource::New(NewValue::Created(_)))
+            && matches!(other.source, SecretSource::Environment | SecretSource::File)
+    }
+
     /// Whether the script and the value are known.
     pub(super) const fn is_for_machine(&self) -> bool {
         self.script.is_some() && !matches!(self.source, SecretSource::Entered)

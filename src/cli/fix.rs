@@ -58,9 +58,9 @@ pub fn execute(args: &FixArgs, terminal: Terminal) -> Result<u8, CliError> {
 async fn perform(args: &FixArgs, terminal: Terminal) -> Result<u8, CliError> {
     let options = args.target.options(args.report_dir.join("journal.jsonl"))?;
     let (mut world, mut sandbox) = args.target.world(options.clone()).await?;
-    if sandbox.is_some() {
-        TargetArgs::keep_environment(sandbox.as_mut())?;
-        world = args.target.world_again(sandbox.as_ref(), options.clone())?;
+    if let Some(sandbox) = &mut sandbox {
+        TargetArgs::keep_environment(sandbox)?;
+        world = args.target.world_again(Some(sandbox), options.clone())?;
     }
     // A run may only end what it started, and for a few seconds. What comes after it needs a world that is new.
     let again = || args.target.world_again(sandbox.as_ref(), options.clone());

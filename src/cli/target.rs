@@ -134,8 +134,7 @@ impl TargetArgs {
     }
 
     /// Puts the environment of a sandbox into an env file, so that a fix can change it.
-    pub fn keep_environment(sandbox: Option<&mut Sandbox>) -> Result<(), CliError> {
-        let Some(sandbox) = sandbox else { return Ok(()) };
+    pub fn keep_environment(sandbox: &mut Sandbox) -> Result<(), CliError> {
         let path = sandbox_file("env");
         let failed = |error| CliError::Defect(format!("could not write {}: {error}", path.display()));
         sandbox.keep_environment_in(path.clone()).map_err(failed)

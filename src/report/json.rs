@@ -105,7 +105,7 @@ impl From<&run::NextAction<'_>> for wire::NextAction {
                 Actor::Developer => wire::Who::Developer,
             },
             summary: clean(&found.reported.finding.fix.summary),
-            lines: found.reported.finding.fix.code_lines().into_iter().map(clean).collect(),
+            lines: found.reported.finding.fix.code_lines().iter().map(|line| clean(line)).collect(),
             commands: cleaned(commands),
             links: cleaned(links),
             verify: clean(&found.reported.verify),
@@ -172,7 +172,7 @@ impl From<&Reported> for Finding {
             evidence: finding.evidence.iter().map(EvidenceItem::from).collect(),
             fix: Fix {
                 summary: clean(&finding.fix.summary),
-                lines: finding.fix.code_lines().into_iter().map(clean).collect(),
+                lines: finding.fix.code_lines().iter().map(|line| clean(line)).collect(),
                 commands: finding.fix.commands().iter().map(|command| clean(command)).collect(),
                 links: finding.fix.links().iter().map(|link| clean(link)).collect(),
                 verify: clean(&reported.verify),

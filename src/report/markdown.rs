@@ -130,9 +130,8 @@ impl MarkdownPage {
         }
         self.0.push('\n');
         self.paragraph(&format!("**Fix:** {}", markdown(&finding.fix.summary)));
-        let lines: Vec<String> = finding.fix.code_lines().into_iter().map(str::to_owned).collect();
-        if !lines.is_empty() {
-            self.line(&code_block(&lines));
+        if !finding.fix.code_lines().is_empty() {
+            self.line(&code_block(&finding.fix.code_lines()));
         }
         if !finding.fix.commands().is_empty() {
             self.line(&code_block(&finding.fix.commands()));

@@ -149,10 +149,10 @@ impl Stripe<'_> {
         let webhook = &self.world.config().webhook;
         let endpoint = self
             .create(StripeResource::WebhookEndpoint, webhook.url.as_str())
-            .set("url", Value::Null, webhook.url.as_str())
-            .set("enabled_events", Value::Null, webhook.events.clone());
+            .with("url", webhook.url.as_str())
+            .with("enabled_events", webhook.events.clone());
         match webhook.api_version.as_deref().or(version) {
-            Some(version) => endpoint.set("api_version", Value::Null, version),
+            Some(version) => endpoint.with("api_version", version),
             None => endpoint,
         }
     }

@@ -9,12 +9,12 @@ pub const fn did_not_pass(status: Status) -> bool {
 
 /// What became of a check: it did not pass before, or it fails now. `None` if there is nothing to say.
 pub fn became(before: Status, now: Status) -> Option<&'static str> {
-    match now {
-        Status::Fail if !did_not_pass(before) => Some("NOW FAILING"),
-        _ if !did_not_pass(before) => None,
-        now if now.is_verified() => Some(if matches!(before, Status::Fail) { "FIXED" } else { "NOW VERIFIED" }),
-        Status::Fail => Some(if matches!(before, Status::Fail) { "STILL FAILING" } else { "NOW FAILING" }),
-        Status::Unknown | Status::Skipped => Some("STILL NOT VERIFIED"),
+    match (before, now) {
+        (Status::Fail, Status::Fail) => Some("STILL FAILING"),
+        (_, Status::Fail) => Some("NOW FAILING"),
+        (Status::Fail, now) if now.is_verified() => Some("FIXED"),
+        (Status::Unknown | Status::Skipped, now) if now.is_verified() => Some("NOW VERIFIED"),
+        (before, Status::Unknown | Status::Skipped) if did_not_pass(before) => Some("STILL NOT VERIFIED"),
         _ => None,
     }
 }

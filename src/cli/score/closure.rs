@@ -55,9 +55,9 @@ pub async fn execute(names: &[String], latency: Duration, terminal: Terminal) ->
     let pairs = if names.is_empty() { heal_pairs(latency, &bar).await } else { Vec::new() };
     bar.finish_and_clear();
     terminal::print(&format!("{}{}", text(&results), pairs_text(&pairs)))?;
-    let is_ill = |healed: &Healed| matches!(healed, Healed::No(_));
-    let pairs_ill = pairs.iter().any(|(_, healed)| !matches!(healed, Healed::Yes));
-    Ok(u8::from(pairs_ill || results.iter().any(|(_, healed)| is_ill(healed))))
+    let is_any_ill = results.iter().any(|(_, healed)| matches!(healed, Healed::No(_)))
+        || pairs.iter().any(|(_, healed)| !matches!(healed, Healed::Yes));
+    Ok(u8::from(is_any_ill))
 }
 
 /// Problems of different objects, so that every two of them can be fixed together.

@@ -30,7 +30,7 @@ impl TerminalPage {
             self.evidence(if at == 0 { "evidence" } else { "" }, evidence, finding);
         }
         self.labeled("fix", &shown(&finding.fix.summary));
-        for line in finding.fix.code_lines() {
+        for line in &finding.fix.code_lines() {
             self.copied("", &format!("  {}", shown(line)));
         }
         for command in &finding.fix.commands() {

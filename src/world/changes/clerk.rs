@@ -21,7 +21,7 @@ impl ChangeDoor<'_> {
             return Err(moved_to(change, &format!("public_metadata.{}", metadata.key), &found));
         }
         self.record(change, true)?;
-        self.send_clerk(Method::PATCH, &path.then("/metadata"), Some(&metadata.body()), credential).await
+        self.send_clerk(Method::PATCH, &path.then("/metadata"), &metadata.body(), credential).await
     }
 
     pub(super) async fn set_template(&self, template: &ClerkTemplate, change: &Change) -> Result<Made, NotMade> {
@@ -32,7 +32,7 @@ impl ChangeDoor<'_> {
                 return Err(moved_to(change, "name", &found["name"]));
             }
             self.record(change, false)?;
-            return self.send_clerk(Method::POST, &list, Some(&template.body()), credential).await;
+            return self.send_clerk(Method::POST, &list, &template.body(), credential).await;
         };
         let path = list.then("/").id(&Segment(id));
         let (found, credential) = self.read_clerk(&path).await?;
@@ -44,7 +44,7 @@ impl ChangeDoor<'_> {
             return Err(moved_to(change, field, &found[field]));
         }
         self.record(change, true)?;
-        self.send_clerk(Method::PATCH, &path, Some(&template.body()), credential).await
+        self.send_clerk(Method::PATCH, &path, &template.body(), credential).await
     }
 
     /// Deletes a template that a fix created.
@@ -57,7 +57,9 @@ impl ChangeDoor<'_> {
             return Err(moved_to(change, field, &found[field]));
         }
         let path = ApiPath::new("/v1/jwt_templates/").id(&Segment(found["id"].as_str().unwrap_or_default()));
-        self.send_clerk(Method::DELETE, &path, None, credential).await
+        let url = path.at(&self.world.config.clerk.api_base);
+        let (party, method, headers, retry) = (Party::Clerk, Method::DELETE, version(), Retry::Always);
+        self.delete(ChangeRequest { party, method, url, headers, body: None, credential, retry }).await
     }
 
     async fn read_clerk(&self, path: &ApiPath) -> Result<(Value, Credential), NotMade> {
@@ -71,13 +73,13 @@ impl ChangeDoor<'_> {
         &self,
         method: Method,
         path: &ApiPath,
-        body: Option<&Value>,
+        body: &Value,
         credential: Credential,
     ) -> Result<Made, NotMade> {
         let url = path.at(&self.world.config.clerk.api_base);
         // A second POST would create a second template.
         let retry = if method == Method::POST { Retry::Never } else { Retry::Always };
-        let body = body.map(|body| ("application/json", body.to_string()));
+        let body = Some(("application/json", body.to_string()));
         let (party, headers) = (Party::Clerk, version());
         self.send(ChangeRequest { party, method, url, headers, body, credential, retry }).await.map(|_| Made::Changed)
     }
