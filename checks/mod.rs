@@ -35,6 +35,19 @@ pub mod portal {
     pub mod plan_change;
 }
 pub mod probe;
+/// What signed events do to the canary. Only `preflight rehearse` runs these.
+pub mod rehearsal {
+    pub mod access;
+    pub mod cancellation;
+    mod effect;
+    pub mod expired_token;
+    pub mod metadata;
+    pub mod metered;
+    pub mod payment_status;
+    pub mod plan_change;
+    pub mod purchase;
+    pub mod test_events;
+}
 /// Stripe's account, keys and catalog.
 pub mod stripe {
     pub mod account;
@@ -129,6 +142,19 @@ pub const ALL: &[Check] = &[
     frontend::api::CHECK,
     entitlements::sample::CHECK,
     manual::webhook_alerts::CHECK,
+];
+
+/// The checks of a rehearsal, in the order of the report.
+pub const REHEARSAL: &[Check] = &[
+    rehearsal::purchase::CHECK,
+    rehearsal::plan_change::CHECK,
+    rehearsal::payment_status::CHECK,
+    rehearsal::cancellation::CHECK,
+    rehearsal::metadata::CHECK,
+    rehearsal::access::CHECK,
+    rehearsal::metered::CHECK,
+    rehearsal::expired_token::CHECK,
+    rehearsal::test_events::CHECK,
 ];
 
 /// Every check for this configuration: the built-in checks, and those that it adds.

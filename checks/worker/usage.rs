@@ -56,8 +56,7 @@ async fn run(world: &World, _: Deployment, outcome: &mut Outcome) -> Answered {
             return Ok(());
         }
     };
-    let tier = world.config().tiers.iter().find(|tier| tier.name == grant.tier);
-    let tier = tier.ok_or(NoAnswer::Because(Cause::PlanClaimDiffers))?;
+    let (_, tier) = world.clerk().proved_token().await?;
     let plan = grant.plan.clone()?;
     if plan != tier.metadata && plan != tier.name {
         // A Worker that does not authenticate grants everyone the same.
@@ -71,7 +70,7 @@ async fn run(world: &World, _: Deployment, outcome: &mut Outcome) -> Answered {
     }
     match grant.limit.clone()? {
         Some(limit) if limit != tier.limit => {
-            if announces(world, &grant.tier, limit).await {
+            if announces(world, &tier.name, limit).await {
                 return Err(NoAnswer::Because(Cause::AnnouncedTiersDiffer));
             }
             let (wanted, found) = (uses(tier.limit), uses(limit));

@@ -6,6 +6,7 @@ use super::completions::CompletionsArgs;
 use super::explain::ExplainArgs;
 use super::fix::FixArgs;
 use super::manual::ManArgs;
+use super::rehearse::{CleanupArgs, RehearseArgs};
 use super::run::RunArgs;
 use super::sandbox::SandboxArgs;
 use super::schema::SchemaArgs;
@@ -38,6 +39,10 @@ pub enum Command {
     Run(Box<RunArgs>),
     /// Fix what failed: show every change, ask, make it, and run the checks again.
     Fix(Box<FixArgs>),
+    /// Send the events of a customer's life to the Worker, for the canary, and put the canary back as it was.
+    Rehearse(Box<RehearseArgs>),
+    /// Put the canary back after a rehearsal that was killed.
+    Cleanup(Box<CleanupArgs>),
     /// List every check with what it needs and sends.
     List,
     /// Explain a check: why it matters, how it works, and how to fix what it finds.
@@ -64,10 +69,11 @@ Get started:
       Check your own deployment";
 
 const EXIT_STATUSES: &str = "\
-Exit status of `run`:
+Exit status of `run` and `rehearse`:
     0  GO: every required check passed
     1  NO-GO: something failed
     2  NOT PROVEN: a required check could not be verified
+    3  a rehearsal could not put the canary back: run `preflight cleanup`
     4  no checks ran
    64  the command line is invalid
    70  preflight crashed, or could not write a GO report
@@ -88,7 +94,7 @@ mod tests {
 
     #[test]
     fn planned_commands_and_flags_do_not_exist_yet() {
-        for command in ["init", "rehearse", "cleanup", "trace", "reconcile", "report"] {
+        for command in ["init", "trace", "reconcile", "report"] {
             assert!(Arguments::try_parse_from(["preflight", command]).is_err(), "{command}");
         }
         for flag in ["--plan", "--shard=1/2", "--format=html", "--fail-on=new"] {

@@ -8,6 +8,10 @@ use super::terminal::{PrintError, Terminal};
 
 /// Success.
 pub const GO: u8 = 0;
+/// Something that a rehearsal changed could not be put back.
+pub const LEFT_BEHIND: u8 = 3;
+/// No check ran.
+pub const NOTHING_RAN: u8 = 4;
 /// The command line is invalid.
 pub const USAGE: u8 = 64;
 /// preflight could not do its work.

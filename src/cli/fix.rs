@@ -1,6 +1,6 @@
 //! `preflight fix`.
 
-use std::io::{self, IsTerminal, Write};
+use std::io;
 use std::path::PathBuf;
 
 use clap::Args;
@@ -11,14 +11,15 @@ use preflight::fix::{self, Plan, Planned};
 use preflight::report::Style;
 use preflight::report::paragraph::wrap;
 use preflight::report::text::clean;
-use preflight::run::{CheckFinding, Interruption, Report, Selection, Status};
+use preflight::run::{CheckFinding, Report, Selection, Status};
 use preflight::world::{ChangeRecord, Made, NotMade, last_fix};
 
 use super::exit::{self, CliError};
+use super::question::{Answer, agreed};
 use super::run::{deliver, run_with_progress, runtime};
-use super::signals::{self, Signals};
+use super::signals::Signals;
 use super::target::TargetArgs;
-use super::terminal::{Terminal, note, print};
+use super::terminal::{Terminal, print};
 use super::values::{self, Format, NameList};
 
 /// Fix what failed: shows every change before it is made, asks, makes it, and runs the checks again.
@@ -257,52 +258,7 @@ fn compared(after: &Report, plan: &Plan, terminal: Terminal) -> String {
     text
 }
 
-/// The answer to a question.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Answer {
-    Yes,
-    No,
-    Interrupted(Interruption),
-}
-
-impl Answer {
-    /// The exit status, if a signal was the answer.
-    const fn status(self) -> Option<u8> {
-        match self {
-            Self::Interrupted(interruption) => Some(signals::status(interruption)),
-            Self::Yes | Self::No => None,
-        }
-    }
-}
-
 fn question(plan: &Plan) -> String {
     let count = plan.changes.len();
     if count == 1 { "Make this change?".to_owned() } else { format!("Make these {count} changes?") }
-}
-
-/// Asks on a terminal, unless `--yes` is the answer. Elsewhere the answer is no.
-async fn agreed(yes: bool, question: &str, signals: &mut Signals) -> Result<Answer, CliError> {
-    if yes {
-        return Ok(Answer::Yes);
-    }
-    if !io::stdin().is_terminal() || !io::stderr().is_terminal() {
-        note("Standard input is not a terminal. To make the changes without the question, use --yes.");
-        return Ok(Answer::No);
-    }
-    let asked = write!(io::stderr(), "\n{question} [y/N] ").and_then(|()| io::stderr().flush());
-    asked.map_err(|error| CliError::Defect(format!("could not ask: {error}")))?;
-    let answer = tokio::task::spawn_blocking(|| {
-        let mut answer = String::new();
-        io::stdin().read_line(&mut answer).map(|_| answer)
-    });
-    tokio::select! {
-        interruption = signals.first() => {
-            let _ = writeln!(io::stderr());
-            Ok(Answer::Interrupted(interruption))
-        }
-        answer = answer => {
-            let is_yes = answer.is_ok_and(|answer| answer.is_ok_and(|answer| matches!(answer.trim(), "y" | "Y" | "yes")));
-            Ok(if is_yes { Answer::Yes } else { Answer::No })
-        }
-    }
 }

@@ -12,6 +12,8 @@ mod list;
 mod manual;
 mod permissions;
 mod progress;
+mod question;
+mod rehearse;
 mod run;
 mod sandbox;
 mod schema;
@@ -46,6 +48,8 @@ pub fn main() -> ExitCode {
     let status = match arguments.command {
         Command::Run(command) => run::execute(&command, terminal),
         Command::Fix(command) => fix::execute(&command, terminal),
+        Command::Rehearse(command) => rehearse::execute(&command, terminal),
+        Command::Cleanup(command) => rehearse::clean_up(&command, terminal),
         Command::List => list::execute(terminal),
         Command::Explain(command) => explain::execute(&command, terminal),
         Command::Permissions => permissions::execute(terminal),

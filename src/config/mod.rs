@@ -259,6 +259,8 @@ pub struct WorkerConfig {
     pub checkout: Option<String>,
     /// Opens the customer portal.
     pub portal: Option<String>,
+    /// Counts one use for each call.
+    pub metered: Option<String>,
 }
 
 /// `[frontend]`.
@@ -342,7 +344,7 @@ pub struct Tier {
 }
 
 /// A tier's limit.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Limit {
     /// Uses in a period.
     Uses(u64),

@@ -113,6 +113,7 @@ fn report(decision: Decision, checks: Vec<CheckReport>) -> Report {
         since_last: None,
         is_undelivered: false,
         left_open: None,
+        needs_clean_up: false,
         not_configured: Vec::new(),
         requests: requests(),
     }

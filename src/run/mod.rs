@@ -15,7 +15,6 @@ use futures::{FutureExt, StreamExt};
 use tokio::sync::mpsc::UnboundedSender;
 
 use crate::check::{Check, CheckId, Judgement, Outcome};
-use crate::checks;
 use crate::config::Config;
 use crate::finding::NoAnswer;
 use crate::world::{Trail, World, followed};
@@ -60,7 +59,7 @@ pub async fn run(
     let (started_at, started) = (world.now(), Instant::now());
     // The receiver may be gone.
     let notify = |event| events.as_ref().map_or((), |events| drop(events.send(event)));
-    let checks = checks::all(world.config());
+    let checks = selection.checks(world.config());
     let mut chosen: Vec<bool> = checks.iter().map(|check| selection.includes(check.id.as_str())).collect();
     let start = |index: usize| {
         let check: &Check = &checks[index];
@@ -145,6 +144,7 @@ pub async fn run(
         since_last: None,
         is_undelivered: false,
         left_open,
+        needs_clean_up: world.needs_clean_up(),
         not_configured: not_configured(world.config()),
         requests: world.requests(),
     };

@@ -48,6 +48,8 @@ pub struct Report {
     pub is_undelivered: bool,
     /// What this run started and could not end.
     pub left_open: Option<String>,
+    /// Whether that does not end by itself: `preflight cleanup` must be run.
+    pub needs_clean_up: bool,
     /// The parts of the deployment that the configuration does not name, so they were not checked.
     pub not_configured: Vec<Unconfigured>,
     /// Every request, in the order of the responses.
@@ -267,6 +269,7 @@ impl Report {
     #[must_use]
     pub const fn exit_code(&self) -> u8 {
         match (self.interruption, self.decision) {
+            _ if self.needs_clean_up => 3,
             (Some(Interruption::Interrupt), _) => 130,
             (Some(Interruption::Terminate), _) => 143,
             (Some(Interruption::Defect), _) => 70,

@@ -5,6 +5,8 @@ use std::collections::BTreeSet;
 use globset::{Glob, GlobMatcher};
 
 use crate::check::Check;
+use crate::checks;
+use crate::config::Config;
 
 /// Which checks to run.
 #[derive(Debug, Clone, Default)]
@@ -12,8 +14,12 @@ pub struct Selection {
     only: Vec<GlobMatcher>,
     skip: Vec<GlobMatcher>,
     failed: Option<BTreeSet<String>>,
+    is_rehearsal: bool,
     flags: String,
 }
+
+/// The group of the checks that only a rehearsal runs.
+const REHEARSAL: &str = "rehearsal";
 
 /// A name that matches no check and no group.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -45,6 +51,19 @@ impl Selection {
         Ok(Self { only: matchers(only)?, skip: matchers(skip)?, ..Self::default() })
     }
 
+    /// The checks of a rehearsal, and those that say why one is blocked.
+    #[must_use]
+    pub fn rehearsal() -> Self {
+        Self { is_rehearsal: true, ..Self::default() }
+    }
+
+    /// Every check that can be selected.
+    #[must_use]
+    pub fn checks(&self, config: &Config) -> Vec<Check> {
+        let rehearsal = checks::REHEARSAL.iter().filter(|_| self.is_rehearsal).cloned();
+        rehearsal.chain(checks::all(config)).collect()
+    }
+
     /// Of the same checks, only those that `failed`, by ID.
     #[must_use]
     pub fn among(self, failed: impl IntoIterator<Item = String>) -> Self {
@@ -66,13 +85,16 @@ impl Selection {
     /// The command that runs one check with the flags of this run.
     #[must_use]
     pub fn command(&self, id: &str) -> String {
+        if self.is_rehearsal && is_of_rehearsal(id) {
+            return format!("preflight rehearse --events{}", self.flags);
+        }
         format!("preflight run{} --only {id}", self.flags)
     }
 
     /// Whether it leaves checks out.
     #[must_use]
     pub const fn is_partial(&self) -> bool {
-        !self.only.is_empty() || !self.skip.is_empty() || self.failed.is_some()
+        self.is_rehearsal || !self.only.is_empty() || !self.skip.is_empty() || self.failed.is_some()
     }
 
     /// Whether a check that another one needs may run although it was not selected.
@@ -85,17 +107,27 @@ impl Selection {
     #[must_use]
     pub fn includes(&self, id: &str) -> bool {
         let has_failed = self.failed.as_ref().is_none_or(|failed| failed.contains(id));
-        has_failed && (self.only.is_empty() || matches(&self.only, id)) && !matches(&self.skip, id)
+        let is_meant = !self.is_rehearsal || is_of_rehearsal(id);
+        is_meant && has_failed && (self.only.is_empty() || matches(&self.only, id)) && !matches(&self.skip, id)
     }
 
     /// The flags that excluded the checks that do not run.
     #[must_use]
     pub fn flag(&self) -> String {
         let used =
-            [(!self.only.is_empty(), "--only"), (!self.skip.is_empty(), "--skip"), (self.failed.is_some(), "--failed")];
+            [
+                (self.is_rehearsal, "rehearse"),
+                (!self.only.is_empty(), "--only"),
+                (!self.skip.is_empty(), "--skip"),
+                (self.failed.is_some(), "--failed"),
+            ];
         let used: Vec<&str> = used.into_iter().filter_map(|(is_used, flag)| is_used.then_some(flag)).collect();
         used.join(" and ")
     }
+}
+
+fn is_of_rehearsal(id: &str) -> bool {
+    id.split('/').next() == Some(REHEARSAL)
 }
 
 fn matches(matchers: &[GlobMatcher], id: &str) -> bool {

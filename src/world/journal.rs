@@ -55,6 +55,13 @@ impl Journal {
         self.write(json!({ "step": step, "object": shown(object, MAX_OBJECT) }))
     }
 
+    /// Records the canary before a rehearsal changes it.
+    pub fn note_rehearsal(&self, canary: &impl Serialize) -> io::Result<()> {
+        let mut line = serde_json::to_value(canary)?;
+        line["step"] = "rehearsal.start".into();
+        self.write(line)
+    }
+
     /// Records a change that a fix is about to make, with what was there before.
     pub fn note_change(&self, record: &ChangeRecord) -> io::Result<()> {
         let mut line = serde_json::to_value(record)?;

@@ -18,6 +18,7 @@ mod field;
 mod id;
 mod journal;
 mod plan_value;
+mod rehearsal;
 mod seen;
 mod site;
 mod step;
@@ -47,6 +48,9 @@ pub use field::{Field, Items, Metadata};
 pub use id::{CustomerId, ProductId, SubscriptionId};
 pub use journal::{ChangeRecord, UNDO, last_fix};
 pub use plan_value::{PlanMismatch, intended_tier, plan_mismatch, plan_text};
+pub use rehearsal::{
+    CanarySnapshot, CleanUp, ExpiredToken, Grant, MARKER, MeteredCall, Pace, Rehearsal, RehearsalStep, StepSeen, rehearsal_events,
+};
 pub use seen::{List, Seen};
 pub use site::*;
 pub(crate) use stripe::*;
@@ -78,6 +82,9 @@ pub struct World {
     sign_in: clerk::SignInCell,
     site_scan: site::ScanCell,
     open_sessions: worker::OpenSessions,
+    /// Only for a rehearsal.
+    pace: Option<Pace>,
+    rehearsal: rehearsal::RehearsalCell,
 }
 
 impl World {
@@ -98,8 +105,16 @@ impl World {
             sign_in: clerk::SignInCell::default(),
             site_scan: site::ScanCell::default(),
             open_sessions: worker::OpenSessions::default(),
+            pace: None,
+            rehearsal: rehearsal::RehearsalCell::default(),
             config,
         })
+    }
+
+    /// The same world, which may rehearse: send events about the canary, and change the canary's metadata.
+    #[must_use]
+    pub fn rehearsing(self, pace: Pace) -> Self {
+        Self { pace: Some(pace), ..self }
     }
 
     /// The configuration.
@@ -155,15 +170,16 @@ impl World {
         self.transport.phases().settled().await;
     }
 
-    /// Ends what this run started: signs the canary out, and expires the sessions that the Worker created for it. It has ten
-    /// seconds, regardless of the run's time limit.
+    /// Ends what this run started: signs the canary out, expires the sessions that the Worker created for it, and puts the canary
+    /// of a rehearsal back. It has ten seconds, regardless of the run's time limit.
     ///
     /// # Errors
     /// What could not be ended. The journal has it too.
     pub async fn leave(&self) -> Result<(), String> {
         self.transport.phases().leave();
-        let (signed_out, closed) = futures::join!(self.clerk().sign_out(), self.expire_open_sessions());
-        let left: Vec<String> = [signed_out, closed].into_iter().filter_map(Result::err).collect();
+        let (restored, signed_out, closed) =
+            futures::join!(self.restore_canary(), self.clerk().sign_out(), self.expire_open_sessions());
+        let left: Vec<String> = [restored, signed_out, closed].into_iter().filter_map(Result::err).collect();
         if left.is_empty() {
             return Ok(());
         }

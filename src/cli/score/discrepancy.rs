@@ -161,6 +161,7 @@ mod tests {
             since_last: None,
             is_undelivered: false,
             left_open: None,
+            needs_clean_up: false,
             not_configured: Vec::new(),
             requests: Vec::new(),
         }

@@ -150,6 +150,7 @@ impl<'b, 't> Build<'b, 't> {
             usage: path(worker.usage),
             checkout: path(worker.checkout),
             portal: path(worker.portal),
+            metered: path(worker.metered),
         })
     }
 

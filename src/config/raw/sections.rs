@@ -229,6 +229,8 @@ pub struct Worker {
     pub checkout: Route,
     /// Opens the customer portal.
     pub portal: Route,
+    /// Counts one use for each POST. Only `rehearse` calls it, once.
+    pub metered: Route,
 }
 
 impl Default for Worker {
@@ -240,6 +242,7 @@ impl Default for Worker {
             usage: "/api/usage".into(),
             checkout: "/api/create-checkout".into(),
             portal: "/api/customer-portal".into(),
+            metered: "/api/data".into(),
         }
     }
 }

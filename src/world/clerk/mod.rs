@@ -191,7 +191,7 @@ fn success_or_error(answer: Arc<Answer>) -> Answered<Result<Arc<Answer>, ClerkEr
 }
 
 /// The response to a request with the secret key. A rejected key is the finding of `clerk/secret-key`.
-fn accepted(asked: Result<Arc<Answer>, Arc<Failure>>) -> Answered<Arc<Answer>> {
+pub(super) fn accepted(asked: Result<Arc<Answer>, Arc<Failure>>) -> Answered<Arc<Answer>> {
     let answer = asked.map_err(|failure| NoAnswer::Unknown(failure.to_string()))?;
     success_or_error(answer)?.map_err(|error| blocked_by_key(&error))
 }

@@ -104,6 +104,12 @@ impl Clerk<'_> {
         Ok(token)
     }
 
+    /// A token that Clerk makes now, with what the canary's metadata says now.
+    pub(in crate::world) async fn new_canary_token(self) -> Answered<Token> {
+        let session = self.world.sign_in.session.ask(|| self.sign_in()).await.clone()?;
+        self.mint(&session).await
+    }
+
     async fn new_token(self) -> Answered<Token> {
         let session = self.world.sign_in.session.ask(|| self.sign_in()).await.clone()?;
         let first = session.first.clone().map(Token::new).filter(Token::lasts);

@@ -41,10 +41,14 @@ impl Token {
         Self(token)
     }
 
+    /// When it expires, in Unix seconds.
+    pub(in crate::world) fn expires(&self) -> Option<i64> {
+        self.unverified().get("exp").and_then(Value::as_i64)
+    }
+
     /// Whether it is still valid when it arrives.
     pub(super) fn lasts(&self) -> bool {
-        let ends = self.unverified().get("exp").and_then(Value::as_i64);
-        ends.is_some_and(|ends| ends > jiff::Timestamp::now().as_second() + SPARE)
+        self.expires().is_some_and(|ends| ends > jiff::Timestamp::now().as_second() + SPARE)
     }
 
     /// The origin that it was issued to, `azp`. A Worker may require one.

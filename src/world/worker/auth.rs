@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::{Answer, NoAnswer, Route, RouteFailure, Worker, forgery};
 use crate::config::Secret;
 use crate::finding::Answered;
+use crate::world::clerk::Token;
 use crate::world::transport::Credential;
 use crate::world::usable;
 
@@ -49,7 +50,19 @@ impl Worker<'_> {
             Forgery::Foreign => Some(self.plausible().await?.signed_with_another_key().await?),
         };
         let credential = token.map(|token| Credential::new(&token, &self.world.config.worker.url));
-        let asked = self.get(Route::Usage, credential).await?;
+        self.response_to("", credential).await
+    }
+
+    /// Sends a token that the Worker must reject, once in a run for each purpose.
+    ///
+    /// # Errors
+    /// As for [`Worker::forged`].
+    pub(in crate::world) async fn refusal_of(self, token: &Token, purpose: &str) -> Answered<ForgeryResponse> {
+        self.response_to(purpose, Some(token.credential(&self.world.config.worker.url))).await
+    }
+
+    async fn response_to(self, purpose: &str, credential: Option<Credential>) -> Answered<ForgeryResponse> {
+        let asked = self.get_for(purpose, Route::Usage, credential).await?;
         Ok(match self.answer(Route::Usage, asked).await? {
             Ok(answer) if !answer.is_success() => ForgeryResponse::Rejected(answer),
             Ok(answer) if answer.is_page() => {

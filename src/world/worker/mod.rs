@@ -78,6 +78,7 @@ impl<'w> Worker<'w> {
             Route::Usage => &config.usage,
             Route::Checkout => &config.checkout,
             Route::Portal => &config.portal,
+            Route::Metered => &config.metered,
         };
         path.as_deref()
     }
@@ -99,11 +100,21 @@ impl<'w> Worker<'w> {
         origin.map(|origin| (ORIGIN, origin)).into_iter().collect()
     }
 
+    /// The headers of a request from the frontend.
+    pub(super) fn browser_headers(self) -> HeaderMap {
+        Self::headers_from(self.origin().as_deref())
+    }
+
     /// Reads a route as a browser on the frontend does.
     async fn get(self, route: Route, token: Option<Credential>) -> Answered<Asked> {
+        self.get_for("", route, token).await
+    }
+
+    /// The same, once in a run for each purpose.
+    async fn get_for(self, purpose: &str, route: Route, token: Option<Credential>) -> Answered<Asked> {
         let (door, url) = (self.world.probes()?, self.url(route)?);
         let origin: Vec<_> = self.origin().map(|origin| ("origin", origin)).into_iter().collect();
-        Ok(door.ask("", Method::GET, url, &origin, token).await)
+        Ok(door.ask(purpose, Method::GET, url, &origin, token).await)
     }
 
     /// The answer, or a failure that nothing else explains.

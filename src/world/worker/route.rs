@@ -18,6 +18,8 @@ pub enum Route {
     Checkout,
     /// Opens the customer portal.
     Portal,
+    /// Counts one use for each call.
+    Metered,
 }
 
 impl Route {
@@ -30,6 +32,7 @@ impl Route {
             Self::Usage => "usage",
             Self::Checkout => "checkout",
             Self::Portal => "portal",
+            Self::Metered => "metered",
         }
     }
 }

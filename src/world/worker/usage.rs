@@ -8,6 +8,7 @@ use super::tiers::read_limit;
 use super::{Answer, NoAnswer, Route, RouteFailure, Worker, unreadable};
 use crate::config::Limit;
 use crate::finding::Answered;
+use crate::world::clerk::Token;
 
 /// The Worker's answer to the canary's token.
 #[derive(Debug, Clone)]
@@ -32,8 +33,8 @@ pub struct GrantedUsage {
     pub plan: Answered<String>,
     /// The plan's limit; `None` if the answer names none.
     pub limit: Answered<Option<Limit>>,
-    /// The tier in the canary's token.
-    pub tier: String,
+    /// How many uses count toward the limit; `None` if the answer does not say.
+    pub used: Option<u64>,
     /// The answer.
     pub answer: Arc<Answer>,
 }
@@ -47,7 +48,15 @@ impl Worker<'_> {
     pub async fn usage(self) -> Answered<UsageAnswer> {
         // Do not sign the canary in if nothing may be sent to the Worker.
         self.world.probes()?;
-        let (token, tier) = self.world.clerk().proved_token().await?;
+        let (token, _) = self.world.clerk().proved_token().await?;
+        self.usage_of(&token).await
+    }
+
+    /// What the Worker grants the holder of a valid token.
+    ///
+    /// # Errors
+    /// As for [`Worker::usage`].
+    pub(in crate::world) async fn usage_of(self, token: &Token) -> Answered<UsageAnswer> {
         let credential = token.credential(&self.world.config.worker.url);
         let asked = self.get(Route::Usage, Some(credential)).await?;
         let answer = match self.answer(Route::Usage, asked).await? {
@@ -62,7 +71,8 @@ impl Worker<'_> {
                 let plan = plan.ok_or_else(|| unreadable(&answer)).map(str::to_owned);
                 let limit = body.get("limit").map(|limit| read_limit(limit).ok_or_else(|| unreadable(&answer)));
                 let limit = limit.transpose();
-                Ok(UsageAnswer::Granted(GrantedUsage { plan, limit, tier: tier.name.clone(), answer }))
+                let used = used(&body);
+                Ok(UsageAnswer::Granted(GrantedUsage { plan, limit, used, answer }))
             }
             401 | 403 => {
                 let named = answer.header("x-clerk-auth-reason").filter(|reason| !reason.is_empty());
@@ -85,5 +95,28 @@ impl Worker<'_> {
             }
             _ => Ok(UsageAnswer::Failed(RouteFailure::of(Route::Usage, &answer))),
         }
+    }
+}
+
+/// The uses so far: under a name for them, or the limit without what remains of it.
+fn used(body: &Map<String, Value>) -> Option<u64> {
+    let number = |name: &str| body.get(name).and_then(Value::as_u64);
+    let names = ["usageCount", "usage_count", "used", "count", "usage", "current"];
+    let named = names.into_iter().find_map(number);
+    named.or_else(|| number("limit")?.checked_sub(number("remaining")?))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::used;
+
+    #[test]
+    fn uses_are_read_under_their_name_or_from_what_remains() {
+        let used = |body: Value| used(body.as_object().unwrap());
+        assert_eq!(used(json!({ "usageCount": 3, "limit": 50, "remaining": 47 })), Some(3));
+        assert_eq!(used(json!({ "limit": 50, "remaining": 47 })), Some(3));
+        assert_eq!(used(json!({ "limit": "unlimited", "remaining": "unlimited" })), None);
     }
 }

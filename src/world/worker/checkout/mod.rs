@@ -1,12 +1,11 @@
 //! Checkout Sessions that the Worker creates for the canary: one for every paid tier, read back and expired at once.
 
 mod answer;
-mod canary;
 mod open;
 
 use std::sync::Arc;
 
-use super::{FOREIGN_ORIGIN, NoAnswer, Route, RouteFailure, Symptom, Worker};
+use super::{FOREIGN_ORIGIN, Route, RouteFailure, Symptom, Worker};
 use crate::config::{Mode, Tier};
 use crate::finding::Answered;
 use crate::world::id::{CheckoutSessionId, PathId, UserId};
@@ -111,7 +110,7 @@ impl<'w> Worker<'w> {
 
     async fn canary_and_token(self) -> Answered<(UserId, Token)> {
         self.world.probes()?;
-        let (canary, token) = futures::join!(self.canary_without_subscription(), self.world.clerk().any_token());
+        let (canary, token) = futures::join!(self.world.canary_without_subscription(), self.world.clerk().any_token());
         Ok((canary?, token?))
     }
 

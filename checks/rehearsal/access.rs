@@ -1,0 +1,120 @@
+//! `rehearsal/access`.
+
+use super::effect::{finding, paid_tier, plan, shown};
+use crate::check::prelude::*;
+use crate::config::{Limit, Tier};
+use crate::world::{Grant, RehearsalStep, StepSeen, UsageAnswer};
+
+check! {
+    /// A new token carries the new tier, and the Worker grants it.
+    ///
+    /// ## Why it matters
+    /// The tier in Clerk is not yet access: the token must carry it, and the Worker must read it from there. A Worker that caches
+    /// plans, or reads them from somewhere else, serves the old tier after an upgrade and after a cancellation.
+    ///
+    /// ## How it is verified
+    /// After the purchase, after a change of plan and after the subscription was deleted, a new token of the canary must carry
+    /// the plan that its metadata has, and the usage route must report that plan and that tier's limit. Session tokens without a
+    /// JWT template may lag behind, so an old claim in one is unknown and not a failure.
+    ///
+    /// ## How to fix it
+    /// Read the plan from the claim of each request's token, and the limit from one table of tiers.
+    pub const CHECK = Check {
+        need: Need::Required,
+        sends: "what rehearsal/purchase sends, and 2 more events; 3 tokens of the canary",
+        subjects: deployment,
+        run
+    };
+}
+
+codes! {
+    /// A new token has another plan than the user's metadata.
+    CLAIM: Failure,
+    /// The Worker grants another plan than the token has.
+    PLAN: Failure,
+    /// The Worker grants another limit than the tier has.
+    LIMIT: Failure,
+}
+
+async fn run(world: &World, _: Deployment, outcome: &mut Outcome) -> Answered {
+    let rehearsal = world.rehearsal().await?;
+    rehearsal.step(RehearsalStep::Created)?;
+    for seen in rehearsal.steps() {
+        if let Some(grant) = &seen.grant {
+            granted(world, seen, grant, outcome);
+        }
+    }
+    // The last of them: without it, the rehearsal ended early.
+    outcome.ask(rehearsal.step(RehearsalStep::Deleted));
+    Ok(())
+}
+
+fn granted(world: &World, seen: &StepSeen, grant: &Grant, outcome: &mut Outcome) {
+    let wanted = plan(world, &seen.after);
+    let Some(claim) = outcome.ask(grant.claim.clone()) else { return };
+    let is_default = wanted.is_none() && claim.as_ref().is_none_or(|claim| is_free(world, claim));
+    if claim != wanted && !is_default {
+        return other_claim(world, seen, claim.as_deref(), outcome);
+    }
+    let Some(usage) = &grant.usage else {
+        return outcome.pass(format!("a new token has {} {}", shown(claim.as_deref()), seen.step.after()));
+    };
+    let usage = match outcome.ask(usage.clone()) {
+        Some(UsageAnswer::Granted(usage)) => usage,
+        Some(UsageAnswer::Rejected { .. }) => return outcome.leave_open(NoAnswer::Because(Cause::TokenRejectedByWorker)),
+        Some(UsageAnswer::Failed(failure)) => return outcome.leave_open(NoAnswer::Unknown(failure.words())),
+        None => return,
+    };
+    let Some(found) = outcome.ask(usage.plan) else { return };
+    let tier = paid_tier(world, &seen.after).or_else(|| world.config().tiers.iter().find(|tier| tier.prices.is_empty()));
+    let Some(tier) = tier else {
+        return outcome.pass(format!("the Worker reports {} {}", shown(Some(&found)), seen.step.after()));
+    };
+    if found != tier.metadata && found != tier.name {
+        let message = format!(
+            "The customer's token has {}, but the Worker grants \"{found}\" {}.",
+            shown(claim.as_deref()),
+            seen.step.after()
+        );
+        let claim = &world.config().clerk.plan_claim;
+        let fix = Fix::new(format!("In the Worker, read the plan from the claim \"{claim}\" of each request's token."));
+        let finding = finding(world, seen, PLAN, message, format!("\"{}\"", tier.metadata), fix);
+        return outcome.find(Finding { actual: format!("\"{found}\""), ..finding });
+    }
+    match outcome.ask(usage.limit) {
+        Some(Some(limit)) if limit != tier.limit => outcome.find(other_limit(world, seen, tier, limit)),
+        Some(_) => outcome.pass(format!("a new token has {}, and the Worker grants it {}", shown(claim.as_deref()), seen.step.after())),
+        None => {}
+    }
+}
+
+fn is_free(world: &World, claim: &str) -> bool {
+    !world.config().tiers.iter().any(|tier| !tier.prices.is_empty() && tier.metadata == claim)
+}
+
+fn other_claim(world: &World, seen: &StepSeen, claim: Option<&str>, outcome: &mut Outcome) {
+    let (claim, wanted) = (shown(claim), shown(plan(world, &seen.after).as_deref()));
+    if world.config().clerk.jwt_template.is_none() {
+        // Clerk may make a session token from the one before it (docs/providers.md, "Clerk tokens and claims").
+        let why = format!("a new session token still has {claim} {}, which Clerk may correct a minute later", seen.step.after());
+        return outcome.leave_open(NoAnswer::unknown(why));
+    }
+    let message = format!("The customer's metadata has {wanted}, but a new token has {claim} {}.", seen.step.after());
+    let (name, key) = (&world.config().clerk.plan_claim, &world.config().clerk.metadata_key);
+    let fix = Fix::new(format!("In the JWT template, set the claim \"{name}\" to {{{{user.public_metadata.{key}}}}}."))
+        .link(clerk_dashboard("jwt-templates"));
+    let finding = finding(world, seen, CLAIM, message, wanted, fix);
+    outcome.find(Finding { actual: claim, ..finding });
+}
+
+fn other_limit(world: &World, seen: &StepSeen, tier: &Tier, limit: Limit) -> Finding {
+    let words = |limit: Limit| match limit {
+        Limit::Uses(uses) => format!("{uses} uses"),
+        Limit::Unlimited => "no limit".to_owned(),
+    };
+    let (wanted, found) = (words(tier.limit), words(limit));
+    let message = format!("Tier {} has {wanted}, but the Worker grants {found} {}.", tier.name, seen.step.after());
+    let fix = Fix::new("Correct the limit in the Worker's table of tiers, or in preflight.toml.");
+    let finding = finding(world, seen, LIMIT, message, wanted, fix);
+    Finding { actual: found, ..finding }
+}

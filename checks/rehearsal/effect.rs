@@ -1,0 +1,59 @@
+//! What one event of a rehearsal did to the canary.
+
+use serde_json::{Map, Value};
+
+use crate::check::prelude::*;
+use crate::config::Tier;
+use crate::world::{Answer, StepSeen, plan_text};
+
+/// The plan in the canary's public metadata.
+pub(super) fn plan(world: &World, metadata: &Map<String, Value>) -> Option<String> {
+    metadata.get(&world.config().clerk.metadata_key).and_then(plan_text)
+}
+
+/// The paid tier in the canary's public metadata; `None` if that is none.
+pub(super) fn paid_tier<'w>(world: &'w World, metadata: &Map<String, Value>) -> Option<&'w Tier> {
+    let plan = plan(world, metadata)?;
+    world.config().tiers.iter().find(|tier| !tier.prices.is_empty() && tier.metadata == plan)
+}
+
+/// A plan in a sentence: `"pro"`, or `no plan`.
+pub(super) fn shown(plan: Option<&str>) -> String {
+    plan.map_or_else(|| "no plan".to_owned(), |plan| format!("\"{plan}\""))
+}
+
+/// The Worker's 2xx to an event.
+///
+/// # Errors
+/// Unknown if it did not answer 2xx. It may have looked for the subscription at Stripe, where there is none, so this proves
+/// nothing about a real event.
+pub(super) fn acknowledged(seen: &StepSeen) -> Answered<&Answer> {
+    let answer = match &seen.answer {
+        Ok(answer) if answer.is_success() => return Ok(answer),
+        Ok(answer) => format!("the Worker answered {} ({})", answer.status, answer.excerpt()),
+        Err(failure) => failure.to_string(),
+    };
+    Err(NoAnswer::unknown(format!(
+        "{answer} {}. If the Worker looks the subscription up at Stripe, only a real purchase shows what it does",
+        seen.step.after()
+    )))
+}
+
+/// The finding for what an event did.
+pub(super) fn finding(
+    world: &World,
+    seen: &StepSeen,
+    code: Code,
+    message: String,
+    expected: impl Into<String>,
+    fix: Fix,
+) -> Finding {
+    let key = &world.config().clerk.metadata_key;
+    let actual = shown(plan(world, &seen.after).as_deref());
+    let field = format!("public_metadata.{key} {}", seen.step.after());
+    let evidence = match &seen.answer {
+        Ok(answer) => answer.evidence(field, actual.clone()),
+        Err(failure) => failure.evidence(),
+    };
+    Finding { code, message, expected: expected.into(), actual, evidence: vec![evidence], fix: fix.then(world.deployment()) }
+}

@@ -1,0 +1,88 @@
+//! `rehearsal/metadata`.
+
+use serde_json::Value;
+
+use super::effect::finding;
+use crate::check::prelude::*;
+use crate::world::{MARKER, Rehearsal, RehearsalStep, StepSeen};
+
+check! {
+    /// The Worker changes only its own keys in the user's metadata, and keeps Stripe's IDs.
+    ///
+    /// ## Why it matters
+    /// `updateUser` and `PUT` replace all of the public metadata: whatever else your product keeps there, such as a role or a
+    /// team, is gone after the next payment. A subscription's ID that is lost means that the portal does not open, or that
+    /// canceling is not matched to the user.
+    ///
+    /// ## How it is verified
+    /// The rehearsal puts a key of its own into the canary's public metadata, which must still be there after every event. If the
+    /// Worker stores the subscription's ID, a `checkout.session.completed` that arrives after
+    /// `customer.subscription.created` must not remove it.
+    ///
+    /// ## How to fix it
+    /// Use `updateUserMetadata`, which merges, and write only what an event knows.
+    pub const CHECK = Check {
+        need: Need::Required,
+        sends: "what rehearsal/purchase sends, and 1 more event",
+        subjects: deployment,
+        run
+    };
+}
+
+codes! {
+    /// The Worker replaces the user's public metadata.
+    REPLACED: Warning(Service),
+    /// A Checkout Session that is completed late removes the subscription's ID.
+    SUBSCRIPTION_LOST: Failure,
+}
+
+async fn run(world: &World, _: Deployment, outcome: &mut Outcome) -> Answered {
+    let rehearsal = world.rehearsal().await?;
+    // The first events have an effect in any case, or the rehearsal would have ended.
+    rehearsal.step(RehearsalStep::CheckoutAfterCreated)?;
+    match rehearsal.steps().iter().find(|seen| lost_marker(seen)) {
+        Some(seen) => outcome.find(replaced(world, seen)),
+        None => outcome.pass("another key in the canary's public metadata is still there after every event"),
+    }
+    keeps_subscription(world, &rehearsal, outcome)
+}
+
+fn lost_marker(seen: &StepSeen) -> bool {
+    seen.before.contains_key(MARKER) && !seen.after.contains_key(MARKER)
+}
+
+fn replaced(world: &World, seen: &StepSeen) -> Finding {
+    let key = &world.config().clerk.metadata_key;
+    let message = format!("The Worker replaces the user's public metadata, so every key but its own is lost {}.", seen.step.after());
+    let fix = Fix::new("Use updateUserMetadata, which merges, in place of updateUser or replaceUserMetadata.")
+        .code(format!("await clerk.users.updateUserMetadata(userId, {{ publicMetadata: {{ {key}: tier }} }});"));
+    let keys: Vec<&str> = seen.after.keys().map(String::as_str).collect();
+    let found = finding(world, seen, REPLACED, message, "the other keys are still there", fix);
+    Finding { actual: format!("the keys {}", keys.join(", ")), ..found }
+}
+
+fn keeps_subscription(world: &World, rehearsal: &Rehearsal, outcome: &mut Outcome) -> Answered {
+    let key = &world.config().clerk.subscription_key;
+    let seen = rehearsal.step(RehearsalStep::CheckoutAfterCreated)?;
+    let stored = |value: Option<&Value>| value.and_then(Value::as_str).filter(|id| !id.is_empty()).map(str::to_owned);
+    let Some(before) = stored(seen.before.get(key)) else {
+        outcome.pass(format!("the Worker does not keep the subscription's ID in public_metadata.{key}"));
+        return Ok(());
+    };
+    let after = stored(seen.after.get(key));
+    if after.as_ref() == Some(&before) {
+        outcome.pass(format!("public_metadata.{key} keeps the subscription's ID"));
+        return Ok(());
+    }
+    let message = format!(
+        "A checkout.session.completed that arrives after customer.subscription.created removes public_metadata.{key}."
+    );
+    let fix = Fix::new(format!("On checkout.session.completed, write {key} from session.subscription, or leave it as it is."))
+        .code(format!(
+            "const subscription = typeof session.subscription === \"string\" ? session.subscription : session.subscription?.id;\n\
+             await clerk.users.updateUserMetadata(userId, {{ publicMetadata: {{ {key}: subscription }} }});"
+        ));
+    let found = finding(world, seen, SUBSCRIPTION_LOST, message, before, fix);
+    outcome.find(Finding { actual: after.unwrap_or_else(|| "no ID".to_owned()), ..found });
+    Ok(())
+}

@@ -1,0 +1,61 @@
+//! `rehearsal/test-events`.
+
+use super::effect::{acknowledged, finding, paid_tier};
+use crate::check::prelude::*;
+use crate::config::Mode;
+use crate::world::RehearsalStep;
+
+check! {
+    /// An event from test mode gives nobody a tier.
+    ///
+    /// ## Why it matters
+    /// An endpoint that was registered in test mode at the live Worker's URL sends events with `livemode: false`. If the Worker
+    /// has that endpoint's secret, too, a purchase with a test card buys a real tier.
+    ///
+    /// ## How it is verified
+    /// A `checkout.session.completed` with `livemode: false` is sent for the canary, which has no tier at that time and must not
+    /// get one. It is signed with the live endpoint's secret, which Stripe would not do: this tests the second line of defense,
+    /// and so it is a warning.
+    ///
+    /// ## How to fix it
+    /// Ignore events whose `livemode` is not what the Worker is deployed for.
+    pub const CHECK = Check {
+        need: Need::Required,
+        sends: "what rehearsal/purchase sends, and 1 event with livemode false",
+        subjects: deployment,
+        run
+    };
+}
+
+codes! {
+    /// An event with `livemode: false` gives a tier.
+    GRANTED: Warning(Money),
+}
+
+async fn run(world: &World, _: Deployment, outcome: &mut Outcome) -> Answered {
+    if world.config().project.mode == Mode::Test {
+        return outcome.not_applicable("this deployment is in test mode");
+    }
+    let rehearsal = world.rehearsal().await?;
+    let seen = rehearsal.step(RehearsalStep::OtherMode)?;
+    if paid_tier(world, &seen.before).is_some() {
+        return Err(NoAnswer::unknown("the canary still had a paid tier, so nothing shows whether a test event gives one"));
+    }
+    match paid_tier(world, &seen.after) {
+        Some(tier) => {
+            let message = format!("An event with livemode false gives tier {}, so a test card may buy it.", tier.name);
+            let fix = Fix::new("In the webhook handler, ignore events that are not in live mode.")
+                .code("if (!event.livemode) return Response.json({ received: true });");
+            outcome.find(finding(world, seen, GRANTED, message, "no paid tier", fix));
+        }
+        None => {
+            // A handler may reject it just as well.
+            let is_rejected = seen.answer.as_ref().is_ok_and(|answer| (400..500).contains(&answer.status));
+            if !is_rejected {
+                outcome.ask(acknowledged(seen));
+            }
+            outcome.pass("an event with livemode false gives no tier");
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,255 @@
+//! The canary's metadata: as it was before a rehearsal, while it lasts, and as it must be again.
+
+use std::io;
+use std::path::Path;
+use std::time::Duration;
+
+use reqwest::Method;
+use reqwest::header::{CONTENT_TYPE, HeaderValue};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, json};
+
+use super::RehearsalDoor;
+use crate::finding::{Answered, NoAnswer};
+use crate::world::World;
+use crate::world::clerk::{accepted, version};
+use crate::world::id::{ApiPath, UserId};
+use crate::world::transport::{OutgoingRequest, Party, Retry};
+
+/// The key in the canary's public metadata that marks a rehearsal. It holds what was there before, and a Worker that merges keeps
+/// it.
+pub const MARKER: &str = "preflight_rehearsal";
+
+/// The three kinds of metadata of a Clerk user (docs/providers.md, "Clerk API objects and sign-in").
+const KINDS: [&str; 3] = ["public_metadata", "private_metadata", "unsafe_metadata"];
+
+/// How often the canary is put back as it was, in case the Worker still writes to it.
+const ATTEMPTS: usize = 4;
+
+/// The canary before a rehearsal.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct CanarySnapshot {
+    /// Identifies the rehearsal. It is in the marker and in every made-up ID.
+    pub id: String,
+    /// The deployment: `acme, live mode, https://api.acme.com`.
+    pub deployment: String,
+    /// `user_…`.
+    pub user: String,
+    /// The three kinds of metadata, by name.
+    pub before: Map<String, Value>,
+}
+
+/// What became of the canary of a rehearsal that did not end.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum CleanUp {
+    /// Nothing was left.
+    NothingLeft,
+    /// The canary is as it was before.
+    Restored(String),
+}
+
+impl CanarySnapshot {
+    /// The rehearsal in a journal that did not put its canary back, if there is one.
+    ///
+    /// # Errors
+    /// If the journal cannot be read.
+    pub fn unfinished(journal: &Path) -> io::Result<Option<Self>> {
+        let text = match std::fs::read_to_string(journal) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            text => text?,
+        };
+        let lines: Vec<Value> = text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
+        let is_over = |id: &str| lines.iter().any(|line| line["step"] == "rehearsal.restored" && line["object"] == id);
+        let started = lines.iter().filter(|line| line["step"] == "rehearsal.start");
+        let mut snapshots = started.filter_map(|line| serde_json::from_value::<Self>(line.clone()).ok());
+        Ok(snapshots.find(|snapshot| !is_over(&snapshot.id)))
+    }
+
+    /// The rehearsal that the marker in public metadata names.
+    fn marked(public: &Value, user: &UserId, deployment: String) -> Option<Self> {
+        let marker = public.get(MARKER)?;
+        let (id, before) = (marker["id"].as_str()?, marker.get("before")?);
+        let before = Map::from_iter([("public_metadata".to_owned(), before.clone())]);
+        Some(Self { id: id.to_owned(), deployment, user: user.to_string(), before })
+    }
+
+    /// The kinds of metadata that differ from before, each as it must be again.
+    fn differences(&self, now: &Map<String, Value>) -> Map<String, Value> {
+        let empty = |value: Option<&Value>| value.is_none_or(|value| value.is_null() || *value == json!({}));
+        let differs = |name: &str, before: &Value| {
+            now.get(name) != Some(before) && !(empty(now.get(name)) && empty(Some(before)))
+        };
+        let changed = self.before.iter().filter(|(name, before)| differs(name, before));
+        // Clerk shows empty metadata as null, and is told to empty it with an empty object.
+        changed
+            .map(|(name, before)| (name.clone(), if before.is_null() { json!({}) } else { before.clone() }))
+            .collect()
+    }
+}
+
+impl RehearsalDoor<'_> {
+    /// The canary's metadata now, by kind.
+    pub(super) async fn read_canary(self, user: &UserId) -> Answered<Map<String, Value>> {
+        let world = self.world;
+        let (url, credential) = (canary(user).at(&world.config.clerk.api_base), world.clerk().credential()?);
+        let asked = world.reads().get_unremembered(Party::Clerk, url, version(), Some(credential)).await;
+        let answer = accepted(asked)?;
+        let found: Map<String, Value> = answer.json()?;
+        let field = |name: &str| match found.get(name) {
+            Some(value) => Ok((name.to_owned(), value.clone())),
+            None => Err(NoAnswer::unknown(format!("{name} is missing in {}", answer.request))),
+        };
+        KINDS.into_iter().map(field).collect()
+    }
+
+    /// The canary's public metadata in a map read from Clerk.
+    pub(super) fn public(metadata: &Map<String, Value>) -> Answered<Map<String, Value>> {
+        let public = metadata.get("public_metadata").and_then(Value::as_object).cloned();
+        public.ok_or_else(|| NoAnswer::unknown("Clerk returned public_metadata that is not an object"))
+    }
+
+    /// Sets whole kinds of the canary's metadata; the others stay.
+    pub(super) async fn put_canary(self, user: &UserId, metadata: &Map<String, Value>) -> Answered {
+        let world = self.world;
+        let url = canary(user).then("/metadata").at(&world.config.clerk.api_base);
+        let mut headers = version();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        let outgoing = OutgoingRequest {
+            method: Method::PUT,
+            headers,
+            body: Some(Value::Object(metadata.clone()).to_string().into_bytes()),
+            credential: Some(world.clerk().credential()?),
+            retry: Retry::Always,
+            is_step: true,
+            ..OutgoingRequest::get(Party::Clerk, url)
+        };
+        accepted(self.send(outgoing).await).map(drop)
+    }
+
+    /// Puts the canary back as it was, and reads it to see that it is.
+    pub(super) async fn restore(self, snapshot: &CanarySnapshot) -> Answered {
+        let user = UserId::parse(&snapshot.user).map_err(|malformed| malformed.in_place("the journal"))?;
+        for attempt in 0..ATTEMPTS {
+            let different = snapshot.differences(&self.read_canary(&user).await?);
+            if different.is_empty() && attempt > 0 {
+                let noted = self.world.journal.note("rehearsal.restored", &snapshot.id);
+                return noted.map_err(|error| NoAnswer::unknown(format!("the journal cannot be written: {error}")));
+            }
+            if !different.is_empty() {
+                self.put_canary(&user, &different).await?;
+            }
+            // The Worker may still be at work on the last event.
+            tokio::time::sleep(self.pace.quiet.min(Duration::from_secs(1))).await;
+        }
+        Err(NoAnswer::unknown("something keeps changing the canary's metadata"))
+    }
+}
+
+impl World {
+    /// Puts the canary back if a rehearsal of this world has not done so yet.
+    pub(in crate::world) async fn restore_canary(&self) -> Result<(), String> {
+        let Some(snapshot) = self.rehearsal.snapshot() else { return Ok(()) };
+        let door = self.rehearsal_door().map_err(|why| why.to_string())?;
+        match door.restore(&snapshot).await {
+            Ok(()) => {
+                self.rehearsal.close();
+                Ok(())
+            }
+            Err(why) => Err(format!(
+                "the metadata of the canary {} could not be restored, so run `preflight cleanup`: {why}",
+                snapshot.user
+            )),
+        }
+    }
+
+    /// Whether the canary is still as a rehearsal left it.
+    #[must_use]
+    pub fn needs_clean_up(&self) -> bool {
+        self.rehearsal.snapshot().is_some()
+    }
+
+    /// Puts back the canary of a rehearsal that was killed: from the journal, or else from the marker in its metadata.
+    ///
+    /// # Errors
+    /// If it could not be put back, or the journal is about another deployment.
+    pub async fn clean_up(&self) -> Answered<CleanUp> {
+        let door = self.rehearsal_door()?;
+        let recorded = CanarySnapshot::unfinished(self.journal.path());
+        let recorded = recorded.map_err(|error| NoAnswer::unknown(format!("the journal cannot be read: {error}")))?;
+        let snapshot = match recorded {
+            Some(recorded) => {
+                let here = self.deployment_name();
+                if recorded.deployment != here {
+                    return Err(NoAnswer::unknown(format!(
+                        "the rehearsal was in {}, and this is {here}",
+                        recorded.deployment
+                    )));
+                }
+                Some(recorded)
+            }
+            None if !self.config.clerk.canary_user.is_set() => None,
+            None => {
+                let user = UserId::parse(self.canary_id()?);
+                let user = user.map_err(|malformed| malformed.in_place("clerk.canary_user"))?;
+                let now = door.read_canary(&user).await?;
+                CanarySnapshot::marked(&Value::Object(RehearsalDoor::public(&now)?), &user, self.deployment_name())
+            }
+        };
+        let Some(snapshot) = snapshot else { return Ok(CleanUp::NothingLeft) };
+        door.restore(&snapshot).await?;
+        Ok(CleanUp::Restored(snapshot.user))
+    }
+}
+
+fn canary(user: &UserId) -> ApiPath {
+    ApiPath::new("/v1/users/").id(user)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Map, Value, json};
+
+    use super::{CanarySnapshot, MARKER};
+    use crate::world::id::UserId;
+
+    fn object(value: Value) -> Map<String, Value> {
+        value.as_object().unwrap().clone()
+    }
+
+    fn snapshot() -> CanarySnapshot {
+        let before = json!({ "public_metadata": { "plan": "pro" }, "private_metadata": null, "unsafe_metadata": {} });
+        let text = |text: &str| text.to_owned();
+        CanarySnapshot { id: text("n"), deployment: text("acme"), user: text("user_1"), before: object(before) }
+    }
+
+    #[test]
+    fn only_what_differs_is_put_back() {
+        let now = json!({ "public_metadata": { "plan": "free" }, "private_metadata": {}, "unsafe_metadata": null });
+        assert_eq!(snapshot().differences(&object(now)), object(json!({ "public_metadata": { "plan": "pro" } })));
+        let now = json!({ "public_metadata": { "plan": "pro" }, "private_metadata": { "a": 1 }, "unsafe_metadata": {} });
+        assert_eq!(snapshot().differences(&object(now)), object(json!({ "private_metadata": {} })));
+    }
+
+    #[test]
+    fn the_marker_alone_tells_what_was_there_before() {
+        let public = json!({ "plan": "x", MARKER: { "id": "n", "before": { "plan": "pro", "team": "acme" } } });
+        let user = UserId::parse("user_1").unwrap();
+        let found = CanarySnapshot::marked(&public, &user, "acme".to_owned()).unwrap();
+        assert_eq!(found.before, object(json!({ "public_metadata": { "plan": "pro", "team": "acme" } })));
+        assert_eq!(CanarySnapshot::marked(&json!({ "plan": "pro" }), &user, "acme".to_owned()), None);
+    }
+
+    #[test]
+    fn a_rehearsal_is_unfinished_until_its_canary_was_put_back() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("journal.jsonl");
+        assert_eq!(CanarySnapshot::unfinished(&path).unwrap(), None);
+        let mut line = serde_json::to_value(snapshot()).unwrap();
+        line["step"] = "rehearsal.start".into();
+        std::fs::write(&path, format!("{line}\n")).unwrap();
+        assert_eq!(CanarySnapshot::unfinished(&path).unwrap(), Some(snapshot()));
+        let over = json!({ "step": "rehearsal.restored", "object": "n" });
+        std::fs::write(&path, format!("{line}\n{over}\n")).unwrap();
+        assert_eq!(CanarySnapshot::unfinished(&path).unwrap(), None);
+    }
+}

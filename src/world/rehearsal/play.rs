@@ -1,0 +1,325 @@
+//! Plays the script: sends each event, and records what it does.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use reqwest::Method;
+use reqwest::header::{CONTENT_TYPE, HeaderValue};
+use serde_json::{Map, Value, json};
+
+use super::canary::{CanarySnapshot, MARKER};
+use super::event::{EventFrame, MadeUpSubscription};
+use super::script::{CHECKOUT, RehearsalStep, Scripted, TwoTiers, WaitFor, script, two_tiers};
+use super::{ExpiredToken, Grant, MeteredCall, Pace, Rehearsal, RehearsalDoor, StepSeen};
+use crate::config::{Mode, Tier};
+use crate::finding::{Answered, NoAnswer};
+use crate::world::clerk::Token;
+use crate::world::id::UserId;
+use crate::world::subjects::offers;
+use crate::world::transport::{Answer, Failure, OutgoingRequest, Party, Retry, optional};
+use crate::world::{Route, Seen, World, plan_text, usable};
+
+/// Longer than the clock skew that Clerk's SDK allows, in seconds (docs/providers.md, "Clerk tokens and claims").
+const SKEW: i64 = 7;
+
+/// What a rehearsal needs to know before its first event.
+struct Stage<'w> {
+    door: RehearsalDoor<'w>,
+    user: UserId,
+    tiers: TwoTiers<'w>,
+    prices: (Value, Value),
+    frame: EventFrame,
+    /// When the first event happened, in Unix seconds.
+    began: i64,
+    id: String,
+}
+
+impl World {
+    /// The rehearsal, played once.
+    ///
+    /// # Errors
+    /// Blocked by the check that reports why the Worker or the canary cannot take part, and unknown if the canary must not.
+    pub(crate) async fn rehearsal(&self) -> Answered<Arc<Rehearsal>> {
+        self.rehearsal.played.ask(|| Box::pin(self.play())).await.clone()
+    }
+
+    async fn play(&self) -> Answered<Arc<Rehearsal>> {
+        let door = self.rehearsal_door()?;
+        let (stage, token) = door.stage().await?;
+        let before = door.read_canary(&stage.user).await?;
+        let public = RehearsalDoor::public(&before)?;
+        if public.contains_key(MARKER) {
+            return Err(NoAnswer::unknown(
+                "the canary still has the marker of another rehearsal. If none is running, run `preflight cleanup`",
+            ));
+        }
+        let (id, deployment, user) = (stage.id.clone(), self.deployment_name(), stage.user.to_string());
+        let snapshot = CanarySnapshot { id, deployment, user, before };
+        self.journal.note_rehearsal(&snapshot).map_err(|error| {
+            let path = self.journal.path().display();
+            NoAnswer::unknown(format!("nothing was sent, because it could not first be recorded in {path} ({error})"))
+        })?;
+        self.rehearsal.open(snapshot.clone());
+        let mut seen = Rehearsal { steps: Vec::new(), ended: None, metered: None, expired_token: None };
+        seen.ended = stage.play(public, &mut seen).await.err();
+        // Before anything else, and even if the rehearsal broke off.
+        self.restore_canary().await.map_err(NoAnswer::Unknown)?;
+        if self.worker().lacks(Route::Usage).is_none() {
+            seen.expired_token = Some(door.send_expired(&token).await);
+        }
+        Ok(Arc::new(seen))
+    }
+}
+
+impl<'w> RehearsalDoor<'w> {
+    /// Makes sure that the Worker and the canary can take part.
+    async fn stage(self) -> Answered<(Stage<'w>, Token)> {
+        let world = self.world;
+        let tiers = two_tiers(&world.config);
+        let tiers = tiers.ok_or_else(|| NoAnswer::unknown("no tier in preflight.toml has a price"))?;
+        let (secret, canary) = futures::join!(world.webhook().proved_secret(), world.canary_without_subscription());
+        secret?;
+        let user = canary?;
+        let (token, _) = world.clerk().proved_token().await?;
+        let (first, second) = futures::join!(self.price(tiers.first), self.price(tiers.second));
+        let config = &world.config;
+        let frame = EventFrame {
+            version: self.version().await,
+            livemode: config.project.mode == Mode::Live,
+            customer: format!("cus_preflight{}", world.nonce),
+            user: user.to_string(),
+            user_key: config.entitlement.user_key.clone(),
+            tier_key: config.entitlement.tier_key.clone(),
+        };
+        let (prices, id) = ((first?, second?), world.nonce.clone());
+        // In the past, because a Worker may not expect events from the future.
+        let began = jiff::Timestamp::now().as_second() - 60;
+        Ok((Stage { door: self, user, tiers, prices, frame, began, id }, token))
+    }
+
+    /// A tier's price, as an event contains it: with only the ID of its product.
+    async fn price(self, tier: &Tier) -> Answered<Value> {
+        let offer = offers(self.world).into_iter().find(|offer| offer.tier.name == tier.name);
+        let offer = offer.ok_or_else(|| NoAnswer::unknown(format!("tier {} has no price", tier.name)))?;
+        let Seen { value, answer } = self.world.stripe().price(&offer).await?;
+        let mut price: Value = answer.json()?;
+        price["product"] = value.product_id().into();
+        Ok(price)
+    }
+
+    /// The API version that Stripe renders the endpoint's events in.
+    async fn version(self) -> String {
+        let configured = self.world.config.webhook.api_version.clone();
+        let endpoint = optional(self.world.webhook().endpoint()).await;
+        let of_endpoint = endpoint.and_then(|seen| seen.value.api_version.text().map(str::to_owned));
+        let pinned = || stripe_shared::version::VERSION.as_str().to_owned();
+        of_endpoint.or(configured).unwrap_or_else(pinned)
+    }
+
+    /// Sends an event, signed as Stripe signs.
+    async fn deliver(self, body: String) -> Answered<Result<Arc<Answer>, Arc<Failure>>> {
+        let config = &self.world.config;
+        let (secret, now) = (usable(&config.stripe.webhook_secret)?, jiff::Timestamp::now().as_second());
+        let body = body.into_bytes();
+        let signature = format!("t={now},v1={}", secret.sign(now, &body));
+        let signature = HeaderValue::from_str(&signature).map_err(|error| NoAnswer::unknown(error.to_string()))?;
+        let mut outgoing = OutgoingRequest {
+            method: Method::POST,
+            body: Some(body),
+            retry: Retry::Connection,
+            is_step: true,
+            ..OutgoingRequest::get(Party::Worker, config.webhook.url.clone())
+        };
+        outgoing.headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json; charset=utf-8"));
+        outgoing.headers.insert("stripe-signature", signature);
+        match self.send(outgoing).await {
+            Err(failure) if failure.trouble.is_ours() => Err(NoAnswer::Unknown(failure.to_string())),
+            answer => Ok(answer),
+        }
+    }
+
+    /// What the canary is granted with a new token.
+    async fn grant(self) -> (Option<Token>, Grant) {
+        let (clerk, worker) = (self.world.clerk(), self.world.worker());
+        let token = match clerk.new_canary_token().await {
+            Ok(token) => token,
+            Err(why) => {
+                let usage = worker.lacks(Route::Usage).is_none().then(|| Err(why.clone()));
+                return (None, Grant { claim: Err(why), usage });
+            }
+        };
+        let claim = clerk.verify(&token).await.and_then(|claims| {
+            let claims = claims.map_err(|invalid| NoAnswer::unknown(format!("Clerk's new token is not valid: {invalid:?}")))?;
+            Ok(claims.get(&self.world.config.clerk.plan_claim).and_then(plan_text))
+        });
+        let usage = match worker.lacks(Route::Usage) {
+            Some(_) => None,
+            None => Some(worker.usage_of(&token).await),
+        };
+        (Some(token), Grant { claim, usage })
+    }
+
+    /// Calls the metered route once.
+    async fn use_once(self, token: &Token) -> Answered<MeteredCall> {
+        let worker = self.world.worker();
+        let mut outgoing = OutgoingRequest {
+            method: Method::POST,
+            body: Some(b"{}".to_vec()),
+            credential: Some(token.credential(&self.world.config.worker.url)),
+            // A second call would be a second use.
+            retry: Retry::Never,
+            is_step: true,
+            ..OutgoingRequest::get(Party::Worker, worker.url(Route::Metered)?)
+        };
+        outgoing.headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        outgoing.headers.extend(worker.browser_headers());
+        let answer = self.send(outgoing).await.map_err(|failure| NoAnswer::Unknown(failure.to_string()))?;
+        Ok(MeteredCall { answer })
+    }
+
+    /// Waits until a token has expired, and sends it to the Worker.
+    async fn send_expired(self, token: &Token) -> Answered<ExpiredToken> {
+        let expires = token.expires().ok_or_else(|| NoAnswer::unknown("Clerk's token does not say when it expires"))?;
+        let wait = expires + SKEW - jiff::Timestamp::now().as_second();
+        let wait = Duration::from_secs(u64::try_from(wait).unwrap_or_default());
+        if wait > self.pace.token_wait {
+            let (wait, limit) = (wait.as_secs(), self.pace.token_wait.as_secs());
+            return Ok(ExpiredToken::NotTried(format!(
+                "the token expires in {wait} s, and this rehearsal waits at most {limit} s. Raise --token-wait to try it"
+            )));
+        }
+        tokio::time::sleep(wait).await;
+        self.world.worker().refusal_of(token, "expired").await.map(ExpiredToken::Tried)
+    }
+}
+
+impl Stage<'_> {
+    async fn play(&self, public: Map<String, Value>, seen: &mut Rehearsal) -> Answered {
+        let mut current = self.set_out(public).await?;
+        let (mut quiet, mut last): (Duration, Option<String>) = (self.door.pace.quiet, None);
+        for (place, event) in script(&self.door.world.config, self.tiers).iter().enumerate() {
+            if place > 0 {
+                tokio::time::sleep(self.door.pace.between).await;
+            }
+            let body = match (&last, event.step) {
+                (Some(last), RehearsalStep::Repeated) => last.clone(),
+                _ => self.body(event, place),
+            };
+            let started = Instant::now();
+            let answer = self.door.deliver(body.clone()).await?;
+            last = Some(body);
+            let (after, took) = self.settled(&current, event, started, quiet).await?;
+            // A slow write makes the rehearsal wait longer before it believes that nothing happens.
+            quiet = quiet.max(took.unwrap_or_default() * 2).min(self.door.pace.patience);
+            let grant = if event.looks_at_grant { Some(self.look(event, seen).await) } else { None };
+            let (step, tier, before) = (event.step, event.tier.clone(), current);
+            seen.steps.push(StepSeen { step, tier, answer, before, after: after.clone(), took, grant });
+            current = after;
+            self.is_worth_going_on(seen)?;
+        }
+        Ok(())
+    }
+
+    /// Takes the plan and Stripe's IDs from the canary, and marks it.
+    async fn set_out(&self, mut public: Map<String, Value>) -> Answered<Map<String, Value>> {
+        let clerk = &self.door.world.config.clerk;
+        let before = Value::Object(public.clone());
+        for key in [&clerk.metadata_key, &clerk.customer_key, &clerk.subscription_key] {
+            public.remove(key);
+        }
+        public.insert(MARKER.to_owned(), json!({ "id": self.id, "before": before }));
+        let metadata = Map::from_iter([("public_metadata".to_owned(), Value::Object(public.clone()))]);
+        self.door.put_canary(&self.user, &metadata).await?;
+        Ok(public)
+    }
+
+    async fn look(&self, event: &Scripted<'_>, seen: &mut Rehearsal) -> Grant {
+        let (token, grant) = self.door.grant().await;
+        let has_route = self.door.world.worker().lacks(Route::Metered).is_none();
+        if let (RehearsalStep::Created, Some(token), true) = (event.step, token, has_route) {
+            seen.metered = Some(self.door.use_once(&token).await);
+        }
+        grant
+    }
+
+    /// Without an effect of the first events, the others show nothing.
+    fn is_worth_going_on(&self, seen: &Rehearsal) -> Answered {
+        let Ok(created) = seen.step(RehearsalStep::Created) else { return Ok(()) };
+        let plan = created.after.get(&self.door.world.config.clerk.metadata_key).and_then(plan_text);
+        let is_paid = plan.is_some_and(|plan| {
+            self.door.world.config.tiers.iter().any(|tier| !tier.prices.is_empty() && tier.metadata == plan)
+        });
+        if is_paid {
+            return Ok(());
+        }
+        Err(NoAnswer::unknown("not tried, because the first events did not give the canary a paid tier"))
+    }
+
+    fn body(&self, event: &Scripted<'_>, place: usize) -> String {
+        let config = &self.door.world.config;
+        let time = |place: usize| self.began + i64::try_from(place).unwrap_or_default() * 2;
+        let number = event.which as usize;
+        let is_second = event.tier.name == self.tiers.second.name;
+        let subscription = MadeUpSubscription {
+            id: format!("sub_preflight{}{number}", self.id),
+            tier: event.tier_in_metadata(config, self.tiers).to_owned(),
+            price: if is_second { self.prices.1.clone() } else { self.prices.0.clone() },
+            status: event.status,
+            cancels_at_period_end: event.is_ending(),
+            created: time(number),
+        };
+        // An older event happened before the change of plan, and arrives after it.
+        let created = if event.step == RehearsalStep::Older { time(place) - 5 } else { time(place) };
+        let mut frame = self.frame.clone();
+        frame.livemode ^= event.step == RehearsalStep::OtherMode;
+        let object = if event.kind == CHECKOUT {
+            let mode = if frame.livemode { "live" } else { "test" };
+            frame.checkout_session(&format!("cs_{mode}_preflight{}{number}", self.id), &subscription)
+        } else {
+            frame.subscription(&subscription)
+        };
+        let id = format!("evt_preflight{}{place:02}", self.id);
+        frame.event(&id, event.kind, created, &object, event.previous(&subscription))
+    }
+
+    /// Reads the canary until it is as the event should leave it, or for as long as the Worker may take.
+    async fn settled(
+        &self,
+        before: &Map<String, Value>,
+        event: &Scripted<'_>,
+        started: Instant,
+        quiet: Duration,
+    ) -> Answered<(Map<String, Value>, Option<Duration>)> {
+        let Pace { patience, poll, .. } = self.door.pace;
+        if event.wait_for == WaitFor::Nothing {
+            tokio::time::sleep(quiet).await;
+        }
+        loop {
+            let now = RehearsalDoor::public(&self.door.read_canary(&self.user).await?)?;
+            match event.wait_for {
+                WaitFor::Nothing => return Ok((now, None)),
+                wait_for if self.is_reached(&now, event.tier, wait_for) => {
+                    // What was so before need not be the effect of this event, and its other effects may still come.
+                    if now == *before {
+                        tokio::time::sleep(quiet).await;
+                        return Ok((RehearsalDoor::public(&self.door.read_canary(&self.user).await?)?, None));
+                    }
+                    return Ok((now, Some(started.elapsed())));
+                }
+                _ if started.elapsed() >= patience => return Ok((now, None)),
+                _ => tokio::time::sleep(poll).await,
+            }
+        }
+    }
+
+    fn is_reached(&self, public: &Map<String, Value>, tier: &Tier, wait_for: WaitFor) -> bool {
+        let config = &self.door.world.config;
+        let plan = public.get(&config.clerk.metadata_key).and_then(plan_text);
+        let is = |tier: &Tier| plan.as_ref() == Some(&tier.metadata);
+        match wait_for {
+            WaitFor::Tier => is(tier),
+            WaitFor::Free => !config.tiers.iter().any(|tier| !tier.prices.is_empty() && is(tier)),
+            WaitFor::Nothing => true,
+        }
+    }
+}
