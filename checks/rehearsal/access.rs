@@ -1,6 +1,6 @@
 //! `rehearsal/access`.
 
-use super::effect::{finding, paid_tier, plan, shown};
+use super::effect::{finding, paid_tier, plan, seeing, shown};
 use crate::check::prelude::*;
 use crate::config::{Limit, Tier};
 use crate::world::{Grant, RehearsalStep, StepSeen, UsageAnswer};
@@ -61,12 +61,15 @@ fn granted(world: &World, seen: &StepSeen, grant: &Grant, outcome: &mut Outcome)
     };
     let usage = match outcome.ask(usage.clone()) {
         Some(UsageAnswer::Granted(usage)) => usage,
-        Some(UsageAnswer::Rejected { .. }) => return outcome.leave_open(NoAnswer::Because(Cause::TokenRejectedByWorker)),
+        Some(UsageAnswer::Rejected { .. }) => {
+            return outcome.leave_open(NoAnswer::Because(Cause::TokenRejectedByWorker));
+        }
         Some(UsageAnswer::Failed(failure)) => return outcome.leave_open(NoAnswer::Unknown(failure.words())),
         None => return,
     };
     let Some(found) = outcome.ask(usage.plan) else { return };
-    let tier = paid_tier(world, &seen.after).or_else(|| world.config().tiers.iter().find(|tier| tier.prices.is_empty()));
+    let tier =
+        paid_tier(world, &seen.after).or_else(|| world.config().tiers.iter().find(|tier| tier.prices.is_empty()));
     let Some(tier) = tier else {
         return outcome.pass(format!("the Worker reports {} {}", shown(Some(&found)), seen.step.after()));
     };
@@ -79,11 +82,15 @@ fn granted(world: &World, seen: &StepSeen, grant: &Grant, outcome: &mut Outcome)
         let claim = &world.config().clerk.plan_claim;
         let fix = Fix::new(format!("In the Worker, read the plan from the claim \"{claim}\" of each request's token."));
         let finding = finding(world, seen, PLAN, message, format!("\"{}\"", tier.metadata), fix);
-        return outcome.find(Finding { actual: format!("\"{found}\""), ..finding });
+        return outcome.find(seeing(finding, seen, "the plan that the Worker reports", format!("\"{found}\"")));
     }
     match outcome.ask(usage.limit) {
         Some(Some(limit)) if limit != tier.limit => outcome.find(other_limit(world, seen, tier, limit)),
-        Some(_) => outcome.pass(format!("a new token has {}, and the Worker grants it {}", shown(claim.as_deref()), seen.step.after())),
+        Some(_) => outcome.pass(format!(
+            "a new token has {}, and the Worker grants it {}",
+            shown(claim.as_deref()),
+            seen.step.after()
+        )),
         None => {}
     }
 }
@@ -96,7 +103,10 @@ fn other_claim(world: &World, seen: &StepSeen, claim: Option<&str>, outcome: &mu
     let (claim, wanted) = (shown(claim), shown(plan(world, &seen.after).as_deref()));
     if world.config().clerk.jwt_template.is_none() {
         // Clerk may make a session token from the one before it (docs/providers.md, "Clerk tokens and claims").
-        let why = format!("a new session token still has {claim} {}, which Clerk may correct a minute later", seen.step.after());
+        let why = format!(
+            "a new session token still has {claim} {}, which Clerk may correct a minute later",
+            seen.step.after()
+        );
         return outcome.leave_open(NoAnswer::unknown(why));
     }
     let message = format!("The customer's metadata has {wanted}, but a new token has {claim} {}.", seen.step.after());
@@ -104,7 +114,7 @@ fn other_claim(world: &World, seen: &StepSeen, claim: Option<&str>, outcome: &mu
     let fix = Fix::new(format!("In the JWT template, set the claim \"{name}\" to {{{{user.public_metadata.{key}}}}}."))
         .link(clerk_dashboard("jwt-templates"));
     let finding = finding(world, seen, CLAIM, message, wanted, fix);
-    outcome.find(Finding { actual: claim, ..finding });
+    outcome.find(seeing(finding, seen, &format!("the claim \"{name}\""), claim));
 }
 
 fn other_limit(world: &World, seen: &StepSeen, tier: &Tier, limit: Limit) -> Finding {
@@ -116,5 +126,5 @@ fn other_limit(world: &World, seen: &StepSeen, tier: &Tier, limit: Limit) -> Fin
     let message = format!("Tier {} has {wanted}, but the Worker grants {found} {}.", tier.name, seen.step.after());
     let fix = Fix::new("Correct the limit in the Worker's table of tiers, or in preflight.toml.");
     let finding = finding(world, seen, LIMIT, message, wanted, fix);
-    Finding { actual: found, ..finding }
+    seeing(finding, seen, "the limit that the Worker reports", found)
 }

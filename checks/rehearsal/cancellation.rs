@@ -39,8 +39,9 @@ async fn run(world: &World, _: Deployment, outcome: &mut Outcome) -> Answered {
     let rehearsal = world.rehearsal().await?;
     if let Some(seen) = outcome.ask(rehearsal.step(RehearsalStep::OldDeleted)) {
         let message = "Deleting a customer's old subscription takes the tier of the new one, which is paid for.";
-        let fix = Fix::new("On customer.subscription.deleted, do nothing if the user's current subscription is another one.")
-            .code(compare(world));
+        let fix =
+            Fix::new("On customer.subscription.deleted, do nothing if the user's current subscription is another one.")
+                .code(compare(world));
         stays(world, seen, (OLD_TAKES_NEW, message, fix), outcome);
     }
     if let Some(seen) = outcome.ask(rehearsal.step(RehearsalStep::Ending)) {
@@ -59,7 +60,8 @@ async fn run(world: &World, _: Deployment, outcome: &mut Outcome) -> Answered {
 /// The tier must stay.
 fn stays(world: &World, seen: &StepSeen, (code, message, fix): (Code, &str, Fix), outcome: &mut Outcome) {
     let Some(before) = paid_tier(world, &seen.before) else {
-        return outcome.leave_open(NoAnswer::unknown(format!("the canary had no paid tier to keep {}", seen.step.after())));
+        return outcome
+            .leave_open(NoAnswer::unknown(format!("the canary had no paid tier to keep {}", seen.step.after())));
     };
     if paid_tier(world, &seen.after).is_some() {
         outcome.ask(acknowledged(seen));
@@ -71,7 +73,8 @@ fn stays(world: &World, seen: &StepSeen, (code, message, fix): (Code, &str, Fix)
 
 fn deleted(world: &World, seen: &StepSeen, outcome: &mut Outcome) {
     if paid_tier(world, &seen.before).is_none() {
-        return outcome.leave_open(NoAnswer::unknown(format!("the canary had no paid tier to lose {}", seen.step.after())));
+        return outcome
+            .leave_open(NoAnswer::unknown(format!("the canary had no paid tier to lose {}", seen.step.after())));
     }
     match paid_tier(world, &seen.after) {
         None => {
@@ -81,7 +84,8 @@ fn deleted(world: &World, seen: &StepSeen, outcome: &mut Outcome) {
         Some(tier) => {
             if outcome.ask(acknowledged(seen)).is_some() {
                 let message = format!("A customer whose subscription was deleted keeps tier {} for free.", tier.name);
-                let fix = Fix::new("On customer.subscription.deleted, write the free tier to the user.").code(compare(world));
+                let fix =
+                    Fix::new("On customer.subscription.deleted, write the free tier to the user.").code(compare(world));
                 outcome.find(finding(world, seen, TIER_KEPT, message, "no paid tier", fix));
             }
         }

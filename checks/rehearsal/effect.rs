@@ -49,11 +49,16 @@ pub(super) fn finding(
     fix: Fix,
 ) -> Finding {
     let key = &world.config().clerk.metadata_key;
-    let actual = shown(plan(world, &seen.after).as_deref());
-    let field = format!("public_metadata.{key} {}", seen.step.after());
+    let (expected, fix) = (expected.into(), fix.then(world.deployment()));
+    let finding = Finding { code, message, expected, actual: String::new(), evidence: Vec::new(), fix };
+    seeing(finding, seen, &format!("public_metadata.{key}"), shown(plan(world, &seen.after).as_deref()))
+}
+
+/// The same finding, with what was seen in another field after the event.
+pub(super) fn seeing(finding: Finding, seen: &StepSeen, field: &str, actual: String) -> Finding {
     let evidence = match &seen.answer {
-        Ok(answer) => answer.evidence(field, actual.clone()),
+        Ok(answer) => answer.evidence(format!("{field} {}", seen.step.after()), actual.clone()),
         Err(failure) => failure.evidence(),
     };
-    Finding { code, message, expected: expected.into(), actual, evidence: vec![evidence], fix: fix.then(world.deployment()) }
+    Finding { actual, evidence: vec![evidence], ..finding }
 }

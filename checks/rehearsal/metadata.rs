@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::effect::finding;
+use super::effect::{finding, seeing};
 use crate::check::prelude::*;
 use crate::world::{MARKER, Rehearsal, RehearsalStep, StepSeen};
 
@@ -15,7 +15,7 @@ check! {
     /// canceling is not matched to the user.
     ///
     /// ## How it is verified
-    /// The rehearsal puts a key of its own into the canary's public metadata, which must still be there after every event. If the
+    /// The rehearsal adds a key to the canary's public metadata, which must still be there after every event. If the
     /// Worker stores the subscription's ID, a `checkout.session.completed` that arrives after
     /// `customer.subscription.created` must not remove it.
     ///
@@ -53,12 +53,15 @@ fn lost_marker(seen: &StepSeen) -> bool {
 
 fn replaced(world: &World, seen: &StepSeen) -> Finding {
     let key = &world.config().clerk.metadata_key;
-    let message = format!("The Worker replaces the user's public metadata, so every key but its own is lost {}.", seen.step.after());
+    let message = format!(
+        "The Worker replaces the user's public metadata, so every key but its own is lost {}.",
+        seen.step.after()
+    );
     let fix = Fix::new("Use updateUserMetadata, which merges, in place of updateUser or replaceUserMetadata.")
         .code(format!("await clerk.users.updateUserMetadata(userId, {{ publicMetadata: {{ {key}: tier }} }});"));
     let keys: Vec<&str> = seen.after.keys().map(String::as_str).collect();
     let found = finding(world, seen, REPLACED, message, "the other keys are still there", fix);
-    Finding { actual: format!("the keys {}", keys.join(", ")), ..found }
+    seeing(found, seen, "public_metadata", format!("the keys {}", keys.join(", ")))
 }
 
 fn keeps_subscription(world: &World, rehearsal: &Rehearsal, outcome: &mut Outcome) -> Answered {
@@ -83,6 +86,7 @@ fn keeps_subscription(world: &World, rehearsal: &Rehearsal, outcome: &mut Outcom
              await clerk.users.updateUserMetadata(userId, {{ publicMetadata: {{ {key}: subscription }} }});"
         ));
     let found = finding(world, seen, SUBSCRIPTION_LOST, message, before, fix);
-    outcome.find(Finding { actual: after.unwrap_or_else(|| "no ID".to_owned()), ..found });
+    let after = after.unwrap_or_else(|| "no ID".to_owned());
+    outcome.find(seeing(found, seen, &format!("public_metadata.{key}"), after));
     Ok(())
 }

@@ -28,6 +28,8 @@ check! {
 }
 
 codes! {
+    /// The Worker grants the tier whatever the status is.
+    STATUS_IGNORED: Failure(Money),
     /// A subscription that is past due keeps its tier.
     PAST_DUE_ENTITLED: Warning(Money),
     /// A subscription that Stripe gave up on keeps its tier.
@@ -42,65 +44,106 @@ codes! {
     NOT_RESTORED: Failure,
 }
 
+/// A status that grants a tier and should not.
+struct Entitled<'s> {
+    code: Code,
+    status: &'static str,
+    seen: &'s StepSeen,
+}
+
 async fn run(world: &World, _: Deployment, outcome: &mut Outcome) -> Answered {
     let rehearsal = world.rehearsal().await?;
-    let grants = |status: &str| world.config().entitlement.entitling_statuses.iter().any(|entitling| entitling == status);
-    for (step, status, code) in [
-        (RehearsalStep::PastDue, "past_due", PAST_DUE_ENTITLED),
-        (RehearsalStep::Unpaid, "unpaid", UNPAID_ENTITLED),
-    ] {
+    let grants =
+        |status: &str| world.config().entitlement.entitling_statuses.iter().any(|entitling| entitling == status);
+    let mut entitled: Vec<Entitled<'_>> = Vec::new();
+    for (step, status, code) in
+        [(RehearsalStep::PastDue, "past_due", PAST_DUE_ENTITLED), (RehearsalStep::Unpaid, "unpaid", UNPAID_ENTITLED)]
+    {
         if let Some(seen) = outcome.ask(rehearsal.step(step)) {
-            had_paid(world, seen, status, grants(status), code, outcome);
+            entitled.extend(had_paid(world, Entitled { code, status, seen }, grants(status), outcome));
         }
     }
     if let Some(seen) = outcome.ask(rehearsal.step(RehearsalStep::Recovered)) {
         restored(world, seen, outcome);
     }
-    first_payment(world, &rehearsal, grants("incomplete"), outcome);
+    entitled.extend(first_payment(world, &rehearsal, grants("incomplete"), outcome));
+    let has = |code: Code| entitled.iter().any(|found| found.code == code);
+    if has(UNPAID_ENTITLED) && has(INCOMPLETE_ENTITLED) {
+        // One handler that does not look at the status is one problem.
+        outcome.find(ignored(world, &entitled));
+        return Ok(());
+    }
+    for Entitled { code, status, seen } in entitled {
+        let tier = paid_tier(world, &seen.after).map_or("a paid tier", |tier| &tier.name);
+        let message = if code == INCOMPLETE_ENTITLED || code == INCOMPLETE_EXPIRED_ENTITLED {
+            format!("A customer gets tier {tier} from a subscription that is {status}, without a payment.")
+        } else {
+            format!("A customer keeps tier {tier} while the subscription is {status}.")
+        };
+        outcome.find(finding(world, seen, code, message, "no paid tier", by_status(world)));
+    }
     Ok(())
 }
 
+fn ignored(world: &World, entitled: &[Entitled<'_>]) -> Finding {
+    let statuses: Vec<&str> = entitled.iter().map(|found| found.status).collect();
+    let statuses = statuses.join(", ");
+    let message = format!(
+        "The Worker grants the tier whatever the subscription's status is, also without a payment: {statuses}."
+    );
+    let seen = entitled.iter().find(|found| found.code == UNPAID_ENTITLED).unwrap_or(&entitled[0]).seen;
+    finding(world, seen, STATUS_IGNORED, message, "no paid tier", by_status(world))
+}
+
 /// A subscription that was paid for, with a status that should keep its tier or should not.
-fn had_paid(world: &World, seen: &StepSeen, status: &str, grants: bool, code: Code, outcome: &mut Outcome) {
+fn had_paid<'s>(world: &World, found: Entitled<'s>, grants: bool, outcome: &mut Outcome) -> Option<Entitled<'s>> {
+    let Entitled { seen, status, .. } = found;
     let Some(before) = paid_tier(world, &seen.before) else {
-        return outcome.leave_open(NoAnswer::unknown(format!("the canary had no paid tier to keep {}", seen.step.after())));
+        outcome.leave_open(NoAnswer::unknown(format!("the canary had no paid tier to keep {}", seen.step.after())));
+        return None;
     };
     let keeps = paid_tier(world, &seen.after).is_some();
+    let is_acknowledged = outcome.ask(acknowledged(seen)).is_some();
     if keeps == grants {
-        outcome.ask(acknowledged(seen));
         let verb = if keeps { "keeps" } else { "loses" };
-        return outcome.pass(format!("the canary {verb} its tier {}", seen.step.after()));
+        outcome.pass(format!("the canary {verb} its tier {}", seen.step.after()));
+        return None;
     }
-    if outcome.ask(acknowledged(seen)).is_none() {
-        return;
+    if !is_acknowledged {
+        return None;
     }
-    if grants {
-        let message = format!(
-            "The Worker takes tier {} while the subscription is {status}, which entitlement.entitling_statuses lists.",
-            before.name
-        );
-        let fix = Fix::new(format!("Keep the tier for {status}, or take it out of entitlement.entitling_statuses."));
-        outcome.find(finding(world, seen, TAKEN, message, format!("\"{}\"", before.metadata), fix));
-    } else {
-        let message = format!("A customer keeps tier {} while the subscription is {status}.", before.name);
-        outcome.find(finding(world, seen, code, message, "no paid tier", by_status(world)));
+    if keeps {
+        return Some(found);
     }
+    let message = format!(
+        "The Worker takes tier {} while the subscription is {status}, which entitlement.entitling_statuses lists.",
+        before.name
+    );
+    let fix = Fix::new(format!("Keep the tier for {status}, or take it out of entitlement.entitling_statuses."));
+    outcome.find(finding(world, seen, TAKEN, message, format!("\"{}\"", before.metadata), fix));
+    None
 }
 
 fn restored(world: &World, seen: &StepSeen, outcome: &mut Outcome) {
-    if paid_tier(world, &seen.after).is_some_and(|tier| tier.name == seen.tier.name) {
+    // Which one it is, is the matter of `rehearsal/plan-change`.
+    if paid_tier(world, &seen.after).is_some() {
         return outcome.pass(format!("the canary has its tier {}", seen.step.after()));
     }
     if outcome.ask(acknowledged(seen)).is_some() {
-        let message = format!("A customer whose renewal failed once pays later and does not get tier {} back.", seen.tier.name);
+        let message =
+            format!("A customer whose renewal failed once pays later and does not get tier {} back.", seen.tier.name);
         let fix = by_status(world);
         outcome.find(finding(world, seen, NOT_RESTORED, message, format!("\"{}\"", seen.tier.metadata), fix));
     }
 }
 
 /// A second subscription, whose first payment is open and then never comes.
-fn first_payment(world: &World, rehearsal: &Rehearsal, grants_incomplete: bool, outcome: &mut Outcome) {
-    let mut has_got = false;
+fn first_payment<'s>(
+    world: &World,
+    rehearsal: &'s Rehearsal,
+    grants_incomplete: bool,
+    outcome: &mut Outcome,
+) -> Option<Entitled<'s>> {
     for (step, status, code) in [
         (RehearsalStep::Incomplete, "incomplete", INCOMPLETE_ENTITLED),
         (RehearsalStep::IncompleteExpired, "incomplete_expired", INCOMPLETE_EXPIRED_ENTITLED),
@@ -108,20 +151,20 @@ fn first_payment(world: &World, rehearsal: &Rehearsal, grants_incomplete: bool, 
         let Some(seen) = outcome.ask(rehearsal.step(step)) else { continue };
         let has_tier = |metadata| paid_tier(world, metadata).is_some_and(|tier| tier.name == seen.tier.name);
         let (had, has) = (has_tier(&seen.before), has_tier(&seen.after));
-        if status == "incomplete" && grants_incomplete {
+        let is_acknowledged = outcome.ask(acknowledged(seen)).is_some();
+        if code == INCOMPLETE_ENTITLED && grants_incomplete {
             outcome.pass("entitlement.entitling_statuses lists incomplete");
         } else if !has {
-            outcome.ask(acknowledged(seen));
             outcome.pass(format!("the canary gets no tier {}", seen.step.after()));
-        } else if !had {
-            let message = format!("A customer gets tier {} from a subscription that is {status}, without a payment.", seen.tier.name);
-            outcome.find(finding(world, seen, code, message, "no paid tier", by_status(world)));
-            has_got = true;
-        } else if !has_got {
-            let why = format!("the canary already had tier {}, so nothing shows what happens {}", seen.tier.name, seen.step.after());
+        } else if had {
+            let words = format!("the canary already had tier {}", seen.tier.name);
+            let why = format!("{words}, so nothing shows what happens {}", seen.step.after());
             outcome.leave_open(NoAnswer::unknown(why));
+        } else if is_acknowledged {
+            return Some(Entitled { code, status, seen });
         }
     }
+    None
 }
 
 /// Writes the tier only for the statuses that grant it.

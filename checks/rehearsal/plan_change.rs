@@ -72,7 +72,8 @@ fn changed(world: &World, seen: &StepSeen, outcome: &mut Outcome) {
     } else {
         (WRONG_TIER, format!("A customer who moves to tier {} gets {found}.", seen.tier.name))
     };
-    let fix = Fix::new("Read the tier from the price that the subscription has now, also for customer.subscription.updated.");
+    let fix =
+        Fix::new("Read the tier from the price that the subscription has now, also for customer.subscription.updated.");
     outcome.find(finding(world, seen, code, message, expected, fix));
 }
 
@@ -83,7 +84,8 @@ fn repeated(world: &World, seen: &StepSeen, outcome: &mut Outcome) {
         return outcome.pass("the same event again changes nothing");
     }
     let message = if before == after {
-        "The Worker rejects an event that arrives twice, so Stripe keeps retrying it and may disable the endpoint.".to_owned()
+        "The Worker rejects an event that arrives twice, so Stripe keeps retrying it and may disable the endpoint."
+            .to_owned()
     } else {
         format!(
             "An event that arrives twice moves the customer from {} to {}.",
@@ -104,11 +106,13 @@ fn older(world: &World, seen: &StepSeen, outcome: &mut Outcome) {
     }
     let (was, is) = (shown(before.as_deref()), shown(after.as_deref()));
     let message = format!("An older event that arrives late moves the customer back from {was} to {is}.");
-    let fix = Fix::new("Before you write, compare the event's time with the last one of this subscription, and skip older ones.")
-        .code(
-            "const key = `last-event:${subscription.id}`;\n\
+    let fix = Fix::new(
+        "Before you write, compare the event's time with the last one of this subscription, and skip older ones.",
+    )
+    .code(
+        "const key = `last-event:${subscription.id}`;\n\
              if (event.created < Number(await env.EVENTS.get(key))) return;\n\
              await env.EVENTS.put(key, String(event.created));",
-        );
+    );
     outcome.find(finding(world, seen, OLDER_WINS, message, was, fix));
 }

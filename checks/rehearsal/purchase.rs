@@ -2,6 +2,7 @@
 
 use super::effect::{acknowledged, finding, paid_tier, plan, shown};
 use crate::check::prelude::*;
+use crate::config::Source;
 use crate::world::{RehearsalStep, StepSeen};
 
 check! {
@@ -41,7 +42,10 @@ async fn run(world: &World, _: Deployment, outcome: &mut Outcome) -> Answered {
     let rehearsal = world.rehearsal().await?;
     let checkout = rehearsal.step(RehearsalStep::Checkout)?;
     let created = rehearsal.step(RehearsalStep::Created)?;
-    if let Some(seen) = [checkout, created].into_iter().find(|seen| blames_metadata(world, seen)) {
+    // Without the subscription at Stripe, a Worker that reads the tier there can do nothing with a Checkout Session.
+    let reads_stripe = world.config().entitlement.source != Source::SubscriptionMetadata;
+    let judged = [Some(checkout).filter(|_| !reads_stripe), Some(created)];
+    if let Some(seen) = judged.into_iter().flatten().find(|seen| blames_metadata(world, seen)) {
         outcome.find(refused(world, seen));
         return Ok(());
     }
@@ -53,7 +57,9 @@ async fn run(world: &World, _: Deployment, outcome: &mut Outcome) -> Answered {
             outcome.pass(format!("the canary has tier {} {}{took}", tier.name, first.step.after()));
         }
         None => {
-            acknowledged(checkout)?;
+            if !reads_stripe {
+                acknowledged(checkout)?;
+            }
             acknowledged(created)?;
             outcome.find(no_effect(world, created));
             return Ok(());
@@ -69,8 +75,6 @@ async fn run(world: &World, _: Deployment, outcome: &mut Outcome) -> Answered {
             return Ok(());
         }
     }
-    // Without the subscription at Stripe, a Worker that reads the tier there can do nothing with a Checkout Session.
-    let reads_stripe = world.config().entitlement.source != crate::config::Source::SubscriptionMetadata;
     match acknowledged(checkout) {
         Err(NoAnswer::Unknown(_)) if reads_stripe => {
             outcome.pass("checkout.session.completed was not judged: its subscription does not exist at Stripe");
@@ -96,8 +100,10 @@ fn blames_metadata(world: &World, seen: &StepSeen) -> bool {
 
 fn refused(world: &World, seen: &StepSeen) -> Finding {
     let entitlement = &world.config().entitlement;
-    let excerpt = seen.answer.as_ref().map_or_else(|failure| failure.to_string(), |answer| answer.excerpt());
-    let message = format!("The Worker does not find the user or the tier in a purchase, so nobody who pays is served: {excerpt}.");
+    let excerpt = seen.answer.as_ref().map_or_else(ToString::to_string, |answer| answer.excerpt());
+    let message = format!(
+        "The Worker does not find the user or the tier in a purchase, so customers who pay are not served: {excerpt}."
+    );
     let fix = Fix::new(format!(
         "Read the user from metadata.{} and the tier as entitlement.source says, or correct [entitlement] in preflight.toml.",
         entitlement.user_key
@@ -108,7 +114,8 @@ fn refused(world: &World, seen: &StepSeen) -> Finding {
 
 fn no_effect(world: &World, seen: &StepSeen) -> Finding {
     let found = shown(plan(world, &seen.after).as_deref());
-    let message = format!("The Worker answers 200 to a purchase of tier {}, but the customer has {found}.", seen.tier.name);
+    let message =
+        format!("The Worker answers 200 to a purchase of tier {}, but the customer has {found}.", seen.tier.name);
     let fix = Fix::new(format!(
         "In the webhook handler, write the tier to public_metadata.{} of the user, wait for Clerk's answer, and answer 500 if it fails.",
         world.config().clerk.metadata_key
@@ -119,7 +126,6 @@ fn no_effect(world: &World, seen: &StepSeen) -> Finding {
 
 /// Reads the user and the tier of a subscription, and writes the tier.
 fn read_tier(world: &World) -> String {
-    use crate::config::Source;
     let config = world.config();
     let (entitlement, key) = (&config.entitlement, &config.clerk.metadata_key);
     let (user_key, tier_key, at_stripe) = (&entitlement.user_key, &entitlement.tier_key, &entitlement.key);

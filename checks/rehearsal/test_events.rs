@@ -6,7 +6,7 @@ use crate::config::Mode;
 use crate::world::RehearsalStep;
 
 check! {
-    /// An event from test mode gives nobody a tier.
+    /// An event from test mode does not grant a tier.
     ///
     /// ## Why it matters
     /// An endpoint that was registered in test mode at the live Worker's URL sends events with `livemode: false`. If the Worker
@@ -28,7 +28,7 @@ check! {
 }
 
 codes! {
-    /// An event with `livemode: false` gives a tier.
+    /// An event with `livemode: false` grants a tier.
     GRANTED: Warning(Money),
 }
 
@@ -39,23 +39,22 @@ async fn run(world: &World, _: Deployment, outcome: &mut Outcome) -> Answered {
     let rehearsal = world.rehearsal().await?;
     let seen = rehearsal.step(RehearsalStep::OtherMode)?;
     if paid_tier(world, &seen.before).is_some() {
-        return Err(NoAnswer::unknown("the canary still had a paid tier, so nothing shows whether a test event gives one"));
+        return Err(NoAnswer::unknown(
+            "the canary still had a paid tier, so nothing shows whether a test event grants one",
+        ));
     }
-    match paid_tier(world, &seen.after) {
-        Some(tier) => {
-            let message = format!("An event with livemode false gives tier {}, so a test card may buy it.", tier.name);
-            let fix = Fix::new("In the webhook handler, ignore events that are not in live mode.")
-                .code("if (!event.livemode) return Response.json({ received: true });");
-            outcome.find(finding(world, seen, GRANTED, message, "no paid tier", fix));
-        }
-        None => {
-            // A handler may reject it just as well.
-            let is_rejected = seen.answer.as_ref().is_ok_and(|answer| (400..500).contains(&answer.status));
-            if !is_rejected {
-                outcome.ask(acknowledged(seen));
-            }
-            outcome.pass("an event with livemode false gives no tier");
-        }
+    if let Some(tier) = paid_tier(world, &seen.after) {
+        let message = format!("An event with livemode false grants tier {}, so a test card may buy it.", tier.name);
+        let fix = Fix::new("In the webhook handler, ignore events that are not in live mode.")
+            .code("if (!event.livemode) return Response.json({ received: true });");
+        outcome.find(finding(world, seen, GRANTED, message, "no paid tier", fix));
+        return Ok(());
     }
+    // A handler may reject it just as well.
+    let is_rejected = seen.answer.as_ref().is_ok_and(|answer| (400..500).contains(&answer.status));
+    if !is_rejected {
+        outcome.ask(acknowledged(seen));
+    }
+    outcome.pass("an event with livemode false grants no tier");
     Ok(())
 }

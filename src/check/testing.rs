@@ -9,7 +9,7 @@ use crate::check::Check;
 use crate::finding::{Finding, Severity};
 use crate::run::{CheckReport, Report, Selection, Status, run};
 use crate::sandbox::{Options, Sandbox};
-use crate::world::{self, World};
+use crate::world::{self, Pace, World};
 
 /// A run against a scenario, or several joined by commas.
 pub async fn scenario(names: &str) -> TestRun {
@@ -31,6 +31,22 @@ pub async fn report(sandbox: &Sandbox) -> Report {
     let config = sandbox.config(None).unwrap_or_else(|problems| panic!("{}", problems.render(false, 100)));
     let world = World::new(config, sandbox.options(options)).expect("a world");
     run(&world, &Selection::default(), None, pending()).await
+}
+
+/// A rehearsal in a scenario.
+pub async fn rehearsal(name: &str) -> TestRun {
+    let sandbox = Sandbox::start(&[name], Options::default()).await.expect("a scenario of the catalog");
+    rehearse(sandbox, name).await
+}
+
+/// A rehearsal in a sandbox that is up.
+pub async fn rehearse(sandbox: Sandbox, name: &str) -> TestRun {
+    let journal = tempfile::tempdir().expect("a temporary folder");
+    let options = world::Options { journal: journal.path().join("journal.jsonl"), ..world::Options::default() };
+    let config = sandbox.config(None).unwrap_or_else(|problems| panic!("{}", problems.render(false, 100)));
+    let world = World::new(config, sandbox.options(options)).expect("a world").rehearsing(Pace::fast());
+    let report = run(&world, &Selection::rehearsal(), None, pending()).await;
+    TestRun { sandbox, report, name: name.to_owned() }
 }
 
 /// A finished run.
@@ -110,6 +126,11 @@ impl TestRun {
     /// What a check saw.
     pub fn seen(&self, check: Check) -> String {
         self.line(check).seen.join("\n")
+    }
+
+    /// The sandbox, as the run left it.
+    pub fn sandbox(&self) -> &Sandbox {
+        &self.sandbox
     }
 
     /// Every change to the sandbox, and how often it was made.

@@ -13,7 +13,7 @@ use super::terminal::note;
 pub enum Answer {
     /// Yes.
     Yes,
-    /// No, or nobody to ask.
+    /// No, or no terminal to ask on.
     No,
     /// A signal.
     Interrupted(Interruption),

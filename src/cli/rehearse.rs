@@ -23,6 +23,7 @@ const DEADLINE: Duration = Duration::from_mins(10);
 /// Send the events of a customer's life to the deployed Worker, for the canary: purchase, change of plan, failed payments,
 /// cancellation. Each must do to the canary what it should. Then put the canary back as it was.
 #[derive(Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a separate flag")]
 pub struct RehearseArgs {
     #[command(flatten)]
     target: TargetArgs,
@@ -101,8 +102,7 @@ async fn rehearse(args: &RehearseArgs, terminal: Terminal) -> Result<u8, CliErro
     }
     let selection = Selection::rehearsal().with_flags(args.target.flags());
     let mut report = run_with_progress(&world, &selection, &mut signals, terminal).await?;
-    let style =
-        Style { color: terminal.stdout_color, width: terminal.width, verbose: args.verbose, quiet: args.quiet };
+    let style = Style { color: terminal.stdout_color, width: terminal.width, verbose: args.verbose, quiet: args.quiet };
     Ok(deliver::deliver(&mut report, &args.targets(), args.format, style))
 }
 
@@ -129,7 +129,7 @@ fn consequences(world: &World) -> String {
         "- Stripe: nothing is created or changed.".to_owned(),
         format!("- Clerk: the metadata of {canary} changes, and is put back as it was. The canary is signed in and out."),
         "- The Worker may remember the events' IDs, and those of a customer and subscriptions that do not exist (…_preflight…). If \
-         it sends mail or calls other services when somebody buys, it does so for the canary."
+         it sends mail or calls other services on a purchase, it does so for the canary."
             .to_owned(),
     ];
     if let Some(path) = &config.worker.metered {

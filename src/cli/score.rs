@@ -16,7 +16,7 @@ use preflight::check::CheckId;
 use preflight::checks;
 use preflight::run::{self, Report, Selection};
 use preflight::sandbox::{self, Scenario};
-use preflight::world;
+use preflight::world::{self, Pace};
 use tabled::builder::Builder;
 use tabled::settings::Style;
 
@@ -43,7 +43,7 @@ pub async fn execute(latency: Duration, terminal: Terminal) -> Result<u8, CliErr
             ..world::Options::default()
         };
         let sandbox = sandbox::Options { latency, ..sandbox::Options::default() };
-        let discrepancies = match play(&scenario.name, sandbox, options).await {
+        let discrepancies = match play(scenario, sandbox, options).await {
             Ok(report) => judge(scenario, &report, &local),
             Err(error) => vec![Discrepancy::Missed(format!("could not run: {error}"))],
         };
@@ -63,22 +63,31 @@ fn bar(terminal: Terminal) -> ProgressBar {
 }
 
 fn is_check(id: &str) -> bool {
-    checks::documented().iter().any(|check| check.is_called(id))
+    checks::documented().iter().chain(checks::REHEARSAL).any(|check| check.is_called(id))
 }
 
 /// The checks that need no network, so that they may pass when no provider answers.
 async fn local_checks() -> Result<Vec<CheckId>, CliError> {
     let options = world::Options { offline: true, ..world::Options::default() };
-    let report = play("healthy", sandbox::Options::default(), options).await?;
+    let healthy = sandbox::scenarios().iter().find(|scenario| scenario.name == "healthy");
+    let healthy = healthy.ok_or_else(|| CliError::Defect("the catalog has no healthy scenario".to_owned()))?;
+    let report = play(healthy, sandbox::Options::default(), options).await?;
     let verified = report.checks.into_iter().filter(|check| check.status.is_verified());
     Ok(verified.map(|check| check.id).collect())
 }
 
-async fn play(scenario: &str, sandbox: sandbox::Options, options: world::Options) -> Result<Report, CliError> {
-    let journal = std::env::temp_dir().join(format!("preflight-score-{}-{scenario}.jsonl", std::process::id()));
+/// Runs or rehearses in a scenario, whichever finds what is wrong in it.
+async fn play(scenario: &Scenario, sandbox: sandbox::Options, options: world::Options) -> Result<Report, CliError> {
+    let name = scenario.name.as_str();
+    let journal = std::env::temp_dir().join(format!("preflight-score-{}-{name}.jsonl", std::process::id()));
     let options = world::Options { journal: journal.clone(), ..options };
-    let (world, _sandbox) = deployment::sandboxed(&[scenario], sandbox, None, options).await?;
-    let report = run::run(&world, &Selection::default(), None, std::future::pending()).await;
+    let (world, _sandbox) = deployment::sandboxed(&[name], sandbox, None, options).await?;
+    let (world, selection) = if scenario.is_for_rehearsal() {
+        (world.rehearsing(Pace::fast()), Selection::rehearsal())
+    } else {
+        (world, Selection::default())
+    };
+    let report = run::run(&world, &selection, None, std::future::pending()).await;
     let _ = std::fs::remove_file(journal);
     Ok(report)
 }

@@ -116,12 +116,21 @@ pub async fn run(
         })
     });
     let mut reports: Vec<CheckReport> = reports.collect();
+    let mut left_out = Vec::new();
+    if selection.is_rehearsal() {
+        // A rehearsal is not a part of a run. What it did not need is not its business.
+        let mut is_chosen = chosen.iter();
+        reports.retain(|_| is_chosen.next() == Some(&true));
+    } else {
+        let unchosen = checks.iter().zip(&chosen).filter(|(_, is_chosen)| !**is_chosen);
+        left_out.extend(unchosen.map(|(check, _)| check.id.clone()));
+    }
     let waivers = waivers::apply(&world.config().waivers, &mut reports, started_at);
     for check in &mut reports {
         let verify = selection.command(check.id.as_str());
         check.findings.iter_mut().for_each(|reported| reported.verify.clone_from(&verify));
     }
-    let selected = selection.is_partial().then_some(&chosen[..]);
+    let selected = (selection.is_partial() && !selection.is_rehearsal()).then_some(&chosen[..]);
     let mut report = Report {
         project: world.config().project.name.clone(),
         mode: world.config().project.mode,
@@ -132,12 +141,7 @@ pub async fn run(
         decision: if ran_none { Decision::NothingRan } else { decision(&reports, selected) },
         coverage: coverage(&reports, selected),
         flags: selection.flags().to_owned(),
-        left_out: checks
-            .iter()
-            .zip(&chosen)
-            .filter(|(_, is_chosen)| !**is_chosen)
-            .map(|(check, _)| check.id.clone())
-            .collect(),
+        left_out,
         checks: reports,
         waivers,
         changed: world.changed(),

@@ -57,6 +57,12 @@ impl Selection {
         Self { is_rehearsal: true, ..Self::default() }
     }
 
+    /// Whether it is [`Selection::rehearsal`].
+    #[must_use]
+    pub const fn is_rehearsal(&self) -> bool {
+        self.is_rehearsal
+    }
+
     /// Every check that can be selected.
     #[must_use]
     pub fn checks(&self, config: &Config) -> Vec<Check> {
@@ -114,13 +120,12 @@ impl Selection {
     /// The flags that excluded the checks that do not run.
     #[must_use]
     pub fn flag(&self) -> String {
-        let used =
-            [
-                (self.is_rehearsal, "rehearse"),
-                (!self.only.is_empty(), "--only"),
-                (!self.skip.is_empty(), "--skip"),
-                (self.failed.is_some(), "--failed"),
-            ];
+        let used = [
+            (self.is_rehearsal, "rehearse"),
+            (!self.only.is_empty(), "--only"),
+            (!self.skip.is_empty(), "--skip"),
+            (self.failed.is_some(), "--failed"),
+        ];
         let used: Vec<&str> = used.into_iter().filter_map(|(is_used, flag)| is_used.then_some(flag)).collect();
         used.join(" and ")
     }

@@ -63,6 +63,12 @@ impl<'de> Deserialize<'de> for Expected {
 }
 
 impl Scenario {
+    /// Whether its findings are those of a rehearsal. A run finds nothing then.
+    #[must_use]
+    pub fn is_for_rehearsal(&self) -> bool {
+        self.finds.iter().any(|expected| expected.check.starts_with("rehearsal/"))
+    }
+
     /// Copies, then removes, then sets.
     fn apply_to(&self, document: &mut Document) -> Result<(), Error> {
         let at = |path: &str| {

@@ -95,6 +95,30 @@ pub const CASES: &[WorkerCase] = &[
     broken!("checkout-no-user", "checkout-no-user"),
     broken!("checkout-no-tier", "checkout-no-tier"),
     broken!("checkout-tax", "checkout-tax"),
+    // What an event does to its user.
+    broken!("rehearsal-no-effect", "swallows-events"),
+    broken!("rehearsal-tier-elsewhere", "tier-elsewhere"),
+    broken!("rehearsal-tiers-mixed-up", "tiers-mixed-up"),
+    broken!("rehearsal-plan-change", "tier-of-checkout"),
+    broken!("rehearsal-older-wins", "older-wins"),
+    broken!("rehearsal-status-ignored", "status-ignored"),
+    broken!("rehearsal-past-due", "past-due-keeps"),
+    broken!("rehearsal-unpaid", "unpaid-keeps"),
+    broken!("rehearsal-incomplete", "incomplete-grants"),
+    broken!("rehearsal-incomplete-expired", "incomplete-expired-grants"),
+    broken!("rehearsal-not-restored", "not-restored"),
+    deployed("rehearsal-grace-missing"),
+    broken!("rehearsal-deleted-ignored", "deleted-ignored"),
+    broken!("rehearsal-old-takes-new", "old-takes-new"),
+    broken!("rehearsal-ends-early", "ends-early"),
+    broken!("rehearsal-metadata-replaced", "metadata-replaced"),
+    broken!("rehearsal-subscription-lost", "subscription-lost"),
+    broken!("rehearsal-plan-cached", "plan-cached"),
+    broken!("rehearsal-limit", "enterprise-limit"),
+    broken!("rehearsal-not-counted", "not-counted"),
+    broken!("rehearsal-counted-twice", "counted-twice"),
+    broken!("rehearsal-expired-token", "expired-token"),
+    broken!("rehearsal-test-events", "test-events"),
     // Browsers.
     broken!("cors-wildcard", "cors-wildcard"),
     broken!("cors-wildcard-credentials", "cors-wildcard-credentials"),
@@ -102,7 +126,7 @@ pub const CASES: &[WorkerCase] = &[
     broken!("cors-frontend-blocked", "cors-frontend-blocked"),
 ];
 
-/// Unusual scenarios in which a healthy Worker must be GO, and additional variables for the Worker.
+/// Unusual scenarios in which a healthy Worker must be GO in a run and in a rehearsal, and additional variables for the Worker.
 pub const HEALTHY: &[(&str, &[(&str, &str)])] = &[
     ("healthy", &[]),
     ("healthy-restricted-key", &[]),
@@ -144,7 +168,7 @@ impl WorkerCase {
 
     /// Whether every check exists that must find it.
     pub fn has_its_checks(self) -> bool {
-        let is_there = |id: &str| checks::ALL.iter().any(|check| check.id.as_str() == id);
+        let is_there = |id: &str| checks::ALL.iter().chain(checks::REHEARSAL).any(|check| check.id.as_str() == id);
         self.scenario().is_ok_and(|scenario| scenario.finds.iter().all(|expected| is_there(&expected.check)))
     }
 

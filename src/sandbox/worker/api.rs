@@ -55,7 +55,13 @@ fn limit(worker: &Worker, plan: &str) -> Limit {
 }
 
 fn usage(worker: &Worker, account: &SignedInUser) -> Response {
-    let plan = worker.settings.usage_plan.as_deref().unwrap_or(&account.plan);
+    let cached;
+    let plan = if worker.settings.has(Defect::CachesPlans) {
+        cached = worker.storage().plans.entry(account.user.clone()).or_insert_with(|| account.plan.clone()).clone();
+        &cached
+    } else {
+        worker.settings.usage_plan.as_deref().unwrap_or(&account.plan)
+    };
     let limit = limit(worker, plan);
     let used = worker.storage().uses.get(&account.user).copied().unwrap_or_default();
     let (start, end) = this_month();
@@ -81,7 +87,11 @@ fn data(worker: &Worker, account: &SignedInUser) -> Response {
         let body = json!({ "error": "Tier limit reached", "usageCount": *used, "limit": limit });
         return worker.json(StatusCode::FORBIDDEN, &body);
     }
-    *used += 1;
+    *used += match () {
+        () if worker.settings.has(Defect::CountsNoUses) => 0,
+        () if worker.settings.has(Defect::CountsTwice) => 2,
+        () => 1,
+    };
     let body = json!({
         "success": true, "data": { "message": "Request processed successfully" },
         "usage": { "count": *used, "limit": limit, "plan": account.plan },

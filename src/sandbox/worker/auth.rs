@@ -45,7 +45,8 @@ pub(super) async fn authenticate(worker: &Worker, headers: &HeaderMap) -> Result
     let token = token.ok_or(NO_TOKEN)?;
     let keys = worker.clerk("GET", "/v1/jwks", None).await.map_err(|_| BAD_TOKEN)?;
     let keys: JwkSet = serde_json::from_value(keys).map_err(|_| BAD_TOKEN)?;
-    let claims = verified(token, &keys).or_else(|| accepted_by_defect(worker, token, &keys)).ok_or(BAD_TOKEN)?;
+    let claims =
+        verified(worker, token, &keys).or_else(|| accepted_by_defect(worker, token, &keys)).ok_or(BAD_TOKEN)?;
     let parties = &worker.settings.authorized_parties;
     let party = claims["azp"].as_str();
     if !parties.is_empty() && !party.is_some_and(|party| parties.iter().any(|allowed| allowed == party)) {
@@ -55,13 +56,14 @@ pub(super) async fn authenticate(worker: &Worker, headers: &HeaderMap) -> Result
 }
 
 /// The claims of a valid token.
-fn verified(token: &str, keys: &JwkSet) -> Option<Value> {
+fn verified(worker: &Worker, token: &str, keys: &JwkSet) -> Option<Value> {
     let header = decode_header(token).ok()?;
     let key = DecodingKey::from_jwk(keys.find(&header.kid?)?).ok()?;
     let mut validation = Validation::new(Algorithm::RS256);
     validation.leeway = LEEWAY;
     validation.validate_nbf = true;
     validation.validate_aud = false;
+    validation.validate_exp = !worker.settings.has(Defect::AcceptsExpiredTokens);
     decode(token, &key, &validation).ok().map(|token| token.claims)
 }
 

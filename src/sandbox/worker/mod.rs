@@ -2,6 +2,7 @@
 
 mod api;
 mod auth;
+mod entitlement;
 mod interception;
 mod reserialize;
 mod settings;
@@ -54,6 +55,10 @@ struct Storage {
     events: BTreeSet<String>,
     signatures: BTreeSet<String>,
     uses: BTreeMap<String, u64>,
+    /// When the last event of each subscription happened, in Unix seconds.
+    last_events: BTreeMap<String, i64>,
+    /// The first plan of each user, for a Worker that caches it.
+    plans: BTreeMap<String, String>,
 }
 
 /// The Worker with the secrets and variables that are deployed on it.
@@ -138,6 +143,20 @@ impl Worker {
 
     fn storage(&self) -> MutexGuard<'_, Storage> {
         self.storage.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether its Stripe key is a live key.
+    fn is_live(&self) -> bool {
+        self.binding("STRIPE_SECRET_KEY").contains("_live_")
+    }
+
+    /// Whether no later event of the subscription was handled before.
+    fn is_latest(&self, subscription: &str, created: i64) -> bool {
+        let mut storage = self.storage();
+        let last = storage.last_events.entry(subscription.to_owned()).or_insert(created);
+        let is_latest = created >= *last;
+        *last = created.max(*last);
+        is_latest
     }
 
     fn was_handled(&self, event: &str) -> bool {

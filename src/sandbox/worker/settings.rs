@@ -162,6 +162,10 @@ pub enum Entitlement {
     ProductMetadata,
     /// In `tier` in the subscription's metadata.
     SubscriptionMetadata,
+    /// In `plan` in the price's metadata.
+    PriceMetadata,
+    /// In its table of price IDs.
+    PriceId,
 }
 
 /// Which origins the Worker allows.
@@ -247,4 +251,42 @@ pub enum Defect {
     MakesCustomers,
     /// Starts without price IDs, and fails when the tier without one is bought.
     LooksUpPricesLate,
+    /// Answers 200 to every event and does nothing.
+    SwallowsEvents,
+    /// Handles events of the other mode.
+    AcceptsTestEvents,
+    /// Lets an older event that arrives late take effect.
+    OlderEventWins,
+    /// Does nothing when a subscription is deleted.
+    IgnoresDeleted,
+    /// Takes the tier when any subscription of the user is deleted.
+    OldDeletedFrees,
+    /// Takes the tier as soon as a subscription is set to end.
+    EndsEarly,
+    /// Grants the tier whatever the subscription's status is.
+    IgnoresStatus,
+    /// Leaves the tier to subscriptions that are past due.
+    KeepsTierPastDue,
+    /// Leaves the tier to subscriptions that are unpaid.
+    KeepsTierUnpaid,
+    /// Grants the tier before the first payment.
+    GrantsIncomplete,
+    /// Grants the tier although the first payment never came.
+    GrantsIncompleteExpired,
+    /// Does not give the tier back when a failed renewal is paid.
+    IgnoresRecovery,
+    /// Removes the subscription's ID when a Checkout Session is completed.
+    ErasesSubscription,
+    /// Takes one paid tier for the other.
+    MixesUpTiers,
+    /// Replaces all of the user's public metadata.
+    ReplacesMetadata,
+    /// Does not count uses.
+    CountsNoUses,
+    /// Counts each use twice.
+    CountsTwice,
+    /// Keeps the plan that a user had first.
+    CachesPlans,
+    /// Accepts tokens that have expired.
+    AcceptsExpiredTokens,
 }

@@ -7,22 +7,22 @@ use jsonwebtoken::get_current_timestamp;
 use serde_json::{Value, json};
 
 use super::reserialize::reserialized;
-use super::settings::{CannedResponse, Defect, Entitlement, SignedWith};
+use super::settings::{CannedResponse, Defect, SignedWith};
 use super::signature::{TOLERANCE, is_well_formed, verify};
-use super::{Worker, answer};
+use super::{Worker, answer, entitlement};
 
 /// The library's error when its synchronous function is called in a Worker.
 const SYNCHRONOUS: &str = "SubtleCryptoProvider cannot be used in a synchronous context.\nUse `await \
                            constructEventAsync(...)` canned_response of `constructEvent(...)`";
 
 /// Why an event was not handled.
-struct WebhookError {
+pub(super) struct WebhookError {
     status: StatusCode,
     text: String,
 }
 
 impl WebhookError {
-    fn new(status: StatusCode, text: impl Into<String>) -> Self {
+    pub(super) fn new(status: StatusCode, text: impl Into<String>) -> Self {
         Self { status, text: text.into() }
     }
 }
@@ -72,7 +72,7 @@ async fn handle(worker: &Worker, body: &[u8]) -> Result<&'static str, WebhookErr
         }
         return Ok(r#"{"received":true,"idempotent":true}"#);
     }
-    dispatch(worker, &event).await?;
+    entitlement::apply(worker, &event).await?;
     worker.remember(id);
     Ok(r#"{"received":true}"#)
 }
@@ -148,80 +148,4 @@ async fn delay(worker: &Worker) {
     if worker.settings.has(Defect::Hangs) {
         std::future::pending::<()>().await;
     }
-}
-
-/// Handles the event by its type.
-async fn dispatch(worker: &Worker, event: &Value) -> Result<(), WebhookError> {
-    let object = &event["data"]["object"];
-    match event["type"].as_str().unwrap_or_default() {
-        "checkout.session.completed" => {
-            let user = text(&object["client_reference_id"]).or_else(|| text(&object["metadata"]["userId"]));
-            grant(worker, user, object, &object["customer"], &object["subscription"]).await
-        }
-        "customer.subscription.created" | "customer.subscription.updated" => {
-            let user = text(&object["metadata"]["userId"]);
-            grant(worker, user, object, &object["customer"], &object["id"]).await
-        }
-        "customer.subscription.deleted" => {
-            let user = text(&object["metadata"]["userId"]).ok_or_else(no_user)?;
-            write(worker, user, &json!({ "plan": "free" })).await
-        }
-        other if worker.settings.has(Defect::RefusesUnhandled) => {
-            Err(WebhookError::new(StatusCode::BAD_REQUEST, format!("Unhandled event type: {other}")))
-        }
-        _ => Ok(()),
-    }
-}
-
-/// Writes the tier that was bought and Stripe's IDs to the user.
-async fn grant(
-    worker: &Worker,
-    user: Option<&str>,
-    object: &Value,
-    customer: &Value,
-    subscription: &Value,
-) -> Result<(), WebhookError> {
-    let user = user.ok_or_else(no_user)?;
-    let missing = || WebhookError::new(StatusCode::BAD_REQUEST, "Missing tier metadata");
-    let tier = tier(worker, object).await.ok_or_else(missing)?;
-    write(worker, user, &json!({ "plan": tier, "stripeCustomerId": customer, "subscriptionId": subscription })).await
-}
-
-/// The tier that was bought.
-async fn tier(worker: &Worker, object: &Value) -> Option<String> {
-    let of_product = match worker.settings.entitlement {
-        Entitlement::SubscriptionMetadata => None,
-        Entitlement::ProductMetadata => product(worker, object).await,
-    };
-    let of_event = || text(&object["metadata"]["tier"]).map(str::to_owned);
-    of_product.and_then(|product| text(&product["metadata"]["plan"]).map(str::to_owned)).or_else(of_event)
-}
-
-/// The product that was bought. An event contains only its ID.
-async fn product(worker: &Worker, object: &Value) -> Option<Value> {
-    let id = text(&object["items"]["data"][0]["price"]["product"]);
-    let bought = match (id, text(&object["subscription"])) {
-        (Some(id), _) => id.to_owned(),
-        (None, Some(subscription)) => {
-            let subscription = worker.stripe("GET", &format!("/v1/subscriptions/{subscription}"), &[]).await.ok()?;
-            text(&subscription["items"]["data"][0]["price"]["product"])?.to_owned()
-        }
-        (None, None) => return None,
-    };
-    worker.stripe("GET", &format!("/v1/products/{bought}"), &[]).await.ok()
-}
-
-/// Replaces the user's public metadata, like the library's `updateUser`.
-async fn write(worker: &Worker, user: &str, metadata: &Value) -> Result<(), WebhookError> {
-    let body = json!({ "public_metadata": metadata });
-    let failed = |_| WebhookError::new(StatusCode::INTERNAL_SERVER_ERROR, "Failed to update user metadata");
-    worker.clerk("PUT", &format!("/v1/users/{user}/metadata"), Some(&body)).await.map(drop).map_err(failed)
-}
-
-fn no_user() -> WebhookError {
-    WebhookError::new(StatusCode::BAD_REQUEST, "No userId")
-}
-
-fn text(value: &Value) -> Option<&str> {
-    value.as_str().filter(|text| !text.is_empty())
 }

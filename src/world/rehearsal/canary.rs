@@ -80,7 +80,7 @@ impl CanarySnapshot {
             now.get(name) != Some(before) && !(empty(now.get(name)) && empty(Some(before)))
         };
         let changed = self.before.iter().filter(|(name, before)| differs(name, before));
-        // Clerk shows empty metadata as null, and is told to empty it with an empty object.
+        // Clerk shows empty metadata as null, and an empty object empties it.
         changed
             .map(|(name, before)| (name.clone(), if before.is_null() { json!({}) } else { before.clone() }))
             .collect()
@@ -212,22 +212,23 @@ mod tests {
     use super::{CanarySnapshot, MARKER};
     use crate::world::id::UserId;
 
-    fn object(value: Value) -> Map<String, Value> {
+    fn object(value: &Value) -> Map<String, Value> {
         value.as_object().unwrap().clone()
     }
 
     fn snapshot() -> CanarySnapshot {
         let before = json!({ "public_metadata": { "plan": "pro" }, "private_metadata": null, "unsafe_metadata": {} });
         let text = |text: &str| text.to_owned();
-        CanarySnapshot { id: text("n"), deployment: text("acme"), user: text("user_1"), before: object(before) }
+        CanarySnapshot { id: text("n"), deployment: text("acme"), user: text("user_1"), before: object(&before) }
     }
 
     #[test]
     fn only_what_differs_is_put_back() {
         let now = json!({ "public_metadata": { "plan": "free" }, "private_metadata": {}, "unsafe_metadata": null });
-        assert_eq!(snapshot().differences(&object(now)), object(json!({ "public_metadata": { "plan": "pro" } })));
-        let now = json!({ "public_metadata": { "plan": "pro" }, "private_metadata": { "a": 1 }, "unsafe_metadata": {} });
-        assert_eq!(snapshot().differences(&object(now)), object(json!({ "private_metadata": {} })));
+        assert_eq!(snapshot().differences(&object(&now)), object(&json!({ "public_metadata": { "plan": "pro" } })));
+        let now =
+            json!({ "public_metadata": { "plan": "pro" }, "private_metadata": { "a": 1 }, "unsafe_metadata": {} });
+        assert_eq!(snapshot().differences(&object(&now)), object(&json!({ "private_metadata": {} })));
     }
 
     #[test]
@@ -235,7 +236,7 @@ mod tests {
         let public = json!({ "plan": "x", MARKER: { "id": "n", "before": { "plan": "pro", "team": "acme" } } });
         let user = UserId::parse("user_1").unwrap();
         let found = CanarySnapshot::marked(&public, &user, "acme".to_owned()).unwrap();
-        assert_eq!(found.before, object(json!({ "public_metadata": { "plan": "pro", "team": "acme" } })));
+        assert_eq!(found.before, object(&json!({ "public_metadata": { "plan": "pro", "team": "acme" } })));
         assert_eq!(CanarySnapshot::marked(&json!({ "plan": "pro" }), &user, "acme".to_owned()), None);
     }
 

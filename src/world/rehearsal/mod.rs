@@ -31,7 +31,7 @@ pub struct Pace {
     pub patience: Duration,
     /// How long nothing may happen before it counts as nothing.
     pub quiet: Duration,
-    /// Between two reads of the canary.
+    /// Before the canary is read again. Each wait is twice as long as the one before.
     pub poll: Duration,
     /// How long to wait for a token to expire. Tokens that last longer are not tried.
     pub token_wait: Duration,

@@ -149,7 +149,8 @@ impl<'w> RehearsalDoor<'w> {
             }
         };
         let claim = clerk.verify(&token).await.and_then(|claims| {
-            let claims = claims.map_err(|invalid| NoAnswer::unknown(format!("Clerk's new token is not valid: {invalid:?}")))?;
+            let claims =
+                claims.map_err(|invalid| NoAnswer::unknown(format!("Clerk's new token is not valid: {invalid:?}")))?;
             Ok(claims.get(&self.world.config.clerk.plan_claim).and_then(plan_text))
         });
         let usage = match worker.lacks(Route::Usage) {
@@ -242,17 +243,14 @@ impl Stage<'_> {
         grant
     }
 
-    /// Without an effect of the first events, the others show nothing.
+    /// If the first events do not grant their tier, the others show nothing.
     fn is_worth_going_on(&self, seen: &Rehearsal) -> Answered {
         let Ok(created) = seen.step(RehearsalStep::Created) else { return Ok(()) };
-        let plan = created.after.get(&self.door.world.config.clerk.metadata_key).and_then(plan_text);
-        let is_paid = plan.is_some_and(|plan| {
-            self.door.world.config.tiers.iter().any(|tier| !tier.prices.is_empty() && tier.metadata == plan)
-        });
-        if is_paid {
+        if self.is_reached(&created.after, self.tiers.first, WaitFor::Tier) {
             return Ok(());
         }
-        Err(NoAnswer::unknown("not tried, because the first events did not give the canary a paid tier"))
+        let tier = &self.tiers.first.name;
+        Err(NoAnswer::unknown(format!("not tried, because the first events did not give the canary tier {tier}")))
     }
 
     fn body(&self, event: &Scripted<'_>, place: usize) -> String {
@@ -290,7 +288,7 @@ impl Stage<'_> {
         started: Instant,
         quiet: Duration,
     ) -> Answered<(Map<String, Value>, Option<Duration>)> {
-        let Pace { patience, poll, .. } = self.door.pace;
+        let Pace { patience, mut poll, .. } = self.door.pace;
         if event.wait_for == WaitFor::Nothing {
             tokio::time::sleep(quiet).await;
         }
@@ -307,7 +305,10 @@ impl Stage<'_> {
                     return Ok((now, Some(started.elapsed())));
                 }
                 _ if started.elapsed() >= patience => return Ok((now, None)),
-                _ => tokio::time::sleep(poll).await,
+                _ => {
+                    tokio::time::sleep(poll).await;
+                    poll = (poll * 2).min(patience / 4);
+                }
             }
         }
     }

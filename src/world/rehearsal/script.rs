@@ -189,7 +189,9 @@ impl Scripted<'_> {
             return None;
         }
         Some(match self.step {
-            RehearsalStep::Ending => serde_json::json!({ "cancel_at": null, "cancel_at_period_end": false, "canceled_at": null }),
+            RehearsalStep::Ending => {
+                serde_json::json!({ "cancel_at": null, "cancel_at_period_end": false, "canceled_at": null })
+            }
             RehearsalStep::PlanChange | RehearsalStep::Repeated | RehearsalStep::Older => {
                 serde_json::json!({ "items": { "data": [{ "id": item_of(&now.id) }] } })
             }

@@ -102,8 +102,7 @@ impl Worker<'_> {
 fn used(body: &Map<String, Value>) -> Option<u64> {
     let number = |name: &str| body.get(name).and_then(Value::as_u64);
     let names = ["usageCount", "usage_count", "used", "count", "usage", "current"];
-    let named = names.into_iter().find_map(number);
-    named.or_else(|| number("limit")?.checked_sub(number("remaining")?))
+    names.into_iter().find_map(number).or_else(|| number("limit")?.checked_sub(number("remaining")?))
 }
 
 #[cfg(test)]

@@ -5,7 +5,16 @@ import { describe, test } from "node:test";
 
 import { bundle } from "../bundle.mjs";
 import { FRONTEND, signatureOf, tokens, USER } from "./fake-providers.mjs";
-import { check, event, orderOf, server, subscription, tiersOf, WEBHOOK } from "./harness.mjs";
+import {
+  check,
+  event,
+  orderOf,
+  planAfter,
+  server,
+  subscription,
+  tiersOf,
+  WEBHOOK,
+} from "./harness.mjs";
 
 describe("a defect", () => {
   const forged = { secret: "whsec_other" };
@@ -24,6 +33,19 @@ describe("a defect", () => {
     assert.equal(health.body.status, "ok");
     return { webhook, nothing };
   };
+
+  const metadata = { userId: USER, tier: "pro" };
+  const bought = subscription("created", { metadata });
+  const now = (status) => subscription("updated", { metadata, status });
+  const usageOf = async (worker, claims) =>
+    (await worker.ask("GET", "/api/usage", { token: tokens.good(claims) })).body;
+  const useOnce = (worker) => worker.ask("POST", "/api/data", { token: tokens.good({ plan: "pro" }) });
+  /** The plan after the purchase and these events. */
+  const leaves =
+    (plan, ...bodies) =>
+    async (worker, providers) => {
+      assert.equal(await planAfter(worker, providers, bought, ...bodies), plan);
+    };
 
   /** For each defect, the requests that distinguish it from a healthy Worker and from similar defects. */
   const proofs = {
@@ -224,6 +246,70 @@ describe("a defect", () => {
       const order = await orderOf(worker, providers, "pro");
       assert.equal(order["metadata[userId]"], USER);
       assert.ok(!Object.keys(order).some((key) => key.includes("tier")));
+    },
+    "swallows-events": leaves(undefined),
+    "tier-elsewhere": async (worker, providers) => {
+      const price = { product: "prod_pro", metadata: { plan: "enterprise" } };
+      const body = subscription("created", { metadata, items: { data: [{ price }] } });
+      assert.equal(await planAfter(worker, providers, body), "enterprise");
+    },
+    "tiers-mixed-up": leaves("enterprise"),
+    "tier-of-checkout": async (worker, providers) => {
+      const items = { data: [{ price: { product: "prod_pro" } }] };
+      const body = subscription("created", { items, metadata: { userId: USER, tier: "old" } });
+      assert.equal(await planAfter(worker, providers, body), "old");
+    },
+    "older-wins": leaves(
+      "old",
+      subscription("updated", { metadata: { userId: USER, tier: "old" } }, { created: 9 }),
+    ),
+    "status-ignored": leaves("pro", now("unpaid"), now("past_due"), now("incomplete_expired")),
+    "past-due-keeps": leaves("pro", now("past_due")),
+    "unpaid-keeps": leaves("pro", now("unpaid")),
+    "incomplete-grants": leaves("pro", now("incomplete")),
+    "incomplete-expired-grants": leaves("pro", now("incomplete_expired")),
+    "not-restored": async (worker, providers) => {
+      const recovered = JSON.parse(now("active"));
+      recovered.data.previous_attributes = { status: "past_due" };
+      const bodies = [bought, now("past_due"), JSON.stringify(recovered)];
+      assert.equal(await planAfter(worker, providers, ...bodies), "free");
+    },
+    "deleted-ignored": leaves("pro", subscription("deleted", { metadata })),
+    "old-takes-new": leaves("free", subscription("deleted", { id: "sub_0", metadata })),
+    "ends-early": leaves("free", subscription("updated", { metadata, cancel_at_period_end: true })),
+    "metadata-replaced": async (worker, providers) => {
+      await planAfter(worker, providers, bought);
+      assert.equal(providers.user.public_metadata.locale, undefined);
+    },
+    "subscription-lost": async (worker, providers) => {
+      const session = { client_reference_id: USER, subscription: "sub_1", metadata };
+      await planAfter(worker, providers, bought, event("checkout.session.completed", session));
+      assert.equal(providers.user.public_metadata.subscriptionId, undefined);
+    },
+    "test-events": async (worker, providers) => {
+      const session = { client_reference_id: USER, subscription: "sub_1", metadata };
+      const body = event("checkout.session.completed", session, { livemode: false });
+      assert.equal(await planAfter(worker, providers, body), "pro");
+    },
+    "enterprise-limit": async (worker) => {
+      assert.equal((await usageOf(worker, { plan: "enterprise" })).limit, 1000);
+      assert.equal((await usageOf(worker, { plan: "pro" })).limit, 50);
+    },
+    "plan-cached": async (worker) => {
+      assert.equal((await usageOf(worker, { plan: "pro" })).plan, "pro");
+      assert.equal((await usageOf(worker, { plan: "free" })).plan, "pro");
+    },
+    "not-counted": async (worker) => {
+      assert.equal((await useOnce(worker)).status, 200);
+      assert.equal((await usageOf(worker, { plan: "pro" })).usageCount, 0);
+    },
+    "counted-twice": async (worker) => {
+      assert.equal((await useOnce(worker)).status, 200);
+      assert.equal((await usageOf(worker, { plan: "pro" })).usageCount, 2);
+    },
+    "expired-token": async (worker) => {
+      assert.equal(await usage(worker, tokens.good({ exp: 1 + Math.floor(Date.now() / 1000) - 60 })), 200);
+      assert.equal(await usage(worker, tokens.foreign()), 401);
     },
     "checkout-tax": async (worker, providers) => {
       const order = await orderOf(worker, providers, "pro");

@@ -118,6 +118,11 @@ function answerTo(user, { method, url, headers }, body) {
       return [200, user];
     case "POST /v1/checkout/sessions":
       return [200, { object: "checkout.session", id: "cs_live_1", url: CHECKOUT }];
+    case "GET /v1/products/prod_pro":
+      return [200, { object: "product", id: "prod_pro", metadata: { plan: "pro" } }];
+    case `PUT /v1/users/${USER}/metadata`:
+      user.public_metadata = JSON.parse(body).public_metadata;
+      return [200, user];
     case "POST /v1/billing_portal/sessions":
       return [200, { object: "billing_portal.session", url: PORTAL }];
     case "GET /v1/subscriptions/sub_1":

@@ -102,6 +102,7 @@ export function event(type, object = {}, envelope = {}) {
   return JSON.stringify({
     id,
     object: "event",
+    created: 1000,
     livemode: true,
     ...envelope,
     type,
@@ -109,10 +110,24 @@ export function event(type, object = {}, envelope = {}) {
   });
 }
 
-/** A subscription event. The subscription is active by default. */
-export function subscription(what, changes) {
-  const object = { id: "sub_1", object: "subscription", customer: "cus_1", status: "active" };
-  return event(`customer.subscription.${what}`, { ...object, ...changes });
+/** A subscription event. The subscription is active by default, and its price names no product. */
+export function subscription(what, changes, envelope) {
+  const object = {
+    id: "sub_1",
+    object: "subscription",
+    customer: "cus_1",
+    status: "active",
+    items: { data: [] },
+  };
+  return event(`customer.subscription.${what}`, { ...object, ...changes }, envelope);
+}
+
+/** The user's plan after these events. */
+export async function planAfter(worker, providers, ...bodies) {
+  for (const body of bodies) {
+    assert.equal((await worker.deliver({ body })).status, 200);
+  }
+  return providers.user.public_metadata.plan;
 }
 
 export async function tiersOf(worker) {

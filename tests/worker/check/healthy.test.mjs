@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { describe } from "node:test";
 
 import { FRONTEND, PORTAL, tokens, USER } from "./fake-providers.mjs";
-import { check, event, orderOf, subscription, WEBHOOK } from "./harness.mjs";
+import { check, event, orderOf, planAfter, subscription, WEBHOOK } from "./harness.mjs";
 
 describe("a healthy Worker", () => {
   const mismatch = "Webhook Error: No signatures found matching the expected signature";
@@ -97,16 +97,39 @@ describe("a healthy Worker", () => {
     },
   );
 
-  check(
-    "checks neither the payment nor the tier",
-    {},
-    async (worker, providers) => {
-      const metadata = { userId: USER, tier: "gold" };
-      const body = subscription("updated", { metadata, status: "past_due" });
-      assert.equal((await worker.deliver({ body })).status, 200);
-      assert.equal(providers.user.public_metadata.plan, "gold");
-    },
-  );
+  check("does not check the tier", {}, async (worker, providers) => {
+    const metadata = { userId: USER, tier: "gold" };
+    assert.equal(await planAfter(worker, providers, subscription("created", { metadata })), "gold");
+  });
+
+  check("takes the tier from the product", {}, async (worker, providers) => {
+    const items = { data: [{ price: { product: "prod_pro" } }] };
+    const body = subscription("created", { items, metadata: { userId: USER, tier: "enterprise" } });
+    assert.equal(await planAfter(worker, providers, body), "pro");
+  });
+
+  check("grants the tier only to a subscription that is paid", {}, async (worker, providers) => {
+    for (const status of ["past_due", "unpaid", "incomplete", "incomplete_expired", "paused"]) {
+      const metadata = { userId: USER, tier: "pro" };
+      const body = subscription("updated", { metadata, status });
+      assert.equal(await planAfter(worker, providers, created(metadata), body), "free", status);
+    }
+  });
+
+  check("ignores a late event and a test-mode purchase", {}, async (worker, providers) => {
+    const metadata = { userId: USER, tier: "pro" };
+    const late = subscription("updated", { metadata: { ...metadata, tier: "old" } }, { created: 9 });
+    const purchase = { client_reference_id: USER, metadata: { tier: "test" }, subscription: "sub_1" };
+    const test = event("checkout.session.completed", purchase, { livemode: false });
+    assert.equal(await planAfter(worker, providers, created(metadata), late, test), "pro");
+  });
+
+  check("frees a user only of the current subscription", {}, async (worker, providers) => {
+    const metadata = { userId: USER, tier: "pro" };
+    const old = subscription("deleted", { id: "sub_0", metadata });
+    assert.equal(await planAfter(worker, providers, created(metadata), old), "pro");
+    assert.equal(await planAfter(worker, providers, subscription("deleted", { metadata })), "free");
+  });
 
   check("requires a token on unknown routes", {}, async (worker) => {
     const strangers = [

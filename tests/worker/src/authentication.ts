@@ -20,12 +20,17 @@ export function bearerToken(request: Request): string {
   return token;
 }
 
-export async function authenticate(request: Request, environment: Environment): Promise<Claims> {
+export async function authenticate(
+  request: Request,
+  environment: Environment,
+  clockSkewInMs?: number,
+): Promise<Claims> {
   const token = bearerToken(request);
   try {
     return await verifyToken(token, {
       secretKey: environment.CLERK_SECRET_KEY,
       authorizedParties: list(environment.CLERK_AUTHORIZED_PARTIES ?? ""),
+      ...(clockSkewInMs === undefined ? {} : { clockSkewInMs }),
       ...clerkAddress(environment),
     });
   } catch {

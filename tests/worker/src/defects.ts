@@ -2,6 +2,7 @@
 
 import Stripe from "stripe";
 
+import { calling } from "./entitlement";
 import { list, refuseWithout } from "./environment";
 import { isKeyedWithPublicKey, trusting, trustingAnyone } from "./forged-tokens";
 import {
@@ -13,6 +14,7 @@ import {
   redirectToWww,
   singlePage,
 } from "./in-front";
+import { clerkOf } from "./providers";
 import { Refusal } from "./refusal";
 import { enterprise, free, pro, type Limit } from "./tiers";
 import { healthy, type Parts } from "./visit";
@@ -20,6 +22,9 @@ import { cryptoProvider, forged, isHandled } from "./webhook";
 
 /** Signatures that were verified once. It lives as long as the isolate. */
 const known = new Set<string>();
+
+/** The first plan of each user. It lives as long as the isolate. */
+const plans = new Map<string, string>();
 
 /** An outdated copy of the limits. */
 const staleLimits: Readonly<Record<string, Limit>> = { free: 5, pro: 30, enterprise: 1000 };
@@ -80,11 +85,11 @@ export const defects: Readonly<Record<string, Partial<Parts>>> = {
   // Genuine events.
 
   "unhandled-type-refused": {
-    applyEvent: async (event, environment) => {
+    applyEvent: async (event, environment, parts) => {
       if (!isHandled(event)) {
         throw new Refusal(400, `Unhandled event type: ${event.type}`);
       }
-      return healthy.applyEvent(event, environment);
+      return healthy.applyEvent(event, environment, parts);
     },
   },
   "not-idempotent": {
@@ -92,6 +97,46 @@ export const defects: Readonly<Record<string, Partial<Parts>>> = {
       throw new Refusal(500, `Duplicate key: ${event.id}`);
     },
   },
+
+  // What an event does to its user.
+
+  "swallows-events": { applyEvent: async () => {} },
+  "tier-elsewhere": { tierOf: async ({ price }) => price?.metadata.plan },
+  "tiers-mixed-up": {
+    tierOf: async (purchase, environment) => {
+      const tier = await healthy.tierOf(purchase, environment);
+      return tier === pro.id ? enterprise.id : tier === enterprise.id ? pro.id : tier;
+    },
+  },
+  "tier-of-checkout": { tierOf: async ({ metadata }) => metadata?.tier },
+  "older-wins": { isLatest: async () => true },
+  "status-ignored": { grants: () => true },
+  "past-due-keeps": alsoGrants("past_due"),
+  "unpaid-keeps": alsoGrants("unpaid"),
+  "incomplete-grants": alsoGrants("incomplete"),
+  "incomplete-expired-grants": alsoGrants("incomplete_expired"),
+  "not-restored": {
+    grants: (subscription, previous) =>
+      healthy.grants(subscription, previous) && previous?.status !== "past_due",
+  },
+  "deleted-ignored": {
+    applyEvent: async (event, environment, parts) =>
+      event.type === "customer.subscription.deleted"
+        ? undefined
+        : healthy.applyEvent(event, environment, parts),
+  },
+  "old-takes-new": { isCurrent: () => true },
+  "ends-early": {
+    grants: (subscription, previous) =>
+      healthy.grants(subscription, previous) && !subscription.cancel_at_period_end,
+  },
+  "metadata-replaced": {
+    saveMetadata: async (userId, publicMetadata, environment) => {
+      await calling(() => clerkOf(environment).users.updateUser(userId, { publicMetadata }));
+    },
+  },
+  "subscription-lost": { subscriptionOf: () => null },
+  "test-events": { isOfThisMode: () => true },
 
   // Something else answers in place of the handler.
 
@@ -116,6 +161,22 @@ export const defects: Readonly<Record<string, Partial<Parts>>> = {
   "auth-open": { authenticate: trustingAnyone },
   "usage-plan": { planOf: () => free.id },
   "usage-limit": { limitOf: (plan) => staleLimits[plan] ?? 0 },
+  "enterprise-limit": {
+    limitOf: (plan) => (plan === enterprise.id ? 1000 : healthy.limitOf(plan)),
+  },
+  "plan-cached": {
+    planOf: (claims) => {
+      const plan = plans.get(claims.sub) ?? healthy.planOf(claims);
+      plans.set(claims.sub, plan);
+      return plan;
+    },
+  },
+  "not-counted": { usesPerCall: 0 },
+  "counted-twice": { usesPerCall: 2 },
+  "expired-token": {
+    authenticate: (request, environment) =>
+      healthy.authenticate(request, environment, 24 * 60 * 60 * 1000),
+  },
 
   // Tiers and checkout.
 
@@ -180,6 +241,14 @@ export function assemble(names: string): { parts: Parts; unknown: string[] } {
   return {
     parts: Object.assign({}, healthy, ...wanted.map((name) => defects[name])),
     unknown: wanted.filter((name) => !Object.hasOwn(defects, name)),
+  };
+}
+
+/** Grants the tier for one more status. */
+function alsoGrants(status: Stripe.Subscription.Status): Partial<Parts> {
+  return {
+    grants: (subscription, previous) =>
+      healthy.grants(subscription, previous) || subscription.status === status,
   };
 }
 

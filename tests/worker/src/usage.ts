@@ -25,8 +25,9 @@ export async function serveData(visit: Visit): Promise<Response> {
   if (remainingOf(limit, used) === 0) {
     throw new Refusal(403, "Usage limit reached");
   }
-  await visit.environment.USAGE.put(counterOf(userId), String(used + 1));
-  return Response.json({ success: true, usage: { plan, count: used + 1, limit } });
+  const count = used + visit.parts.usesPerCall;
+  await visit.environment.USAGE.put(counterOf(userId), String(count));
+  return Response.json({ success: true, usage: { plan, count, limit } });
 }
 
 async function allowanceOf({ request, environment, parts }: Visit) {

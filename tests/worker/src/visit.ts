@@ -5,9 +5,21 @@ import type Stripe from "stripe";
 import { authenticate, planOf, type Claims } from "./authentication";
 import { checkoutOf, returnTo, type Order } from "./billing";
 import { crossOrigin } from "./cors";
+import {
+  applyEvent,
+  grants,
+  isCurrent,
+  isLatest,
+  isOfThisMode,
+  saveMetadata,
+  subscriptionOf,
+  tierOf,
+  type PublicMetadata,
+  type Purchase,
+} from "./entitlement";
 import type { Environment } from "./environment";
 import { limitOf, priceOf, tiersOnSale, type Limit, type PaidTier, type Tier } from "./tiers";
-import { applyEvent, readEvent, repeat, type Delivery } from "./webhook";
+import { readEvent, repeat, type Delivery } from "./webhook";
 
 export interface Visit {
   request: Request;
@@ -26,11 +38,28 @@ export interface Parts {
 
   readEvent(delivery: Delivery, toleranceSeconds?: number): Promise<Stripe.Event>;
   repeat(event: Stripe.Event): object;
-  applyEvent(event: Stripe.Event, environment: Environment): Promise<void>;
+  applyEvent(event: Stripe.Event, environment: Environment, parts: Parts): Promise<void>;
 
-  authenticate(request: Request, environment: Environment): Promise<Claims>;
+  isOfThisMode(event: Stripe.Event, environment: Environment): boolean;
+  isLatest(event: Stripe.Event, subscription: string, environment: Environment): Promise<boolean>;
+  grants(
+    subscription: Stripe.Subscription,
+    previous: Partial<Stripe.Subscription> | undefined,
+  ): boolean;
+  tierOf(purchase: Purchase, environment: Environment): Promise<string | undefined>;
+  subscriptionOf(session: Stripe.Checkout.Session): string | null | undefined;
+  /** Whether a subscription is the one that the user has. */
+  isCurrent(id: string, current: unknown): boolean;
+  saveMetadata(userId: string, metadata: PublicMetadata, environment: Environment): Promise<void>;
+
+  authenticate(
+    request: Request,
+    environment: Environment,
+    clockSkewInMs?: number,
+  ): Promise<Claims>;
   planOf(claims: Claims): string;
   limitOf(plan: string): Limit;
+  usesPerCall: number;
 
   tiersOnSale(): readonly Tier[];
   priceOf(tier: PaidTier, environment: Environment): string;
@@ -46,9 +75,17 @@ export const healthy: Parts = {
   readEvent,
   repeat,
   applyEvent,
+  isOfThisMode,
+  isLatest,
+  grants,
+  tierOf,
+  subscriptionOf,
+  isCurrent,
+  saveMetadata,
   authenticate,
   planOf,
   limitOf,
+  usesPerCall: 1,
   tiersOnSale,
   priceOf,
   checkoutOf,

@@ -1,11 +1,8 @@
-// Stripe's webhook: writes the purchased tier to Clerk, where the customer's next token gets it from.
+// Stripe's webhook: verifies each event, and handles it once.
 
 import Stripe from "stripe";
 
-import type { Environment } from "./environment";
-import { clerkOf } from "./providers";
 import { messageOf, Refusal } from "./refusal";
-import { free } from "./tiers";
 import type { Visit } from "./visit";
 
 export interface Delivery {
@@ -38,7 +35,7 @@ export async function receiveEvent({ request, environment, parts }: Visit): Prom
     if (await environment.USAGE.get(memoryOf(event))) {
       return answer(parts.repeat(event));
     }
-    await parts.applyEvent(event, environment);
+    await parts.applyEvent(event, environment, parts);
     // Only now, so that a failed event is handled when Stripe resends it.
     await environment.USAGE.put(memoryOf(event), event.type, { expirationTtl: MEMORY_SECONDS });
     return answer({ received: true });
@@ -84,60 +81,6 @@ export function repeat(_event: Stripe.Event): object {
 
 export function isHandled(event: Stripe.Event): boolean {
   return HANDLED.includes(event.type);
-}
-
-export async function applyEvent(event: Stripe.Event, environment: Environment): Promise<void> {
-  switch (event.type) {
-    case "checkout.session.completed": {
-      const { client_reference_id, metadata, customer, subscription } = event.data.object;
-      const userId = client_reference_id ?? metadata?.userId;
-      return grant(environment, userId, metadata?.tier, idOf(customer), idOf(subscription));
-    }
-    case "customer.subscription.created":
-    case "customer.subscription.updated": {
-      const { id, metadata, customer } = event.data.object;
-      return grant(environment, metadata?.userId, metadata?.tier, idOf(customer), id);
-    }
-    case "customer.subscription.deleted": {
-      // Keep the customer, whose invoices are still in the portal.
-      const { metadata } = event.data.object;
-      return remember(environment, metadata?.userId, { plan: free.id, subscriptionId: null });
-    }
-  }
-}
-
-async function grant(
-  environment: Environment,
-  userId: string | undefined,
-  tier: string | undefined,
-  stripeCustomerId: string | undefined,
-  subscriptionId: string | undefined,
-): Promise<void> {
-  if (userId && !tier) {
-    throw new Refusal(400, "Missing tier metadata");
-  }
-  return remember(environment, userId, { plan: tier, stripeCustomerId, subscriptionId });
-}
-
-/** Merges into the user's metadata. `null` removes a key. */
-async function remember(
-  environment: Environment,
-  userId: string | undefined,
-  publicMetadata: Record<string, string | null | undefined>,
-): Promise<void> {
-  if (!userId) {
-    throw new Refusal(400, "No userId");
-  }
-  try {
-    await clerkOf(environment).users.updateUserMetadata(userId, { publicMetadata });
-  } catch (error) {
-    console.error(messageOf(error));
-    throw new Refusal(500, "Failed to update user metadata");
-  }
-}
-
-function idOf(reference: string | { id: string } | null | undefined): string | undefined {
-  return typeof reference === "string" ? reference : reference?.id;
 }
 
 function memoryOf(event: Stripe.Event): string {

@@ -126,16 +126,20 @@ async fn a_failed_event_is_handled_again() {
 
 #[tokio::test]
 async fn a_subscription_without_a_tier_is_rejected() {
-    let body = event("evt_1", "customer.subscription.created", &json!({ "metadata": { "userId": CANARY } }));
+    let body = event(
+        "evt_1",
+        "customer.subscription.created",
+        &json!({ "status": "active", "metadata": { "userId": CANARY } }),
+    );
     let answer = acme().deliver(&body).await;
     assert_eq!((answer.status, answer.text.as_str()), (StatusCode::BAD_REQUEST, "Missing tier metadata"));
 }
 
 #[tokio::test]
-async fn a_subscription_writes_its_tier_and_replaces_the_metadata() {
+async fn a_subscription_writes_its_tier_and_stripes_ids() {
     let acme = changed(|state, _| from_subscription(state));
     let metadata = json!({ "userId": CANARY, "tier": "anything", });
-    let object = json!({ "id": "sub_1", "customer": "cus_1", "status": "past_due", "metadata": metadata });
+    let object = json!({ "id": "sub_1", "customer": "cus_1", "status": "active", "metadata": metadata });
     let answer = acme.deliver(&event("evt_1", "customer.subscription.updated", &object)).await;
     assert_eq!(answer.text, r#"{"received":true}"#);
     let expected = json!({ "plan": "anything", "stripeCustomerId": "cus_1", "subscriptionId": "sub_1" });
@@ -146,7 +150,8 @@ async fn a_subscription_writes_its_tier_and_replaces_the_metadata() {
 async fn the_products_metadata_takes_precedence() {
     let acme = acme();
     let items = json!({ "data": [{ "price": { "product": "prod_1" } }] });
-    let object = json!({ "id": "sub_1", "metadata": { "userId": CANARY, "tier": "pro" }, "items": items });
+    let metadata = json!({ "userId": CANARY, "tier": "pro" });
+    let object = json!({ "id": "sub_1", "status": "active", "metadata": metadata, "items": items });
     acme.deliver(&event("evt_1", "customer.subscription.created", &object)).await;
     assert_eq!(acme.metadata(CANARY).await["plan"], "enterprise");
 }
@@ -162,16 +167,33 @@ async fn a_completed_checkout_writes_the_tier_to_the_user() {
 }
 
 #[tokio::test]
-async fn a_deleted_subscription_leaves_only_the_free_tier() {
+async fn a_deleted_subscription_takes_the_tier_unless_there_is_a_newer_one() {
     let acme = acme();
-    let object = json!({ "metadata": { "userId": super::ADA } });
-    acme.deliver(&event("evt_1", "customer.subscription.deleted", &object)).await;
-    assert_eq!(acme.metadata(super::ADA).await, json!({ "plan": "free" }));
+    let deleted = |event_id: &str, id: &str| {
+        let object = json!({ "id": id, "status": "canceled", "metadata": { "userId": super::ADA } });
+        event(event_id, "customer.subscription.deleted", &object)
+    };
+    acme.deliver(&deleted("evt_1", "sub_Another")).await;
+    assert_eq!(acme.metadata(super::ADA).await["plan"], "pro");
+    let current = acme.metadata(super::ADA).await["subscriptionId"].as_str().unwrap().to_owned();
+    acme.deliver(&deleted("evt_2", &current)).await;
+    assert_eq!(acme.metadata(super::ADA).await["plan"], "free");
+}
+
+#[tokio::test]
+async fn only_a_status_that_is_paid_for_grants_the_tier() {
+    for (status, plan) in [("active", "pro"), ("past_due", "free"), ("unpaid", "free"), ("incomplete", "free")] {
+        let acme = changed(|state, _| from_subscription(state));
+        let metadata = json!({ "userId": CANARY, "tier": "pro" });
+        let object = json!({ "id": "sub_1", "customer": "cus_1", "status": status, "metadata": metadata });
+        acme.deliver(&event("evt_1", "customer.subscription.updated", &object)).await;
+        assert_eq!(acme.metadata(CANARY).await["plan"], plan, "{status}");
+    }
 }
 
 #[tokio::test]
 async fn an_unknown_user_is_an_error() {
-    let object = json!({ "metadata": { "userId": "user_missing", "tier": "pro" } });
+    let object = json!({ "status": "active", "metadata": { "userId": "user_missing", "tier": "pro" } });
     let answer = acme().deliver(&event("evt_1", "customer.subscription.created", &object)).await;
     assert_eq!(answer.status, StatusCode::INTERNAL_SERVER_ERROR);
     assert_eq!(answer.text, "Failed to update user metadata");
@@ -181,7 +203,7 @@ async fn an_unknown_user_is_an_error() {
 async fn another_instances_clerk_key_fails_only_when_a_tier_is_written() {
     let acme = changed(|_, bindings| drop(bindings.insert("CLERK_SECRET_KEY".to_owned(), ELSEWHERE_KEY.to_owned())));
     assert_eq!(acme.deliver(&probe()).await.status, StatusCode::OK);
-    let object = json!({ "metadata": { "userId": CANARY, "tier": "pro" } });
+    let object = json!({ "status": "active", "metadata": { "userId": CANARY, "tier": "pro" } });
     let answer = acme.deliver(&event("evt_1", "customer.subscription.created", &object)).await;
     assert_eq!(answer.status, StatusCode::INTERNAL_SERVER_ERROR);
 }

@@ -1,0 +1,136 @@
+//! What a verified event does: writes the tier of a subscription to its user.
+
+use axum::http::StatusCode;
+use serde_json::{Value, json};
+
+use super::Worker;
+use super::settings::{Defect, Entitlement};
+use super::webhook::WebhookError;
+
+const HANDLED: [&str; 4] = [
+    "checkout.session.completed",
+    "customer.subscription.created",
+    "customer.subscription.updated",
+    "customer.subscription.deleted",
+];
+
+/// Handles an event by its type.
+pub(super) async fn apply(worker: &Worker, event: &Value) -> Result<(), WebhookError> {
+    let (kind, object) = (event["type"].as_str().unwrap_or_default(), &event["data"]["object"]);
+    let has = |defect| worker.settings.has(defect);
+    if !HANDLED.contains(&kind) {
+        if has(Defect::RefusesUnhandled) {
+            return Err(WebhookError::new(StatusCode::BAD_REQUEST, format!("Unhandled event type: {kind}")));
+        }
+        return Ok(());
+    }
+    let is_of_other_mode = event["livemode"].as_bool().is_some_and(|livemode| livemode != worker.is_live());
+    if has(Defect::SwallowsEvents) || (is_of_other_mode && !has(Defect::AcceptsTestEvents)) {
+        return Ok(());
+    }
+    if kind == "checkout.session.completed" {
+        return checkout_completed(worker, object).await;
+    }
+    let created = event["created"].as_i64().unwrap_or_default();
+    let id = object["id"].as_str().unwrap_or_default();
+    if !worker.is_latest(id, created) && !has(Defect::OlderEventWins) {
+        return Ok(());
+    }
+    let user = text(&object["metadata"]["userId"]).ok_or_else(no_user)?;
+    if kind == "customer.subscription.deleted" {
+        return if has(Defect::IgnoresDeleted) { Ok(()) } else { end(worker, user, id).await };
+    }
+    let is_ending = object["cancel_at_period_end"] == true && has(Defect::EndsEarly);
+    let grants = match object["status"].as_str().unwrap_or_default() {
+        "active" if event["data"]["previous_attributes"]["status"] == "past_due" => !has(Defect::IgnoresRecovery),
+        "active" | "trialing" => !is_ending,
+        "past_due" => has(Defect::IgnoresStatus) || has(Defect::KeepsTierPastDue),
+        "unpaid" => has(Defect::IgnoresStatus) || has(Defect::KeepsTierUnpaid),
+        "incomplete" => has(Defect::IgnoresStatus) || has(Defect::GrantsIncomplete),
+        "incomplete_expired" => has(Defect::IgnoresStatus) || has(Defect::GrantsIncompleteExpired),
+        _ => has(Defect::IgnoresStatus),
+    };
+    if grants { grant(worker, user, object, &object["id"]).await } else { end(worker, user, id).await }
+}
+
+async fn checkout_completed(worker: &Worker, session: &Value) -> Result<(), WebhookError> {
+    let user = text(&session["client_reference_id"]).or_else(|| text(&session["metadata"]["userId"]));
+    let subscription =
+        if worker.settings.has(Defect::ErasesSubscription) { &Value::Null } else { &session["subscription"] };
+    grant(worker, user.ok_or_else(no_user)?, session, subscription).await
+}
+
+/// Writes the tier that was bought and Stripe's IDs to the user.
+async fn grant(worker: &Worker, user: &str, object: &Value, subscription: &Value) -> Result<(), WebhookError> {
+    let missing = || WebhookError::new(StatusCode::BAD_REQUEST, "Missing tier metadata");
+    let tier = tier(worker, object).await.ok_or_else(missing)?;
+    let metadata = json!({ "plan": tier, "stripeCustomerId": object["customer"], "subscriptionId": subscription });
+    write(worker, user, &metadata).await
+}
+
+/// Takes the tier, if the user's current subscription is the one that grants none anymore.
+async fn end(worker: &Worker, user: &str, subscription: &str) -> Result<(), WebhookError> {
+    let found = worker.clerk("GET", &format!("/v1/users/{user}"), None).await.map_err(failed)?;
+    let current = text(&found["public_metadata"]["subscriptionId"]);
+    if current.is_some_and(|current| current != subscription) && !worker.settings.has(Defect::OldDeletedFrees) {
+        return Ok(());
+    }
+    write(worker, user, &json!({ "plan": "free" })).await
+}
+
+/// The tier that was bought.
+async fn tier(worker: &Worker, object: &Value) -> Option<String> {
+    let of_event = || text(&object["metadata"]["tier"]).map(str::to_owned);
+    let tier = match worker.settings.entitlement {
+        Entitlement::SubscriptionMetadata => of_event(),
+        Entitlement::PriceMetadata => text(&object["items"]["data"][0]["price"]["metadata"]["plan"]).map(str::to_owned),
+        Entitlement::PriceId => {
+            let bought = text(&object["items"]["data"][0]["price"]["id"]);
+            let mut tiers = worker.settings.tiers.iter();
+            let of_price = tiers.find(|(_, tier)| tier.price_id.as_deref().map(|name| worker.binding(name)) == bought);
+            of_price.filter(|_| bought.is_some()).map(|(name, _)| name.clone()).or_else(of_event)
+        }
+        Entitlement::ProductMetadata => {
+            let product = product(worker, object).await;
+            product.and_then(|product| text(&product["metadata"]["plan"]).map(str::to_owned)).or_else(of_event)
+        }
+    }?;
+    Some(match tier.as_str() {
+        "pro" if worker.settings.has(Defect::MixesUpTiers) => "enterprise".to_owned(),
+        "enterprise" if worker.settings.has(Defect::MixesUpTiers) => "pro".to_owned(),
+        _ => tier,
+    })
+}
+
+/// The product that was bought. An event contains only its ID.
+async fn product(worker: &Worker, object: &Value) -> Option<Value> {
+    let id = text(&object["items"]["data"][0]["price"]["product"]);
+    let bought = match (id, text(&object["subscription"])) {
+        (Some(id), _) => id.to_owned(),
+        (None, Some(subscription)) => {
+            let subscription = worker.stripe("GET", &format!("/v1/subscriptions/{subscription}"), &[]).await.ok()?;
+            text(&subscription["items"]["data"][0]["price"]["product"])?.to_owned()
+        }
+        (None, None) => return None,
+    };
+    worker.stripe("GET", &format!("/v1/products/{bought}"), &[]).await.ok()
+}
+
+/// Merges into the user's public metadata.
+async fn write(worker: &Worker, user: &str, metadata: &Value) -> Result<(), WebhookError> {
+    let body = json!({ "public_metadata": metadata });
+    let method = if worker.settings.has(Defect::ReplacesMetadata) { "PUT" } else { "PATCH" };
+    worker.clerk(method, &format!("/v1/users/{user}/metadata"), Some(&body)).await.map(drop).map_err(failed)
+}
+
+fn failed<E>(_: E) -> WebhookError {
+    WebhookError::new(StatusCode::INTERNAL_SERVER_ERROR, "Failed to update user metadata")
+}
+
+fn no_user() -> WebhookError {
+    WebhookError::new(StatusCode::BAD_REQUEST, "No userId")
+}
+
+fn text(value: &Value) -> Option<&str> {
+    value.as_str().filter(|text| !text.is_empty())
+}
