@@ -33,12 +33,6 @@ pub async fn report(sandbox: &Sandbox) -> Report {
     run(&world, &Selection::default(), None, pending()).await
 }
 
-/// A rehearsal in a scenario.
-pub async fn rehearsal(name: &str) -> TestRun {
-    let sandbox = Sandbox::start(&[name], Options::default()).await.expect("a scenario of the catalog");
-    rehearse(sandbox, name).await
-}
-
 /// A rehearsal in a sandbox that is up.
 pub async fn rehearse(sandbox: Sandbox, name: &str) -> TestRun {
     let journal = tempfile::tempdir().expect("a temporary folder");

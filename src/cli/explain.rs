@@ -24,7 +24,8 @@ pub struct ExplainArgs {
 pub fn execute(args: &ExplainArgs, terminal: Terminal) -> Result<u8, CliError> {
     // Copied from a report, `stripe/price-mode: other-mode` is two shell words.
     let name = args.name.join(" ");
-    terminal::print(&text(&checks::documented(), &name, terminal)?)?;
+    let all: Vec<Check> = checks::documented().into_iter().chain(checks::REHEARSAL.iter().cloned()).collect();
+    terminal::print(&text(&all, &name, terminal)?)?;
     Ok(exit::GO)
 }
 

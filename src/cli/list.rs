@@ -10,6 +10,8 @@ use super::terminal::{self, Terminal};
 /// Prints every check.
 pub fn execute(terminal: Terminal) -> Result<u8, CliError> {
     terminal::print(&text(&checks::documented(), terminal))?;
+    let rehearsal = text(checks::REHEARSAL, terminal);
+    terminal::print(&format!("\n{}\n\n{rehearsal}", terminal.strong("Only in `preflight rehearse`")))?;
     Ok(exit::GO)
 }
 

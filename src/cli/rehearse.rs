@@ -14,7 +14,7 @@ use super::question::{Answer, agreed};
 use super::run::{deliver, run_with_progress, runtime};
 use super::signals::Signals;
 use super::target::TargetArgs;
-use super::terminal::{Terminal, print};
+use super::terminal::{Terminal, note, print};
 use super::values::{self, Format, ReportTarget};
 
 /// How long a rehearsal may take. Most of it is waiting: for Clerk's limits, for the Worker, and for a token to expire.
@@ -90,13 +90,16 @@ async fn rehearse(args: &RehearseArgs, terminal: Terminal) -> Result<u8, CliErro
     let world = world.rehearsing(Pace { token_wait: args.token_wait.unwrap_or(usual.token_wait), ..usual });
     let mut signals = Signals::listen()?;
     if sandbox.is_none() || args.dry_run {
-        super::terminal::note(wrap(&consequences(&world), "", "", terminal.width).trim_end());
+        let lines = consequences(&world);
+        for line in lines {
+            note(wrap(&line, "", "  ", terminal.width).trim_end());
+        }
         if args.dry_run {
             return Ok(exit::GO);
         }
         let answer = agreed(args.yes, "Start the rehearsal?", &mut signals).await?;
         if answer != Answer::Yes {
-            super::terminal::note("Nothing was sent.");
+            note("Nothing was sent.");
             return Ok(answer.status().unwrap_or(exit::NOTHING_RAN));
         }
     }
@@ -116,7 +119,7 @@ impl RehearseArgs {
 }
 
 /// What a rehearsal does, for the person who decides.
-fn consequences(world: &World) -> String {
+fn consequences(world: &World) -> Vec<String> {
     let config = world.config();
     let canary = config.clerk.canary_user.value.as_deref().unwrap_or("the canary, which is not set");
     let events = rehearsal_events(config);
@@ -135,7 +138,7 @@ fn consequences(world: &World) -> String {
     if let Some(path) = &config.worker.metered {
         lines.push(format!("- POST {path} is called once, and stays counted as one use of the canary."));
     }
-    lines.join("\n")
+    lines
 }
 
 /// Puts back what a killed rehearsal left.

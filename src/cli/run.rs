@@ -130,6 +130,9 @@ async fn once(args: &RunArgs, world: &World, signals: &mut Signals, terminal: Te
     if let Some(last) = last.as_ref().filter(|_| args.failed) {
         last.complete(&mut report);
     }
+    let rehearsal = SavedReport::read(&args.report_dir.join("rehearsal.json")).ok();
+    report.rehearsed =
+        rehearsal.filter(|saved| saved.is_of(&report.configuration)).map_or_else(Vec::new, |saved| saved.rehearsed());
     // A part of the checks, or of the run, cannot be compared with all of it.
     if !args.no_report && !selection.is_partial() && report.interruption.is_none() {
         deliver::remember(&mut report, &args.report_dir.join("history.jsonl"), args.style(terminal));

@@ -1,6 +1,6 @@
 //! The launch checklist, and the result of each of its lines.
 
-use crate::run::{CheckReport, Report, Status};
+use crate::run::{CheckReport, Rehearsed, Report, Status};
 
 /// One line of the launch checklist.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -11,6 +11,8 @@ pub struct ChecklistLine {
     pub text: &'static str,
     /// The checks that verify it.
     pub checks: &'static [&'static str],
+    /// The checks of a rehearsal that verify it, too.
+    pub rehearsal: &'static [&'static str],
     /// What to try by hand, if checks alone cannot verify the line; otherwise empty.
     pub by_hand: &'static str,
 }
@@ -25,6 +27,16 @@ pub struct LineResult<'a> {
     pub word: &'static str,
     /// The checks that verified it.
     pub checks: Vec<&'a CheckReport>,
+    /// The checks of the last rehearsal that verified it.
+    pub rehearsed: Vec<&'a Rehearsed>,
+}
+
+impl LineResult<'_> {
+    /// Whether a rehearsal is missing.
+    #[must_use]
+    pub const fn lacks_rehearsal(&self) -> bool {
+        self.rehearsed.len() < self.line.rehearsal.len()
+    }
 }
 
 /// The checklist, in order.
@@ -67,15 +79,18 @@ pub const LINES: [ChecklistLine; 18] = [
         &["clerk/instance", "worker/checkout", "frontend/keys", "frontend/api"],
         "sign up as a new user and open Checkout",
     ),
-    by_hand(
-        "End to end",
+    rehearsed(
         "The tier changes, and the token carries it",
-        &["clerk/metadata", "clerk/jwt-template", "clerk/plan-claim"],
-        "pay once and look at the user's plan",
+        &["worker/checkout", "clerk/metadata", "clerk/jwt-template", "clerk/plan-claim"],
+        &["rehearsal/purchase", "rehearsal/plan-change", "rehearsal/access"],
     ),
     line("End to end", "Usage limits match the tier", &["worker/usage", "worker/tiers"]),
     line("End to end", "The customer portal works", &["portal/configuration", "portal/features", "worker/portal"]),
-    by_hand("End to end", "Canceling moves the user to the free tier", &[], "cancel a test customer's subscription"),
+    rehearsed(
+        "Canceling moves the user to the free tier",
+        &["entitlements/sample"],
+        &["rehearsal/cancellation", "rehearsal/payment-status"],
+    ),
     line(
         "Best practices",
         "Failure alerts are on, and test mode matches live mode",
@@ -93,7 +108,16 @@ const fn by_hand(
     checks: &'static [&'static str],
     by_hand: &'static str,
 ) -> ChecklistLine {
-    ChecklistLine { part, text, checks, by_hand }
+    ChecklistLine { part, text, checks, rehearsal: &[], by_hand }
+}
+
+/// A line that a run verifies in part, and a rehearsal the rest.
+const fn rehearsed(
+    text: &'static str,
+    checks: &'static [&'static str],
+    rehearsal: &'static [&'static str],
+) -> ChecklistLine {
+    ChecklistLine { part: "End to end", text, checks, rehearsal, by_hand: "" }
 }
 
 /// The result of each line of the checklist.
@@ -105,16 +129,19 @@ pub fn results(report: &Report) -> Vec<LineResult<'_>> {
 fn result(line: ChecklistLine, report: &Report) -> LineResult<'_> {
     let find = |id: &&'static str| report.checks.iter().find(|check| check.id.as_str() == *id);
     let checks: Vec<&CheckReport> = line.checks.iter().filter_map(find).collect();
+    let find = |id: &&'static str| report.rehearsed.iter().find(|rehearsed| rehearsed.id == **id);
+    let rehearsed: Vec<&Rehearsed> = line.rehearsal.iter().filter_map(find).collect();
+    let statuses = || checks.iter().map(|check| check.status).chain(rehearsed.iter().map(|check| check.result.status));
     let covers_all = line.by_hand.is_empty()
-        && checks.len() == line.checks.len()
-        && !checks.iter().any(|check| check.status == Status::NotApplicable);
-    let worst = checks.iter().map(|check| check.status).max_by_key(|status| badness(*status));
+        && statuses().count() == line.checks.len() + line.rehearsal.len()
+        && !statuses().any(|status| status == Status::NotApplicable);
+    let worst = statuses().max_by_key(|status| badness(*status));
     let word = match worst {
         None => "not checked",
         Some(status) if status.is_verified() && !covers_all => "partly",
         Some(status) => status.word(),
     };
-    LineResult { line, word, checks }
+    LineResult { line, word, checks, rehearsed }
 }
 
 /// How bad a status is for a line. A check that does not apply is not a pass: beside a pass, the line passed in part.
@@ -134,8 +161,9 @@ const fn badness(status: Status) -> u8 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::checks::ALL;
+    use crate::checks::{ALL, REHEARSAL};
     use crate::report::sample;
+    use crate::run::Earlier;
 
     fn word(text: &str, checks: &[(&'static str, Status)]) -> &'static str {
         let mut report = sample::go();
@@ -149,6 +177,9 @@ mod tests {
     fn the_checklist_names_registered_checks_only() {
         for id in LINES.iter().flat_map(|line| line.checks) {
             assert!(ALL.iter().any(|check| check.id.as_str() == *id), "{id}");
+        }
+        for id in LINES.iter().flat_map(|line| line.rehearsal) {
+            assert!(REHEARSAL.iter().any(|check| check.id.as_str() == *id), "{id}");
         }
     }
 
@@ -170,9 +201,28 @@ mod tests {
 
     #[test]
     fn a_line_that_must_be_tried_by_hand_never_passes_on_checks_alone() {
-        let all = ["clerk/metadata", "clerk/jwt-template", "clerk/plan-claim"].map(|id| (id, Status::Pass));
-        assert_eq!(word("The tier changes, and the token carries it", &all), "partly");
-        assert_eq!(word("Canceling moves the user to the free tier", &[]), "not checked");
+        let ids = ["clerk/instance", "worker/checkout", "frontend/keys", "frontend/api"];
+        let all = ids.map(|id| (id, Status::Pass));
+        assert_eq!(word("A new user can sign up, click Upgrade and reach Checkout", &all), "partly");
+    }
+
+    #[test]
+    fn a_line_that_needs_a_rehearsal_takes_its_worst_result() {
+        let cancels = |rehearsal: &[Status]| {
+            let mut report = sample::go();
+            report.checks = vec![sample::check("entitlements/sample", Status::Pass)];
+            let ids = ["rehearsal/cancellation", "rehearsal/payment-status"];
+            let result = |status| Earlier { status, at: report.started_at, detail: String::new() };
+            let rehearsed = ids.iter().zip(rehearsal);
+            report.rehearsed =
+                rehearsed.map(|(id, status)| Rehearsed { id: (*id).to_owned(), result: result(*status) }).collect();
+            let text = "Canceling moves the user to the free tier";
+            results(&report).into_iter().find(|result| result.line.text == text).unwrap().word
+        };
+        assert_eq!([cancels(&[]), cancels(&[Status::Pass])], ["partly", "partly"]);
+        assert_eq!(cancels(&[Status::Pass, Status::Warn]), "warn");
+        assert_eq!(cancels(&[Status::Fail, Status::Pass]), "fail");
+        assert_eq!(cancels(&[Status::Pass, Status::Pass]), "pass");
     }
 
     #[test]

@@ -42,6 +42,7 @@ impl From<&Report> for Document {
             tool: Tool { name: env!("CARGO_PKG_NAME"), version: env!("CARGO_PKG_VERSION") },
             project: clean(&report.project),
             mode: report.mode,
+            kind: if report.is_rehearsal { "rehearsal" } else { "run" },
             configuration: report.configuration.clone(),
             started_at: report.started_at.to_string(),
             duration_ms: milliseconds(report.duration),
@@ -234,7 +235,7 @@ mod tests {
         assert_eq!(
             [&document, failed, finding, &finding["evidence"][0], &finding["fix"], &document["requests"][0]].map(names),
             [
-                "changed checks configuration coverage duration_ms exit_code left_open mode next_action next_actions not_configured \
+                "changed checks configuration coverage duration_ms exit_code kind left_open mode next_action next_actions not_configured \
                  project requests schema_version since_last started_at summary tool verdict",
                 "blocked_by duration_ms earlier findings group id reason required status title",
                 "actual code evidence expected fix harm message severity",

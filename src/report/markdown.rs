@@ -15,7 +15,9 @@ pub fn render(report: &Report) -> String {
     page.findings("Failures", &outline::failures(report));
     page.findings("Warnings", &outline::warnings(report));
     page.unverified(report);
-    page.checklist(&checklist::results(report));
+    if !report.is_rehearsal {
+        page.checklist(report);
+    }
     page.checks(report);
     page.requests(report);
     disarm(&page.0)
@@ -51,7 +53,8 @@ impl MarkdownPage {
         if let Some(changed) = &report.changed {
             self.paragraph(&format!("**{}**", markdown(changed)));
         }
-        self.heading(1, &format!("{}: {}", markdown(&report.project), outline::verdict(report.decision)));
+        let what = if report.is_rehearsal { "rehearsal " } else { "" };
+        self.heading(1, &format!("{}: {what}{}", markdown(&report.project), outline::verdict(report.decision)));
         self.paragraph(&format!("**{}** ({})", outline::coverage(report), outline::summary(report)));
         if let (Decision::Go, Some(not_covered)) = (report.decision, outline::not_covered(report)) {
             self.paragraph(&format!("**{not_covered}**"));
@@ -161,15 +164,15 @@ impl MarkdownPage {
         self.0.push('\n');
     }
 
-    fn checklist(&mut self, results: &[LineResult<'_>]) {
+    fn checklist(&mut self, report: &Report) {
         self.heading(2, "Launch checklist");
         self.columns(&["part", "item", "result", "verified by"]);
         let mut part = "";
-        for result in results {
+        for result in &checklist::results(report) {
             let named = if result.line.part == part { String::new() } else { format!("**{}**", result.line.part) };
             part = result.line.part;
             let text = markdown(result.line.text);
-            self.row(&[named, text, format!("**{}**", result.word), verified_by(result)]);
+            self.row(&[named, text, format!("**{}**", result.word), verified_by(report, result)]);
         }
         self.0.push('\n');
     }
@@ -217,8 +220,13 @@ impl MarkdownPage {
 }
 
 /// The checks behind a line of the checklist, and what to try by hand.
-fn verified_by(result: &LineResult<'_>) -> String {
+fn verified_by(report: &Report, result: &LineResult<'_>) -> String {
     let mut parts: Vec<String> = result.checks.iter().map(|check| code_cell(check.id.as_str())).collect();
+    let rehearsed = result.rehearsed.iter();
+    parts.extend(rehearsed.map(|check| format!("{} ({})", code_cell(&check.id), outline::age(report, &check.result))));
+    if result.lacks_rehearsal() {
+        parts.push(format!("not yet: {}", code_cell("preflight rehearse --events")));
+    }
     if !result.line.by_hand.is_empty() {
         parts.push(format!("by hand: {}", result.line.by_hand));
     }

@@ -8,7 +8,7 @@ use serde::{Deserialize, Deserializer, de};
 
 use super::text::clean;
 use crate::config::Mode;
-use crate::run::{Earlier, Report, Status};
+use crate::run::{Earlier, Rehearsed, Report, Status};
 
 /// What [`json::render`](super::json::render) wrote, without what only a reader needs.
 #[derive(Debug, Clone, Deserialize)]
@@ -91,6 +91,13 @@ impl SavedReport {
         for check in checks.iter_mut().filter(|check| left_out.contains(&check.id)) {
             check.earlier = self.check(check.id.as_str()).map(|saved| saved.earlier(self.started_at));
         }
+    }
+
+    /// What this report of a rehearsal says, check by check.
+    #[must_use]
+    pub fn rehearsed(&self) -> Vec<Rehearsed> {
+        let rehearsed = |check: &SavedCheck| Rehearsed { id: check.id.clone(), result: check.earlier(self.started_at) };
+        self.checks.iter().map(rehearsed).collect()
     }
 
     fn check(&self, id: &str) -> Option<&SavedCheck> {

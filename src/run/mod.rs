@@ -21,8 +21,8 @@ use crate::world::{Trail, World, followed};
 
 pub use outage::Outage;
 pub use report::{
-    CheckFinding, CheckReport, Coverage, Decision, Earlier, Interruption, NextAction, Report, Reported, SinceLast,
-    Unconfigured, WaiverEffect, WaiverReport,
+    CheckFinding, CheckReport, Coverage, Decision, Earlier, Interruption, NextAction, Rehearsed, Report, Reported,
+    SinceLast, Unconfigured, WaiverEffect, WaiverReport,
 };
 pub use selection::{Selection, UnknownName};
 pub use status::Status;
@@ -132,6 +132,7 @@ pub async fn run(
     }
     let selected = (selection.is_partial() && !selection.is_rehearsal()).then_some(&chosen[..]);
     let mut report = Report {
+        is_rehearsal: selection.is_rehearsal(),
         project: world.config().project.name.clone(),
         mode: world.config().project.mode,
         configuration: world.config().fingerprint(selection.flags()),
@@ -145,6 +146,7 @@ pub async fn run(
         checks: reports,
         waivers,
         changed: world.changed(),
+        rehearsed: Vec::new(),
         since_last: None,
         is_undelivered: false,
         left_open,

@@ -16,6 +16,8 @@ use crate::world::LoggedRequest;
 /// Everything a run found out.
 #[derive(Debug, Clone)]
 pub struct Report {
+    /// Whether it is a report of a rehearsal.
+    pub is_rehearsal: bool,
     /// `project.name`.
     pub project: String,
     /// The mode that was checked for.
@@ -42,6 +44,8 @@ pub struct Report {
     pub waivers: Vec<WaiverReport>,
     /// What this run changed by mistake, and how to undo it. Every report starts with it.
     pub changed: Option<String>,
+    /// The last rehearsal of this configuration, check by check.
+    pub rehearsed: Vec<Rehearsed>,
     /// What changed since the last full run, if there was one.
     pub since_last: Option<SinceLast>,
     /// Whether there is no record of it: a report, or the result itself, could not be written.
@@ -134,6 +138,15 @@ pub struct Earlier {
     pub at: Timestamp,
     /// What was found, or why it was not verified. Empty if it passed.
     pub detail: String,
+}
+
+/// What the last rehearsal says of one of its checks. It is not part of a run's verdict.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rehearsed {
+    /// The check.
+    pub id: String,
+    /// What was found.
+    pub result: Earlier,
 }
 
 /// A finding in a report.
@@ -345,6 +358,7 @@ impl Report {
             return "Run preflight again without --offline.".to_owned();
         }
         match (self.decision, open) {
+            (Decision::Go, _) if self.is_rehearsal => REHEARSED.to_owned(),
             (Decision::Go, _) if !self.left_out.is_empty() => self.run_again(),
             (Decision::Go, _) if self.not_configured.is_empty() => {
                 "Nothing to do. Every required check passed.".to_owned()
@@ -362,5 +376,9 @@ impl Report {
         }
     }
 }
+
+/// What is left to see after a rehearsal with events.
+const REHEARSED: &str = "Nothing to do. Only a purchase shows whether your Checkout puts the user and the tier where these events \
+                         have them, and whether Stripe's deliveries arrive.";
 
 const STALE_WAIVERS: &str = "Remove the waivers that cover nothing from the configuration.";

@@ -33,10 +33,13 @@ impl UnknownName {
     /// The error for `name`, which suggests the closest of `checks`.
     #[must_use]
     pub fn new(checks: &[Check], name: &str) -> Self {
-        let hint = nearest(checks, name).map_or_else(
-            || "to list them, run `preflight list`".to_owned(),
-            |nearest| format!("did you mean `{nearest}`?"),
-        );
+        let hint = match nearest(checks, name) {
+            _ if is_of_rehearsal(name) && !checks.iter().any(|check| is_of_rehearsal(check.id.as_str())) => {
+                "`preflight rehearse --events` runs this group".to_owned()
+            }
+            Some(nearest) => format!("did you mean `{nearest}`?"),
+            None => "to list them, run `preflight list`".to_owned(),
+        };
         Self { name: name.to_owned(), hint }
     }
 }

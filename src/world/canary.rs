@@ -5,6 +5,7 @@ use serde_json::{Map, Value};
 use super::World;
 use super::clerk::User;
 use super::id::{CustomerId, UserId};
+use super::rehearsal::{MARKER, UNFINISHED};
 use super::seen::Seen;
 use super::stripe::{Customer, Found, Subscription};
 use crate::finding::{Answered, NoAnswer};
@@ -58,6 +59,9 @@ impl World {
     /// once (docs/providers.md, "How a Worker on this stack responds").
     pub(crate) async fn canary_without_subscription(&self) -> Answered<UserId> {
         let ties = self.canary_ties().await?;
+        if ties.user.public_metadata()?.contains_key(MARKER) {
+            return Err(NoAnswer::unknown(UNFINISHED));
+        }
         self.holds_no_subscription(&ties)?;
         let mut customers: Vec<(&str, String)> = Vec::new();
         let held = ties.held.iter().map(|held| (held.id.as_str(), format!("{} in its {}", held.id, held.place)));

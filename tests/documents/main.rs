@@ -36,8 +36,7 @@ fn assert_readme_part(part: &str, text: &str) {
     assert_file("README.md", &format!("{before}{begin}{text}{end}{after}"));
 }
 
-#[test]
-fn the_readme_lists_every_check() {
+fn table(checks: &[Check]) -> String {
     let row = |check: &Check| {
         let need = match &check.need {
             Need::Required => "required".to_owned(),
@@ -45,8 +44,18 @@ fn the_readme_lists_every_check() {
         };
         format!("| `{}` | {} | {need} | {} |\n", check.id, check.title(), check.sends)
     };
-    let rows: String = checks::documented().iter().map(row).collect();
-    assert_readme_part("checks", &format!("| check | passes when | needs | sends |\n|---|---|---|---|\n{rows}"));
+    let rows: String = checks.iter().map(row).collect();
+    format!("| check | passes when | needs | sends |\n|---|---|---|---|\n{rows}")
+}
+
+#[test]
+fn the_readme_lists_every_check() {
+    assert_readme_part("checks", &table(&checks::documented()));
+}
+
+#[test]
+fn the_readme_lists_the_checks_of_a_rehearsal() {
+    assert_readme_part("rehearsal", &table(checks::REHEARSAL));
 }
 
 #[test]

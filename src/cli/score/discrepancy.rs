@@ -145,6 +145,7 @@ mod tests {
             verify: String::new(),
         }));
         Report {
+            is_rehearsal: false,
             project: String::new(),
             mode: Mode::Live,
             configuration: String::new(),
@@ -158,6 +159,7 @@ mod tests {
             checks: vec![first, check("c/d", Status::Pass)],
             waivers: Vec::new(),
             changed: None,
+            rehearsed: Vec::new(),
             since_last: None,
             is_undelivered: false,
             left_open: None,

@@ -18,6 +18,8 @@ pub(super) struct Document {
     pub(super) project: String,
     /// The mode that the deployment was checked for.
     pub(super) mode: Mode,
+    /// `run` or `rehearsal`.
+    pub(super) kind: &'static str,
     /// Identifies the configuration: a hash of the file, the mode and the flags that select the values and the deployment. No
     /// value of a variable is part of it.
     pub(super) configuration: String,
@@ -28,7 +30,7 @@ pub(super) struct Document {
     /// `go`: every required check passed. `no-go`: something failed. `not-proven`: nothing failed, but a required check could
     /// not be verified, or no checks ran.
     pub(super) verdict: Verdict,
-    /// The exit status: 0 (go), 1 (no-go), 2 (not proven), 4 (no checks ran), 70 (a check crashed, or a GO
+    /// The exit status: 0 (go), 1 (no-go), 2 (not proven), 3 (a rehearsal could not put the canary back), 4 (no checks ran), 70 (a check crashed, or a GO
     /// could not be recorded), 130 or 143 (stopped).
     pub(super) exit_code: u8,
     /// What the run changed by mistake, and how to undo it. Null if it changed nothing.

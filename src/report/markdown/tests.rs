@@ -45,10 +45,10 @@ fn the_checklist_has_a_word_for_each_line() {
 }
 
 #[test]
-fn the_checklist_names_no_command_that_does_not_exist() {
+fn the_checklist_says_what_a_person_or_a_rehearsal_has_to_add() {
     let text = part(&render(&sample::no_go()), "Launch checklist");
-    assert!(!text.contains("rehearse"), "{text}");
-    assert!(text.contains("**not checked** | by hand: cancel"), "{text}");
+    assert!(text.contains("**not checked** | by hand: sign up"), "{text}");
+    assert!(text.contains("**not checked** | not yet: `preflight rehearse --events`"), "{text}");
 }
 
 #[test]

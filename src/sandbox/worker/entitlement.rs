@@ -5,7 +5,18 @@ use serde_json::{Value, json};
 
 use super::Worker;
 use super::settings::{Defect, Entitlement};
-use super::webhook::WebhookError;
+
+/// Why an event was not handled.
+pub(super) struct WebhookError {
+    pub(super) status: StatusCode,
+    pub(super) text: String,
+}
+
+impl WebhookError {
+    pub(super) fn new(status: StatusCode, text: impl Into<String>) -> Self {
+        Self { status, text: text.into() }
+    }
+}
 
 const HANDLED: [&str; 4] = [
     "checkout.session.completed",

@@ -6,26 +6,15 @@ use axum::response::Response;
 use jsonwebtoken::get_current_timestamp;
 use serde_json::{Value, json};
 
+use super::entitlement::{self, WebhookError};
 use super::reserialize::reserialized;
 use super::settings::{CannedResponse, Defect, SignedWith};
 use super::signature::{TOLERANCE, is_well_formed, verify};
-use super::{Worker, answer, entitlement};
+use super::{Worker, answer};
 
 /// The library's error when its synchronous function is called in a Worker.
 const SYNCHRONOUS: &str = "SubtleCryptoProvider cannot be used in a synchronous context.\nUse `await \
                            constructEventAsync(...)` canned_response of `constructEvent(...)`";
-
-/// Why an event was not handled.
-pub(super) struct WebhookError {
-    status: StatusCode,
-    text: String,
-}
-
-impl WebhookError {
-    pub(super) fn new(status: StatusCode, text: impl Into<String>) -> Self {
-        Self { status, text: text.into() }
-    }
-}
 
 /// Handles one delivery.
 pub(super) async fn receive(worker: &Worker, headers: &HeaderMap, body: &Bytes) -> Response {

@@ -20,6 +20,10 @@ use crate::world::transport::{OutgoingRequest, Party, Retry};
 /// it.
 pub const MARKER: &str = "preflight_rehearsal";
 
+/// Why the canary cannot be used after a rehearsal that was killed, or during one.
+pub(in crate::world) const UNFINISHED: &str =
+    "a rehearsal has not put the canary back. If none is running, run `preflight cleanup`";
+
 /// The three kinds of metadata of a Clerk user (docs/providers.md, "Clerk API objects and sign-in").
 const KINDS: [&str; 3] = ["public_metadata", "private_metadata", "unsafe_metadata"];
 

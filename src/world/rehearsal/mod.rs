@@ -7,6 +7,8 @@ mod canary;
 mod event;
 mod play;
 mod script;
+#[cfg(test)]
+mod tests;
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -18,6 +20,7 @@ use super::{ForgeryResponse, UsageAnswer, World};
 use crate::config::Tier;
 use crate::finding::{Answered, NoAnswer};
 
+pub(super) use canary::UNFINISHED;
 pub use canary::{CanarySnapshot, CleanUp, MARKER};
 pub use script::{RehearsalStep, rehearsal_events};
 

@@ -7,7 +7,7 @@ use reqwest::Method;
 use reqwest::header::{CONTENT_TYPE, HeaderValue};
 use serde_json::{Map, Value, json};
 
-use super::canary::{CanarySnapshot, MARKER};
+use super::canary::{CanarySnapshot, MARKER, UNFINISHED};
 use super::event::{EventFrame, MadeUpSubscription};
 use super::script::{CHECKOUT, RehearsalStep, Scripted, TwoTiers, WaitFor, script, two_tiers};
 use super::{ExpiredToken, Grant, MeteredCall, Pace, Rehearsal, RehearsalDoor, StepSeen};
@@ -45,14 +45,15 @@ impl World {
 
     async fn play(&self) -> Answered<Arc<Rehearsal>> {
         let door = self.rehearsal_door()?;
+        let unfinished = CanarySnapshot::unfinished(self.journal.path());
+        let unfinished =
+            unfinished.map_err(|error| NoAnswer::unknown(format!("the journal cannot be read: {error}")))?;
+        if unfinished.is_some() {
+            return Err(NoAnswer::unknown(UNFINISHED));
+        }
         let (stage, token) = door.stage().await?;
         let before = door.read_canary(&stage.user).await?;
         let public = RehearsalDoor::public(&before)?;
-        if public.contains_key(MARKER) {
-            return Err(NoAnswer::unknown(
-                "the canary still has the marker of another rehearsal. If none is running, run `preflight cleanup`",
-            ));
-        }
         let (id, deployment, user) = (stage.id.clone(), self.deployment_name(), stage.user.to_string());
         let snapshot = CanarySnapshot { id, deployment, user, before };
         self.journal.note_rehearsal(&snapshot).map_err(|error| {

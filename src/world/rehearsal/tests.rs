@@ -1,0 +1,127 @@
+//! What a rehearsal leaves, however it ends.
+
+use std::path::PathBuf;
+use std::task::Poll;
+
+use serde_json::{Value, json};
+
+use super::canary::CleanUp;
+use crate::sandbox::{Options, Sandbox};
+use crate::world::{self, MARKER, Pace, World};
+
+struct Deployment {
+    sandbox: Sandbox,
+    folder: tempfile::TempDir,
+}
+
+impl Deployment {
+    async fn new(scenarios: &[&str]) -> Self {
+        let sandbox = Sandbox::start(scenarios, Options::default()).await.unwrap();
+        Self { sandbox, folder: tempfile::tempdir().unwrap() }
+    }
+
+    fn journal(&self) -> PathBuf {
+        self.folder.path().join("journal.jsonl")
+    }
+
+    fn world(&self) -> World {
+        let options = world::Options { journal: self.journal(), ..world::Options::default() };
+        let world = World::new(self.sandbox.config(None).unwrap(), self.sandbox.options(options)).unwrap();
+        world.rehearsing(Pace::fast())
+    }
+
+    fn users(&self) -> Value {
+        self.sandbox.state()["clerk"]["users"].clone()
+    }
+}
+
+/// Drops a future in the middle, as a killed process does.
+async fn killed_after<T>(polls: usize, future: impl Future<Output = T>) -> Option<T> {
+    let mut future = std::pin::pin!(future);
+    let mut left = polls;
+    std::future::poll_fn(|context| {
+        if left == 0 {
+            return Poll::Ready(None);
+        }
+        left -= 1;
+        future.as_mut().poll(context).map(Some)
+    })
+    .await
+}
+
+#[tokio::test]
+async fn after_a_rehearsal_that_was_killed_at_any_point_a_clean_up_puts_the_canary_back() {
+    // The Worker that loses the marker, so that only the journal knows.
+    for (scenario, step) in [("healthy", 1), ("rehearsal-metadata-replaced", 3)] {
+        let deployment = Deployment::new(&[scenario]).await;
+        let before = deployment.users();
+        for polls in (1..).step_by(step) {
+            let ended = killed_after(polls, deployment.world().rehearsal()).await;
+            // Lets the sandbox finish the request that was under way.
+            for _ in 0..1_000 {
+                tokio::task::yield_now().await;
+            }
+            deployment.world().clean_up().await.unwrap();
+            assert_eq!(deployment.users(), before, "{scenario} killed after {polls} polls");
+            assert_eq!(deployment.world().clean_up().await.unwrap(), CleanUp::NothingLeft);
+            if let Some(played) = ended {
+                played.unwrap();
+                break;
+            }
+            deployment.sandbox.renew().unwrap();
+        }
+    }
+}
+
+#[tokio::test]
+async fn without_a_journal_the_marker_puts_the_canary_back() {
+    let deployment = Deployment::new(&["healthy"]).await;
+    let before = deployment.users();
+    let mut polls = 1;
+    // Killed while the canary has the marker.
+    while !deployment.users().to_string().contains(MARKER) {
+        deployment.sandbox.renew().unwrap();
+        assert!(killed_after(polls, deployment.world().rehearsal()).await.is_none());
+        for _ in 0..1_000 {
+            tokio::task::yield_now().await;
+        }
+        polls += 1;
+    }
+    std::fs::remove_file(deployment.journal()).unwrap();
+    assert!(matches!(deployment.world().clean_up().await, Ok(CleanUp::Restored(_))));
+    assert_eq!(deployment.users(), before);
+}
+
+#[tokio::test]
+async fn a_canary_that_carries_a_marker_is_not_rehearsed_with() {
+    let deployment = Deployment::new(&["healthy"]).await;
+    let world = deployment.world();
+    let door = world.rehearsal_door().unwrap();
+    let user = crate::world::id::UserId::parse(world.canary_id().unwrap()).unwrap();
+    let marked = json!({ "public_metadata": { "plan": "pro", MARKER: { "id": "x", "before": { "plan": "pro" } } } });
+    door.put_canary(&user, marked.as_object().unwrap()).await.unwrap();
+    let why = deployment.world().rehearsal().await.unwrap_err().to_string();
+    assert!(why.contains("preflight cleanup"), "{why}");
+    assert!(!deployment.sandbox.requests().iter().any(|(_, line)| line.contains("POST /api/data")));
+}
+
+#[tokio::test]
+async fn a_world_that_was_not_made_for_a_rehearsal_sends_nothing() {
+    let deployment = Deployment::new(&["healthy"]).await;
+    let options = world::Options { journal: deployment.journal(), ..world::Options::default() };
+    let world = World::new(deployment.sandbox.config(None).unwrap(), deployment.sandbox.options(options)).unwrap();
+    assert!(world.rehearsal().await.is_err());
+    assert!(deployment.sandbox.requests().is_empty());
+}
+
+#[tokio::test]
+async fn the_journal_of_another_deployment_is_not_used() {
+    let deployment = Deployment::new(&["healthy"]).await;
+    let line = json!({
+        "step": "rehearsal.start", "id": "n", "deployment": "another", "user": "user_1",
+        "before": { "public_metadata": {} },
+    });
+    std::fs::write(deployment.journal(), format!("{line}\n")).unwrap();
+    let why = deployment.world().clean_up().await.unwrap_err().to_string();
+    assert!(why.contains("another"), "{why}");
+}
