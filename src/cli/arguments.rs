@@ -10,6 +10,7 @@ use super::run::RunArgs;
 use super::sandbox::SandboxArgs;
 use super::schema::SchemaArgs;
 use super::terminal::ColorChoice;
+use super::trace::TraceArgs;
 
 /// Checks from the outside, in seconds, that a subscription business on Stripe, Clerk and Cloudflare Workers is ready to take
 /// real money. If it is not, names the exact problem and how to fix it.
@@ -38,6 +39,8 @@ pub enum Command {
     Run(Box<RunArgs>),
     /// Fix what failed: show every change, ask, make it, and run the checks again.
     Fix(Box<FixArgs>),
+    /// Trace one customer through Stripe, Clerk and the Worker, and name the first broken link.
+    Trace(Box<TraceArgs>),
     /// List every check with what it needs and sends.
     List,
     /// Explain a check: why it matters, how it works, and how to fix what it finds.
@@ -88,7 +91,7 @@ mod tests {
 
     #[test]
     fn planned_commands_and_flags_do_not_exist_yet() {
-        for command in ["init", "rehearse", "cleanup", "trace", "reconcile", "report"] {
+        for command in ["init", "rehearse", "cleanup", "reconcile", "report"] {
             assert!(Arguments::try_parse_from(["preflight", command]).is_err(), "{command}");
         }
         for flag in ["--plan", "--shard=1/2", "--format=html", "--fail-on=new"] {

@@ -19,6 +19,7 @@ mod score;
 mod signals;
 mod target;
 mod terminal;
+mod trace;
 mod values;
 
 use std::io::Write;
@@ -46,6 +47,7 @@ pub fn main() -> ExitCode {
     let status = match arguments.command {
         Command::Run(command) => run::execute(&command, terminal),
         Command::Fix(command) => fix::execute(&command, terminal),
+        Command::Trace(command) => trace::execute(&command, terminal),
         Command::List => list::execute(terminal),
         Command::Explain(command) => explain::execute(&command, terminal),
         Command::Permissions => permissions::execute(terminal),

@@ -1,0 +1,77 @@
+//! What is known of a customer before anything is judged.
+
+use serde_json::Value;
+
+use super::due::Due;
+use crate::config::Tier;
+use crate::finding::Answered;
+use crate::world::{EventRecord, Purchase, Subscription, User, World, plan_text};
+
+/// What is known of a customer.
+#[derive(Debug, Default)]
+pub(super) struct Facts {
+    /// The Clerk user.
+    pub user: Option<User>,
+    /// The ID of the Stripe customer.
+    pub customer: Option<String>,
+    /// The customer's subscriptions, whatever their status.
+    pub subscriptions: Vec<Subscription>,
+    /// The Checkout Session, if it was looked for.
+    pub purchase: Option<Purchase>,
+    /// The event that was asked about.
+    pub event: Option<EventRecord>,
+    /// The subscription that was asked about.
+    pub asked: Option<String>,
+}
+
+impl Facts {
+    /// The subscription that decides what the customer gets: one that grants a tier, or the one that was asked about, or the
+    /// newest.
+    pub fn subscription(&self, world: &World) -> Option<&Subscription> {
+        let is_asked = |subscription: &&Subscription| Some(&subscription.id) == self.asked.as_ref();
+        let granting = || self.subscriptions.iter().filter(|subscription| grants(world, subscription));
+        let asked = self.subscriptions.iter().find(is_asked);
+        asked
+            .filter(|asked| grants(world, asked))
+            .or_else(|| granting().max_by_key(|subscription| subscription.created))
+            .or(asked)
+            .or_else(|| self.subscriptions.iter().max_by_key(|subscription| subscription.created))
+    }
+
+    /// The plan in the user's public metadata.
+    pub fn plan(&self, world: &World) -> Answered<Option<String>> {
+        let Some(user) = &self.user else { return Ok(None) };
+        Ok(user.public_metadata()?.get(&world.config().clerk.metadata_key).and_then(plan_text))
+    }
+
+    /// The tier whose value the plan is.
+    pub fn tier<'w>(&self, world: &'w World) -> Answered<Option<&'w Tier>> {
+        let plan = self.plan(world)?;
+        Ok(world.config().tiers.iter().find(|tier| plan.as_ref() == Some(&tier.metadata)))
+    }
+
+    /// Whether the user has exactly the tier that is due.
+    pub fn has_due_tier(&self, world: &World, due: &Due<'_>) -> Answered<bool> {
+        let has = self.tier(world)?;
+        let plan = self.plan(world)?;
+        Ok(match due.tier() {
+            Some(tier) => has.is_some_and(|has| has.name == tier.name),
+            None => has.map_or(plan.is_none(), |has| has.prices.is_empty()),
+        })
+    }
+
+    /// Whether the user's public metadata holds the ID of the subscription or of its customer.
+    pub fn holds(&self, world: &World, subscription: &Subscription) -> Answered<bool> {
+        let (Some(user), clerk) = (&self.user, &world.config().clerk) else { return Ok(false) };
+        let metadata = user.public_metadata()?;
+        let held = |key: &str| metadata.get(key).and_then(Value::as_str).filter(|id| !id.is_empty());
+        let customer = held(&clerk.customer_key);
+        Ok(held(&clerk.subscription_key) == Some(subscription.id.as_str())
+            || (customer.is_some() && customer == subscription.customer.text()))
+    }
+}
+
+/// Whether a subscription's status grants its tier.
+pub(super) fn grants(world: &World, subscription: &Subscription) -> bool {
+    world.config().entitlement.entitling_statuses.contains(&subscription.status)
+}
