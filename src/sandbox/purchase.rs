@@ -28,9 +28,10 @@ impl Sandbox {
         Ok(Bought { user: user.to_owned(), customer, subscription, events: [checkout, created] })
     }
 
-    /// Stripe delivers the events of a purchase.
-    pub fn deliver(&self, bought: &Bought) {
-        bought.events.iter().for_each(|event| self.providers().stripe.delivered(event));
+    /// Stripe delivers the events of a purchase. Returns whether an endpoint gets any of them.
+    pub fn deliver(&self, bought: &Bought) -> bool {
+        let stripe = &self.providers().stripe;
+        bought.events.iter().filter(|event| stripe.delivered(event)).count() > 0
     }
 
     /// The Worker writes the plan to Clerk.

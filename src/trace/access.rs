@@ -10,7 +10,7 @@ use crate::change::Fix;
 use crate::checks::clerk::jwt_template;
 use crate::config::Limit;
 use crate::finding::NoAnswer;
-use crate::world::{PlanMismatch, Route, clerk_dashboard, plan_mismatch};
+use crate::world::{PlanMismatch, Route, World, clerk_dashboard, plan_mismatch};
 
 /// The end of the path of a customer who rightly has no tier.
 pub(super) fn without_tier(tracer: &mut Tracer<'_>, facts: &Facts, due: &Due<'_>) -> Traced<Verdict> {
@@ -107,6 +107,21 @@ fn too_early(tracer: &Tracer<'_>, due: &Due<'_>) -> Traced {
         subscription.id,
         tracer.grace / 60
     )))
+}
+
+/// Asks what [`claim`] and [`worker`] will ask, so that their answers are there.
+pub(super) async fn ask_ahead(world: &World) {
+    let template = async {
+        if let Some(name) = &world.config().clerk.jwt_template {
+            let _ = world.clerk().jwt_template(name).await;
+        }
+    };
+    let tiers = async {
+        if world.worker().lacks(Route::Tiers).is_none() {
+            let _ = world.worker().listed_tiers().await;
+        }
+    };
+    futures::join!(template, tiers);
 }
 
 /// Whether a token of this user would carry the plan. No token is created: that would need the user's session.

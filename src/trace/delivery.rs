@@ -35,7 +35,7 @@ pub(super) async fn judge(tracer: &mut Tracer<'_>, facts: &Facts, due: &Due<'_>)
         _ => format!("the Worker does not hear that {who} paid"),
     };
     let world = tracer.world;
-    let (endpoint, history) = futures::join!(world.webhook().endpoint(), history(world, facts, subscription));
+    let (endpoint, history) = futures::join!(world.webhook().endpoint(), history(tracer, facts, subscription));
     let history = match history {
         Ok(history) => Some(history),
         Err(why) => {
@@ -46,7 +46,7 @@ pub(super) async fn judge(tracer: &mut Tracer<'_>, facts: &Facts, due: &Due<'_>)
     let endpoint = match endpoint {
         Ok(seen) => seen.value,
         Err(NoAnswer::Because(Cause::EndpointNotRegistered)) => {
-            show(tracer, history.as_ref().map_or(&[][..], |history| &history.events), false);
+            show(tracer, history.as_ref().map_or(&[][..], |history| &history.events), None);
             return no_endpoint(tracer, &effect).await;
         }
         Err(why) => {
@@ -127,28 +127,31 @@ async fn deliveries(
     effect: &str,
 ) -> Traced {
     let wanted = wanted(tracer.world, &history.events, due);
-    let Some(place) = history.events.iter().rposition(|event| wanted.contains(&event.kind.as_str())) else {
-        show(tracer, &history.events, true);
+    let decides =
+        |event: &EventRecord| wanted.contains(&event.kind.as_str()) && endpoint.selects(&event.kind) != Ok(false);
+    let Some(place) = history.events.iter().rposition(decides) else {
+        show(tracer, &history.events, Some(endpoint));
         let why = history.gap.clone().unwrap_or_else(|| "Stripe lists no event about this subscription".to_owned());
         tracer.leave_open(Link::Delivery, &NoAnswer::Unknown(why));
         return Ok(());
     };
     let newest = &history.events[place];
-    show(tracer, &history.events[..place], true);
-    let (what, now) = (format!("{} ({})", newest.kind, newest.id), tracer.world.now().as_second());
+    let (what, age_of_it) =
+        (format!("{} ({})", newest.kind, newest.id), tracer.world.now().as_second() - newest.created);
+    let is_late = is_before(newest, endpoint) && !tracer.is_served;
+    let is_failing = newest.pending().is_ok_and(|pending| pending > 0) && age_of_it >= tracer.grace;
+    let is_shown = !is_late && !is_failing;
+    show(tracer, &history.events[..place + usize::from(is_shown)], Some(endpoint));
+    if is_shown {
+        return Ok(());
+    }
     let resend =
         |fix: Fix| webhook::deliveries::resend(tracer.world, endpoint, &newest.id).into_iter().fold(fix, Fix::command);
     let page = tracer.world.stripe().dashboard(&format!("webhooks/{}", endpoint.id));
-    let existed = endpoint.created.value().is_none_or(|created| created.as_second() <= newest.created);
-    if !existed {
+    if is_late {
         let message = format!("{what} happened before {} was created, so {effect}.", endpoint.id);
         let fix = resend(Fix::new(format!("Resend {} to {}.", newest.id, endpoint.id)).link(page));
         return tracer.problem(Link::Delivery, message, fix);
-    }
-    let is_failing = newest.pending().is_ok_and(|pending| pending > 0) && now - newest.created >= tracer.grace;
-    if !is_failing {
-        show(tracer, &history.events[place..], true);
-        return Ok(());
     }
     let (listed, complete) = tracer.world.stripe().endpoints().await?;
     let gets_it_too = |other: &&Endpoint| {
@@ -160,6 +163,7 @@ async fn deliveries(
         tracer.leave_open(Link::Delivery, &NoAnswer::Unknown(why));
         return Ok(());
     }
+    let effect = if tracer.is_served { "the Worker does not know of it" } else { effect };
     let message = format!("{what} is undelivered after {}, so {effect}.", age(newest.created, tracer.world.now()));
     let fix = Fix::new(format!(
         "Open the failed delivery on the page of {}, fix what the Worker's answer shows, and resend {}.",
@@ -168,22 +172,35 @@ async fn deliveries(
     tracer.problem(Link::Delivery, message, resend(fix.link(page)))
 }
 
+/// Whether an event happened before there was an endpoint for it.
+fn is_before(event: &EventRecord, endpoint: &Endpoint) -> bool {
+    endpoint.created.value().is_some_and(|created| event.created < created.as_second())
+}
+
 /// One step for each of the newest of these events. Without an endpoint, an event is delivered nowhere.
-fn show(tracer: &mut Tracer<'_>, events: &[EventRecord], is_delivered: bool) {
+fn show(tracer: &mut Tracer<'_>, events: &[EventRecord], endpoint: Option<&Endpoint>) {
     for event in &events[events.len().saturating_sub(SHOWN)..] {
-        let (kind, id) = (&event.kind, &event.id);
-        let (state, words) = match event.pending() {
-            _ if !is_delivered => (State::Note, format!("{kind} ({id}) happened")),
-            Ok(0) => (State::Ok, format!("{kind} ({id}) was delivered")),
-            Ok(_) => (State::Note, format!("{kind} ({id}) is not delivered yet")),
-            Err(why) => (State::Unknown, why.to_string()),
+        let what = format!("{} ({})", event.kind, event.id);
+        // An event that no endpoint gets is pending for none.
+        let (state, words) = match (endpoint, event.pending()) {
+            (None, _) => (State::Note, format!("{what} happened")),
+            (Some(endpoint), _) if endpoint.selects(&event.kind) == Ok(false) => {
+                (State::Note, format!("{what} happened, but {} does not select it", endpoint.id))
+            }
+            (Some(endpoint), _) if is_before(event, endpoint) => {
+                (State::Note, format!("{what} happened before {} was created", endpoint.id))
+            }
+            (Some(_), Ok(0)) => (State::Ok, format!("{what} was delivered")),
+            (Some(_), Ok(_)) => (State::Note, format!("{what} is not delivered yet")),
+            (Some(_), Err(why)) => (State::Unknown, why.to_string()),
         };
         tracer.see(Link::Delivery, state, Some(event.created), words);
     }
 }
 
 /// Reads the customer's events of the types that the Worker handles, since the purchase.
-async fn history(world: &World, facts: &Facts, subscription: &Subscription) -> Answered<History> {
+async fn history(tracer: &Tracer<'_>, facts: &Facts, subscription: &Subscription) -> Answered<History> {
+    let world = tracer.world;
     let (types, oldest) = (&world.config().webhook.events, world.now().as_second() - EVENTS_KEPT);
     if types.is_empty() {
         return Err(NoAnswer::unknown("webhook.events is empty, so there are no events to look for"));
@@ -191,14 +208,19 @@ async fn history(world: &World, facts: &Facts, subscription: &Subscription) -> A
     let start = subscription.created - CHECKOUT_TIME;
     let from = start.max(oldest);
     let mut gap = (start < oldest).then(|| "Stripe keeps events for 30 days, and the purchase is older".to_owned());
-    let (mut listed, has_more) = world.stripe().events_between(types, from, None).await?;
+    let (mut listed, has_more) = world.stripe().events_between(types, from, None, None).await?;
     if has_more {
-        // The purchase itself is the most interesting of those that are not on the newest page.
-        let until = subscription.created + CHECKOUT_TIME;
-        if until > oldest {
-            listed.items.extend(world.stripe().events_between(types, from, Some(until)).await?.0.items);
-        }
         gap = Some("there are too many events since the purchase to read them all".to_owned());
+    }
+    if has_more && !tracer.is_served {
+        // On a busy account, those of the purchase itself and the undelivered ones are the most interesting.
+        let until = subscription.created + CHECKOUT_TIME;
+        let (bought, undelivered) = futures::join!(
+            world.stripe().events_between(types, from, Some(until.max(from)), None),
+            world.stripe().events_between(types, from, None, Some(false))
+        );
+        listed.items.extend(bought?.0.items);
+        listed.items.extend(undelivered?.0.items);
     }
     if let Some(why) = listed.unread.into_iter().next() {
         return Err(why);

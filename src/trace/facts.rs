@@ -55,8 +55,8 @@ impl Facts {
         let has = self.tier(world)?;
         let plan = self.plan(world)?;
         Ok(match due.tier() {
-            Some(tier) => has.is_some_and(|has| has.name == tier.name),
-            None => has.map_or(plan.is_none(), |has| has.prices.is_empty()),
+            Some(tier) if !tier.prices.is_empty() => has.is_some_and(|has| has.name == tier.name),
+            _ => has.map_or(plan.is_none(), |has| has.prices.is_empty()),
         })
     }
 

@@ -12,7 +12,7 @@ use super::facts::grants;
 use super::step::Link;
 use super::tracer::reason;
 use crate::checks::entitlements::catalog::{Catalog, PaysFor};
-use crate::finding::{Answered, NoAnswer};
+use crate::finding::{Answered, Cause, NoAnswer};
 use crate::world::{CheckoutSessionId, EventRecord, Found, Subscription, SubscriptionId, UserId, World, plan_text};
 
 /// How often the providers are asked, and when a link is late.
@@ -49,6 +49,8 @@ pub enum Happening {
     Reached,
     /// The purchase has not reached a link in time, or cannot reach it.
     Late,
+    /// A link is broken before anything is bought.
+    Warning,
     /// Another customer bought a subscription, too.
     Another,
     /// A question has no answer at the moment.
@@ -82,7 +84,10 @@ pub async fn follow(world: &World, pace: Pace, seen: &UnboundedSender<Sighting>)
         clock: Clock::of(now),
         unknown: None,
         purchase: None,
+        unheard: Vec::new(),
+        is_unheard: false,
     };
+    watcher.look_at_endpoint().await;
     loop {
         sleep(pace.interval).await;
         match world.stripe().events_since(&types, watcher.looks_back_to()).await {
@@ -139,6 +144,10 @@ struct Watcher<'w> {
     /// The last reason that was reported, so that it is reported once.
     unknown: Option<String>,
     purchase: Option<FollowedPurchase>,
+    /// The event types that Stripe does not deliver to the Worker, although it handles them.
+    unheard: Vec<&'static str>,
+    /// Whether it delivers none of those that the Worker handles.
+    is_unheard: bool,
 }
 
 impl Watcher<'_> {
@@ -161,6 +170,32 @@ impl Watcher<'_> {
         if self.unknown.as_ref() != Some(&words) {
             self.report(Happening::Unknown, link, words.clone());
             self.unknown = Some(words);
+        }
+    }
+
+    /// Looks whether the events of a purchase would be delivered at all.
+    async fn look_at_endpoint(&mut self) {
+        let webhook = &self.world.config().webhook;
+        let is_handled = |kind: &&str| webhook.events.iter().any(|event| event == kind);
+        let handled: Vec<&str> = PURCHASES.into_iter().filter(is_handled).collect();
+        match self.world.webhook().endpoint().await {
+            Ok(endpoint) => {
+                let is_unheard = |kind: &&&str| endpoint.value.selects(kind) == Ok(false);
+                self.unheard = handled.iter().filter(is_unheard).copied().collect();
+                self.is_unheard = self.unheard.len() == handled.len();
+                for kind in &self.unheard {
+                    let words =
+                        format!("{} does not select {kind}, so the Worker does not hear of it", endpoint.value.id);
+                    self.report(Happening::Warning, Link::Events, words);
+                }
+            }
+            Err(NoAnswer::Because(Cause::EndpointNotRegistered)) => {
+                (self.unheard, self.is_unheard) = (PURCHASES.to_vec(), true);
+                let words =
+                    format!("no endpoint delivers to {}, so the Worker does not hear of a purchase", webhook.url);
+                self.report(Happening::Warning, Link::Endpoint, words);
+            }
+            Err(why) => self.leave_open(Link::Endpoint, &why),
         }
     }
 
@@ -198,7 +233,8 @@ impl Watcher<'_> {
                 }
                 _ => continue,
             }
-            let is_delivered = event.pending() == Ok(0);
+            // An event that no endpoint gets is pending for none.
+            let is_delivered = event.pending() == Ok(0) && !self.unheard.contains(&event.kind.as_str());
             if let Some(purchase) = &mut self.purchase
                 && is_delivered
                 && purchase.delivered.insert(event.id)
@@ -281,11 +317,13 @@ impl Watcher<'_> {
     fn mind_the_time(&mut self) {
         let Some(purchase) = &self.purchase else { return };
         let late = i64::try_from(self.pace.late.as_secs()).unwrap_or(i64::MAX);
-        if self.clock.now() - purchase.created < late {
+        let is_over = self.clock.now() - purchase.created >= late;
+        let (link, words) = if self.is_unheard {
+            (Link::Endpoint, "no endpoint gets the events of this purchase")
+        } else if !is_over {
             return;
-        }
-        let (link, words) = if purchase.delivered.is_empty() {
-            (Link::Delivery, "no event of this purchase was delivered")
+        } else if purchase.delivered.is_empty() {
+            (Link::Delivery, "the events of this purchase are still undelivered")
         } else {
             (Link::Metadata, "the events were delivered, but the user does not have the plan")
         };

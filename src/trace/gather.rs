@@ -89,7 +89,23 @@ async fn of_user(tracer: &mut Tracer<'_>, user: User, purchase: Option<Purchase>
     if facts.subscriptions.is_empty() && facts.purchase.is_none() {
         facts.purchase = newest_purchase(tracer, &facts).await?;
     }
+    add_checkout(tracer, &mut facts).await?;
     Ok(facts)
+}
+
+/// Adds the Checkout Session of a subscription that leads to no user: the session may name one.
+async fn add_checkout(tracer: &Tracer<'_>, facts: &mut Facts) -> Traced {
+    let (world, key) = (tracer.world, &tracer.world.config().entitlement.user_key);
+    let Some(subscription) = facts.subscription(world).filter(|_| facts.purchase.is_none()) else { return Ok(()) };
+    let is_named = subscription.metadata.get(key, &subscription.id)?.is_some_and(|named| !named.is_empty());
+    if is_named || facts.holds(world, subscription)? {
+        return Ok(());
+    }
+    let Some(customer) = subscription.customer.text().and_then(|id| CustomerId::parse(id).ok()) else { return Ok(()) };
+    let id = subscription.id.clone();
+    let listed = world.stripe().newest_purchases(Some(&customer)).await?;
+    facts.purchase = listed.items.into_iter().find(|purchase| purchase.subscription.text() == Some(id.as_str()));
+    Ok(())
 }
 
 /// Adds the subscriptions of the customers with the user's email address.
@@ -234,23 +250,35 @@ async fn find_user(tracer: &mut Tracer<'_>, mut facts: Facts) -> Traced<Facts> {
         Some(subscription) => subscription.metadata.get(key, &subscription.id)?.filter(|id| !id.is_empty()),
         None => None,
     };
-    let by_session = || facts.purchase.as_ref().and_then(|purchase| purchase.user(key));
-    if let Some(named) = named.or_else(by_session).map(str::to_owned) {
-        let user = match UserId::parse(&named) {
-            Ok(id) => world.clerk().user(&id).await?,
-            Err(_) => None,
-        };
-        return match user {
-            Some(user) => Ok(Facts { user: Some(user.value), ..facts }),
-            None => Err(no_such_user(tracer, &facts, &named)),
-        };
+    let mut named =
+        named.or_else(|| facts.purchase.as_ref().and_then(|purchase| purchase.user(key))).map(str::to_owned);
+    if named.is_none() {
+        by_address(tracer, &mut facts).await?;
+        add_checkout(tracer, &mut facts).await?;
+        named = facts.purchase.as_ref().and_then(|purchase| purchase.user(key)).map(str::to_owned);
     }
-    let Some(id) = facts.customer.as_deref().and_then(|id| CustomerId::parse(id).ok()) else { return Ok(facts) };
-    if let Found::Here(Seen { value: Some(email), .. }) = world.stripe().customer_email(&id).await?
+    let Some(named) = named else { return Ok(facts) };
+    if facts.user.as_ref().is_some_and(|user| user.id == named) {
+        return Ok(facts);
+    }
+    let user = match UserId::parse(&named) {
+        Ok(id) => world.clerk().user(&id).await?,
+        Err(_) => None,
+    };
+    match user {
+        Some(user) => Ok(Facts { user: Some(user.value), ..facts }),
+        None => Err(no_such_user(tracer, &facts, &named)),
+    }
+}
+
+/// Finds the Clerk user with the customer's email address.
+async fn by_address(tracer: &Tracer<'_>, facts: &mut Facts) -> Traced {
+    let (stripe, clerk) = (tracer.world.stripe(), tracer.world.clerk());
+    let Some(id) = facts.customer.as_deref().and_then(|id| CustomerId::parse(id).ok()) else { return Ok(()) };
+    if let Found::Here(Seen { value: Some(email), .. }) = stripe.customer_email(&id).await?
         && let Ok(Asked::Email(email)) = email.parse()
     {
-        let users = world.clerk().users_with_email(&email).await?;
-        facts.user = users.users.into_iter().next();
+        facts.user = clerk.users_with_email(&email).await?.users.into_iter().next();
     }
-    Ok(facts)
+    Ok(())
 }

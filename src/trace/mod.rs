@@ -56,9 +56,16 @@ async fn path(tracer: &mut Tracer<'_>, asked: &Asked) -> Traced<Verdict> {
     if is_free && tracer.is_served {
         return access::without_tier(tracer, &facts, &due);
     }
-    if due.subscription().is_some() {
-        delivery::judge(tracer, &facts, &due).await?;
-    }
+    let world = tracer.world;
+    let is_followed_to_the_end = tracer.is_served;
+    let ahead = async {
+        // Nothing before the claim and the Worker can end the path now, so they need not wait.
+        if is_followed_to_the_end {
+            access::ask_ahead(world).await;
+        }
+    };
+    let (judged, ()) = futures::join!(delivery::judge(tracer, &facts, &due), ahead);
+    judged?;
     access::metadata(tracer, &facts, &due)?;
     access::claim(tracer, &facts, &due).await?;
     access::worker(tracer, &due).await?;

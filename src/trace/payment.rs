@@ -9,7 +9,7 @@ use crate::check::Outcome;
 use crate::checks::entitlements::catalog::{Catalog, PaysFor};
 use crate::checks::entitlements::is_exempt;
 use crate::config::{Source, Tier};
-use crate::world::{Price, Purchase, Subscription, World};
+use crate::world::{Purchase, Subscription, World};
 
 /// What the customer should have, with the links that decide it.
 pub(super) async fn due<'w: 'a, 'a>(tracer: &mut Tracer<'w>, facts: &'a Facts) -> Traced<Due<'a>> {
@@ -29,20 +29,43 @@ pub(super) async fn due<'w: 'a, 'a>(tracer: &mut Tracer<'w>, facts: &'a Facts) -
     }
     let catalog = Catalog::of(world, subscription).await;
     charged_twice(tracer, facts, &catalog);
+    let has = facts.tier(world)?;
+    let is_held = |tier: &Tier| has.is_some_and(|has| has.name == tier.name);
     let tier = match catalog.pays_for(subscription) {
         PaysFor::Tier(tier) => tier,
-        PaysFor::Unclear(tiers, why) => {
-            let has = facts.tier(world)?;
-            let held = tiers.into_iter().find(|tier| has.is_some_and(|has| has.name == tier.name));
-            held.ok_or_else(|| {
-                Ended::Unknown(format!("What {} pays for is unclear: {}.", subscription.id, reason(&why)))
-            })?
-        }
+        PaysFor::Unclear(tiers, why) => tiers.into_iter().find(|tier| is_held(tier)).ok_or_else(|| {
+            Ended::Unknown(format!("What {} pays for is unclear: {}.", subscription.id, reason(&why)))
+        })?,
         PaysFor::NoTier => return Err(no_tier(tracer, subscription)?),
     };
-    tracer.is_served = facts.tier(world)?.is_some_and(|has| has.name == tier.name);
+    if !is_held(tier)
+        && let Some((tier, subscription)) = held(world, facts, subscription, is_held).await
+    {
+        let words = format!("{} is {}", subscription.id, subscription.status);
+        tracer.see(Link::Subscription, State::Ok, Some(subscription.created), words);
+        tracer.is_served = true;
+        return Ok(Due::Paid { tier, subscription });
+    }
+    tracer.is_served = is_held(tier);
     readable(tracer, &catalog, subscription, tier)?;
     Ok(Due::Paid { tier, subscription })
+}
+
+/// Another subscription of the customer, which pays for the tier that the user has.
+async fn held<'a>(
+    world: &'a World,
+    facts: &'a Facts,
+    first: &Subscription,
+    is_held: impl Fn(&Tier) -> bool,
+) -> Option<(&'a Tier, &'a Subscription)> {
+    let others = facts.subscriptions.iter().filter(|other| other.id != first.id && grants(world, other));
+    for other in others {
+        match Catalog::of(world, other).await.pays_for(other) {
+            PaysFor::Tier(tier) if is_held(tier) => return Some((tier, other)),
+            _ => {}
+        }
+    }
+    None
 }
 
 fn checkout(tracer: &mut Tracer<'_>, purchase: &Purchase) -> Traced {
@@ -99,50 +122,39 @@ fn readable(tracer: &mut Tracer<'_>, catalog: &Catalog<'_>, subscription: &Subsc
     let prices = subscription.prices()?;
     let Some(price) = prices.first() else { return Ok(()) };
     let (id, value, entitlement) = (&price.id, &tier.metadata, &world.config().entitlement);
-    let read = match catalog.value_read(price) {
+    let (read, key) = match entitlement.source {
+        Source::SubscriptionMetadata => {
+            (subscription.metadata.get(&entitlement.tier_key, &subscription.id), &entitlement.tier_key)
+        }
+        _ => (catalog.value_read(price), &entitlement.key),
+    };
+    let read = match read {
         Ok(read) => read,
         Err(why) => {
             tracer.leave_open(Link::Price, &why);
             return Ok(());
         }
     };
-    let is_looked_up = matches!(entitlement.source, Source::ProductMetadata | Source::PriceMetadata);
-    if !is_looked_up || read == Some(value) {
+    if entitlement.source == Source::PriceId || read == Some(value) {
         tracer.see(Link::Price, State::Ok, None, format!("{id} is the tier \"{value}\""));
         return Ok(());
     }
-    let (object, change) = carrier(world, price, tier, read);
+    let (resource, object, name) = match (entitlement.source, price.product_id()) {
+        (Source::ProductMetadata, Some(product)) => (StripeResource::Product, product, price.product_name()),
+        (Source::SubscriptionMetadata, _) => (StripeResource::Subscription, subscription.id.as_str(), ""),
+        _ => (StripeResource::Price, id.as_str(), ""),
+    };
     let is = read.map_or_else(|| "not set".to_owned(), |read| format!("\"{read}\""));
     let words = format!(
-        "metadata.{} of {object} is {is}, not \"{value}\". The Worker cannot see what the customer pays for.",
-        entitlement.key
+        "metadata.{key} of {object} is {is}, not \"{value}\". The Worker cannot see what the customer pays for."
     );
-    let fix = Fix::new(format!("Set metadata.{} of {object} to \"{value}\".", entitlement.key));
-    tracer.problem(Link::Price, words, change.into_iter().fold(fix, Fix::then))
-}
-
-/// The object whose metadata has the tier, and the change that sets it.
-fn carrier(
-    world: &World,
-    price: &Price,
-    tier: &Tier,
-    before: Option<&str>,
-) -> (String, Option<crate::change::StripeChange>) {
-    let entitlement = &world.config().entitlement;
-    let set = |resource, id: &str, name: &str| {
-        world.stripe().update(resource, id, name).set(
-            format!("metadata.{}", entitlement.key),
-            before.map(str::to_owned),
-            tier.metadata.as_str(),
-        )
-    };
-    match (entitlement.source, price.product_id()) {
-        (Source::ProductMetadata, Some(product)) => {
-            (product.to_owned(), Some(set(StripeResource::Product, product, price.product_name())))
-        }
-        (Source::PriceMetadata, _) => (price.id.clone(), Some(set(StripeResource::Price, &price.id, ""))),
-        _ => (price.id.clone(), None),
-    }
+    let change = world.stripe().update(resource, object, name).set(
+        format!("metadata.{key}"),
+        read.map(str::to_owned),
+        value.as_str(),
+    );
+    let fix = Fix::new(format!("Set metadata.{key} of {object} to \"{value}\".")).then(change);
+    tracer.problem(Link::Price, words, fix)
 }
 
 /// Whether the subscription leads to the user.
@@ -172,6 +184,11 @@ pub(super) fn mapping(tracer: &mut Tracer<'_>, facts: &Facts, due: &Due<'_>) -> 
             tracer.see(Link::User, State::Ok, None, format!("{user} holds the ID of {id} or its customer in Clerk"));
             Ok(())
         }
+        (None, Some(user)) if !matches!(due, Due::Lapsed(_)) && is_named_in_checkout(facts, key, user) => {
+            let words = format!("only the Checkout Session names {user}: ending {id} will not take the tier away");
+            tracer.see(Link::User, State::Note, None, words);
+            Ok(())
+        }
         (None, user) => {
             let effect = match due {
                 Due::Lapsed(_) => "ending it never takes the tier away",
@@ -191,4 +208,9 @@ pub(super) fn mapping(tracer: &mut Tracer<'_>, facts: &Facts, due: &Due<'_>) -> 
             tracer.problem(Link::User, words, fix)
         }
     }
+}
+
+/// Whether the Worker can learn the user from the event of the Checkout Session.
+fn is_named_in_checkout(facts: &Facts, key: &str, user: &str) -> bool {
+    facts.purchase.as_ref().is_some_and(|purchase| purchase.user(key) == Some(user))
 }

@@ -10,7 +10,7 @@ use preflight::sandbox::{Options, Sandbox};
 use crate::program::{Folder, ProgramOutput};
 
 /// The sandbox's `preflight.toml` with its addresses. The frontend keeps its name, because the canary signs in from there.
-fn with_sandbox_addresses(sandbox: &Sandbox) -> String {
+pub fn with_sandbox_addresses(sandbox: &Sandbox) -> String {
     let plain = sandbox.plain();
     let mut document: toml::Table = sandbox.configuration().parse().unwrap();
     for (table, key, url) in [

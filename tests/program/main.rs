@@ -11,4 +11,5 @@ mod output;
 mod program;
 mod schema;
 mod secrets;
+mod trace;
 mod writing;

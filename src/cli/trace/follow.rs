@@ -56,7 +56,10 @@ pub async fn follow(args: &TraceArgs, signals: &mut Signals, terminal: Terminal)
                 }
                 return match done {
                     Ok(purchase) => follower.conclude(&purchase).await,
-                    Err(why) => Err(CliError::Defect(format!("could not read Stripe's events: {why}"))),
+                    Err(why) => {
+                        note(&format!("Could not read Stripe's events: {}", preflight::report::text::shown(&why.to_string())));
+                        Ok(NOTHING_SEEN)
+                    }
                 };
             }
             () = &mut limit => {
@@ -146,9 +149,10 @@ fn demonstrated(sandbox: Option<&Sandbox>, config: &Config) -> impl Future<Outpu
             sleep(STEP).await;
             if let Ok(bought) = sandbox.buy(BUYER, &price) {
                 sleep(STEP).await;
-                sandbox.deliver(&bought);
-                sleep(STEP).await;
-                sandbox.grant(&bought, &plan);
+                if sandbox.deliver(&bought) {
+                    sleep(STEP).await;
+                    sandbox.grant(&bought, &plan);
+                }
             }
         }
         pending::<()>().await;

@@ -42,6 +42,7 @@ pub fn sighting(sighting: &Sighting, terminal: Terminal) -> String {
         Happening::Bought => ("bought", Color::Bold),
         Happening::Reached => ("reached", Color::Success),
         Happening::Late => ("late", Color::Failure),
+        Happening::Warning => ("warning", Color::Warning),
         Happening::Another => ("another", Color::Dim),
         Happening::Unknown => ("unknown", Color::Warning),
     };
@@ -105,4 +106,50 @@ fn steps(fix: &Fix) -> String {
 
 fn capitalized(system: &str) -> String {
     system.strip_prefix("the ").map_or_else(|| system.to_owned(), |rest| format!("The {rest}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use preflight::change::Fix;
+    use preflight::sandbox::{Options, Sandbox};
+    use preflight::trace::{Break, Link};
+
+    use super::*;
+
+    const HOSTILE: &str = "\u{1b}]0;owned\u{7}\u{1b}[2J\u{202e}pro\r\n\u{9b}31mFAKE: served \u{0}";
+
+    async fn rendered(width: usize) -> String {
+        let sandbox = Sandbox::start(&[], Options::default()).await.unwrap();
+        let config = sandbox.config(None).unwrap();
+        let step = Step { link: Link::Metadata, state: State::Broken, at: None, words: HOSTILE.to_owned() };
+        let fix = Fix::new(HOSTILE).command(HOSTILE).code(HOSTILE).link(HOSTILE);
+        let broken = Break { link: Link::Metadata, message: HOSTILE.to_owned(), fix };
+        let trace = Trace { steps: vec![step], verdict: Verdict::Broken(broken), requests: 1 };
+        let terminal = Terminal { stdout_color: false, stderr_color: false, live: false, width };
+        let sighting = Sighting {
+            happening: Happening::Late,
+            link: Link::User,
+            after: std::time::Duration::from_secs(61),
+            purchase: None,
+            words: HOSTILE.to_owned(),
+        };
+        let json = crate::cli::trace::json::render(&trace, HOSTILE, &config);
+        let line = crate::cli::trace::json::sighting(&sighting);
+        render(&trace, HOSTILE, &config, terminal)
+            + &super::broken(&trace, HOSTILE, terminal)
+            + &super::sighting(&sighting, terminal)
+            + &json
+            + &line
+    }
+
+    #[tokio::test]
+    async fn hostile_text_cannot_reach_the_terminal_or_look_like_a_line() {
+        for width in [60, 80] {
+            let text = rendered(width).await;
+            let unsafe_text =
+                |character: char| (character.is_control() && character != '\n') || character == '\u{202e}';
+            assert!(!text.contains(unsafe_text), "{text:?}");
+            assert!(!text.lines().any(|line| line.starts_with("FAKE")), "{text}");
+        }
+    }
 }

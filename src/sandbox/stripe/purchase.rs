@@ -64,14 +64,22 @@ impl Stripe {
         Ok([customer, subscription, checkout, created])
     }
 
-    /// Notes that an event was delivered to every endpoint.
-    pub(in crate::sandbox) fn delivered(&self, event: &str) {
-        let mut store = self.store();
+    /// Notes that an event was delivered to every endpoint that selects it. Returns whether there is one.
+    pub(in crate::sandbox) fn delivered(&self, event: &str) -> bool {
+        let (mut store, mut is_heard) = (self.store(), false);
         for livemode in [true, false] {
             let caller = Caller { account: ACCOUNT.to_owned(), livemode };
-            if let Ok(body) = store.find_mut(ObjectKind::Event, event, &caller) {
-                body["pending_webhooks"] = Value::from(0);
-            }
+            let Ok(body) = store.find_mut(ObjectKind::Event, event, &caller) else { continue };
+            body["pending_webhooks"] = Value::from(0);
+            let kind = body["type"].clone();
+            let endpoints = [ObjectKind::WebhookEndpoint, ObjectKind::EventDestination];
+            let mut endpoints = endpoints.into_iter().flat_map(|endpoint| store.of(endpoint, &caller));
+            is_heard |= endpoints.any(|endpoint| {
+                let selected = endpoint.body["enabled_events"].as_array();
+                let is_selected = selected.is_some_and(|all| all.contains(&kind) || all.contains(&"*".into()));
+                is_selected && endpoint.body["status"] == "enabled"
+            });
         }
+        is_heard
     }
 }

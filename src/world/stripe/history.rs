@@ -122,11 +122,12 @@ impl Purchase {
 }
 
 /// The request for events of these types, the newest first.
-fn events(types: &[String], from: i64, until: Option<i64>) -> RequestBuilder {
+fn events(types: &[String], from: i64, until: Option<i64>, delivered: Option<bool>) -> RequestBuilder {
     let types = types.iter().take(MOST_TYPES);
     let path = types.fold(ApiPath::new("/events").query("limit", PAGE), |path, kind| path.query("types[]", kind));
     let path = path.query("created[gte]", from);
-    get(&until.into_iter().fold(path, |path, until| path.query("created[lte]", until)))
+    let path = until.into_iter().fold(path, |path, until| path.query("created[lte]", until));
+    get(&delivered.into_iter().fold(path, |path, delivered| path.query("delivery_success", delivered)))
 }
 
 impl Stripe<'_> {
@@ -140,19 +141,21 @@ impl Stripe<'_> {
         self.ask_again(&get(&ApiPath::new("/events/").id(id))).await
     }
 
-    /// The newest events of these types in a time, in Unix seconds, and whether there are more.
+    /// The newest events of these types in a time, in Unix seconds, that were or were not `delivered` to every endpoint; and
+    /// whether there are more.
     pub async fn events_between(
         self,
         types: &[String],
         from: i64,
         until: Option<i64>,
+        delivered: Option<bool>,
     ) -> Answered<(List<EventRecord>, bool)> {
-        self.page(&events(types, from, until)).await
+        self.page(&events(types, from, until, delivered)).await
     }
 
     /// The events of these types since a time in Unix seconds, past the memo, and the time by Stripe's clock.
     pub async fn events_since(self, types: &[String], from: i64) -> Answered<(List<EventRecord>, Option<Timestamp>)> {
-        match self.ask_again::<ListPage<EventRecord>>(&events(types, from, None)).await? {
+        match self.ask_again::<ListPage<EventRecord>>(&events(types, from, None, None)).await? {
             Found::Here(Seen { value, answer }) => {
                 let (items, unread, _) = value.read(&answer.request)?;
                 let now = answer.date();
