@@ -49,6 +49,10 @@ pub(super) fn metadata(tracer: &mut Tracer<'_>, facts: &Facts, due: &Due<'_>) ->
     }
     too_early(tracer, due)?;
     let key = &world.config().clerk.metadata_key;
+    let repair = match facts.repair(world, due)? {
+        Some((_, change)) => change,
+        None => world.plan_of(id, plan.clone(), serde_json::Value::Null),
+    };
     let (message, fix) = match due {
         Due::Paid { tier, subscription } => (
             format!(
@@ -61,7 +65,7 @@ pub(super) fn metadata(tracer: &mut Tracer<'_>, facts: &Facts, due: &Due<'_>) ->
                 "Set {key} to {} in the public metadata of {id}, and find out in the Worker's logs why the event did not set it.",
                 tier.metadata
             ))
-            .then(world.plan_of(id, plan, tier.metadata.as_str())),
+            .then(repair),
         ),
         Due::Lapsed(subscription) if !subscription.is_over() => {
             let status = &subscription.status;
@@ -79,14 +83,12 @@ pub(super) fn metadata(tracer: &mut Tracer<'_>, facts: &Facts, due: &Due<'_>) ->
                 Due::Nothing(_, why) => why.clone(),
                 _ => "nothing was bought".to_owned(),
             };
-            let free = world.config().tiers.iter().find(|tier| tier.prices.is_empty());
-            let after = free.map_or(serde_json::Value::Null, |tier| tier.metadata.as_str().into());
             (
                 format!("{id} has {has} but does not pay for it: {why}."),
                 Fix::new(format!(
                     "Set {key} to the free tier in the public metadata of {id}, or add {id} to entitlement.comped if the tier should be free."
                 ))
-                .suggest(world.plan_of(id, plan, after)),
+                .suggest(repair),
             )
         }
     };

@@ -47,7 +47,7 @@ pub(super) async fn judge(tracer: &mut Tracer<'_>, facts: &Facts, due: &Due<'_>)
         Ok(seen) => seen.value,
         Err(NoAnswer::Because(Cause::EndpointNotRegistered)) => {
             show(tracer, history.as_ref().map_or(&[][..], |history| &history.events), None);
-            return no_endpoint(tracer, &effect).await;
+            return no_endpoint(tracer, facts, due, &effect).await;
         }
         Err(why) => {
             tracer.leave_open(Link::Endpoint, &why);
@@ -57,14 +57,14 @@ pub(super) async fn judge(tracer: &mut Tracer<'_>, facts: &Facts, due: &Due<'_>)
     let created = endpoint.created.value().map(|created| created.as_second());
     tracer.see(Link::Endpoint, State::Ok, created, format!("{} delivers to {}", endpoint.id, endpoint.url_text));
     let events = history.as_ref().map_or(&[][..], |history| &history.events);
-    selection(tracer, &endpoint, events, due, &effect).await?;
+    selection(tracer, &endpoint, events, (facts, due), &effect).await?;
     match &history {
         Some(history) => deliveries(tracer, &endpoint, history, due, &effect).await,
         None => Ok(()),
     }
 }
 
-async fn no_endpoint(tracer: &mut Tracer<'_>, effect: &str) -> Traced {
+async fn no_endpoint(tracer: &mut Tracer<'_>, facts: &Facts, due: &Due<'_>, effect: &str) -> Traced {
     if tracer.is_served {
         let url = &tracer.world.config().webhook.url;
         tracer.see(Link::Endpoint, State::Note, None, format!("No endpoint delivers to {url}, so {effect}."));
@@ -77,7 +77,8 @@ async fn no_endpoint(tracer: &mut Tracer<'_>, effect: &str) -> Traced {
     let Some(finding) = found.into_iter().next() else { return Ok(()) };
     let said = finding.message.replace(", so the Worker gets no events.", ".");
     let message = format!("{} So {effect}.", said.trim_end());
-    tracer.problem(Link::Endpoint, message, finding.fix)
+    let fix = facts.and_repair(tracer.world, due, finding.fix)?;
+    tracer.problem(Link::Endpoint, message, fix)
 }
 
 /// The event types that matter for what is due: those of a purchase or its end, and those that happened.
@@ -91,7 +92,7 @@ async fn selection(
     tracer: &mut Tracer<'_>,
     endpoint: &Endpoint,
     events: &[EventRecord],
-    due: &Due<'_>,
+    (facts, due): (&Facts, &Due<'_>),
     effect: &str,
 ) -> Traced {
     let mut missing = Vec::new();
@@ -116,6 +117,7 @@ async fn selection(
         .next()
         .map_or_else(|| Fix::new(format!("Select {} on {}.", missing.join(", "), endpoint.id)), |finding| finding.fix);
     let message = format!("{} does not select {}, so {effect}.", endpoint.id, missing.join(", "));
+    let fix = facts.and_repair(tracer.world, due, fix)?;
     tracer.problem(Link::Events, message, fix)
 }
 
@@ -132,7 +134,9 @@ async fn deliveries(
     let Some(place) = history.events.iter().rposition(decides) else {
         show(tracer, &history.events, Some(endpoint));
         let why = history.gap.clone().unwrap_or_else(|| "Stripe lists no event about this subscription".to_owned());
-        tracer.leave_open(Link::Delivery, &NoAnswer::Unknown(why));
+        // What the user has shows that an event arrived.
+        let state = if tracer.is_served { State::Note } else { State::Unknown };
+        tracer.see(Link::Delivery, state, None, why);
         return Ok(());
     };
     let newest = &history.events[place];

@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use super::due::Due;
+use crate::change::{ClerkMetadata, Fix};
 use crate::config::Tier;
 use crate::finding::Answered;
 use crate::world::{EventRecord, Purchase, Subscription, User, World, plan_text};
@@ -22,6 +23,10 @@ pub(super) struct Facts {
     pub event: Option<EventRecord>,
     /// The subscription that was asked about.
     pub asked: Option<String>,
+    /// Whether only the email address leads from the user to the customer.
+    pub is_by_email: bool,
+    /// Whether there may be subscriptions that were not looked at.
+    pub may_have_others: bool,
 }
 
 impl Facts {
@@ -58,6 +63,23 @@ impl Facts {
             Some(tier) if !tier.prices.is_empty() => has.is_some_and(|has| has.name == tier.name),
             _ => has.map_or(plan.is_none(), |has| has.prices.is_empty()),
         })
+    }
+
+    /// What gives the user the plan that is due: the value, and the change.
+    pub fn repair(&self, world: &World, due: &Due<'_>) -> Answered<Option<(String, ClerkMetadata)>> {
+        let Some(user) = &self.user else { return Ok(None) };
+        let free = || world.config().tiers.iter().find(|tier| tier.prices.is_empty());
+        let Some(tier) = due.tier().or_else(free) else { return Ok(None) };
+        let change = world.plan_of(&user.id, self.plan(world)?, tier.metadata.as_str());
+        Ok(Some((tier.metadata.clone(), change)))
+    }
+
+    /// The fix of a link, and then what gives this customer the plan: events that are over do not happen again.
+    pub fn and_repair(&self, world: &World, due: &Due<'_>, mut fix: Fix) -> Answered<Fix> {
+        let (Some((value, change)), Some(user)) = (self.repair(world, due)?, &self.user) else { return Ok(fix) };
+        let key = &world.config().clerk.metadata_key;
+        fix.summary.push_str(&format!(" Then set {key} to {value} in the public metadata of {}.", user.id));
+        Ok(fix.then(change))
     }
 
     /// Whether the user's public metadata holds the ID of the subscription or of its customer.

@@ -132,6 +132,7 @@ struct FollowedPurchase {
     delivered: BTreeSet<String>,
     /// The last status that was reported.
     status: String,
+    is_buyer_known: bool,
     is_late: bool,
 }
 
@@ -213,6 +214,7 @@ impl Watcher<'_> {
                         created: event.created,
                         delivered: BTreeSet::new(),
                         status: String::new(),
+                        is_buyer_known: false,
                         is_late: false,
                         subscription,
                     });
@@ -269,6 +271,7 @@ impl Watcher<'_> {
             self.call_late(Link::User, format!("{id} names no Clerk user in metadata.{key}"));
             return Ok(None);
         };
+        self.note_buyer(format!("{user} bought \"{}\"", tier.metadata));
         let found = world.clerk().user_now(&user).await.map_err(at(Link::Metadata))?;
         let Some(found) = found else {
             self.call_late(Link::User, format!("{id} names {user}, who does not exist in Clerk"));
@@ -281,6 +284,13 @@ impl Watcher<'_> {
         }
         self.report(Happening::Reached, Link::Metadata, format!("{user} has the plan \"{}\"", tier.metadata));
         Ok(Some(id))
+    }
+
+    fn note_buyer(&mut self, words: String) {
+        let Some(purchase) = &mut self.purchase else { return };
+        if !std::mem::replace(&mut purchase.is_buyer_known, true) {
+            self.report(Happening::Reached, Link::User, words);
+        }
     }
 
     fn note_status(&mut self, subscription: &Subscription) {

@@ -86,15 +86,38 @@ async fn of_user(tracer: &mut Tracer<'_>, user: User, purchase: Option<Purchase>
             by_email(tracer, &mut facts).await?;
         }
     }
-    if facts.subscriptions.is_empty() && facts.purchase.is_none() {
-        facts.purchase = newest_purchase(tracer, &facts).await?;
+    if facts.subscriptions.is_empty() {
+        by_name(tracer, &mut facts).await?;
     }
     add_checkout(tracer, &mut facts).await?;
     Ok(facts)
 }
 
+/// Adds what names a user whose IDs and email address lead to no subscription: they may have paid with another address.
+async fn by_name(tracer: &mut Tracer<'_>, facts: &mut Facts) -> Traced {
+    let (stripe, key) = (tracer.world.stripe(), &tracer.world.config().entitlement.user_key);
+    if facts.purchase.is_none() {
+        facts.purchase = newest_purchase(tracer, facts).await?;
+    }
+    if let Some(id) = facts.purchase.as_ref().and_then(|purchase| purchase.subscription.text()) {
+        let id = SubscriptionId::parse(id).map_err(|malformed| malformed.in_place("a Checkout Session"))?;
+        if let Found::Here(seen) = stripe.subscription_with_products(&id).await? {
+            facts.subscriptions.push(seen.value);
+        }
+    } else {
+        let newest = stripe.newest_subscriptions().await?;
+        facts.may_have_others = !newest.are_all;
+        let user = facts.user.as_ref().map(|user| user.id.as_str());
+        let names = |subscription: &Subscription| user.is_some() && subscription.metadata.text(key) == user;
+        facts.subscriptions.extend(newest.listed.items.into_iter().filter(names));
+    }
+    let customer = facts.subscriptions.first().and_then(|subscription| subscription.customer.text());
+    facts.customer = customer.map(str::to_owned).or(facts.customer.take());
+    Ok(())
+}
+
 /// Adds the Checkout Session of a subscription that leads to no user: the session may name one.
-async fn add_checkout(tracer: &Tracer<'_>, facts: &mut Facts) -> Traced {
+async fn add_checkout(tracer: &mut Tracer<'_>, facts: &mut Facts) -> Traced {
     let (world, key) = (tracer.world, &tracer.world.config().entitlement.user_key);
     let Some(subscription) = facts.subscription(world).filter(|_| facts.purchase.is_none()) else { return Ok(()) };
     let is_named = subscription.metadata.get(key, &subscription.id)?.is_some_and(|named| !named.is_empty());
@@ -103,8 +126,13 @@ async fn add_checkout(tracer: &Tracer<'_>, facts: &mut Facts) -> Traced {
     }
     let Some(customer) = subscription.customer.text().and_then(|id| CustomerId::parse(id).ok()) else { return Ok(()) };
     let id = subscription.id.clone();
-    let listed = world.stripe().newest_purchases(Some(&customer)).await?;
-    facts.purchase = listed.items.into_iter().find(|purchase| purchase.subscription.text() == Some(id.as_str()));
+    match world.stripe().newest_purchases(Some(&customer)).await {
+        Ok(listed) => {
+            let is_its = |purchase: &Purchase| purchase.subscription.text() == Some(id.as_str());
+            facts.purchase = listed.items.into_iter().find(is_its);
+        }
+        Err(why) => tracer.leave_open(Link::Checkout, &why),
+    }
     Ok(())
 }
 
@@ -112,6 +140,7 @@ async fn add_checkout(tracer: &Tracer<'_>, facts: &mut Facts) -> Traced {
 async fn by_email(tracer: &mut Tracer<'_>, facts: &mut Facts) -> Traced {
     let stripe = tracer.world.stripe();
     let addresses = facts.user.as_ref().map(User::email_addresses).transpose()?.unwrap_or_default();
+    facts.is_by_email = true;
     let mut customers = Vec::new();
     for address in addresses.iter().take(MOST_CUSTOMERS) {
         customers.extend(stripe.customers_with(&address.email_address).await?);
@@ -151,10 +180,16 @@ fn add(tracer: &mut Tracer<'_>, facts: &mut Facts, (found, unread): (Vec<Subscri
 }
 
 /// The Checkout Session of a customer without a subscription: a paid one, or the newest.
-async fn newest_purchase(tracer: &Tracer<'_>, facts: &Facts) -> Traced<Option<Purchase>> {
+async fn newest_purchase(tracer: &mut Tracer<'_>, facts: &Facts) -> Traced<Option<Purchase>> {
     let key = &tracer.world.config().entitlement.user_key;
     let customer = facts.customer.as_deref().and_then(|id| CustomerId::parse(id).ok());
-    let listed = tracer.world.stripe().newest_purchases(customer.as_ref()).await?;
+    let listed = match tracer.world.stripe().newest_purchases(customer.as_ref()).await {
+        Ok(listed) => listed,
+        Err(why) => {
+            tracer.leave_open(Link::Checkout, &why);
+            return Ok(None);
+        }
+    };
     let user = facts.user.as_ref().map(|user| user.id.as_str());
     let is_theirs = |purchase: &Purchase| customer.is_some() || (user.is_some() && purchase.user(key) == user);
     let mut theirs: Vec<Purchase> = listed.items.into_iter().filter(is_theirs).collect();

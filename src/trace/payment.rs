@@ -36,6 +36,11 @@ pub(super) async fn due<'w: 'a, 'a>(tracer: &mut Tracer<'w>, facts: &'a Facts) -
         PaysFor::Unclear(tiers, why) => tiers.into_iter().find(|tier| is_held(tier)).ok_or_else(|| {
             Ended::Unknown(format!("What {} pays for is unclear: {}.", subscription.id, reason(&why)))
         })?,
+        // Someone with the same email address may be a customer of another business on the account.
+        PaysFor::NoTier if facts.is_by_email && !is_named(world, facts, subscription)? => {
+            let why = format!("{} pays for nothing that belongs to a tier", subscription.id);
+            return Ok(Due::Nothing(Link::Price, why));
+        }
         PaysFor::NoTier => return Err(no_tier(tracer, subscription)?),
     };
     if !is_held(tier)
@@ -47,8 +52,14 @@ pub(super) async fn due<'w: 'a, 'a>(tracer: &mut Tracer<'w>, facts: &'a Facts) -
         return Ok(Due::Paid { tier, subscription });
     }
     tracer.is_served = is_held(tier);
-    readable(tracer, &catalog, subscription, tier)?;
-    Ok(Due::Paid { tier, subscription })
+    let due = Due::Paid { tier, subscription };
+    readable(tracer, facts, &due, &catalog, (subscription, tier))?;
+    Ok(due)
+}
+
+fn is_named(world: &World, facts: &Facts, subscription: &Subscription) -> Traced<bool> {
+    let named = subscription.metadata.get(&world.config().entitlement.user_key, &subscription.id)?;
+    Ok(named.is_some() && named == facts.user.as_ref().map(|user| user.id.as_str()))
 }
 
 /// Another subscription of the customer, which pays for the tier that the user has.
@@ -92,6 +103,10 @@ fn without_subscription<'a>(world: &'a World, facts: &'a Facts) -> Traced<Due<'a
             let status = purchase.status.text().unwrap_or("not complete");
             Due::Nothing(Link::Checkout, format!("{user} has not paid: {} is {status}", purchase.id))
         }
+        None if facts.may_have_others => Due::Nothing(
+            Link::Subscription,
+            format!("{user} has no subscription under its email address or among the newest 100"),
+        ),
         None => Due::Nothing(Link::Subscription, format!("{user} has no subscription")),
     })
 }
@@ -117,7 +132,13 @@ fn no_tier(tracer: &mut Tracer<'_>, subscription: &Subscription) -> Traced<Ended
 }
 
 /// Whether the Worker can read the tier where it looks for it.
-fn readable(tracer: &mut Tracer<'_>, catalog: &Catalog<'_>, subscription: &Subscription, tier: &Tier) -> Traced {
+fn readable(
+    tracer: &mut Tracer<'_>,
+    facts: &Facts,
+    due: &Due<'_>,
+    catalog: &Catalog<'_>,
+    (subscription, tier): (&Subscription, &Tier),
+) -> Traced {
     let world = tracer.world;
     let prices = subscription.prices()?;
     let Some(price) = prices.first() else { return Ok(()) };
@@ -153,7 +174,11 @@ fn readable(tracer: &mut Tracer<'_>, catalog: &Catalog<'_>, subscription: &Subsc
         read.map(str::to_owned),
         value.as_str(),
     );
-    let fix = Fix::new(format!("Set metadata.{key} of {object} to \"{value}\".")).then(change);
+    let mut fix = Fix::new(format!("Set metadata.{key} of {object} to \"{value}\".")).then(change);
+    // A change of the subscription is an event, which the Worker handles.
+    if entitlement.source != Source::SubscriptionMetadata {
+        fix = facts.and_repair(world, due, fix)?;
+    }
     tracer.problem(Link::Price, words, fix)
 }
 
@@ -185,13 +210,13 @@ pub(super) fn mapping(tracer: &mut Tracer<'_>, facts: &Facts, due: &Due<'_>) -> 
             Ok(())
         }
         (None, Some(user)) if !matches!(due, Due::Lapsed(_)) && is_named_in_checkout(facts, key, user) => {
-            let words = format!("only the Checkout Session names {user}: ending {id} will not take the tier away");
+            let words = format!("only the Checkout Session names {user}: canceling {id} will not take the tier away");
             tracer.see(Link::User, State::Note, None, words);
             Ok(())
         }
         (None, user) => {
             let effect = match due {
-                Due::Lapsed(_) => "ending it never takes the tier away",
+                Due::Lapsed(_) => "canceling it never takes the tier away",
                 _ => "the Worker does not know who paid",
             };
             let words = format!("{id} names no user in metadata.{key}, so {effect}.");

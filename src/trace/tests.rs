@@ -304,3 +304,23 @@ async fn an_event_that_is_not_selected_was_not_delivered() {
     assert!(words.iter().any(|words| words.ends_with("we_1Rlivecme7LaunchWorker00 does not select it")), "{words:#?}");
     assert!(!words.iter().any(|words| words.ends_with("was delivered")), "{words:#?}");
 }
+
+#[tokio::test]
+async fn a_customer_who_paid_with_another_address_is_found_by_name() {
+    let sandbox = Sandbox::start(&[], Options::default()).await.unwrap();
+    let bought = sandbox.buy(FRIDA, "price_1Rlivecme7LaunchProMonth").unwrap();
+    let trace = traced_in(&sandbox, FRIDA).await;
+    let is_it = |step: &super::Step| step.link == Link::Subscription && step.words.contains(&bought.subscription);
+    assert!(trace.steps.iter().any(is_it), "{trace:#?}");
+    assert!(matches!(trace.verdict, Verdict::Unknown(_)), "{trace:#?}");
+    sandbox.grant(&bought, "pro");
+    assert!(matches!(traced_in(&sandbox, FRIDA).await.verdict, Verdict::Served(_)));
+}
+
+#[tokio::test]
+async fn the_repair_gives_this_customer_the_plan_too() {
+    for scenario in ["endpoint-disabled", "events-missing-checkout", "metadata-case"] {
+        let (_, _, fix) = broken(ADA, &format!("paid-but-free,{scenario}")).await;
+        assert!(fix.contains("Then set plan to pro") && fix.contains(&format!("/v1/users/{ADA}/metadata")), "{fix}");
+    }
+}

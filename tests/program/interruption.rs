@@ -45,7 +45,7 @@ async fn stopped_by(signal: &str) -> (ProgramOutput, Folder, Sandbox) {
     (ended, folder, sandbox)
 }
 
-fn send(signal: &str, child: &Child) {
+pub fn send(signal: &str, child: &Child) {
     let sent = Command::new("kill").args([&format!("-{signal}"), &child.id().to_string()]).status().unwrap();
     assert!(sent.success());
 }

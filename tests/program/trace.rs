@@ -85,3 +85,19 @@ fn a_wait_can_be_limited() {
     let waited = ended(&mut Folder::new().command(&["trace", "--follow", "--sandbox", "--deadline=10ms"]));
     assert_eq!(waited.status, 2, "{}", waited.all());
 }
+
+#[cfg(unix)]
+#[tokio::test(flavor = "multi_thread")]
+async fn ctrl_c_ends_the_wait() {
+    let sandbox = Sandbox::start(&[], Options::default()).await.unwrap();
+    let folder = Folder::with(&crate::interruption::with_sandbox_addresses(&sandbox));
+    let mut command = folder.command(&["trace", "--follow"]);
+    command.envs(sandbox.environment()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let child = command.spawn().unwrap();
+    while !sandbox.requests().iter().any(|(_, line)| line.contains("/v1/events")) {
+        tokio::task::yield_now().await;
+    }
+    crate::interruption::send("INT", &child);
+    let ended = tokio::task::spawn_blocking(|| ProgramOutput::of(child.wait_with_output().unwrap())).await.unwrap();
+    assert_eq!(ended.status, 130, "{}", ended.all());
+}
