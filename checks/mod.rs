@@ -16,9 +16,11 @@ pub mod config {
 }
 /// Customers who pay, and users who have a tier.
 pub mod entitlements {
-    mod catalog;
+    pub(crate) mod catalog;
     pub mod sample;
     mod users;
+
+    pub(crate) use users::is_exempt;
 }
 /// The frontend as it is served.
 pub mod frontend {

@@ -15,6 +15,7 @@
 //! - [`checks`]: the registry, with one file per check.
 //! - [`run`]: runs the checks and returns a [`run::Report`].
 //! - [`fix`]: the changes that a report asks for.
+//! - [`trace`]: one customer's path through Stripe, Clerk and the Worker.
 //! - [`report`]: one file per report format.
 //! - [`sandbox`]: Stripe, Clerk, Cloudflare, a Worker and a frontend over real HTTP, for tests and newcomers.
 
@@ -29,4 +30,5 @@ mod pattern;
 pub mod report;
 pub mod run;
 pub mod sandbox;
+pub mod trace;
 pub mod world;

@@ -7,7 +7,7 @@ use crate::config::{Source, Tier};
 use crate::world::{Found, Price, Product, ProductId, Subscription};
 
 /// The prices and products that subscriptions can be for.
-pub(super) struct Catalog<'w> {
+pub(crate) struct Catalog<'w> {
     world: &'w World,
     offers: Vec<Offer<'w>>,
     products: BTreeMap<String, Answered<Product>>,
@@ -17,7 +17,7 @@ pub(super) struct Catalog<'w> {
 
 /// What a subscription pays for.
 #[derive(Debug)]
-pub(super) enum PaysFor<'w> {
+pub(crate) enum PaysFor<'w> {
     /// One tier.
     Tier(&'w Tier),
     /// One of these tiers, or unknown: the catalog contradicts itself or could not be read.
@@ -27,7 +27,7 @@ pub(super) enum PaysFor<'w> {
 }
 
 /// A webhook takes moments, and Stripe retries it for minutes: a newer change may not have arrived. In seconds.
-const GRACE: i64 = 10 * 60;
+pub(crate) const GRACE: i64 = 10 * 60;
 /// Most products that are read beside those of the configured prices.
 const OTHER_PRODUCTS: usize = 20;
 
@@ -71,6 +71,45 @@ impl<'w> Catalog<'w> {
             }
         }
         Self { world, offers, products, price_problem }
+    }
+
+    /// The same for one subscription, with one request for each of its products that it does not show.
+    pub async fn of(world: &'w World, subscription: &Subscription) -> Self {
+        let mut products = BTreeMap::new();
+        if world.config().entitlement.source == Source::ProductMetadata {
+            for price in subscription.prices().into_iter().flatten() {
+                let (shown, Some(id)) = (price.product(), price.product_id()) else { continue };
+                let product = match (shown, ProductId::parse(id)) {
+                    (Some(product), _) => Ok(product.clone()),
+                    (None, Err(malformed)) => Err(malformed.in_place("a price in Stripe")),
+                    (None, Ok(parsed)) => match world.stripe().product(&parsed).await {
+                        Ok(Found::Here(product)) => Ok(product.value),
+                        Ok(Found::Missing(_)) => continue,
+                        Err(why) => Err(why),
+                    },
+                };
+                products.insert(id.to_owned(), product);
+            }
+        }
+        Self { world, offers: offers(world), products, price_problem: None }
+    }
+
+    /// The value that the Worker reads in the metadata of a price or its product, if it looks there and
+    /// finds one.
+    pub fn value_read<'v>(&'v self, price: &'v Price) -> Answered<Option<&'v str>> {
+        let entitlement = &self.world.config().entitlement;
+        Ok(match entitlement.source {
+            Source::ProductMetadata => {
+                let id = price.product.known(format_args!("product of {}", price.id))?.id();
+                match self.products.get(id) {
+                    Some(Ok(product)) => product.metadata.get(&entitlement.key, id)?,
+                    Some(Err(why)) => return Err(why.clone()),
+                    None => None,
+                }
+            }
+            Source::PriceMetadata => price.metadata.get(&entitlement.key, &price.id)?,
+            Source::SubscriptionMetadata | Source::PriceId => None,
+        })
     }
 
     /// What a subscription pays for, by the configured price ID and by what the Worker reads. If the two disagree, the catalog
@@ -166,15 +205,7 @@ impl<'w> Catalog<'w> {
     ) -> Answered<Option<&'w Tier>> {
         let entitlement = &self.world.config().entitlement;
         let value = match entitlement.source {
-            Source::ProductMetadata => {
-                let id = price.product.known(format_args!("product of {}", price.id))?.id();
-                match self.products.get(id) {
-                    Some(Ok(product)) => product.metadata.get(&entitlement.key, id)?,
-                    Some(Err(why)) => return Err(why.clone()),
-                    None => None,
-                }
-            }
-            Source::PriceMetadata => price.metadata.get(&entitlement.key, &price.id)?,
+            Source::ProductMetadata | Source::PriceMetadata => self.value_read(price)?,
             Source::SubscriptionMetadata if configured.is_none() => {
                 subscription.metadata.get(&entitlement.tier_key, &subscription.id)?
             }

@@ -1,7 +1,7 @@
 //! `webhook/deliveries`.
 
 use crate::check::prelude::*;
-use crate::world::{DeliveryHistory, EndpointKind, Event};
+use crate::world::{DeliveryHistory, Endpoint, EndpointKind, Event};
 
 check! {
     /// Stripe's own deliveries get through.
@@ -110,14 +110,7 @@ fn finding(world: &World, history: &DeliveryHistory, code: Code, message: String
         }
     };
     let fix = Fix::new(summary).link(world.stripe().dashboard(&format!("webhooks/{}", endpoint.id)));
-    // Stripe's CLI only knows classic endpoints.
-    let resend = (endpoint.kind == EndpointKind::Classic).then(|| {
-        world.stripe().command(&format!(
-            "events resend {} --webhook-endpoint {}",
-            quoted(&newest.id),
-            quoted(&endpoint.id)
-        ))
-    });
+    let resend = resend(world, endpoint, &newest.id);
     let delivered = history.delivered.as_ref();
     Finding {
         code,
@@ -130,6 +123,14 @@ fn finding(world: &World, history: &DeliveryHistory, code: Code, message: String
         evidence: vec![history.answer.evidence("data[].pending_webhooks", shown.join(", "))],
         fix: resend.into_iter().fold(fix, Fix::command),
     }
+}
+
+/// The command that delivers an event again. Stripe's CLI only knows classic endpoints.
+pub(crate) fn resend(world: &World, endpoint: &Endpoint, event: &str) -> Option<String> {
+    (endpoint.kind == EndpointKind::Classic).then(|| {
+        let (event, endpoint) = (quoted(event), quoted(&endpoint.id));
+        world.stripe().command(&format!("events resend {event} --webhook-endpoint {endpoint}"))
+    })
 }
 
 #[cfg(test)]

@@ -11,6 +11,7 @@ use super::run::RunArgs;
 use super::sandbox::SandboxArgs;
 use super::schema::SchemaArgs;
 use super::terminal::ColorChoice;
+use super::trace::TraceArgs;
 
 /// Checks from the outside, in seconds, that a subscription business on Stripe, Clerk and Cloudflare Workers is ready to take
 /// real money. If it is not, names the exact problem and how to fix it.
@@ -43,6 +44,8 @@ pub enum Command {
     Rehearse(Box<RehearseArgs>),
     /// Put the canary back after a rehearsal that was killed.
     Cleanup(Box<CleanupArgs>),
+    /// Trace one customer through Stripe, Clerk and the Worker, and name the first broken link.
+    Trace(Box<TraceArgs>),
     /// List every check with what it needs and sends.
     List,
     /// Explain a check: why it matters, how it works, and how to fix what it finds.
@@ -94,7 +97,7 @@ mod tests {
 
     #[test]
     fn planned_commands_and_flags_do_not_exist_yet() {
-        for command in ["init", "trace", "reconcile", "report"] {
+        for command in ["init", "reconcile", "report"] {
             assert!(Arguments::try_parse_from(["preflight", command]).is_err(), "{command}");
         }
         for flag in ["--plan", "--shard=1/2", "--format=html", "--fail-on=new"] {

@@ -21,6 +21,7 @@ mod score;
 mod signals;
 mod target;
 mod terminal;
+mod trace;
 mod values;
 
 use std::io::Write;
@@ -50,6 +51,7 @@ pub fn main() -> ExitCode {
         Command::Fix(command) => fix::execute(&command, terminal),
         Command::Rehearse(command) => rehearse::execute(&command, terminal),
         Command::Cleanup(command) => rehearse::clean_up(&command, terminal),
+        Command::Trace(command) => trace::execute(&command, terminal),
         Command::List => list::execute(terminal),
         Command::Explain(command) => explain::execute(&command, terminal),
         Command::Permissions => permissions::execute(terminal),

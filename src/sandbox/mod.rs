@@ -19,6 +19,7 @@ mod frontend;
 mod network;
 mod port;
 mod proxy;
+mod purchase;
 mod recorded;
 mod request_key;
 mod scenario;
@@ -39,6 +40,7 @@ use url::Url;
 
 pub use effects::Effects;
 pub use error::Error;
+pub use purchase::Bought;
 pub use request_key::RequestKey;
 pub use scenario::{Expected, Scenario, scenarios};
 pub use tampering::{Damage, Exchange, FieldDamage, TAMPERED, Tampered, Tampering, Unanswerable};

@@ -45,7 +45,7 @@ pub use clerk::*;
 pub use cloudflare::*;
 pub use error::WorldError;
 pub use field::{Field, Items, Metadata};
-pub use id::{CustomerId, ProductId, SubscriptionId};
+pub use id::{CheckoutSessionId, CustomerId, EventId, ProductId, SubscriptionId, UserId};
 pub use journal::{ChangeRecord, UNDO, last_fix};
 pub use plan_value::{PlanMismatch, intended_tier, plan_mismatch, plan_text};
 pub use rehearsal::{

@@ -17,7 +17,7 @@ const FLOORS: [&[&str]; 9] = [
     &["check", "sandbox"],
     &["checks"],
     &["run"],
-    &["fix", "report"],
+    &["fix", "report", "trace"],
     &["cli"],
 ];
 

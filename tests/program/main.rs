@@ -12,4 +12,5 @@ mod program;
 mod rehearsing;
 mod schema;
 mod secrets;
+mod trace;
 mod writing;

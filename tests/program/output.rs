@@ -27,7 +27,13 @@ const COMMANDS: &[&[&str]] = &[
     &["run", "--sandbox=endpoint-old-host", "-q"],
     &["run", "--sandbox=stripe-html", "--format=markdown"],
     &["run", "--sandbox=price-test-mode", "--format=json"],
+    &["trace", "--help"],
+    &["trace", "ada@example.com", "--sandbox"],
+    &["trace", "ada@example.com", "--sandbox=paid-but-free,endpoint-none"],
+    &["trace", "ada@example.com", "--sandbox=jwt-claim-key", "--format=json"],
+    &["trace", "alan@example.com", "--sandbox"],
     // Errors.
+    &["trace", "https://dashboard.stripe.com/customers/cus_QpanAda0000001"],
     &["run"],
     &["run", "--sandbox=helthy"],
     &["run", "--sandbox", "--only=stripe/price-mod"],

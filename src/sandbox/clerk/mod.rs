@@ -18,7 +18,7 @@ mod users;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use jiff::Timestamp;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 pub use backend::backend;
 pub use frontend_api::frontend_api;
@@ -66,6 +66,17 @@ impl Clerk {
     #[must_use]
     pub fn to_json(&self) -> Value {
         json!({ "jwt_templates": by_id(&*self.templates()), "users": self.users().metadata() })
+    }
+
+    /// Merges fields into a user's public metadata, as a Worker does after a purchase.
+    pub(in crate::sandbox) fn merge_public_metadata(&self, id: &str, fields: &Map<String, Value>) {
+        let mut users = self.users();
+        if let Some(mut user) = users.find(id) {
+            if let Value::Object(metadata) = &mut user["public_metadata"] {
+                users::merge(metadata, fields);
+            }
+            users.store(user, now());
+        }
     }
 
     fn users(&self) -> MutexGuard<'_, UserStore> {

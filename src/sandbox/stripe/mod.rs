@@ -16,6 +16,7 @@ mod portal;
 mod portal_writes;
 mod price_writes;
 mod product_writes;
+mod purchase;
 mod request;
 mod resources;
 mod settings;

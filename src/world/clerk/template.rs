@@ -3,11 +3,12 @@
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use super::{Clerk, NoAnswer, Seen};
+use super::{Clerk, NoAnswer, Seen, User};
 use crate::config::Config;
 use crate::finding::{Answered, Cause};
 use crate::world::field::{Field, Items};
 use crate::world::id::ApiPath;
+use crate::world::plan_value::plan_text;
 
 /// A JWT template (docs/providers.md, "Clerk API objects and sign-in").
 #[derive(Debug, Clone, Deserialize)]
@@ -127,6 +128,26 @@ impl ClaimTemplate {
     #[must_use]
     pub fn is_one_expression(&self) -> bool {
         self.0.starts_with("{{") && self.0.ends_with("}}") && self.0.matches("{{").count() == 1
+    }
+
+    /// The claim in a token of this user. `None` if the user's metadata does not show it.
+    pub(crate) fn value_for(&self, user: &User) -> Option<String> {
+        if !self.is_one_expression() {
+            return None;
+        }
+        let metadata = user.public_metadata().ok()?;
+        for part in self.0.trim_matches(['{', '}']).split("||").map(str::trim) {
+            if part.starts_with(['\'', '"']) {
+                return Some(part.trim_matches(['\'', '"']).to_owned());
+            }
+            let mut steps = part.strip_prefix("user.public_metadata.")?.split('.');
+            let first = metadata.get(steps.next()?);
+            let found = first.and_then(|first| steps.try_fold(first, |value, step| value.get(step)));
+            if let Some(value) = found.and_then(plan_text) {
+                return Some(value);
+            }
+        }
+        None
     }
 
     /// The paid tier that users without a plan get, if it falls back to one.

@@ -1,11 +1,13 @@
 //! Users and their metadata.
 
+use std::sync::Arc;
+
 use futures::{Stream, StreamExt, stream};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use super::super::id::{ApiPath, UserId, configured};
-use super::{Clerk, NoAnswer, Seen, accepted};
+use super::{Answer, Clerk, Failure, NoAnswer, Seen, accepted, success_or_error};
 use crate::finding::Answered;
 use crate::world::field::{Field, Items};
 
@@ -116,11 +118,32 @@ impl Clerk<'_> {
     /// The user that the configuration names as the canary, if it exists.
     pub(crate) async fn canary(self) -> Answered<Option<Seen<User>>> {
         let id = configured(&self.world.config.clerk.canary_user, UserId::parse)?;
-        match self.try_ask(&ApiPath::new("/v1/users/").id(&id)).await? {
+        self.user(&id).await
+    }
+
+    /// The user with this ID, if there is one.
+    pub(crate) async fn user(self, id: &UserId) -> Answered<Option<Seen<User>>> {
+        Self::existing(self.send(&ApiPath::new("/v1/users/").id(id)).await?)
+    }
+
+    /// The same as it is now, past the memo: for those who wait for a change.
+    pub(crate) async fn user_now(self, id: &UserId) -> Answered<Option<Seen<User>>> {
+        Self::existing(self.send_again(&ApiPath::new("/v1/users/").id(id)).await?)
+    }
+
+    fn existing(asked: Result<Arc<Answer>, Arc<Failure>>) -> Answered<Option<Seen<User>>> {
+        match success_or_error(asked.map_err(|failure| NoAnswer::Unknown(failure.to_string()))?)? {
             Ok(answer) => Ok(Some(Seen { value: answer.json()?, answer })),
             Err(error) if error.status == 404 => Ok(None),
             Err(error) => Err(super::blocked_by_key(&error)),
         }
+    }
+
+    /// The users with this email address, which must start with a letter or a digit: a leading `+` or `-` has a meaning in
+    /// this filter.
+    pub(crate) async fn users_with_email(self, email: &str) -> Answered<Users> {
+        let path = ApiPath::new("/v1/users").query("limit", IDS_AT_ONCE).query("email_address", email);
+        Ok(Users::read(self.ask::<Items<User>>(&path).await?.value, 0))
     }
 
     /// How many users there are.

@@ -95,6 +95,8 @@ ids! {
     CustomerId: "the ID of a customer (cus_…)", "{customer_id}", |text| follows(text, "cus_");
     /// A Stripe subscription.
     SubscriptionId: "the ID of a subscription (sub_…)", "{subscription_id}", |text| follows(text, "sub_");
+    /// A Stripe event.
+    EventId: "the ID of an event (evt_…)", "{event_id}", |text| follows(text, "evt_");
     /// A Stripe customer portal configuration.
     PortalConfigurationId: "the ID of a portal configuration (bpc_…)", "{portal_configuration_id}",
         |text| follows(text, "bpc_");

@@ -4,6 +4,7 @@ use serde::Deserialize;
 use stripe_client_core::RequestBuilder;
 
 use super::client::{ListPage, Permission, Stripe, get};
+use super::error::Found;
 use crate::finding::Answered;
 use crate::world::field::Field;
 use crate::world::id::{ApiPath, CustomerId};
@@ -41,6 +42,13 @@ struct CustomerAge {
     deleted: Field<bool>,
 }
 
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct CustomerAddress {
+    email: Field<String>,
+    deleted: Field<bool>,
+}
+
 /// The request for the customers with an email address, which Stripe compares exactly (docs/providers.md, "Stripe API
 /// objects"). A hundred is the most that Stripe returns at once, and one is as good as many.
 fn with_email(email: &str) -> RequestBuilder {
@@ -49,7 +57,7 @@ fn with_email(email: &str) -> RequestBuilder {
 
 impl Stripe<'_> {
     /// The customers with an email address.
-    pub(in crate::world) async fn customers_with(self, email: &str) -> Answered<Vec<Customer>> {
+    pub(crate) async fn customers_with(self, email: &str) -> Answered<Vec<Customer>> {
         let Seen { value, answer } = self.ask_existing::<ListPage<ListedCustomer>>(&with_email(email)).await?;
         let (customers, unread, _) = value.read(&answer.request)?;
         if let Some(why) = unread.into_iter().next() {
@@ -57,6 +65,19 @@ impl Stripe<'_> {
         }
         let customer = |ListedCustomer { id }| Customer { id, email: email.to_owned() };
         Ok(customers.into_iter().map(customer).collect())
+    }
+
+    /// The email address of a customer; `None` if there is none or the customer was deleted.
+    pub async fn customer_email(self, id: &CustomerId) -> Answered<Found<Option<String>>> {
+        let found = self.ask::<CustomerAddress>(&get(&ApiPath::new("/customers/").id(id))).await?;
+        Ok(match found {
+            Found::Here(Seen { value, answer }) if value.deleted.is(&true) => Found::Here(Seen { value: None, answer }),
+            Found::Here(Seen { value, answer }) => {
+                let email = value.email.nullable(format_args!("email of {id}"))?.cloned();
+                Found::Here(Seen { value: email, answer })
+            }
+            Found::Missing(error) => Found::Missing(error),
+        })
     }
 
     /// Whether a customer was created after the run began.

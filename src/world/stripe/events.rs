@@ -60,18 +60,24 @@ const KEPT: i64 = 30 * 24 * 3600;
 impl Event {
     /// How long ago it happened, in words: `2 days`.
     pub fn age(&self, now: Timestamp) -> String {
-        let seconds = now.as_second() - self.created;
-        let words = |number: i64, word: &str| format!("{number} {word}{}", if number == 1 { "" } else { "s" });
-        match seconds {
-            ..3_600 => words(seconds / 60, "minute"),
-            3_600..172_800 => words(seconds / 3_600, "hour"),
-            _ => words(seconds / 86_400, "day"),
-        }
+        age(self.created, now)
     }
 
     /// Whether it happened within the last `days`.
     pub fn is_within(&self, days: i64, now: Timestamp) -> bool {
         now.checked_sub((24 * days).hours()).is_ok_and(|from| self.created >= from.as_second())
+    }
+}
+
+/// How long ago a time in Unix seconds is, in words: `2 days`.
+#[must_use]
+pub fn age(created: i64, now: Timestamp) -> String {
+    let seconds = now.as_second() - created;
+    let words = |number: i64, word: &str| format!("{number} {word}{}", if number == 1 { "" } else { "s" });
+    match seconds {
+        ..3_600 => words(seconds / 60, "minute"),
+        3_600..172_800 => words(seconds / 3_600, "hour"),
+        _ => words(seconds / 86_400, "day"),
     }
 }
 

@@ -6,6 +6,7 @@ use super::{NoAnswer, Route, RouteAnswer, RouteFailure, Worker, unreadable};
 use crate::config::{Limit, Money, Tier};
 use crate::finding::Answered;
 use crate::world::Seen;
+use crate::world::transport::{Answer, Party};
 
 /// A tier as the Worker announces it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,6 +26,23 @@ pub struct AnnouncedTiers {
     pub tiers: Vec<AnnouncedTier>,
     /// A reason for each that could not be read.
     pub unread: Vec<NoAnswer>,
+}
+
+impl AnnouncedTiers {
+    fn read(answer: &Answer) -> Answered<Self> {
+        let body: Value = answer.json()?;
+        let listed = body.get("tiers").unwrap_or(&body).as_array().ok_or_else(|| unreadable(answer))?;
+        let (mut tiers, mut unread) = (Vec::new(), Vec::new());
+        for (place, tier) in listed.iter().enumerate() {
+            match announced(tier) {
+                Some(tier) => tiers.push(tier),
+                None => {
+                    unread.push(NoAnswer::Unknown(format!("tiers[{place}] of {} could not be read", answer.request)));
+                }
+            }
+        }
+        Ok(Self { tiers, unread })
+    }
 }
 
 impl AnnouncedTier {
@@ -52,18 +70,21 @@ impl Worker<'_> {
             Ok(answer) => return Ok(Err(RouteFailure::of(Route::Tiers, &answer))),
             Err(failure) => return Ok(Err(failure)),
         };
-        let body: Value = answer.json()?;
-        let listed = body.get("tiers").unwrap_or(&body).as_array().ok_or_else(|| unreadable(&answer))?;
-        let (mut tiers, mut unread) = (Vec::new(), Vec::new());
-        for (place, tier) in listed.iter().enumerate() {
-            match announced(tier) {
-                Some(tier) => tiers.push(tier),
-                None => {
-                    unread.push(NoAnswer::Unknown(format!("tiers[{place}] of {} could not be read", answer.request)));
-                }
-            }
+        Ok(Ok(Seen { value: AnnouncedTiers::read(&answer)?, answer }))
+    }
+
+    /// The same through the read door: if the route fails, nothing else is asked to find out why.
+    ///
+    /// # Errors
+    /// Unknown if the route does not answer with a list of tiers.
+    pub async fn listed_tiers(self) -> Answered<AnnouncedTiers> {
+        let headers = Self::headers_from(self.origin().as_deref());
+        let asked = self.world.reads().get(Party::Worker, self.url(Route::Tiers)?, headers, None).await;
+        let answer = asked.map_err(|failure| NoAnswer::Unknown(failure.to_string()))?;
+        if answer.is_success() {
+            return AnnouncedTiers::read(&answer);
         }
-        Ok(Ok(Seen { value: AnnouncedTiers { tiers, unread }, answer }))
+        Err(NoAnswer::Unknown(RouteFailure::of(Route::Tiers, &answer).words()))
     }
 
     pub(super) async fn tiers_answer(self) -> Answered<RouteAnswer> {

@@ -1,0 +1,48 @@
+//! A purchase in a running sandbox, step by step, for those who wait for one.
+
+use serde_json::{Map, Value};
+
+use super::{Error, Sandbox};
+
+/// A purchase that was made in a running sandbox.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Bought {
+    /// The Clerk user who bought.
+    pub user: String,
+    /// `cus_…`.
+    pub customer: String,
+    /// `sub_…`.
+    pub subscription: String,
+    /// The events of the Checkout Session and of the subscription.
+    pub events: [String; 2],
+}
+
+impl Sandbox {
+    /// A user buys a price in Checkout. The events are not delivered yet.
+    ///
+    /// # Errors
+    ///
+    /// If there is no such price.
+    pub fn buy(&self, user: &str, price: &str) -> Result<Bought, Error> {
+        let [customer, subscription, checkout, created] = self.providers().stripe.buy(user, price)?;
+        Ok(Bought { user: user.to_owned(), customer, subscription, events: [checkout, created] })
+    }
+
+    /// Stripe delivers the events of a purchase. Returns whether an endpoint gets any of them.
+    pub fn deliver(&self, bought: &Bought) -> bool {
+        let stripe = &self.providers().stripe;
+        bought.events.iter().filter(|event| stripe.delivered(event)).count() > 0
+    }
+
+    /// The Worker writes the plan to Clerk.
+    pub fn grant(&self, bought: &Bought, plan: &str) {
+        let fields = [
+            ("plan", plan),
+            ("stripeCustomerId", bought.customer.as_str()),
+            ("subscriptionId", bought.subscription.as_str()),
+        ];
+        let fields: Map<String, Value> =
+            fields.map(|(name, value)| (name.to_owned(), value.into())).into_iter().collect();
+        self.providers().clerk.merge_public_metadata(&bought.user, &fields);
+    }
+}

@@ -1,0 +1,99 @@
+//! What is known of a customer before anything is judged.
+
+use serde_json::Value;
+
+use super::due::Due;
+use crate::change::{ClerkMetadata, Fix};
+use crate::config::Tier;
+use crate::finding::Answered;
+use crate::world::{EventRecord, Purchase, Subscription, User, World, plan_text};
+
+/// What is known of a customer.
+#[derive(Debug, Default)]
+pub(super) struct Facts {
+    /// The Clerk user.
+    pub user: Option<User>,
+    /// The ID of the Stripe customer.
+    pub customer: Option<String>,
+    /// The customer's subscriptions, whatever their status.
+    pub subscriptions: Vec<Subscription>,
+    /// The Checkout Session, if it was looked for.
+    pub purchase: Option<Purchase>,
+    /// The event that was asked about.
+    pub event: Option<EventRecord>,
+    /// The subscription that was asked about.
+    pub asked: Option<String>,
+    /// Whether only the email address leads from the user to the customer.
+    pub is_by_email: bool,
+    /// Whether there may be subscriptions that were not looked at.
+    pub may_have_others: bool,
+}
+
+impl Facts {
+    /// The subscription that decides what the customer gets: one that grants a tier, or the one that was asked about, or the
+    /// newest.
+    pub fn subscription(&self, world: &World) -> Option<&Subscription> {
+        let is_asked = |subscription: &&Subscription| Some(&subscription.id) == self.asked.as_ref();
+        let granting = || self.subscriptions.iter().filter(|subscription| grants(world, subscription));
+        let asked = self.subscriptions.iter().find(is_asked);
+        asked
+            .filter(|asked| grants(world, asked))
+            .or_else(|| granting().max_by_key(|subscription| subscription.created))
+            .or(asked)
+            .or_else(|| self.subscriptions.iter().max_by_key(|subscription| subscription.created))
+    }
+
+    /// The plan in the user's public metadata.
+    pub fn plan(&self, world: &World) -> Answered<Option<String>> {
+        let Some(user) = &self.user else { return Ok(None) };
+        Ok(user.public_metadata()?.get(&world.config().clerk.metadata_key).and_then(plan_text))
+    }
+
+    /// The tier whose value the plan is.
+    pub fn tier<'w>(&self, world: &'w World) -> Answered<Option<&'w Tier>> {
+        let plan = self.plan(world)?;
+        Ok(world.config().tiers.iter().find(|tier| plan.as_ref() == Some(&tier.metadata)))
+    }
+
+    /// Whether the user has exactly the tier that is due.
+    pub fn has_due_tier(&self, world: &World, due: &Due<'_>) -> Answered<bool> {
+        let has = self.tier(world)?;
+        let plan = self.plan(world)?;
+        Ok(match due.tier() {
+            Some(tier) if !tier.prices.is_empty() => has.is_some_and(|has| has.name == tier.name),
+            _ => has.map_or(plan.is_none(), |has| has.prices.is_empty()),
+        })
+    }
+
+    /// What gives the user the plan that is due: the value, and the change.
+    pub fn repair(&self, world: &World, due: &Due<'_>) -> Answered<Option<(String, ClerkMetadata)>> {
+        let Some(user) = &self.user else { return Ok(None) };
+        let free = || world.config().tiers.iter().find(|tier| tier.prices.is_empty());
+        let Some(tier) = due.tier().or_else(free) else { return Ok(None) };
+        let change = world.plan_of(&user.id, self.plan(world)?, tier.metadata.as_str());
+        Ok(Some((tier.metadata.clone(), change)))
+    }
+
+    /// The fix of a link, and then what gives this customer the plan: events that are over do not happen again.
+    pub fn and_repair(&self, world: &World, due: &Due<'_>, mut fix: Fix) -> Answered<Fix> {
+        let (Some((value, change)), Some(user)) = (self.repair(world, due)?, &self.user) else { return Ok(fix) };
+        let key = &world.config().clerk.metadata_key;
+        fix.summary.push_str(&format!(" Then set {key} to {value} in the public metadata of {}.", user.id));
+        Ok(fix.then(change))
+    }
+
+    /// Whether the user's public metadata holds the ID of the subscription or of its customer.
+    pub fn holds(&self, world: &World, subscription: &Subscription) -> Answered<bool> {
+        let (Some(user), clerk) = (&self.user, &world.config().clerk) else { return Ok(false) };
+        let metadata = user.public_metadata()?;
+        let held = |key: &str| metadata.get(key).and_then(Value::as_str).filter(|id| !id.is_empty());
+        let customer = held(&clerk.customer_key);
+        Ok(held(&clerk.subscription_key) == Some(subscription.id.as_str())
+            || (customer.is_some() && customer == subscription.customer.text()))
+    }
+}
+
+/// Whether a subscription's status grants its tier.
+pub(super) fn grants(world: &World, subscription: &Subscription) -> bool {
+    world.config().entitlement.entitling_statuses.contains(&subscription.status)
+}
