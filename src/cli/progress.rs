@@ -55,6 +55,23 @@ impl Drop for Waiting {
     }
 }
 
+/// Waits for a future, with a line on the terminal that says what it is doing.
+pub async fn shown_while<T>(is_live: bool, text: impl Fn() -> String, future: impl Future<Output = T>) -> T {
+    let waiting = is_live.then(|| Waiting::start(&text()));
+    let mut redraw = tokio::time::interval(REDRAW);
+    let mut future = std::pin::pin!(future);
+    loop {
+        tokio::select! {
+            output = &mut future => return output,
+            _ = redraw.tick() => {
+                if let Some(Waiting(bar)) = &waiting {
+                    bar.set_message(text());
+                }
+            }
+        }
+    }
+}
+
 fn line() -> ProgressBar {
     let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
     if let Ok(style) = ProgressStyle::with_template("{wide_msg}") {

@@ -1,17 +1,20 @@
 //! `preflight rehearse` and `preflight cleanup`.
 
+use std::panic::AssertUnwindSafe;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
+use futures::FutureExt;
 use preflight::report::Style;
 use preflight::report::paragraph::wrap;
-use preflight::run::Selection;
+use preflight::run::{self, Selection};
 use preflight::world::{CleanUp, Pace, World, rehearsal_events};
 
 use super::exit::{self, CliError};
+use super::progress::shown_while;
 use super::question::{Answer, agreed};
-use super::run::{deliver, run_with_progress, runtime};
+use super::run::{deliver, runtime};
 use super::signals::Signals;
 use super::target::TargetArgs;
 use super::terminal::{Terminal, note, print};
@@ -104,7 +107,10 @@ async fn rehearse(args: &RehearseArgs, terminal: Terminal) -> Result<u8, CliErro
         }
     }
     let selection = Selection::rehearsal().with_flags(args.target.flags());
-    let mut report = run_with_progress(&world, &selection, &mut signals, terminal).await?;
+    let ran = AssertUnwindSafe(run::run(&world, &selection, None, signals.first())).catch_unwind();
+    // The panic hook has reported the location.
+    let ran = shown_while(terminal.live, || world.rehearsal_progress(), ran).await;
+    let mut report = ran.map_err(|_| CliError::Crashed)?;
     let style = Style { color: terminal.stdout_color, width: terminal.width, verbose: args.verbose, quiet: args.quiet };
     Ok(deliver::deliver(&mut report, &args.targets(), args.format, style))
 }

@@ -141,9 +141,15 @@ pub(super) struct RehearsalCell {
     played: Once<Answered<Arc<Rehearsal>>>,
     /// The canary as it was, until it is put back.
     open: Mutex<Option<CanarySnapshot>>,
+    /// What it is doing, in words.
+    progress: Mutex<String>,
 }
 
 impl RehearsalCell {
+    fn note(&self, progress: String) {
+        *self.progress.lock().unwrap_or_else(PoisonError::into_inner) = progress;
+    }
+
     fn snapshot(&self) -> Option<CanarySnapshot> {
         self.open.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
@@ -170,6 +176,14 @@ impl World {
     fn rehearsal_door(&self) -> Answered<RehearsalDoor<'_>> {
         let pace = self.pace.ok_or_else(|| NoAnswer::unknown("only `preflight rehearse` does this"))?;
         Ok(RehearsalDoor { world: self, pace })
+    }
+}
+
+impl World {
+    /// What a rehearsal is doing now, in words.
+    #[must_use]
+    pub fn rehearsal_progress(&self) -> String {
+        self.rehearsal.progress.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }
 

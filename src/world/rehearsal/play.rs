@@ -51,6 +51,7 @@ impl World {
         if unfinished.is_some() {
             return Err(NoAnswer::unknown(UNFINISHED));
         }
+        self.rehearsal.note("looking at the Worker and the canary".to_owned());
         let (stage, token) = door.stage().await?;
         let before = door.read_canary(&stage.user).await?;
         let public = RehearsalDoor::public(&before)?;
@@ -63,6 +64,7 @@ impl World {
         self.rehearsal.open(snapshot.clone());
         let mut seen = Rehearsal { steps: Vec::new(), ended: None, metered: None, expired_token: None };
         seen.ended = stage.play(public, &mut seen).await.err();
+        self.rehearsal.note("putting the canary back".to_owned());
         // Before anything else, and even if the rehearsal broke off.
         self.restore_canary().await.map_err(NoAnswer::Unknown)?;
         if self.worker().lacks(Route::Usage).is_none() {
@@ -190,6 +192,7 @@ impl<'w> RehearsalDoor<'w> {
                 "the token expires in {wait} s, and this rehearsal waits at most {limit} s. Raise --token-wait to try it"
             )));
         }
+        self.world.rehearsal.note(format!("waiting {} s for a token to expire", wait.as_secs()));
         tokio::time::sleep(wait).await;
         self.world.worker().refusal_of(token, "expired").await.map(ExpiredToken::Tried)
     }
@@ -199,7 +202,10 @@ impl Stage<'_> {
     async fn play(&self, public: Map<String, Value>, seen: &mut Rehearsal) -> Answered {
         let mut current = self.set_out(public).await?;
         let (mut quiet, mut last): (Duration, Option<String>) = (self.door.pace.quiet, None);
-        for (place, event) in script(&self.door.world.config, self.tiers).iter().enumerate() {
+        let events = script(&self.door.world.config, self.tiers);
+        for (place, event) in events.iter().enumerate() {
+            let cell = &self.door.world.rehearsal;
+            cell.note(format!("event {} of {}: {}", place + 1, events.len(), event.step.after()));
             if place > 0 {
                 tokio::time::sleep(self.door.pace.between).await;
             }
