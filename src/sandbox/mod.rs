@@ -35,12 +35,14 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use axum::Router;
+use tokio::runtime::Handle;
 use url::Url;
 
 pub use effects::Effects;
 pub use error::Error;
 pub use request_key::RequestKey;
 pub use scenario::{Expected, Scenario, scenarios};
+pub use stripe::DeliveryAttempt;
 pub use tampering::{Damage, Exchange, FieldDamage, TAMPERED, Tampered, Tampering, Unanswerable};
 
 use certificates::CertificateAuthority;
@@ -50,6 +52,7 @@ use network::{Fault, PerServer, Provider, ServerSettings};
 use port::Port;
 use proxy::SwappableRouter;
 use state::State;
+use stripe::{Courier, Hosts, Outgoing};
 use tampering::Tamperer;
 
 /// The path of the project's Wrangler file.
@@ -92,6 +95,9 @@ pub struct Sandbox {
     fixtures: Fixtures,
     routers: PerServer<SwappableRouter>,
     state: Mutex<State>,
+    courier: Mutex<Courier>,
+    hosts: Arc<Hosts>,
+    runtime: Handle,
     worker_is_external: AtomicBool,
     fault_layers: Vec<Arc<FaultLayer>>,
     tamperer: Arc<Tamperer>,
@@ -119,7 +125,7 @@ impl Sandbox {
     pub async fn start(scenarios: &[&str], options: Options) -> Result<Self, Error> {
         let fixtures = Fixtures::read(scenario::document(scenarios)?)?;
         let effects = Arc::new(Effects::default());
-        let Servers { routers, state } = fixtures.servers(&effects)?;
+        let Servers { routers, state, outgoing } = fixtures.servers(&effects)?;
         let routers: PerServer<SwappableRouter> =
             routers.into_iter().map(|(server, router)| (server, SwappableRouter::of(router))).collect();
         let worker_name = fixtures.network.worker.names.first().cloned().unwrap_or_default();
@@ -156,6 +162,9 @@ impl Sandbox {
             }
             open_ports.push(port);
         }
+        let hosts = Arc::new(hosts(&fixtures, &routers, &plain));
+        let runtime = Handle::current();
+        let courier = Mutex::new(Courier::start(&runtime, outgoing, &state.stripe, &hosts));
         Ok(Self {
             configuration: fixtures.configuration()?,
             wrangler: fixtures.wrangler()?,
@@ -165,6 +174,9 @@ impl Sandbox {
             fixtures,
             routers,
             state: Mutex::new(state),
+            courier,
+            hosts,
+            runtime,
             worker_is_external,
             fault_layers,
             tamperer,
@@ -208,14 +220,14 @@ impl Sandbox {
     /// What the providers hold now, in their own JSON, for comparing two sandboxes: a sandbox whose faults were all
     /// fixed has the state of a healthy one.
     ///
-    /// - `stripe`: an object of every kind (`products`, `prices`, `webhook_endpoints`, …) by ID, and `signing_secrets`,
+    /// - `stripe`: an object of every kind but events (`products`, `prices`, `webhook_endpoints`, …) by ID, and `signing_secrets`,
     ///   the secret of each webhook endpoint by its ID.
     /// - `clerk`: `jwt_templates` by ID, and `users`: the three kinds of metadata of each named or changed user, by ID.
     /// - `cloudflare`: the bindings of each script, by name, with the values of its secrets.
     /// - `worker`: the secrets and variables of the deployed Worker.
     ///
-    /// Left out is what differs from run to run or only records what happened: times, sessions, tokens, idempotency
-    /// keys, and the versions of scripts.
+    /// Left out is what differs from run to run or only records what happened: times, events and their deliveries,
+    /// sessions, tokens, idempotency keys, and the versions of scripts.
     #[must_use]
     pub fn state(&self) -> serde_json::Value {
         self.providers().to_json()
@@ -247,7 +259,8 @@ impl Sandbox {
     /// If the servers cannot be created again.
     pub fn renew(&self) -> Result<(), Error> {
         let is_external = self.worker_is_external.load(Ordering::Relaxed);
-        let Servers { routers, state } = self.fixtures.servers(&self.effects)?;
+        let Servers { routers, state, outgoing } = self.fixtures.servers(&self.effects)?;
+        *self.courier.lock().unwrap_or_else(PoisonError::into_inner) = self.courier_of(outgoing, &state);
         *self.providers() = state;
         for (server, router) in routers {
             if let Some(current) =
@@ -261,6 +274,22 @@ impl Sandbox {
         self.fault_layers.iter().for_each(|layer| layer.reset());
         self.tamperer.reset();
         Ok(())
+    }
+
+    fn courier_of(&self, outgoing: Outgoing, state: &State) -> Courier {
+        Courier::start(&self.runtime, outgoing, &state.stripe, &self.hosts)
+    }
+
+    /// Waits until Stripe has delivered every event so far, or given up on it.
+    pub async fn delivered(&self) {
+        let log = self.providers().stripe.delivery_log();
+        log.finished().await;
+    }
+
+    /// Every attempt of Stripe to deliver an event, in order.
+    #[must_use]
+    pub fn deliveries(&self) -> Vec<DeliveryAttempt> {
+        self.providers().stripe.delivery_log().attempts()
     }
 
     /// Tampers with one response from now on, or with none.
@@ -332,6 +361,19 @@ impl Plain {
             frontend: url(Provider::Frontend, "")?,
         })
     }
+}
+
+/// The servers that deliveries can reach.
+fn hosts(fixtures: &Fixtures, routers: &PerServer<SwappableRouter>, plain: &PerServer<SocketAddr>) -> Hosts {
+    let mut hosts = Hosts::new();
+    for (provider, settings) in fixtures.network.servers() {
+        if let Some(router) = routers.get(provider.name()).filter(|_| settings.receives_deliveries()) {
+            hosts.extend(settings.names.iter().map(|name| (name.clone(), router.clone())));
+            let address = plain.get(provider.name()).map(|address| (address.to_string(), router.clone()));
+            hosts.extend(address);
+        }
+    }
+    hosts
 }
 
 /// Opens a server's port: serving, closed or resetting, as its settings say.
