@@ -8,6 +8,7 @@ mod certificates;
 mod clerk;
 mod cloudflare;
 mod connect;
+mod deliveries;
 mod deployed_values;
 mod document;
 mod effects;
@@ -52,7 +53,7 @@ use network::{Fault, PerServer, Provider, ServerSettings};
 use port::Port;
 use proxy::SwappableRouter;
 use state::State;
-use stripe::{Courier, Hosts, Outgoing};
+use stripe::{Courier, Hosts};
 use tampering::Tamperer;
 
 /// The path of the project's Wrangler file.
@@ -162,7 +163,7 @@ impl Sandbox {
             }
             open_ports.push(port);
         }
-        let hosts = Arc::new(hosts(&fixtures, &routers, &plain));
+        let hosts = Arc::new(deliveries::hosts(&fixtures.network, &routers, &plain));
         let runtime = Handle::current();
         let courier = Mutex::new(Courier::start(&runtime, outgoing, &state.stripe, &hosts));
         Ok(Self {
@@ -260,7 +261,7 @@ impl Sandbox {
     pub fn renew(&self) -> Result<(), Error> {
         let is_external = self.worker_is_external.load(Ordering::Relaxed);
         let Servers { routers, state, outgoing } = self.fixtures.servers(&self.effects)?;
-        *self.courier.lock().unwrap_or_else(PoisonError::into_inner) = self.courier_of(outgoing, &state);
+        self.deliver(outgoing, &state.stripe);
         *self.providers() = state;
         for (server, router) in routers {
             if let Some(current) =
@@ -274,22 +275,6 @@ impl Sandbox {
         self.fault_layers.iter().for_each(|layer| layer.reset());
         self.tamperer.reset();
         Ok(())
-    }
-
-    fn courier_of(&self, outgoing: Outgoing, state: &State) -> Courier {
-        Courier::start(&self.runtime, outgoing, &state.stripe, &self.hosts)
-    }
-
-    /// Waits until Stripe has delivered every event so far, or given up on it.
-    pub async fn delivered(&self) {
-        let log = self.providers().stripe.delivery_log();
-        log.finished().await;
-    }
-
-    /// Every attempt of Stripe to deliver an event, in order.
-    #[must_use]
-    pub fn deliveries(&self) -> Vec<DeliveryAttempt> {
-        self.providers().stripe.delivery_log().attempts()
     }
 
     /// Tampers with one response from now on, or with none.
@@ -361,19 +346,6 @@ impl Plain {
             frontend: url(Provider::Frontend, "")?,
         })
     }
-}
-
-/// The servers that deliveries can reach.
-fn hosts(fixtures: &Fixtures, routers: &PerServer<SwappableRouter>, plain: &PerServer<SocketAddr>) -> Hosts {
-    let mut hosts = Hosts::new();
-    for (provider, settings) in fixtures.network.servers() {
-        if let Some(router) = routers.get(provider.name()).filter(|_| settings.receives_deliveries()) {
-            hosts.extend(settings.names.iter().map(|name| (name.clone(), router.clone())));
-            let address = plain.get(provider.name()).map(|address| (address.to_string(), router.clone()));
-            hosts.extend(address);
-        }
-    }
-    hosts
 }
 
 /// Opens a server's port: serving, closed or resetting, as its settings say.

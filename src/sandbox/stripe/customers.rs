@@ -90,7 +90,7 @@ fn set(call: &Call, customer: &mut Value) -> Result<(), StripeError> {
 /// Its subscriptions end at once. What is left says only that it was deleted.
 fn delete(call: &Call) -> StripeResult {
     let mut transaction = call.begin();
-    let customer = transaction.customer(call.id, "id").map_err(|error| error.in_path())?;
+    let customer = transaction.customer(call.id, "id").map_err(StripeError::in_path)?;
     for subscription in transaction.subscriptions_of(call.id) {
         transaction.cancel(&subscription, &Value::Null)?;
     }

@@ -56,7 +56,9 @@ impl Transaction<'_> {
         let deliveries = deliveries.collect::<Result<Vec<_>, StripeError>>()?;
         let body = in_version(default)?;
         self.store.add(ObjectKind::Event, self.caller, body);
-        deliveries.into_iter().for_each(|delivery| self.stripe.outbox.put(delivery));
+        for delivery in deliveries {
+            self.stripe.outbox.put(delivery);
+        }
         Ok(())
     }
 

@@ -24,8 +24,22 @@ use super::transaction::Transaction;
 #[derive(Debug, Clone, Default)]
 pub(super) struct SubscriptionData(Parameters);
 
-/// What `subscription_data` can have.
-const KNOWN: [&str; 5] = ["description", "metadata", "trial_end", "trial_period_days", "trial_settings"];
+/// What `subscription_data` can have. Some of it changes nothing here.
+const KNOWN: [&str; 13] = [
+    "application_fee_percent",
+    "billing_cycle_anchor",
+    "billing_mode",
+    "default_tax_rates",
+    "description",
+    "invoice_settings",
+    "metadata",
+    "on_behalf_of",
+    "proration_behavior",
+    "transfer_data",
+    "trial_end",
+    "trial_period_days",
+    "trial_settings",
+];
 
 impl SubscriptionData {
     /// Reads it from the parameters of a new session.
@@ -208,9 +222,10 @@ fn items(session: &Value) -> Vec<(Value, i64)> {
 
 /// The discount that the session has, if the customer may still redeem it.
 fn applied(transaction: &Transaction, session: &Value) -> Result<Option<Redemption>, StripeError> {
-    let discount = &session["discounts"][0];
-    let pairs = ["coupon", "promotion_code"].into_iter().filter_map(|name| Some((name, discount[name].as_str()?)));
-    let form: String = pairs.map(|(name, id)| format!("discounts[0][{name}]={id}")).collect();
+    let shown = |name: &str| Some((name.to_owned(), session["discounts"][0][name].as_str()?));
+    let pairs = ["coupon", "promotion_code"].into_iter().filter_map(shown);
+    let pairs = pairs.map(|(name, id)| (format!("discounts[0][{name}]"), id));
+    let form = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(pairs).finish();
     transaction.wanted_discount(&Parameters::read(form.as_bytes()), session["customer"].as_str())
 }
 

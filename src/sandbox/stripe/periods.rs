@@ -4,12 +4,15 @@ use jiff::tz::TimeZone;
 use jiff::{Span, Timestamp};
 use serde_json::Value;
 
+/// No subscription is looked at for more periods: of a day each, 270 years.
+const MOST: i64 = 100_000;
+
 /// The end of the period that contains a time. Periods are counted from the anchor, so that one which began on the 31st
 /// does so again after a shorter month.
 pub(super) fn period_end(anchor: i64, time: i64, recurring: &Value) -> i64 {
     let count = recurring["interval_count"].as_i64().unwrap_or(1).max(1);
     let interval = recurring["interval"].as_str().unwrap_or("month");
-    (1..).map(|number| later(anchor, interval, number * count)).find(|end| *end > time).unwrap_or(time)
+    (1..=MOST).map(|number| later(anchor, interval, number * count)).find(|end| *end > time).unwrap_or(time)
 }
 
 /// So many months after a time.

@@ -77,7 +77,9 @@ impl Call<'_> {
         let (name, rest) = path.split_once('.').map_or((path, None), |(name, rest)| (name, Some(rest)));
         let Some(field) = value.get_mut(name) else { return };
         if let Value::Array(items) = field {
-            items.iter_mut().for_each(|item| self.look_up(store, item, name, rest));
+            for item in items {
+                self.look_up(store, item, name, rest);
+            }
         } else {
             self.look_up(store, field, name, rest);
         }

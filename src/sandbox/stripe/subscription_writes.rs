@@ -28,8 +28,10 @@ pub(super) const ROUTES: &[Route] = &[
 
 const EXPANDS: &[&str] = &["customer", "default_payment_method", "discounts", "latest_invoice"];
 
-/// What both requests take.
+/// What both requests take. Some of it changes nothing here.
 const PARAMETERS: &[&str] = &[
+    "automatic_tax",
+    "billing_mode",
     "cancel_at_period_end",
     "collection_method",
     "days_until_due",
@@ -40,6 +42,7 @@ const PARAMETERS: &[&str] = &[
     "metadata",
     "off_session",
     "payment_behavior",
+    "payment_settings",
     "proration_behavior",
     "trial_settings",
 ];

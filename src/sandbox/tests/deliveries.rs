@@ -167,7 +167,7 @@ async fn an_external_worker_receives_deliveries_in_the_shape_of_its_endpoint() {
     end(&sandbox, ADA).await;
     sandbox.delivered().await;
     server.abort();
-    let received = received.lock().unwrap();
+    let received = std::mem::take(&mut *received.lock().unwrap());
     let (headers, event) = &received[0];
     assert_eq!((&event["api_version"], received.len()), (&"2024-06-20".into(), 1));
     assert!(event["data"]["object"]["current_period_end"].is_i64(), "{event}");
