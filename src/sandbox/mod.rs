@@ -221,8 +221,8 @@ impl Sandbox {
     /// What the providers hold now, in their own JSON, for comparing two sandboxes: a sandbox whose faults were all
     /// fixed has the state of a healthy one.
     ///
-    /// - `stripe`: an object of every kind but events (`products`, `prices`, `webhook_endpoints`, …) by ID, and `signing_secrets`,
-    ///   the secret of each webhook endpoint by its ID.
+    /// - `stripe`: an object of every kind (`products`, `prices`, `webhook_endpoints`, …) except events by ID, and
+    ///   `signing_secrets`, the secret of each webhook endpoint by its ID.
     /// - `clerk`: `jwt_templates` by ID, and `users`: the three kinds of metadata of each named or changed user, by ID.
     /// - `cloudflare`: the bindings of each script, by name, with the values of its secrets.
     /// - `worker`: the secrets and variables of the deployed Worker.

@@ -175,3 +175,60 @@ async fn an_external_worker_receives_deliveries_in_the_shape_of_its_endpoint() {
     assert_eq!(headers["host"], "pan-api.acme.workers.dev");
     assert_eq!(pending(&sandbox, "customer.subscription.deleted").await, 0);
 }
+
+#[tokio::test]
+async fn an_event_destination_receives_what_it_selects() {
+    let sandbox = start(&["healthy-event-destination"]).await;
+    end(&sandbox, "/v1/customers/cus_QpanAda0000001").await;
+    sandbox.delivered().await;
+    let attempts = sandbox.deliveries();
+    assert_eq!((statuses(&attempts), attempts[0].kind.as_str()), (vec![Some(200)], "customer.subscription.deleted"));
+    assert_eq!(attempts[0].endpoint, "ed_1Rlivecme7LaunchWorker00");
+}
+
+#[tokio::test]
+async fn a_thin_event_has_no_object_to_handle() {
+    let sandbox = start(&["endpoint-thin"]).await;
+    end(&sandbox, ADA).await;
+    sandbox.delivered().await;
+    assert_eq!(statuses(&sandbox.deliveries()), [Some(400); 4]);
+}
+
+#[tokio::test]
+async fn in_test_mode_a_clock_takes_a_customer_through_a_year() {
+    let sandbox = start(&["healthy-test-mode"]).await;
+    let begin = 1_800_000_000;
+    let clocks = "/v1/test_helpers/test_clocks";
+    let clock = create(&sandbox, clocks, &[("frozen_time", &begin.to_string())]).await;
+    let clock = format!("{clocks}/{}", clock["id"].as_str().unwrap());
+    let card = "pm_card_visa";
+    let form = [
+        ("test_clock", clock.rsplit('/').next().unwrap()),
+        ("payment_method", card),
+        ("invoice_settings[default_payment_method]", card),
+    ];
+    let customer = create(&sandbox, "/v1/customers", &form).await;
+    let form = [
+        ("customer", customer["id"].as_str().unwrap()),
+        ("items[0][price]", "price_1Rtestcme7LaunchEntMonth"),
+        ("metadata[userId]", CANARY),
+        ("metadata[tier]", "enterprise"),
+    ];
+    let subscription = create(&sandbox, "/v1/subscriptions", &form).await;
+    sandbox.delivered().await;
+    assert_eq!(metadata(&sandbox).await["plan"], "enterprise");
+    let path = format!("/v1/subscriptions/{}", subscription["id"].as_str().unwrap());
+    for months in 1..=12 {
+        if months == 12 {
+            create(&sandbox, &path, &[("cancel_at_period_end", "true")]).await;
+        }
+        let time = (begin + months * 31 * 24 * 3600).to_string();
+        create(&sandbox, &format!("{clock}/advance"), &[("frozen_time", &time)]).await;
+        while ask_stripe(&sandbox, reqwest::Method::GET, &clock, &[]).await["status"] != "ready" {}
+    }
+    sandbox.delivered().await;
+    assert_eq!(metadata(&sandbox).await, json!({ "plan": "free" }));
+    let count = |kind: &str| sandbox.deliveries().iter().filter(|attempt| attempt.kind == kind).count();
+    assert_eq!((count("customer.subscription.updated"), count("customer.subscription.deleted")), (12, 1));
+    assert!(sandbox.deliveries().iter().all(|attempt| attempt.status == Some(200)));
+}
