@@ -91,7 +91,7 @@ fn addresses(given: &Map<String, Value>) -> Result<Vec<String>, ClerkError> {
     addresses.iter().map(|value| address(value).ok_or_else(|| wrong("must be a valid email address"))).collect()
 }
 
-/// Its sessions end, and its sign-in tickets are of no use any more.
+/// Its sessions end, and its sign-in tickets are revoked.
 pub(super) async fn delete(extract::State(clerk): Shared, Path(id): Path<String>) -> ClerkResult {
     let found = clerk.users().find(&id).ok_or_else(|| no_such("user", &id))?;
     if !clerk.users().remove(&id) {

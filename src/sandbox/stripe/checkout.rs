@@ -5,12 +5,13 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::error::StripeError;
-use super::hosted_checkout::{SubscriptionData, set_amounts};
+use super::hosted_checkout::set_amounts;
 use super::object_kind::ObjectKind;
 use super::request::{Call, Route, StripeResult};
 use super::resources::list;
 use super::store::Store;
-use super::writes::{Shape, set_fields};
+use super::subscription_data::SubscriptionData;
+use super::writes::{Shape, set_fields, set_metadata};
 
 pub(super) const ROUTES: &[Route] = &[
     Route::post("/v1/checkout/sessions", "rak_checkout_session_write", create).takes(TAKEN).expands(&["line_items"]),
@@ -90,7 +91,9 @@ fn create(call: &Call) -> StripeResult {
     }
     let items = line_items(call, &transaction.store, mode)?;
     let redemption = transaction.wanted_discount(parameters, customer)?;
-    let data = SubscriptionData::read(parameters, &transaction)?;
+    let data = SubscriptionData::read(parameters)?;
+    transaction.trial_end(&data.0)?;
+    set_metadata(&data.0, &mut json!({ "metadata": {} }))?;
     let now = Timestamp::now().as_second();
     let id = format!("cs_{}_a1Sandbox{:049}", call.caller.mode(), call.stripe.next_serial());
     let fields = json!({

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::customers::has_ended;
 use super::error::StripeError;
@@ -103,9 +103,10 @@ impl Transaction<'_> {
         if before["cancel_at_period_end"] == true {
             return self.cancel(before, &Value::Null).map(drop);
         }
-        if self.payer(before).is_none() {
+        if self.payment_method_of(before).is_none() {
             match before["trial_settings"]["end_behavior"]["missing_payment_method"].as_str() {
-                Some("cancel") => return self.cancel(before, &Value::Null).map(drop),
+                // The customer did not ask for it.
+                Some("cancel") => return self.cancel(before, &json!({ "reason": null })).map(drop),
                 Some("pause") => {
                     let mut after = before.clone();
                     after["status"] = "paused".into();

@@ -57,7 +57,7 @@ fn create(call: &Call) -> StripeResult {
             return Err(StripeError::bad("Coupon already exists.").coded("resource_already_exists").about("id"));
         }
         Some(id) => id.to_owned(),
-        None => format!("Sandbox{:01}", call.stripe.next_serial()),
+        None => format!("Sandbox{:04}", call.stripe.next_serial()),
     };
     let mut coupon = transaction.new_object(ObjectKind::Coupon, &json!({ "id": id }))?;
     set_fields(parameters, FIXED, &mut coupon)?;
@@ -72,12 +72,13 @@ fn create(call: &Call) -> StripeResult {
         let message = "duration_in_months is required if duration is repeating, and only then.";
         return Err(StripeError::bad(message).about("duration_in_months"));
     }
-    if let Some(until) = coupon["redeem_by"].as_i64().filter(|until| {
-        let now = transaction.now;
-        !(now..=now + LONGEST).contains(until)
-    }) {
-        let message = format!("redeem_by must be in the future and within five years (it is {until}).");
-        return Err(StripeError::bad(message).about("redeem_by"));
+    let times = transaction.now..=transaction.now + LONGEST;
+    if coupon["redeem_by"].as_i64().is_some_and(|until| !times.contains(&until)) {
+        return Err(StripeError::bad("redeem_by must be in the future and within five years.").about("redeem_by"));
+    }
+    let is_other = |name: &str| name.starts_with("applies_to") && name != "applies_to[products][]";
+    if let Some((other, _)) = parameters.iter().find(|(name, _)| is_other(name)) {
+        return Err(StripeError::unknown_parameter(other));
     }
     let products: Vec<&str> =
         parameters.iter().filter(|(name, _)| *name == "applies_to[products][]").map(|(_, id)| id).collect();
@@ -117,6 +118,7 @@ fn delete(call: &Call) -> StripeResult {
     let mut transaction = call.begin();
     let coupon = transaction.store.find(call.kind, call.id, &call.caller)?.body.clone();
     transaction.store.remove(call.kind, call.id, &call.caller)?;
+    transaction.end_codes_of(call.id)?;
     call.stripe.effects.record("stripe.coupon.deleted");
     transaction.emit("coupon.deleted", &coupon, None)?;
     Ok(json!({ "id": call.id, "object": "coupon", "deleted": true }))
@@ -167,6 +169,13 @@ mod tests {
             client.post(COUPONS, "percent_off=50&id=HALF").await.body["error"]["code"],
             "resource_already_exists"
         );
+    }
+
+    #[tokio::test]
+    async fn the_codes_of_a_deleted_coupon_are_no_longer_active() {
+        let client = TestClient::of(&[]);
+        client.delete(&format!("{COUPONS}/Friends0")).await;
+        assert!(client.get("/v1/promotion_codes?active=true").await.ids().is_empty());
     }
 
     #[tokio::test]

@@ -1,7 +1,7 @@
 //! Deliveries: signed as Stripe signs them, sent in the background, and retried.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use aws_lc_rs::hmac;
@@ -10,14 +10,12 @@ use axum::http::{Request, header};
 use backon::{ExponentialBuilder, Retryable};
 use jiff::Timestamp;
 use tokio::runtime::Handle;
-use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
-use tokio::sync::watch;
 use tokio::task::{JoinHandle, JoinSet};
 use tower::ServiceExt;
 use url::Url;
 
-use super::caller::Caller;
 use super::object_kind::ObjectKind;
+use super::outbox::{Delivery, DeliveryAttempt, Open, Outgoing};
 use super::state::Stripe;
 use crate::sandbox::proxy::SwappableRouter;
 
@@ -33,101 +31,6 @@ pub(in crate::sandbox) type Hosts = BTreeMap<String, SwappableRouter>;
 
 /// An endpoint did not accept an event.
 struct NotAccepted;
-
-/// One event on its way to one endpoint.
-#[derive(Debug, Clone)]
-pub(super) struct Delivery {
-    pub(super) event: String,
-    pub(super) kind: String,
-    pub(super) endpoint: String,
-    pub(super) url: String,
-    pub(super) secret: String,
-    pub(super) body: String,
-    pub(super) caller: Caller,
-}
-
-/// One attempt of Stripe to deliver an event.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct DeliveryAttempt {
-    /// `evt_…`.
-    pub event: String,
-    /// The event's type.
-    pub kind: String,
-    /// `we_…`, or the ID of an event destination.
-    pub endpoint: String,
-    /// The status of the answer, or `None` if there was none: nothing answers at the URL, or not in time.
-    pub status: Option<u16>,
-}
-
-/// What is known of the deliveries of one Stripe.
-#[derive(Debug, Default)]
-pub struct DeliveryLog {
-    attempts: Mutex<Vec<DeliveryAttempt>>,
-    open: watch::Sender<usize>,
-}
-
-impl DeliveryLog {
-    /// Waits until no delivery is on its way or waits for a retry.
-    pub async fn finished(&self) {
-        // It only fails when the sender is gone, which is this log's own.
-        drop(self.open.subscribe().wait_for(|open| *open == 0).await);
-    }
-
-    /// Every attempt so far, in order.
-    pub fn attempts(&self) -> Vec<DeliveryAttempt> {
-        self.locked().clone()
-    }
-
-    fn locked(&self) -> MutexGuard<'_, Vec<DeliveryAttempt>> {
-        self.attempts.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// A delivery that counts as open until it is dropped.
-struct Open {
-    delivery: Delivery,
-    log: Arc<DeliveryLog>,
-}
-
-impl Open {
-    fn new(delivery: Delivery, log: &Arc<DeliveryLog>) -> Self {
-        log.open.send_modify(|open| *open += 1);
-        Self { delivery, log: Arc::clone(log) }
-    }
-}
-
-impl Drop for Open {
-    fn drop(&mut self) {
-        self.log.open.send_modify(|open| *open -= 1);
-    }
-}
-
-/// Where Stripe puts what is to be delivered.
-#[derive(Debug)]
-pub(super) struct Outbox {
-    sender: UnboundedSender<Open>,
-    log: Arc<DeliveryLog>,
-}
-
-/// What was put into an outbox.
-pub struct Outgoing(UnboundedReceiver<Open>);
-
-/// An empty outbox, and what takes from it.
-pub(super) fn outbox() -> (Outbox, Outgoing) {
-    let (sender, receiver) = unbounded_channel();
-    (Outbox { sender, log: Arc::default() }, Outgoing(receiver))
-}
-
-impl Outbox {
-    /// Sends a delivery on its way. Without a sandbox around this Stripe, it stays pending.
-    pub(super) fn put(&self, delivery: Delivery) {
-        drop(self.sender.send(Open::new(delivery, &self.log)));
-    }
-
-    pub(super) fn log(&self) -> Arc<DeliveryLog> {
-        Arc::clone(&self.log)
-    }
-}
 
 /// Delivers for one Stripe until it is dropped.
 pub(in crate::sandbox) struct Courier(JoinHandle<()>);
@@ -153,7 +56,7 @@ impl Drop for Courier {
 async fn deliver(mut outgoing: Outgoing, stripe: Weak<Stripe>, hosts: Arc<Hosts>) {
     // Dropped with this task, which ends the retries.
     let mut retries = JoinSet::new();
-    while let Some(open) = outgoing.0.recv().await {
+    while let Some(open) = outgoing.next().await {
         while retries.try_join_next().is_some() {}
         // One after the other, so that an endpoint sees a first attempt of each event in order.
         if attempt(&open, &stripe, &hosts).await.is_err() {
@@ -185,7 +88,7 @@ fn is_wanted(delivery: &Delivery, stripe: &Weak<Stripe>) -> bool {
 async fn attempt(open: &Open, stripe: &Weak<Stripe>, hosts: &Hosts) -> Result<(), NotAccepted> {
     let delivery = &open.delivery;
     let status = send(delivery, hosts).await;
-    open.log.locked().push(DeliveryAttempt {
+    open.log.note(DeliveryAttempt {
         event: delivery.event.clone(),
         kind: delivery.kind.clone(),
         endpoint: delivery.endpoint.clone(),

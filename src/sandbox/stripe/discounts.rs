@@ -65,7 +65,7 @@ impl Transaction<'_> {
         parameter: &str,
     ) -> Result<Redemption, StripeError> {
         let coupon = code["promotion"]["coupon"].as_str().unwrap_or_default();
-        // Without its coupon, a code is of no use.
+        // A code is useless without its coupon.
         let gone = |_| StripeError::bad("This promotion code is no longer valid.").about(parameter);
         let coupon = self.store.find(ObjectKind::Coupon, coupon, self.caller).map_err(gone)?.body.clone();
         let redemption = Redemption { coupon, promotion_code: Some(code) };
@@ -107,9 +107,13 @@ impl Transaction<'_> {
         subscription: &str,
     ) -> Result<Value, StripeError> {
         let coupon = self.count_redemption(ObjectKind::Coupon, &redemption.coupon, "valid")?;
+        if coupon["valid"] != true {
+            self.end_codes_of(coupon["id"].as_str().unwrap_or_default())?;
+        }
         let code = redemption.promotion_code.as_ref();
-        if let Some(code) = code {
-            self.count_redemption(ObjectKind::PromotionCode, code, "active")?;
+        if let Some(id) = code.and_then(|code| code["id"].as_str()) {
+            let as_it_is_now = self.named(ObjectKind::PromotionCode, id, "promotion_code")?;
+            self.count_redemption(ObjectKind::PromotionCode, &as_it_is_now, "active")?;
         }
         let end = coupon["duration_in_months"].as_i64().map(|months| months_later(self.now, months));
         let fields = json!({
@@ -133,6 +137,16 @@ impl Transaction<'_> {
         }
         self.put(kind, &counted)?;
         Ok(counted)
+    }
+
+    /// Without a valid coupon, its codes are no longer active.
+    pub(super) fn end_codes_of(&mut self, coupon: &str) -> Result<(), StripeError> {
+        let is_of = |code: &Value| code["active"] == true && code["promotion"]["coupon"] == coupon;
+        for mut code in self.all(ObjectKind::PromotionCode, is_of) {
+            code["active"] = false.into();
+            self.put(ObjectKind::PromotionCode, &code)?;
+        }
+        Ok(())
     }
 
     /// The coupons of a subscription's discounts that take something off a new invoice.

@@ -4,9 +4,9 @@ use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
 use super::super::recorded::rfc3339;
-use super::deliveries::Delivery;
 use super::error::StripeError;
 use super::object_kind::ObjectKind;
+use super::outbox::Delivery;
 use super::rendering::rendered;
 use super::transaction::Transaction;
 

@@ -13,51 +13,13 @@ use serde_json::{Value, json};
 use super::billing::Terms;
 use super::discounts::{Redemption, amount_off};
 use super::error::StripeError;
-use super::hosted_page::Page;
+use super::hosted_page::{Page, needs_card};
 use super::object_kind::ObjectKind;
 use super::parameters::Parameters;
 use super::payment_methods::{pays, token_of};
 use super::state::Stripe;
+use super::subscription_data::SubscriptionData;
 use super::transaction::Transaction;
-
-/// A session's `subscription_data`, which the API does not show.
-#[derive(Debug, Clone, Default)]
-pub(super) struct SubscriptionData(Parameters);
-
-/// What `subscription_data` can have. Some of it changes nothing here.
-const KNOWN: [&str; 13] = [
-    "application_fee_percent",
-    "billing_cycle_anchor",
-    "billing_mode",
-    "default_tax_rates",
-    "description",
-    "invoice_settings",
-    "metadata",
-    "on_behalf_of",
-    "proration_behavior",
-    "transfer_data",
-    "trial_end",
-    "trial_period_days",
-    "trial_settings",
-];
-
-impl SubscriptionData {
-    /// Reads it from the parameters of a new session.
-    pub(super) fn read(parameters: &Parameters, transaction: &Transaction) -> Result<Self, StripeError> {
-        let data = parameters.below("subscription_data");
-        let base = |name: &str| name.split('[').next().unwrap_or_default().to_owned();
-        if let Some((other, _)) = data.iter().find(|(name, _)| !KNOWN.contains(&base(name).as_str())) {
-            return Err(StripeError::unknown_parameter(&format!("subscription_data[{other}]")));
-        }
-        transaction.trial_end(&data)?;
-        Ok(Self(data))
-    }
-
-    /// Whether nothing is due at first.
-    pub(super) fn has_trial(&self) -> bool {
-        self.0.any_under("trial_end") || self.0.any_under("trial_period_days")
-    }
-}
 
 /// Sets a session's amounts for its items and this discount.
 pub(super) fn set_amounts(session: &mut Value, redemption: Option<&Redemption>, has_trial: bool) {
@@ -77,11 +39,6 @@ pub(super) fn set_amounts(session: &mut Value, redemption: Option<&Redemption>, 
     if let Some(redemption) = redemption {
         session["discounts"] = json!([redemption.shown()]);
     }
-}
-
-/// Whether the customer has to enter a card.
-pub(super) fn needs_card(session: &Value) -> bool {
-    session["amount_total"] != 0 || session["payment_method_collection"] == "always"
 }
 
 /// The pages of Checkout Sessions: at the path of their URLs.

@@ -2,8 +2,12 @@
 
 use serde_json::Value;
 
-use super::hosted_checkout::needs_card;
 use crate::config::Money;
+
+/// Whether the customer has to enter a card.
+pub(super) fn needs_card(session: &Value) -> bool {
+    session["amount_total"] != 0 || session["payment_method_collection"] == "always"
+}
 
 /// What a customer sees.
 pub(super) struct Page<'a> {

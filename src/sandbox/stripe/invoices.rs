@@ -55,8 +55,8 @@ fn pay(call: &Call) -> StripeResult {
     let chosen = chosen.map(|method| transaction.payment_method(method, customer)).transpose()?;
     match transaction.collect(&invoice, chosen.as_ref())? {
         Payment::Declined => Err(StripeError::card_declined()),
-        Payment::Missing => Err(no_payment_method()),
-        Payment::Paid | Payment::Sent => {
+        Payment::Missing | Payment::Sent => Err(no_payment_method()),
+        Payment::Paid => {
             let paid = transaction.store.find(call.kind, call.id, &call.caller)?.body.clone();
             Ok(call.shown(&transaction.store, call.kind, paid))
         }
@@ -133,7 +133,7 @@ impl Transaction<'_> {
         if invoice["collection_method"] == "send_invoice" && chosen.is_none() {
             return Payment::Sent;
         }
-        match chosen.cloned().or_else(|| self.payer(subscription)) {
+        match chosen.cloned().or_else(|| self.payment_method_of(subscription)) {
             None => Payment::Missing,
             Some(method) if pays(&method) => Payment::Paid,
             Some(_) => Payment::Declined,
@@ -173,7 +173,9 @@ impl Transaction<'_> {
     pub(super) fn collect(&mut self, invoice: &Value, chosen: Option<&Value>) -> Result<Payment, StripeError> {
         let id = invoice["parent"]["subscription_details"]["subscription"].as_str().unwrap_or_default();
         let before = self.named(ObjectKind::Subscription, id, "subscription")?;
-        let payment = self.payment(invoice, &before, chosen);
+        // One that the customer gets by email is charged too, once a request asks for it.
+        let usual = self.payment_method_of(&before);
+        let payment = self.payment(invoice, &before, chosen.or(usual.as_ref()));
         let settled = self.settled(invoice, payment);
         self.put(ObjectKind::Invoice, &settled)?;
         self.report_payment(&settled, payment)?;

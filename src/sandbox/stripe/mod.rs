@@ -20,6 +20,7 @@ mod hosted_checkout;
 mod hosted_page;
 mod invoices;
 mod object_kind;
+mod outbox;
 mod parameters;
 mod payment_methods;
 mod periods;
@@ -34,6 +35,7 @@ mod resources;
 mod settings;
 mod state;
 mod store;
+mod subscription_data;
 mod subscription_writes;
 mod subscriptions;
 #[cfg(test)]
@@ -54,7 +56,7 @@ use axum::routing::{MethodFilter, on};
 use request::{Request, Route, Verb};
 
 pub(in crate::sandbox) use deliveries::{Courier, Hosts};
-pub use deliveries::{DeliveryAttempt, Outgoing};
+pub use outbox::{DeliveryAttempt, Outgoing};
 pub use settings::StripeSettings;
 pub use state::Stripe;
 

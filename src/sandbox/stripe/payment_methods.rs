@@ -103,14 +103,16 @@ impl Transaction<'_> {
     /// Keeps a payment method that was attached to a customer.
     pub(super) fn attach(&mut self, method: &Value) -> Result<(), StripeError> {
         let id = method["id"].as_str().unwrap_or_default();
-        match self.store.find(ObjectKind::PaymentMethod, id, self.caller).map(|found| found.body.clone()) {
-            Ok(before) => self.replace(ObjectKind::PaymentMethod, &before, method, "payment_method.attached"),
-            Err(_) => self.keep(ObjectKind::PaymentMethod, method, Some("payment_method.attached")),
+        let is_known = self.store.of(ObjectKind::PaymentMethod, self.caller).any(|known| known.id() == id);
+        if is_known {
+            self.put(ObjectKind::PaymentMethod, method)?;
+            return self.emit("payment_method.attached", method, None);
         }
+        self.keep(ObjectKind::PaymentMethod, method, Some("payment_method.attached"))
     }
 
     /// What a subscription is charged to: its own payment method, or the customer's.
-    pub(super) fn payer(&self, subscription: &Value) -> Option<Value> {
+    pub(super) fn payment_method_of(&self, subscription: &Value) -> Option<Value> {
         let of = |kind, id: &Value| {
             let found = self.store.find(kind, id.as_str()?, self.caller);
             found.ok().map(|found| found.body.clone())

@@ -47,6 +47,11 @@ fn create(call: &Call) -> StripeResult {
     if call.version >= CLOVER && parameters.required("promotion[type]")? != "coupon" {
         return Err(StripeError::bad("Invalid promotion[type]: must be coupon").about("promotion[type]"));
     }
+    let known = ["promotion", "promotion[type]", "promotion[coupon]"];
+    if let Some((other, _)) = parameters.iter().find(|(name, _)| name.starts_with("promotion") && !known.contains(name))
+    {
+        return Err(StripeError::unknown_parameter(other));
+    }
     let mut transaction = call.begin();
     let found = transaction.named(ObjectKind::Coupon, parameters.required(coupon)?, coupon)?;
     if found["valid"] != true {

@@ -88,7 +88,7 @@ impl Call<'_> {
         }
     }
 
-    /// Replaces an ID in a field with that name by the object that it is of.
+    /// Replaces an ID in a field with that name by its object.
     fn look_up(&self, store: &Store, field: &mut Value, name: &str, rest: Option<&str>) {
         let Some((id, kind)) = field.as_str().zip(ObjectKind::of_field(name)) else { return };
         match store.find(kind, id, &self.caller) {

@@ -7,10 +7,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use axum::http::StatusCode;
 use serde_json::Value;
 
-use super::deliveries::{DeliveryLog, Outbox, Outgoing, outbox};
-use super::hosted_checkout::SubscriptionData;
+use super::outbox::{DeliveryLog, Outbox, Outgoing, outbox};
 use super::settings::{Key, StripeSettings};
 use super::store::Store;
+use super::subscription_data::SubscriptionData;
 use crate::sandbox::recorded::{Recorded, TimeFormat};
 use crate::sandbox::{Effects, Error};
 

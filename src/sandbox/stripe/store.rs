@@ -131,7 +131,7 @@ impl Store {
             .insert(place, StoredObject { account: caller.account.clone(), livemode: caller.livemode, created, body });
     }
 
-    /// The account and mode of the object with this ID, whoever asks.
+    /// The account and mode of the object with this ID.
     pub(super) fn owner(&self, kind: ObjectKind, id: &str) -> Option<Caller> {
         let object = self.objects.get(&kind)?.iter().find(|object| object.id() == id)?;
         Some(Caller { account: object.account.clone(), livemode: object.livemode })

@@ -52,6 +52,8 @@ const FIELDS: &[Field] = &[
     ("cancel_at_period_end", Shape::Boolean),
     ("cancellation_details[comment]", Shape::OptionalText),
     ("cancellation_details[feedback]", Shape::OneOf(FEEDBACK)),
+    ("collection_method", Shape::OneOf(&["charge_automatically", "send_invoice"])),
+    ("days_until_due", Shape::AtLeast(1)),
     ("default_payment_method", Shape::OptionalText),
     ("description", Shape::OptionalText),
     ("trial_settings[end_behavior][missing_payment_method]", Shape::OneOf(&["cancel", "create_invoice", "pause"])),

@@ -232,3 +232,13 @@ async fn in_test_mode_a_clock_takes_a_customer_through_a_year() {
     assert_eq!((count("customer.subscription.updated"), count("customer.subscription.deleted")), (12, 1));
     assert!(sandbox.deliveries().iter().all(|attempt| attempt.status == Some(200)));
 }
+
+#[tokio::test]
+async fn deliveries_end_with_the_sandbox() {
+    let sandbox = start(&["worker-hangs"]).await;
+    end(&sandbox, ADA).await;
+    let log = sandbox.providers().stripe.delivery_log();
+    drop(sandbox);
+    log.finished().await;
+    assert!(log.attempts().is_empty(), "the only attempt was still waiting for an answer");
+}

@@ -136,6 +136,9 @@ async fn an_expired_session_cannot_be_completed() {
 
 #[tokio::test]
 async fn what_a_subscription_cannot_get_is_rejected() {
-    let answer = TestClient::of(&[]).post(SESSIONS, &format!("{FORM}&subscription_data%5Bcolour%5D=blue")).await;
+    let client = TestClient::of(&[]);
+    let answer = client.post(SESSIONS, &format!("{FORM}&subscription_data%5Bcolour%5D=blue")).await;
     assert_eq!(answer.body["error"]["param"], "subscription_data[colour]");
+    let long = format!("{FORM}&subscription_data%5Bmetadata%5D%5Btier%5D={}", "x".repeat(501));
+    assert_eq!(client.post(SESSIONS, &long).await.status, 400);
 }
