@@ -31,6 +31,8 @@ pub(super) struct Fixtures {
 pub(super) struct Servers {
     pub(super) routers: PerServer<Router>,
     pub(super) state: State,
+    /// What Stripe wants to deliver.
+    pub(super) outgoing: stripe::Outgoing,
 }
 
 impl Fixtures {
@@ -71,7 +73,7 @@ impl Fixtures {
 
     /// Every server, as the document describes it.
     pub(super) fn servers(&self, effects: &Arc<Effects>) -> Result<Servers, Error> {
-        let stripe = stripe::Stripe::new(&self.stripe, Arc::clone(effects))?;
+        let (stripe, outgoing) = stripe::Stripe::new(&self.stripe, Arc::clone(effects))?;
         let clerk = clerk::Clerk::new(self.clerk.clone(), Arc::clone(effects))?;
         let deployment = DeployedValues::of(self.deployed());
         let cloudflare = cloudflare::Cloudflare::new(
@@ -91,7 +93,7 @@ impl Fixtures {
             (Provider::Worker.name(), worker.clone()),
             (Provider::Frontend.name(), frontend::router(self.frontend.clone(), worker)),
         ]);
-        Ok(Servers { routers, state: State { stripe, clerk, cloudflare, deployment } })
+        Ok(Servers { routers, state: State { stripe, clerk, cloudflare, deployment }, outgoing })
     }
 }
 

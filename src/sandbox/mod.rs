@@ -8,6 +8,7 @@ mod certificates;
 mod clerk;
 mod cloudflare;
 mod connect;
+mod deliveries;
 mod deployed_values;
 mod document;
 mod effects;
@@ -36,6 +37,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use axum::Router;
+use tokio::runtime::Handle;
 use url::Url;
 
 pub use effects::Effects;
@@ -43,6 +45,7 @@ pub use error::Error;
 pub use purchase::Bought;
 pub use request_key::RequestKey;
 pub use scenario::{Expected, Scenario, scenarios};
+pub use stripe::DeliveryAttempt;
 pub use tampering::{Damage, Exchange, FieldDamage, TAMPERED, Tampered, Tampering, Unanswerable};
 
 use certificates::CertificateAuthority;
@@ -52,6 +55,7 @@ use network::{Fault, PerServer, Provider, ServerSettings};
 use port::Port;
 use proxy::SwappableRouter;
 use state::State;
+use stripe::{Courier, Hosts};
 use tampering::Tamperer;
 
 /// The path of the project's Wrangler file.
@@ -94,6 +98,9 @@ pub struct Sandbox {
     fixtures: Fixtures,
     routers: PerServer<SwappableRouter>,
     state: Mutex<State>,
+    courier: Mutex<Courier>,
+    hosts: Arc<Hosts>,
+    runtime: Handle,
     worker_is_external: AtomicBool,
     fault_layers: Vec<Arc<FaultLayer>>,
     tamperer: Arc<Tamperer>,
@@ -121,7 +128,7 @@ impl Sandbox {
     pub async fn start(scenarios: &[&str], options: Options) -> Result<Self, Error> {
         let fixtures = Fixtures::read(scenario::document(scenarios)?)?;
         let effects = Arc::new(Effects::default());
-        let Servers { routers, state } = fixtures.servers(&effects)?;
+        let Servers { routers, state, outgoing } = fixtures.servers(&effects)?;
         let routers: PerServer<SwappableRouter> =
             routers.into_iter().map(|(server, router)| (server, SwappableRouter::of(router))).collect();
         let worker_name = fixtures.network.worker.names.first().cloned().unwrap_or_default();
@@ -158,6 +165,9 @@ impl Sandbox {
             }
             open_ports.push(port);
         }
+        let hosts = Arc::new(deliveries::hosts(&fixtures.network, &routers, &plain));
+        let runtime = Handle::current();
+        let courier = Mutex::new(Courier::start(&runtime, outgoing, &state.stripe, &hosts));
         Ok(Self {
             configuration: fixtures.configuration()?,
             wrangler: fixtures.wrangler()?,
@@ -167,6 +177,9 @@ impl Sandbox {
             fixtures,
             routers,
             state: Mutex::new(state),
+            courier,
+            hosts,
+            runtime,
             worker_is_external,
             fault_layers,
             tamperer,
@@ -210,14 +223,14 @@ impl Sandbox {
     /// What the providers hold now, in their own JSON, for comparing two sandboxes: a sandbox whose faults were all
     /// fixed has the state of a healthy one.
     ///
-    /// - `stripe`: an object of every kind (`products`, `prices`, `webhook_endpoints`, …) by ID, and `signing_secrets`,
-    ///   the secret of each webhook endpoint by its ID.
+    /// - `stripe`: an object of every kind (`products`, `prices`, `webhook_endpoints`, …) except events by ID, and
+    ///   `signing_secrets`, the secret of each webhook endpoint by its ID.
     /// - `clerk`: `jwt_templates` by ID, and `users`: the three kinds of metadata of each named or changed user, by ID.
     /// - `cloudflare`: the bindings of each script, by name, with the values of its secrets.
     /// - `worker`: the secrets and variables of the deployed Worker.
     ///
-    /// Left out is what differs from run to run or only records what happened: times, sessions, tokens, idempotency
-    /// keys, and the versions of scripts.
+    /// Left out is what differs from run to run or only records what happened: times, events and their deliveries,
+    /// sessions, tokens, idempotency keys, and the versions of scripts.
     #[must_use]
     pub fn state(&self) -> serde_json::Value {
         self.providers().to_json()
@@ -249,7 +262,8 @@ impl Sandbox {
     /// If the servers cannot be created again.
     pub fn renew(&self) -> Result<(), Error> {
         let is_external = self.worker_is_external.load(Ordering::Relaxed);
-        let Servers { routers, state } = self.fixtures.servers(&self.effects)?;
+        let Servers { routers, state, outgoing } = self.fixtures.servers(&self.effects)?;
+        self.deliver(outgoing, &state.stripe);
         *self.providers() = state;
         for (server, router) in routers {
             if let Some(current) =

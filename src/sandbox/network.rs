@@ -52,6 +52,17 @@ const fn yes() -> bool {
     true
 }
 
+impl ServerSettings {
+    /// Whether Stripe can deliver to it: it answers every request, and its certificate is good.
+    pub(super) fn receives_deliveries(&self) -> bool {
+        let is_always_faulty = self.fault.is_some() && self.times.or(self.times_per_path).is_none();
+        self.resolves
+            && self.listens
+            && matches!(self.certificate, Certificate::Good | Certificate::Expiring)
+            && !(is_always_faulty && self.methods.is_empty())
+    }
+}
+
 /// The certificate that a server presents.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Deserialize)]
 #[serde(rename_all = "kebab-case")]

@@ -28,8 +28,8 @@ impl Sandbox {
         Ok(Bought { user: user.to_owned(), customer, subscription, events: [checkout, created] })
     }
 
-    /// Stripe delivers the events of a purchase. Returns whether an endpoint gets any of them.
-    pub fn deliver(&self, bought: &Bought) -> bool {
+    /// Notes the events of a purchase as delivered, without a delivery. Returns whether an endpoint gets any of them.
+    pub fn mark_delivered(&self, bought: &Bought) -> bool {
         let stripe = &self.providers().stripe;
         bought.events.iter().filter(|event| stripe.delivered(event)).count() > 0
     }

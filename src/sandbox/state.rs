@@ -10,7 +10,7 @@ use super::deployed_values::DeployedValues;
 use super::stripe::Stripe;
 
 /// The fields that hold a time, which differ from run to run.
-const TIMES: [&str; 14] = [
+const TIMES: [&str; 26] = [
     "billing_cycle_anchor",
     "cancel_at",
     "canceled_at",
@@ -18,13 +18,25 @@ const TIMES: [&str; 14] = [
     "created_at",
     "current_period_end",
     "current_period_start",
+    "deletes_after",
+    "due_date",
+    "effective_at",
+    "end",
     "ended_at",
     "expires_at",
+    "finalized_at",
+    "frozen_time",
+    "next_payment_attempt",
+    "paid_at",
+    "period_end",
+    "period_start",
+    "start",
     "start_date",
     "trial_end",
     "trial_start",
     "updated",
     "updated_at",
+    "webhooks_delivered_at",
 ];
 
 /// The providers with their state.

@@ -1,5 +1,7 @@
 //! The sandbox as a client sees it.
 
+mod deliveries;
+
 use std::error::Error as _;
 use std::time::Instant;
 

@@ -68,7 +68,7 @@ async fn the_next_purchase_is_reported_link_by_link() {
         tokio::task::yield_now().await;
     }
     let bought = sandbox.buy("user_2fridaAcme00000000000000000", "price_1Rlivecme7LaunchProMonth").unwrap();
-    assert!(sandbox.deliver(&bought));
+    assert!(sandbox.mark_delivered(&bought));
     sandbox.grant(&bought, "pro");
     let ended = tokio::task::spawn_blocking(|| ProgramOutput::of(child.wait_with_output().unwrap())).await.unwrap();
     assert_eq!(ended.status, 0, "{}", ended.all());

@@ -149,7 +149,7 @@ fn demonstrated(sandbox: Option<&Sandbox>, config: &Config) -> impl Future<Outpu
             sleep(STEP).await;
             if let Ok(bought) = sandbox.buy(BUYER, &price) {
                 sleep(STEP).await;
-                if sandbox.deliver(&bought) {
+                if sandbox.mark_delivered(&bought) {
                     sleep(STEP).await;
                     sandbox.grant(&bought, &plan);
                 }

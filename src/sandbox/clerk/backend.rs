@@ -16,7 +16,7 @@ use super::listing::{Listing, whole_list};
 use super::request::{Parameters, Shared, fields, no_such};
 use super::settings::KeyName;
 use super::users::merge;
-use super::{Clerk, keys, now, sign_ins, templates};
+use super::{Clerk, keys, now, sign_ins, templates, user_writes};
 
 /// The versions that this API knows.
 const VERSIONS: [&str; 5] = ["2021-02-05", "2024-10-01", "2025-04-10", "2025-11-10", "2026-05-12"];
@@ -30,9 +30,9 @@ pub fn backend(clerk: Arc<Clerk>) -> Router {
         .route("/v1/jwt_templates/{id}", get(templates::get).patch(templates::update).delete(templates::delete))
         .route("/v1/domains", get(domains))
         .route("/v1/redirect_urls", get(redirect_urls))
-        .route("/v1/users", get(users))
+        .route("/v1/users", get(users).post(user_writes::create))
         .route("/v1/users/count", get(users_count))
-        .route("/v1/users/{id}", get(user).patch(update_user))
+        .route("/v1/users/{id}", get(user).patch(update_user).delete(user_writes::delete))
         .route("/v1/users/{id}/metadata", patch(merge_metadata).put(replace_metadata))
         .merge(sign_ins::routes())
         .fallback(|| async { ClerkError::not_found("There is nothing at this path.") })

@@ -13,6 +13,7 @@ mod templates;
 #[cfg(test)]
 mod tests;
 mod tokens;
+mod user_writes;
 mod users;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

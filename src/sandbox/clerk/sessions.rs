@@ -159,6 +159,16 @@ impl Sessions {
         Some(session.clone())
     }
 
+    /// Ends the sessions of a user who was deleted, and revokes the tickets.
+    pub(super) fn end_all(&mut self, user: &str, now: i64) {
+        for session in self.all.values_mut().filter(|session| session.user == user && session.is_active()) {
+            session.status = "ended";
+            session.updated = now;
+        }
+        let pending = |ticket: &&mut Ticket| ticket.user == user && ticket.status == TicketStatus::Pending;
+        self.tickets.values_mut().filter(pending).for_each(|ticket| ticket.status = TicketStatus::Revoked);
+    }
+
     /// The active sessions of a client, oldest first.
     pub(super) fn of_client(&self, client: &str) -> Vec<Session> {
         self.all.values().filter(|session| session.client == client && session.is_active()).cloned().collect()

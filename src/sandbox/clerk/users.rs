@@ -15,9 +15,10 @@ const EXTRA_EPOCH: i64 = 1_767_225_600_000;
 /// Milliseconds from each of them to the next.
 const EXTRA_INTERVAL: i64 = 60_000;
 
-/// All users of one instance, newest first.
+/// All users of one instance, newest first: those created since the start, then the unnamed, then the named ones.
 #[derive(Debug, Default)]
 pub(super) struct UserStore {
+    created: Vec<Value>,
     named: Vec<Value>,
     extra: u64,
     /// What every unnamed user looks like.
@@ -38,12 +39,12 @@ impl UserStore {
         let order = |user: &Value| (user["created_at"].as_i64(), user["id"].as_str().map(str::to_owned));
         named.sort_by_key(|user| std::cmp::Reverse(order(user)));
         let unnamed = recorded.complete("user", &json!({ "email_addresses": [{}] }))?;
-        Ok(Self { named, extra: settings.extra_users, unnamed, changed: BTreeMap::new() })
+        Ok(Self { created: Vec::new(), named, extra: settings.extra_users, unnamed, changed: BTreeMap::new() })
     }
 
     /// How many users there are.
     pub(super) fn count(&self) -> u64 {
-        self.extra + self.named.len() as u64
+        self.created.len() as u64 + self.extra + self.named.len() as u64
     }
 
     /// The ID and the email address of every user, newest first, without making the users.
@@ -68,6 +69,11 @@ impl UserStore {
     }
 
     fn place(&self, position: u64) -> UserPlace<'_> {
+        let created = self.created.len() as u64;
+        if position < created {
+            return UserPlace::Named(&self.created[usize::try_from(position).unwrap_or(usize::MAX)]);
+        }
+        let position = position - created;
         match position.checked_sub(self.extra) {
             None => UserPlace::Extra(self.extra - 1 - position),
             Some(index) => UserPlace::Named(&self.named[usize::try_from(index).unwrap_or(usize::MAX)]),
@@ -76,10 +82,28 @@ impl UserStore {
 
     /// The position of a user in that order.
     pub(super) fn position(&self, id: &str) -> Option<u64> {
+        let created = self.created.len() as u64;
         if let Some(serial) = id.strip_prefix(EXTRA_PREFIX).and_then(|serial| serial.parse::<u64>().ok()) {
-            return (serial < self.extra).then(|| self.extra - 1 - serial);
+            return (serial < self.extra).then(|| created + self.extra - 1 - serial);
         }
-        self.named.iter().position(|user| user["id"] == id).map(|index| self.extra + index as u64)
+        let among = |users: &[Value]| users.iter().position(|user| user["id"] == id).map(|index| index as u64);
+        among(&self.created).or_else(|| among(&self.named).map(|index| created + self.extra + index))
+    }
+
+    /// Adds a new user, which becomes the newest.
+    pub(super) fn add(&mut self, mut user: Value) -> Value {
+        derive(&mut user);
+        self.created.insert(0, user.clone());
+        user
+    }
+
+    /// Removes a user. Whether it could: an unnamed one is made by formula and stays.
+    pub(super) fn remove(&mut self, id: &str) -> bool {
+        let before = self.count();
+        self.created.retain(|user| user["id"] != id);
+        self.named.retain(|user| user["id"] != id);
+        self.changed.remove(id);
+        self.count() < before
     }
 
     /// The user with that ID.
@@ -96,7 +120,7 @@ impl UserStore {
 
     /// The metadata of every named or changed user, by ID.
     pub(super) fn metadata(&self) -> Map<String, Value> {
-        let users = self.named.iter().chain(self.changed.values());
+        let users = self.named.iter().chain(&self.created).chain(self.changed.values());
         let kinds = ["public_metadata", "private_metadata", "unsafe_metadata"];
         let metadata = |user: &Value| kinds.map(|kind| (kind.to_owned(), user[kind].clone())).into_iter().collect();
         users.map(|user| (user["id"].as_str().unwrap_or_default().to_owned(), metadata(user))).collect()
@@ -145,7 +169,7 @@ fn derive(user: &mut Value) {
     for field in ["updated_at", "password_last_updated_at"] {
         user[field] = created.into();
     }
-    let address = &mut user["email_addresses"][0];
+    let Some(address) = user["email_addresses"].get_mut(0) else { return };
     address["id"] = address_id.into();
     for field in ["created_at", "updated_at"] {
         address[field] = created.into();

@@ -5,10 +5,13 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::error::StripeError;
+use super::hosted_checkout::set_amounts;
 use super::object_kind::ObjectKind;
 use super::request::{Call, Route, StripeResult};
 use super::resources::list;
 use super::store::Store;
+use super::subscription_data::SubscriptionData;
+use super::writes::{Shape, set_fields, set_metadata};
 
 pub(super) const ROUTES: &[Route] = &[
     Route::post("/v1/checkout/sessions", "rak_checkout_session_write", create).takes(TAKEN).expands(&["line_items"]),
@@ -81,25 +84,27 @@ fn create(call: &Call) -> StripeResult {
         let message = "You may only specify one of these parameters: allow_promotion_codes, discounts.";
         return Err(StripeError::bad(message).about("allow_promotion_codes"));
     }
-    let mut store = call.stripe.store();
-    if let Some(customer) = parameters.get("customer") {
-        store.find(ObjectKind::Customer, customer, &call.caller).map_err(|error| error.in_parameter("customer"))?;
+    let mut transaction = call.begin();
+    let customer = parameters.get("customer");
+    if let Some(customer) = customer {
+        transaction.customer(customer, "customer")?;
     }
-    let items = line_items(call, &store, mode)?;
+    let items = line_items(call, &transaction.store, mode)?;
+    let redemption = transaction.wanted_discount(parameters, customer)?;
+    let data = SubscriptionData::read(parameters)?;
+    transaction.trial_end(&data.0)?;
+    set_metadata(&data.0, &mut json!({ "metadata": {} }))?;
     let now = Timestamp::now().as_second();
     let id = format!("cs_{}_a1Sandbox{:049}", call.caller.mode(), call.stripe.next_serial());
-    let total: i64 = items.iter().filter_map(|item| item["amount_total"].as_i64()).sum();
     let fields = json!({
         "id": id,
         "allow_promotion_codes": parameters.boolean("allow_promotion_codes")?,
-        "amount_subtotal": total,
-        "amount_total": total,
         "automatic_tax": { "enabled": taxed, "status": taxed.then_some("requires_location_inputs") },
         "cancel_url": parameters.get("cancel_url"),
         "client_reference_id": parameters.get("client_reference_id"),
         "created": now,
         "currency": items[0]["currency"],
-        "customer": parameters.get("customer"),
+        "customer": customer,
         "customer_creation": (mode != "subscription").then_some("if_required"),
         "customer_email": parameters.get("customer_email"),
         "expires_at": parameters.integer("expires_at")?.unwrap_or(now + LIFETIME),
@@ -113,9 +118,12 @@ fn create(call: &Call) -> StripeResult {
     session["line_items"] = json!({
         "object": "list", "data": items, "has_more": false, "url": format!("/v1/checkout/sessions/{id}/line_items"),
     });
-    store.insert(ObjectKind::CheckoutSession, &call.caller.account, session.clone());
-    call.stripe.effects.record("stripe.checkout_session.created");
-    Ok(call.shown(&store, ObjectKind::CheckoutSession, session))
+    let collection = ("payment_method_collection", Shape::OneOf(&["always", "if_required"]));
+    set_fields(parameters, &[collection], &mut session)?;
+    set_amounts(&mut session, redemption.as_ref(), data.has_trial());
+    call.stripe.subscription_data().insert(id, data);
+    transaction.keep(ObjectKind::CheckoutSession, &session, None)?;
+    Ok(call.shown(&transaction.store, ObjectKind::CheckoutSession, session))
 }
 
 /// How long a session is open, in seconds.
@@ -194,8 +202,8 @@ fn list_line_items(call: &Call) -> StripeResult {
 }
 
 fn expire(call: &Call) -> StripeResult {
-    let mut store = call.stripe.store();
-    let session = store.find_mut(ObjectKind::CheckoutSession, call.id, &call.caller)?;
+    let mut transaction = call.begin();
+    let mut session = transaction.store.find(ObjectKind::CheckoutSession, call.id, &call.caller)?.body.clone();
     if session["status"] != "open" {
         let status = session["status"].as_str().unwrap_or_default();
         return Err(StripeError::bad(format!(
@@ -204,9 +212,10 @@ fn expire(call: &Call) -> StripeResult {
     }
     session["status"] = "expired".into();
     session["url"] = Value::Null;
-    let session = session.clone();
+    transaction.put(ObjectKind::CheckoutSession, &session)?;
     call.stripe.effects.record("stripe.checkout_session.expired");
-    Ok(call.shown(&store, ObjectKind::CheckoutSession, session))
+    transaction.emit("checkout.session.expired", &session, None)?;
+    Ok(call.shown(&transaction.store, ObjectKind::CheckoutSession, session))
 }
 
 #[cfg(test)]

@@ -54,6 +54,20 @@ impl StripeError {
         self.about(parameter)
     }
 
+    /// The same for an ID in the path instead of a parameter.
+    pub(super) fn in_path(mut self) -> Self {
+        if self.code == Some("resource_missing") {
+            self.status = StatusCode::NOT_FOUND;
+        }
+        self
+    }
+
+    /// A card that was refused.
+    pub(super) fn card_declined() -> Self {
+        let error = Self::invalid(StatusCode::PAYMENT_REQUIRED, "Your card was declined.").coded("card_declined");
+        Self { kind: "card_error", ..error }
+    }
+
     pub(super) fn unknown_parameter(name: &str) -> Self {
         Self::bad(format!("Received unknown parameter: {name}")).coded("parameter_unknown").about(name)
     }
@@ -77,6 +91,10 @@ impl StripeError {
              a key other than '{key}' if you meant to execute a different request."
         );
         Self { kind: "idempotency_error", ..Self::bad(message) }
+    }
+
+    pub(super) fn message(&self) -> &str {
+        &self.message
     }
 
     pub(super) fn body(&self, request_id: &str) -> Value {

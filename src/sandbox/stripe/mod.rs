@@ -2,29 +2,47 @@
 
 mod account;
 mod auth;
+mod billing;
 mod caller;
 mod catalog;
 mod checkout;
+mod clock_run;
+mod coupons;
 mod customers;
+mod deliveries;
 mod derived;
+mod discounts;
 mod endpoint_writes;
 mod error;
+mod event_log;
 mod events;
+mod hosted_checkout;
+mod hosted_page;
+mod invoices;
 mod object_kind;
+mod outbox;
 mod parameters;
+mod payment_methods;
+mod periods;
 mod portal;
 mod portal_writes;
 mod price_writes;
 mod product_writes;
+mod promotion_codes;
 mod purchase;
+mod rendering;
 mod request;
 mod resources;
 mod settings;
 mod state;
 mod store;
+mod subscription_data;
+mod subscription_writes;
 mod subscriptions;
 #[cfg(test)]
 mod test_client;
+mod test_clocks;
+mod transaction;
 mod webhooks;
 mod writes;
 
@@ -38,6 +56,8 @@ use axum::routing::{MethodFilter, on};
 
 use request::{Request, Route, Verb};
 
+pub(in crate::sandbox) use deliveries::{Courier, Hosts};
+pub use outbox::{DeliveryAttempt, Outgoing};
 pub use settings::StripeSettings;
 pub use state::Stripe;
 
@@ -46,25 +66,32 @@ fn routes() -> impl Iterator<Item = &'static Route> {
         account::ROUTES,
         catalog::ROUTES,
         checkout::ROUTES,
+        coupons::ROUTES,
         customers::ROUTES,
         endpoint_writes::ROUTES,
         events::ROUTES,
+        invoices::ROUTES,
+        payment_methods::ROUTES,
         portal::ROUTES,
         portal_writes::ROUTES,
         price_writes::ROUTES,
         product_writes::ROUTES,
+        promotion_codes::ROUTES,
+        subscription_writes::ROUTES,
         subscriptions::ROUTES,
+        test_clocks::ROUTES,
         webhooks::ROUTES,
     ]
     .into_iter()
     .flatten()
 }
 
-/// Stripe's API.
+/// Stripe's API, and the pages that Checkout shows to customers.
 pub fn router(stripe: &Arc<Stripe>) -> Router {
     let fallback = Arc::clone(stripe);
     let unrecognized = async move |method: Method, uri: Uri| request::unrecognized(&fallback, &method, uri.path());
     let mut router = Router::new().fallback(unrecognized.clone()).method_not_allowed_fallback(unrecognized);
+    router = router.merge(hosted_checkout::pages(stripe));
     for route in routes() {
         let stripe = Arc::clone(stripe);
         let respond =

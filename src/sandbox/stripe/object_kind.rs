@@ -35,8 +35,12 @@ kinds! {
     WebhookEndpoint: "webhook_endpoints", "webhook_endpoint";
     EventDestination: "event_destinations", "v2.core.event_destination";
     PortalConfiguration: "portal_configurations", "billing_portal.configuration";
+    TestClock: "test_clocks", "test_helpers.test_clock";
     Customer: "customers", "customer";
+    PaymentMethod: "payment_methods", "payment_method";
     Subscription: "subscriptions", "subscription";
+    Discount: "discounts", "discount";
+    Invoice: "invoices", "invoice";
     Event: "events", "event";
     CheckoutSession: "checkout_sessions", "checkout.session";
 }
@@ -52,6 +56,7 @@ impl ObjectKind {
         match self {
             Self::CheckoutSession => self.object().to_owned(),
             Self::PortalConfiguration => "configuration".to_owned(),
+            Self::PaymentMethod => "PaymentMethod".to_owned(),
             other => other.effect().replace('_', " "),
         }
     }
@@ -63,7 +68,14 @@ impl ObjectKind {
 
     /// The kind that a field with this name holds the ID of.
     pub(super) fn of_field(name: &str) -> Option<Self> {
-        let name = if name == "default_price" { "price" } else { name };
+        let name = match name {
+            "default_price" => "price",
+            "default_payment_method" => "payment_method",
+            "latest_invoice" => "invoice",
+            "discounts" => "discount",
+            "test_clock" => "test_helpers.test_clock",
+            other => other,
+        };
         Self::ALL.iter().copied().find(|kind| kind.object() == name)
     }
 

@@ -3,7 +3,7 @@
 use super::error::StripeError;
 
 /// The parameters of a request, in order. `expand[0]` and `expand[]` are both `expand[]`.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Parameters(Vec<(String, String)>);
 
 impl Parameters {

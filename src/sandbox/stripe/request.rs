@@ -20,6 +20,9 @@ pub(super) struct Call<'a> {
     /// The API version that shapes the answer.
     pub(super) version: &'a str,
     pub(super) path: &'a str,
+    /// The ID of the request itself.
+    pub(super) request_id: &'a str,
+    pub(super) idempotency_key: Option<&'a str>,
     /// The ID in the path; empty if the route has none.
     pub(super) id: &'a str,
     /// The kind of object that the route is about.
@@ -204,7 +207,7 @@ fn once(
     version: &str,
     request_id: &str,
 ) -> (StatusCode, Value, bool) {
-    let fresh = || match ask(stripe, route, request, version) {
+    let fresh = || match ask(stripe, route, request, version, request_id) {
         Ok(body) => (StatusCode::OK, body, false),
         Err(error) => (error.status, error.body(request_id), false),
     };
@@ -231,10 +234,12 @@ fn once(
     }
 }
 
-fn ask(stripe: &Stripe, route: &Route, request: &Request, version: &str) -> StripeResult {
+fn ask(stripe: &Stripe, route: &Route, request: &Request, version: &str, request_id: &str) -> StripeResult {
     let key = stripe.key(request.headers)?;
     check_version(request)?;
-    let encoded = if route.verb == Verb::Get { request.query.as_bytes() } else { &request.body[..] };
+    // The parameters of a DELETE may be in either place.
+    let in_query = route.verb == Verb::Get || (route.verb == Verb::Delete && request.body.is_empty());
+    let encoded = if in_query { request.query.as_bytes() } else { &request.body[..] };
     let parameters = Parameters::read(encoded);
     check_permission(stripe, key, route.permission)?;
     parameters.allow(&[route.filters, route.parameters, route.more_parameters], route.paged)?;
@@ -242,8 +247,18 @@ fn ask(stripe: &Stripe, route: &Route, request: &Request, version: &str) -> Stri
         check_expand(expand, route)?;
     }
     let caller = Caller { account: key.account.clone(), livemode: key.value.contains("_live_") };
-    let (kind, filters) = (route.kind, route.filters);
-    (route.handler)(&Call { stripe, caller, parameters, version, path: request.path, id: request.id, kind, filters })
+    (route.handler)(&Call {
+        stripe,
+        caller,
+        parameters,
+        version,
+        path: request.path,
+        request_id,
+        idempotency_key: request.header("idempotency-key"),
+        id: request.id,
+        kind: route.kind,
+        filters: route.filters,
+    })
 }
 
 fn check_version(request: &Request) -> Result<(), StripeError> {

@@ -12,7 +12,10 @@ const BOOLEANS: [&str; 4] = ["active", "delivery_success", "is_default", "shippa
 
 impl ObjectKind {
     /// Leaves the field out that is only shown on request, unless one of the wanted paths leads to it.
-    fn leave_out(self, body: &mut Value, wanted: &[&str]) {
+    pub(super) fn leave_out(self, body: &mut Value, wanted: &[&str]) {
+        if self == Self::Discount && !wanted.iter().any(|wanted| wanted.starts_with("source.coupon")) {
+            body["source"]["coupon"] = body["source"]["coupon"]["id"].take();
+        }
         let Some((parent, field)) = self.left_out() else { return };
         let path = format!("{parent}/{field}")[1..].replace('/', ".");
         let parent = body.pointer_mut(parent).and_then(Value::as_object_mut);
@@ -73,21 +76,31 @@ impl Call<'_> {
         }
         let (name, rest) = path.split_once('.').map_or((path, None), |(name, rest)| (name, Some(rest)));
         let Some(field) = value.get_mut(name) else { return };
-        if let Some((id, kind)) = field.as_str().zip(ObjectKind::of_field(name)) {
-            match store.find(kind, id, &self.caller) {
-                Ok(found) => {
-                    *field = found.body.clone();
-                    kind.leave_out(field, rest.as_slice());
-                }
-                // All that is left of a deleted product.
-                Err(_) if kind == ObjectKind::Product => {
-                    *field = json!({ "id": id, "object": "product", "deleted": true });
-                }
-                Err(_) => {}
+        if let Value::Array(items) = field {
+            for item in items {
+                self.look_up(store, item, name, rest);
             }
+        } else {
+            self.look_up(store, field, name, rest);
         }
         if let Some(rest) = rest {
             self.expand(store, field, rest);
+        }
+    }
+
+    /// Replaces an ID in a field with that name by its object.
+    fn look_up(&self, store: &Store, field: &mut Value, name: &str, rest: Option<&str>) {
+        let Some((id, kind)) = field.as_str().zip(ObjectKind::of_field(name)) else { return };
+        match store.find(kind, id, &self.caller) {
+            Ok(found) => {
+                *field = found.body.clone();
+                kind.leave_out(field, rest.as_slice());
+            }
+            // All that is left of a deleted product.
+            Err(_) if kind == ObjectKind::Product => {
+                *field = json!({ "id": id, "object": "product", "deleted": true });
+            }
+            Err(_) => {}
         }
     }
 }

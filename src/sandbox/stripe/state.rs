@@ -7,8 +7,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use axum::http::StatusCode;
 use serde_json::Value;
 
+use super::outbox::{DeliveryLog, Outbox, Outgoing, outbox};
 use super::settings::{Key, StripeSettings};
 use super::store::Store;
+use super::subscription_data::SubscriptionData;
 use crate::sandbox::recorded::{Recorded, TimeFormat};
 use crate::sandbox::{Effects, Error};
 
@@ -23,6 +25,10 @@ pub struct Stripe {
     pub(super) unreadable_sessions_of: Option<String>,
     pub(super) recorded: Recorded,
     pub(super) effects: Arc<Effects>,
+    /// Where what happens is sent from.
+    pub(super) outbox: Outbox,
+    /// What only the subscription of a Checkout Session gets to see, by the ID of the session.
+    subscription_data: Mutex<HashMap<String, SubscriptionData>>,
     store: Mutex<Store>,
     replays: Mutex<HashMap<String, Replay>>,
     serial: AtomicU64,
@@ -36,27 +42,37 @@ pub(super) struct Replay {
 }
 
 impl Stripe {
-    /// Stripe as the document describes it.
+    /// Stripe as the document describes it, and what it wants to deliver.
     ///
     /// # Errors
     ///
     /// If an object has a field that Stripe's objects of its kind do not have, or refers to one that does not exist.
-    pub fn new(settings: &StripeSettings, effects: Arc<Effects>) -> Result<Arc<Self>, Error> {
+    pub fn new(settings: &StripeSettings, effects: Arc<Effects>) -> Result<(Arc<Self>, Outgoing), Error> {
+        let (outbox, outgoing) = outbox();
         let recorded = Recorded::read(RECORDED, TimeFormat::Seconds)?;
         let accounts = settings.accounts.iter();
         let accounts = accounts.map(|(name, fields)| Ok((name.clone(), recorded.complete("account", fields)?)));
-        Ok(Arc::new(Self {
+        let stripe = Self {
             accounts: accounts.collect::<Result<_, Error>>()?,
             tax_settings: recorded.complete("tax.settings", &settings.tax_settings)?,
             keys: settings.keys.values().cloned().collect(),
             default_api_version: settings.default_api_version.clone(),
             unreadable_sessions_of: settings.unreadable_sessions_of.clone(),
             effects,
+            outbox,
+            subscription_data: Mutex::default(),
             store: Mutex::new(Store::load(settings, &recorded)?),
             recorded,
             replays: Mutex::default(),
             serial: AtomicU64::new(1),
-        }))
+        };
+        Ok((Arc::new(stripe), outgoing))
+    }
+
+    /// What became of the deliveries.
+    #[must_use]
+    pub fn delivery_log(&self) -> Arc<DeliveryLog> {
+        self.outbox.log()
     }
 
     /// Every object by its kind and ID, and the signing secrets.
@@ -67,6 +83,10 @@ impl Stripe {
 
     pub(super) fn store(&self) -> MutexGuard<'_, Store> {
         self.store.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn subscription_data(&self) -> MutexGuard<'_, HashMap<String, SubscriptionData>> {
+        self.subscription_data.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(super) fn replays(&self) -> MutexGuard<'_, HashMap<String, Replay>> {

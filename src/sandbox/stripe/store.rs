@@ -110,10 +110,15 @@ impl Store {
         objects.find(|object| object.body["id"] == *id).map(|object| object.body.clone()).ok_or_else(missing)
     }
 
-    /// Adds an object.
-    pub(super) fn insert(&mut self, kind: ObjectKind, account: &str, mut body: Value) {
-        let created = body["created"].as_i64().unwrap_or_default();
+    /// Adds an object, in the mode that its `livemode` says.
+    pub(super) fn insert(&mut self, kind: ObjectKind, account: &str, body: Value) {
         let livemode = body["livemode"] == true;
+        self.add(kind, &Caller { account: account.to_owned(), livemode }, body);
+    }
+
+    /// Adds an object in the caller's mode.
+    pub(super) fn add(&mut self, kind: ObjectKind, caller: &Caller, mut body: Value) {
+        let created = body["created"].as_i64().unwrap_or_default();
         // The second version of the API writes dates.
         if kind == ObjectKind::EventDestination {
             for field in ["created", "updated"] {
@@ -122,7 +127,14 @@ impl Store {
         }
         let objects = self.objects.entry(kind).or_default();
         let place = objects.partition_point(|other| other.created > created);
-        objects.insert(place, StoredObject { account: account.to_owned(), livemode, created, body });
+        objects
+            .insert(place, StoredObject { account: caller.account.clone(), livemode: caller.livemode, created, body });
+    }
+
+    /// The account and mode of the object with this ID.
+    pub(super) fn owner(&self, kind: ObjectKind, id: &str) -> Option<Caller> {
+        let object = self.objects.get(&kind)?.iter().find(|object| object.id() == id)?;
+        Some(Caller { account: object.account.clone(), livemode: object.livemode })
     }
 
     /// Every object of a kind that a key may see.
@@ -169,6 +181,11 @@ impl Store {
         self.signing_secrets.insert(endpoint.to_owned(), secret.to_owned());
     }
 
+    /// The secret that signs what is sent to an endpoint.
+    pub(super) fn signing_secret(&self, endpoint: &str) -> &str {
+        self.signing_secrets.get(endpoint).map_or("", String::as_str)
+    }
+
     /// Writes a changed price into the subscriptions that have it.
     pub(super) fn renew_price_in_subscriptions(&mut self, id: &str, caller: &Caller) {
         let Some(price) = self.find(ObjectKind::Price, id, caller).ok().map(|price| price.body.clone()) else { return };
@@ -181,9 +198,9 @@ impl Store {
         }
     }
 
-    /// Every object by its kind and ID, and the signing secrets.
+    /// Every object by its kind and ID, and the signing secrets. Events only record what happened.
     pub(super) fn to_json(&self) -> Value {
-        let kinds = self.objects.iter();
+        let kinds = self.objects.iter().filter(|(kind, _)| **kind != ObjectKind::Event);
         let mut all: Map<String, Value> = kinds
             .map(|(kind, objects)| (kind.plural().to_owned(), by_id(objects.iter().map(|object| &object.body)).into()))
             .collect();

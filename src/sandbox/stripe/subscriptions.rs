@@ -1,28 +1,25 @@
 //! Subscriptions.
 
-use super::derived;
 use super::error::StripeError;
 use super::object_kind::ObjectKind;
 use super::request::{Call, Route, StripeResult};
 use super::resources::retrieve;
-use super::writes::set_metadata;
 
-pub(super) const ROUTES: &[Route] =
-    &[
-        Route::list("/v1/subscriptions", "rak_subscription_read", ObjectKind::Subscription, list)
-            .filters(&["collection_method", "customer"])
-            .takes(&["created", "current_period_end", "plan", "price", "status"])
-            .expands(&["data.customer", "data.items.data.price"]),
-        Route::retrieve("/v1/subscriptions/{id}", "rak_subscription_read", ObjectKind::Subscription, retrieve)
-            .expands(&["customer", "items.data.price", "items.data.price.product"]),
-        Route::post("/v1/subscriptions/{id}", "rak_subscription_write", update).takes(&[
-            "cancel_at_period_end",
-            "items",
-            "metadata",
-            "payment_behavior",
-            "proration_behavior",
-        ]),
-    ];
+pub(super) const ROUTES: &[Route] = &[
+    Route::list("/v1/subscriptions", "rak_subscription_read", ObjectKind::Subscription, list)
+        .filters(&["collection_method", "customer"])
+        .takes(&["created", "current_period_end", "plan", "price", "status", "test_clock"])
+        .expands(&["data.customer", "data.items.data.price"]),
+    Route::retrieve("/v1/subscriptions/{id}", "rak_subscription_read", ObjectKind::Subscription, retrieve).expands(&[
+        "customer",
+        "default_payment_method",
+        "discounts",
+        "discounts.source.coupon",
+        "items.data.price",
+        "items.data.price.product",
+        "latest_invoice",
+    ]),
+];
 
 const STATUSES: [&str; 10] = [
     "active",
@@ -61,40 +58,14 @@ fn list(call: &Call) -> StripeResult {
             Some("ended") => ended,
             Some(status) => body["status"] == status,
         };
-        has_status && price.is_none_or(|price| body["items"]["data"][0]["price"]["id"] == price)
+        // Those with a test clock are listed only for their clock or their customer.
+        let clock = parameters.get("test_clock");
+        let has_clock =
+            body["test_clock"].as_str() == clock || (clock.is_none() && parameters.get("customer").is_some());
+        has_status && has_clock && price.is_none_or(|price| body["items"]["data"][0]["price"]["id"] == price)
     })
 }
 
-fn update(call: &Call) -> StripeResult {
-    let parameters = &call.parameters;
-    let cancels = parameters.boolean("cancel_at_period_end")?;
-    let mut store = call.stripe.store();
-    let price = match parameters.get("items[0][price]") {
-        None => None,
-        Some(id) => {
-            let found = store.find(ObjectKind::Price, id, &call.caller);
-            Some(found.map_err(|error| error.in_parameter("items[0][price]"))?.body.clone())
-        }
-    };
-    let subscription = store.find_mut(ObjectKind::Subscription, call.id, &call.caller)?;
-    let only_metadata = parameters.iter().all(|(name, _)| name.starts_with("metadata") || name.starts_with("expand"));
-    if subscription["status"] == "canceled" && !only_metadata {
-        let message = "A canceled subscription can only update its cancellation_details and metadata.";
-        return Err(StripeError::bad(message));
-    }
-    let mut changed = subscription.clone();
-    set_metadata(parameters, &mut changed)?;
-    *subscription = changed;
-    if let Some(price) = price {
-        subscription["items"]["data"][0]["plan"] = derived::plan(&price, &call.stripe.recorded)?;
-        subscription["items"]["data"][0]["price"] = price;
-    }
-    if let Some(cancels) = cancels {
-        subscription["cancel_at_period_end"] = cancels.into();
-    }
-    call.stripe.effects.record("stripe.subscription.updated");
-    Ok(subscription.clone())
-}
 #[cfg(test)]
 mod tests {
     use super::super::test_client::TestClient;
@@ -131,22 +102,6 @@ mod tests {
     #[tokio::test]
     async fn an_unknown_status_is_rejected() {
         assert_eq!(TestClient::of(&[]).get("/v1/subscriptions?status=activ").await.body["error"]["param"], "status");
-    }
-
-    #[tokio::test]
-    async fn a_subscription_can_be_moved_to_another_price() {
-        let client = TestClient::of(&[]);
-        client.post(ADA, "items%5B0%5D%5Bprice%5D=price_1Rlivecme7LaunchEntMonth&metadata%5Btier%5D=enterprise").await;
-        let body = client.get(ADA).await.body;
-        assert_eq!(body["items"]["data"][0]["price"]["unit_amount"], 9900);
-        assert_eq!(body["metadata"]["tier"], "enterprise");
-    }
-
-    #[tokio::test]
-    async fn a_canceled_subscription_can_only_change_its_metadata() {
-        let (client, path) = (TestClient::of(&[]), "/v1/subscriptions/sub_1Rlivecme7LaunchAlan0001");
-        assert_eq!(client.post(path, "metadata%5BuserId%5D=user_1").await.body["metadata"]["userId"], "user_1");
-        assert_eq!(client.post(path, "cancel_at_period_end=true").await.status, 400);
     }
 
     #[tokio::test]

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::body::{Body, to_bytes};
-use axum::http::{HeaderMap, Method, Request};
+use axum::http::{HeaderMap, Method, Request, StatusCode};
 use serde_json::Value;
 use tower::ServiceExt;
 
@@ -23,6 +23,13 @@ pub(super) struct TestResponse {
     pub(super) status: u16,
     pub(super) headers: HeaderMap,
     pub(super) body: Value,
+}
+
+/// A page, or where it leads.
+pub(super) struct TestPage {
+    pub(super) status: StatusCode,
+    pub(super) location: String,
+    pub(super) text: String,
 }
 
 impl TestResponse {
@@ -61,6 +68,21 @@ impl TestClient {
         self.ask(Method::POST, path, &[("authorization", &format!("Bearer {}", self.live))], form).await
     }
 
+    /// Sends a form with the test key.
+    pub(super) async fn post_in_test_mode(&self, path: &str, form: &str) -> TestResponse {
+        self.ask(Method::POST, path, &[("authorization", &format!("Bearer {}", self.test))], form).await
+    }
+
+    /// Sends a DELETE with the live key.
+    pub(super) async fn delete(&self, path: &str) -> TestResponse {
+        self.ask(Method::DELETE, path, &[("authorization", &format!("Bearer {}", self.live))], "").await
+    }
+
+    /// Sends a DELETE with the test key.
+    pub(super) async fn delete_in_test_mode(&self, path: &str) -> TestResponse {
+        self.ask(Method::DELETE, path, &[("authorization", &format!("Bearer {}", self.test))], "").await
+    }
+
     pub(super) async fn ask(&self, method: Method, path: &str, headers: &[(&str, &str)], body: &str) -> TestResponse {
         let mut request = Request::builder().method(method).uri(path);
         for (name, value) in headers {
@@ -70,6 +92,24 @@ impl TestClient {
         let (parts, body) = response.into_parts();
         let body = serde_json::from_slice(&to_bytes(body, usize::MAX).await.unwrap()).unwrap();
         TestResponse { status: parts.status.as_u16(), headers: parts.headers, body }
+    }
+
+    /// Opens a page as a browser does.
+    pub(super) async fn open(&self, path: &str) -> TestPage {
+        self.browse(Request::get(path).body(Body::empty()).unwrap()).await
+    }
+
+    /// Submits the form of a page.
+    pub(super) async fn submit(&self, path: &str, form: &str) -> TestPage {
+        let request = Request::post(path).header("content-type", "application/x-www-form-urlencoded");
+        self.browse(request.body(Body::from(form.to_owned())).unwrap()).await
+    }
+
+    async fn browse(&self, request: Request<Body>) -> TestPage {
+        let (parts, body) = self.router.clone().oneshot(request).await.unwrap().into_parts();
+        let location = parts.headers.get("location").map_or("", |location| location.to_str().unwrap()).to_owned();
+        let text = String::from_utf8(to_bytes(body, usize::MAX).await.unwrap().to_vec()).unwrap();
+        TestPage { status: parts.status, location, text }
     }
 
     /// How often a change was made.

@@ -176,11 +176,10 @@ impl Call<'_> {
         self.shown(&store, kind, object)
     }
 
-    /// An ID for a new object. Like Stripe's, it contains the end of the account's ID.
+    /// An ID for a new object.
     pub(super) fn new_id(&self, prefix: &str) -> Result<String, StripeError> {
-        let account = self.account()?["id"].as_str().unwrap_or_default();
-        let end: String = account.chars().skip(account.chars().count().saturating_sub(10)).collect();
-        Ok(format!("{prefix}_1R{}{end}{:08}", self.caller.mode(), self.stripe.next_serial()))
+        self.account()?;
+        Ok(self.stripe.new_id(&self.caller, prefix))
     }
 }
 

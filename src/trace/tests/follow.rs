@@ -55,7 +55,7 @@ async fn a_purchase_is_followed_until_the_user_has_the_plan() {
         followed(&sandbox, late, |sighting| {
             let bought = bought.get().unwrap();
             match (sighting.happening, sighting.link) {
-                (Happening::Reached, Link::Subscription) => assert!(sandbox.deliver(bought)),
+                (Happening::Reached, Link::Subscription) => assert!(sandbox.mark_delivered(bought)),
                 (Happening::Reached, Link::Delivery) => sandbox.grant(bought, "pro"),
                 _ => {}
             }
@@ -81,7 +81,7 @@ async fn a_link_that_is_not_reached_is_called_late_once_with_its_name() {
         let purchase = async {
             let bought = buys(&sandbox).await;
             if is_delivered {
-                assert!(sandbox.deliver(&bought));
+                assert!(sandbox.mark_delivered(&bought));
             }
         };
         let is_late = |sighting: &Sighting| sighting.happening == Happening::Late;
@@ -100,7 +100,7 @@ async fn a_purchase_that_no_endpoint_hears_of_is_late_at_once() {
     let sandbox = Sandbox::start(&["endpoint-none"], Options::default()).await.unwrap();
     let purchase = async {
         let bought = buys(&sandbox).await;
-        assert!(!sandbox.deliver(&bought));
+        assert!(!sandbox.mark_delivered(&bought));
     };
     let is_late = |sighting: &Sighting| sighting.happening == Happening::Late;
     let (seen, ()) = futures::join!(followed(&sandbox, Duration::from_hours(1), is_late), purchase);

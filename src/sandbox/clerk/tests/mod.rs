@@ -4,6 +4,7 @@ mod backend;
 mod frontend_api;
 mod templates;
 mod tokens;
+mod users;
 
 use axum::Router;
 use axum::body::{Body, to_bytes};
