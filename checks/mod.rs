@@ -16,7 +16,8 @@ pub mod config {
 }
 /// Customers who pay, and users who have a tier.
 pub mod entitlements {
-    mod catalog;
+    pub(crate) mod catalog;
+    pub(crate) mod judgement;
     pub mod sample;
     mod users;
 }

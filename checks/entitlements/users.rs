@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use super::catalog::{Catalog, PaysFor};
+use super::catalog::Catalog;
+use super::judgement::{is_exempt, needs_user};
 use crate::check::prelude::*;
 use crate::config::{Mode, Tier};
 use crate::world::{Answer, CustomerId, Found, Newest, Seen, Subscription, SubscriptionId, User, plan_text};
@@ -74,13 +75,6 @@ struct LookedUp {
 const LOOKED_UP: usize = 40;
 /// Clerk's largest page: if the first one has fewer users, there are no others.
 const USERS_AT_ONCE: usize = 500;
-
-/// Whether a user has a tier without paying, as intended.
-pub(super) fn is_exempt(world: &World, user: &str) -> bool {
-    let config = world.config();
-    config.clerk.canary_user.value.as_deref() == Some(user)
-        || config.entitlement.comped.iter().any(|comped| comped == user)
-}
 
 impl SampledUser {
     fn read(world: &World, user: &User) -> Answered<Self> {
@@ -200,21 +194,12 @@ impl Sample {
     pub async fn unmatched(&self, world: &World, catalog: &Catalog<'_>, outcome: &mut Outcome) -> Unmatched<'_> {
         let key = &world.config().entitlement.user_key;
         let mut unmatched = Unmatched::default();
-        for subscription in self.subscriptions.iter().filter(|subscription| catalog.grants(subscription)) {
+        for subscription in &self.subscriptions {
             let (id, owner) = (&subscription.id, self.owners.get(&subscription.id));
             if owner.is_some_and(|owner| self.known.contains(owner)) {
                 continue;
             }
-            match catalog.pays_for(subscription) {
-                // Another business on the same account has users elsewhere.
-                PaysFor::NoTier => continue,
-                PaysFor::Unclear(tiers, why) if tiers.is_empty() => {
-                    outcome.leave_open(why);
-                    continue;
-                }
-                PaysFor::Tier(_) | PaysFor::Unclear(..) => {}
-            }
-            if outcome.ask(catalog.is_fresh(subscription)).is_none_or(|is_fresh| is_fresh) {
+            if outcome.ask(needs_user(&catalog.payment(subscription))) != Some(true) {
                 continue;
             }
             match owner {
