@@ -47,7 +47,8 @@ impl<'w> Catalog<'w> {
                     if !suits {
                         price_problem = Some(NoAnswer::Because(Cause::PriceTermsDiffer));
                     }
-                    products.extend(price.value.product().map(|product| (product.id.clone(), Ok(Some(product.clone())))));
+                    products
+                        .extend(price.value.product().map(|product| (product.id.clone(), Ok(Some(product.clone())))));
                 }
                 Err(why) => price_problem = Some(why),
             }

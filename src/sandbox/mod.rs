@@ -16,6 +16,7 @@ mod fault_responses;
 mod faults;
 mod fixtures;
 mod frontend;
+mod many_accounts;
 mod network;
 mod port;
 mod proxy;
@@ -39,6 +40,7 @@ use url::Url;
 
 pub use effects::Effects;
 pub use error::Error;
+pub use many_accounts::{Drift, ManyAccounts};
 pub use request_key::RequestKey;
 pub use scenario::{Expected, Scenario, scenarios};
 pub use tampering::{Damage, Exchange, FieldDamage, TAMPERED, Tampered, Tampering, Unanswerable};
@@ -63,6 +65,8 @@ pub struct Options {
     /// An external Worker, for example in workerd, that replaces the embedded one: requests for the Worker are
     /// forwarded to it.
     pub worker: Option<Url>,
+    /// Accounts by formula, each with a subscription and a user, in place of those of the scenarios.
+    pub accounts: Option<ManyAccounts>,
 }
 
 /// The address of each server without TLS, for clients that do not know the sandbox's certificate authority.
@@ -117,7 +121,10 @@ impl Sandbox {
         reason = "ports are opened in a runtime, and only an async function is sure to be in one"
     )]
     pub async fn start(scenarios: &[&str], options: Options) -> Result<Self, Error> {
-        let fixtures = Fixtures::read(scenario::document(scenarios)?)?;
+        let mut fixtures = Fixtures::read(scenario::document(scenarios)?)?;
+        if let Some(accounts) = options.accounts {
+            fixtures.add_accounts(accounts);
+        }
         let effects = Arc::new(Effects::default());
         let Servers { routers, state } = fixtures.servers(&effects)?;
         let routers: PerServer<SwappableRouter> =

@@ -10,6 +10,7 @@ mod derived;
 mod endpoint_writes;
 mod error;
 mod events;
+mod many_subscriptions;
 mod object_kind;
 mod parameters;
 mod portal;

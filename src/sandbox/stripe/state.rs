@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use axum::http::StatusCode;
 use serde_json::Value;
 
+use super::many_subscriptions::ManySubscriptions;
 use super::settings::{Key, StripeSettings};
 use super::store::Store;
 use crate::sandbox::recorded::{Recorded, TimeFormat};
@@ -23,6 +24,8 @@ pub struct Stripe {
     pub(super) unreadable_sessions_of: Option<String>,
     pub(super) recorded: Recorded,
     pub(super) effects: Arc<Effects>,
+    /// Subscriptions and customers by formula.
+    pub(super) many: ManySubscriptions,
     store: Mutex<Store>,
     replays: Mutex<HashMap<String, Replay>>,
     serial: AtomicU64,
@@ -45,6 +48,7 @@ impl Stripe {
         let recorded = Recorded::read(RECORDED, TimeFormat::Seconds)?;
         let accounts = settings.accounts.iter();
         let accounts = accounts.map(|(name, fields)| Ok((name.clone(), recorded.complete("account", fields)?)));
+        let store = Store::load(settings, &recorded)?;
         Ok(Arc::new(Self {
             accounts: accounts.collect::<Result<_, Error>>()?,
             tax_settings: recorded.complete("tax.settings", &settings.tax_settings)?,
@@ -52,7 +56,8 @@ impl Stripe {
             default_api_version: settings.default_api_version.clone(),
             unreadable_sessions_of: settings.unreadable_sessions_of.clone(),
             effects,
-            store: Mutex::new(Store::load(settings, &recorded)?),
+            many: ManySubscriptions::new(settings.many_accounts, &store, &recorded)?,
+            store: Mutex::new(store),
             recorded,
             replays: Mutex::default(),
             serial: AtomicU64::new(1),
