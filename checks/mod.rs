@@ -19,7 +19,8 @@ pub mod entitlements {
     pub(crate) mod catalog;
     pub(crate) mod judgement;
     pub mod sample;
-    mod users;
+    pub(crate) mod users;
+    pub(crate) mod wording;
 }
 /// The frontend as it is served.
 pub mod frontend {

@@ -1,8 +1,9 @@
 //! `entitlements/sample`.
 
-use super::catalog::{Catalog, PaysFor};
-use super::judgement::{self, Comparison, Holder, was_just_updated};
+use super::catalog::Catalog;
+use super::judgement::Comparison;
 use super::users::{Sample, SampledUser, UnknownId, Unmatched};
+use super::wording::{self, Wording};
 use crate::check::prelude::*;
 use crate::config::Tier;
 use crate::world::Subscription;
@@ -142,125 +143,58 @@ async fn run(world: &World, _: Deployment, outcome: &mut Outcome) -> Answered {
     Ok(())
 }
 
-/// Compares a user's tier with what they pay for.
+/// Puts how a user's tier compares with what they pay for into words.
 fn compare(world: &World, catalog: &Catalog<'_>, user: &SampledUser) -> Answered<Compared> {
-    let payments: Vec<_> = user.subscriptions.iter().map(|subscription| catalog.payment(subscription)).collect();
-    let updated_at = user.updated_at.clone();
-    let holder = Holder {
-        id: &user.id,
-        tier: user.tier(world),
-        has_plan: user.plan.is_some(),
-        was_just_updated: updated_at.map(|updated_at| was_just_updated(world, updated_at)),
-    };
     let subscription = |place: usize| &user.subscriptions[place];
-    Ok(Compared::Differs(Box::new(match judgement::compare(catalog, &holder, &payments)? {
+    Ok(Compared::Differs(Box::new(match user.compare(catalog)? {
         Comparison::Nothing => return Ok(Compared::Nothing),
         Comparison::Agrees => return Ok(Compared::Agrees),
+        // An unknown plan is the finding of `clerk/metadata`.
         Comparison::UnknownPlan(_) => return Err(NoAnswer::Because(Cause::PlanUnknown)),
-        Comparison::NoTier(place) => no_tier(user, subscription(place)),
+        Comparison::NoTier(place) => {
+            let subscription = subscription(place);
+            case(NO_TIER, user, Some(subscription), wording::no_tier(user, subscription))
+        }
         Comparison::PaidButFree(paid, place) => misses(world, PAID_BUT_FREE, user, paid, subscription(place)),
         Comparison::WrongTier(paid, place) => misses(world, WRONG_TIER, user, paid, subscription(place)),
-        Comparison::FreeButEntitled(place) => free(world, user, place.map(subscription)),
-        Comparison::PastDue(place) => past_due(user, subscription(place)),
+        Comparison::FreeButEntitled(place) => {
+            let subscription = place.map(subscription);
+            case(FREE_BUT_ENTITLED, user, subscription, wording::free(world, user, subscription))
+        }
+        Comparison::PastDue(place) => {
+            let subscription = subscription(place);
+            case(PAST_DUE_ENTITLED, user, Some(subscription), wording::past_due(user, subscription))
+        }
     })))
-}
-
-fn no_tier(user: &SampledUser, subscription: &Subscription) -> Case {
-    let price = subscription.prices();
-    let price = price.iter().flatten().next().map_or("a price", |price| price.id.as_str());
-    let (id, shown) = (&user.id, shown(subscription));
-    case(
-        NO_TIER,
-        user,
-        Some(subscription),
-        format!("{id} pays for {price} with {shown}, but that price does not belong to any tier"),
-        format!("Add {price} to a tier in preflight.toml, or move {} to a tier's price.", subscription.id),
-    )
 }
 
 /// Of a user who does not have the tier that they pay for.
 fn misses(world: &World, code: Code, user: &SampledUser, paid: &Tier, subscription: &Subscription) -> Case {
-    let (id, has) = (&user.id, has_plan(user));
-    let (value, shown, key) = (&paid.metadata, shown(subscription), &world.config().clerk.metadata_key);
-    let words = format!("{id} pays for the tier \"{value}\" with {shown} but has {has}");
-    let fix =
-        format!("Set {key} to {value} in the public metadata of {id}, and find out which event the Worker missed.");
-    let change = Some(world.plan_of(id, user.plan.clone(), value.as_str()));
-    Case { change, ..case(code, user, Some(subscription), words, fix) }
-}
-
-fn free(world: &World, user: &SampledUser, subscription: Option<&Subscription>) -> Case {
-    let (id, has, plan) = (&user.id, has_plan(user), &world.config().clerk.metadata_key);
-    let shown = subscription.map_or_else(|| "no subscription".to_owned(), shown);
-    case(
-        FREE_BUT_ENTITLED,
-        user,
-        subscription,
-        format!("{id} has {has} but does not pay for it: {shown}"),
-        format!(
-            "Set {plan} to the free tier in the public metadata of {id}, or add {id} to entitlement.comped if the tier should be free."
-        ),
-    )
-}
-
-fn past_due(user: &SampledUser, subscription: &Subscription) -> Case {
-    let (id, has, status) = (&user.id, has_plan(user), &subscription.status);
-    case(
-        PAST_DUE_ENTITLED,
-        user,
-        Some(subscription),
-        format!("{id} still has {has} with {}", shown(subscription)),
-        format!(
-            "Make the Worker end the tier at \"{status}\", or add \"{status}\" to entitlement.entitling_statuses if it grants the tier."
-        ),
-    )
+    let change = Some(world.plan_of(&user.id, user.plan.clone(), paid.metadata.as_str()));
+    Case { change, ..case(code, user, Some(subscription), wording::misses(world, user, paid, subscription)) }
 }
 
 /// Of a paid subscription whose user does not exist.
 fn ghost(world: &World, catalog: &Catalog<'_>, subscription: &Subscription, user: &str) -> Case {
-    let (id, key) = (&subscription.id, &world.config().entitlement.user_key);
-    let tier = match catalog.pays_for(subscription) {
-        PaysFor::Tier(tier) => format!("the tier \"{}\"", tier.metadata),
-        PaysFor::Unclear(..) | PaysFor::NoTier => "a tier".to_owned(),
-    };
-    Case {
-        code: GHOST_USER,
-        user: user.to_owned(),
-        plan: None,
-        subscription: Some(id.clone()),
-        change: None,
-        words: format!("{id} pays for {tier} for {user}, who does not exist in Clerk"),
-        fix: format!("Set metadata.{key} of {id} to the user who pays, or cancel and refund the subscription."),
-    }
+    let Wording { words, fix } = wording::ghost(world, catalog, subscription, user);
+    let (user, subscription) = (user.to_owned(), Some(subscription.id.clone()));
+    Case { code: GHOST_USER, user, plan: None, subscription, change: None, words, fix }
 }
 
 fn no_such_id(user: &SampledUser, unknown: &UnknownId) -> Case {
-    let UnknownId { id, is_customer, known_in } = unknown;
-    let elsewhere =
-        known_in.map_or_else(String::new, |mode| format!(" in this mode, but only in {} mode", mode.word()));
-    Case {
-        change: None,
-        code: if *is_customer { NO_SUCH_CUSTOMER } else { NO_SUCH_SUBSCRIPTION },
-        user: user.id.clone(),
-        plan: user.plan.clone(),
-        subscription: user.subscription.clone(),
-        words: format!("{} has {} and {id}, which does not exist in Stripe{elsewhere}", user.id, has_plan(user)),
-        fix: format!("Remove {id} from the public metadata of {}: checkout and the portal fail with it.", user.id),
-    }
+    let code = if unknown.is_customer { NO_SUCH_CUSTOMER } else { NO_SUCH_SUBSCRIPTION };
+    Case { subscription: user.subscription.clone(), ..case(code, user, None, wording::no_such_id(user, unknown)) }
 }
 
 fn charged_twice(world: &World, customer: &str, subscriptions: &[&str], sample: &Sample) -> Finding {
-    let (all, last) = (subscriptions.join(", "), subscriptions.last().copied().unwrap_or_default());
+    let (all, Wording { words, fix }) = (subscriptions.join(", "), wording::charged_twice(customer, subscriptions));
     Finding {
         code: CHARGED_TWICE,
-        message: format!("{customer} has {} active subscriptions and is charged for each: {all}.", subscriptions.len()),
+        message: format!("{words}."),
         expected: "one active subscription for each customer".to_owned(),
         actual: all.clone(),
         evidence: vec![sample.subscriptions_answer.evidence("data[].customer", format!("{customer}: {all}"))],
-        fix: Fix::new(format!(
-            "Cancel and refund the subscription that was not intended, such as {last}. Make the Worker change an existing subscription instead of adding one."
-        ))
-        .link(world.stripe().dashboard(&format!("customers/{customer}"))),
+        fix: Fix::new(fix).link(world.stripe().dashboard(&format!("customers/{customer}"))),
     }
 }
 
@@ -287,17 +221,8 @@ fn unmappable(world: &World, subscriptions: &[&str], sample: &Sample) -> Finding
     }
 }
 
-fn has_plan(user: &SampledUser) -> String {
-    user.plan.as_ref().map_or_else(|| "no plan".to_owned(), |plan| format!("the plan \"{plan}\""))
-}
-
-/// A subscription and its status.
-fn shown(subscription: &Subscription) -> String {
-    format!("{} ({})", subscription.id, subscription.status)
-}
-
-fn case(code: Code, user: &SampledUser, subscription: Option<&Subscription>, words: String, fix: String) -> Case {
-    let subscription = subscription.map(|subscription| subscription.id.clone());
+fn case(code: Code, user: &SampledUser, subscription: Option<&Subscription>, wording: Wording) -> Case {
+    let (Wording { words, fix }, subscription) = (wording, subscription.map(|subscription| subscription.id.clone()));
     Case { code, user: user.id.clone(), plan: user.plan.clone(), subscription, words, fix, change: None }
 }
 
@@ -313,7 +238,7 @@ fn finding(world: &World, cases: &[&Case], sample: &Sample) -> Finding {
     let user_page = clerk_dashboard(&format!("users/{user}"));
     let page = subscription.as_ref().map(|id| world.stripe().dashboard(&format!("subscriptions/{id}")));
     let is_it = |found: &&Subscription| subscription.as_ref() == Some(&found.id);
-    let seen = sample.all_subscriptions().find(is_it).map_or_else(|| "no subscription".to_owned(), self::shown);
+    let seen = sample.all_subscriptions().find(is_it).map_or_else(|| "no subscription".to_owned(), wording::shown);
     let links = (*code != GHOST_USER).then_some(user_page).into_iter().chain(page);
     Finding {
         code: *code,

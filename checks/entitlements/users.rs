@@ -6,10 +6,10 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use super::catalog::Catalog;
-use super::judgement::{is_exempt, needs_user};
+use super::judgement::{Comparison, Holder, compare, is_exempt, needs_user, was_just_updated};
 use crate::check::prelude::*;
 use crate::config::{Mode, Tier};
-use crate::world::{Answer, CustomerId, Found, Newest, Seen, Subscription, SubscriptionId, User, plan_text};
+use crate::world::{Answer, CustomerId, Found, Newest, Seen, Stripe, Subscription, SubscriptionId, User, plan_text};
 
 /// The newest subscriptions and users.
 pub(super) struct Sample {
@@ -29,12 +29,13 @@ pub(super) struct Sample {
 }
 
 /// A user and their subscriptions.
-pub(super) struct SampledUser {
+#[derive(Debug)]
+pub(crate) struct SampledUser {
     pub id: String,
     /// The plan in their public metadata.
     pub plan: Option<String>,
     /// The IDs at Stripe in their public metadata.
-    customer: Option<String>,
+    pub customer: Option<String>,
     pub subscription: Option<String>,
     /// When they were last updated, in milliseconds.
     pub updated_at: Answered<i64>,
@@ -47,7 +48,8 @@ pub(super) struct SampledUser {
 }
 
 /// An ID of a customer or a subscription that does not exist in this mode.
-pub(super) struct UnknownId {
+#[derive(Debug)]
+pub(crate) struct UnknownId {
     pub id: String,
     pub is_customer: bool,
     /// The mode in which it exists, if Stripe says so.
@@ -64,11 +66,11 @@ pub(super) struct Unmatched<'s> {
 }
 
 /// What Stripe has for the IDs in a user's public metadata.
-#[derive(Default)]
-struct LookedUp {
-    subscriptions: Vec<Subscription>,
-    unknown_id: Option<UnknownId>,
-    unread: Vec<NoAnswer>,
+#[derive(Debug, Default)]
+pub(crate) struct LookedUp {
+    pub subscriptions: Vec<Subscription>,
+    pub unknown_id: Option<UnknownId>,
+    pub unread: Vec<NoAnswer>,
 }
 
 /// Most users who are looked up at Stripe one by one.
@@ -77,7 +79,8 @@ const LOOKED_UP: usize = 40;
 const USERS_AT_ONCE: usize = 500;
 
 impl SampledUser {
-    fn read(world: &World, user: &User) -> Answered<Self> {
+    /// Reads what matters of a user.
+    pub fn read(world: &World, user: &User) -> Answered<Self> {
         let (clerk, metadata) = (&world.config().clerk, user.public_metadata()?);
         let id = |key: &str| metadata.get(key).and_then(Value::as_str).filter(|id| !id.is_empty()).map(str::to_owned);
         Ok(Self {
@@ -93,7 +96,7 @@ impl SampledUser {
     }
 
     /// Whether their public metadata names this subscription or its customer.
-    fn names(&self, subscription: &Subscription) -> bool {
+    pub fn names(&self, subscription: &Subscription) -> bool {
         (self.customer.is_some() && self.customer.as_deref() == subscription.customer.text())
             || self.subscription.as_ref() == Some(&subscription.id)
     }
@@ -101,6 +104,19 @@ impl SampledUser {
     /// The tier whose value their plan is.
     pub fn tier<'w>(&self, world: &'w World) -> Option<&'w Tier> {
         world.config().tiers.iter().find(|tier| self.plan.as_ref() == Some(&tier.metadata))
+    }
+
+    /// Compares their tier with their subscriptions.
+    pub fn compare<'w>(&self, catalog: &Catalog<'w>) -> Answered<Comparison<'w>> {
+        let payments: Vec<_> = self.subscriptions.iter().map(|subscription| catalog.payment(subscription)).collect();
+        let world = catalog.world;
+        let holder = Holder {
+            id: &self.id,
+            tier: self.tier(world),
+            has_plan: self.plan.is_some(),
+            was_just_updated: self.updated_at.clone().map(|updated_at| was_just_updated(world, updated_at)),
+        };
+        compare(catalog, &holder, &payments)
     }
 
     fn has_paid_tier(&self, world: &World) -> bool {
@@ -241,7 +257,7 @@ async fn look_up(world: &World, sampled: &[Subscription], users: &mut [SampledUs
     }
     wanted.truncate(LOOKED_UP);
     let requests = wanted.iter().map(|(_, customer, subscription)| {
-        subscriptions_at_stripe(world, customer.as_deref(), subscription.as_deref())
+        subscriptions_at_stripe(world.stripe(), customer.as_deref(), subscription.as_deref())
     });
     let answers = futures::future::join_all(requests).await;
     for ((user, ..), answer) in wanted.into_iter().zip(answers) {
@@ -258,13 +274,14 @@ async fn look_up(world: &World, sampled: &[Subscription], users: &mut [SampledUs
     }
 }
 
-async fn subscriptions_at_stripe(
-    world: &World,
+/// What Stripe has for the IDs of a customer and a subscription in a user's public metadata.
+pub(crate) async fn subscriptions_at_stripe(
+    stripe: Stripe<'_>,
     customer: Option<&str>,
     subscription: Option<&str>,
 ) -> Answered<LookedUp> {
     const METADATA: &str = "a user's public metadata";
-    let (stripe, mut looked_up) = (world.stripe(), LookedUp::default());
+    let mut looked_up = LookedUp::default();
     if let Some(id) = customer {
         let parsed = CustomerId::parse(id).map_err(|malformed| malformed.in_place(METADATA))?;
         match stripe.subscriptions_of(&parsed).await? {
