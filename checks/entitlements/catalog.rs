@@ -10,7 +10,7 @@ use crate::world::{Found, Price, Product, ProductId, Subscription};
 /// The prices and products that subscriptions can be for.
 #[derive(Debug)]
 pub(crate) struct Catalog<'w> {
-    pub(super) world: &'w World,
+    pub world: &'w World,
     offers: Vec<Offer<'w>>,
     /// By ID. A deleted product has no metadata.
     products: BTreeMap<String, Answered<Option<Product>>>,

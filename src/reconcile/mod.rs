@@ -10,19 +10,19 @@ mod monthly;
 mod progress;
 mod read;
 mod rows;
-mod words;
 
 use std::future::Future;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use futures::future::{Either, select};
 use jiff::Timestamp;
 
 use crate::checks::entitlements::catalog::Catalog;
+use crate::finding::NoAnswer;
 use crate::world::World;
 
-pub use drift::{Bucket, DriftedAccount};
+pub use drift::{Bucket, DriftedAccount, NotCompared};
 pub use monthly::Monthly;
 pub use progress::{Progress, Stage};
 
@@ -56,7 +56,7 @@ pub struct Reconciliation {
     /// What differs, the worst bucket first.
     pub accounts: Vec<DriftedAccount>,
     /// What could not be compared, each with its reason.
-    pub not_compared: Vec<String>,
+    pub not_compared: Vec<NotCompared>,
     /// Whether it was stopped before it was done.
     pub is_interrupted: bool,
 }
@@ -98,19 +98,47 @@ const LAST_MOMENT: Duration = Duration::from_secs(1);
 struct Tally {
     agree: u64,
     accounts: Vec<DriftedAccount>,
-    not_compared: Vec<String>,
+    not_compared: Vec<NotCompared>,
+}
+
+/// The result so far, which several tasks add to.
+#[derive(Debug, Default)]
+struct SharedTally(Mutex<Tally>);
+
+impl SharedTally {
+    fn add_agreeing(&self, users: u64) {
+        self.tally().agree += users;
+    }
+
+    fn find(&self, account: DriftedAccount) {
+        self.tally().accounts.push(account);
+    }
+
+    /// Notes what could not be compared; `accounts` is zero if it is unknown how many are concerned.
+    fn leave_open(&self, why: &NoAnswer, accounts: u64) {
+        let reason = match why {
+            NoAnswer::Because(_) => INCONSISTENT.to_owned(),
+            other => other.to_string(),
+        };
+        let open = &mut self.tally().not_compared;
+        if let Some(known) = open.iter_mut().find(|known| known.reason == reason) {
+            known.accounts += accounts;
+        } else if open.len() < MOST_REASONS {
+            open.push(NotCompared { reason, accounts });
+        } else if let Some(last) = open.last_mut() {
+            last.accounts += accounts;
+        }
+    }
+
+    fn tally(&self) -> MutexGuard<'_, Tally> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 /// Reasons beyond these are only counted.
 const MOST_REASONS: usize = 50;
-
-impl Tally {
-    fn leave_open(&mut self, reason: String) {
-        if self.not_compared.len() < MOST_REASONS && !self.not_compared.contains(&reason) {
-            self.not_compared.push(reason);
-        }
-    }
-}
+/// What another finding of a run is the reason for.
+const INCONSISTENT: &str = "a key, the catalog in Stripe or a value is wrong: `preflight run` names the cause";
 
 /// Compares all accounts, until it is done or `stop` ends it.
 pub async fn reconcile(
@@ -119,7 +147,7 @@ pub async fn reconcile(
     progress: &Progress,
     stop: impl Future<Output = ()>,
 ) -> Reconciliation {
-    let (started_at, began, tally) = (Timestamp::now(), Instant::now(), Mutex::new(Tally::default()));
+    let (started_at, began, tally) = (Timestamp::now(), Instant::now(), SharedTally::default());
     let work = Box::pin(compare(world, options, progress, &tally));
     let is_interrupted = match select(work, Box::pin(stop)).await {
         Either::Left(_) => false,
@@ -130,7 +158,7 @@ pub async fn reconcile(
             true
         }
     };
-    let Tally { agree, mut accounts, not_compared } = tally.into_inner().unwrap_or_else(PoisonError::into_inner);
+    let Tally { agree, mut accounts, not_compared } = tally.0.into_inner().unwrap_or_else(PoisonError::into_inner);
     accounts.sort_by(DriftedAccount::worst_first);
     let (subscriptions, users) = progress.read();
     Reconciliation {
@@ -146,14 +174,14 @@ pub async fn reconcile(
     }
 }
 
-async fn compare(world: &World, options: Options, progress: &Progress, tally: &Mutex<Tally>) {
+async fn compare(world: &World, options: Options, progress: &Progress, tally: &SharedTally) {
     let mut catalog = Catalog::read(world).await;
     let accounts = Accounts::read(world, &mut catalog, options.since, progress, tally).await;
-    let candidates = candidates::find(world, &catalog, &accounts, tally);
+    let candidates = candidates::find(&catalog, &accounts, tally);
     if candidates.is_empty() {
         return;
     }
     progress.pause(candidates.len());
     tokio::time::sleep(options.pause).await;
-    Confirming { world, catalog: &mut catalog, accounts: &accounts, progress, tally }.all(candidates).await;
+    Confirming { world, catalog: &catalog, accounts: &accounts, progress, tally }.all(&candidates).await;
 }

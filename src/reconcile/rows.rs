@@ -3,11 +3,11 @@
 use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
 
-use super::super::world::Subscription;
 use crate::checks::entitlements::catalog::{Catalog, PaysFor};
 use crate::checks::entitlements::judgement::Payment;
 use crate::config::Tier;
 use crate::finding::{Answered, NoAnswer};
+use crate::world::Subscription;
 
 /// An ID as a number, for comparing. Zero is no ID.
 pub(super) type Key = u64;
@@ -178,7 +178,7 @@ impl<'w> Subscriptions<'w> {
     ) -> bool {
         let payment = catalog.payment(subscription);
         let may_charge = subscription.status == "active" && catalog.is_charged(subscription) != Ok(false);
-        let is_recent = since.is_none_or(|since| subscription.changed().is_ok_and(|changed| changed < since) == false);
+        let is_recent = since.is_none_or(|since| subscription.changed().map_or(true, |changed| changed >= since));
         let bits = Bits::GRANTS
             .when(payment.grants)
             .and(Bits::IS_OVER.when(payment.is_over))

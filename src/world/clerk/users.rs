@@ -166,7 +166,8 @@ impl Clerk<'_> {
 
     /// A page of the list of users, oldest first: those who sign up meanwhile are at its end.
     pub(crate) async fn oldest_users(self, offset: usize) -> Answered<Users> {
-        let path = ApiPath::new("/v1/users").query("limit", PAGE).query("offset", offset).query("order_by", "+created_at");
+        let path =
+            ApiPath::new("/v1/users").query("limit", PAGE).query("offset", offset).query("order_by", "+created_at");
         let answer = accepted(self.send_again(&path).await?)?;
         Ok(Users::read(answer.json()?, offset))
     }
