@@ -12,6 +12,7 @@ mod list;
 mod manual;
 mod permissions;
 mod progress;
+mod reconcile;
 mod run;
 mod sandbox;
 mod schema;
@@ -46,6 +47,7 @@ pub fn main() -> ExitCode {
     let status = match arguments.command {
         Command::Run(command) => run::execute(&command, terminal),
         Command::Fix(command) => fix::execute(&command, terminal),
+        Command::Reconcile(command) => reconcile::execute(&command, terminal),
         Command::List => list::execute(terminal),
         Command::Explain(command) => explain::execute(&command, terminal),
         Command::Permissions => permissions::execute(terminal),

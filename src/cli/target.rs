@@ -36,7 +36,7 @@ pub struct TargetArgs {
     timeout: Option<Duration>,
     /// Time limit for the run; checks that need more are unknown [default: 2m]
     #[arg(long, value_name = "TIME", value_parser = values::duration, help_heading = "Requests")]
-    deadline: Option<Duration>,
+    pub deadline: Option<Duration>,
     /// How often to retry a request that is safe to repeat [default: 2]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(0..=10), help_heading = "Requests")]
     retries: Option<u32>,

@@ -17,6 +17,7 @@ use crate::checks::entitlements::users::{LookedUp, SampledUser, subscriptions_at
 use crate::checks::entitlements::wording::{self, Wording};
 use crate::config::Tier;
 use crate::finding::{Answered, Cause, NoAnswer};
+use crate::pattern::patterns;
 use crate::world::{
     CustomerId, Found, Seen, Stripe, Subscription, SubscriptionId, SubscriptionSpan, User, World, optional,
 };
@@ -308,15 +309,26 @@ impl Confirming<'_, '_> {
 
     /// Notes an account, without anything from outside that could disturb a report.
     fn find(&self, mut account: DriftedAccount) {
-        let clean = |text: &mut String| *text = self.world.redactor().quote(text, LONGEST);
+        let clean = |text: &mut String| *text = without_addresses(&self.world.redactor().quote(text, LONGEST));
         clean(&mut account.message);
         clean(&mut account.fix);
         account.subscriptions.iter_mut().for_each(clean);
-        for text in [&mut account.user, &mut account.customer, &mut account.status, &mut account.plan] {
+        let optional =
+            [&mut account.user, &mut account.customer, &mut account.status, &mut account.plan, &mut account.pays_for];
+        for text in optional {
             text.iter_mut().for_each(clean);
         }
         self.tally.find(account);
     }
+}
+
+patterns! {
+    /// An email address, wherever someone put it: a plan, a user's ID in metadata.
+    ADDRESS = r#"[^\s@"'<>(),;:]+@[^\s@"'<>(),;:]+"#;
+}
+
+fn without_addresses(text: &str) -> String {
+    ADDRESS.replace_all(text, "(an email address)").into_owned()
 }
 
 /// How many characters of a text from outside are shown.

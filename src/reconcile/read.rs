@@ -16,7 +16,6 @@ use crate::world::{SubscriptionPage, SubscriptionSpan, USERS_ON_A_PAGE, User, Wo
 /// Both sides, as far as they could be read.
 #[derive(Debug)]
 pub(super) struct Accounts<'w> {
-    pub keys: Keys,
     pub subscriptions: Subscriptions<'w>,
     pub users: Users,
     pub are_all_subscriptions: bool,
@@ -50,7 +49,7 @@ impl<'w> Accounts<'w> {
         let (subscriptions, users) = futures::join!(reading.subscriptions(catalog, began), reading.users());
         let (subscriptions, are_all_subscriptions) = subscriptions;
         let (users, are_all_users) = users;
-        Self { keys, subscriptions, users, are_all_subscriptions, are_all_users, began }
+        Self { subscriptions, users, are_all_subscriptions, are_all_users, began }
     }
 }
 
