@@ -10,6 +10,8 @@ mod monthly;
 mod progress;
 mod read;
 mod rows;
+#[cfg(test)]
+mod tests;
 
 use std::future::Future;
 use std::sync::{Mutex, MutexGuard, PoisonError};

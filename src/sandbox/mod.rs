@@ -67,6 +67,9 @@ pub struct Options {
     pub worker: Option<Url>,
     /// Accounts by formula, each with a subscription and a user, in place of those of the scenarios.
     pub accounts: Option<ManyAccounts>,
+    /// Keep no requests and responses for [`Sandbox::keys`] and [`Sandbox::exchanges`], and tamper with none: for millions of
+    /// objects.
+    pub unrecorded: bool,
 }
 
 /// The address of each server without TLS, for clients that do not know the sandbox's certificate authority.
@@ -144,7 +147,8 @@ impl Sandbox {
         let servers: Vec<(Provider, &ServerSettings, Router)> = servers
             .into_iter()
             .map(|(provider, settings)| {
-                let layer = FaultLayer::new(provider, settings, latency, Arc::clone(&log), Arc::clone(&tamperer));
+                let recorder = (!options.unrecorded).then(|| Arc::clone(&tamperer));
+                let layer = FaultLayer::new(provider, settings, latency, Arc::clone(&log), recorder);
                 let router = layer.wrap(routers.get(provider.name()).map(SwappableRouter::router).unwrap_or_default());
                 fault_layers.push(layer);
                 (provider, settings, router)

@@ -119,10 +119,8 @@ impl Page {
         let listed = if is_whole { accounts.len() } else { LISTED };
         for account in accounts.iter().take(listed) {
             let money = amounts(&account.monthly);
-            let money = if money.is_empty() || !bucket.is_drift() { String::new() } else { format!(" ({money})") };
-            let message = shown(&account.message);
-            let message = message.strip_suffix('.').unwrap_or(&message);
-            self.text.push_str(&wrap(&format!("{message}{money}"), "  - ", "    ", self.width));
+            let money = if money.is_empty() || !bucket.is_drift() { String::new() } else { format!("{money}: ") };
+            self.text.push_str(&wrap(&format!("{money}{}", shown(&account.message)), "  - ", "    ", self.width));
             if is_whole {
                 self.fix(&account.fix, "    Fix: ");
             }
