@@ -22,6 +22,11 @@ pub(super) enum Candidate {
     Comped(u32),
 }
 
+/// Most accounts that are read one by one because a page that they may be on is missing.
+const LOOKED_UP: usize = 500;
+const SUBSCRIPTION_UNREAD: &str = "a user's subscription may be among those that were not read";
+const USER_UNREAD: &str = "a subscription's user may be among those who were not read";
+
 /// Rows by one of their keys.
 struct Index(Vec<u32>);
 
@@ -49,8 +54,15 @@ pub(super) fn find(catalog: &Catalog<'_>, accounts: &Accounts<'_>, tally: &Share
     let rows = &accounts.subscriptions.rows;
     let by_id = Index::of(rows, |row| row.id);
     let by_customer = Index::of(rows, |row| row.customer);
-    let mut join = Join { catalog, accounts, held: vec![false; rows.len()], open: BTreeMap::new(), agree: 0 };
+    let mut join =
+        Join { catalog, accounts, held: vec![false; rows.len()], open: BTreeMap::new(), agree: 0, looked_up: 0 };
     let mut candidates = Vec::new();
+    // Nothing differs from a side that could not be read at all.
+    let is_dark = (rows.is_empty() && !accounts.are_all_subscriptions)
+        || (accounts.users.rows.is_empty() && !accounts.are_all_users);
+    if is_dark {
+        return candidates;
+    }
     {
         let by_user = Index::of(rows, |row| row.user);
         for (place, user) in (0..).zip(&accounts.users.rows) {
@@ -84,11 +96,18 @@ struct Join<'j, 'w> {
     /// What cannot be decided, with how many accounts, by reason.
     open: BTreeMap<String, (NoAnswer, u64)>,
     agree: u64,
+    looked_up: usize,
 }
 
 impl Join<'_, '_> {
     fn leave_open(&mut self, why: NoAnswer) {
         self.open.entry(why.to_string()).or_insert((why, 0)).1 += 1;
+    }
+
+    /// Whether another account may be read one by one because a page that it may be on is missing.
+    fn may_look_up(&mut self) -> bool {
+        self.looked_up += 1;
+        self.looked_up <= LOOKED_UP
     }
 
     /// Whether one of the rows changed within the time that is asked for.
@@ -127,14 +146,20 @@ impl Join<'_, '_> {
             was_just_updated: user.bits.is_fresh(),
         };
         let compared = compare(self.catalog, &holder, &payments);
+        let theirs_known = theirs.len();
         let candidate = is_recent.then_some(Candidate::User(place, theirs));
+        let is_theirs_unread = !self.accounts.are_all_subscriptions && (theirs_known == 0 || !are_ids_known);
         match compared {
+            Ok(Comparison::Nothing) if are_ids_known => None,
+            _ if is_theirs_unread && candidate.is_some() && !self.may_look_up() => {
+                self.leave_open(NoAnswer::unknown(SUBSCRIPTION_UNREAD));
+                None
+            }
             _ if !are_ids_known => candidate,
             Ok(Comparison::Agrees) => {
                 self.agree += 1;
                 None
             }
-            Ok(Comparison::Nothing) => None,
             Ok(_) => candidate,
             Err(why) => {
                 if candidate.is_some() {
@@ -151,6 +176,10 @@ impl Join<'_, '_> {
             return None;
         }
         match needs_user(&self.accounts.subscriptions.payment(row)) {
+            Ok(true) if !self.accounts.are_all_users && !self.may_look_up() => {
+                self.leave_open(NoAnswer::unknown(USER_UNREAD));
+                None
+            }
             Ok(needs_user) => needs_user.then_some(Candidate::Unmatched(place)),
             Err(why) => {
                 self.leave_open(why);

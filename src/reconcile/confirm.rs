@@ -19,7 +19,7 @@ use crate::config::Tier;
 use crate::finding::{Answered, Cause, NoAnswer};
 use crate::pattern::patterns;
 use crate::world::{
-    CustomerId, Found, Seen, Stripe, Subscription, SubscriptionId, SubscriptionSpan, User, World, optional,
+    CustomerId, Found, Seen, Stripe, Subscription, SubscriptionId, SubscriptionSpan, User, Users, World, optional,
 };
 
 /// How many candidates are read at once.
@@ -57,23 +57,40 @@ impl Confirming<'_, '_> {
         for some in users.chunks(USERS_AT_ONCE) {
             self.users(some, &meanwhile).await;
         }
-        let others = candidates.iter().filter_map(|candidate| match candidate {
-            Candidate::Unmatched(place) => Some((*place, true)),
-            Candidate::ChargedTwice(place) => Some((*place, false)),
-            Candidate::User(..) | Candidate::Comped(_) => None,
+        let unmatched = candidates.iter().filter_map(|candidate| match candidate {
+            Candidate::Unmatched(place) => Some(*place),
+            _ => None,
         });
-        let (stripe, meanwhile) = (self.stripe(), &meanwhile);
-        let read = others.map(|(place, is_unmatched)| {
+        for some in unmatched.collect::<Vec<u32>>().chunks(USERS_AT_ONCE) {
+            self.all_unmatched(some, &meanwhile).await;
+        }
+        let twice = candidates.iter().filter_map(|candidate| match candidate {
+            Candidate::ChargedTwice(place) => Some(*place),
+            _ => None,
+        });
+        let read = twice.map(|place| self.one(self.charged_twice(place)));
+        stream::iter(read).buffer_unordered(AT_ONCE).collect::<()>().await;
+    }
+
+    /// Subscriptions without a user who exists. The users whom they name are in one request.
+    async fn all_unmatched(&self, some: &[u32], meanwhile: &Meanwhile) {
+        let read = some.iter().map(|place| self.subscription(self.stripe(), *place));
+        let subscriptions: Vec<_> = stream::iter(read).buffered(AT_ONCE).collect().await;
+        let key = &self.world.config().entitlement.user_key;
+        let read = subscriptions.iter().filter_map(|subscription| subscription.as_ref().ok()?.as_ref());
+        let named: Vec<String> =
+            read.filter_map(|subscription| subscription.metadata.text(key).map(str::to_owned)).collect();
+        let found = self.world.clerk().past_memo().users_by_id(named).await;
+        let judged = subscriptions.into_iter().map(|subscription| {
+            let found = &found;
             self.one(async move {
-                let Some(subscription) = self.subscription(stripe, place).await? else { return Ok(()) };
-                if is_unmatched {
-                    self.unmatched(subscription, meanwhile).await
-                } else {
-                    self.charged_twice(&subscription).await
+                match subscription? {
+                    Some(subscription) => self.unmatched(subscription, found, meanwhile).await,
+                    None => Ok(()),
                 }
             })
         });
-        stream::iter(read).buffer_unordered(AT_ONCE).collect::<()>().await;
+        stream::iter(judged).buffer_unordered(AT_ONCE).collect::<()>().await;
     }
 
     /// One candidate. Without an answer, it is left open.
@@ -137,7 +154,7 @@ impl Confirming<'_, '_> {
                     (None, Some(theirs)) if are_all_read => {
                         for place in *theirs {
                             if let Some(subscription) = self.subscription(self.stripe(), *place).await? {
-                                self.unmatched(subscription, meanwhile).await?;
+                                self.unmatched(subscription, &Ok(Users::default()), meanwhile).await?;
                             }
                         }
                         Ok(())
@@ -218,7 +235,8 @@ impl Confirming<'_, '_> {
         Ok(())
     }
 
-    async fn unmatched(&self, subscription: Subscription, meanwhile: &Meanwhile) -> Answered {
+    /// A subscription without a user who exists; `found` are the users who exist now.
+    async fn unmatched(&self, subscription: Subscription, found: &Answered<Users>, meanwhile: &Meanwhile) -> Answered {
         if !needs_user(&self.catalog.payment(&subscription))? {
             return Ok(());
         }
@@ -239,11 +257,11 @@ impl Confirming<'_, '_> {
         if is_exempt(self.world, named) {
             return Ok(());
         }
-        let found = self.world.clerk().past_memo().users_by_id(vec![named.to_owned()]).await?;
-        if let Some(why) = found.unread.into_iter().next() {
-            return Err(why);
+        let found = found.as_ref().map_err(Clone::clone)?;
+        if let Some(why) = found.unread.first() {
+            return Err(why.clone());
         }
-        if let Some(user) = found.users.first() {
+        if let Some(user) = found.users.iter().find(|user| user.id == named) {
             // The user signed up meanwhile, or was on a page that could not be read.
             let place = (0..).zip(&self.accounts.subscriptions.rows);
             let mut place = place.filter(|(_, row)| self.accounts.subscriptions.id(row) == subscription.id);
@@ -258,7 +276,9 @@ impl Confirming<'_, '_> {
         Ok(())
     }
 
-    async fn charged_twice(&self, subscription: &Subscription) -> Answered {
+    /// A customer who may be charged for several subscriptions, by one of them.
+    async fn charged_twice(&self, place: u32) -> Answered {
+        let Some(subscription) = self.subscription(self.stripe(), place).await? else { return Ok(()) };
         let Some(customer) = subscription.customer.text() else { return Ok(()) };
         let id = CustomerId::parse(customer).map_err(|malformed| malformed.in_place(&subscription.id))?;
         let Found::Here(Seen { value: (subscriptions, unread), .. }) = self.stripe().subscriptions_of(&id).await?

@@ -11,7 +11,7 @@ use crate::checks::entitlements::catalog::Catalog;
 use crate::checks::entitlements::judgement::{is_exempt, was_just_updated};
 use crate::checks::entitlements::users::SampledUser;
 use crate::finding::{Answered, NoAnswer};
-use crate::world::{SubscriptionPage, SubscriptionSpan, USERS_ON_A_PAGE, User, World};
+use crate::world::{self, SubscriptionPage, SubscriptionSpan, USERS_ON_A_PAGE, User, World};
 
 /// Both sides, as far as they could be read.
 #[derive(Debug)]
@@ -28,6 +28,8 @@ pub(super) struct Accounts<'w> {
 const SPANS_AT_ONCE: usize = 16;
 /// How many pages of users are requested at once. Each is as large as several pages of subscriptions.
 const USERS_AT_ONCE: usize = 4;
+/// How often a page without an answer is tried again, after all others.
+const TRIED_AGAIN: u8 = 2;
 /// Stripe is younger than any second before this one.
 const FIRST_SECOND: i64 = 1_262_304_000;
 /// A span is split only if each part has about so many subscriptions: more than a page.
@@ -58,6 +60,8 @@ impl<'w> Accounts<'w> {
 struct Rest {
     span: SubscriptionSpan,
     expected: f64,
+    /// How often it was tried without an answer.
+    failures: u8,
 }
 
 impl Rest {
@@ -88,7 +92,7 @@ impl Rest {
             if from < until {
                 #[expect(clippy::cast_precision_loss, reason = "it is an estimate")]
                 let expected = expected / parts as f64;
-                rests.push(Self { span: SubscriptionSpan { from, until, after: after.take() }, expected });
+                rests.push(Self { span: SubscriptionSpan { from, until, after: after.take() }, expected, failures: 0 });
                 until = from;
             }
         }
@@ -114,18 +118,23 @@ impl<'w> Reading<'_, 'w> {
         let since = self.since.map(Timestamp::as_second);
         let (mut all, mut are_all) = (Subscriptions::default(), true);
         let everything = SubscriptionSpan { from: FIRST_SECOND, until: now.saturating_add(1), after: None };
-        let mut waiting = vec![Rest { span: everything, expected: 0.0 }];
+        let mut waiting = vec![Rest { span: everything, expected: 0.0, failures: 0 }];
         let (mut in_flight, mut expected_in_flight) = (FuturesUnordered::new(), 0.0);
         loop {
             while in_flight.len() < SPANS_AT_ONCE {
-                let Some(Rest { span, expected }) = waiting.pop() else { break };
-                expected_in_flight += expected;
-                in_flight.push(async move { (stripe.subscriptions_in(&span).await, span, expected) });
+                let Some(rest) = waiting.pop() else { break };
+                expected_in_flight += rest.expected;
+                in_flight.push(async move { (stripe.subscriptions_in(&rest.span).await, rest) });
             }
-            let Some((page, span, expected)) = in_flight.next().await else { break };
-            expected_in_flight -= expected;
+            let Some((page, rest)) = in_flight.next().await else { break };
+            expected_in_flight -= rest.expected;
             let page: SubscriptionPage = match page {
                 Ok(page) => page,
+                // The others first: an outage may pass.
+                Err(NoAnswer::Unknown(_)) if rest.failures < TRIED_AGAIN => {
+                    waiting.insert(0, Rest { failures: rest.failures + 1, ..rest });
+                    continue;
+                }
                 Err(why) => {
                     are_all = false;
                     self.tally.leave_open(&unread("subscriptions", why), 0);
@@ -141,7 +150,7 @@ impl<'w> Reading<'_, 'w> {
                 self.tally.leave_open(why, 1);
             }
             let idle = SPANS_AT_ONCE.saturating_sub(in_flight.len() + waiting.len());
-            waiting.extend(Rest::after(&span, &page, idle));
+            waiting.extend(Rest::after(&rest.span, &page, idle));
             let expected: f64 = waiting.iter().map(|rest| rest.expected).sum::<f64>() + expected_in_flight;
             self.progress.add_subscriptions(page.subscriptions.len(), expected);
         }
@@ -163,32 +172,38 @@ impl<'w> Reading<'_, 'w> {
         };
         self.progress.expect_users(count);
         // Those who sign up meanwhile are too new to be judged. If users are deleted meanwhile, others move up.
-        let offsets = stream::iter((0..count).step_by(USERS_ON_A_PAGE));
-        let mut pages =
-            offsets.map(|offset| async move { clerk.oldest_users(offset).await }).buffer_unordered(USERS_AT_ONCE);
-        while let Some(page) = pages.next().await {
-            let page = match page {
-                Ok(page) => page,
-                Err(why) => {
-                    are_all = false;
-                    self.tally.leave_open(&unread("users", why), 0);
-                    continue;
+        let mut offsets: Vec<usize> = (0..count).step_by(USERS_ON_A_PAGE).collect();
+        for attempt in 0..=TRIED_AGAIN {
+            let read = offsets.into_iter().map(|offset| async move { (offset, clerk.oldest_users(offset).await) });
+            let mut pages = stream::iter(read).buffer_unordered(USERS_AT_ONCE);
+            let mut unanswered = Vec::new();
+            while let Some((offset, page)) = pages.next().await {
+                match page {
+                    Ok(page) => are_all &= self.keep_page(&mut all, &page),
+                    // The others first: an outage may pass.
+                    Err(NoAnswer::Unknown(_)) if attempt < TRIED_AGAIN => unanswered.push(offset),
+                    Err(why) => {
+                        are_all = false;
+                        self.tally.leave_open(&unread("users", why), 0);
+                    }
                 }
-            };
-            for why in &page.unread {
-                are_all = false;
-                self.tally.leave_open(why, 1);
             }
-            self.progress.add_users(page.len());
-            for user in &page.users {
-                are_all &= self.keep(&mut all, user);
-            }
+            offsets = unanswered;
         }
-        drop(pages);
         if are_all {
             are_all = self.are_all(&all, count).await;
         }
         (all, are_all)
+    }
+
+    /// Keeps a page of users. `false` if some of it could not be read.
+    fn keep_page(self, all: &mut Users, page: &world::Users) -> bool {
+        for why in &page.unread {
+            self.tally.leave_open(why, 1);
+        }
+        self.progress.add_users(page.len());
+        let unreadable = page.users.iter().filter(|user| !self.keep(all, user)).count();
+        unreadable == 0 && page.unread.is_empty()
     }
 
     /// Whether as many users were read as there are.

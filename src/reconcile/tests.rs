@@ -15,7 +15,7 @@ use crate::world::{self, World};
 const ALL: Options = Options { pause: Duration::ZERO, since: None };
 
 fn world(sandbox: &Sandbox) -> World {
-    let options = world::Options { stripe_rate: NonZeroU32::new(1000), retries: 0, ..world::Options::default() };
+    let options = world::Options { stripe_rate: NonZeroU32::new(1000), ..world::Options::default() };
     World::new(sandbox.config(None).unwrap(), sandbox.options(options)).unwrap()
 }
 
