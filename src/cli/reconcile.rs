@@ -9,7 +9,7 @@ use clap::{Args, ValueEnum};
 use jiff::Timestamp;
 use preflight::reconcile::{Options, Progress, Reconciliation, reconcile};
 use preflight::report::{Style, reconciliation};
-use preflight::world::{self, World};
+use preflight::world;
 
 use super::exit::CliError;
 use super::progress::Reading;
@@ -106,7 +106,7 @@ async fn perform(args: &ReconcileArgs, terminal: Terminal) -> Result<u8, CliErro
     let found = reconcile(&world, options, &progress, stop).await;
     drop(line);
     let status = stopped.map_or_else(|| found.exit_code(), signals::status);
-    print(&args.rendered(&found, &world, status, terminal))?;
+    print(&args.rendered(&found, status, terminal))?;
     Ok(status)
 }
 
@@ -121,14 +121,14 @@ impl ReconcileArgs {
         })
     }
 
-    fn rendered(&self, found: &Reconciliation, world: &World, status: u8, terminal: Terminal) -> String {
+    fn rendered(&self, found: &Reconciliation, status: u8, terminal: Terminal) -> String {
         match self.format {
             ReconcileFormat::Table => {
                 let (color, width) = (terminal.stdout_color, terminal.width);
                 let style = Style { color, width, verbose: u8::from(self.verbose), quiet: false };
-                reconciliation::render(found, world.config(), style)
+                reconciliation::render(found, style)
             }
-            ReconcileFormat::Json => reconciliation::json::render(found, world.config(), status),
+            ReconcileFormat::Json => reconciliation::json::render(found, status),
             ReconcileFormat::Csv => reconciliation::csv::render(found),
         }
     }

@@ -21,6 +21,7 @@ use futures::future::{Either, select};
 use jiff::Timestamp;
 
 use crate::checks::entitlements::catalog::Catalog;
+use crate::config::Mode;
 use crate::finding::NoAnswer;
 use crate::world::World;
 
@@ -43,6 +44,10 @@ pub struct Options {
 /// What a comparison found.
 #[derive(Debug)]
 pub struct Reconciliation {
+    /// The project's name.
+    pub project: String,
+    /// The mode that was compared.
+    pub mode: Mode,
     /// When it started.
     pub started_at: Timestamp,
     /// How long it took.
@@ -163,7 +168,10 @@ pub async fn reconcile(
     let Tally { agree, mut accounts, not_compared } = tally.0.into_inner().unwrap_or_else(PoisonError::into_inner);
     accounts.sort_by(DriftedAccount::worst_first);
     let (subscriptions, users) = progress.read();
+    let project = &world.config().project;
     Reconciliation {
+        project: project.name.clone(),
+        mode: project.mode,
         started_at,
         took: began.elapsed(),
         since: options.since,

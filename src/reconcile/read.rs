@@ -255,7 +255,8 @@ impl<'w> Reading<'_, 'w> {
                 // The user exists, and nothing else is known.
                 self.tally.leave_open(&why, 1);
                 let bits = Bits::UNREADABLE.and(exempt);
-                all.keep(&user.id, |text| UserRow::new(id, (0, 0), text, tier_index(tiers, None), bits)) && false
+                all.keep(&user.id, |text| UserRow::new(id, (0, 0), text, tier_index(tiers, None), bits));
+                false
             }
         }
     }

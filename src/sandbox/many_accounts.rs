@@ -152,7 +152,7 @@ impl Account {
         customer(self.holder())
     }
 
-    /// Whether its own customer exists.
+    /// The number of the account whose customer has its subscription.
     fn holder(self) -> u64 {
         if self.lends { self.number - 1 } else { self.number }
     }

@@ -5,7 +5,7 @@ use serde::Serialize;
 
 use super::super::text::clean;
 use super::sums::Sums;
-use crate::config::{Config, Mode, Money};
+use crate::config::{Mode, Money};
 use crate::reconcile::{self, Bucket, Monthly, Reconciliation};
 
 /// The version of the shape. It changes when a field is removed or changes its meaning, not when one is added.
@@ -163,9 +163,9 @@ struct NotCompared {
 
 /// The whole result as one JSON document and a line end. `exit_code` is the status that the program ends with.
 #[must_use]
-pub fn render(found: &Reconciliation, config: &Config, exit_code: u8) -> String {
+pub fn render(found: &Reconciliation, exit_code: u8) -> String {
     // Serializing strings and numbers cannot fail, and every reader would notice an empty document.
-    let mut document = serde_json::to_string_pretty(&document(found, config, exit_code)).unwrap_or_default();
+    let mut document = serde_json::to_string_pretty(&document(found, exit_code)).unwrap_or_default();
     document.push('\n');
     // Escape what a CI would run as a command. JSON parsers read the same text.
     document.replace("##[", "#\\u0023[")
@@ -177,13 +177,13 @@ pub fn schema() -> schemars::Schema {
     schemars::schema_for!(Document)
 }
 
-fn document(found: &Reconciliation, config: &Config, exit_code: u8) -> Document {
+fn document(found: &Reconciliation, exit_code: u8) -> Document {
     let drifted = found.accounts.iter().filter(|account| account.bucket.is_drift());
     Document {
         schema_version: SCHEMA_VERSION,
         tool: Tool { name: env!("CARGO_PKG_NAME"), version: env!("CARGO_PKG_VERSION") },
-        project: clean(&config.project.name),
-        mode: config.project.mode,
+        project: clean(&found.project),
+        mode: found.mode,
         started_at: found.started_at.to_string(),
         duration_ms: u64::try_from(found.took.as_millis()).unwrap_or(u64::MAX),
         since: found.since.map(|since| since.to_string()),

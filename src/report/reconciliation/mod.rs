@@ -13,7 +13,6 @@ use super::color::Color;
 use super::outline::took;
 use super::paragraph::wrap;
 use super::text::{disarm, shown};
-use crate::config::Config;
 use crate::reconcile::{Bucket, DriftedAccount, NotCompared, Reconciliation};
 
 /// Prose is hard to read on longer lines, however wide the terminal is.
@@ -33,9 +32,9 @@ pub fn outcome(found: &Reconciliation) -> &'static str {
 
 /// The whole result for a terminal: the verdict, the buckets with their money, and the accounts, worst first.
 #[must_use]
-pub fn render(found: &Reconciliation, config: &Config, style: Style) -> String {
+pub fn render(found: &Reconciliation, style: Style) -> String {
     let mut page = Page { style, width: style.width.clamp(20, PROSE), text: String::new() };
-    page.head(found, config);
+    page.head(found);
     page.buckets(found);
     for bucket in Bucket::ALL {
         page.accounts(bucket, &found.of(bucket).collect::<Vec<_>>());
@@ -51,7 +50,7 @@ struct Page {
 }
 
 impl Page {
-    fn head(&mut self, found: &Reconciliation, config: &Config) {
+    fn head(&mut self, found: &Reconciliation) {
         let word = outcome(found);
         let sums = Sums::of(found.accounts.iter().filter(|account| account.bucket.is_drift()));
         let then = match found.drifted() {
@@ -70,7 +69,7 @@ impl Page {
         let lines = wrap(&format!("{word}: {then}"), "", "", self.width);
         self.text.push_str(&self.style.paint(word, color));
         self.text.push_str(lines.strip_prefix(word).unwrap_or_default());
-        let (project, mode) = (shown(&config.project.name), config.project.mode.word());
+        let (project, mode) = (shown(&found.project), found.mode.word());
         let started = found.started_at.strftime("%Y-%m-%d %H:%M UTC");
         self.line(&format!("{project}, {mode} mode, {started}, {}", took(found.took)), Color::Dim);
         let (subscriptions, users, agree) = (found.subscriptions, found.users, found.agree);

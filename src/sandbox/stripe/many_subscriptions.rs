@@ -111,7 +111,9 @@ impl ManySubscriptions {
             let (customer, accounts) = (customer.map(str::to_owned), self.accounts);
             let theirs = candidates.filter(move |number| {
                 let account = accounts.account(*number);
-                range.contains(number) && customer == Some(account.customer()) && has_status(&status, account.status())
+                range.contains(number)
+                    && customer == Some(account.customer())
+                    && has_status(status.as_deref(), account.status())
             });
             return Box::new(theirs.rev());
         }
@@ -122,7 +124,7 @@ impl ManySubscriptions {
         Box::new(range.rev().filter(move |number| {
             let account = accounts.account(*number);
             let id = if account.tier() == PaidTier::Pro { PRO } else { ENTERPRISE };
-            has_status(&status, account.status()) && price.as_ref().is_none_or(|price| price == id)
+            has_status(status.as_deref(), account.status()) && price.as_ref().is_none_or(|price| price == id)
         }))
     }
 
@@ -137,27 +139,22 @@ impl ManySubscriptions {
         if parameters.get("ending_before").is_some() {
             return Err(StripeError::bad("The sandbox reads these subscriptions forward only.").about("ending_before"));
         }
-        let mut page: Vec<Listed<'_>> = match parameters.get("starting_after") {
-            None => all().take(limit + 1).collect(),
-            Some(id) => {
-                let wanted = self.accounts.of_subscription(id);
-                let known = wanted.is_some() || stored.iter().any(|object| object.id() == id);
-                if !known {
-                    let missing = StripeError::missing(&ObjectKind::Subscription.noun(), id, None);
-                    return Err(missing.in_parameter("starting_after"));
-                }
-                match wanted {
-                    Some(wanted) => {
-                        let older = self.accounts.account(wanted).created() + 1;
-                        let numbers = self.numbers(parameters, &created.before(older));
-                        let rest = numbers.skip_while(|number| *number >= wanted);
-                        rest.take(limit + 1).map(Listed::Formula).collect()
-                    }
-                    None => {
-                        let is_it = |listed: &Listed<'_>| matches!(listed, Listed::Stored(object) if object.id() == id);
-                        all().skip_while(|listed| !is_it(listed)).skip(1).take(limit + 1).collect()
-                    }
-                }
+        let after = parameters.get("starting_after");
+        let after_formula = after.and_then(|id| self.accounts.of_subscription(id));
+        let mut page: Vec<Listed<'_>> = match (after, after_formula) {
+            (None, _) => all().take(limit + 1).collect(),
+            (Some(_), Some(after)) => {
+                let older = created.before(self.accounts.account(after).created() + 1);
+                let rest = self.numbers(parameters, &older).skip_while(|number| *number >= after);
+                rest.take(limit + 1).map(Listed::Formula).collect()
+            }
+            (Some(id), None) if stored.iter().any(|object| object.id() == id) => {
+                let is_it = |listed: &Listed<'_>| matches!(listed, Listed::Stored(object) if object.id() == id);
+                all().skip_while(|listed| !is_it(listed)).skip(1).take(limit + 1).collect()
+            }
+            (Some(id), None) => {
+                let missing = StripeError::missing(&ObjectKind::Subscription.noun(), id, None);
+                return Err(missing.in_parameter("starting_after"));
             }
         };
         let has_more = page.len() > limit;
@@ -171,8 +168,8 @@ impl ManySubscriptions {
     }
 }
 
-fn has_status(wanted: &Option<String>, status: &str) -> bool {
-    match wanted.as_deref() {
+fn has_status(wanted: Option<&str>, status: &str) -> bool {
+    match wanted {
         None => status != "canceled",
         Some("all") => true,
         Some("ended") => status == "canceled",
