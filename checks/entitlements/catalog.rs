@@ -2,7 +2,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::judgement::Payment;
 use crate::check::prelude::*;
 use crate::config::{Source, Tier};
 use crate::world::{Found, Price, Product, ProductId, Subscription};
@@ -29,6 +28,20 @@ pub(crate) enum PaysFor<'w> {
     Unclear(Vec<&'w Tier>, NoAnswer),
     /// No tier.
     NoTier,
+}
+
+/// What matters of one of a user's subscriptions.
+#[derive(Debug, Clone)]
+pub(crate) struct Payment<'w> {
+    pub pays_for: PaysFor<'w>,
+    /// Whether its status grants its tier.
+    pub grants: bool,
+    /// Whether it has ended for good.
+    pub is_over: bool,
+    /// When it was created, in Unix seconds.
+    pub created: i64,
+    /// Whether it changed so recently that the change may not have arrived.
+    pub is_fresh: Answered<bool>,
 }
 
 /// A webhook takes moments, and Stripe retries it for minutes: a newer change may not have arrived. In seconds.

@@ -1,26 +1,12 @@
 //! How a user's tier compares with what they pay for. `entitlements/sample` judges the newest with it, and
 //! `preflight reconcile` everyone.
 
-use super::catalog::{Catalog, PaysFor};
+use super::catalog::{Catalog, Payment, PaysFor};
 use crate::check::prelude::*;
 use crate::config::Tier;
 
 /// A user who was updated just now may have bought a subscription after the list was read. In seconds.
 const JUST_UPDATED: i64 = 2 * 60;
-
-/// What matters of one of a user's subscriptions.
-#[derive(Debug, Clone)]
-pub(crate) struct Payment<'w> {
-    pub pays_for: PaysFor<'w>,
-    /// Whether its status grants its tier.
-    pub grants: bool,
-    /// Whether it has ended for good.
-    pub is_over: bool,
-    /// When it was created, in Unix seconds.
-    pub created: i64,
-    /// Whether it changed so recently that the change may not have arrived.
-    pub is_fresh: Answered<bool>,
-}
 
 /// What matters of a user.
 #[derive(Debug)]

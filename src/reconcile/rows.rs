@@ -3,8 +3,7 @@
 use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
 
-use crate::checks::entitlements::catalog::{Catalog, PaysFor};
-use crate::checks::entitlements::judgement::Payment;
+use crate::checks::entitlements::catalog::{Catalog, Payment, PaysFor};
 use crate::config::Tier;
 use crate::finding::{Answered, NoAnswer};
 use crate::world::Subscription;
@@ -12,7 +11,7 @@ use crate::world::Subscription;
 /// An ID as a number, for comparing. Zero is no ID.
 pub(super) type Key = u64;
 
-/// Makes keys of IDs. Each comparison has its own, so that no one can prepare two IDs with the same key.
+/// Makes keys of IDs. Each comparison has its own, so that two IDs with the same key cannot be prepared.
 #[derive(Debug, Default)]
 pub(super) struct Keys(RandomState);
 

@@ -2,11 +2,11 @@
 
 use serde_json::Value;
 
-use crate::program::preflight;
+use crate::program::{Folder, ProgramOutput, ended, preflight};
 
 const FAST: &str = "--rate=1000";
 
-fn reconcile(scenario: &str, format: &str) -> crate::program::ProgramOutput {
+fn reconcile(scenario: &str, format: &str) -> ProgramOutput {
     preflight(&["reconcile", &format!("--sandbox={scenario}"), &format!("--format={format}"), FAST])
 }
 
@@ -65,10 +65,11 @@ fn no_email_address_is_shown() {
 #[test]
 fn the_table_fits_into_narrow_terminals() {
     for width in [60, 80] {
-        let mut command = crate::program::Folder::new().command(&["reconcile", "--sandbox=drift", FAST]);
-        let ended = crate::program::ended(command.env("COLUMNS", width.to_string()));
-        let longest = ended.stdout.lines().map(|line| line.chars().count()).max().unwrap();
-        assert!(longest <= width, "{longest}: {}", ended.stdout);
-        assert!(!ended.stdout.contains('\u{1b}'));
+        let folder = Folder::new();
+        let mut command = folder.command(&["reconcile", "--sandbox=drift", FAST]);
+        let narrow = ended(command.env("COLUMNS", width.to_string()));
+        let longest = narrow.stdout.lines().map(|line| line.chars().count()).max().unwrap();
+        assert!(longest <= width, "{longest}: {}", narrow.stdout);
+        assert!(!narrow.stdout.contains('\u{1b}'));
     }
 }

@@ -2,11 +2,11 @@
 
 use serde_json::{Value, json};
 
+use super::caller::Caller;
 use super::derived;
 use super::error::StripeError;
 use super::object_kind::ObjectKind;
 use super::parameters::Parameters;
-use super::request::{Call, StripeResult};
 use super::store::{Created, Store, StoredObject, limit};
 use crate::sandbox::Error;
 use crate::sandbox::many_accounts::{ManyAccounts, PaidTier};
@@ -51,8 +51,8 @@ impl ManySubscriptions {
     }
 
     /// Whether there are any for this caller.
-    pub(super) fn are_for(&self, call: &Call) -> bool {
-        self.accounts.count > 0 && call.caller.livemode && call.caller.account == "acme"
+    pub(super) fn are_for(&self, caller: &Caller) -> bool {
+        self.accounts.count > 0 && caller.livemode && caller.account == "acme"
     }
 
     /// Whether this is the ID of one of the customers.
@@ -129,8 +129,12 @@ impl ManySubscriptions {
     }
 
     /// A page of the list of subscriptions: the stored ones, and those by formula after them.
-    pub(super) fn page(&self, call: &Call, stored: &[&StoredObject], created: &Created) -> StripeResult {
-        let parameters = &call.parameters;
+    pub(super) fn page(
+        &self,
+        parameters: &Parameters,
+        stored: &[&StoredObject],
+        created: &Created,
+    ) -> Result<Value, StripeError> {
         let limit = limit(parameters)?;
         let all = || {
             let formula = self.numbers(parameters, created).map(Listed::Formula);
@@ -164,7 +168,7 @@ impl ManySubscriptions {
             Listed::Formula(number) => self.subscription(number),
         });
         let data: Vec<Value> = bodies.collect();
-        Ok(json!({ "object": "list", "data": data, "has_more": has_more, "url": call.path }))
+        Ok(json!({ "object": "list", "data": data, "has_more": has_more, "url": "/v1/subscriptions" }))
     }
 }
 

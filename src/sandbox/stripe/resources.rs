@@ -30,7 +30,7 @@ pub(super) fn list(call: &Call) -> StripeResult {
 /// Answers with one object.
 pub(super) fn retrieve(call: &Call) -> StripeResult {
     let store = call.stripe.store();
-    if let Some(body) = call.stripe.many.find(call.kind, call.id).filter(|_| call.stripe.many.are_for(call)) {
+    if let Some(body) = call.stripe.many.find(call.kind, call.id).filter(|_| call.stripe.many.are_for(&call.caller)) {
         return Ok(call.shown(&store, call.kind, body));
     }
     let body = store.find(call.kind, call.id, &call.caller)?.body.clone();
@@ -51,8 +51,8 @@ impl Call<'_> {
                 created.has(object) && matches(&self.parameters, self.filters, &object.body) && filter(object)
             })
             .collect();
-        if self.kind == ObjectKind::Subscription && self.stripe.many.are_for(self) {
-            return self.stripe.many.page(self, &all, &created);
+        if self.kind == ObjectKind::Subscription && self.stripe.many.are_for(&self.caller) {
+            return self.stripe.many.page(&self.parameters, &all, &created);
         }
         let (page, has_more) = page(&all, self.kind, &self.parameters)?;
         let data = page.into_iter().map(|object| self.shown(&store, self.kind, object.body.clone()));
