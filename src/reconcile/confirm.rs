@@ -4,20 +4,18 @@ use std::future::Future;
 
 use futures::{StreamExt, stream};
 
-use super::SharedTally;
 use super::candidates::Candidate;
 use super::drift::{Bucket, DriftedAccount};
 use super::monthly::Monthly;
 use super::progress::Progress;
 use super::read::Accounts;
+use super::{SharedTally, describe};
 use crate::check::Outcome;
-use crate::checks::entitlements::catalog::{Catalog, PaysFor};
+use crate::checks::entitlements::catalog::Catalog;
 use crate::checks::entitlements::judgement::{Comparison, is_exempt, needs_user};
 use crate::checks::entitlements::users::{LookedUp, SampledUser, subscriptions_at_stripe};
 use crate::checks::entitlements::wording::{self, Wording};
-use crate::config::Tier;
 use crate::finding::{Answered, Cause, NoAnswer};
-use crate::pattern::patterns;
 use crate::world::{
     CustomerId, Found, Seen, Stripe, Subscription, SubscriptionId, SubscriptionSpan, User, Users, World, optional,
 };
@@ -202,7 +200,7 @@ impl Confirming<'_, '_> {
         subscriptions.retain(|known| known.metadata.text(user_key) == Some(&user.id) || user.names(known));
         user.subscriptions = subscriptions;
         if let Some(unknown) = unknown_id {
-            self.find(ghost_id(world, self.catalog, &user, wording::no_such_id(&user, &unknown)));
+            self.find(describe::ghost_id(world, self.catalog, &user, wording::no_such_id(&user, &unknown)));
             return Ok(());
         }
         match user.compare(self.catalog)? {
@@ -213,7 +211,7 @@ impl Confirming<'_, '_> {
             }
             Comparison::Agrees => self.tally.add_agreeing(1),
             differs => {
-                if let Some(account) = drifted(self.world, self.catalog, &user, differs)? {
+                if let Some(account) = describe::drifted(self.world, self.catalog, &user, differs)? {
                     self.find(account);
                 }
             }
@@ -231,7 +229,10 @@ impl Confirming<'_, '_> {
         };
         let words = format!("{} has {} without paying, and {why}", user.id, wording::has_plan(&user));
         let wording = Wording { words, fix: String::new() };
-        self.find(DriftedAccount { monthly: Monthly::of_tier(tier), ..account(Bucket::Comped, &user, None, wording) });
+        self.find(DriftedAccount {
+            monthly: Monthly::of_tier(tier),
+            ..describe::account(Bucket::Comped, &user, None, wording)
+        });
         Ok(())
     }
 
@@ -311,125 +312,13 @@ impl Confirming<'_, '_> {
         bucket: Bucket,
         subscription: &Subscription,
         user: Option<&str>,
-        Wording { words, fix }: Wording,
+        wording: Wording,
     ) -> DriftedAccount {
-        DriftedAccount {
-            bucket,
-            user: user.map(str::to_owned),
-            customer: subscription.customer.text().map(str::to_owned),
-            subscriptions: vec![subscription.id.clone()],
-            status: Some(subscription.status.clone()),
-            plan: None,
-            pays_for: paid_tier(self.catalog, subscription),
-            monthly: Monthly::of(subscription),
-            message: format!("{words}."),
-            fix,
-        }
+        describe::of_subscription(self.catalog, bucket, subscription, user, wording)
     }
 
     /// Notes an account, without anything from outside that could disturb a report.
-    fn find(&self, mut account: DriftedAccount) {
-        let clean = |text: &mut String| *text = without_addresses(&self.world.redactor().quote(text, LONGEST));
-        clean(&mut account.message);
-        clean(&mut account.fix);
-        account.subscriptions.iter_mut().for_each(clean);
-        let optional =
-            [&mut account.user, &mut account.customer, &mut account.status, &mut account.plan, &mut account.pays_for];
-        for text in optional {
-            text.iter_mut().for_each(clean);
-        }
-        self.tally.find(account);
-    }
-}
-
-patterns! {
-    /// An email address, wherever someone put it: a plan, a user's ID in metadata.
-    ADDRESS = r#"[^\s@"'<>(),;:]+@[^\s@"'<>(),;:]+"#;
-}
-
-fn without_addresses(text: &str) -> String {
-    ADDRESS.replace_all(text, "(an email address)").into_owned()
-}
-
-/// How many characters of a text from outside are shown.
-const LONGEST: usize = 600;
-
-/// The account of a user whose tier differs from what they pay for.
-fn drifted(
-    world: &World,
-    catalog: &Catalog<'_>,
-    user: &SampledUser,
-    comparison: Comparison<'_>,
-) -> Answered<Option<DriftedAccount>> {
-    let subscription = |place: usize| &user.subscriptions[place];
-    let misses = |bucket, tier: &Tier, place| {
-        let subscription = subscription(place);
-        account(bucket, user, Some(subscription), wording::misses(world, user, tier, subscription))
-    };
-    let account = match comparison {
-        Comparison::Nothing | Comparison::Agrees => return Ok(None),
-        Comparison::PaidButFree(tier, place) => misses(Bucket::PaidButFree, tier, place),
-        Comparison::WrongTier(tier, place) => misses(Bucket::WrongTier, tier, place),
-        // The Worker knows no such tier.
-        Comparison::UnknownPlan(place) => match catalog.pays_for(subscription(place)) {
-            PaysFor::Tier(tier) => misses(Bucket::WrongTier, tier, place),
-            PaysFor::Unclear(_, why) => return Err(why),
-            PaysFor::NoTier => no_tier(user, subscription(place)),
-        },
-        Comparison::NoTier(place) => no_tier(user, subscription(place)),
-        Comparison::FreeButEntitled(place) => {
-            let subscription = place.map(subscription);
-            let account =
-                account(Bucket::FreeButEntitled, user, subscription, wording::free(world, user, subscription));
-            let of_tier = || user.tier(world).map_or_else(Monthly::unknown, Monthly::of_tier);
-            DriftedAccount { monthly: subscription.map_or_else(of_tier, Monthly::of), ..account }
-        }
-        Comparison::PastDue(place) => {
-            let subscription = subscription(place);
-            account(Bucket::PastDueEntitled, user, Some(subscription), wording::past_due(user, subscription))
-        }
-    };
-    let pays_for = account.subscriptions.first().and_then(|id| user.subscriptions.iter().find(|known| known.id == *id));
-    Ok(Some(DriftedAccount { pays_for: pays_for.and_then(|paid| paid_tier(catalog, paid)), ..account }))
-}
-
-fn no_tier(user: &SampledUser, subscription: &Subscription) -> DriftedAccount {
-    account(Bucket::NoTier, user, Some(subscription), wording::no_tier(user, subscription))
-}
-
-/// A user whose public metadata has an ID that does not exist. Money is at risk if they have a tier and nothing is paid.
-fn ghost_id(world: &World, catalog: &Catalog<'_>, user: &SampledUser, wording: Wording) -> DriftedAccount {
-    let pays = user.subscriptions.iter().find(|subscription| catalog.grants(subscription));
-    let tier = user.tier(world).filter(|tier| !tier.prices.is_empty() && pays.is_none());
-    let account = account(Bucket::Ghost, user, pays, wording);
-    DriftedAccount { monthly: tier.map(Monthly::of_tier).unwrap_or_default(), ..account }
-}
-
-fn account(
-    bucket: Bucket,
-    user: &SampledUser,
-    subscription: Option<&Subscription>,
-    Wording { words, fix }: Wording,
-) -> DriftedAccount {
-    let customer = subscription.and_then(|subscription| subscription.customer.text().map(str::to_owned));
-    DriftedAccount {
-        bucket,
-        user: Some(user.id.clone()),
-        customer: customer.or_else(|| user.customer.clone()),
-        subscriptions: subscription.map(|subscription| subscription.id.clone()).into_iter().collect(),
-        status: subscription.map(|subscription| subscription.status.clone()),
-        plan: user.plan.clone(),
-        pays_for: None,
-        monthly: subscription.map(Monthly::of).unwrap_or_default(),
-        message: format!("{words}."),
-        fix,
-    }
-}
-
-/// The value of the tier that a subscription is for, if it is one.
-fn paid_tier(catalog: &Catalog<'_>, subscription: &Subscription) -> Option<String> {
-    match catalog.pays_for(subscription) {
-        PaysFor::Tier(tier) => Some(tier.metadata.clone()),
-        PaysFor::Unclear(..) | PaysFor::NoTier => None,
+    fn find(&self, account: DriftedAccount) {
+        self.tally.find(describe::cleaned(self.world, account));
     }
 }

@@ -5,6 +5,7 @@
 
 mod candidates;
 mod confirm;
+mod describe;
 mod drift;
 mod monthly;
 mod progress;
