@@ -218,4 +218,19 @@ mod tests {
         checks.note(RunEvent::Finished(FIRST), start);
         assert_eq!(checks.line(start), "1 of 2 checks done, waiting for webhook/endpoint 0 ms");
     }
+
+    #[test]
+    fn the_time_left_is_that_of_the_slower_side() {
+        let second = Duration::from_secs(1);
+        assert_eq!(time_left(25, 100, second), Some(Duration::from_secs(3)));
+        assert_eq!(time_left(100, 100, second), Some(Duration::ZERO));
+        assert_eq!(time_left(0, 100, second), None);
+        assert_eq!(per_second(500, Duration::from_millis(250)), 2000);
+    }
+
+    #[test]
+    fn a_comparison_that_has_just_begun_shows_no_time_left() {
+        let line = reading(&reconcile::Progress::default(), Duration::ZERO, None);
+        assert_eq!(line, "0 of about 0 subscriptions, 0 of 0 users, 0/s");
+    }
 }

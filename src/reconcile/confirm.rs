@@ -221,7 +221,9 @@ impl Confirming<'_, '_> {
 
     fn comped(&self, user: &User) -> Answered {
         let user = SampledUser::read(self.world, user)?;
-        let Some(tier) = user.tier(self.world).filter(|tier| !tier.prices.is_empty()) else { return Ok(()) };
+        if user.tier(self.world).is_none_or(|tier| tier.prices.is_empty()) {
+            return Ok(());
+        }
         let why = if self.world.canary_id().is_ok_and(|canary| canary == user.id) {
             "is the canary"
         } else {

@@ -16,7 +16,8 @@ patterns! {
     ADDRESS = r#"[^\s@"'<>(),;:]+@[^\s@"'<>(),;:]+"#;
 }
 
-fn without_addresses(text: &str) -> String {
+/// `text` without email addresses.
+pub(super) fn without_addresses(text: &str) -> String {
     ADDRESS.replace_all(text, "(an email address)").into_owned()
 }
 

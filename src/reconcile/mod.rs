@@ -126,7 +126,8 @@ impl SharedTally {
     fn leave_open(&self, why: &NoAnswer, accounts: u64) {
         let reason = match why {
             NoAnswer::Because(_) => INCONSISTENT.to_owned(),
-            other => other.to_string(),
+            // It may quote a response.
+            other => describe::without_addresses(&other.to_string()),
         };
         let open = &mut self.tally().not_compared;
         if let Some(known) = open.iter_mut().find(|known| known.reason == reason) {

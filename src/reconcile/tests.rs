@@ -158,6 +158,7 @@ async fn with_unanswerable(target: &str, provider: &'static str, occurrence: usi
         sandbox.tamper(Some(Tampering { key, with: Tampered::Unanswerable(unanswerable) }));
         let found = in_sandbox(&sandbox, ALL).await;
         assert!(!found.is_complete(), "{}: {found:?}", unanswerable.word());
+        assert!(!format!("{found:?}").contains('@'), "{found:?}");
         if unanswerable == Unanswerable::CutOff {
             return found;
         }

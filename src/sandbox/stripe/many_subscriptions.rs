@@ -180,3 +180,56 @@ fn has_status(wanted: Option<&str>, status: &str) -> bool {
         Some(wanted) => wanted == status,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::test_client::TestClient;
+
+    const LIST: &str = "/v1/subscriptions?status=all";
+
+    fn client() -> TestClient {
+        TestClient::of(&["healthy-many-subscriptions"])
+    }
+
+    #[tokio::test]
+    async fn all_pages_have_every_subscription_once_newest_first() {
+        let client = client();
+        let (mut ids, mut after) = (Vec::new(), String::new());
+        loop {
+            let page = client.get(&format!("{LIST}&limit=100{after}")).await;
+            ids.extend(page.ids().iter().map(ToString::to_string));
+            if page.body["has_more"] == false {
+                break;
+            }
+            after = format!("&starting_after={}", ids.last().unwrap());
+        }
+        assert_eq!((ids.len(), ids[2].as_str()), (3003, "sub_1Rlivecme7LaunchAda00001"));
+        let formula: Vec<&String> = ids[3..].iter().rev().collect();
+        assert!(formula.is_sorted() && formula[0] == "sub_1Rlivecme7Acct0000000000");
+    }
+
+    #[tokio::test]
+    async fn a_span_of_time_has_the_subscriptions_created_in_it() {
+        let client = client();
+        let first = client.get(&format!("{LIST}&limit=100&created[lt]=1672700000")).await;
+        let created = |body: &serde_json::Value| body["created"].as_i64().unwrap();
+        let data = first.body["data"].as_array().unwrap();
+        assert!(!data.is_empty() && data.iter().all(|body| created(body) < 1_672_700_000));
+        let at = created(&data[0]);
+        let same = client.get(&format!("{LIST}&created={at}")).await;
+        assert!(same.ids().len() == 3 && same.body["data"].as_array().unwrap().iter().all(|body| created(body) == at));
+        let none = client.get(&format!("{LIST}&created[lt]=1672531200")).await;
+        assert!(none.ids().is_empty());
+    }
+
+    #[tokio::test]
+    async fn a_customer_has_its_own_subscription() {
+        let client = client();
+        let theirs = client.get(&format!("{LIST}&customer=cus_Qacct000000042")).await;
+        assert_eq!(theirs.ids(), ["sub_1Rlivecme7Acct0000000042"]);
+        let one = client.get("/v1/subscriptions/sub_1Rlivecme7Acct0000000042").await;
+        assert_eq!(one.body["customer"], "cus_Qacct000000042");
+        assert_eq!(client.get("/v1/customers/cus_Qacct000000042").await.body["object"], "customer");
+        assert_eq!(client.get("/v1/customers/cus_Qacct000003000").await.body["error"]["code"], "resource_missing");
+    }
+}
