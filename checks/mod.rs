@@ -17,10 +17,10 @@ pub mod config {
 /// Customers who pay, and users who have a tier.
 pub mod entitlements {
     pub(crate) mod catalog;
+    pub(crate) mod judgement;
     pub mod sample;
-    mod users;
-
-    pub(crate) use users::is_exempt;
+    pub(crate) mod users;
+    pub(crate) mod wording;
 }
 /// The frontend as it is served.
 pub mod frontend {

@@ -3,7 +3,7 @@
 //! An arrow means "uses", and nothing points the other way.
 //!
 //! ```text
-//! cli  │  report ──> run ──> checks ──> check ──> world ──> transport ──> finding ──> change
+//! cli  │  report ──> run, reconcile ──> checks ──> check ──> world ──> transport ──> finding ──> change
 //! bin  │  lib
 //! ```
 //!
@@ -14,6 +14,7 @@
 //! - [`check`]: what a check is, and what it can report.
 //! - [`checks`]: the registry, with one file per check.
 //! - [`run`]: runs the checks and returns a [`run::Report`].
+//! - [`reconcile`]: compares every subscription with every user.
 //! - [`fix`]: the changes that a report asks for.
 //! - [`trace`]: one customer's path through Stripe, Clerk and the Worker.
 //! - [`report`]: one file per report format.
@@ -27,6 +28,7 @@ pub mod config;
 pub mod finding;
 pub mod fix;
 mod pattern;
+pub mod reconcile;
 pub mod report;
 pub mod run;
 pub mod sandbox;

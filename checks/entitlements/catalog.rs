@@ -7,16 +7,20 @@ use crate::config::{Source, Tier};
 use crate::world::{Found, Price, Product, ProductId, Subscription};
 
 /// The prices and products that subscriptions can be for.
+#[derive(Debug)]
 pub(crate) struct Catalog<'w> {
-    world: &'w World,
+    pub world: &'w World,
     offers: Vec<Offer<'w>>,
-    products: BTreeMap<String, Answered<Product>>,
+    /// By ID. A deleted product has no metadata.
+    products: BTreeMap<String, Answered<Option<Product>>>,
+    /// How many of them are not the product of a configured price.
+    others: usize,
     /// Why a tier's own price is unknown or wrong, if it is.
     pub price_problem: Option<NoAnswer>,
 }
 
 /// What a subscription pays for.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) enum PaysFor<'w> {
     /// One tier.
     Tier(&'w Tier),
@@ -26,14 +30,26 @@ pub(crate) enum PaysFor<'w> {
     NoTier,
 }
 
+/// What matters of one of a user's subscriptions.
+#[derive(Debug, Clone)]
+pub(crate) struct Payment<'w> {
+    pub pays_for: PaysFor<'w>,
+    /// Whether its status grants its tier.
+    pub grants: bool,
+    /// Whether it has ended for good.
+    pub is_over: bool,
+    /// When it was created, in Unix seconds.
+    pub created: i64,
+    /// Whether it changed so recently that the change may not have arrived.
+    pub is_fresh: Answered<bool>,
+}
+
 /// A webhook takes moments, and Stripe retries it for minutes: a newer change may not have arrived. In seconds.
 pub(crate) const GRACE: i64 = 10 * 60;
-/// Most products that are read beside those of the configured prices.
-const OTHER_PRODUCTS: usize = 20;
 
 impl<'w> Catalog<'w> {
-    /// Reads the configured prices, and the products of `subscriptions` if the Worker reads product metadata.
-    pub async fn read<'s>(world: &'w World, subscriptions: impl Iterator<Item = &'s Subscription>) -> Self {
+    /// Reads the configured prices.
+    pub async fn read(world: &'w World) -> Self {
         let stripe = world.stripe();
         let offers = offers(world);
         let prices = futures::future::join_all(offers.iter().map(|offer| stripe.price(offer))).await;
@@ -44,33 +60,42 @@ impl<'w> Catalog<'w> {
                     if !suits {
                         price_problem = Some(NoAnswer::Because(Cause::PriceTermsDiffer));
                     }
-                    products.extend(price.value.product().map(|product| (product.id.clone(), Ok(product.clone()))));
+                    products
+                        .extend(price.value.product().map(|product| (product.id.clone(), Ok(Some(product.clone())))));
                 }
                 Err(why) => price_problem = Some(why),
             }
         }
-        if world.config().entitlement.source == Source::ProductMetadata {
-            // Customers also still pay for products that are no longer on sale.
-            let prices = subscriptions.flat_map(Subscription::prices).flatten();
-            let ids = prices.filter_map(|price| price.product_id().map(str::to_owned));
-            let ids: BTreeSet<String> = ids.filter(|id| !products.contains_key(id)).collect();
-            let requests = ids.iter().take(OTHER_PRODUCTS).map(|id| async move {
-                let id = ProductId::parse(id).map_err(|malformed| malformed.in_place("a price in Stripe"))?;
-                stripe.product(&id).await
-            });
-            for (id, product) in ids.iter().zip(futures::future::join_all(requests).await) {
-                match product {
-                    Ok(Found::Here(product)) => products.insert(id.clone(), Ok(product.value)),
-                    Ok(Found::Missing(_)) => None,
-                    Err(why) => products.insert(id.clone(), Err(why)),
-                };
-            }
-            for id in ids.into_iter().skip(OTHER_PRODUCTS) {
-                let why = format!("customers pay for more than {OTHER_PRODUCTS} other products, and {id} was not read");
-                products.insert(id, Err(NoAnswer::Unknown(why)));
-            }
+        Self { world, offers, products, others: 0, price_problem }
+    }
+
+    /// Reads the products of these subscriptions if the Worker reads product metadata, `most` beside those of the configured
+    /// prices: customers also still pay for products that are no longer on sale.
+    pub async fn learn<'s>(&mut self, subscriptions: impl Iterator<Item = &'s Subscription>, most: usize) {
+        if self.world.config().entitlement.source != Source::ProductMetadata {
+            return;
         }
-        Self { world, offers, products, price_problem }
+        let stripe = self.world.stripe();
+        let prices = subscriptions.flat_map(Subscription::prices).flatten();
+        let ids = prices.filter_map(|price| price.product_id().map(str::to_owned));
+        let ids: BTreeSet<String> = ids.filter(|id| !self.products.contains_key(id)).collect();
+        let left = most.saturating_sub(self.others);
+        let requests = ids.iter().take(left).map(|id| async move {
+            let id = ProductId::parse(id).map_err(|malformed| malformed.in_place("a price in Stripe"))?;
+            stripe.product(&id).await
+        });
+        for (id, product) in ids.iter().zip(futures::future::join_all(requests).await) {
+            self.others += 1;
+            let product = product.map(|found| match found {
+                Found::Here(product) => Some(product.value),
+                Found::Missing(_) => None,
+            });
+            self.products.insert(id.clone(), product);
+        }
+        for id in ids.into_iter().skip(left) {
+            let why = format!("customers pay for more than {most} other products, and {id} was not read");
+            self.products.insert(id, Err(NoAnswer::Unknown(why)));
+        }
     }
 
     /// The same for one subscription, with one request for each of its products that it does not show.
@@ -80,18 +105,18 @@ impl<'w> Catalog<'w> {
             for price in subscription.prices().into_iter().flatten() {
                 let (shown, Some(id)) = (price.product(), price.product_id()) else { continue };
                 let product = match (shown, ProductId::parse(id)) {
-                    (Some(product), _) => Ok(product.clone()),
+                    (Some(product), _) => Ok(Some(product.clone())),
                     (None, Err(malformed)) => Err(malformed.in_place("a price in Stripe")),
                     (None, Ok(parsed)) => match world.stripe().product(&parsed).await {
-                        Ok(Found::Here(product)) => Ok(product.value),
-                        Ok(Found::Missing(_)) => continue,
+                        Ok(Found::Here(product)) => Ok(Some(product.value)),
+                        Ok(Found::Missing(_)) => Ok(None),
                         Err(why) => Err(why),
                     },
                 };
                 products.insert(id.to_owned(), product);
             }
         }
-        Self { world, offers: offers(world), products, price_problem: None }
+        Self { world, offers: offers(world), products, others: 0, price_problem: None }
     }
 
     /// The value that the Worker reads in the metadata of a price or its product, if it looks there and
@@ -102,9 +127,9 @@ impl<'w> Catalog<'w> {
             Source::ProductMetadata => {
                 let id = price.product.known(format_args!("product of {}", price.id))?.id();
                 match self.products.get(id) {
-                    Some(Ok(product)) => product.metadata.get(&entitlement.key, id)?,
+                    Some(Ok(Some(product))) => product.metadata.get(&entitlement.key, id)?,
                     Some(Err(why)) => return Err(why.clone()),
-                    None => None,
+                    Some(Ok(None)) | None => None,
                 }
             }
             Source::PriceMetadata => price.metadata.get(&entitlement.key, &price.id)?,
@@ -151,6 +176,17 @@ impl<'w> Catalog<'w> {
         }
     }
 
+    /// What matters of a subscription.
+    pub fn payment(&self, subscription: &Subscription) -> Payment<'w> {
+        Payment {
+            pays_for: self.pays_for(subscription),
+            grants: self.grants(subscription),
+            is_over: subscription.is_over(),
+            created: subscription.created,
+            is_fresh: self.is_fresh(subscription),
+        }
+    }
+
     /// Whether a subscription's status grants its tier.
     pub fn grants(&self, subscription: &Subscription) -> bool {
         self.world.config().entitlement.entitling_statuses.contains(&subscription.status)
@@ -188,7 +224,8 @@ impl<'w> Catalog<'w> {
         twice
     }
 
-    fn is_charged(&self, subscription: &Subscription) -> Answered<bool> {
+    /// Whether a customer is charged for an active subscription to a configured price, and will be again.
+    pub fn is_charged(&self, subscription: &Subscription) -> Answered<bool> {
         let is_configured = |price: &&Price| self.offers.iter().any(|offer| offer.id() == price.id);
         Ok(subscription.prices()?.iter().any(is_configured)
             && !subscription.is_ending()?

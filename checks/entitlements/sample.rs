@@ -1,7 +1,9 @@
 //! `entitlements/sample`.
 
-use super::catalog::{Catalog, PaysFor};
+use super::catalog::Catalog;
+use super::judgement::Comparison;
 use super::users::{Sample, SampledUser, UnknownId, Unmatched};
+use super::wording::{self, Wording};
 use crate::check::prelude::*;
 use crate::config::Tier;
 use crate::world::Subscription;
@@ -62,8 +64,8 @@ const CASES: [Code; 8] = [
     NO_TIER,
 ];
 
-/// A user who was updated just now may have bought a subscription after the list was read. In seconds.
-const JUST_UPDATED: i64 = 2 * 60;
+/// Most products that are read beside those of the configured prices.
+const OTHER_PRODUCTS: usize = 20;
 
 /// A user who does not have what is paid for.
 struct Case {
@@ -79,9 +81,9 @@ struct Case {
     change: Option<ClerkMetadata>,
 }
 
-/// How a user's tier compares with what they pay for.
-enum Comparison {
-    /// They have no tier and pay for none, or it is too early to tell.
+/// A user's [`Comparison`] in words.
+enum Compared {
+    /// There is nothing to compare, or it is too early.
     Nothing,
     /// They pay for the tier that they have.
     Agrees,
@@ -91,7 +93,8 @@ enum Comparison {
 
 async fn run(world: &World, _: Deployment, outcome: &mut Outcome) -> Answered {
     let sample = Sample::read(world, outcome).await?;
-    let catalog = Catalog::read(world, sample.all_subscriptions()).await;
+    let mut catalog = Catalog::read(world).await;
+    catalog.learn(sample.all_subscriptions(), OTHER_PRODUCTS).await;
     let (mut cases, mut agree, mut skipped) = (Vec::new(), 0, 0);
     for user in &sample.users {
         if let Some(unknown) = &user.unknown_id {
@@ -100,9 +103,9 @@ async fn run(world: &World, _: Deployment, outcome: &mut Outcome) -> Answered {
             skipped += 1;
         } else {
             match outcome.ask(compare(world, &catalog, user)) {
-                Some(Comparison::Differs(case)) => cases.push(*case),
-                Some(Comparison::Agrees) => agree += 1,
-                Some(Comparison::Nothing) | None => {}
+                Some(Compared::Differs(case)) => cases.push(*case),
+                Some(Compared::Agrees) => agree += 1,
+                Some(Compared::Nothing) | None => {}
             }
         }
     }
@@ -140,187 +143,58 @@ async fn run(world: &World, _: Deployment, outcome: &mut Outcome) -> Answered {
     Ok(())
 }
 
-fn compare(world: &World, catalog: &Catalog<'_>, user: &SampledUser) -> Answered<Comparison> {
-    let mut unknown_age = None;
-    for subscription in &user.subscriptions {
-        match catalog.is_fresh(subscription) {
-            Ok(true) => return Ok(Comparison::Nothing),
-            Ok(false) => {}
-            Err(why) => unknown_age = Some(why),
-        }
-    }
-    let granting: Vec<&Subscription> =
-        user.subscriptions.iter().filter(|subscription| catalog.grants(subscription)).collect();
-    let tier = user.tier(world);
-    let is_plan_unknown = user.plan.is_some() && tier.is_none();
-    let comparison = match (is_plan_unknown, granting.is_empty()) {
+/// Puts how a user's tier compares with what they pay for into words.
+fn compare(world: &World, catalog: &Catalog<'_>, user: &SampledUser) -> Answered<Compared> {
+    let subscription = |place: usize| &user.subscriptions[place];
+    Ok(Compared::Differs(Box::new(match user.compare(catalog)? {
+        Comparison::Nothing => return Ok(Compared::Nothing),
+        Comparison::Agrees => return Ok(Compared::Agrees),
         // An unknown plan is the finding of `clerk/metadata`.
-        (true, true) => Comparison::Nothing,
-        (true, false) => return Err(NoAnswer::Because(Cause::PlanUnknown)),
-        (false, true) => without_payment(world, catalog, user, tier)?,
-        (false, false) => with_payment(world, catalog, user, tier, &granting)?,
-    };
-    match (&comparison, unknown_age) {
-        (Comparison::Differs(_), Some(why)) => Err(why),
-        _ => Ok(comparison),
-    }
+        Comparison::UnknownPlan(_) => return Err(NoAnswer::Because(Cause::PlanUnknown)),
+        Comparison::NoTier(place) => {
+            let subscription = subscription(place);
+            case(NO_TIER, user, Some(subscription), wording::no_tier(user, subscription))
+        }
+        Comparison::PaidButFree(paid, place) => misses(world, PAID_BUT_FREE, user, paid, subscription(place)),
+        Comparison::WrongTier(paid, place) => misses(world, WRONG_TIER, user, paid, subscription(place)),
+        Comparison::FreeButEntitled(place) => {
+            let subscription = place.map(subscription);
+            case(FREE_BUT_ENTITLED, user, subscription, wording::free(world, user, subscription))
+        }
+        Comparison::PastDue(place) => {
+            let subscription = subscription(place);
+            case(PAST_DUE_ENTITLED, user, Some(subscription), wording::past_due(user, subscription))
+        }
+    })))
 }
 
-fn with_payment(
-    world: &World,
-    catalog: &Catalog<'_>,
-    user: &SampledUser,
-    tier: Option<&Tier>,
-    granting: &[&Subscription],
-) -> Answered<Comparison> {
-    let (mut paid, mut unclear) = (Vec::new(), None);
-    for subscription in granting {
-        match catalog.pays_for(subscription) {
-            PaysFor::Tier(tier) => paid.push((tier, *subscription)),
-            PaysFor::Unclear(tiers, why) => {
-                unclear = Some(why);
-                paid.extend(tiers.into_iter().map(|tier| (tier, *subscription)));
-            }
-            PaysFor::NoTier => {}
-        }
-    }
-    if paid.iter().any(|(paid, _)| tier.is_some_and(|tier| tier.name == paid.name)) {
-        return Ok(Comparison::Agrees);
-    }
-    if let Some(why) = unclear.or_else(|| if paid.is_empty() { catalog.price_problem.clone() } else { None }) {
-        return Err(why);
-    }
-    let (id, has) = (&user.id, has_plan(user));
-    let Some((paid, subscription)) = paid.first() else {
-        let price = granting.iter().flat_map(|subscription| subscription.prices()).flatten().next();
-        let price = price.map_or("a price", |price| price.id.as_str());
-        let shown = shown(granting[0]);
-        return Ok(differs(case(
-            NO_TIER,
-            user,
-            Some(granting[0]),
-            format!("{id} pays for {price} with {shown}, but that price does not belong to any tier"),
-            format!("Add {price} to a tier in preflight.toml, or move {} to a tier's price.", granting[0].id),
-        )));
-    };
-    let is_free = tier.is_none_or(|tier| tier.prices.is_empty());
-    if is_free && paid.prices.is_empty() {
-        return Ok(Comparison::Nothing);
-    }
-    let (value, shown, key) = (&paid.metadata, shown(subscription), &world.config().clerk.metadata_key);
-    let change = Some(world.plan_of(id, user.plan.clone(), value.as_str()));
-    Ok(differs(Case {
-        change,
-        ..case(
-            if is_free { PAID_BUT_FREE } else { WRONG_TIER },
-            user,
-            Some(subscription),
-            format!("{id} pays for the tier \"{value}\" with {shown} but has {has}"),
-            format!("Set {key} to {value} in the public metadata of {id}, and find out which event the Worker missed."),
-        )
-    }))
-}
-
-fn without_payment(
-    world: &World,
-    catalog: &Catalog<'_>,
-    user: &SampledUser,
-    tier: Option<&Tier>,
-) -> Answered<Comparison> {
-    let Some(tier) = tier.filter(|tier| !tier.prices.is_empty()) else { return Ok(Comparison::Nothing) };
-    let (id, has, plan) = (&user.id, has_plan(user), &world.config().clerk.metadata_key);
-    let free = |subscription: Option<&Subscription>| {
-        let shown = subscription.map_or_else(|| "no subscription".to_owned(), shown);
-        differs(case(
-            FREE_BUT_ENTITLED,
-            user,
-            subscription,
-            format!("{id} has {has} but does not pay for it: {shown}"),
-            format!(
-                "Set {plan} to the free tier in the public metadata of {id}, or add {id} to entitlement.comped if the tier should be free."
-            ),
-        ))
-    };
-    if let Some(subscription) = user.subscriptions.iter().find(|subscription| !subscription.is_over()) {
-        // Only the tier of this subscription can be a grace period.
-        if let PaysFor::Tier(unpaid) = catalog.pays_for(subscription)
-            && unpaid.name != tier.name
-        {
-            return Ok(free(Some(subscription)));
-        }
-        let status = &subscription.status;
-        return Ok(differs(case(
-            PAST_DUE_ENTITLED,
-            user,
-            Some(subscription),
-            format!("{id} still has {has} with {}", shown(subscription)),
-            format!(
-                "Make the Worker end the tier at \"{status}\", or add \"{status}\" to entitlement.entitling_statuses if it grants the tier."
-            ),
-        )));
-    }
-    if world.now().as_millisecond() - user.updated_at.clone()? < JUST_UPDATED * 1000 {
-        return Ok(Comparison::Nothing);
-    }
-    // The canary has a tier and no subscription, and may be this user.
-    if user.subscriptions.is_empty()
-        && let Err(why) = world.canary_id()
-    {
-        return Err(match why {
-            NoAnswer::Unknown(reason) => {
-                NoAnswer::Unknown(format!("{id} has a tier and no subscription, and may be the canary: {reason}"))
-            }
-            because => because,
-        });
-    }
-    Ok(free(user.subscriptions.iter().max_by_key(|subscription| subscription.created)))
+/// Of a user who does not have the tier that they pay for.
+fn misses(world: &World, code: Code, user: &SampledUser, paid: &Tier, subscription: &Subscription) -> Case {
+    let change = Some(world.plan_of(&user.id, user.plan.clone(), paid.metadata.as_str()));
+    Case { change, ..case(code, user, Some(subscription), wording::misses(world, user, paid, subscription)) }
 }
 
 /// Of a paid subscription whose user does not exist.
 fn ghost(world: &World, catalog: &Catalog<'_>, subscription: &Subscription, user: &str) -> Case {
-    let (id, key) = (&subscription.id, &world.config().entitlement.user_key);
-    let tier = match catalog.pays_for(subscription) {
-        PaysFor::Tier(tier) => format!("the tier \"{}\"", tier.metadata),
-        PaysFor::Unclear(..) | PaysFor::NoTier => "a tier".to_owned(),
-    };
-    Case {
-        code: GHOST_USER,
-        user: user.to_owned(),
-        plan: None,
-        subscription: Some(id.clone()),
-        change: None,
-        words: format!("{id} pays for {tier} for {user}, who does not exist in Clerk"),
-        fix: format!("Set metadata.{key} of {id} to the user who pays, or cancel and refund the subscription."),
-    }
+    let Wording { words, fix } = wording::ghost(world, catalog, subscription, user);
+    let (user, subscription) = (user.to_owned(), Some(subscription.id.clone()));
+    Case { code: GHOST_USER, user, plan: None, subscription, change: None, words, fix }
 }
 
 fn no_such_id(user: &SampledUser, unknown: &UnknownId) -> Case {
-    let UnknownId { id, is_customer, known_in } = unknown;
-    let elsewhere =
-        known_in.map_or_else(String::new, |mode| format!(" in this mode, but only in {} mode", mode.word()));
-    Case {
-        change: None,
-        code: if *is_customer { NO_SUCH_CUSTOMER } else { NO_SUCH_SUBSCRIPTION },
-        user: user.id.clone(),
-        plan: user.plan.clone(),
-        subscription: user.subscription.clone(),
-        words: format!("{} has {} and {id}, which does not exist in Stripe{elsewhere}", user.id, has_plan(user)),
-        fix: format!("Remove {id} from the public metadata of {}: checkout and the portal fail with it.", user.id),
-    }
+    let code = if unknown.is_customer { NO_SUCH_CUSTOMER } else { NO_SUCH_SUBSCRIPTION };
+    Case { subscription: user.subscription.clone(), ..case(code, user, None, wording::no_such_id(user, unknown)) }
 }
 
 fn charged_twice(world: &World, customer: &str, subscriptions: &[&str], sample: &Sample) -> Finding {
-    let (all, last) = (subscriptions.join(", "), subscriptions.last().copied().unwrap_or_default());
+    let (all, Wording { words, fix }) = (subscriptions.join(", "), wording::charged_twice(customer, subscriptions));
     Finding {
         code: CHARGED_TWICE,
-        message: format!("{customer} has {} active subscriptions and is charged for each: {all}.", subscriptions.len()),
+        message: format!("{words}."),
         expected: "one active subscription for each customer".to_owned(),
         actual: all.clone(),
         evidence: vec![sample.subscriptions_answer.evidence("data[].customer", format!("{customer}: {all}"))],
-        fix: Fix::new(format!(
-            "Cancel and refund the subscription that was not intended, such as {last}. Make the Worker change an existing subscription instead of adding one."
-        ))
-        .link(world.stripe().dashboard(&format!("customers/{customer}"))),
+        fix: Fix::new(fix).link(world.stripe().dashboard(&format!("customers/{customer}"))),
     }
 }
 
@@ -347,21 +221,8 @@ fn unmappable(world: &World, subscriptions: &[&str], sample: &Sample) -> Finding
     }
 }
 
-fn has_plan(user: &SampledUser) -> String {
-    user.plan.as_ref().map_or_else(|| "no plan".to_owned(), |plan| format!("the plan \"{plan}\""))
-}
-
-/// A subscription and its status.
-fn shown(subscription: &Subscription) -> String {
-    format!("{} ({})", subscription.id, subscription.status)
-}
-
-fn differs(case: Case) -> Comparison {
-    Comparison::Differs(Box::new(case))
-}
-
-fn case(code: Code, user: &SampledUser, subscription: Option<&Subscription>, words: String, fix: String) -> Case {
-    let subscription = subscription.map(|subscription| subscription.id.clone());
+fn case(code: Code, user: &SampledUser, subscription: Option<&Subscription>, wording: Wording) -> Case {
+    let (Wording { words, fix }, subscription) = (wording, subscription.map(|subscription| subscription.id.clone()));
     Case { code, user: user.id.clone(), plan: user.plan.clone(), subscription, words, fix, change: None }
 }
 
@@ -377,7 +238,7 @@ fn finding(world: &World, cases: &[&Case], sample: &Sample) -> Finding {
     let user_page = clerk_dashboard(&format!("users/{user}"));
     let page = subscription.as_ref().map(|id| world.stripe().dashboard(&format!("subscriptions/{id}")));
     let is_it = |found: &&Subscription| subscription.as_ref() == Some(&found.id);
-    let seen = sample.all_subscriptions().find(is_it).map_or_else(|| "no subscription".to_owned(), self::shown);
+    let seen = sample.all_subscriptions().find(is_it).map_or_else(|| "no subscription".to_owned(), wording::shown);
     let links = (*code != GHOST_USER).then_some(user_page).into_iter().chain(page);
     Finding {
         code: *code,

@@ -5,10 +5,11 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use super::catalog::{Catalog, PaysFor};
+use super::catalog::Catalog;
+use super::judgement::{Comparison, Holder, compare, is_exempt, needs_user, was_just_updated};
 use crate::check::prelude::*;
 use crate::config::{Mode, Tier};
-use crate::world::{Answer, CustomerId, Found, Newest, Seen, Subscription, SubscriptionId, User, plan_text};
+use crate::world::{Answer, CustomerId, Found, Newest, Seen, Stripe, Subscription, SubscriptionId, User, plan_text};
 
 /// The newest subscriptions and users.
 pub(super) struct Sample {
@@ -28,12 +29,13 @@ pub(super) struct Sample {
 }
 
 /// A user and their subscriptions.
-pub(super) struct SampledUser {
+#[derive(Debug)]
+pub(crate) struct SampledUser {
     pub id: String,
     /// The plan in their public metadata.
     pub plan: Option<String>,
     /// The IDs at Stripe in their public metadata.
-    customer: Option<String>,
+    pub customer: Option<String>,
     pub subscription: Option<String>,
     /// When they were last updated, in milliseconds.
     pub updated_at: Answered<i64>,
@@ -46,7 +48,8 @@ pub(super) struct SampledUser {
 }
 
 /// An ID of a customer or a subscription that does not exist in this mode.
-pub(super) struct UnknownId {
+#[derive(Debug)]
+pub(crate) struct UnknownId {
     pub id: String,
     pub is_customer: bool,
     /// The mode in which it exists, if Stripe says so.
@@ -63,11 +66,11 @@ pub(super) struct Unmatched<'s> {
 }
 
 /// What Stripe has for the IDs in a user's public metadata.
-#[derive(Default)]
-struct LookedUp {
-    subscriptions: Vec<Subscription>,
-    unknown_id: Option<UnknownId>,
-    unread: Vec<NoAnswer>,
+#[derive(Debug, Default)]
+pub(crate) struct LookedUp {
+    pub subscriptions: Vec<Subscription>,
+    pub unknown_id: Option<UnknownId>,
+    pub unread: Vec<NoAnswer>,
 }
 
 /// Most users who are looked up at Stripe one by one.
@@ -75,15 +78,9 @@ const LOOKED_UP: usize = 40;
 /// Clerk's largest page: if the first one has fewer users, there are no others.
 const USERS_AT_ONCE: usize = 500;
 
-/// Whether a user has a tier without paying, as intended.
-pub(crate) fn is_exempt(world: &World, user: &str) -> bool {
-    let config = world.config();
-    config.clerk.canary_user.value.as_deref() == Some(user)
-        || config.entitlement.comped.iter().any(|comped| comped == user)
-}
-
 impl SampledUser {
-    fn read(world: &World, user: &User) -> Answered<Self> {
+    /// Reads what matters of a user.
+    pub fn read(world: &World, user: &User) -> Answered<Self> {
         let (clerk, metadata) = (&world.config().clerk, user.public_metadata()?);
         let id = |key: &str| metadata.get(key).and_then(Value::as_str).filter(|id| !id.is_empty()).map(str::to_owned);
         Ok(Self {
@@ -99,7 +96,7 @@ impl SampledUser {
     }
 
     /// Whether their public metadata names this subscription or its customer.
-    fn names(&self, subscription: &Subscription) -> bool {
+    pub fn names(&self, subscription: &Subscription) -> bool {
         (self.customer.is_some() && self.customer.as_deref() == subscription.customer.text())
             || self.subscription.as_ref() == Some(&subscription.id)
     }
@@ -107,6 +104,19 @@ impl SampledUser {
     /// The tier whose value their plan is.
     pub fn tier<'w>(&self, world: &'w World) -> Option<&'w Tier> {
         world.config().tiers.iter().find(|tier| self.plan.as_ref() == Some(&tier.metadata))
+    }
+
+    /// Compares their tier with their subscriptions.
+    pub fn compare<'w>(&self, catalog: &Catalog<'w>) -> Answered<Comparison<'w>> {
+        let payments: Vec<_> = self.subscriptions.iter().map(|subscription| catalog.payment(subscription)).collect();
+        let world = catalog.world;
+        let holder = Holder {
+            id: &self.id,
+            tier: self.tier(world),
+            has_plan: self.plan.is_some(),
+            was_just_updated: self.updated_at.clone().map(|updated_at| was_just_updated(world, updated_at)),
+        };
+        compare(catalog, &holder, &payments)
     }
 
     fn has_paid_tier(&self, world: &World) -> bool {
@@ -200,21 +210,12 @@ impl Sample {
     pub async fn unmatched(&self, world: &World, catalog: &Catalog<'_>, outcome: &mut Outcome) -> Unmatched<'_> {
         let key = &world.config().entitlement.user_key;
         let mut unmatched = Unmatched::default();
-        for subscription in self.subscriptions.iter().filter(|subscription| catalog.grants(subscription)) {
+        for subscription in &self.subscriptions {
             let (id, owner) = (&subscription.id, self.owners.get(&subscription.id));
             if owner.is_some_and(|owner| self.known.contains(owner)) {
                 continue;
             }
-            match catalog.pays_for(subscription) {
-                // Another business on the same account has users elsewhere.
-                PaysFor::NoTier => continue,
-                PaysFor::Unclear(tiers, why) if tiers.is_empty() => {
-                    outcome.leave_open(why);
-                    continue;
-                }
-                PaysFor::Tier(_) | PaysFor::Unclear(..) => {}
-            }
-            if outcome.ask(catalog.is_fresh(subscription)).is_none_or(|is_fresh| is_fresh) {
+            if outcome.ask(needs_user(&catalog.payment(subscription))) != Some(true) {
                 continue;
             }
             match owner {
@@ -256,7 +257,7 @@ async fn look_up(world: &World, sampled: &[Subscription], users: &mut [SampledUs
     }
     wanted.truncate(LOOKED_UP);
     let requests = wanted.iter().map(|(_, customer, subscription)| {
-        subscriptions_at_stripe(world, customer.as_deref(), subscription.as_deref())
+        subscriptions_at_stripe(world.stripe(), customer.as_deref(), subscription.as_deref())
     });
     let answers = futures::future::join_all(requests).await;
     for ((user, ..), answer) in wanted.into_iter().zip(answers) {
@@ -273,13 +274,14 @@ async fn look_up(world: &World, sampled: &[Subscription], users: &mut [SampledUs
     }
 }
 
-async fn subscriptions_at_stripe(
-    world: &World,
+/// What Stripe has for the IDs of a customer and a subscription in a user's public metadata.
+pub(crate) async fn subscriptions_at_stripe(
+    stripe: Stripe<'_>,
     customer: Option<&str>,
     subscription: Option<&str>,
 ) -> Answered<LookedUp> {
     const METADATA: &str = "a user's public metadata";
-    let (stripe, mut looked_up) = (world.stripe(), LookedUp::default());
+    let mut looked_up = LookedUp::default();
     if let Some(id) = customer {
         let parsed = CustomerId::parse(id).map_err(|malformed| malformed.in_place(METADATA))?;
         match stripe.subscriptions_of(&parsed).await? {

@@ -13,6 +13,7 @@ mod manual;
 mod permissions;
 mod progress;
 mod question;
+mod reconcile;
 mod rehearse;
 mod run;
 mod sandbox;
@@ -52,6 +53,7 @@ pub fn main() -> ExitCode {
         Command::Rehearse(command) => rehearse::execute(&command, terminal),
         Command::Cleanup(command) => rehearse::clean_up(&command, terminal),
         Command::Trace(command) => trace::execute(&command, terminal),
+        Command::Reconcile(command) => reconcile::execute(&command, terminal),
         Command::List => list::execute(terminal),
         Command::Explain(command) => explain::execute(&command, terminal),
         Command::Permissions => permissions::execute(terminal),

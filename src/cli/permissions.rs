@@ -15,7 +15,7 @@ const FIX: [StripeResource; 4] = [
     StripeResource::PortalConfiguration,
 ];
 
-/// Prints the least rights that `run` and `fix` need.
+/// Prints the least rights that `run`, `reconcile` and `fix` need.
 pub fn execute(terminal: Terminal) -> Result<u8, CliError> {
     terminal::print(&text(terminal))?;
     Ok(exit::GO)
@@ -29,6 +29,7 @@ fn text(terminal: Terminal) -> String {
     }
     let run: Vec<&str> = PERMISSIONS.iter().map(|permission| permission.name).collect();
     text.push_str(&format!("\n  Create it: {}\n", page("preflight run", &run)));
+    text.push_str("\n  `preflight reconcile` needs no others.\n");
     text.push_str(&format!("\n  {}\n", terminal.strong("For `preflight fix`, also:")));
     for resource in FIX {
         let purpose = format!("change a {}", resource.noun());
@@ -41,7 +42,7 @@ fn text(terminal: Terminal) -> String {
     text.push_str(&wrap(note, "  ", "  ", width));
     text.push_str(&format!("\n{}\n", terminal.strong("Clerk: the secret key of the production instance")));
     let clerk = "Clerk's secret keys have no permissions. `run` reads settings, templates and users, and signs the canary in and \
-                 out. `fix` changes JWT templates and the public metadata of users.";
+                 out. `reconcile` reads users. `fix` changes JWT templates and the public metadata of users.";
     text.push_str(&wrap(clerk, "  ", "  ", width));
     text.push_str(&format!("\n{}\n", terminal.strong("Cloudflare: an API token, for this account only")));
     text.push_str("  Workers Scripts Read         for `preflight run`\n");

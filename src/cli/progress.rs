@@ -1,9 +1,11 @@
 //! A live progress line on a terminal.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{HumanCount, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use preflight::check::CheckId;
+use preflight::reconcile::{self, Stage};
 use preflight::report::outline::took;
 use preflight::run::RunEvent;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
@@ -70,6 +72,88 @@ pub async fn shown_while<T>(is_live: bool, text: impl Fn() -> String, future: im
             }
         }
     }
+}
+
+/// The line of a comparison of all accounts. It is cleared when it is dropped.
+#[derive(Debug)]
+pub struct Reading {
+    bar: ProgressBar,
+    task: JoinHandle<()>,
+}
+
+impl Reading {
+    /// Starts the line. Must be called within the runtime.
+    pub fn start(progress: Arc<reconcile::Progress>) -> Self {
+        let (bar, began) = (line(), Instant::now());
+        let shown = bar.clone();
+        let task = tokio::spawn(async move {
+            let mut redraw = tokio::time::interval(REDRAW);
+            let mut confirming = None;
+            loop {
+                redraw.tick().await;
+                if progress.stage() != Stage::Reading {
+                    confirming.get_or_insert_with(Instant::now);
+                }
+                shown.set_message(reading(
+                    &progress,
+                    began.elapsed(),
+                    confirming.map(|since: Instant| since.elapsed()),
+                ));
+            }
+        });
+        Self { bar, task }
+    }
+}
+
+impl Drop for Reading {
+    fn drop(&mut self) {
+        self.task.abort();
+        self.bar.finish_and_clear();
+    }
+}
+
+/// How far a comparison is, how fast, and how long it will take.
+fn reading(progress: &reconcile::Progress, since: Duration, confirming: Option<Duration>) -> String {
+    let (confirmed, candidates) = progress.confirmed();
+    match progress.stage() {
+        Stage::Reading => {
+            let ((subscriptions, users), (all_subscriptions, all_users)) = (progress.read(), progress.expected());
+            let rate = HumanCount(per_second(subscriptions + users, since));
+            // Each side takes its own time.
+            let left = time_left(subscriptions, all_subscriptions, since).max(time_left(users, all_users, since));
+            let left = left.map_or_else(String::new, |left| format!(", {} left", took(left)));
+            format!(
+                "{} of about {} subscriptions, {} of {} users, {rate}/s{left}",
+                HumanCount(subscriptions),
+                HumanCount(all_subscriptions),
+                HumanCount(users),
+                HumanCount(all_users)
+            )
+        }
+        Stage::Waiting => {
+            format!("{} accounts differ; waiting before they are read again", HumanCount(candidates))
+        }
+        Stage::Confirming => {
+            let left = time_left(confirmed, candidates, confirming.unwrap_or_default());
+            let left = left.map_or_else(String::new, |left| format!(", {} left", took(left)));
+            format!(
+                "{} of {} accounts that differ were read again{left}",
+                HumanCount(confirmed),
+                HumanCount(candidates)
+            )
+        }
+    }
+}
+
+fn per_second(count: u64, since: Duration) -> u64 {
+    count.saturating_mul(1000) / u64::try_from(since.as_millis()).unwrap_or(u64::MAX).max(1)
+}
+
+/// How long the rest takes at the rate so far; `None` before anything was done.
+fn time_left(done: u64, all: u64, since: Duration) -> Option<Duration> {
+    let rest = u32::try_from(all.saturating_sub(done)).ok()?;
+    let done = u32::try_from(done).ok().filter(|done| *done > 0)?;
+    Some((since / done).saturating_mul(rest))
 }
 
 fn line() -> ProgressBar {
@@ -150,5 +234,20 @@ mod tests {
         checks.note(RunEvent::Started(SECOND), start);
         checks.note(RunEvent::Finished(FIRST), start);
         assert_eq!(checks.line(start), "1 of 2 checks done, waiting for webhook/endpoint 0 ms");
+    }
+
+    #[test]
+    fn the_time_left_is_that_of_the_slower_side() {
+        let second = Duration::from_secs(1);
+        assert_eq!(time_left(25, 100, second), Some(Duration::from_secs(3)));
+        assert_eq!(time_left(100, 100, second), Some(Duration::ZERO));
+        assert_eq!(time_left(0, 100, second), None);
+        assert_eq!(per_second(500, Duration::from_millis(250)), 2000);
+    }
+
+    #[test]
+    fn a_comparison_that_has_just_begun_shows_no_time_left() {
+        let line = reading(&reconcile::Progress::default(), Duration::ZERO, None);
+        assert_eq!(line, "0 of about 0 subscriptions, 0 of 0 users, 0/s");
     }
 }

@@ -83,7 +83,8 @@ pub fn execute(args: &SandboxArgs, terminal: Terminal) -> Result<u8, CliError> {
 async fn serve(args: &SandboxArgs) -> Result<u8, CliError> {
     let names = values::joined(&args.scenarios);
     let scenarios: Vec<&str> = names.iter().map(String::as_str).collect();
-    let options = sandbox::Options { latency: args.latency(), worker: args.worker.clone() };
+    let worker = args.worker.clone();
+    let options = sandbox::Options { latency: args.latency(), worker, ..sandbox::Options::default() };
     let sandbox = Sandbox::start(&scenarios, options).await?;
     let mut signals = Signals::listen()?;
     terminal::print(&directions(&sandbox, &names))?;

@@ -21,6 +21,8 @@ enum SchemaOf {
     Config,
     /// The output of `preflight run --format json`
     Report,
+    /// The output of `preflight reconcile --format json`
+    Reconcile,
 }
 
 /// Prints the schema.
@@ -28,6 +30,7 @@ pub fn execute(args: &SchemaArgs) -> Result<u8, CliError> {
     let schema = match args.of {
         SchemaOf::Config => serde_json::to_string_pretty(&config::schema()),
         SchemaOf::Report => serde_json::to_string_pretty(&report::json::schema()),
+        SchemaOf::Reconcile => serde_json::to_string_pretty(&report::reconciliation::json::schema()),
     };
     let schema = schema.map_err(|error| CliError::Defect(format!("could not generate the schema: {error}")))?;
     terminal::print(&format!("{schema}\n"))?;

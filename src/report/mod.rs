@@ -8,6 +8,7 @@ pub mod json;
 pub mod markdown;
 pub mod outline;
 pub mod paragraph;
+pub mod reconciliation;
 pub mod saved;
 pub mod table;
 pub mod text;

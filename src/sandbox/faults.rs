@@ -37,7 +37,8 @@ impl RequestLog {
 pub(super) struct FaultLayer {
     provider: Provider,
     log: Arc<RequestLog>,
-    tamperer: Arc<Tamperer>,
+    /// Records requests and responses, unless there are too many.
+    tamperer: Option<Arc<Tamperer>>,
     latency: Duration,
     fault: Option<Fault>,
     methods: Vec<String>,
@@ -52,7 +53,7 @@ impl FaultLayer {
         settings: &ServerSettings,
         latency: Duration,
         log: Arc<RequestLog>,
-        tamperer: Arc<Tamperer>,
+        tamperer: Option<Arc<Tamperer>>,
     ) -> Arc<Self> {
         Arc::new(Self {
             provider,
@@ -102,7 +103,10 @@ async fn pass(State(layer): State<Arc<FaultLayer>>, request: Request, next: Next
     }
     match layer.fault_for(&request) {
         // A port that resets connections never gets here.
-        None | Some(Fault::Reset) => layer.tamperer.pass(layer.provider, request, next).await,
+        None | Some(Fault::Reset) => match &layer.tamperer {
+            Some(tamperer) => tamperer.pass(layer.provider, request, next).await,
+            None => next.run(request).await,
+        },
         Some(Fault::TooMany) => rate_limited(layer.provider),
         Some(Fault::Defect) => server_error(layer.provider),
         Some(Fault::Html) => html_page(),

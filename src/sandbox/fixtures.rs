@@ -9,6 +9,7 @@ use toml::{Table, Value};
 
 use super::deployed_values::DeployedValues;
 use super::document::Document;
+use super::many_accounts::ManyAccounts;
 use super::network::{Network, PerServer, Provider};
 use super::state::State;
 use super::worker::Upstream;
@@ -53,6 +54,12 @@ impl Fixtures {
             bindings: read("worker.bindings", bindings)?,
             frontend: parts.take("frontend")?,
         })
+    }
+
+    /// Accounts by formula, in place of those of the document.
+    pub(super) fn add_accounts(&mut self, accounts: ManyAccounts) {
+        self.stripe.many_accounts = accounts;
+        self.clerk.many_accounts = accounts;
     }
 
     /// The configuration as the text of a `preflight.toml`.

@@ -17,6 +17,7 @@ mod fault_responses;
 mod faults;
 mod fixtures;
 mod frontend;
+mod many_accounts;
 mod network;
 mod port;
 mod proxy;
@@ -42,6 +43,7 @@ use url::Url;
 
 pub use effects::Effects;
 pub use error::Error;
+pub use many_accounts::{Drift, ManyAccounts};
 pub use purchase::Bought;
 pub use request_key::RequestKey;
 pub use scenario::{Expected, Scenario, scenarios};
@@ -69,6 +71,11 @@ pub struct Options {
     /// An external Worker, for example in workerd, that replaces the embedded one: requests for the Worker are
     /// forwarded to it.
     pub worker: Option<Url>,
+    /// Accounts by formula, each with a subscription and a user, in place of those of the scenarios.
+    pub accounts: Option<ManyAccounts>,
+    /// Keep no requests and responses for [`Sandbox::keys`] and [`Sandbox::exchanges`], and tamper with none: for millions of
+    /// objects.
+    pub unrecorded: bool,
 }
 
 /// The address of each server without TLS, for clients that do not know the sandbox's certificate authority.
@@ -126,7 +133,10 @@ impl Sandbox {
         reason = "ports are opened in a runtime, and only an async function is sure to be in one"
     )]
     pub async fn start(scenarios: &[&str], options: Options) -> Result<Self, Error> {
-        let fixtures = Fixtures::read(scenario::document(scenarios)?)?;
+        let mut fixtures = Fixtures::read(scenario::document(scenarios)?)?;
+        if let Some(accounts) = options.accounts {
+            fixtures.add_accounts(accounts);
+        }
         let effects = Arc::new(Effects::default());
         let Servers { routers, state, outgoing } = fixtures.servers(&effects)?;
         let routers: PerServer<SwappableRouter> =
@@ -146,7 +156,8 @@ impl Sandbox {
         let servers: Vec<(Provider, &ServerSettings, Router)> = servers
             .into_iter()
             .map(|(provider, settings)| {
-                let layer = FaultLayer::new(provider, settings, latency, Arc::clone(&log), Arc::clone(&tamperer));
+                let recorder = (!options.unrecorded).then(|| Arc::clone(&tamperer));
+                let layer = FaultLayer::new(provider, settings, latency, Arc::clone(&log), recorder);
                 let router = layer.wrap(routers.get(provider.name()).map(SwappableRouter::router).unwrap_or_default());
                 fault_layers.push(layer);
                 (provider, settings, router)

@@ -7,7 +7,7 @@ use super::tracer::{Ended, Traced, Tracer, reason};
 use crate::change::{Fix, StripeResource};
 use crate::check::Outcome;
 use crate::checks::entitlements::catalog::{Catalog, PaysFor};
-use crate::checks::entitlements::is_exempt;
+use crate::checks::entitlements::judgement::is_exempt;
 use crate::config::{Source, Tier};
 use crate::world::{Purchase, Subscription, World};
 

@@ -16,7 +16,7 @@ const FLOORS: [&[&str]; 9] = [
     &["world"],
     &["check", "sandbox"],
     &["checks"],
-    &["run"],
+    &["reconcile", "run"],
     &["fix", "report", "trace"],
     &["cli"],
 ];

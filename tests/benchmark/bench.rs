@@ -8,6 +8,7 @@
     reason = "a benchmark fails if its setup does, and prints for people"
 )]
 
+mod accounts;
 mod chain;
 mod oversized;
 mod program;
@@ -26,8 +27,46 @@ const ALLOWED: f64 = 1.25;
 /// How many runs. The median counts.
 const RUNS: usize = 5;
 
+/// What to measure alone: `cargo bench -- accounts`.
+const ALONE: &str = "accounts";
+/// How much faster all accounts must be compared than read page after page.
+const FASTER: f64 = 8.0;
+/// The most memory for that, in MiB.
+const ACCOUNTS_MEMORY: u64 = 60;
+
 fn main() {
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+    if !std::env::args().any(|argument| argument == ALONE) {
+        run_and_program(&runtime);
+    }
+    all_accounts(&runtime);
+}
+
+/// Compares the time to reconcile with the time to read page after page, and prints both.
+fn all_accounts(runtime: &tokio::runtime::Runtime) {
+    let measured = runtime.block_on(accounts::measure());
+    let (all, peak) = (accounts::ACCOUNTS, measured.reconciled.peak as f64 / 1024.0);
+    let ratio = measured.in_sequence.as_secs_f64() / measured.reconciled.took.as_secs_f64();
+    println!(
+        "`preflight reconcile`, {all} subscriptions and {all} users, with {} ms added to every response:",
+        accounts::LATENCY.as_millis()
+    );
+    println!("  page after page (a tenth measured, times ten): {:.1} s", measured.in_sequence.as_secs_f64());
+    println!("  in parallel, as fast as the sandbox answers: {:.1} s", measured.reconciled.took.as_secs_f64());
+    println!("  {ratio:.1} times faster; the aim is {FASTER}");
+    println!(
+        "  at the default rate of 20 requests a second, which Stripe's limit of 25 allows, it takes {} s at the least",
+        all / 100 / 20
+    );
+    println!("  peak memory: {peak:.1} MiB; the limit is {ACCOUNTS_MEMORY}");
+    println!("  all planted drift found, and nothing else: {}", measured.found);
+    assert!(measured.found, "reconcile did not find what was planted, or more");
+    assert!(measured.reconciled.peak < ACCOUNTS_MEMORY * 1024, "reconcile needs more than {ACCOUNTS_MEMORY} MiB");
+    assert!(ratio >= FASTER, "reconcile is less than {FASTER} times faster than reading page after page");
+}
+
+/// The time of a run, and the start-up time and the memory of the program.
+fn run_and_program(runtime: &tokio::runtime::Runtime) {
     let mut times: Vec<(Duration, Report)> = (0..RUNS).map(|_| runtime.block_on(timed())).collect();
     times.sort_by_key(|(took, _)| *took);
     let (took, report) = &times[RUNS / 2];
@@ -47,7 +86,7 @@ fn main() {
     );
     let twice = twice(report);
     println!("  repeated GETs: {}", if twice.is_empty() { "none".to_owned() } else { twice.join(", ") });
-    let program = program::measure(&runtime);
+    let program = program::measure(runtime);
     println!("Start-up (`--version`, median of {}): {:.1} ms", program::STARTS, program.start.as_secs_f64() * 1000.0);
     println!("Peak memory of a run, in MiB:");
     for (users, peak) in &program.peaks {

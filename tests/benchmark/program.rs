@@ -42,10 +42,7 @@ fn start() -> Duration {
 async fn peak(users: usize) -> u64 {
     let scenario = if users > 10_000 { "healthy-many-users" } else { "healthy-many-pages" };
     let sandbox = Sandbox::start(&[scenario], Options::default()).await.expect("a sandbox");
-    let plain = sandbox.plain();
-    let addresses =
-        [&plain.stripe, &plain.clerk, &plain.clerk_frontend, &plain.cloudflare, &plain.worker, &plain.frontend];
-    peak_at(&sandbox, addresses.map(Url::as_str)).await
+    measured(&sandbox, &["run"]).await.peak
 }
 
 /// The peak memory of a run in which every response is oversized.
@@ -55,9 +52,32 @@ async fn peak_with(oversized: Oversized) -> u64 {
     peak_at(&sandbox, [address.as_str(); 6]).await
 }
 
-/// The peak memory of a run with the sandbox's configuration and these addresses of Stripe, Clerk's two APIs, Cloudflare, the
-/// Worker and the frontend. Without TLS and by address, because another process cannot resolve the sandbox's names.
+/// A finished process.
+pub struct Measured {
+    /// How long it took.
+    pub took: Duration,
+    /// The peak resident memory in KiB.
+    pub peak: u64,
+    /// What it printed.
+    pub stdout: String,
+}
+
+/// Runs the program with these arguments against a sandbox in this process.
+pub async fn measured(sandbox: &Sandbox, arguments: &[&str]) -> Measured {
+    let plain = sandbox.plain();
+    let addresses =
+        [&plain.stripe, &plain.clerk, &plain.clerk_frontend, &plain.cloudflare, &plain.worker, &plain.frontend];
+    measured_at(sandbox, addresses.map(Url::as_str), arguments).await
+}
+
+/// The peak memory of a run with the sandbox's configuration and these addresses.
 async fn peak_at(sandbox: &Sandbox, addresses: [&str; 6]) -> u64 {
+    measured_at(sandbox, addresses, &["run"]).await.peak
+}
+
+/// The program with the sandbox's configuration and these addresses of Stripe, Clerk's two APIs, Cloudflare, the Worker and
+/// the frontend. Without TLS and by address, because another process cannot resolve the sandbox's names.
+async fn measured_at(sandbox: &Sandbox, addresses: [&str; 6], arguments: &[&str]) -> Measured {
     let [stripe, clerk, clerk_frontend, cloudflare, worker, frontend] =
         addresses.map(|address| address.trim_end_matches('/'));
     let folder = tempfile::tempdir().expect("a temporary folder");
@@ -69,9 +89,11 @@ async fn peak_at(sandbox: &Sandbox, addresses: [&str; 6]) -> u64 {
         .replace("https://app.acme.com", frontend)
         + &format!("\n[clerk]\napi_base = \"{clerk}\"\nfrontend_api = \"{clerk_frontend}\"\n");
     fs::write(folder.path().join("preflight.toml"), configuration).expect("a configuration");
+    let output = folder.path().join("stdout");
     let mut command = Command::new(env!("CARGO_BIN_EXE_preflight"));
-    command.arg("run").current_dir(folder.path()).envs(sandbox.environment());
-    command.stdout(Stdio::null()).stderr(Stdio::null());
+    command.args(arguments).current_dir(folder.path()).envs(sandbox.environment());
+    command.stdout(fs::File::create(&output).expect("a file")).stderr(Stdio::null());
+    let started = Instant::now();
     let mut child = command.spawn().expect("the program starts");
     let status = format!("/proc/{}/status", child.id());
     let mut peak = 0;
@@ -81,7 +103,8 @@ async fn peak_at(sandbox: &Sandbox, addresses: [&str; 6]) -> u64 {
         peak = peak.max(fs::read_to_string(&status).ok().and_then(|status| high_water(&status)).unwrap_or_default());
         samples.tick().await;
     }
-    peak
+    let stdout = fs::read_to_string(output).expect("the output");
+    Measured { took: started.elapsed(), peak, stdout }
 }
 
 fn high_water(status: &str) -> Option<u64> {

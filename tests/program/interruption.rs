@@ -5,7 +5,7 @@
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Stdio};
 
-use preflight::sandbox::{Options, Sandbox};
+use preflight::sandbox::{ManyAccounts, Options, Sandbox};
 
 use crate::program::{Folder, ProgramOutput};
 
@@ -75,6 +75,26 @@ async fn kill_writes_a_report_and_signs_the_canary_out() {
     assert_eq!(ended.status, 143, "{}", ended.stderr);
     assert!(folder.read("reports/preflight.md").contains("Stopped by SIGTERM"));
     assert_eq!(sandbox.effects().get("clerk.session.ended"), Some(&1));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn ctrl_c_ends_a_comparison_of_all_accounts_and_says_that_it_is_incomplete() {
+    let accounts = Some(ManyAccounts { count: 20_000, drift: true });
+    let sandbox = Sandbox::start(&[], Options { accounts, ..Options::default() }).await.unwrap();
+    let folder = Folder::with(&with_sandbox_addresses(&sandbox));
+    let mut command = folder.command(&["reconcile", "--format=json"]);
+    command.envs(sandbox.environment()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    while sandbox.requests().iter().filter(|(_, request)| request.contains("/v1/subscriptions")).count() < 3 {
+        assert!(child.try_wait().unwrap().is_none(), "it ended by itself");
+        tokio::task::yield_now().await;
+    }
+    send("INT", &child);
+    let ended = tokio::task::spawn_blocking(|| ProgramOutput::of(child.wait_with_output().unwrap())).await.unwrap();
+    assert_eq!(ended.status, 130, "{}", ended.all());
+    let document: serde_json::Value = serde_json::from_str(&ended.stdout).unwrap();
+    assert_eq!((&document["complete"], &document["interrupted"]), (&false.into(), &true.into()));
+    assert!(document["subscriptions"].as_u64().unwrap() < 20_003);
 }
 
 #[test]

@@ -9,6 +9,7 @@ mod interruption;
 mod output;
 #[path = "../support/program.rs"]
 mod program;
+mod reconciling;
 mod rehearsing;
 mod schema;
 mod secrets;

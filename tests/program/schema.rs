@@ -6,7 +6,7 @@ use serde_json::Value;
 use crate::program::{Folder, preflight};
 
 /// Validates a document against the schema that the program prints.
-fn validated(schema: &str, document: &Value) -> Result<(), String> {
+pub fn validated(schema: &str, document: &Value) -> Result<(), String> {
     let schema: Value = serde_json::from_str(&preflight(&["schema", schema]).stdout).unwrap();
     let (mut schemas, mut compiler) = (Schemas::new(), Compiler::new());
     compiler.add_resource("schema.json", schema).unwrap();

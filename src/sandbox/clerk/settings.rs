@@ -6,6 +6,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use super::super::Error;
+use super::super::many_accounts::ManyAccounts;
 use super::super::recorded::Recorded;
 
 /// What Clerk holds when the sandbox starts.
@@ -34,6 +35,9 @@ pub struct ClerkSettings {
     pub(super) users: BTreeMap<String, Value>,
     /// How many free users there are besides, all newer than the named ones.
     pub(super) extra_users: u64,
+    /// Accounts by formula, all older than the named users.
+    #[serde(default)]
+    pub(in crate::sandbox) many_accounts: ManyAccounts,
 }
 
 impl ClerkSettings {

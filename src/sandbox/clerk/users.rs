@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value, json};
 
 use super::super::Error;
+use super::super::many_accounts::{Account, ManyAccounts};
 use super::super::recorded::Recorded;
 use super::settings::ClerkSettings;
 
@@ -21,6 +22,7 @@ pub(super) struct UserStore {
     created: Vec<Value>,
     named: Vec<Value>,
     extra: u64,
+    many: ManyAccounts,
     /// What every unnamed user looks like.
     unnamed: Value,
     /// The users that changed since the sandbox started, by ID.
@@ -39,18 +41,20 @@ impl UserStore {
         let order = |user: &Value| (user["created_at"].as_i64(), user["id"].as_str().map(str::to_owned));
         named.sort_by_key(|user| std::cmp::Reverse(order(user)));
         let unnamed = recorded.complete("user", &json!({ "email_addresses": [{}] }))?;
-        Ok(Self { created: Vec::new(), named, extra: settings.extra_users, unnamed, changed: BTreeMap::new() })
+        let (extra, many) = (settings.extra_users, settings.many_accounts);
+        Ok(Self { created: Vec::new(), named, extra, many, unnamed, changed: BTreeMap::new() })
     }
 
     /// How many users there are.
     pub(super) fn count(&self) -> u64 {
-        self.created.len() as u64 + self.extra + self.named.len() as u64
+        self.created.len() as u64 + self.extra + self.named.len() as u64 + self.many.count
     }
 
     /// The ID and the email address of every user, newest first, without making the users.
     pub(super) fn identities(&self) -> impl Iterator<Item = (String, String)> + '_ {
         (0..self.count()).map(|position| match self.place(position) {
             UserPlace::Extra(serial) => extra_identity(serial),
+            UserPlace::Many(account) => many_identity(account),
             UserPlace::Named(user) => {
                 let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
                 (text(&user["id"]), text(&user["email_addresses"][0]["email_address"]))
@@ -62,6 +66,7 @@ impl UserStore {
     pub(super) fn at(&self, position: u64) -> Value {
         let user = match self.place(position) {
             UserPlace::Extra(serial) => self.extra_user(serial),
+            UserPlace::Many(account) => self.user_of(account),
             UserPlace::Named(user) => user.clone(),
         };
         let changed = user["id"].as_str().and_then(|id| self.changed.get(id));
@@ -73,10 +78,12 @@ impl UserStore {
         if position < created {
             return UserPlace::Named(&self.created[usize::try_from(position).unwrap_or(usize::MAX)]);
         }
-        let position = position - created;
-        match position.checked_sub(self.extra) {
-            None => UserPlace::Extra(self.extra - 1 - position),
-            Some(index) => UserPlace::Named(&self.named[usize::try_from(index).unwrap_or(usize::MAX)]),
+        let Some(index) = (position - created).checked_sub(self.extra) else {
+            return UserPlace::Extra(self.extra - 1 - (position - created));
+        };
+        match index.checked_sub(self.named.len() as u64) {
+            None => UserPlace::Named(&self.named[usize::try_from(index).unwrap_or(usize::MAX)]),
+            Some(index) => UserPlace::Many(self.many.account(self.many.count - 1 - index)),
         }
     }
 
@@ -85,6 +92,9 @@ impl UserStore {
         let created = self.created.len() as u64;
         if let Some(serial) = id.strip_prefix(EXTRA_PREFIX).and_then(|serial| serial.parse::<u64>().ok()) {
             return (serial < self.extra).then(|| created + self.extra - 1 - serial);
+        }
+        if let Some(number) = self.many.of_user(id) {
+            return Some(created + self.extra + self.named.len() as u64 + self.many.count - 1 - number);
         }
         let among = |users: &[Value]| users.iter().position(|user| user["id"] == id).map(|index| index as u64);
         among(&self.created).or_else(|| among(&self.named).map(|index| created + self.extra + index))
@@ -135,6 +145,22 @@ impl UserStore {
         self.changed.insert(id.to_owned(), user);
     }
 
+    /// The user of an account by formula.
+    fn user_of(&self, account: Account) -> Value {
+        let mut user = self.unnamed.clone();
+        let (id, email) = many_identity(account);
+        user["id"] = id.into();
+        user["created_at"] = (account.created() * 1000).into();
+        user["email_addresses"][0]["email_address"] = email.into();
+        let (plan, customer, subscription) = account.metadata();
+        let metadata =
+            [("plan", plan.map(str::to_owned)), ("stripeCustomerId", customer), ("subscriptionId", subscription)];
+        let metadata = metadata.into_iter().filter_map(|(key, value)| Some((key.to_owned(), value?.into())));
+        user["public_metadata"] = Value::Object(metadata.collect());
+        derive(&mut user);
+        user
+    }
+
     /// A free user. Every seventh has the free plan in the metadata.
     fn extra_user(&self, serial: u64) -> Value {
         let mut user = self.unnamed.clone();
@@ -154,7 +180,14 @@ impl UserStore {
 /// Where a user comes from.
 enum UserPlace<'a> {
     Extra(u64),
+    Many(Account),
     Named(&'a Value),
+}
+
+fn many_identity(account: Account) -> (String, String) {
+    let id = account.user();
+    let email = format!("{}@example.com", id.trim_start_matches("user_2"));
+    (id, email)
 }
 
 fn extra_identity(serial: u64) -> (String, String) {

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::object_kind::ObjectKind;
 use super::parameters::Parameters;
 use super::request::{Call, StripeResult};
-use super::store::{Store, StoredObject, created_in, page};
+use super::store::{Created, Store, StoredObject, page};
 
 /// The parameters that are booleans.
 const BOOLEANS: [&str; 4] = ["active", "delivery_success", "is_default", "shippable"];
@@ -33,6 +33,9 @@ pub(super) fn list(call: &Call) -> StripeResult {
 /// Answers with one object.
 pub(super) fn retrieve(call: &Call) -> StripeResult {
     let store = call.stripe.store();
+    if let Some(body) = call.stripe.many.find(call.kind, call.id).filter(|_| call.stripe.many.are_for(&call.caller)) {
+        return Ok(call.shown(&store, call.kind, body));
+    }
     let body = store.find(call.kind, call.id, &call.caller)?.body.clone();
     Ok(call.shown(&store, call.kind, body))
 }
@@ -43,12 +46,17 @@ impl Call<'_> {
         for name in BOOLEANS {
             self.parameters.boolean(name)?;
         }
-        let created = created_in(&self.parameters)?;
+        let created = Created::read(&self.parameters)?;
         let store = self.stripe.store();
         let all: Vec<&StoredObject> = store
             .of(self.kind, &self.caller)
-            .filter(|object| created(object) && matches(&self.parameters, self.filters, &object.body) && filter(object))
+            .filter(|object| {
+                created.has(object) && matches(&self.parameters, self.filters, &object.body) && filter(object)
+            })
             .collect();
+        if self.kind == ObjectKind::Subscription && self.stripe.many.are_for(&self.caller) {
+            return self.stripe.many.page(&self.parameters, &all, &created);
+        }
         let (page, has_more) = page(&all, self.kind, &self.parameters)?;
         let data = page.into_iter().map(|object| self.shown(&store, self.kind, object.body.clone()));
         Ok(json!({ "object": "list", "data": data.collect::<Value>(), "has_more": has_more, "url": self.path }))

@@ -6,6 +6,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::object_kind::ObjectKind;
+use crate::sandbox::many_accounts::ManyAccounts;
 
 /// What Stripe holds when the sandbox starts.
 ///
@@ -27,6 +28,9 @@ pub struct StripeSettings {
     /// Webhook endpoints of other systems besides the named ones.
     #[serde(default)]
     pub(super) extra_webhook_endpoints: u32,
+    /// Accounts by formula, in live mode.
+    #[serde(default)]
+    pub(in crate::sandbox) many_accounts: ManyAccounts,
     /// Everything else by its short name, which only scenarios use. A misspelled kind is an error.
     #[serde(flatten)]
     pub(super) objects: BTreeMap<ObjectKind, BTreeMap<String, Value>>,

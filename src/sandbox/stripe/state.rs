@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use axum::http::StatusCode;
 use serde_json::Value;
 
+use super::many_subscriptions::ManySubscriptions;
 use super::outbox::{DeliveryLog, Outbox, Outgoing, outbox};
 use super::settings::{Key, StripeSettings};
 use super::store::Store;
@@ -29,6 +30,8 @@ pub struct Stripe {
     pub(super) outbox: Outbox,
     /// What only the subscription of a Checkout Session gets to see, by the ID of the session.
     subscription_data: Mutex<HashMap<String, SubscriptionData>>,
+    /// Subscriptions and customers by formula.
+    pub(super) many: ManySubscriptions,
     store: Mutex<Store>,
     replays: Mutex<HashMap<String, Replay>>,
     serial: AtomicU64,
@@ -52,6 +55,7 @@ impl Stripe {
         let recorded = Recorded::read(RECORDED, TimeFormat::Seconds)?;
         let accounts = settings.accounts.iter();
         let accounts = accounts.map(|(name, fields)| Ok((name.clone(), recorded.complete("account", fields)?)));
+        let store = Store::load(settings, &recorded)?;
         let stripe = Self {
             accounts: accounts.collect::<Result<_, Error>>()?,
             tax_settings: recorded.complete("tax.settings", &settings.tax_settings)?,
@@ -61,7 +65,8 @@ impl Stripe {
             effects,
             outbox,
             subscription_data: Mutex::default(),
-            store: Mutex::new(Store::load(settings, &recorded)?),
+            many: ManySubscriptions::new(settings.many_accounts, &store, &recorded)?,
+            store: Mutex::new(store),
             recorded,
             replays: Mutex::default(),
             serial: AtomicU64::new(1),

@@ -104,7 +104,7 @@ impl Store {
     }
 
     /// The object that another refers to by its ID.
-    fn body(&self, kind: ObjectKind, id: &Value) -> Result<Value, Error> {
+    pub(super) fn body(&self, kind: ObjectKind, id: &Value) -> Result<Value, Error> {
         let missing = || Error::Document(format!("stripe: there is no {} {id}", kind.noun()));
         let mut objects = self.objects.get(&kind).into_iter().flatten();
         objects.find(|object| object.body["id"] == *id).map(|object| object.body.clone()).ok_or_else(missing)
@@ -209,18 +209,44 @@ impl Store {
     }
 }
 
-/// Whether an object was created when `created`, `created[gte]` and so on say.
-pub(super) fn created_in(parameters: &Parameters) -> Result<impl Fn(&StoredObject) -> bool + use<>, StripeError> {
-    let at = parameters.integer("created")?;
-    let (from, after) = (parameters.integer("created[gte]")?, parameters.integer("created[gt]")?);
-    let (until, before) = (parameters.integer("created[lte]")?, parameters.integer("created[lt]")?);
-    Ok(move |object: &StoredObject| {
-        at.is_none_or(|at| object.created == at)
-            && from.is_none_or(|from| object.created >= from)
-            && after.is_none_or(|after| object.created > after)
-            && until.is_none_or(|until| object.created <= until)
-            && before.is_none_or(|before| object.created < before)
-    })
+/// When the objects of a list were created, in Unix seconds: from the first second, until before the other.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Created {
+    from: i64,
+    until: i64,
+}
+
+impl Created {
+    /// Reads `created`, `created[gte]` and so on.
+    pub(super) fn read(parameters: &Parameters) -> Result<Self, StripeError> {
+        let at = parameters.integer("created")?;
+        let after = parameters.integer("created[gt]")?.map(|after| after.saturating_add(1));
+        let last = parameters.integer("created[lte]")?.map(|last| last.saturating_add(1));
+        let from = [at, parameters.integer("created[gte]")?, after].into_iter().flatten().max();
+        let at_end = at.map(|at| at.saturating_add(1));
+        let until = [at_end, parameters.integer("created[lt]")?, last].into_iter().flatten().min();
+        Ok(Self { from: from.unwrap_or(i64::MIN), until: until.unwrap_or(i64::MAX) })
+    }
+
+    /// The first second.
+    pub(super) const fn from(&self) -> i64 {
+        self.from
+    }
+
+    /// The second after the last.
+    pub(super) const fn until(&self) -> i64 {
+        self.until
+    }
+
+    /// The part before a second.
+    pub(super) fn before(self, second: i64) -> Self {
+        Self { until: self.until.min(second), ..self }
+    }
+
+    /// Whether an object was created then.
+    pub(super) fn has(&self, object: &StoredObject) -> bool {
+        (self.from..self.until).contains(&object.created)
+    }
 }
 
 /// The part of a list that `limit`, `starting_after` and `ending_before` ask for, and whether there is more.

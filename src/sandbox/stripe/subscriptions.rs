@@ -43,7 +43,7 @@ fn list(call: &Call) -> StripeResult {
         return Err(StripeError::bad(message).about("status"));
     }
     for (parameter, kind) in [("customer", ObjectKind::Customer), ("price", ObjectKind::Price)] {
-        if let Some(id) = parameters.get(parameter) {
+        if let Some(id) = parameters.get(parameter).filter(|id| !call.stripe.many.has_customer(id)) {
             let store = call.stripe.store();
             store.find(kind, id, &call.caller).map_err(|error| error.in_parameter(parameter))?;
         }

@@ -28,7 +28,7 @@ pub use instance::{Environment, Instance};
 pub(super) use sign_in::SignInCell;
 pub use template::{ClaimTemplate, JwtTemplate, plan_source};
 pub use token::{Claims, InvalidToken, PublicKeys, SharedKeys, Token};
-pub use users::{EmailAddress, NEWEST_USERS, User, Users};
+pub use users::{EmailAddress, NEWEST_USERS, PAGE as USERS_ON_A_PAGE, User, Users};
 
 /// The version whose shapes the narrow types follow: the newest that `@clerk/backend` is pinned to (docs/providers.md,
 /// "Clerk keys and API conventions").
@@ -38,6 +38,8 @@ const VERSION: &str = "2026-05-12";
 #[derive(Debug, Clone, Copy)]
 pub struct Clerk<'w> {
     world: &'w World,
+    /// Whether questions are asked anew, and their answers are not kept.
+    is_past_memo: bool,
 }
 
 /// An error response from Clerk.
@@ -102,11 +104,16 @@ impl World {
     /// Clerk, in this run's mode.
     #[must_use]
     pub const fn clerk(&self) -> Clerk<'_> {
-        Clerk { world: self }
+        Clerk { world: self, is_past_memo: false }
     }
 }
 
 impl Clerk<'_> {
+    /// The same questions, asked anew: for what may have changed.
+    pub(crate) const fn past_memo(self) -> Self {
+        Self { is_past_memo: true, ..self }
+    }
+
     /// Whether Clerk's backend API answers at all, even with an error. `None` if there is no key to ask with.
     pub(super) async fn reachable(self) -> Option<bool> {
         Some(self.send(&ApiPath::new("/v1/instance")).await.ok()?.is_ok())
@@ -118,6 +125,9 @@ impl Clerk<'_> {
     }
 
     async fn send(self, path: &ApiPath) -> Answered<Result<Arc<Answer>, Arc<Failure>>> {
+        if self.is_past_memo {
+            return self.send_again(path).await;
+        }
         let (url, credential) = (path.at(&self.world.config.clerk.api_base), self.credential()?);
         Ok(self.world.reads().get(Party::Clerk, url, version(), Some(credential)).await)
     }

@@ -101,7 +101,7 @@ struct Count {
 }
 
 /// Clerk's largest page (docs/providers.md, "Clerk keys and API conventions").
-const PAGE: usize = 500;
+pub const PAGE: usize = 500;
 /// A nightly check reads so many users, the newest.
 pub const NEWEST_USERS: usize = 10_000;
 /// Pages requested at once, to bound memory.
@@ -185,6 +185,14 @@ impl Clerk<'_> {
             all.unread.extend(unread);
         }
         Ok(all)
+    }
+
+    /// A page of the list of users, oldest first: those who sign up meanwhile are at its end.
+    pub(crate) async fn oldest_users(self, offset: usize) -> Answered<Users> {
+        let path =
+            ApiPath::new("/v1/users").query("limit", PAGE).query("offset", offset).query("order_by", "+created_at");
+        let answer = accepted(self.send_again(&path).await?)?;
+        Ok(Users::read(answer.json()?, offset))
     }
 
     async fn page(self, offset: usize) -> Answered<Users> {

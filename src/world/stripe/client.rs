@@ -26,6 +26,8 @@ pub struct Stripe<'w> {
     pub(in crate::world) world: &'w World,
     pub(super) key: &'w Variable<Secret>,
     pub(in crate::world) mode: Mode,
+    /// Whether questions are asked anew, and their answers are not kept.
+    pub(super) is_past_memo: bool,
 }
 
 /// A permission that a restricted key needs for a question.
@@ -99,18 +101,24 @@ fn account() -> RequestBuilder {
 impl World {
     /// Stripe in the configured mode.
     pub fn stripe(&self) -> Stripe<'_> {
-        Stripe { world: self, key: &self.config.stripe.secret_key, mode: self.config.project.mode }
+        let (key, mode) = (&self.config.stripe.secret_key, self.config.project.mode);
+        Stripe { world: self, key, mode, is_past_memo: false }
     }
 
     /// Stripe's test mode, if a test key is configured beside a live one.
     pub fn stripe_test(&self) -> Option<Stripe<'_>> {
         let key = &self.config.stripe.test_secret_key;
         let is_beside_live = key.is_set() && self.config.project.mode == Mode::Live;
-        is_beside_live.then_some(Stripe { world: self, key, mode: Mode::Test })
+        is_beside_live.then_some(Stripe { world: self, key, mode: Mode::Test, is_past_memo: false })
     }
 }
 
 impl Stripe<'_> {
+    /// The same questions, asked anew: for what may have changed, and for long lists whose pages must not be kept.
+    pub(crate) const fn past_memo(self) -> Self {
+        Self { is_past_memo: true, ..self }
+    }
+
     /// Whether Stripe answers at all, with whatever status. `None` if there is no key to ask with.
     pub(in crate::world) async fn reachable(self) -> Option<bool> {
         let key = key_of_mode(self.key, self.mode).ok()?;
@@ -141,7 +149,12 @@ impl Stripe<'_> {
         let party = if self.is_beside_live() { Party::StripeTest } else { Party::Stripe };
         let (url, headers) = self.address(request);
         let credential = Credential::new(key, &self.world.config.stripe.api_base);
-        let asked = self.world.reads().get(party, url, headers, Some(credential)).await;
+        let reads = self.world.reads();
+        let asked = if self.is_past_memo {
+            reads.get_unremembered(party, url, headers, Some(credential)).await
+        } else {
+            reads.get(party, url, headers, Some(credential)).await
+        };
         asked.map_err(|failure| NoAnswer::Unknown(failure.to_string()))
     }
 
@@ -280,7 +293,8 @@ impl Stripe<'_> {
         }
         let Some(wanted) = self.world.config.stripe.account.as_ref() else { return Ok(()) };
         // If the account cannot be read, the answer itself still counts.
-        match optional(self.account()).await {
+        let remembering = Self { is_past_memo: false, ..self };
+        match optional(remembering.account()).await {
             Some(account) if account.value.id != *wanted => Err(NoAnswer::Because(Cause::StripeAccountDiffers)),
             _ => Ok(()),
         }

@@ -29,7 +29,7 @@ pub use key::KeyStatus;
 pub use portal::{PortalConfiguration, PortalSwitch};
 pub use price::{Price, Product, Recurring};
 pub use promotion_codes::PromotionCode;
-pub use subscriptions::{Newest, Subscription};
+pub use subscriptions::{Newest, Subscription, SubscriptionPage, SubscriptionSpan};
 
 /// What a restricted key needs for `preflight run`, by name.
 pub const PERMISSIONS: &[Permission] = &[

@@ -51,6 +51,30 @@ struct ItemList {
 #[derive(Debug, Clone, Deserialize)]
 struct Item {
     price: Price,
+    #[serde(default)]
+    quantity: Field<u64>,
+}
+
+/// The subscriptions created in a span of time.
+#[derive(Debug, Clone)]
+pub struct SubscriptionSpan {
+    /// The first second, in Unix time.
+    pub from: i64,
+    /// The second after the last.
+    pub until: i64,
+    /// Only those after this one in the list, which is older.
+    pub after: Option<String>,
+}
+
+/// A page of a list of subscriptions.
+#[derive(Debug)]
+pub struct SubscriptionPage {
+    /// The newest first.
+    pub subscriptions: Vec<Subscription>,
+    /// Why others could not be read.
+    pub unread: Vec<NoAnswer>,
+    /// Whether there are older ones.
+    pub has_more: bool,
 }
 
 /// The newest subscriptions, whatever their status.
@@ -68,6 +92,13 @@ impl Subscription {
         let items = self.items.known(format_args!("items of {}", self.id))?;
         let items = items.data.known(format_args!("items.data of {}", self.id))?;
         Ok(items.iter().map(|item| &item.price).collect())
+    }
+
+    /// Its prices, each with the quantity if that is known.
+    pub fn quantities(&self) -> Answered<Vec<(&Price, Option<u64>)>> {
+        let items = self.items.known(format_args!("items of {}", self.id))?;
+        let items = items.data.known(format_args!("items.data of {}", self.id))?;
+        Ok(items.iter().map(|item| (&item.price, item.quantity.value().copied())).collect())
     }
 
     /// Whether it has ended for good: no payment can revive it.
@@ -104,6 +135,25 @@ impl Stripe<'_> {
     pub async fn newest_subscriptions(self) -> Answered<Newest> {
         let (listed, has_more) = self.page(&newest()).await?;
         Ok(Newest { listed, are_all: !has_more })
+    }
+
+    /// A page of the subscriptions created in a span, whatever their status.
+    pub(crate) async fn subscriptions_in(self, span: &SubscriptionSpan) -> Answered<SubscriptionPage> {
+        let mut request = ListSubscription::new().status(ListSubscriptionStatus::All).limit(SAMPLE);
+        if let Some(after) = &span.after {
+            request = request.starting_after(after);
+        }
+        let mut request = request.build();
+        // The builder's type for an interval is in another crate.
+        let interval = format!("created[gte]={}&created[lt]={}", span.from, span.until);
+        request.query = Some(request.query.map_or_else(|| interval.clone(), |query| format!("{query}&{interval}")));
+        let Seen { value, answer } = self.ask_existing::<ListPage<Subscription>>(&request).await?;
+        let (subscriptions, mut unread, has_more) = value.read(&answer.request)?;
+        if has_more && subscriptions.is_empty() {
+            let words = format!("{} says has_more, but the page is empty", answer.request);
+            unread.push(NoAnswer::Unknown(words));
+        }
+        Ok(SubscriptionPage { subscriptions, unread, has_more })
     }
 
     /// One subscription.

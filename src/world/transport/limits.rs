@@ -22,6 +22,9 @@ pub(super) struct Limits {
     in_flight: Semaphore,
 }
 
+/// A few requests at once do not exceed a limit that is counted by the second.
+const SMALL_BURST: u32 = 4;
+
 fn limiter(per_second: u32, burst: u32) -> DefaultDirectRateLimiter {
     let at_least_one = |number| NonZeroU32::new(number).unwrap_or(NonZeroU32::MIN);
     RateLimiter::direct(Quota::per_second(at_least_one(per_second)).allow_burst(at_least_one(burst)))
@@ -30,11 +33,13 @@ fn limiter(per_second: u32, burst: u32) -> DefaultDirectRateLimiter {
 impl Limits {
     /// The providers' published limits are in docs/providers.md, "Stripe rate limits", "Clerk keys and API conventions" and
     /// "Cloudflare API".
-    pub fn new(mode: Mode, concurrency: usize) -> Self {
-        let (stripe, clerk) = match mode {
+    pub fn new(mode: Mode, stripe_rate: Option<NonZeroU32>, concurrency: usize) -> Self {
+        let (usual, clerk) = match mode {
             Mode::Live => (limiter(40, 20), limiter(50, 20)),
             Mode::Test => (limiter(12, 10), limiter(5, 20)),
         };
+        // A rate that someone chose is kept in every second.
+        let stripe = stripe_rate.map_or(usual, |rate| limiter(rate.get(), SMALL_BURST));
         Self {
             stripe,
             stripe_test: limiter(12, 10),

@@ -62,6 +62,7 @@ pub(super) struct Transport {
     records: Records,
     budget: Budget,
     log: Mutex<Vec<LoggedRequest>>,
+    most_logged: usize,
     phases: Phases,
     redactor: Arc<Redactor>,
     timeout: Duration,
@@ -87,12 +88,13 @@ impl Transport {
     pub fn new(options: &Options, mode: Mode, redactor: Arc<Redactor>) -> Result<Self, super::error::WorldError> {
         Ok(Self {
             clients: Clients::new(options)?,
-            limits: Limits::new(mode, options.concurrency),
+            limits: Limits::new(mode, options.stripe_rate, options.concurrency),
             round_trips: RoundTripTimer::new(options),
             memo: Memo::default(),
             records: Records::new(options),
             budget: Budget::default(),
             log: Mutex::default(),
+            most_logged: options.most_logged,
             phases: Phases::new(options),
             redactor,
             timeout: options.timeout,
@@ -112,7 +114,7 @@ impl Transport {
         &self.redactor
     }
 
-    /// Every request so far, in the order they ended.
+    /// The requests so far, in the order they ended, up to the most that are kept.
     pub fn log(&self) -> Vec<LoggedRequest> {
         self.log.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
@@ -217,7 +219,9 @@ impl Transport {
                 Err(Arc::new(Failure { party: outgoing.party, request, trouble, attempts, place: Some(place) }))
             }
         };
-        log.push(logged);
+        if place < self.most_logged {
+            log.push(logged);
+        }
         asked
     }
 

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
+use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -24,6 +25,10 @@ pub struct Options {
     pub names: Option<BTreeMap<String, SocketAddr>>,
     /// For the sandbox: CNAME records, from host to target.
     pub aliases: BTreeMap<String, String>,
+    /// How many requests to make to Stripe in a second, if not the usual number.
+    pub stripe_rate: Option<NonZeroU32>,
+    /// How many requests the log keeps: the first ones.
+    pub most_logged: usize,
     /// Make no requests.
     pub offline: bool,
     /// Whether to send anything besides reads to the Worker.
@@ -41,6 +46,8 @@ impl Default for Options {
             deadline: Some(Duration::from_mins(2)),
             retries: 2,
             concurrency: 32,
+            stripe_rate: None,
+            most_logged: usize::MAX,
             resolve: Vec::new(),
             certificates: None,
             names: None,

@@ -1,0 +1,161 @@
+//! How a user's tier compares with what they pay for. `entitlements/sample` judges the newest with it, and
+//! `preflight reconcile` everyone.
+
+use super::catalog::{Catalog, Payment, PaysFor};
+use crate::check::prelude::*;
+use crate::config::Tier;
+
+/// A user who was updated just now may have bought a subscription after the list was read. In seconds.
+const JUST_UPDATED: i64 = 2 * 60;
+
+/// What matters of a user.
+#[derive(Debug)]
+pub(crate) struct Holder<'u, 'w> {
+    pub id: &'u str,
+    /// The tier whose value their plan is.
+    pub tier: Option<&'w Tier>,
+    /// Whether they have a plan, a tier's value or not.
+    pub has_plan: bool,
+    pub was_just_updated: Answered<bool>,
+}
+
+/// How a user's tier compares with what they pay for. An index is the place of one of their payments.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Comparison<'w> {
+    /// They have no tier and pay for none, or it is too early to tell.
+    Nothing,
+    /// They pay for the tier that they have.
+    Agrees,
+    /// They pay for a tier and have none.
+    PaidButFree(&'w Tier, usize),
+    /// They pay for another tier than the one that they have.
+    WrongTier(&'w Tier, usize),
+    /// They pay for a tier, and have a plan that is not a tier's value.
+    UnknownPlan(usize),
+    /// They pay for a price that does not belong to any tier.
+    NoTier(usize),
+    /// They have a tier and do not pay for it, at most with a subscription that does not count.
+    FreeButEntitled(Option<usize>),
+    /// They have the tier of a subscription whose status does not grant it.
+    PastDue(usize),
+}
+
+/// Whether a user has a tier without paying, as intended.
+pub(crate) fn is_exempt(world: &World, user: &str) -> bool {
+    let config = world.config();
+    config.clerk.canary_user.value.as_deref() == Some(user)
+        || config.entitlement.comped.iter().any(|comped| comped == user)
+}
+
+/// Whether a user was updated just now; `updated_at` is in milliseconds.
+pub(crate) fn was_just_updated(world: &World, updated_at: i64) -> bool {
+    world.now().as_millisecond() - updated_at < JUST_UPDATED * 1000
+}
+
+/// Whether a subscription must have a user: it pays for a tier, and has for a while.
+pub(crate) fn needs_user(payment: &Payment<'_>) -> Answered<bool> {
+    if !payment.grants {
+        return Ok(false);
+    }
+    match &payment.pays_for {
+        // Another business on the same account has users elsewhere.
+        PaysFor::NoTier => return Ok(false),
+        PaysFor::Unclear(tiers, why) if tiers.is_empty() => return Err(why.clone()),
+        PaysFor::Tier(_) | PaysFor::Unclear(..) => {}
+    }
+    payment.is_fresh.clone().map(|is_fresh| !is_fresh)
+}
+
+/// Compares a user's tier with all of their subscriptions.
+pub(crate) fn compare<'w>(
+    catalog: &Catalog<'w>,
+    user: &Holder<'_, 'w>,
+    payments: &[Payment<'w>],
+) -> Answered<Comparison<'w>> {
+    let mut unknown_age = None;
+    for payment in payments {
+        match &payment.is_fresh {
+            Ok(true) => return Ok(Comparison::Nothing),
+            Ok(false) => {}
+            Err(why) => unknown_age = Some(why.clone()),
+        }
+    }
+    let granting: Vec<usize> = (0..payments.len()).filter(|place| payments[*place].grants).collect();
+    let comparison = match (user.has_plan && user.tier.is_none(), granting.first()) {
+        // An unknown plan is the finding of `clerk/metadata`.
+        (true, None) => Comparison::Nothing,
+        (true, Some(first)) => Comparison::UnknownPlan(*first),
+        (false, None) => without_payment(catalog, user, payments)?,
+        (false, Some(_)) => with_payment(catalog, user, payments, &granting)?,
+    };
+    match (comparison, unknown_age) {
+        (Comparison::Nothing | Comparison::Agrees, _) | (_, None) => Ok(comparison),
+        (_, Some(why)) => Err(why),
+    }
+}
+
+fn with_payment<'w>(
+    catalog: &Catalog<'w>,
+    user: &Holder<'_, 'w>,
+    payments: &[Payment<'w>],
+    granting: &[usize],
+) -> Answered<Comparison<'w>> {
+    let (mut paid, mut unclear) = (Vec::new(), None);
+    for &place in granting {
+        match &payments[place].pays_for {
+            PaysFor::Tier(tier) => paid.push((*tier, place)),
+            PaysFor::Unclear(tiers, why) => {
+                unclear = Some(why.clone());
+                paid.extend(tiers.iter().map(|tier| (*tier, place)));
+            }
+            PaysFor::NoTier => {}
+        }
+    }
+    if paid.iter().any(|(paid, _)| user.tier.is_some_and(|tier| tier.name == paid.name)) {
+        return Ok(Comparison::Agrees);
+    }
+    if let Some(why) = unclear.or_else(|| if paid.is_empty() { catalog.price_problem.clone() } else { None }) {
+        return Err(why);
+    }
+    let Some((paid, place)) = paid.first() else { return Ok(Comparison::NoTier(granting[0])) };
+    let is_free = user.tier.is_none_or(|tier| tier.prices.is_empty());
+    Ok(match (is_free, paid.prices.is_empty()) {
+        (true, true) => Comparison::Nothing,
+        (true, false) => Comparison::PaidButFree(paid, *place),
+        (false, _) => Comparison::WrongTier(paid, *place),
+    })
+}
+
+fn without_payment<'w>(
+    catalog: &Catalog<'w>,
+    user: &Holder<'_, 'w>,
+    payments: &[Payment<'w>],
+) -> Answered<Comparison<'w>> {
+    let Some(tier) = user.tier.filter(|tier| !tier.prices.is_empty()) else { return Ok(Comparison::Nothing) };
+    if let Some(place) = payments.iter().position(|payment| !payment.is_over) {
+        // Only the tier of this subscription can be a grace period.
+        if let PaysFor::Tier(unpaid) = payments[place].pays_for
+            && unpaid.name != tier.name
+        {
+            return Ok(Comparison::FreeButEntitled(Some(place)));
+        }
+        return Ok(Comparison::PastDue(place));
+    }
+    if user.was_just_updated.clone()? {
+        return Ok(Comparison::Nothing);
+    }
+    // The canary has a tier and no subscription, and may be this user.
+    if payments.is_empty()
+        && let Err(why) = catalog.world.canary_id()
+    {
+        return Err(match why {
+            NoAnswer::Unknown(reason) => {
+                let id = user.id;
+                NoAnswer::Unknown(format!("{id} has a tier and no subscription, and may be the canary: {reason}"))
+            }
+            because => because,
+        });
+    }
+    let last = (0..payments.len()).max_by_key(|place| payments[*place].created);
+    Ok(Comparison::FreeButEntitled(last))
+}

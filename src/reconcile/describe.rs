@@ -1,0 +1,153 @@
+//! Candidates that still differ, as accounts of the result.
+
+use super::drift::{Bucket, DriftedAccount};
+use super::monthly::Monthly;
+use crate::checks::entitlements::catalog::{Catalog, PaysFor};
+use crate::checks::entitlements::judgement::Comparison;
+use crate::checks::entitlements::users::SampledUser;
+use crate::checks::entitlements::wording::{self, Wording};
+use crate::config::Tier;
+use crate::finding::Answered;
+use crate::pattern::patterns;
+use crate::world::{Subscription, World};
+
+patterns! {
+    /// An email address, wherever someone put it: a plan, a user's ID in metadata.
+    ADDRESS = r#"[^\s@"'<>(),;:]+@[^\s@"'<>(),;:]+"#;
+}
+
+/// `text` without email addresses.
+pub(super) fn without_addresses(text: &str) -> String {
+    ADDRESS.replace_all(text, "(an email address)").into_owned()
+}
+
+/// How many characters of a text from outside are shown.
+const LONGEST: usize = 600;
+
+/// The account without anything from outside that could disturb a report.
+pub(super) fn cleaned(world: &World, mut account: DriftedAccount) -> DriftedAccount {
+    let clean = |text: &mut String| *text = without_addresses(&world.redactor().quote(text, LONGEST));
+    let DriftedAccount { user, customer, status, plan, pays_for, .. } = &mut account;
+    [user, customer, status, plan, pays_for].into_iter().flatten().for_each(clean);
+    account.subscriptions.iter_mut().for_each(clean);
+    clean(&mut account.message);
+    clean(&mut account.fix);
+    account
+}
+
+/// An account about a subscription.
+pub(super) fn of_subscription(
+    catalog: &Catalog<'_>,
+    bucket: Bucket,
+    subscription: &Subscription,
+    user: Option<&str>,
+    Wording { words, fix }: Wording,
+) -> DriftedAccount {
+    DriftedAccount {
+        bucket,
+        user: user.map(str::to_owned),
+        customer: subscription.customer.text().map(str::to_owned),
+        subscriptions: vec![subscription.id.clone()],
+        status: Some(subscription.status.clone()),
+        plan: None,
+        pays_for: paid_tier(catalog, subscription),
+        monthly: Monthly::of(subscription),
+        message: format!("{words}."),
+        fix,
+    }
+}
+
+/// The account of a user whose tier differs from what they pay for.
+pub(super) fn drifted(
+    world: &World,
+    catalog: &Catalog<'_>,
+    user: &SampledUser,
+    comparison: Comparison<'_>,
+) -> Answered<Option<DriftedAccount>> {
+    let subscription = |place: usize| &user.subscriptions[place];
+    let misses = |bucket, tier: &Tier, place| {
+        let subscription = subscription(place);
+        account(bucket, user, Some(subscription), wording::misses(world, user, tier, subscription))
+    };
+    let account = match comparison {
+        Comparison::Nothing | Comparison::Agrees => return Ok(None),
+        Comparison::PaidButFree(tier, place) => misses(Bucket::PaidButFree, tier, place),
+        Comparison::WrongTier(tier, place) => misses(Bucket::WrongTier, tier, place),
+        // The Worker knows no such tier.
+        Comparison::UnknownPlan(place) => match catalog.pays_for(subscription(place)) {
+            PaysFor::Tier(tier) => misses(Bucket::WrongTier, tier, place),
+            PaysFor::Unclear(_, why) => return Err(why),
+            PaysFor::NoTier => no_tier(user, subscription(place)),
+        },
+        Comparison::NoTier(place) => no_tier(user, subscription(place)),
+        Comparison::FreeButEntitled(place) => {
+            let subscription = place.map(subscription);
+            let account =
+                account(Bucket::FreeButEntitled, user, subscription, wording::free(world, user, subscription));
+            let of_tier = || user.tier(world).map_or_else(Monthly::unknown, Monthly::of_tier);
+            DriftedAccount { monthly: subscription.map_or_else(of_tier, Monthly::of), ..account }
+        }
+        Comparison::PastDue(place) => {
+            let subscription = subscription(place);
+            account(Bucket::PastDueEntitled, user, Some(subscription), wording::past_due(user, subscription))
+        }
+    };
+    let pays_for = account.subscriptions.first().and_then(|id| user.subscriptions.iter().find(|known| known.id == *id));
+    Ok(Some(DriftedAccount { pays_for: pays_for.and_then(|paid| paid_tier(catalog, paid)), ..account }))
+}
+
+fn no_tier(user: &SampledUser, subscription: &Subscription) -> DriftedAccount {
+    account(Bucket::NoTier, user, Some(subscription), wording::no_tier(user, subscription))
+}
+
+/// A user whose public metadata has an ID that does not exist. Money is at risk if they have a tier and nothing is paid.
+pub(super) fn ghost_id(world: &World, catalog: &Catalog<'_>, user: &SampledUser, wording: Wording) -> DriftedAccount {
+    let pays = user.subscriptions.iter().find(|subscription| catalog.grants(subscription));
+    let tier = user.tier(world).filter(|tier| !tier.prices.is_empty() && pays.is_none());
+    let account = account(Bucket::Ghost, user, pays, wording);
+    DriftedAccount { monthly: tier.map(Monthly::of_tier).unwrap_or_default(), ..account }
+}
+
+/// An account about a user, and one of their subscriptions.
+pub(super) fn account(
+    bucket: Bucket,
+    user: &SampledUser,
+    subscription: Option<&Subscription>,
+    Wording { words, fix }: Wording,
+) -> DriftedAccount {
+    let customer = subscription.and_then(|subscription| subscription.customer.text().map(str::to_owned));
+    DriftedAccount {
+        bucket,
+        user: Some(user.id.clone()),
+        customer: customer.or_else(|| user.customer.clone()),
+        subscriptions: subscription.map(|subscription| subscription.id.clone()).into_iter().collect(),
+        status: subscription.map(|subscription| subscription.status.clone()),
+        plan: user.plan.clone(),
+        pays_for: None,
+        monthly: subscription.map(Monthly::of).unwrap_or_default(),
+        message: format!("{words}."),
+        fix,
+    }
+}
+
+/// The value of the tier that a subscription is for, if it is one.
+fn paid_tier(catalog: &Catalog<'_>, subscription: &Subscription) -> Option<String> {
+    match catalog.pays_for(subscription) {
+        PaysFor::Tier(tier) => Some(tier.metadata.clone()),
+        PaysFor::Unclear(..) | PaysFor::NoTier => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::without_addresses;
+
+    #[test]
+    fn an_email_address_is_not_shown_wherever_it_stands() {
+        let text = "sub_1 pays for ada+shop@example.com, who does not exist (plan \"a@b.co\")";
+        assert_eq!(
+            without_addresses(text),
+            "sub_1 pays for (an email address), who does not exist (plan \"(an email address)\")"
+        );
+    }
+}

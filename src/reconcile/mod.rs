@@ -1,0 +1,199 @@
+//! Compares every subscription at Stripe with every user at Clerk.
+//!
+//! Both sides are read at the same time and kept as rows of a few bytes. Rows that differ are candidates: they are read again in
+//! full, and only what still differs then is drift. Both times `checks::entitlements` judges.
+
+mod candidates;
+mod confirm;
+mod describe;
+mod drift;
+mod monthly;
+mod progress;
+mod read;
+mod rows;
+#[cfg(test)]
+mod tests;
+
+use std::future::Future;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use futures::future::{Either, select};
+use jiff::Timestamp;
+
+use crate::checks::entitlements::catalog::Catalog;
+use crate::config::Mode;
+use crate::finding::NoAnswer;
+use crate::world::World;
+
+pub use drift::{Bucket, DriftedAccount, NotCompared};
+pub use monthly::Monthly;
+pub use progress::{Progress, Stage};
+
+use confirm::Confirming;
+use read::Accounts;
+
+/// What to compare, and how.
+#[derive(Debug, Clone, Copy)]
+pub struct Options {
+    /// How long to wait before a candidate is read again. Webhooks need a moment.
+    pub pause: Duration,
+    /// Only accounts whose subscription or user changed since then.
+    pub since: Option<Timestamp>,
+}
+
+/// What a comparison found.
+#[derive(Debug)]
+pub struct Reconciliation {
+    /// The project's name.
+    pub project: String,
+    /// The mode that was compared.
+    pub mode: Mode,
+    /// When it started.
+    pub started_at: Timestamp,
+    /// How long it took.
+    pub took: Duration,
+    /// Only accounts that changed since then were compared.
+    pub since: Option<Timestamp>,
+    /// How many subscriptions were read.
+    pub subscriptions: u64,
+    /// How many users were read.
+    pub users: u64,
+    /// How many users pay for the tier that they have.
+    pub agree: u64,
+    /// What differs, the worst bucket first.
+    pub accounts: Vec<DriftedAccount>,
+    /// What could not be compared, each with its reason.
+    pub not_compared: Vec<NotCompared>,
+    /// Whether it was stopped before it was done.
+    pub is_interrupted: bool,
+}
+
+impl Reconciliation {
+    /// How many accounts have drifted.
+    #[must_use]
+    pub fn drifted(&self) -> usize {
+        self.accounts.iter().filter(|account| account.bucket.is_drift()).count()
+    }
+
+    /// Whether everything was compared.
+    #[must_use]
+    pub const fn is_complete(&self) -> bool {
+        self.not_compared.is_empty() && !self.is_interrupted
+    }
+
+    /// The accounts in a bucket.
+    pub fn of(&self, bucket: Bucket) -> impl Iterator<Item = &DriftedAccount> {
+        self.accounts.iter().filter(move |account| account.bucket == bucket)
+    }
+
+    /// The exit status: 0 no drift, 1 drift, 2 no drift was seen, but something could not be compared.
+    #[must_use]
+    pub fn exit_code(&self) -> u8 {
+        match (self.drifted(), self.is_complete()) {
+            (0, true) => 0,
+            (0, false) => 2,
+            _ => 1,
+        }
+    }
+}
+
+/// How long requests in flight may take after an interruption.
+const LAST_MOMENT: Duration = Duration::from_secs(1);
+
+/// What is known so far, also if the comparison is stopped.
+#[derive(Debug, Default)]
+struct Tally {
+    agree: u64,
+    accounts: Vec<DriftedAccount>,
+    not_compared: Vec<NotCompared>,
+}
+
+/// The result so far, which several tasks add to.
+#[derive(Debug, Default)]
+struct SharedTally(Mutex<Tally>);
+
+impl SharedTally {
+    fn add_agreeing(&self, users: u64) {
+        self.tally().agree += users;
+    }
+
+    fn find(&self, account: DriftedAccount) {
+        self.tally().accounts.push(account);
+    }
+
+    /// Notes what could not be compared; `accounts` is zero if it is unknown how many are concerned.
+    fn leave_open(&self, why: &NoAnswer, accounts: u64) {
+        let reason = match why {
+            NoAnswer::Because(_) => INCONSISTENT.to_owned(),
+            // It may quote a response.
+            other => describe::without_addresses(&other.to_string()),
+        };
+        let open = &mut self.tally().not_compared;
+        if let Some(known) = open.iter_mut().find(|known| known.reason == reason) {
+            known.accounts += accounts;
+        } else if open.len() < MOST_REASONS {
+            open.push(NotCompared { reason, accounts });
+        } else if let Some(last) = open.last_mut() {
+            last.accounts += accounts;
+        }
+    }
+
+    fn tally(&self) -> MutexGuard<'_, Tally> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Reasons beyond these are only counted.
+const MOST_REASONS: usize = 50;
+/// What another finding of a run is the reason for.
+const INCONSISTENT: &str = "a key, the catalog in Stripe or a value is wrong: `preflight run` names the cause";
+
+/// Compares all accounts, until it is done or `stop` ends it.
+pub async fn reconcile(
+    world: &World,
+    options: Options,
+    progress: &Progress,
+    stop: impl Future<Output = ()>,
+) -> Reconciliation {
+    let (started_at, began, tally) = (Timestamp::now(), Instant::now(), SharedTally::default());
+    let work = Box::pin(compare(world, options, progress, &tally));
+    let is_interrupted = match select(work, Box::pin(stop)).await {
+        Either::Left(_) => false,
+        Either::Right(((), work)) => {
+            world.stop();
+            // What was answered in time still counts.
+            let _ = tokio::time::timeout(LAST_MOMENT, work).await;
+            true
+        }
+    };
+    let Tally { agree, mut accounts, not_compared } = tally.0.into_inner().unwrap_or_else(PoisonError::into_inner);
+    accounts.sort_by(DriftedAccount::worst_first);
+    let (subscriptions, users) = progress.read();
+    let project = &world.config().project;
+    Reconciliation {
+        project: project.name.clone(),
+        mode: project.mode,
+        started_at,
+        took: began.elapsed(),
+        since: options.since,
+        subscriptions,
+        users,
+        agree,
+        accounts,
+        not_compared,
+        is_interrupted,
+    }
+}
+
+async fn compare(world: &World, options: Options, progress: &Progress, tally: &SharedTally) {
+    let mut catalog = Catalog::read(world).await;
+    let accounts = Accounts::read(world, &mut catalog, options.since, progress, tally).await;
+    let candidates = candidates::find(&catalog, &accounts, tally);
+    if candidates.is_empty() {
+        return;
+    }
+    progress.pause(candidates.len());
+    tokio::time::sleep(options.pause).await;
+    Confirming { world, catalog: &catalog, accounts: &accounts, progress, tally }.all(&candidates).await;
+}

@@ -1,0 +1,255 @@
+//! Comparisons in the sandbox.
+
+use std::collections::BTreeSet;
+use std::future::{pending, ready};
+use std::num::NonZeroU32;
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use super::{Bucket, Options, Progress, Reconciliation, reconcile};
+use crate::sandbox::{self, Drift, ManyAccounts, RequestKey, Sandbox, Tampered, Tampering, Unanswerable, scenarios};
+use crate::world::{self, World};
+
+/// No pause, and everything.
+const ALL: Options = Options { pause: Duration::ZERO, since: None };
+
+fn world(sandbox: &Sandbox) -> World {
+    let options = world::Options { stripe_rate: NonZeroU32::new(1000), ..world::Options::default() };
+    World::new(sandbox.config(None).unwrap(), sandbox.options(options)).unwrap()
+}
+
+async fn in_sandbox(sandbox: &Sandbox, options: Options) -> Reconciliation {
+    reconcile(&world(sandbox), options, &Progress::default(), pending()).await
+}
+
+async fn in_scenario(name: &str) -> Reconciliation {
+    let names: Vec<&str> = name.split(',').collect();
+    let sandbox = Sandbox::start(&names, sandbox::Options::default()).await.unwrap();
+    in_sandbox(&sandbox, ALL).await
+}
+
+async fn of_accounts(count: u64, drift: bool) -> Sandbox {
+    let accounts = Some(ManyAccounts { count, drift });
+    Sandbox::start(&[], sandbox::Options { accounts, ..sandbox::Options::default() }).await.unwrap()
+}
+
+/// Every drifted account: its bucket, and what it is about.
+fn drift(found: &Reconciliation) -> BTreeSet<(&'static str, String)> {
+    let drifted = found.accounts.iter().filter(|account| account.bucket.is_drift());
+    drifted.map(|account| (account.bucket.word(), subject(account))).collect()
+}
+
+fn subject(account: &super::DriftedAccount) -> String {
+    match account.bucket {
+        Bucket::Unmappable | Bucket::TwoSubscriptions => account.subscriptions.join(" "),
+        Bucket::Ghost if account.message.starts_with("sub_") => account.subscriptions.join(" "),
+        _ => account.user.clone().unwrap_or_default(),
+    }
+}
+
+fn planted() -> BTreeSet<(&'static str, String)> {
+    let user = |kind: Drift| format!("user_2acct{:022}", kind.account());
+    let subscription = |number: u64| format!("sub_1Rlivecme7Acct{number:010}");
+    let of = |kind: Drift| match kind {
+        Drift::PaidButFree => ("paid-but-free", user(kind)),
+        Drift::FreeButEntitled => ("free-but-entitled", user(kind)),
+        Drift::WrongTier => ("wrong-tier", user(kind)),
+        Drift::PastDue => ("past-due-entitled", user(kind)),
+        Drift::GhostUser => ("ghost", subscription(kind.account())),
+        Drift::GhostCustomer | Drift::GhostSubscription => ("ghost", user(kind)),
+        Drift::Unmappable => ("unmappable", subscription(kind.account())),
+        Drift::TwoSubscriptions => {
+            ("two-subscriptions", format!("{} {}", subscription(kind.account()), subscription(kind.account() + 1)))
+        }
+    };
+    Drift::ALL.into_iter().map(of).collect()
+}
+
+#[tokio::test]
+async fn every_planted_drift_is_found_and_nothing_else() {
+    let found = in_sandbox(&of_accounts(1500, true).await, ALL).await;
+    assert_eq!(drift(&found), planted());
+    assert_eq!((found.subscriptions, found.users, found.exit_code()), (1503, 1506, 1));
+    assert!(found.is_complete(), "{:?}", found.not_compared);
+}
+
+#[tokio::test]
+async fn accounts_without_drift_have_none() {
+    let found = in_sandbox(&of_accounts(1500, false).await, ALL).await;
+    assert_eq!((drift(&found), found.exit_code()), (BTreeSet::new(), 0), "{:?}", found.not_compared);
+    // One in ten is canceled and free.
+    assert_eq!(found.agree, 1350 + 2);
+}
+
+#[tokio::test]
+async fn no_healthy_world_has_drift() {
+    let healthy = scenarios().iter().filter(|scenario| scenario.name.starts_with("healthy"));
+    for healthy in healthy.filter(|healthy| healthy.name != "healthy-many-users") {
+        let found = in_scenario(&healthy.name).await;
+        assert_eq!(drift(&found), BTreeSet::new(), "{}", healthy.name);
+        // The canary may be a user with a tier and no subscription: without its ID, that cannot be told.
+        let is_complete = found.is_complete() || healthy.name.contains("without-canary");
+        assert!(is_complete, "{}: {:?}", healthy.name, found.not_compared);
+    }
+}
+
+#[tokio::test]
+async fn every_scenario_of_entitlements_has_its_bucket() {
+    for (scenario, bucket) in [
+        ("paid-but-free", "paid-but-free"),
+        ("free-but-entitled", "free-but-entitled"),
+        ("wrong-tier", "wrong-tier"),
+        ("ghost-user", "ghost"),
+        ("past-due-entitled", "past-due-entitled"),
+        ("cancelled-but-entitled", "free-but-entitled"),
+        ("test-mode-customer", "ghost"),
+        ("unknown-subscription", "ghost"),
+    ] {
+        let found = in_scenario(scenario).await;
+        let buckets: Vec<&str> = drift(&found).into_iter().map(|(bucket, _)| bucket).collect();
+        assert_eq!((buckets, found.exit_code()), (vec![bucket], 1), "{scenario}");
+    }
+}
+
+#[tokio::test]
+async fn a_price_without_a_tier_is_for_information() {
+    let found = in_scenario("subscription-without-tier").await;
+    assert_eq!((found.of(Bucket::NoTier).count(), found.exit_code()), (1, 0), "{found:?}");
+}
+
+#[tokio::test]
+async fn a_wrong_catalog_is_not_reported_as_drift() {
+    for name in ["prices-swapped", "price-shared", "metadata-case", "price-test-mode", "price-amount"] {
+        let found = in_scenario(name).await;
+        assert_eq!(drift(&found), BTreeSet::new(), "{name}");
+    }
+}
+
+#[tokio::test]
+async fn only_what_changed_since_then_is_reported() {
+    let sandbox = of_accounts(300, true).await;
+    let now = Timestamp::now();
+    let recent = in_sandbox(&sandbox, Options { since: Some(now), ..ALL }).await;
+    assert_eq!((drift(&recent), recent.exit_code()), (BTreeSet::new(), 0));
+    // Every account by formula is older than 2026.
+    let long_ago = "2020-01-01T00:00:00Z".parse().ok();
+    let all = in_sandbox(&sandbox, Options { since: long_ago, ..ALL }).await;
+    assert_eq!(drift(&all), planted());
+    let sandbox = Sandbox::start(&["cancelled-but-entitled"], sandbox::Options::default()).await.unwrap();
+    // The subscription was created before, and canceled since.
+    let since = now.checked_sub(jiff::SignedDuration::from_hours(10 * 24)).ok();
+    let canceled = in_sandbox(&sandbox, Options { since, ..ALL }).await;
+    assert_eq!(canceled.of(Bucket::FreeButEntitled).count(), 1);
+}
+
+/// What is found if one request has no valid answer.
+async fn with_unanswerable(target: &str, provider: &'static str, occurrence: usize, drift: bool) -> Reconciliation {
+    let sandbox = of_accounts(1500, drift).await;
+    let (method, detail) = ("GET".to_owned(), String::new());
+    for unanswerable in [Unanswerable::TooMany, Unanswerable::CutOff] {
+        let key = RequestKey {
+            provider,
+            method: method.clone(),
+            target: target.to_owned(),
+            detail: detail.clone(),
+            occurrence,
+        };
+        sandbox.tamper(Some(Tampering { key, with: Tampered::Unanswerable(unanswerable) }));
+        let found = in_sandbox(&sandbox, ALL).await;
+        assert!(!found.is_complete(), "{}: {found:?}", unanswerable.word());
+        assert!(!format!("{found:?}").contains('@'), "{found:?}");
+        if unanswerable == Unanswerable::CutOff {
+            return found;
+        }
+        sandbox.renew().unwrap();
+    }
+    unreachable!("the last one returns")
+}
+
+const SUBSCRIPTIONS: &str = "/v1/subscriptions?limit=100&status=all&created[gte]=*&created[lt]=*";
+
+#[tokio::test]
+async fn a_page_of_subscriptions_without_an_answer_makes_the_result_incomplete() {
+    for occurrence in [0, 3] {
+        let found = with_unanswerable(SUBSCRIPTIONS, "stripe", occurrence, false).await;
+        assert_eq!((drift(&found), found.exit_code()), (BTreeSet::new(), 2));
+    }
+}
+
+#[tokio::test]
+async fn a_page_of_users_without_an_answer_makes_the_result_incomplete() {
+    let target = "/v1/users?limit=500&offset=500&order_by=%2Bcreated_at";
+    let found = with_unanswerable(target, "clerk", 0, false).await;
+    assert_eq!((drift(&found), found.exit_code(), found.users), (BTreeSet::new(), 2, 1006));
+    let count = with_unanswerable("/v1/users/count", "clerk", 0, false).await;
+    assert_eq!((drift(&count), count.exit_code()), (BTreeSet::new(), 2));
+}
+
+#[tokio::test]
+async fn drift_beside_a_missing_page_is_found() {
+    let target = "/v1/users?limit=500&offset=1000&order_by=%2Bcreated_at";
+    let found = with_unanswerable(target, "clerk", 0, true).await;
+    let expected: BTreeSet<_> = planted().into_iter().filter(|(bucket, _)| *bucket != "unmappable").collect();
+    assert_eq!((drift(&found), found.exit_code()), (expected, 1));
+}
+
+#[tokio::test]
+async fn without_a_provider_nothing_is_compared_and_nothing_is_clean() {
+    for name in ["provider-dark", "stripe-key-revoked", "clerk-key-revoked"] {
+        let found = in_scenario(name).await;
+        assert_eq!((drift(&found), found.exit_code()), (BTreeSet::new(), 2), "{name}");
+    }
+}
+
+#[tokio::test]
+async fn what_was_found_before_it_was_stopped_is_incomplete() {
+    let sandbox = of_accounts(1500, true).await;
+    let found = reconcile(&world(&sandbox), ALL, &Progress::default(), ready(())).await;
+    assert!(found.is_interrupted && !found.is_complete());
+    assert_eq!(found.exit_code(), 2);
+}
+
+#[tokio::test]
+async fn drift_that_is_gone_when_it_is_read_again_is_none() {
+    let sandbox = Sandbox::start(&["paid-but-free"], sandbox::Options::default()).await.unwrap();
+    let (world, progress) = (world(&sandbox), Progress::default());
+    let options = Options { pause: Duration::from_millis(200), since: None };
+    let heal = async {
+        while progress.stage() == super::Stage::Reading {
+            tokio::task::yield_now().await;
+        }
+        let client = reqwest::Client::new();
+        let url = format!("{}v1/users/user_2adaAcme0000000000000000000/metadata", sandbox.plain().clerk);
+        let request = client.patch(url).bearer_auth(&sandbox.environment()["CLERK_SECRET_KEY"]);
+        let body = serde_json::json!({ "public_metadata": { "plan": "pro" } });
+        assert!(request.json(&body).send().await.unwrap().status().is_success());
+    };
+    let (found, ()) = futures::join!(reconcile(&world, options, &progress, pending()), heal);
+    assert_eq!((drift(&found), found.exit_code()), (BTreeSet::new(), 0), "{found:?}");
+}
+
+#[tokio::test]
+async fn the_money_at_risk_is_that_of_the_subscriptions() {
+    let found = in_scenario("paid-but-free").await;
+    let amounts: Vec<String> = found.accounts[0].monthly.amounts().map(|money| money.to_string()).collect();
+    assert_eq!(amounts, ["29.00 USD"]);
+}
+
+#[tokio::test]
+async fn no_page_is_read_twice_and_the_log_does_not_grow() {
+    let sandbox = of_accounts(2000, false).await;
+    let options = world::Options { stripe_rate: NonZeroU32::new(1000), most_logged: 10, ..world::Options::default() };
+    let world = World::new(sandbox.config(None).unwrap(), sandbox.options(options)).unwrap();
+    reconcile(&world, ALL, &Progress::default(), pending()).await;
+    assert_eq!(world.requests().len(), 10);
+    let mut asked = sandbox.requests();
+    let all = asked.len();
+    // It counts the users before and after.
+    asked.retain(|(_, request)| !request.contains("/users/count"));
+    assert_eq!(asked.len(), all - 2);
+    asked.sort();
+    let (count, lines) = (asked.len(), asked.clone());
+    asked.dedup();
+    assert_eq!(asked.len(), count, "{lines:#?}");
+}
