@@ -68,7 +68,7 @@ async fn a_free_subscription_gives_the_tier_and_its_end_takes_it_away() {
     assert_eq!(pending(&sandbox, "customer.subscription.created").await, 0);
     end(&sandbox, &format!("/v1/subscriptions/{}", subscription["id"].as_str().unwrap())).await;
     sandbox.delivered().await;
-    assert_eq!(metadata(&sandbox).await, json!({ "plan": "free" }));
+    assert_eq!(metadata(&sandbox).await["plan"], "free");
     let kinds: Vec<String> = sandbox.deliveries().into_iter().map(|attempt| attempt.kind).collect();
     let selected = ["customer.subscription.created", "customer.subscription.deleted"];
     assert_eq!(kinds, selected, "only what the endpoint selects is sent, and once");
@@ -227,7 +227,7 @@ async fn in_test_mode_a_clock_takes_a_customer_through_a_year() {
         while ask_stripe(&sandbox, reqwest::Method::GET, &clock, &[]).await["status"] != "ready" {}
     }
     sandbox.delivered().await;
-    assert_eq!(metadata(&sandbox).await, json!({ "plan": "free" }));
+    assert_eq!(metadata(&sandbox).await["plan"], "free");
     let count = |kind: &str| sandbox.deliveries().iter().filter(|attempt| attempt.kind == kind).count();
     assert_eq!((count("customer.subscription.updated"), count("customer.subscription.deleted")), (12, 1));
     assert!(sandbox.deliveries().iter().all(|attempt| attempt.status == Some(200)));
