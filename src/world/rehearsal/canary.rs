@@ -53,11 +53,11 @@ pub enum CleanUp {
 }
 
 impl CanarySnapshot {
-    /// The rehearsal in a journal that did not put its canary back, if there is one.
+    /// The rehearsal in a journal that did not put its canary back, if there is one: of `deployment`, or else of another.
     ///
     /// # Errors
     /// If the journal cannot be read.
-    pub fn unfinished(journal: &Path) -> io::Result<Option<Self>> {
+    pub fn unfinished(journal: &Path, deployment: &str) -> io::Result<Option<Self>> {
         let text = match std::fs::read_to_string(journal) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             text => text?,
@@ -65,8 +65,8 @@ impl CanarySnapshot {
         let lines: Vec<Value> = text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
         let is_over = |id: &str| lines.iter().any(|line| line["step"] == "rehearsal.restored" && line["object"] == id);
         let started = lines.iter().filter(|line| line["step"] == "rehearsal.start");
-        let mut snapshots = started.filter_map(|line| serde_json::from_value::<Self>(line.clone()).ok());
-        Ok(snapshots.find(|snapshot| !is_over(&snapshot.id)))
+        let snapshots = started.filter_map(|line| serde_json::from_value::<Self>(line.clone()).ok());
+        Ok(snapshots.filter(|snapshot| !is_over(&snapshot.id)).min_by_key(|snapshot| snapshot.deployment != deployment))
     }
 
     /// The rehearsal that the marker in public metadata names.
@@ -178,11 +178,11 @@ impl World {
     /// If it could not be put back, or the journal is about another deployment.
     pub async fn clean_up(&self) -> Answered<CleanUp> {
         let door = self.rehearsal_door()?;
-        let recorded = CanarySnapshot::unfinished(self.journal.path());
+        let here = self.deployment_name();
+        let recorded = CanarySnapshot::unfinished(self.journal.path(), &here);
         let recorded = recorded.map_err(|error| NoAnswer::unknown(format!("the journal cannot be read: {error}")))?;
         let snapshot = match recorded {
             Some(recorded) => {
-                let here = self.deployment_name();
                 if recorded.deployment != here {
                     return Err(NoAnswer::unknown(format!(
                         "the rehearsal was in {}, and this is {here}",
@@ -248,13 +248,17 @@ mod tests {
     fn a_rehearsal_is_unfinished_until_its_canary_was_put_back() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("journal.jsonl");
-        assert_eq!(CanarySnapshot::unfinished(&path).unwrap(), None);
+        assert_eq!(CanarySnapshot::unfinished(&path, "acme").unwrap(), None);
         let mut line = serde_json::to_value(snapshot()).unwrap();
         line["step"] = "rehearsal.start".into();
         std::fs::write(&path, format!("{line}\n")).unwrap();
-        assert_eq!(CanarySnapshot::unfinished(&path).unwrap(), Some(snapshot()));
+        assert_eq!(CanarySnapshot::unfinished(&path, "acme").unwrap(), Some(snapshot()));
+        let mut other = line.clone();
+        (other["id"], other["deployment"]) = ("o".into(), "other".into());
+        std::fs::write(&path, format!("{other}\n{line}\n")).unwrap();
+        assert_eq!(CanarySnapshot::unfinished(&path, "acme").unwrap(), Some(snapshot()));
         let over = json!({ "step": "rehearsal.restored", "object": "n" });
         std::fs::write(&path, format!("{line}\n{over}\n")).unwrap();
-        assert_eq!(CanarySnapshot::unfinished(&path).unwrap(), None);
+        assert_eq!(CanarySnapshot::unfinished(&path, "acme").unwrap(), None);
     }
 }

@@ -45,18 +45,19 @@ impl World {
 
     async fn play(&self) -> Answered<Arc<Rehearsal>> {
         let door = self.rehearsal_door()?;
-        let unfinished = CanarySnapshot::unfinished(self.journal.path());
+        let here = self.deployment_name();
+        let unfinished = CanarySnapshot::unfinished(self.journal.path(), &here);
         let unfinished =
             unfinished.map_err(|error| NoAnswer::unknown(format!("the journal cannot be read: {error}")))?;
-        if unfinished.is_some() {
+        if unfinished.is_some_and(|snapshot| snapshot.deployment == here) {
             return Err(NoAnswer::unknown(UNFINISHED));
         }
         self.rehearsal.note("looking at the Worker and the canary".to_owned());
         let (stage, token) = door.stage().await?;
         let before = door.read_canary(&stage.user).await?;
         let public = RehearsalDoor::public(&before)?;
-        let (id, deployment, user) = (stage.id.clone(), self.deployment_name(), stage.user.to_string());
-        let snapshot = CanarySnapshot { id, deployment, user, before };
+        let (id, user) = (stage.id.clone(), stage.user.to_string());
+        let snapshot = CanarySnapshot { id, deployment: here, user, before };
         self.journal.note_rehearsal(&snapshot).map_err(|error| {
             let path = self.journal.path().display();
             NoAnswer::unknown(format!("nothing was sent, because it could not first be recorded in {path} ({error})"))
