@@ -133,11 +133,14 @@ impl MarkdownPage {
         }
         self.0.push('\n');
         self.paragraph(&format!("**Fix:** {}", markdown(&finding.fix.summary)));
-        if !finding.fix.code_lines().is_empty() {
-            self.line(&code_block(&finding.fix.code_lines()));
+        let lines = finding.fix.code_lines();
+        if !lines.is_empty() {
+            // Lines of a file that is not the Worker's code begin with its name.
+            let language = if lines.first().is_some_and(|line| line.starts_with('#')) { "toml" } else { "ts" };
+            self.line(&code_block(language, &lines));
         }
         if !finding.fix.commands().is_empty() {
-            self.line(&code_block(&finding.fix.commands()));
+            self.line(&code_block("sh", &finding.fix.commands()));
         }
         for page in &finding.fix.links() {
             self.line(&format!("- {}", link(page)));

@@ -167,13 +167,13 @@ pub fn code_cell(text: &str) -> String {
     code(text).replace('|', "\\|")
 }
 
-/// `lines` as a block of shell commands in markdown.
+/// `lines` as a block of code in markdown.
 #[must_use]
-pub fn code_block(lines: &[String]) -> String {
+pub fn code_block(language: &str, lines: &[String]) -> String {
     let lines: Vec<String> = lines.iter().map(|line| shown(line)).collect();
     let longest = lines.iter().map(|line| longest_run(line, '`')).max().unwrap_or(0);
     let fence = "`".repeat(longest.max(2) + 1);
-    format!("{fence}sh\n{}\n{fence}\n", lines.join("\n"))
+    format!("{fence}{language}\n{}\n{fence}\n", lines.join("\n"))
 }
 
 /// `text` as an autolink in markdown if it is a plain web address, otherwise as code.
@@ -318,7 +318,7 @@ mod tests {
 
     #[test]
     fn text_cannot_end_its_code_block() {
-        assert_eq!(code_block(&["```\n# x".to_owned()]), "````sh\n``` # x\n````\n");
+        assert_eq!(code_block("sh", &["```\n# x".to_owned()]), "````sh\n``` # x\n````\n");
     }
 
     #[test]
