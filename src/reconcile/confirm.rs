@@ -221,7 +221,9 @@ impl Confirming<'_, '_> {
 
     fn comped(&self, user: &User) -> Answered {
         let user = SampledUser::read(self.world, user)?;
-        let Some(tier) = user.tier(self.world).filter(|tier| !tier.prices.is_empty()) else { return Ok(()) };
+        if user.tier(self.world).is_none_or(|tier| tier.prices.is_empty()) {
+            return Ok(());
+        }
         let why = if self.world.canary_id().is_ok_and(|canary| canary == user.id) {
             "is the canary"
         } else {
@@ -229,10 +231,8 @@ impl Confirming<'_, '_> {
         };
         let words = format!("{} has {} without paying, and {why}", user.id, wording::has_plan(&user));
         let wording = Wording { words, fix: String::new() };
-        self.find(DriftedAccount {
-            monthly: Monthly::of_tier(tier),
-            ..describe::account(Bucket::Comped, &user, None, wording)
-        });
+        // Nothing is at risk.
+        self.find(describe::account(Bucket::Comped, &user, None, wording));
         Ok(())
     }
 
