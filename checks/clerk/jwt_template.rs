@@ -226,7 +226,7 @@ fn claim(world: &World, template: &JwtTemplate) -> Answered<Option<Problem>> {
 
 /// The Worker may need a plan for every user, so the fallback stays, with the free tier.
 fn free_fallback(world: &World, template: &JwtTemplate, claim: &ClaimTemplate, paid: &str) -> Fix {
-    let Some(free) = world.config().tiers.iter().find(|tier| tier.prices.is_empty()) else {
+    let Some(free) = world.config().free_tier() else {
         return set_claim(world, template, right_value(world), "Remove the fallback from the claim.".to_owned());
     };
     let summary = format!("Change the fallback of the claim from \"{paid}\" to \"{}\".", free.metadata);

@@ -115,8 +115,7 @@ async fn is_among_the_newest(world: &World, user: &User) -> bool {
 fn without_tier(world: &World, id: &str, plan: Option<String>) -> Finding {
     let config = world.config();
     let key = &config.clerk.metadata_key;
-    let tiers: Vec<&str> =
-        config.tiers.iter().filter(|tier| !tier.prices.is_empty()).map(|tier| tier.metadata.as_str()).collect();
+    let tiers: Vec<&str> = config.paid_tiers().map(|tier| tier.metadata.as_str()).collect();
     let tiers = tiers.join(" or ");
     let (message, seen) = match plan {
         Some(plan) => (format!("The canary {id} has the plan \"{plan}\", which is not the value of any tier."), plan),

@@ -118,10 +118,10 @@ fn with_payment<'w>(
         return Err(why);
     }
     let Some((paid, place)) = paid.first() else { return Ok(Comparison::NoTier(granting[0])) };
-    let is_free = user.tier.is_none_or(|tier| tier.prices.is_empty());
-    Ok(match (is_free, paid.prices.is_empty()) {
-        (true, true) => Comparison::Nothing,
-        (true, false) => Comparison::PaidButFree(paid, *place),
+    let is_free = user.tier.is_none_or(|tier| !tier.is_paid());
+    Ok(match (is_free, paid.is_paid()) {
+        (true, false) => Comparison::Nothing,
+        (true, true) => Comparison::PaidButFree(paid, *place),
         (false, _) => Comparison::WrongTier(paid, *place),
     })
 }
@@ -131,7 +131,7 @@ fn without_payment<'w>(
     user: &Holder<'_, 'w>,
     payments: &[Payment<'w>],
 ) -> Answered<Comparison<'w>> {
-    let Some(tier) = user.tier.filter(|tier| !tier.prices.is_empty()) else { return Ok(Comparison::Nothing) };
+    let Some(tier) = user.tier.filter(|tier| tier.is_paid()) else { return Ok(Comparison::Nothing) };
     if let Some(place) = payments.iter().position(|payment| !payment.is_over) {
         // Only the tier of this subscription can be a grace period.
         if let PaysFor::Tier(unpaid) = payments[place].pays_for

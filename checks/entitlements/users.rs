@@ -120,7 +120,7 @@ impl SampledUser {
     }
 
     fn has_paid_tier(&self, world: &World) -> bool {
-        self.tier(world).is_some_and(|tier| !tier.prices.is_empty())
+        self.tier(world).is_some_and(Tier::is_paid)
     }
 }
 

@@ -68,8 +68,7 @@ fn granted(world: &World, seen: &StepSeen, grant: &Grant, outcome: &mut Outcome)
         None => return,
     };
     let Some(found) = outcome.ask(usage.plan) else { return };
-    let tier =
-        paid_tier(world, &seen.after).or_else(|| world.config().tiers.iter().find(|tier| tier.prices.is_empty()));
+    let tier = paid_tier(world, &seen.after).or_else(|| world.config().free_tier());
     let Some(tier) = tier else {
         return outcome.pass(format!("the Worker reports {} {}", shown(Some(&found)), seen.step.after()));
     };
@@ -96,7 +95,7 @@ fn granted(world: &World, seen: &StepSeen, grant: &Grant, outcome: &mut Outcome)
 }
 
 fn is_free(world: &World, claim: &str) -> bool {
-    !world.config().tiers.iter().any(|tier| !tier.prices.is_empty() && tier.metadata == claim)
+    !world.config().paid_tiers().any(|tier| tier.metadata == claim)
 }
 
 fn other_claim(world: &World, seen: &StepSeen, claim: Option<&str>, outcome: &mut Outcome) {

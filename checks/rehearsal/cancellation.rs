@@ -1,6 +1,6 @@
 //! `rehearsal/cancellation`.
 
-use super::effect::{acknowledged, finding, paid_tier};
+use super::effect::{acknowledged, finding, free_plan, paid_tier};
 use crate::check::prelude::*;
 use crate::world::{RehearsalStep, StepSeen};
 
@@ -96,8 +96,7 @@ fn deleted(world: &World, seen: &StepSeen, outcome: &mut Outcome) {
 fn compare(world: &World) -> String {
     let config = world.config();
     let (key, subscription_key) = (&config.clerk.metadata_key, &config.clerk.subscription_key);
-    let free = config.tiers.iter().find(|tier| tier.prices.is_empty());
-    let free = free.map_or_else(|| "null".to_owned(), |tier| format!("\"{}\"", tier.metadata));
+    let free = free_plan(world);
     format!(
         "const user = await clerk.users.getUser(userId);\n\
          if (user.publicMetadata.{subscription_key} !== subscription.id) return;\n\

@@ -14,7 +14,12 @@ pub(super) fn plan(world: &World, metadata: &Map<String, Value>) -> Option<Strin
 /// The paid tier in the canary's public metadata; `None` if that is none.
 pub(super) fn paid_tier<'w>(world: &'w World, metadata: &Map<String, Value>) -> Option<&'w Tier> {
     let plan = plan(world, metadata)?;
-    world.config().tiers.iter().find(|tier| !tier.prices.is_empty() && tier.metadata == plan)
+    world.config().paid_tiers().find(|tier| tier.metadata == plan)
+}
+
+/// What a handler writes for a user without a tier, as TypeScript.
+pub(super) fn free_plan(world: &World) -> String {
+    world.config().free_tier().map_or_else(|| "null".to_owned(), |tier| format!("\"{}\"", tier.metadata))
 }
 
 /// A plan in a sentence: `"pro"`, or `no plan`.

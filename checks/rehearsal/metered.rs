@@ -40,9 +40,8 @@ async fn run(world: &World, _: Deployment, outcome: &mut Outcome) -> Answered {
     }
     let rehearsal = world.rehearsal().await?;
     let seen = rehearsal.step(RehearsalStep::Created)?;
-    let call =
-        rehearsal.metered.clone().unwrap_or_else(|| Err(NoAnswer::unknown("the metered route was not called")))?;
-    let answer = call.answer;
+    let answer = rehearsal.metered.clone();
+    let answer = answer.unwrap_or_else(|| Err(NoAnswer::unknown("the metered route was not called")))?;
     match answer.status {
         200..=299 => {}
         404 | 405 => {

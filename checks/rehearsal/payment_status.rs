@@ -1,6 +1,6 @@
 //! `rehearsal/payment-status`.
 
-use super::effect::{acknowledged, finding, paid_tier};
+use super::effect::{acknowledged, finding, free_plan, paid_tier};
 use crate::check::prelude::*;
 use crate::world::{Rehearsal, RehearsalStep, StepSeen};
 
@@ -171,8 +171,7 @@ fn first_payment<'s>(
 fn by_status(world: &World) -> Fix {
     let config = world.config();
     let (statuses, key) = (serde_json::json!(config.entitlement.entitling_statuses), &config.clerk.metadata_key);
-    let free = config.tiers.iter().find(|tier| tier.prices.is_empty());
-    let free = free.map_or_else(|| "null".to_owned(), |tier| format!("\"{}\"", tier.metadata));
+    let free = free_plan(world);
     Fix::new("In the webhook handler, write the tier only while the subscription's status grants it.").code(format!(
         "const isPaid = {statuses}.includes(subscription.status);\n\
          await clerk.users.updateUserMetadata(userId, {{ publicMetadata: {{ {key}: isPaid ? tier : {free} }} }});"

@@ -40,7 +40,7 @@ codes! {
 
 async fn run(world: &World, _: Deployment, outcome: &mut Outcome) -> Answered {
     let rehearsal = world.rehearsal().await?;
-    let has_several = world.config().tiers.iter().filter(|tier| !tier.prices.is_empty()).count() > 1;
+    let has_several = world.config().paid_tiers().count() > 1;
     if has_several {
         if let Some(seen) = outcome.ask(rehearsal.step(RehearsalStep::PlanChange)) {
             changed(world, seen, outcome);

@@ -185,7 +185,7 @@ fn belongs(world: &World, price: &Price, own: &[OwnPrice<'_>], own_products: &BT
     if own.iter().any(|own| own.offer.id() == price.id) || !price.is_product_active()? {
         return Ok(true);
     }
-    let has_free_tier = config.tiers.iter().any(|tier| tier.prices.is_empty());
+    let has_free_tier = config.free_tier().is_some();
     if has_free_tier && price.amount()? == Some(0) {
         return Ok(true);
     }

@@ -71,7 +71,7 @@ async fn run(world: &World, _: Deployment, outcome: &mut Outcome) -> Answered {
     if let Some(lacking) = worker.lacks(Route::Checkout) {
         return outcome.not_applicable(lacking);
     }
-    let paid: Vec<&Tier> = world.config().tiers.iter().filter(|tier| !tier.prices.is_empty()).collect();
+    let paid: Vec<&Tier> = world.config().paid_tiers().collect();
     if paid.is_empty() {
         return outcome.not_applicable("no tier has a price");
     }

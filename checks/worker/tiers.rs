@@ -85,7 +85,7 @@ pub(super) const CORRECT: &str =
     "Correct the Worker's table of tiers and deploy it, or correct the tier in preflight.toml.";
 
 fn missing(world: &World, tier: &Tier, all: &[AnnouncedTier], answer: &Answer) -> Finding {
-    let code = if tier.prices.is_empty() { MISSING.as_warning() } else { MISSING };
+    let code = if tier.is_paid() { MISSING } else { MISSING.as_warning() };
     let listed: Vec<&str> = all.iter().map(|found| found.id.as_str()).collect();
     let message = format!("The Worker does not announce tier {}, so the pricing page cannot show it.", tier.name);
     finding(world, answer, code, message, (tier.name.clone(), listed.join(", ")), CORRECT)
@@ -100,9 +100,8 @@ async fn judge(world: &World, tier: &Tier, found: &AnnouncedTier, answer: &Answe
         outcome.find(finding(world, answer, LIMIT, message, wanted, CORRECT));
         is_right = false;
     }
-    let is_free = tier.prices.is_empty();
     let costs = tier.prices.iter().any(|wanted| found.costs(&wanted.money));
-    if let Some(price) = found.price.clone().filter(|price| !(costs || is_free && price == "0")) {
+    if let Some(price) = found.price.clone().filter(|price| !(costs || !tier.is_paid() && price == "0")) {
         // If the Worker and Stripe agree, `stripe/price-terms` reports the difference from this configuration.
         for offer in offers(world).iter().filter(|offer| offer.tier.name == *name) {
             let charged = optional(world.stripe().price(offer)).await.and_then(|price| price.value.money());
@@ -111,7 +110,7 @@ async fn judge(world: &World, tier: &Tier, found: &AnnouncedTier, answer: &Answe
             }
         }
         let wanted: Vec<String> = tier.prices.iter().map(|wanted| wanted.money.to_string()).collect();
-        let wanted = if is_free { "0".to_owned() } else { wanted.join(" or ") };
+        let wanted = if tier.is_paid() { wanted.join(" or ") } else { "0".to_owned() };
         let message = format!("The Worker announces tier {name} at {price}, but it costs {wanted}.");
         outcome.find(finding(world, answer, AMOUNT, message, (wanted, price), CORRECT));
         is_right = false;

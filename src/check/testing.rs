@@ -1,7 +1,8 @@
 //! For the tests of checks: every check runs against a scenario of the sandbox, and a test looks at one of them.
 
 use std::collections::BTreeMap;
-use std::future::pending;
+use std::future::{pending, poll_fn};
+use std::task::Poll;
 use std::time::Duration;
 
 use crate::change::Fix;
@@ -41,6 +42,25 @@ pub async fn rehearse(sandbox: Sandbox, name: &str) -> TestRun {
     let world = World::new(config, sandbox.options(options)).expect("a world").rehearsing(Pace::fast());
     let report = run(&world, &Selection::rehearsal(), None, pending()).await;
     TestRun { sandbox, report, name: name.to_owned() }
+}
+
+/// Drops a future after so many polls, as a killed process does, and lets the sandbox finish the request that was under way.
+pub async fn killed_after<T>(polls: usize, future: impl Future<Output = T>) -> Option<T> {
+    let mut future = Box::pin(future);
+    let mut left = polls;
+    let ended = poll_fn(|context| {
+        if left == 0 {
+            return Poll::Ready(None);
+        }
+        left -= 1;
+        future.as_mut().poll(context).map(Some)
+    })
+    .await;
+    drop(future);
+    for _ in 0..1_000 {
+        tokio::task::yield_now().await;
+    }
+    ended
 }
 
 /// A finished run.

@@ -16,7 +16,7 @@ use preflight::world::{ChangeRecord, Made, NotMade, last_fix};
 
 use super::exit::{self, CliError};
 use super::question::{Answer, agreed};
-use super::run::{deliver, run_with_progress, runtime};
+use super::run::{block_on, deliver, run_with_progress};
 use super::signals::Signals;
 use super::target::TargetArgs;
 use super::terminal::{Terminal, print};
@@ -46,14 +46,11 @@ pub struct FixArgs {
 
 /// Shows what would fix the failures, and makes those changes if the user agrees.
 pub fn execute(args: &FixArgs, terminal: Terminal) -> Result<u8, CliError> {
-    let runtime = runtime()?;
-    let status = runtime.block_on(async {
+    block_on(async {
         let status = if args.undo { undo(args, terminal).await } else { perform(args, terminal).await };
         args.target.forget_files();
         status
-    });
-    runtime.shutdown_background();
-    status
+    })
 }
 
 async fn perform(args: &FixArgs, terminal: Terminal) -> Result<u8, CliError> {

@@ -10,6 +10,7 @@ mod explain;
 mod fix;
 mod list;
 mod manual;
+mod output;
 mod permissions;
 mod progress;
 mod question;

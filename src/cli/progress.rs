@@ -58,7 +58,7 @@ impl Drop for Waiting {
 }
 
 /// Waits for a future, with a line on the terminal that says what it is doing.
-pub async fn shown_while<T>(is_live: bool, text: impl Fn() -> String, future: impl Future<Output = T>) -> T {
+pub async fn shown_while<T>(is_live: bool, mut text: impl FnMut() -> String, future: impl Future<Output = T>) -> T {
     let waiting = is_live.then(|| Waiting::start(&text()));
     let mut redraw = tokio::time::interval(REDRAW);
     let mut future = std::pin::pin!(future);
@@ -74,46 +74,19 @@ pub async fn shown_while<T>(is_live: bool, text: impl Fn() -> String, future: im
     }
 }
 
-/// The line of a comparison of all accounts. It is cleared when it is dropped.
-#[derive(Debug)]
-pub struct Reading {
-    bar: ProgressBar,
-    task: JoinHandle<()>,
-}
-
-impl Reading {
-    /// Starts the line. Must be called within the runtime.
-    pub fn start(progress: Arc<reconcile::Progress>) -> Self {
-        let (bar, began) = (line(), Instant::now());
-        let shown = bar.clone();
-        let task = tokio::spawn(async move {
-            let mut redraw = tokio::time::interval(REDRAW);
-            let mut confirming = None;
-            loop {
-                redraw.tick().await;
-                if progress.stage() != Stage::Reading {
-                    confirming.get_or_insert_with(Instant::now);
-                }
-                shown.set_message(reading(
-                    &progress,
-                    began.elapsed(),
-                    confirming.map(|since: Instant| since.elapsed()),
-                ));
-            }
-        });
-        Self { bar, task }
-    }
-}
-
-impl Drop for Reading {
-    fn drop(&mut self) {
-        self.task.abort();
-        self.bar.finish_and_clear();
+/// What a comparison of all accounts is doing, each time it is called.
+pub fn reading(progress: Arc<reconcile::Progress>) -> impl FnMut() -> String {
+    let (began, mut confirming) = (Instant::now(), None);
+    move || {
+        if progress.stage() != Stage::Reading {
+            confirming.get_or_insert_with(Instant::now);
+        }
+        words(&progress, began.elapsed(), confirming.map(|since: Instant| since.elapsed()))
     }
 }
 
 /// How far a comparison is, how fast, and how long it will take.
-fn reading(progress: &reconcile::Progress, since: Duration, confirming: Option<Duration>) -> String {
+fn words(progress: &reconcile::Progress, since: Duration, confirming: Option<Duration>) -> String {
     let (confirmed, candidates) = progress.confirmed();
     match progress.stage() {
         Stage::Reading => {
@@ -247,7 +220,7 @@ mod tests {
 
     #[test]
     fn a_comparison_that_has_just_begun_shows_no_time_left() {
-        let line = reading(&reconcile::Progress::default(), Duration::ZERO, None);
+        let line = words(&reconcile::Progress::default(), Duration::ZERO, None);
         assert_eq!(line, "0 of about 0 subscriptions, 0 of 0 users, 0/s");
     }
 }

@@ -12,8 +12,8 @@ use preflight::report::{Style, reconciliation};
 use preflight::world;
 
 use super::exit::CliError;
-use super::progress::Reading;
-use super::run::runtime;
+use super::progress::{reading, shown_while};
+use super::run::block_on;
 use super::signals::{self, Signals};
 use super::target::TargetArgs;
 use super::terminal::{Terminal, print};
@@ -87,11 +87,7 @@ fn pause(text: &str) -> Result<Duration, String> {
 
 /// Compares all accounts, prints the result, and returns the exit status.
 pub fn execute(args: &ReconcileArgs, terminal: Terminal) -> Result<u8, CliError> {
-    let runtime = runtime()?;
-    let status = runtime.block_on(perform(args, terminal));
-    // Do not wait for requests whose answers are no longer needed.
-    runtime.shutdown_background();
-    status
+    block_on(perform(args, terminal))
 }
 
 async fn perform(args: &ReconcileArgs, terminal: Terminal) -> Result<u8, CliError> {
@@ -100,11 +96,10 @@ async fn perform(args: &ReconcileArgs, terminal: Terminal) -> Result<u8, CliErro
     let pause = args.pause.unwrap_or(if args.target.sandbox.is_some() { Duration::ZERO } else { PAUSE });
     let options = Options { pause, since: args.since };
     let progress = Arc::new(Progress::default());
-    let line = terminal.live.then(|| Reading::start(Arc::clone(&progress)));
     let mut stopped = None;
     let stop = async { stopped = Some(signals.first().await) };
-    let found = reconcile(&world, options, &progress, stop).await;
-    drop(line);
+    let comparison = reconcile(&world, options, &progress, stop);
+    let found = shown_while(terminal.live, reading(Arc::clone(&progress)), comparison).await;
     let status = stopped.map_or_else(|| found.exit_code(), signals::status);
     print(&args.rendered(&found, status, terminal))?;
     Ok(status)

@@ -1,24 +1,22 @@
 //! `preflight rehearse` and `preflight cleanup`.
 
-use std::panic::AssertUnwindSafe;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
-use futures::FutureExt;
-use preflight::report::Style;
 use preflight::report::paragraph::wrap;
 use preflight::run::{self, Selection};
 use preflight::world::{CleanUp, Pace, World, rehearsal_events};
 
 use super::exit::{self, CliError};
+use super::output::OutputArgs;
 use super::progress::shown_while;
 use super::question::{Answer, agreed};
-use super::run::{deliver, runtime};
+use super::run::{block_on, deliver, unless_crashed};
 use super::signals::Signals;
 use super::target::TargetArgs;
 use super::terminal::{Terminal, note, print};
-use super::values::{self, Format, ReportTarget};
+use super::values::{self, Format};
 
 /// How long a rehearsal may take. Most of it is waiting: for Clerk's limits, for the Worker, and for a token to expire.
 const DEADLINE: Duration = Duration::from_mins(10);
@@ -26,7 +24,8 @@ const DEADLINE: Duration = Duration::from_mins(10);
 /// Send the events of a customer's life to the deployed Worker, for the canary: purchase, change of plan, failed payments,
 /// cancellation. Each must do to the canary what it should. Then put the canary back as it was.
 #[derive(Debug, Args)]
-#[expect(clippy::struct_excessive_bools, reason = "each is a separate flag")]
+#[command(mut_arg("report_dir", |arg| arg.help("Directory for rehearsal.md, rehearsal.json and the journal")))]
+#[command(mut_arg("no_report", |arg| arg.help("Do not write rehearsal.md and rehearsal.json")))]
 pub struct RehearseArgs {
     #[command(flatten)]
     target: TargetArgs,
@@ -43,24 +42,8 @@ pub struct RehearseArgs {
     #[arg(long, value_name = "TIME", value_parser = values::duration)]
     token_wait: Option<Duration>,
 
-    /// The format of standard output: table, json or markdown
-    #[arg(long, value_enum, default_value = "table", hide_possible_values = true, help_heading = "Output")]
-    format: Format,
-    /// Write another report (repeatable): table, json or markdown
-    #[arg(long, value_name = "FORMAT=PATH", help_heading = "Output")]
-    report: Vec<ReportTarget>,
-    /// Directory for the reports and the journal
-    #[arg(long, value_name = "DIR", default_value = "reports", help_heading = "Output")]
-    report_dir: PathBuf,
-    /// Do not write reports to the report directory
-    #[arg(long, help_heading = "Output")]
-    no_report: bool,
-    /// Print only the verdict and what failed
-    #[arg(short, long, conflicts_with = "verbose", help_heading = "Output")]
-    quiet: bool,
-    /// Print what passed, too
-    #[arg(short, long, action = clap::ArgAction::Count, help_heading = "Output")]
-    verbose: u8,
+    #[command(flatten)]
+    output: OutputArgs,
 }
 
 /// Put the canary back as it was before a rehearsal that was killed.
@@ -75,19 +58,16 @@ pub struct CleanupArgs {
 
 /// Rehearses, and prints the report.
 pub fn execute(args: &RehearseArgs, terminal: Terminal) -> Result<u8, CliError> {
-    let runtime = runtime()?;
-    let status = runtime.block_on(async {
+    block_on(async {
         let status = rehearse(args, terminal).await;
         args.target.forget_files();
         status
-    });
-    runtime.shutdown_background();
-    status
+    })
 }
 
 async fn rehearse(args: &RehearseArgs, terminal: Terminal) -> Result<u8, CliError> {
-    let mut options = args.target.options(args.report_dir.join("journal.jsonl"))?;
-    options.deadline = args.target.deadline().or(Some(DEADLINE));
+    let mut options = args.target.options(args.output.report_dir.join("journal.jsonl"))?;
+    options.deadline = args.target.deadline.or(Some(DEADLINE));
     let (world, sandbox) = args.target.world(options).await?;
     let usual = if sandbox.is_some() { Pace::fast() } else { Pace::default() };
     let world = world.rehearsing(Pace { token_wait: args.token_wait.unwrap_or(usual.token_wait), ..usual });
@@ -107,21 +87,10 @@ async fn rehearse(args: &RehearseArgs, terminal: Terminal) -> Result<u8, CliErro
         }
     }
     let selection = Selection::rehearsal().with_flags(args.target.flags());
-    let ran = AssertUnwindSafe(run::run(&world, &selection, None, signals.first())).catch_unwind();
-    // The panic hook has reported the location.
-    let ran = shown_while(terminal.live, || world.rehearsal_progress(), ran).await;
-    let mut report = ran.map_err(|_| CliError::Crashed)?;
-    let style = Style { color: terminal.stdout_color, width: terminal.width, verbose: args.verbose, quiet: args.quiet };
-    Ok(deliver::deliver(&mut report, &args.targets(), args.format, style))
-}
-
-impl RehearseArgs {
-    fn targets(&self) -> Vec<ReportTarget> {
-        let usual = [(Format::Markdown, "rehearsal.md"), (Format::Json, "rehearsal.json")];
-        let usual = usual.into_iter().filter(|_| !self.no_report);
-        let usual = usual.map(|(format, name)| ReportTarget { format, path: self.report_dir.join(name) });
-        usual.chain(self.report.iter().cloned()).collect()
-    }
+    let ran = unless_crashed(run::run(&world, &selection, None, signals.first()));
+    let mut report = shown_while(terminal.live, || world.rehearsal_progress(), ran).await?;
+    let targets = args.output.targets(&[(Format::Markdown, "rehearsal.md"), (Format::Json, "rehearsal.json")]);
+    Ok(deliver::deliver(&mut report, &targets, args.output.format, args.output.style(terminal)))
 }
 
 /// What a rehearsal does, for the person who decides.
@@ -149,8 +118,7 @@ fn consequences(world: &World) -> Vec<String> {
 
 /// Puts back what a killed rehearsal left.
 pub fn clean_up(args: &CleanupArgs, terminal: Terminal) -> Result<u8, CliError> {
-    let runtime = runtime()?;
-    let status = runtime.block_on(async {
+    block_on(async {
         let options = args.target.options(args.report_dir.join("journal.jsonl"))?;
         let (world, _sandbox) = args.target.world(options).await?;
         let world = world.rehearsing(Pace::default());
@@ -164,7 +132,5 @@ pub fn clean_up(args: &CleanupArgs, terminal: Terminal) -> Result<u8, CliError> 
         print(&wrap(&text, "", "", terminal.width))?;
         args.target.forget_files();
         Ok(status)
-    });
-    runtime.shutdown_background();
-    status
+    })
 }

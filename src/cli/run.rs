@@ -7,18 +7,17 @@ mod since;
 mod watch;
 
 use std::panic::AssertUnwindSafe;
-use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 use futures::FutureExt;
 use preflight::checks;
-use preflight::report::Style;
 use preflight::report::saved::SavedReport;
 use preflight::run::{self, Report, Selection};
 use preflight::world::{self, World};
 use tokio::runtime::Runtime;
 
 use super::exit::CliError;
+use super::output::OutputArgs;
 use super::progress::Progress;
 use super::signals::Signals;
 use super::target::TargetArgs;
@@ -51,28 +50,12 @@ pub struct RunArgs {
     #[arg(long, help_heading = "Checks")]
     no_probe: bool,
 
-    /// Output format: table, json or markdown
-    #[arg(long, value_enum, default_value = "table", hide_possible_values = true, help_heading = "Reports")]
-    format: Format,
-    /// Write an additional report (repeatable), such as `json=preflight.json`
-    #[arg(long, value_name = "FORMAT=PATH", help_heading = "Reports")]
-    report: Vec<ReportTarget>,
-    /// Directory for preflight.md and preflight.json
-    #[arg(long, value_name = "DIR", default_value = "reports", help_heading = "Reports")]
-    report_dir: PathBuf,
-    /// Do not write preflight.md and preflight.json
-    #[arg(long, help_heading = "Reports")]
-    no_report: bool,
+    #[command(flatten)]
+    output: OutputArgs,
     /// What makes the verdict NO-GO: fail, or warn to include warnings
     #[arg(long, value_enum, value_name = "STATUS", default_value = "fail", hide_possible_values = true)]
     #[arg(help_heading = "Reports")]
     fail_on: FailOn,
-    /// Print only the verdict and a line for each failure and each required check that is not verified
-    #[arg(short, long, conflicts_with = "verbose", help_heading = "Reports")]
-    quiet: bool,
-    /// Also print every check and request, and the evidence of each finding
-    #[arg(short, long, action = clap::ArgAction::Count, help_heading = "Reports")]
-    verbose: u8,
 }
 
 /// `--fail-on`.
@@ -86,16 +69,15 @@ enum FailOn {
 
 /// Runs the checks, delivers the reports, and returns the verdict's exit status.
 pub fn execute(args: &RunArgs, terminal: Terminal) -> Result<u8, CliError> {
-    let runtime = runtime()?;
-    let status = runtime.block_on(perform(args, terminal));
-    // Do not wait for requests whose answers are no longer needed.
-    runtime.shutdown_background();
-    status
+    block_on(perform(args, terminal))
 }
 
-/// The async runtime.
-pub fn runtime() -> Result<Runtime, CliError> {
-    Runtime::new().map_err(|error| CliError::Defect(format!("could not start the runtime: {error}")))
+/// Runs a command to its end. Does not wait for requests whose answers are no longer needed.
+pub fn block_on(command: impl Future<Output = Result<u8, CliError>>) -> Result<u8, CliError> {
+    let runtime = Runtime::new().map_err(|error| CliError::Defect(format!("could not start the runtime: {error}")))?;
+    let status = runtime.block_on(command);
+    runtime.shutdown_background();
+    status
 }
 
 async fn perform(args: &RunArgs, terminal: Terminal) -> Result<u8, CliError> {
@@ -115,7 +97,7 @@ async fn once(args: &RunArgs, world: &World, signals: &mut Signals, terminal: Te
     let checks = checks::all(world.config());
     let selection = Selection::new(&checks, &values::joined(&args.only), &values::joined(&args.skip))?;
     let selection = selection.with_flags(args.target.flags());
-    let last = args.report_dir.join("preflight.json");
+    let last = args.output.report_dir.join("preflight.json");
     let (selection, last) = if args.failed {
         let (selection, last) = failed::narrowed(selection, &last, world.config(), args.fail_on == FailOn::Warn)?;
         (selection, Some(last))
@@ -130,16 +112,16 @@ async fn once(args: &RunArgs, world: &World, signals: &mut Signals, terminal: Te
     if let Some(last) = last.as_ref().filter(|_| args.failed) {
         last.complete(&mut report);
     }
-    let rehearsal = SavedReport::read(&args.report_dir.join("rehearsal.json")).ok();
+    let rehearsal = SavedReport::read(&args.output.report_dir.join("rehearsal.json")).ok();
     report.rehearsed =
         rehearsal.filter(|saved| saved.is_of(&report.configuration)).map_or_else(Vec::new, |saved| saved.rehearsed());
     // A part of the checks, or of the run, cannot be compared with all of it.
-    if !args.no_report && !selection.is_partial() && report.interruption.is_none() {
-        deliver::remember(&mut report, &args.report_dir.join("history.jsonl"), args.style(terminal));
+    if !args.output.no_report && !selection.is_partial() && report.interruption.is_none() {
+        deliver::remember(&mut report, &args.output.report_dir.join("history.jsonl"), args.output.style(terminal));
     }
     let targets = args.targets(selection.is_partial());
-    deliver::deliver(&mut report, &targets, args.format, args.style(terminal));
-    if let Some(last) = last.filter(|last| args.format == Format::Table && last.is_like(&report)) {
+    deliver::deliver(&mut report, &targets, args.output.format, args.output.style(terminal));
+    if let Some(last) = last.filter(|last| args.output.format == Format::Table && last.is_like(&report)) {
         let changes = since::changes(&report, |id| last.status(id));
         changes.iter().try_for_each(|line| print(&format!("{line}\n")))?;
     }
@@ -159,30 +141,28 @@ pub(super) async fn run_with_progress(
     } else {
         (None, None)
     };
-    let ran = AssertUnwindSafe(run::run(world, selection, events, signals.first())).catch_unwind().await;
+    let ran = unless_crashed(run::run(world, selection, events, signals.first())).await;
     if let Some(progress) = progress {
         progress.end();
     }
-    // The panic hook has reported the location.
-    ran.map_err(|_| CliError::Crashed)
+    ran
+}
+
+/// The output of a future, unless it panics. The panic hook reports the location.
+pub(super) async fn unless_crashed<T>(future: impl Future<Output = T>) -> Result<T, CliError> {
+    AssertUnwindSafe(future).catch_unwind().await.map_err(|_| CliError::Crashed)
 }
 
 impl RunArgs {
     fn options(&self) -> Result<world::Options, CliError> {
-        let journal = self.report_dir.join("journal.jsonl");
+        let journal = self.output.report_dir.join("journal.jsonl");
         Ok(world::Options { offline: self.offline, probe: !self.no_probe, ..self.target.options(journal)? })
     }
 
     /// Every report to write. A partial run leaves the last full report alone.
     fn targets(&self, is_partial: bool) -> Vec<ReportTarget> {
         let usual = [(Format::Markdown, "preflight.md"), (Format::Json, "preflight.json")];
-        let usual = usual.into_iter().filter(|_| !self.no_report && !is_partial);
-        let usual = usual.map(|(format, name)| ReportTarget { format, path: self.report_dir.join(name) });
-        usual.chain(self.report.iter().cloned()).collect()
-    }
-
-    const fn style(&self, terminal: Terminal) -> Style {
-        Style { color: terminal.stdout_color, width: terminal.width, verbose: self.verbose, quiet: self.quiet }
+        self.output.targets(if is_partial { &[] } else { &usual })
     }
 }
 

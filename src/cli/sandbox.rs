@@ -11,7 +11,7 @@ use preflight::sandbox::{self, Plain, Sandbox, Scenario};
 use url::Url;
 
 use super::exit::{self, CliError};
-use super::run::runtime;
+use super::run::block_on;
 use super::score;
 use super::signals::{self, Signals};
 use super::terminal::{self, Terminal};
@@ -60,8 +60,7 @@ pub fn execute(args: &SandboxArgs, terminal: Terminal) -> Result<u8, CliError> {
         terminal::print(&catalog(sandbox::scenarios(), terminal))?;
         return Ok(exit::GO);
     }
-    let runtime = runtime()?;
-    let status = runtime.block_on(async {
+    block_on(async {
         let names = values::joined(&args.scenarios);
         match args.score {
             None => serve(args).await,
@@ -75,9 +74,7 @@ pub fn execute(args: &SandboxArgs, terminal: Terminal) -> Result<u8, CliError> {
                 score::unanswerable::execute(&names, args.sample, args.latency(), terminal).await
             }
         }
-    });
-    runtime.shutdown_background();
-    status
+    })
 }
 
 async fn serve(args: &SandboxArgs) -> Result<u8, CliError> {

@@ -133,11 +133,6 @@ impl TargetArgs {
         })
     }
 
-    /// `--deadline`.
-    pub const fn deadline(&self) -> Option<Duration> {
-        self.deadline
-    }
-
     /// Puts the environment of a sandbox into an env file, so that a fix can change it.
     pub fn keep_environment(sandbox: &mut Sandbox) -> Result<(), CliError> {
         let path = sandbox_file("env");

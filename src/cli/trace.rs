@@ -12,7 +12,7 @@ use preflight::trace::{self, Asked, Trace};
 use preflight::world;
 
 use super::exit::CliError;
-use super::run::runtime;
+use super::run::block_on;
 use super::signals::{self, Signals};
 use super::target::TargetArgs;
 use super::terminal::{Terminal, print};
@@ -59,16 +59,13 @@ Exit status:
 pub fn execute(args: &TraceArgs, terminal: Terminal) -> Result<u8, CliError> {
     let asked = args.customer.as_ref().map(|customer| customer.parse::<Asked>()).transpose();
     let asked = asked.map_err(|error| CliError::Usage(error.to_string()))?;
-    let runtime = runtime()?;
-    let status = runtime.block_on(async {
+    block_on(async {
         let mut signals = Signals::listen()?;
         match &asked {
             Some(asked) => once(args, asked, &mut signals, terminal).await,
             None => follow::follow(args, &mut signals, terminal).await,
         }
-    });
-    runtime.shutdown_background();
-    status
+    })
 }
 
 async fn once(args: &TraceArgs, asked: &Asked, signals: &mut Signals, terminal: Terminal) -> Result<u8, CliError> {

@@ -27,6 +27,7 @@ mod secret_formats;
 mod source;
 mod stray;
 mod swapped_keys;
+mod tier;
 mod value_problem;
 mod values;
 mod variable;
@@ -55,6 +56,7 @@ pub(crate) use secret::{account_of, mode_of};
 pub use secret_formats::Issuer;
 pub(crate) use secret_formats::is_secret;
 pub use source::Text;
+pub use tier::{Interval, Limit, Tier, TierPrice};
 pub use value_problem::ValueProblem;
 pub use values::{Origin, Values};
 pub use variable::{Described, Variable};
@@ -328,68 +330,6 @@ pub struct Manual {
     pub expires: Option<Date>,
     /// Its line in the file, counted from 1.
     pub line: usize,
-}
-
-/// `[tiers.NAME]`.
-#[derive(Debug, Clone)]
-pub struct Tier {
-    /// The tier's name.
-    pub name: String,
-    /// Uses in a period.
-    pub limit: Limit,
-    /// The value that metadata and the plan claim must have, byte for byte.
-    pub metadata: String,
-    /// Its prices; empty for a free tier.
-    pub prices: Vec<TierPrice>,
-}
-
-/// A tier's limit.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Limit {
-    /// Uses in a period.
-    Uses(u64),
-    /// Any number of uses.
-    Unlimited,
-}
-
-/// One price of a paid tier.
-#[derive(Debug, Clone)]
-pub struct TierPrice {
-    /// The amount charged each time.
-    pub money: Money,
-    /// How often.
-    pub interval: Interval,
-    /// Every how many intervals.
-    pub interval_count: u64,
-    /// `price_…`.
-    pub price_id: Variable<String>,
-}
-
-/// Stripe's billing intervals.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Deserialize, serde::Serialize, schemars::JsonSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum Interval {
-    /// A day.
-    Day,
-    /// A week.
-    Week,
-    /// A month.
-    Month,
-    /// A year.
-    Year,
-}
-
-impl Interval {
-    /// Stripe's word for it.
-    #[must_use]
-    pub const fn word(self) -> &'static str {
-        match self {
-            Self::Day => "day",
-            Self::Week => "week",
-            Self::Month => "month",
-            Self::Year => "year",
-        }
-    }
 }
 
 /// `[[waive]]`: a known exception, until a date.

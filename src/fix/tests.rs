@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::task::Poll;
 
 use super::{Plan, make, plan, take_back};
+use crate::check::testing::killed_after;
 use crate::run::{Decision, Report, Selection, run};
 use crate::sandbox::{Options, Sandbox};
 use crate::world::{self, ChangeRecord, Made, NotMade, World, last_fix};
@@ -105,20 +105,6 @@ async fn everything_that_was_changed_or_created_is_as_before_after_an_undo() {
     assert_eq!(deployment.state(), before);
 }
 
-/// A future that is dropped in the middle, as a killed process drops it.
-async fn killed_after<T>(polls: usize, future: impl Future<Output = T>) -> Option<T> {
-    let mut future = std::pin::pin!(future);
-    let mut left = polls;
-    std::future::poll_fn(|context| {
-        if left == 0 {
-            return Poll::Ready(None);
-        }
-        left -= 1;
-        future.as_mut().poll(context).map(Some)
-    })
-    .await
-}
-
 #[tokio::test]
 async fn a_fix_that_was_killed_at_any_point_can_be_taken_back() {
     let deployment =
@@ -133,10 +119,6 @@ async fn a_fix_that_was_killed_at_any_point_can_be_taken_back() {
             make(&deployment.world(), &plan, &name, |_, made| assert_eq!(*made, Ok(Made::Changed))),
         )
         .await;
-        // Lets the sandbox finish the request that was under way.
-        for _ in 0..1_000 {
-            tokio::task::yield_now().await;
-        }
         let records = recorded(&deployment.journal());
         let world = deployment.world();
         let all = |record: &ChangeRecord, made: &Result<Made, NotMade>| {

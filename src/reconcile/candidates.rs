@@ -7,6 +7,7 @@ use super::read::Accounts;
 use super::rows::{Bits, Key, SubscriptionRow, UserRow};
 use crate::checks::entitlements::catalog::Catalog;
 use crate::checks::entitlements::judgement::{Comparison, Holder, compare, needs_user};
+use crate::config::Tier;
 use crate::finding::NoAnswer;
 
 /// What must be read again, by the places of rows.
@@ -130,7 +131,7 @@ impl Join<'_, '_> {
         let is_recent = user.bits.has(Bits::IS_RECENT) || self.is_recent(&theirs);
         let tiers = &self.catalog.world.config().tiers;
         if user.bits.has(Bits::IS_EXEMPT) {
-            let has_paid_tier = user.tier(tiers).is_some_and(|tier| !tier.prices.is_empty());
+            let has_paid_tier = user.tier(tiers).is_some_and(Tier::is_paid);
             let pays = theirs.iter().any(|place| row(place).bits.has(Bits::GRANTS));
             return (has_paid_tier && !pays && is_recent).then_some(Candidate::Comped(place));
         }

@@ -221,7 +221,7 @@ impl Confirming<'_, '_> {
 
     fn comped(&self, user: &User) -> Answered {
         let user = SampledUser::read(self.world, user)?;
-        if user.tier(self.world).is_none_or(|tier| tier.prices.is_empty()) {
+        if user.tier(self.world).is_none_or(|tier| !tier.is_paid()) {
             return Ok(());
         }
         let why = if self.world.canary_id().is_ok_and(|canary| canary == user.id) {

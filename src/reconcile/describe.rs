@@ -103,7 +103,7 @@ fn no_tier(user: &SampledUser, subscription: &Subscription) -> DriftedAccount {
 /// A user whose public metadata has an ID that does not exist. Money is at risk if they have a tier and nothing is paid.
 pub(super) fn ghost_id(world: &World, catalog: &Catalog<'_>, user: &SampledUser, wording: Wording) -> DriftedAccount {
     let pays = user.subscriptions.iter().find(|subscription| catalog.grants(subscription));
-    let tier = user.tier(world).filter(|tier| !tier.prices.is_empty() && pays.is_none());
+    let tier = user.tier(world).filter(|tier| tier.is_paid() && pays.is_none());
     let account = account(Bucket::Ghost, user, pays, wording);
     DriftedAccount { monthly: tier.map(Monthly::of_tier).unwrap_or_default(), ..account }
 }

@@ -60,16 +60,15 @@ impl Facts {
         let has = self.tier(world)?;
         let plan = self.plan(world)?;
         Ok(match due.tier() {
-            Some(tier) if !tier.prices.is_empty() => has.is_some_and(|has| has.name == tier.name),
-            _ => has.map_or(plan.is_none(), |has| has.prices.is_empty()),
+            Some(tier) if tier.is_paid() => has.is_some_and(|has| has.name == tier.name),
+            _ => has.map_or(plan.is_none(), |has| !has.is_paid()),
         })
     }
 
     /// What gives the user the plan that is due: the value, and the change.
     pub fn repair(&self, world: &World, due: &Due<'_>) -> Answered<Option<(String, ClerkMetadata)>> {
         let Some(user) = &self.user else { return Ok(None) };
-        let free = || world.config().tiers.iter().find(|tier| tier.prices.is_empty());
-        let Some(tier) = due.tier().or_else(free) else { return Ok(None) };
+        let Some(tier) = due.tier().or_else(|| world.config().free_tier()) else { return Ok(None) };
         let change = world.plan_of(&user.id, self.plan(world)?, tier.metadata.as_str());
         Ok(Some((tier.metadata.clone(), change)))
     }

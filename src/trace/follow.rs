@@ -251,7 +251,7 @@ impl Watcher<'_> {
         let Some(purchase) = &self.purchase else { return Ok(None) };
         let (world, id) = (self.world, purchase.subscription.clone());
         let at = |link: Link| move |why: NoAnswer| (link, why);
-        let found = world.stripe().subscription_now(&id).await.map_err(at(Link::Subscription))?;
+        let found = world.stripe().past_memo().subscription_with_products(&id).await.map_err(at(Link::Subscription))?;
         let Found::Here(subscription) = found else { return Ok(None) };
         let subscription = subscription.value;
         self.note_status(&subscription);
@@ -272,7 +272,7 @@ impl Watcher<'_> {
             return Ok(None);
         };
         self.note_buyer(format!("{user} bought \"{}\"", tier.metadata));
-        let found = world.clerk().user_now(&user).await.map_err(at(Link::Metadata))?;
+        let found = world.clerk().past_memo().user(&user).await.map_err(at(Link::Metadata))?;
         let Some(found) = found else {
             self.call_late(Link::User, format!("{id} names {user}, who does not exist in Clerk"));
             return Ok(None);

@@ -91,7 +91,7 @@ fn checkout(tracer: &mut Tracer<'_>, purchase: &Purchase) -> Traced {
 
 fn without_subscription<'a>(world: &'a World, facts: &'a Facts) -> Traced<Due<'a>> {
     let user = facts.user.as_ref().map_or("the customer", |user| user.id.as_str());
-    let has = facts.tier(world)?.filter(|tier| !tier.prices.is_empty());
+    let has = facts.tier(world)?.filter(|tier| tier.is_paid());
     if let Some(tier) = has.filter(|_| is_exempt(world, user)) {
         return Ok(Due::Comped(tier));
     }

@@ -94,13 +94,21 @@ impl Journal {
     }
 }
 
+/// The readable lines of a journal, in order.
+///
+/// # Errors
+/// If the journal cannot be read.
+pub(super) fn lines(journal: &Path) -> io::Result<Vec<Value>> {
+    let text = fs::read_to_string(journal)?;
+    Ok(text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect())
+}
+
 /// The changes of the last fix in a journal that was not taken back, in the order in which they were made.
 ///
 /// # Errors
 /// If the journal cannot be read.
 pub fn last_fix(journal: &Path) -> io::Result<Vec<ChangeRecord>> {
-    let text = fs::read_to_string(journal)?;
-    let lines: Vec<Value> = text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
+    let lines = lines(journal)?;
     let taken_back = |fix: &str| lines.iter().any(|line| line["step"] == "undo" && line["object"] == fix);
     let records = lines.iter().filter(|line| line["step"] == "fix");
     let mut records: Vec<ChangeRecord> = records.filter_map(|line| serde_json::from_value(line.clone()).ok()).collect();

@@ -49,8 +49,7 @@ pub use id::{CheckoutSessionId, CustomerId, EventId, ProductId, SubscriptionId, 
 pub use journal::{ChangeRecord, UNDO, last_fix};
 pub use plan_value::{PlanMismatch, intended_tier, plan_mismatch, plan_text};
 pub use rehearsal::{
-    CanarySnapshot, CleanUp, ExpiredToken, Grant, MARKER, MeteredCall, Pace, Rehearsal, RehearsalStep, StepSeen,
-    rehearsal_events,
+    CanarySnapshot, CleanUp, ExpiredToken, Grant, MARKER, Pace, Rehearsal, RehearsalStep, StepSeen, rehearsal_events,
 };
 pub use seen::{List, Seen};
 pub use site::*;

@@ -140,7 +140,7 @@ async fn after(limit: Option<Duration>) {
 
 /// In the sandbox, a user buys the first paid tier, step by step.
 fn demonstrated(sandbox: Option<&Sandbox>, config: &Config) -> impl Future<Output = ()> {
-    let tier = config.tiers.iter().find(|tier| !tier.prices.is_empty());
+    let tier = config.paid_tiers().next();
     let price = tier.and_then(|tier| tier.prices.first()).and_then(|price| price.price_id.value.clone());
     let plan = tier.map(|tier| tier.metadata.clone()).unwrap_or_default();
     async move {

@@ -94,7 +94,7 @@ struct Amount {
 #[derive(Debug, Serialize, JsonSchema)]
 struct BucketSum {
     /// Its name.
-    bucket: BucketName,
+    bucket: Bucket,
     /// Whether it is drift, and not only information.
     drift: bool,
     /// How many accounts are in it.
@@ -103,35 +103,11 @@ struct BucketSum {
     monthly: Sum,
 }
 
-/// How an account differs.
-#[derive(Debug, Serialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-enum BucketName {
-    /// A user pays for a tier and has none.
-    PaidButFree,
-    /// A user has a tier and does not pay for it.
-    FreeButEntitled,
-    /// A user has another tier than the one paid for.
-    WrongTier,
-    /// A user has the tier of a subscription whose status does not grant it.
-    PastDueEntitled,
-    /// An ID in metadata does not exist in this mode.
-    Ghost,
-    /// A paid subscription has no user.
-    Unmappable,
-    /// A customer is charged for several subscriptions.
-    TwoSubscriptions,
-    /// For information: a user pays for a price that does not belong to any tier.
-    NoTier,
-    /// For information: a user has a tier without paying, as configured.
-    Comped,
-}
-
 /// An account that differs.
 #[derive(Debug, Serialize, JsonSchema)]
 struct Account {
     /// How.
-    bucket: BucketName,
+    bucket: Bucket,
     /// The user's ID at Clerk, if one is known.
     user: Option<String>,
     /// The customer's ID at Stripe, if one is known.
@@ -207,12 +183,7 @@ fn document(found: &Reconciliation, exit_code: u8) -> Document {
 
 fn of_bucket(found: &Reconciliation, bucket: Bucket) -> BucketSum {
     let sums = Sums::of(found.of(bucket));
-    BucketSum {
-        bucket: bucket.into(),
-        drift: bucket.is_drift(),
-        accounts: sums.accounts,
-        monthly: Sum::of(&sums.monthly),
-    }
+    BucketSum { bucket, drift: bucket.is_drift(), accounts: sums.accounts, monthly: Sum::of(&sums.monthly) }
 }
 
 impl Sum {
@@ -222,27 +193,11 @@ impl Sum {
     }
 }
 
-impl From<Bucket> for BucketName {
-    fn from(bucket: Bucket) -> Self {
-        match bucket {
-            Bucket::PaidButFree => Self::PaidButFree,
-            Bucket::FreeButEntitled => Self::FreeButEntitled,
-            Bucket::WrongTier => Self::WrongTier,
-            Bucket::PastDueEntitled => Self::PastDueEntitled,
-            Bucket::Ghost => Self::Ghost,
-            Bucket::Unmappable => Self::Unmappable,
-            Bucket::TwoSubscriptions => Self::TwoSubscriptions,
-            Bucket::NoTier => Self::NoTier,
-            Bucket::Comped => Self::Comped,
-        }
-    }
-}
-
 impl Account {
     fn of(account: &reconcile::DriftedAccount) -> Self {
         let optional = |text: &Option<String>| text.as_deref().map(clean);
         Self {
-            bucket: account.bucket.into(),
+            bucket: account.bucket,
             user: optional(&account.user),
             customer: optional(&account.customer),
             subscriptions: account.subscriptions.iter().map(|id| clean(id)).collect(),

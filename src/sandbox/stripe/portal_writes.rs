@@ -8,7 +8,7 @@ use super::error::StripeError;
 use super::object_kind::ObjectKind;
 use super::parameters::Parameters;
 use super::request::{Call, Route, StripeResult};
-use super::writes::{Field, Shape, set_fields, set_metadata};
+use super::writes::{CANCELLATION_REASONS, Field, Shape, set_fields, set_metadata};
 
 const EXPANDS: &[&str] = &["features.subscription_update.products"];
 
@@ -50,19 +50,7 @@ const FIELDS: &[Field] = &[
     ("features[payment_method_update][enabled]", Shape::Boolean),
     ("features[payment_method_update][payment_method_configuration]", Shape::OptionalText),
     ("features[subscription_cancel][cancellation_reason][enabled]", Shape::Boolean),
-    (
-        "features[subscription_cancel][cancellation_reason][options]",
-        Shape::AnyOf(&[
-            "customer_service",
-            "low_quality",
-            "missing_features",
-            "other",
-            "switched_service",
-            "too_complex",
-            "too_expensive",
-            "unused",
-        ]),
-    ),
+    ("features[subscription_cancel][cancellation_reason][options]", Shape::AnyOf(CANCELLATION_REASONS)),
     ("features[subscription_cancel][enabled]", Shape::Boolean),
     ("features[subscription_cancel][mode]", Shape::OneOf(&["at_period_end", "immediately"])),
     ("features[subscription_cancel][proration_behavior]", PRORATION),

@@ -10,7 +10,7 @@ use super::object_kind::ObjectKind;
 use super::periods::period_end;
 use super::request::{Call, Route, StripeResult};
 use super::transaction::Transaction;
-use super::writes::{Field, Shape, set_fields, set_metadata};
+use super::writes::{CANCELLATION_REASONS, Field, Shape, set_fields, set_metadata};
 
 pub(super) const ROUTES: &[Route] = &[
     Route::write("/v1/subscriptions", "rak_subscription_write", ObjectKind::Subscription, create)
@@ -51,23 +51,12 @@ const PARAMETERS: &[&str] = &[
 const FIELDS: &[Field] = &[
     ("cancel_at_period_end", Shape::Boolean),
     ("cancellation_details[comment]", Shape::OptionalText),
-    ("cancellation_details[feedback]", Shape::OneOf(FEEDBACK)),
+    ("cancellation_details[feedback]", Shape::OneOf(CANCELLATION_REASONS)),
     ("collection_method", Shape::OneOf(&["charge_automatically", "send_invoice"])),
     ("days_until_due", Shape::AtLeast(1)),
     ("default_payment_method", Shape::OptionalText),
     ("description", Shape::OptionalText),
     ("trial_settings[end_behavior][missing_payment_method]", Shape::OneOf(&["cancel", "create_invoice", "pause"])),
-];
-
-const FEEDBACK: &[&str] = &[
-    "customer_service",
-    "low_quality",
-    "missing_features",
-    "other",
-    "switched_service",
-    "too_complex",
-    "too_expensive",
-    "unused",
 ];
 
 const BEHAVIORS: [&str; 4] = ["allow_incomplete", "default_incomplete", "error_if_incomplete", "pending_if_incomplete"];

@@ -9,6 +9,18 @@ use super::object_kind::ObjectKind;
 use super::parameters::Parameters;
 use super::request::{Call, StripeResult};
 
+/// Why a customer cancels, as the portal asks and a subscription records it.
+pub(super) const CANCELLATION_REASONS: &[&str] = &[
+    "customer_service",
+    "low_quality",
+    "missing_features",
+    "other",
+    "switched_service",
+    "too_complex",
+    "too_expensive",
+    "unused",
+];
+
 /// What a parameter may be.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Shape {

@@ -52,16 +52,20 @@ pub(super) async fn apply(worker: &Worker, event: &Value) -> Result<(), WebhookE
         return if has(Defect::IgnoresDeleted) { Ok(()) } else { end(worker, user, id).await };
     }
     let is_ending = object["cancel_at_period_end"] == true && has(Defect::EndsEarly);
-    let grants = match object["status"].as_str().unwrap_or_default() {
+    let is_granted = match object["status"].as_str().unwrap_or_default() {
         "active" if event["data"]["previous_attributes"]["status"] == "past_due" => !has(Defect::IgnoresRecovery),
         "active" | "trialing" => !is_ending,
-        "past_due" => has(Defect::IgnoresStatus) || has(Defect::KeepsTierPastDue),
-        "unpaid" => has(Defect::IgnoresStatus) || has(Defect::KeepsTierUnpaid),
-        "incomplete" => has(Defect::IgnoresStatus) || has(Defect::GrantsIncomplete),
-        "incomplete_expired" => has(Defect::IgnoresStatus) || has(Defect::GrantsIncompleteExpired),
-        _ => has(Defect::IgnoresStatus),
+        "past_due" => has(Defect::KeepsTierPastDue),
+        "unpaid" => has(Defect::KeepsTierUnpaid),
+        "incomplete" => has(Defect::GrantsIncomplete),
+        "incomplete_expired" => has(Defect::GrantsIncompleteExpired),
+        _ => false,
     };
-    if grants { grant(worker, user, object, &object["id"]).await } else { end(worker, user, id).await }
+    if is_granted || has(Defect::IgnoresStatus) {
+        grant(worker, user, object, &object["id"]).await
+    } else {
+        end(worker, user, id).await
+    }
 }
 
 async fn checkout_completed(worker: &Worker, session: &Value) -> Result<(), WebhookError> {

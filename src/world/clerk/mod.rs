@@ -125,17 +125,13 @@ impl Clerk<'_> {
     }
 
     async fn send(self, path: &ApiPath) -> Answered<Result<Arc<Answer>, Arc<Failure>>> {
-        if self.is_past_memo {
-            return self.send_again(path).await;
-        }
-        let (url, credential) = (path.at(&self.world.config.clerk.api_base), self.credential()?);
-        Ok(self.world.reads().get(Party::Clerk, url, version(), Some(credential)).await)
-    }
-
-    /// The same, past the memo.
-    async fn send_again(self, path: &ApiPath) -> Answered<Result<Arc<Answer>, Arc<Failure>>> {
-        let (url, credential) = (path.at(&self.world.config.clerk.api_base), self.credential()?);
-        Ok(self.world.reads().get_unremembered(Party::Clerk, url, version(), Some(credential)).await)
+        let (url, credential) = (path.at(&self.world.config.clerk.api_base), Some(self.credential()?));
+        let reads = self.world.reads();
+        Ok(if self.is_past_memo {
+            reads.get_unremembered(Party::Clerk, url, version(), credential).await
+        } else {
+            reads.get(Party::Clerk, url, version(), credential).await
+        })
     }
 
     /// Asks the backend API, and returns an error of Clerk's as such.
@@ -149,7 +145,8 @@ impl Clerk<'_> {
         Ok(Seen { value: answer.json()?, answer })
     }
 
-    async fn answer(self, path: &ApiPath) -> Answered<Arc<Answer>> {
+    /// The response to a request with the secret key. A rejected key is the finding of `clerk/secret-key`.
+    pub(super) async fn answer(self, path: &ApiPath) -> Answered<Arc<Answer>> {
         accepted(self.send(path).await?)
     }
 

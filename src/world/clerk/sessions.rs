@@ -122,7 +122,7 @@ impl Clerk<'_> {
     async fn sessions_of_this_run(self) -> Answered<Vec<SessionId>> {
         let user = configured(&self.world.config.clerk.canary_user, UserId::parse)?;
         let path = ApiPath::new("/v1/sessions").query("user_id", &user).query("status", "active").query("limit", PAGE);
-        let answer = accepted(self.send_again(&path).await?)?;
+        let answer = self.past_memo().answer(&path).await?;
         let since = self.world.began_by(&answer).as_millisecond();
         let listed: Vec<ListedSession> = answer.json()?;
         listed

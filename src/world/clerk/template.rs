@@ -155,7 +155,7 @@ impl ClaimTemplate {
     pub fn paid_fallback(&self, config: &Config) -> Option<&str> {
         let fallbacks = self.0.trim_matches(['{', '}']).split("||").skip(1);
         let mut values = fallbacks.map(|value| value.trim().trim_matches(['\'', '"']));
-        values.find(|value| config.tiers.iter().any(|tier| tier.metadata == *value && !tier.prices.is_empty()))
+        values.find(|value| config.paid_tiers().any(|tier| tier.metadata == *value))
     }
 }
 

@@ -7,7 +7,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use super::super::id::{ApiPath, UserId, configured};
-use super::{Answer, Clerk, Failure, NoAnswer, Seen, accepted, success_or_error};
+use super::{Answer, Clerk, Failure, NoAnswer, Seen, success_or_error};
 use crate::finding::Answered;
 use crate::world::field::{Field, Items};
 
@@ -126,11 +126,6 @@ impl Clerk<'_> {
         Self::existing(self.send(&ApiPath::new("/v1/users/").id(id)).await?)
     }
 
-    /// The same as it is now, past the memo: for those who wait for a change.
-    pub(crate) async fn user_now(self, id: &UserId) -> Answered<Option<Seen<User>>> {
-        Self::existing(self.send_again(&ApiPath::new("/v1/users/").id(id)).await?)
-    }
-
     fn existing(asked: Result<Arc<Answer>, Arc<Failure>>) -> Answered<Option<Seen<User>>> {
         match success_or_error(asked.map_err(|failure| NoAnswer::Unknown(failure.to_string()))?)? {
             Ok(answer) => Ok(Some(Seen { value: answer.json()?, answer })),
@@ -191,12 +186,12 @@ impl Clerk<'_> {
     pub(crate) async fn oldest_users(self, offset: usize) -> Answered<Users> {
         let path =
             ApiPath::new("/v1/users").query("limit", PAGE).query("offset", offset).query("order_by", "+created_at");
-        let answer = accepted(self.send_again(&path).await?)?;
+        let answer = self.past_memo().answer(&path).await?;
         Ok(Users::read(answer.json()?, offset))
     }
 
     async fn page(self, offset: usize) -> Answered<Users> {
-        let answer = accepted(self.send_again(&page(offset)).await?)?;
+        let answer = self.past_memo().answer(&page(offset)).await?;
         Ok(Users::read(answer.json()?, offset))
     }
 }

@@ -14,6 +14,7 @@ use crate::finding::{Answered, NoAnswer};
 use crate::world::World;
 use crate::world::clerk::{accepted, version};
 use crate::world::id::{ApiPath, UserId};
+use crate::world::journal;
 use crate::world::transport::{OutgoingRequest, Party, Retry};
 
 /// The key in the canary's public metadata that marks a rehearsal. It holds what was there before, and a Worker that merges keeps
@@ -58,11 +59,10 @@ impl CanarySnapshot {
     /// # Errors
     /// If the journal cannot be read.
     pub fn unfinished(journal: &Path, deployment: &str) -> io::Result<Option<Self>> {
-        let text = match std::fs::read_to_string(journal) {
+        let lines = match journal::lines(journal) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            text => text?,
+            lines => lines?,
         };
-        let lines: Vec<Value> = text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
         let is_over = |id: &str| lines.iter().any(|line| line["step"] == "rehearsal.restored" && line["object"] == id);
         let started = lines.iter().filter(|line| line["step"] == "rehearsal.start");
         let snapshots = started.filter_map(|line| serde_json::from_value::<Self>(line.clone()).ok());
@@ -94,10 +94,7 @@ impl CanarySnapshot {
 impl RehearsalDoor<'_> {
     /// The canary's metadata now, by kind.
     pub(super) async fn read_canary(self, user: &UserId) -> Answered<Map<String, Value>> {
-        let world = self.world;
-        let (url, credential) = (canary(user).at(&world.config.clerk.api_base), world.clerk().credential()?);
-        let asked = world.reads().get_unremembered(Party::Clerk, url, version(), Some(credential)).await;
-        let answer = accepted(asked)?;
+        let answer = self.world.clerk().past_memo().answer(&canary(user)).await?;
         let found: Map<String, Value> = answer.json()?;
         let field = |name: &str| match found.get(name) {
             Some(value) => Ok((name.to_owned(), value.clone())),

@@ -90,21 +90,14 @@ pub struct Grant {
     pub usage: Option<Answered<UsageAnswer>>,
 }
 
-/// The Worker's answer to one call of its metered route.
-#[derive(Debug, Clone)]
-pub struct MeteredCall {
-    /// The answer.
-    pub answer: Arc<Answer>,
-}
-
 /// Everything that a rehearsal saw.
 #[derive(Debug)]
 pub struct Rehearsal {
     steps: Vec<StepSeen>,
     /// Why there are no more.
     ended: Option<NoAnswer>,
-    /// One call of the metered route, after the first purchase.
-    pub metered: Option<Answered<MeteredCall>>,
+    /// The Worker's answer to one call of its metered route, after the first purchase.
+    pub metered: Option<Answered<Arc<Answer>>>,
     /// What the Worker does with an expired token; `None` if it has no route that takes one.
     pub expired_token: Option<Answered<ExpiredToken>>,
 }

@@ -10,7 +10,7 @@ use serde_json::{Map, Value, json};
 use super::canary::{CanarySnapshot, MARKER, UNFINISHED};
 use super::event::{EventFrame, MadeUpSubscription};
 use super::script::{CHECKOUT, RehearsalStep, Scripted, TwoTiers, WaitFor, script, two_tiers};
-use super::{ExpiredToken, Grant, MeteredCall, Pace, Rehearsal, RehearsalDoor, StepSeen};
+use super::{ExpiredToken, Grant, Pace, Rehearsal, RehearsalDoor, StepSeen};
 use crate::config::{Mode, Tier};
 use crate::finding::{Answered, NoAnswer};
 use crate::world::clerk::Token;
@@ -165,7 +165,7 @@ impl<'w> RehearsalDoor<'w> {
     }
 
     /// Calls the metered route once.
-    async fn use_once(self, token: &Token) -> Answered<MeteredCall> {
+    async fn use_once(self, token: &Token) -> Answered<Arc<Answer>> {
         let worker = self.world.worker();
         let mut outgoing = OutgoingRequest {
             method: Method::POST,
@@ -178,8 +178,7 @@ impl<'w> RehearsalDoor<'w> {
         };
         outgoing.headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         outgoing.headers.extend(worker.browser_headers());
-        let answer = self.send(outgoing).await.map_err(|failure| NoAnswer::Unknown(failure.to_string()))?;
-        Ok(MeteredCall { answer })
+        self.send(outgoing).await.map_err(|failure| NoAnswer::Unknown(failure.to_string()))
     }
 
     /// Waits until a token has expired, and sends it to the Worker.
@@ -327,7 +326,7 @@ impl Stage<'_> {
         let is = |tier: &Tier| plan.as_ref() == Some(&tier.metadata);
         match wait_for {
             WaitFor::Tier => is(tier),
-            WaitFor::Free => !config.tiers.iter().any(|tier| !tier.prices.is_empty() && is(tier)),
+            WaitFor::Free => !config.paid_tiers().any(is),
             WaitFor::Nothing => true,
         }
     }

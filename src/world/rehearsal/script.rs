@@ -113,9 +113,8 @@ const DELETED: &str = "customer.subscription.deleted";
 
 /// The two tiers of a rehearsal; `None` if no tier is paid for.
 pub(super) fn two_tiers(config: &Config) -> Option<TwoTiers<'_>> {
-    let paid = || config.tiers.iter().filter(|tier| !tier.prices.is_empty());
-    let first = paid().max_by_key(|tier| tier.limit)?;
-    let second = paid().find(|tier| tier.name != first.name).unwrap_or(first);
+    let first = config.paid_tiers().max_by_key(|tier| tier.limit)?;
+    let second = config.paid_tiers().find(|tier| tier.name != first.name).unwrap_or(first);
     Some(TwoTiers { first, second })
 }
 

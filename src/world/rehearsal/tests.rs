@@ -1,11 +1,11 @@
 //! What a rehearsal leaves, however it ends.
 
 use std::path::PathBuf;
-use std::task::Poll;
 
 use serde_json::{Value, json};
 
 use super::canary::CleanUp;
+use crate::check::testing::killed_after;
 use crate::sandbox::{Options, Sandbox};
 use crate::world::{self, MARKER, Pace, World};
 
@@ -35,20 +35,6 @@ impl Deployment {
     }
 }
 
-/// Drops a future in the middle, as a killed process does.
-async fn killed_after<T>(polls: usize, future: impl Future<Output = T>) -> Option<T> {
-    let mut future = std::pin::pin!(future);
-    let mut left = polls;
-    std::future::poll_fn(|context| {
-        if left == 0 {
-            return Poll::Ready(None);
-        }
-        left -= 1;
-        future.as_mut().poll(context).map(Some)
-    })
-    .await
-}
-
 #[tokio::test]
 async fn after_a_rehearsal_that_was_killed_at_any_point_a_clean_up_puts_the_canary_back() {
     // The Worker that loses the marker, so that only the journal knows.
@@ -57,10 +43,6 @@ async fn after_a_rehearsal_that_was_killed_at_any_point_a_clean_up_puts_the_cana
         let before = deployment.users();
         for polls in (1..).step_by(step) {
             let ended = killed_after(polls, deployment.world().rehearsal()).await;
-            // Lets the sandbox finish the request that was under way.
-            for _ in 0..1_000 {
-                tokio::task::yield_now().await;
-            }
             deployment.world().clean_up().await.unwrap();
             assert_eq!(deployment.users(), before, "{scenario} killed after {polls} polls");
             assert_eq!(deployment.world().clean_up().await.unwrap(), CleanUp::NothingLeft);
@@ -82,9 +64,6 @@ async fn without_a_journal_the_marker_puts_the_canary_back() {
     while !deployment.users().to_string().contains(MARKER) {
         deployment.sandbox.renew().unwrap();
         assert!(killed_after(polls, deployment.world().rehearsal()).await.is_none());
-        for _ in 0..1_000 {
-            tokio::task::yield_now().await;
-        }
         polls += 1;
     }
     std::fs::remove_file(deployment.journal()).unwrap();

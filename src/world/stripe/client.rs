@@ -204,19 +204,6 @@ impl Stripe<'_> {
         }
     }
 
-    /// Asks for an object as it is now, past the memo: for those who wait for a change.
-    pub(super) async fn ask_again<T: DeserializeOwned>(self, request: &RequestBuilder) -> Answered<Found<T>> {
-        let (url, headers) = self.address(request);
-        let credential = Credential::new(key_of_mode(self.key, self.mode)?, &self.world.config.stripe.api_base);
-        let asked = self.world.reads().get_unremembered(Party::Stripe, url, headers, Some(credential)).await;
-        let answer = asked.map_err(|failure| NoAnswer::Unknown(failure.to_string()))?;
-        if answer.is_success() {
-            return Ok(Found::Here(Seen { value: answer.json()?, answer }));
-        }
-        let error = StripeError::read(&answer)?;
-        if error.is_missing() { Ok(Found::Missing(error)) } else { Err(error.unknown()) }
-    }
-
     /// Asks for an object that always exists.
     pub(super) async fn ask_existing<T: DeserializeOwned>(self, request: &RequestBuilder) -> Answered<Seen<T>> {
         match self.ask(request).await? {

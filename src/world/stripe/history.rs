@@ -136,11 +136,6 @@ impl Stripe<'_> {
         self.ask(&get(&ApiPath::new("/events/").id(id))).await
     }
 
-    /// The same as it is now, past the memo.
-    pub async fn event_now(self, id: &EventId) -> Answered<Found<EventRecord>> {
-        self.ask_again(&get(&ApiPath::new("/events/").id(id))).await
-    }
-
     /// The newest events of these types in a time, in Unix seconds, that were or were not `delivered` to every endpoint; and
     /// whether there are more.
     pub async fn events_between(
@@ -155,7 +150,7 @@ impl Stripe<'_> {
 
     /// The events of these types since a time in Unix seconds, past the memo, and the time by Stripe's clock.
     pub async fn events_since(self, types: &[String], from: i64) -> Answered<(List<EventRecord>, Option<Timestamp>)> {
-        match self.ask_again::<ListPage<EventRecord>>(&events(types, from, None, None)).await? {
+        match self.past_memo().ask::<ListPage<EventRecord>>(&events(types, from, None, None)).await? {
             Found::Here(Seen { value, answer }) => {
                 let (items, unread, _) = value.read(&answer.request)?;
                 let now = answer.date();

@@ -167,12 +167,6 @@ impl Stripe<'_> {
         self.ask(&RetrieveSubscription::new(id.segment()).expand(products).build()).await
     }
 
-    /// The same as it is now, past the memo: for those who wait for a change.
-    pub async fn subscription_now(self, id: &SubscriptionId) -> Answered<Found<Subscription>> {
-        let products = ["items.data.price.product".to_owned()];
-        self.ask_again(&RetrieveSubscription::new(id.segment()).expand(products).build()).await
-    }
-
     /// The newest subscriptions of a customer, and what could not be read of them.
     pub async fn subscriptions_of(self, customer: &CustomerId) -> Answered<Found<(Vec<Subscription>, Vec<NoAnswer>)>> {
         let request =

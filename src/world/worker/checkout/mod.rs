@@ -74,7 +74,7 @@ impl<'w> Worker<'w> {
     /// Asks for every paid tier. The first is asked for alone: a Worker with a key of the other mode is not asked again, and
     /// one that creates a customer on the way creates only one.
     async fn request_all(self) -> Checkouts {
-        let tiers: Vec<&Tier> = self.world.config.tiers.iter().filter(|tier| !tier.prices.is_empty()).collect();
+        let tiers: Vec<&Tier> = self.world.config.paid_tiers().collect();
         let prices = futures::future::join_all(tiers.iter().map(|tier| self.prices_exist(tier)));
         let (canary, prices) = futures::join!(self.canary_and_token(), prices);
         let ready = canary.as_ref().map(drop).map_err(Clone::clone);
