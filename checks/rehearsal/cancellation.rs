@@ -1,6 +1,6 @@
 //! `rehearsal/cancellation`.
 
-use super::effect::{acknowledged, finding, free_plan, paid_tier};
+use super::effect::{acknowledged, finding, free_plan, key, paid_tier, unless_current};
 use crate::check::prelude::*;
 use crate::world::{RehearsalStep, StepSeen};
 
@@ -94,12 +94,13 @@ fn deleted(world: &World, seen: &StepSeen, outcome: &mut Outcome) {
 
 /// Frees the user only if the deleted subscription is the current one.
 fn compare(world: &World) -> String {
-    let config = world.config();
-    let (key, subscription_key) = (&config.clerk.metadata_key, &config.clerk.subscription_key);
-    let free = free_plan(world);
+    let clerk = &world.config().clerk;
+    let (plan, subscription) = (key(&clerk.metadata_key), key(&clerk.subscription_key));
     format!(
-        "const user = await clerk.users.getUser(userId);\n\
-         if (user.publicMetadata.{subscription_key} !== subscription.id) return;\n\
-         await clerk.users.updateUserMetadata(userId, {{ publicMetadata: {{ {key}: {free}, {subscription_key}: null }} }});"
+        "// When you grant a tier, also write {subscription}: subscription.id.\n\
+         {}\n\
+         await clerk.users.updateUserMetadata(userId, {{ publicMetadata: {{ {plan}: {}, {subscription}: null }} }});",
+        unless_current(world, ""),
+        free_plan(world)
     )
 }

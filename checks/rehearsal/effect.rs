@@ -22,6 +22,31 @@ pub(super) fn free_plan(world: &World) -> String {
     world.config().free_tier().map_or_else(|| "null".to_owned(), |tier| format!("\"{}\"", tier.metadata))
 }
 
+/// A key of an object in TypeScript: quoted if it is not a name.
+pub(super) fn key(name: &str) -> String {
+    if is_name(name) { name.to_owned() } else { format!("{name:?}") }
+}
+
+/// The access to a key in TypeScript: `.plan`, or `["plan-tier"]`.
+pub(super) fn at(name: &str) -> String {
+    if is_name(name) { format!(".{name}") } else { format!("[{name:?}]") }
+}
+
+fn is_name(text: &str) -> bool {
+    let is_letter = |letter: char| letter.is_ascii_alphabetic() || matches!(letter, '_' | '$');
+    text.starts_with(is_letter) && text.chars().all(|letter| is_letter(letter) || letter.is_ascii_digit())
+}
+
+/// Leaves a user alone who has another subscription than the event's, as TypeScript. It needs the ID that is written with the tier.
+pub(super) fn unless_current(world: &World, condition: &str) -> String {
+    let subscription = at(&world.config().clerk.subscription_key);
+    format!(
+        "const user = await clerk.users.getUser(userId);\n\
+         const current = user.publicMetadata{subscription};\n\
+         if ({condition}current && current !== subscription.id) return Response.json({{ received: true }});"
+    )
+}
+
 /// A plan in a sentence: `"pro"`, or `no plan`.
 pub(super) fn shown(plan: Option<&str>) -> String {
     plan.map_or_else(|| "no plan".to_owned(), |plan| format!("\"{plan}\""))

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::effect::{finding, seeing};
+use super::effect::{finding, key, seeing};
 use crate::check::prelude::*;
 use crate::world::{MARKER, Rehearsal, RehearsalStep, StepSeen};
 
@@ -52,41 +52,42 @@ fn lost_marker(seen: &StepSeen) -> bool {
 }
 
 fn replaced(world: &World, seen: &StepSeen) -> Finding {
-    let key = &world.config().clerk.metadata_key;
+    let plan = key(&world.config().clerk.metadata_key);
     let message = format!(
         "The Worker replaces the user's public metadata, so every key but its own is lost {}.",
         seen.step.after()
     );
     let fix = Fix::new("Use updateUserMetadata, which merges, in place of updateUser or replaceUserMetadata.")
-        .code(format!("await clerk.users.updateUserMetadata(userId, {{ publicMetadata: {{ {key}: tier }} }});"));
+        .code(format!("await clerk.users.updateUserMetadata(userId, {{ publicMetadata: {{ {plan}: tier }} }});"));
     let keys: Vec<&str> = seen.after.keys().map(String::as_str).collect();
     let found = finding(world, seen, REPLACED, message, "the other keys are still there", fix);
     seeing(found, seen, "public_metadata", format!("the keys {}", keys.join(", ")))
 }
 
 fn keeps_subscription(world: &World, rehearsal: &Rehearsal, outcome: &mut Outcome) -> Answered {
-    let key = &world.config().clerk.subscription_key;
+    let name = &world.config().clerk.subscription_key;
     let seen = rehearsal.step(RehearsalStep::CheckoutAfterCreated)?;
     let stored = |value: Option<&Value>| value.and_then(Value::as_str).filter(|id| !id.is_empty()).map(str::to_owned);
-    let Some(before) = stored(seen.before.get(key)) else {
-        outcome.pass(format!("the Worker does not keep the subscription's ID in public_metadata.{key}"));
+    let Some(before) = stored(seen.before.get(name)) else {
+        outcome.pass(format!("the Worker does not keep the subscription's ID in public_metadata.{name}"));
         return Ok(());
     };
-    let after = stored(seen.after.get(key));
+    let after = stored(seen.after.get(name));
     if after.as_ref() == Some(&before) {
-        outcome.pass(format!("public_metadata.{key} keeps the subscription's ID"));
+        outcome.pass(format!("public_metadata.{name} keeps the subscription's ID"));
         return Ok(());
     }
     let message = format!(
-        "A checkout.session.completed that arrives after customer.subscription.created removes public_metadata.{key}."
+        "A checkout.session.completed that arrives after customer.subscription.created removes public_metadata.{name}."
     );
-    let fix = Fix::new(format!("On checkout.session.completed, write {key} from session.subscription, or leave it as it is."))
+    let fix = Fix::new(format!("On checkout.session.completed, write {name} from session.subscription, or leave it as it is."))
         .code(format!(
             "const subscription = typeof session.subscription === \"string\" ? session.subscription : session.subscription?.id;\n\
-             await clerk.users.updateUserMetadata(userId, {{ publicMetadata: {{ {key}: subscription }} }});"
+             await clerk.users.updateUserMetadata(userId, {{ publicMetadata: {{ {}: subscription }} }});",
+            key(name)
         ));
     let found = finding(world, seen, SUBSCRIPTION_LOST, message, before, fix);
     let after = after.unwrap_or_else(|| "no ID".to_owned());
-    outcome.find(seeing(found, seen, &format!("public_metadata.{key}"), after));
+    outcome.find(seeing(found, seen, &format!("public_metadata.{name}"), after));
     Ok(())
 }

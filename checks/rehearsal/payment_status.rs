@@ -1,6 +1,6 @@
 //! `rehearsal/payment-status`.
 
-use super::effect::{acknowledged, finding, free_plan, paid_tier};
+use super::effect::{acknowledged, finding, free_plan, key, paid_tier, unless_current};
 use crate::check::prelude::*;
 use crate::world::{Rehearsal, RehearsalStep, StepSeen};
 
@@ -167,13 +167,18 @@ fn first_payment<'s>(
     None
 }
 
-/// Writes the tier only for the statuses that grant it.
+/// Writes the tier only for the statuses that grant it, and takes it only for the subscription that the user has.
 fn by_status(world: &World) -> Fix {
     let config = world.config();
-    let (statuses, key) = (serde_json::json!(config.entitlement.entitling_statuses), &config.clerk.metadata_key);
-    let free = free_plan(world);
+    let statuses = serde_json::json!(config.entitlement.entitling_statuses);
+    let (plan, subscription) = (key(&config.clerk.metadata_key), key(&config.clerk.subscription_key));
     Fix::new("In the webhook handler, write the tier only while the subscription's status grants it.").code(format!(
         "const isPaid = {statuses}.includes(subscription.status);\n\
-         await clerk.users.updateUserMetadata(userId, {{ publicMetadata: {{ {key}: isPaid ? tier : {free} }} }});"
+         {}\n\
+         const plan = isPaid ? tier : {};\n\
+         await clerk.users.updateUserMetadata(userId, {{ publicMetadata: {{ {}, {subscription}: subscription.id }} }});",
+        unless_current(world, "!isPaid && "),
+        free_plan(world),
+        if plan == "plan" { plan } else { format!("{plan}: plan") },
     ))
 }

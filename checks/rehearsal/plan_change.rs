@@ -1,6 +1,6 @@
 //! `rehearsal/plan-change`.
 
-use super::effect::{acknowledged, finding, paid_tier, plan, shown};
+use super::effect::{acknowledged, finding, key, paid_tier, plan, shown};
 use crate::check::prelude::*;
 use crate::world::{RehearsalStep, StepSeen};
 
@@ -106,13 +106,17 @@ fn older(world: &World, seen: &StepSeen, outcome: &mut Outcome) {
     }
     let (was, is) = (shown(before.as_deref()), shown(after.as_deref()));
     let message = format!("An older event that arrives late moves the customer back from {was} to {is}.");
-    let fix = Fix::new(
-        "Before you write, compare the event's time with the last one of this subscription, and skip older ones.",
-    )
-    .code(
-        "const key = `last-event:${subscription.id}`;\n\
-             if (event.created < Number(await env.EVENTS.get(key))) return;\n\
-             await env.EVENTS.put(key, String(event.created));",
-    );
+    let summary =
+        "Before you write, compare the event's time with the last one of this subscription, and skip older ones.";
+    let fix = Fix::new(summary).code(format!(
+        "const user = await clerk.users.getUser(userId);\n\
+         const last = user.privateMetadata.lastStripeEvent as {{ id: string; created: number }} | undefined;\n\
+         if (last?.id === subscription.id && event.created < last.created) return Response.json({{ received: true }});\n\
+         await clerk.users.updateUserMetadata(userId, {{\n\
+         \x20 publicMetadata: {{ {}: tier }},\n\
+         \x20 privateMetadata: {{ lastStripeEvent: {{ id: subscription.id, created: event.created }} }},\n\
+         }});",
+        key(&world.config().clerk.metadata_key)
+    ));
     outcome.find(finding(world, seen, OLDER_WINS, message, was, fix));
 }

@@ -1,6 +1,6 @@
 //! `rehearsal/purchase`.
 
-use super::effect::{acknowledged, finding, paid_tier, plan, shown};
+use super::effect::{acknowledged, at, finding, key, paid_tier, plan, shown};
 use crate::check::prelude::*;
 use crate::config::Source;
 use crate::world::{RehearsalStep, StepSeen};
@@ -127,19 +127,20 @@ fn no_effect(world: &World, seen: &StepSeen) -> Finding {
 /// Reads the user and the tier of a subscription, and writes the tier.
 fn read_tier(world: &World) -> String {
     let config = world.config();
-    let (entitlement, key) = (&config.entitlement, &config.clerk.metadata_key);
-    let (user_key, tier_key, at_stripe) = (&entitlement.user_key, &entitlement.tier_key, &entitlement.key);
-    let price = "subscription.items.data[0].price";
+    let (entitlement, plan) = (&config.entitlement, key(&config.clerk.metadata_key));
+    let (user_key, tier_key, at_stripe) = (at(&entitlement.user_key), at(&entitlement.tier_key), at(&entitlement.key));
+    let price = "subscription.items.data[0]?.price";
     let tier = match entitlement.source {
         Source::ProductMetadata => format!(
-            "const product = await stripe.products.retrieve({price}.product as string);\nconst tier = product.metadata.{at_stripe};"
+            "const product = await stripe.products.retrieve({price}.product as string);\nconst tier = product.metadata{at_stripe};"
         ),
-        Source::PriceMetadata => format!("const tier = {price}.metadata.{at_stripe};"),
-        Source::SubscriptionMetadata => format!("const tier = subscription.metadata.{tier_key};"),
-        Source::PriceId => format!("const tier = TIER_OF_PRICE[{price}.id];"),
+        Source::PriceMetadata => format!("const tier = {price}.metadata{at_stripe};"),
+        Source::SubscriptionMetadata => format!("const tier = subscription.metadata{tier_key};"),
+        Source::PriceId => format!("const tier = TIER_OF_PRICE[{price}.id ?? \"\"];"),
     };
     format!(
-        "const userId = subscription.metadata.{user_key};\n{tier}\n\
-         await clerk.users.updateUserMetadata(userId, {{ publicMetadata: {{ {key}: tier }} }});"
+        "const userId = subscription.metadata{user_key};\n{tier}\n\
+         if (!userId || !tier) return Response.json({{ error: \"no user or tier\" }}, {{ status: 400 }});\n\
+         await clerk.users.updateUserMetadata(userId, {{ publicMetadata: {{ {plan}: tier }} }});"
     )
 }

@@ -45,8 +45,13 @@ async fn run(world: &World, _: Deployment, outcome: &mut Outcome) -> Answered {
     }
     if let Some(tier) = paid_tier(world, &seen.after) {
         let message = format!("An event with livemode false grants tier {}, so a test card may buy it.", tier.name);
-        let fix = Fix::new("In the webhook handler, ignore events that are not in live mode.")
-            .code("if (!event.livemode) return Response.json({ received: true });");
+        let secret = &world.config().stripe.secret_key.name;
+        let fix = Fix::new(
+            "In the webhook handler, ignore events that are not in the mode of the Worker's Stripe key.",
+        )
+        .code(format!(
+            "if (event.livemode !== env.{secret}.includes(\"_live_\")) return Response.json({{ received: true }});"
+        ));
         outcome.find(finding(world, seen, GRANTED, message, "no paid tier", fix));
         return Ok(());
     }
