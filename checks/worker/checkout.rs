@@ -1,5 +1,6 @@
 //! `worker/checkout`.
 
+mod seller;
 mod session;
 
 use super::fixes;
@@ -21,11 +22,14 @@ check! {
     /// expired at once. A session in another mode or account cannot be expired with your key; it expires by itself within a
     /// day. What only `subscription_data` carries cannot be read back, and the report says so. A canary that may have a
     /// subscription is never used, because the Worker would change that subscription: one with a `cus_…` or `sub_…` anywhere
-    /// in its metadata, or with a Stripe customer under its email address, unless Stripe shows no subscription for it.
+    /// in its metadata, or with a Stripe customer under its email address, unless Stripe shows no subscription for it. For
+    /// some new accounts, Stripe turns on Managed Payments in live mode: it sells in your place, as Link, adds tax to the price
+    /// and keeps 3.5 % more. Set `stripe.managed_payments = true` if that is what you want.
     ///
     /// ## How to fix it
     /// Set the live key and the live price IDs on the Worker. Pass the user's ID as `client_reference_id` and in the metadata
-    /// of both the session and `subscription_data`. Take the return URLs from the configuration, not from the request.
+    /// of both the session and `subscription_data`. Take the return URLs from the configuration, not from the request. Pass
+    /// `managed_payments: { enabled: false }` if you want to be the seller.
     pub const CHECK = Check {
         need: Need::Required,
         sends: "1 Checkout Session for each paid tier and 1 with a foreign Origin, each expired at once",
@@ -58,6 +62,9 @@ codes! {
     OPEN_REDIRECT: Warning(Exposure),
     /// The session computes taxes, but Stripe Tax is not set up.
     TAX: Failure(Money),
+    /// Stripe is the seller (Managed Payments), which adds tax to the price or rejects the session. Or it is not, against
+    /// `stripe.managed_payments`.
+    MANAGED_PAYMENTS: Failure(Money),
     /// The canary's customer does not exist for the Worker's key.
     CUSTOMER: Failure(Money),
     /// The Worker created a customer for the canary, which stays.
@@ -195,7 +202,8 @@ async fn refused(world: &World, tier: &Tier, problem: &CheckoutProblem, failure:
             let message = format!("The Worker checks out with customer {id}, which does not exist for its Stripe key.");
             finding(CUSTOMER, message, "a customer that exists", evidence, fixes::unknown_customer(world))
         }
-        CheckoutProblem::Tax => tax(world, evidence).await,
+        CheckoutProblem::Tax => seller::tax(world, evidence).await,
+        CheckoutProblem::ManagedPayments => seller::refused(world, evidence),
         CheckoutProblem::UnknownConfiguration(_) | CheckoutProblem::Unexplained => {
             let message = format!("The Worker creates no Checkout Session for tier {name}: {}.", failure.words());
             finding(REFUSED, message, "a Checkout Session", evidence, fixes::route(world, failure))
@@ -243,16 +251,6 @@ fn other_account(world: &World, has_session: bool, evidence: Evidence) -> Findin
 
 fn session_of_account(world: &World) -> String {
     format!("a Checkout Session in this account, in {} mode", world.config().project.mode.word())
-}
-
-async fn tax(world: &World, evidence: Evidence) -> Finding {
-    let missing = optional(world.stripe().tax_settings()).await.map(|seen| seen.value.missing_fields());
-    let missing = missing.filter(|missing| !missing.is_empty());
-    let missing = missing.map_or_else(String::new, |missing| format!(" (missing: {})", missing.join(", ")));
-    let message = format!("Checkout computes taxes, but Stripe Tax is not set up{missing}, so checkout fails.");
-    let fix = Fix::new("Complete the Stripe Tax settings and registrations, or turn automatic_tax off.")
-        .link(world.stripe().dashboard("settings/tax"));
-    finding(TAX, message, "active tax settings", evidence, fix)
 }
 
 fn finding(code: Code, message: String, expected: &str, evidence: Evidence, fix: Fix) -> Finding {

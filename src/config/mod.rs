@@ -150,6 +150,8 @@ pub struct StripeConfig {
     pub test_secret_key: Variable<Secret>,
     /// `acct_…`: the account that the key must belong to.
     pub account: Option<String>,
+    /// Whether Stripe is meant to be the merchant of record.
+    pub managed_payments: bool,
     /// Without a trailing slash.
     pub api_base: Url,
 }

@@ -3,7 +3,7 @@
 use super::super::fixes;
 use super::{
     NEW_CUSTOMER, NO_TIER, NO_USER, PRICE, RETURN_URL, blame_price_variable, finding, of_tier, price_ids, put_price,
-    tax,
+    seller,
 };
 use crate::check::prelude::*;
 use crate::config::{Source, Tier};
@@ -26,8 +26,8 @@ pub(super) async fn judge(
     }
     let urls = return_urls(world, session, outcome);
     outcome.ask(urls.map_err(of_tier));
-    let taxes = taxes(world, session, outcome).await;
-    outcome.ask(taxes.map_err(of_tier));
+    let seller = seller::judge(world, session, outcome).await;
+    outcome.ask(seller.map_err(of_tier));
     customer(world, session, outcome).await
 }
 
@@ -195,17 +195,6 @@ fn wrong_address(world: &World, url: &str) -> Option<(Code, String)> {
 fn origin_of(url: &str) -> String {
     let origin = url::Url::parse(url).map(|url| url.origin()).ok().filter(url::Origin::is_tuple);
     origin.map_or_else(|| url.to_owned(), |origin| origin.ascii_serialization())
-}
-
-async fn taxes(world: &World, session: &Seen<CheckoutSession>, outcome: &mut Outcome) -> Answered {
-    let id = &session.value.id;
-    let automatic = session.value.automatic_tax.known(format_args!("automatic_tax of {id}"))?;
-    if *automatic.enabled.known(format_args!("automatic_tax.enabled of {id}"))?
-        && !world.stripe().tax_settings().await?.value.is_active()?
-    {
-        outcome.find(tax(world, session.answer.evidence("automatic_tax.enabled", "true")).await);
-    }
-    Ok(())
 }
 
 /// A customer that the Worker created on the way.

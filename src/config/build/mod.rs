@@ -99,6 +99,7 @@ impl<'b, 't> Build<'b, 't> {
                 Need::Optional,
             ),
             account: stripe.account.as_ref().map(|account| account.value.0.clone()),
+            managed_payments: stripe.managed_payments,
             api_base: api_base?,
         })
     }

@@ -45,6 +45,8 @@ pub struct Stripe {
     pub test_secret_key: At<SecretVariable>,
     /// The account that the key must belong to, acct_…
     pub account: Option<At<StripeAccount>>,
+    /// Whether Stripe is meant to sell in your place, as the merchant of record (Managed Payments).
+    pub managed_payments: bool,
     /// The URL of Stripe's API; for tests and proxies.
     pub api_base: At<Word>,
 }
@@ -58,6 +60,7 @@ impl Default for Stripe {
             portal_configuration: At::unwritten("STRIPE_PORTAL_CONFIG_ID"),
             test_secret_key: At::unwritten("STRIPE_TEST_SECRET_KEY"),
             account: None,
+            managed_payments: false,
             api_base: At::unwritten("https://api.stripe.com"),
         }
     }

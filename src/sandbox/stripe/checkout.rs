@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use super::error::StripeError;
 use super::hosted_checkout::set_amounts;
+use super::managed_payments;
 use super::object_kind::ObjectKind;
 use super::request::{Call, Route, StripeResult};
 use super::resources::list;
@@ -45,9 +46,11 @@ const TAKEN: &[&str] = &[
     "expires_at",
     "line_items",
     "locale",
+    "managed_payments",
     "metadata",
     "mode",
     "payment_method_collection",
+    "payment_method_configuration",
     "payment_method_options",
     "payment_method_types",
     "phone_number_collection",
@@ -90,6 +93,10 @@ fn create(call: &Call) -> StripeResult {
         transaction.customer(customer, "customer")?;
     }
     let items = line_items(call, &transaction.store, mode)?;
+    let managed = managed_payments::is_managed(call)?;
+    if managed {
+        managed_payments::check(call, &transaction.store, &items)?;
+    }
     let redemption = transaction.wanted_discount(parameters, customer)?;
     let data = SubscriptionData::read(parameters)?;
     transaction.trial_end(&data.0)?;
@@ -99,7 +106,7 @@ fn create(call: &Call) -> StripeResult {
     let fields = json!({
         "id": id,
         "allow_promotion_codes": parameters.boolean("allow_promotion_codes")?,
-        "automatic_tax": { "enabled": taxed, "status": taxed.then_some("requires_location_inputs") },
+        "automatic_tax": { "enabled": taxed || managed, "status": (taxed || managed).then_some("requires_location_inputs") },
         "cancel_url": parameters.get("cancel_url"),
         "client_reference_id": parameters.get("client_reference_id"),
         "created": now,
@@ -109,6 +116,7 @@ fn create(call: &Call) -> StripeResult {
         "customer_email": parameters.get("customer_email"),
         "expires_at": parameters.integer("expires_at")?.unwrap_or(now + LIFETIME),
         "livemode": call.caller.livemode,
+        "managed_payments": (managed || parameters.any_under("managed_payments")).then(|| json!({ "enabled": managed })),
         "metadata": parameters.map("metadata"),
         "mode": mode,
         "success_url": success_url,

@@ -19,6 +19,7 @@ mod events;
 mod hosted_checkout;
 mod hosted_page;
 mod invoices;
+mod managed_payments;
 mod many_subscriptions;
 mod object_kind;
 mod outbox;

@@ -20,6 +20,9 @@ pub struct StripeSettings {
     pub(super) keys: BTreeMap<String, Key>,
     /// The API version of a request without `Stripe-Version`.
     pub(super) default_api_version: String,
+    /// Whether Managed Payments is on by default in live mode.
+    #[serde(default)]
+    pub(super) managed_payments: bool,
     /// The ID of a price whose Checkout Sessions cannot be read: Stripe answers 500.
     pub(super) unreadable_sessions_of: Option<String>,
     /// Products besides the named ones, each with a one-time price.

@@ -60,6 +60,8 @@ pub struct CheckoutSession {
     pub return_url: Field<String>,
     #[serde(default)]
     allow_promotion_codes: Field<bool>,
+    #[serde(default)]
+    managed_payments: Field<ManagedPayments>,
     /// Whether Stripe Tax calculates taxes.
     #[serde(default)]
     pub automatic_tax: Field<AutomaticTax>,
@@ -74,6 +76,13 @@ pub struct AutomaticTax {
     /// Whether it does.
     #[serde(default)]
     pub enabled: Field<bool>,
+}
+
+/// Whether Stripe is the merchant of record of a session.
+#[derive(Debug, Clone, Deserialize)]
+struct ManagedPayments {
+    #[serde(default)]
+    enabled: Field<bool>,
 }
 
 /// What a session sells.
@@ -108,6 +117,14 @@ impl CheckoutSession {
     pub fn allows_promotion_codes(&self) -> Answered<bool> {
         let allowed = self.allow_promotion_codes.nullable(format_args!("allow_promotion_codes of {}", self.id))?;
         Ok(allowed == Some(&true))
+    }
+
+    /// Whether Stripe sells in place of the account (Managed Payments).
+    pub fn is_managed(&self) -> Answered<bool> {
+        let Some(managed) = self.managed_payments.nullable(format_args!("managed_payments of {}", self.id))? else {
+            return Ok(false);
+        };
+        managed.enabled.known(format_args!("managed_payments.enabled of {}", self.id)).copied()
     }
 }
 

@@ -24,6 +24,8 @@ pub enum CheckoutProblem {
     KeyRejected,
     /// Stripe cannot compute taxes.
     Tax,
+    /// The session has what Managed Payments does not allow.
+    ManagedPayments,
     /// The answer does not say.
     Unexplained,
 }
@@ -44,6 +46,7 @@ macro_rules! unset {
 
 patterns! {
     SESSION = "cs_(?:live|test)_[A-Za-z0-9]{1,200}";
+    MANAGED_PAYMENTS = "(?i)managed payments";
     KEY_MODE = "a (live|test) mode key was used";
     NO_SUCH = "No such (price|plan|customer|configuration): '([^']{0,200})'";
     UNSET_PRICE = concat!(r"(?i)", unset!(), r"[^.{}]{0,40}", price!());
@@ -93,6 +96,10 @@ pub(in crate::world::worker) fn problem_in(text: &str, wanted: Mode, ours: &[&st
     let says = |words: &[&str]| words.iter().any(|word| text.contains(word));
     if KEY_MODE.captures(text).is_some_and(|found| &found[1] != wanted.word()) {
         return CheckoutProblem::OtherMode;
+    }
+    // Its errors name parameters and taxes, too.
+    if MANAGED_PAYMENTS.is_match(text) {
+        return CheckoutProblem::ManagedPayments;
     }
     match NO_SUCH.captures(text).map(|found| (found[1].to_owned(), found[2].to_owned())) {
         Some((kind, id)) if kind == "customer" => CheckoutProblem::UnknownCustomer(id),
@@ -155,6 +162,18 @@ mod tests {
             CheckoutProblem::UnknownConfiguration("bpc_1test".to_owned())
         );
         assert_eq!(problem("Internal error"), CheckoutProblem::Unexplained);
+    }
+
+    #[test]
+    fn managed_payments_is_named_by_each_of_its_errors() {
+        for text in [
+            "automatic_tax cannot be used with Managed Payments, which is enabled by default on your account.",
+            "Invalid line_items[0]: the product tax code is missing. Product tax code is required for managed payments, which \
+             is enabled by default on your account.",
+        ] {
+            assert_eq!(problem(text), CheckoutProblem::ManagedPayments, "{text}");
+        }
+        assert_eq!(problem("Received unknown parameter: managed_payments"), CheckoutProblem::Unexplained);
     }
 
     #[test]
