@@ -35,7 +35,7 @@ impl Code {
     pub const fn declared(name: &'static str, severity: Severity, documentation: &'static str) -> Self {
         let harm = match severity {
             Severity::Failure => Harm::Service,
-            Severity::Warning => Harm::Other,
+            Severity::Warning | Severity::Note => Harm::Other,
         };
         Self { name, severity, harm, documentation }
     }
@@ -81,10 +81,24 @@ impl Code {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Severity {
-    /// Worth knowing. Does not change the verdict.
+    /// Worth knowing, and often intended. Changes neither the status of its check nor the verdict, and is never counted.
+    Note,
+    /// Should be looked at. Does not change the verdict.
     Warning,
     /// A paying customer does not get what they pay for, or someone gets it without paying.
     Failure,
+}
+
+impl Severity {
+    /// What follows the name of a finding that is not a failure: ` (warning)`.
+    #[must_use]
+    pub const fn suffix(self) -> &'static str {
+        match self {
+            Self::Note => " (note)",
+            Self::Warning => " (warning)",
+            Self::Failure => "",
+        }
+    }
 }
 
 /// What a problem does if it is not fixed, worst first.

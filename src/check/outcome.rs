@@ -1,6 +1,6 @@
 //! The result of a check for one subject.
 
-use crate::finding::{Answered, Finding, NoAnswer};
+use crate::finding::{Answered, Finding, NoAnswer, Severity};
 
 /// The result of a check for one subject, part by part: what is right, what is wrong, and what could not be checked.
 ///
@@ -9,6 +9,8 @@ use crate::finding::{Answered, Finding, NoAnswer};
 #[derive(Debug, Clone, Default)]
 pub struct Outcome {
     pub(crate) findings: Vec<Finding>,
+    /// Findings that are no part: a note neither passes nor fails, so it cannot make a check verified.
+    pub(crate) notes: Vec<Finding>,
     pub(crate) unanswered: Vec<NoAnswer>,
     pub(crate) passed: Vec<String>,
     pub(crate) not_applicable: Vec<String>,
@@ -33,11 +35,15 @@ impl Outcome {
         }
     }
 
-    /// Adds a part that is wrong. Reports a problem that several parts share once.
+    /// Adds a part that is wrong, or a note, which is no part. Reports a problem that several parts share once.
     pub fn find(&mut self, finding: Finding) {
+        let list = match finding.code.severity() {
+            Severity::Note => &mut self.notes,
+            Severity::Warning | Severity::Failure => &mut self.findings,
+        };
         let is_said = |said: &Finding| said.code == finding.code && said.message == finding.message;
-        if !self.findings.iter().any(is_said) {
-            self.findings.push(finding);
+        if !list.iter().any(is_said) {
+            list.push(finding);
         }
     }
 
@@ -84,13 +90,30 @@ impl Outcome {
 #[cfg(test)]
 mod tests {
     use super::Outcome;
-    use crate::finding::{Answered, NoAnswer};
+    use crate::change::Fix;
+    use crate::finding::{Answered, Code, Finding, NoAnswer, Severity};
 
     fn check(outcome: &mut Outcome) -> Answered {
         outcome.pass("the first tier is sold");
         Err(NoAnswer::unknown("the second tier was answered 429"))?;
         outcome.pass("the third tier is sold");
         Ok(())
+    }
+
+    #[test]
+    fn a_note_is_no_part() {
+        let mut outcome = Outcome::new();
+        outcome.find(Finding {
+            code: Code::declared("full-access", Severity::Note, ""),
+            message: "The key can do everything.".to_owned(),
+            expected: String::new(),
+            actual: String::new(),
+            evidence: Vec::new(),
+            fix: Fix::new("Use a restricted key."),
+        });
+        assert!(outcome.is_silent());
+        outcome.pass_if_clean("all is well");
+        assert_eq!((outcome.notes.len(), outcome.passed.len()), (1, 1));
     }
 
     #[test]

@@ -94,6 +94,14 @@ impl TestRun {
         assert!(codes.contains(&code), "{} has {codes:?}\n{}", check.id, self.summary());
     }
 
+    /// `check` is verified, notes `code`, and nothing fails.
+    pub fn notes(&self, check: Check, code: &str) {
+        self.passes(check.clone());
+        let codes: Vec<&str> =
+            self.line(check.clone()).notes.iter().map(|reported| reported.finding.code.name()).collect();
+        assert!(codes.contains(&code), "{} has {codes:?}\n{}", check.id, self.summary());
+    }
+
     /// `check` passes, and nothing fails.
     pub fn passes(&self, check: Check) {
         assert_eq!(self.failures(), Vec::<String>::new(), "{}", self.summary());
@@ -162,8 +170,7 @@ impl TestRun {
         let mut summary = format!("{}: {:?}\n", self.name, self.report.decision);
         for check in &self.report.checks {
             let codes: Vec<String> = check
-                .findings
-                .iter()
+                .reported()
                 .map(|found| format!("{}: {}", found.finding.code.name(), found.finding.message))
                 .collect();
             summary += &format!(

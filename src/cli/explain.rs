@@ -5,7 +5,7 @@ use std::fmt::Write;
 use clap::Args;
 use preflight::check::{Check, Need};
 use preflight::checks;
-use preflight::finding::{Code, Severity};
+use preflight::finding::Code;
 use preflight::run::UnknownName;
 
 use super::documentation;
@@ -84,8 +84,7 @@ fn finding(check: &Check, code: &str, terminal: Terminal) -> Result<String, CliE
 }
 
 fn described(code: Code) -> String {
-    let severity = if code.severity() == Severity::Warning { " (warning)" } else { "" };
-    format!("- `{}`{severity}: {}", code.name(), code.meaning())
+    format!("- `{}`{}: {}", code.name(), code.severity().suffix(), code.meaning())
 }
 
 fn head(check: &Check, terminal: Terminal) -> String {

@@ -159,8 +159,8 @@ fn catalog(scenarios: &[Scenario], terminal: Terminal) -> String {
         for scenario in group {
             text.push_str(&wrap(&scenario.about, &format!("  {}\n      ", scenario.name), "      ", width));
             for expected in &scenario.finds {
-                let warning = if expected.warning { " (warning)" } else { "" };
-                let found = format!("finding: {}: {}{warning}", expected.check, expected.code);
+                let severity = expected.severity.suffix();
+                let found = format!("finding: {}: {}{severity}", expected.check, expected.code);
                 text.push_str(&wrap(&found, "      ", "      ", width));
             }
             if !scenario.unknown.is_empty() {

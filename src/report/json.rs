@@ -125,7 +125,7 @@ impl From<&CheckReport> for Check {
             duration_ms: milliseconds(check.duration),
             blocked_by: check.blocked_by.iter().map(|id| clean(id.as_str())).collect(),
             reason: Some(clean(&outline::why(check))).filter(|reason| !reason.is_empty()),
-            findings: check.findings.iter().map(Finding::from).collect(),
+            findings: check.reported().map(Finding::from).collect(),
             earlier: check.earlier.as_ref().map(wire::Earlier::from),
         }
     }
@@ -158,6 +158,7 @@ impl From<&Reported> for Finding {
         Self {
             code: finding.code.name().to_owned(),
             severity: match finding.code.severity() {
+                Severity::Note => FindingSeverity::Note,
                 Severity::Warning => FindingSeverity::Warning,
                 Severity::Failure => FindingSeverity::Failure,
             },
@@ -302,6 +303,15 @@ mod tests {
         assert_eq!(with(Fix::new("Archive it.").then(archive)), "machine");
         assert_eq!(with(Fix::new("Open it.").link("https://dashboard.stripe.com")), "person");
         assert_eq!(with(Fix::new("Change the code.")), "developer");
+    }
+
+    #[test]
+    fn a_note_is_a_finding_with_its_own_severity() {
+        let mut report = sample::go();
+        report.checks[0].notes.push(sample::note());
+        let document = parsed(&report);
+        assert_eq!(document["checks"][0]["findings"][0]["severity"], "note");
+        assert_eq!((&document["checks"][0]["status"], &document["verdict"]), (&"pass".into(), &"go".into()));
     }
 
     #[test]

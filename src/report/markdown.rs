@@ -15,6 +15,7 @@ pub fn render(report: &Report) -> String {
     page.findings("Failures", &outline::failures(report));
     page.findings("Warnings", &outline::warnings(report));
     page.unverified(report);
+    page.findings("Notes", &outline::notes(report));
     if !report.is_rehearsal {
         page.checklist(report);
     }

@@ -21,6 +21,12 @@ pub fn warnings(report: &Report) -> Vec<CheckFinding<'_>> {
     report.findings(Severity::Warning)
 }
 
+/// The notes that no waiver hides.
+#[must_use]
+pub fn notes(report: &Report) -> Vec<CheckFinding<'_>> {
+    report.findings(Severity::Note)
+}
+
 /// What else the check of a finding could not verify, if this is the last of its findings in a list. Those of one check are not
 /// always next to each other.
 #[must_use]

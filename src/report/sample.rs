@@ -23,6 +23,7 @@ pub fn check(id: &'static str, status: Status) -> CheckReport {
         reasons: Vec::new(),
         seen: if status.is_verified() { vec![format!("what {id} saw")] } else { Vec::new() },
         findings: Vec::new(),
+        notes: Vec::new(),
         asked: std::collections::BTreeSet::new(),
         earlier: None,
     }
@@ -59,6 +60,14 @@ pub fn warning() -> Reported {
     reported.finding.code =
         Code::declared("surplus", Severity::Warning, "Events are selected that it does not handle.");
     "The endpoint receives every event.".clone_into(&mut reported.finding.message);
+    reported
+}
+
+/// The same, as a note with another code.
+pub fn note() -> Reported {
+    let mut reported = other_mode();
+    reported.finding.code = Code::declared("full-access", Severity::Note, "The key has full access.");
+    "STRIPE_SECRET_KEY can do everything.".clone_into(&mut reported.finding.message);
     reported
 }
 
@@ -186,7 +195,7 @@ pub fn hostile(text: &str) -> Report {
         for words in check.reasons.iter_mut().chain(&mut check.seen) {
             text.clone_into(words);
         }
-        for reported in &mut check.findings {
+        for reported in check.findings.iter_mut().chain(&mut check.notes) {
             text.clone_into(&mut reported.subject);
             let finding = &mut reported.finding;
             for words in [&mut finding.message, &mut finding.expected, &mut finding.actual, &mut finding.fix.summary] {

@@ -37,6 +37,7 @@ pub fn render(report: &Report, style: Style) -> String {
         } else {
             page.groups(report);
         }
+        page.notes(report);
         page.unverified(report);
         page.earlier(report);
         page.warnings(report);
@@ -164,7 +165,7 @@ impl TerminalPage {
         for (at, found) in failures.iter().enumerate() {
             if self.style.verbose > 0 {
                 self.separate(at);
-                self.detail(Status::Fail, found);
+                self.detail(Status::Fail.word(), Color::of_status(Status::Fail), found);
                 self.also(&failures, at);
             } else {
                 let (finding, indent) = (&found.reported.finding, " ".repeat(NUMBERED));
@@ -183,7 +184,7 @@ impl TerminalPage {
         for (at, found) in warnings.iter().enumerate() {
             if self.style.verbose > 0 {
                 self.separate(at);
-                self.detail(Status::Warn, found);
+                self.detail(Status::Warn.word(), Color::of_status(Status::Warn), found);
                 self.also(&warnings, at);
             } else {
                 let text = format!("{}: {}", outline::name(found), shown(&found.reported.finding.message));
@@ -191,6 +192,23 @@ impl TerminalPage {
             }
         }
         self.stale_waivers(&report.waivers);
+    }
+
+    /// What is worth knowing, in no color of trouble.
+    fn notes(&mut self, report: &Report) {
+        let notes = outline::notes(report);
+        if !notes.is_empty() {
+            self.heading("NOTES");
+        }
+        for (at, found) in notes.iter().enumerate() {
+            if self.style.verbose > 0 {
+                self.separate(at);
+                self.detail("note", Color::Dim, found);
+            } else {
+                let text = format!("{}: {}", outline::name(found), shown(&found.reported.finding.message));
+                self.item("note", Color::Dim, &text);
+            }
+        }
     }
 
     fn separate(&mut self, at: usize) {

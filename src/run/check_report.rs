@@ -29,10 +29,12 @@ pub(super) fn report(check: &Check, finished: Finished) -> CheckReport {
         parts.passed |= !outcome.passed.is_empty();
         report.seen.extend(outcome.passed.into_iter().map(named));
         parts.not_applicable.extend(outcome.not_applicable.into_iter().map(named));
-        report.findings.extend(outcome.findings.into_iter().map(|finding| {
+        let reported = |finding: Finding| {
             let (subject, verify) = (subject.clone(), String::new());
             Reported { subject, finding, waived_by: None, verify }
-        }));
+        };
+        report.findings.extend(outcome.findings.into_iter().map(reported));
+        report.notes.extend(outcome.notes.into_iter().map(reported));
         for why in outcome.unanswered {
             let is_of_all = of_all.contains(&why);
             let reason = parts.leave_open(why, &mut report);
@@ -90,6 +92,7 @@ fn empty(check: &Check, duration: Duration) -> CheckReport {
         reasons: Vec::new(),
         seen: Vec::new(),
         findings: Vec::new(),
+        notes: Vec::new(),
         asked: std::collections::BTreeSet::new(),
         earlier: None,
     }
@@ -155,7 +158,7 @@ pub(super) fn redact(report: &mut Report, redactor: &Redactor) {
     report.changed.iter_mut().chain(&mut report.left_open).for_each(redact);
     for check in &mut report.checks {
         check.reasons.iter_mut().chain(&mut check.seen).for_each(redact);
-        for reported in &mut check.findings {
+        for reported in check.reported_mut() {
             redact_finding(&mut reported.finding, redact);
         }
     }

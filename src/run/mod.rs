@@ -128,7 +128,7 @@ pub async fn run(
     let waivers = waivers::apply(&world.config().waivers, &mut reports, started_at);
     for check in &mut reports {
         let verify = selection.command(check.id.as_str());
-        check.findings.iter_mut().for_each(|reported| reported.verify.clone_from(&verify));
+        check.reported_mut().for_each(|reported| reported.verify.clone_from(&verify));
     }
     let selected = (selection.is_partial() && !selection.is_rehearsal()).then_some(&chosen[..]);
     let mut report = Report {

@@ -123,6 +123,8 @@ pub struct CheckReport {
     pub seen: Vec<String>,
     /// What is wrong.
     pub findings: Vec<Reported>,
+    /// What is worth knowing. It has no influence on the status.
+    pub notes: Vec<Reported>,
     /// Its requests, as indexes into [`Report::requests`].
     pub asked: BTreeSet<usize>,
     /// What an older report says of it, if this run left it out.
@@ -235,6 +237,15 @@ pub enum WaiverEffect {
 }
 
 impl CheckReport {
+    /// What is wrong, and then what is worth knowing.
+    pub fn reported(&self) -> impl Iterator<Item = &Reported> {
+        self.findings.iter().chain(&self.notes)
+    }
+
+    pub(super) fn reported_mut(&mut self) -> impl Iterator<Item = &mut Reported> {
+        self.findings.iter_mut().chain(&mut self.notes)
+    }
+
     /// Whether the verdict depends on it, and it could not be verified.
     #[must_use]
     pub const fn is_open(&self) -> bool {
@@ -298,10 +309,8 @@ impl Report {
     /// The findings of a severity that no waiver covers, the most harmful first.
     #[must_use]
     pub fn findings(&self, severity: Severity) -> Vec<CheckFinding<'_>> {
-        let all = self
-            .checks
-            .iter()
-            .flat_map(|check| check.findings.iter().map(move |reported| CheckFinding { check, reported }));
+        let all =
+            self.checks.iter().flat_map(|check| check.reported().map(move |reported| CheckFinding { check, reported }));
         let counts = |found: &CheckFinding<'_>| {
             found.reported.waived_by.is_none() && found.reported.finding.code.severity() == severity
         };

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
-use super::{CheckReport, Status, UnknownName, WaiverEffect, WaiverReport};
+use super::{CheckReport, Reported, Status, UnknownName, WaiverEffect, WaiverReport};
 use crate::checks;
 use crate::config::{Config, Waiver};
 use crate::finding::Severity;
@@ -37,6 +37,12 @@ fn cover(check: &mut CheckReport, waiver: &Waiver, index: usize) -> bool {
     let mut covered = false;
     for reported in check.findings.iter_mut().filter(|reported| names(reported.finding.code.name())) {
         reported.waived_by = Some(index);
+        covered = true;
+    }
+    // A note needs no waiver, but one that names it hides it.
+    let is_named = |note: &&mut Reported| waiver.finding.as_deref() == Some(note.finding.code.name());
+    for note in check.notes.iter_mut().filter(is_named) {
+        note.waived_by = Some(index);
         covered = true;
     }
     // What could not be verified has no code, so only a waiver for the whole check covers it.

@@ -7,6 +7,7 @@ use serde::{Deserialize, Deserializer};
 
 use super::Error;
 use super::document::Document;
+use crate::finding::Severity;
 
 /// A named change to the healthy world, and what preflight must find in it.
 #[derive(Debug, Clone, Deserialize)]
@@ -45,20 +46,22 @@ pub struct Expected {
     pub check: String,
     /// The finding's code, `other-mode`.
     pub code: String,
-    /// Whether it is a warning and not a failure.
-    pub warning: bool,
+    /// Its severity.
+    pub severity: Severity,
 }
 
 impl<'de> Deserialize<'de> for Expected {
-    /// Reads `stripe/price-mode: other-mode`, followed by ` (warning)` for a warning.
+    /// Reads `stripe/price-mode: other-mode`, followed by ` (warning)` or ` (note)` if it is no failure.
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
-        let (finding, warning) = text.strip_suffix(" (warning)").map_or((text.as_str(), false), |text| (text, true));
+        let weaker = [Severity::Warning, Severity::Note].into_iter();
+        let mut named = weaker.filter_map(|severity| Some((text.strip_suffix(severity.suffix())?, severity)));
+        let (finding, severity) = named.next().unwrap_or((&text, Severity::Failure));
         let (check, code) = finding
             .split_once(": ")
             .filter(|(check, _)| check.contains('/'))
             .ok_or_else(|| serde::de::Error::custom(format!("`{text}` is not `group/check: code`")))?;
-        Ok(Self { check: check.to_owned(), code: code.to_owned(), warning })
+        Ok(Self { check: check.to_owned(), code: code.to_owned(), severity })
     }
 }
 
@@ -174,7 +177,8 @@ mod tests {
     #[test]
     fn an_expected_finding_may_be_a_warning() {
         let expected: BTreeMap<String, Expected> = toml::from_str("x = 'webhook/events: surplus (warning)'").unwrap();
-        assert_eq!(expected["x"], Expected { check: "webhook/events".into(), code: "surplus".into(), warning: true });
+        let severity = Severity::Warning;
+        assert_eq!(expected["x"], Expected { check: "webhook/events".into(), code: "surplus".into(), severity });
     }
 
     #[test]

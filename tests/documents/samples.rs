@@ -64,12 +64,14 @@ fn normalized(mut report: Report) -> Report {
         for text in check.seen.iter_mut().chain(&mut check.reasons) {
             *text = normalized_text(text);
         }
-        for finding in check.findings.iter_mut().map(|reported| &mut reported.finding) {
+        for finding in check.findings.iter_mut().chain(&mut check.notes).map(|reported| &mut reported.finding) {
             for text in [&mut finding.message, &mut finding.expected, &mut finding.actual] {
                 *text = normalized_text(text);
             }
         }
-        for evidence in check.findings.iter_mut().flat_map(|reported| &mut reported.finding.evidence) {
+        for evidence in
+            check.findings.iter_mut().chain(&mut check.notes).flat_map(|reported| &mut reported.finding.evidence)
+        {
             evidence.request = normalized_text(&evidence.request);
             if let Some(fixed) = evidence.request_id.as_ref().and_then(|id| ids.get(id)) {
                 evidence.request_id = Some(fixed.clone());

@@ -2,6 +2,7 @@
 
 use globset::Glob;
 use preflight::check::CheckId;
+use preflight::finding::Severity;
 use preflight::report::outline;
 use preflight::run::{CheckFinding, Report, Status};
 use preflight::sandbox::Scenario;
@@ -52,13 +53,17 @@ pub fn is_healthy(scenario: &Scenario) -> bool {
 
 /// Compares a run with its scenario. `local` are the checks that need no network.
 pub fn judge(scenario: &Scenario, report: &Report, local: &[CheckId]) -> Vec<Discrepancy> {
-    let (failures, warnings) = (outline::failures(report), outline::warnings(report));
+    let (failures, warnings, notes) = (outline::failures(report), outline::warnings(report), outline::notes(report));
     let mut discrepancies = Vec::new();
     let mut explained = Vec::new();
     for expected in &scenario.finds {
         let name = format!("{}: {}", expected.check, expected.code);
         let is_of_check = |found: &&CheckFinding<'_>| found.check.id.as_str() == expected.check;
-        let listed = if expected.warning { &warnings } else { &failures };
+        let listed = match expected.severity {
+            Severity::Failure => &failures,
+            Severity::Warning => &warnings,
+            Severity::Note => &notes,
+        };
         if listed.iter().any(|found| found.name() == name) {
             explained.push(name);
             continue;
@@ -66,7 +71,7 @@ pub fn judge(scenario: &Scenario, report: &Report, local: &[CheckId]) -> Vec<Dis
         let failed = failures.iter().filter(is_of_check).map(CheckFinding::name);
         let warned = warnings.iter().filter(is_of_check).map(|found| format!("{} (warning)", found.name()));
         let instead: Vec<String> = failed.chain(warned).collect();
-        let name = if expected.warning { format!("{name} (warning)") } else { name };
+        let name = format!("{name}{}", expected.severity.suffix());
         discrepancies.push(if instead.is_empty() {
             Discrepancy::Missed(name)
         } else {
@@ -106,7 +111,7 @@ mod tests {
 
     use preflight::change::Fix;
     use preflight::config::Mode;
-    use preflight::finding::{Code, Finding, Severity};
+    use preflight::finding::{Code, Finding};
     use preflight::run::{CheckReport, Coverage, Decision, Reported};
 
     use super::*;
@@ -127,6 +132,7 @@ mod tests {
             reasons: Vec::new(),
             seen: Vec::new(),
             findings: Vec::new(),
+            notes: Vec::new(),
             asked: std::collections::BTreeSet::new(),
             earlier: None,
         };

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use futures::FutureExt;
 use indicatif::ProgressBar;
+use preflight::finding::Severity;
 use preflight::run::{CheckReport, Decision, Report, Reported};
 use preflight::sandbox::{self, Exchange, RequestKey, Scenario, TAMPERED, Tampered, Tampering, Unanswerable};
 use preflight::world::LoggedRequest;
@@ -159,7 +160,8 @@ fn chosen(names: &[String]) -> Vec<String> {
         return names.to_vec();
     }
     let warns = |scenario: &&Scenario| {
-        let only_warnings = scenario.unknown.is_empty() && scenario.finds.iter().all(|expected| expected.warning);
+        let only_warnings =
+            scenario.unknown.is_empty() && scenario.finds.iter().all(|expected| expected.severity != Severity::Failure);
         scenario.name == "healthy" || (only_warnings && (!scenario.finds.is_empty() || !is_healthy(scenario)))
     };
     sandbox::scenarios().iter().filter(warns).map(|scenario| scenario.name.clone()).collect()

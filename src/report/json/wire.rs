@@ -162,7 +162,7 @@ pub(super) struct Check {
     pub(super) blocked_by: Vec<String>,
     /// Why it is unknown, skipped, na or waived.
     pub(super) reason: Option<String>,
-    /// What is wrong, the most harmful first.
+    /// What is wrong, the most harmful first, and then what is worth knowing.
     pub(super) findings: Vec<Finding>,
     /// What the last full report says of a check that `--failed` did not ask again. Null for every other check.
     pub(super) earlier: Option<Earlier>,
@@ -198,7 +198,7 @@ pub(super) enum CheckStatus {
 pub(super) struct Finding {
     /// `other-mode`; stable within its check.
     pub(super) code: String,
-    /// `failure` or `warning`.
+    /// `failure`, `warning` or `note`.
     pub(super) severity: FindingSeverity,
     /// What it does if it is not fixed.
     pub(super) harm: FindingHarm,
@@ -218,7 +218,9 @@ pub(super) struct Finding {
 #[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub(super) enum FindingSeverity {
-    /// Worth knowing. Does not change the verdict.
+    /// Worth knowing, and often intended. Changes neither the status of its check nor the verdict.
+    Note,
+    /// Should be looked at. Does not change the verdict.
     Warning,
     /// A paying customer would not get what they paid for, or someone gets it without paying.
     Failure,

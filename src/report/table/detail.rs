@@ -10,7 +10,7 @@ use crate::report::color::Color;
 use crate::report::outline;
 use crate::report::paragraph::{one_line, wrap};
 use crate::report::text::{cut, shown, value};
-use crate::run::{CheckFinding, CheckReport, Report, Status};
+use crate::run::{CheckFinding, CheckReport, Report};
 use crate::world::LoggedRequest;
 
 /// On wider rows it is hard to match a check with its time.
@@ -20,9 +20,9 @@ const LABEL: usize = 12;
 
 impl TerminalPage {
     /// A finding with its evidence.
-    pub(super) fn detail(&mut self, status: Status, found: &CheckFinding<'_>) {
+    pub(super) fn detail(&mut self, word: &str, color: Color, found: &CheckFinding<'_>) {
         let finding = &found.reported.finding;
-        self.item(status.word(), Color::of_status(status), &outline::name(found));
+        self.item(word, color, &outline::name(found));
         self.text.push_str(&wrap(&shown(&finding.message), "  ", "  ", self.width));
         self.labeled("expected", &value(&finding.expected));
         self.labeled("seen", &value(&finding.actual));

@@ -114,6 +114,15 @@ fail     stripe/price-mode: other-mode (tier pro)
 }
 
 #[test]
+fn a_note_is_shown_below_what_passed_and_counts_nowhere() {
+    let (without, mut report) = (plain(&sample::go(), 80), sample::go());
+    report.checks[0].notes.push(sample::note());
+    let text = plain(&report, 80);
+    let notes = "\nNOTES\nnote     config/hygiene: full-access (tier pro): STRIPE_SECRET_KEY can do everything.\n";
+    assert_eq!(text.replace(notes, ""), without);
+}
+
+#[test]
 fn an_unverified_check_says_why() {
     let text = plain(&sample::no_go(), 100);
     assert!(text.contains("unknown  webhook/endpoint: Stripe refused: the key lacks"), "{text}");
