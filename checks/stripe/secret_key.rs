@@ -32,6 +32,8 @@ codes! {
     REJECTED: Failure(Money),
     /// Stripe says that the key is for the other mode.
     OTHER_MODE: Failure(Money),
+    /// The live key can do everything, although these checks only read.
+    FULL_ACCESS: Note,
 }
 
 async fn run(world: &World, _: Deployment, outcome: &mut Outcome) -> Answered {
@@ -80,6 +82,9 @@ async fn run(world: &World, _: Deployment, outcome: &mut Outcome) -> Answered {
         let seen =
             if livemode.is_some() { "Stripe accepts the key, in the right mode" } else { "Stripe accepts the key" };
         outcome.pass(seen);
+        if wanted == Mode::Live && world.stripe().has_full_access() {
+            outcome.find(full_access(world, &page));
+        }
     } else {
         let missing = missing.join(", ");
         outcome.leave_open(NoAnswer::unknown(format!(
@@ -89,10 +94,42 @@ async fn run(world: &World, _: Deployment, outcome: &mut Outcome) -> Answered {
     Ok(())
 }
 
+fn full_access(world: &World, page: &str) -> Finding {
+    let name = &world.config().stripe.secret_key.name;
+    let seen = "an unrestricted key, sk_live_…";
+    Finding {
+        code: FULL_ACCESS,
+        message: format!("{name} has full access. A restricted key is enough for these checks."),
+        expected: "a restricted key, rk_live_…".to_owned(),
+        actual: seen.to_owned(),
+        evidence: vec![Evidence {
+            request: name.clone(),
+            status: None,
+            request_id: None,
+            field: "prefix".to_owned(),
+            seen: seen.to_owned(),
+        }],
+        fix: Fix::new(format!(
+            "Create a restricted key with the rights that this command lists, and set {name} to it here."
+        ))
+        .command("preflight permissions")
+        .link(page),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::CHECK;
     use crate::check::testing::scenario;
+
+    #[tokio::test]
+    async fn a_key_with_full_access_is_a_note_and_a_restricted_one_is_none() {
+        let run = scenario("healthy").await;
+        run.notes(CHECK, "full-access");
+        assert_eq!(run.line(CHECK).status, crate::run::Status::Pass);
+        let run = scenario("healthy-restricted-key").await;
+        assert!(run.line(CHECK).notes.is_empty(), "{}", run.summary());
+    }
 
     #[tokio::test]
     async fn the_reason_names_the_permission_that_a_restricted_key_lacks() {

@@ -53,6 +53,8 @@ codes! {
     NOT_FOUND: Failure,
     /// The route does not allow POST.
     METHOD: Failure,
+    /// The Worker's own address is under workers.dev, which Cloudflare does not recommend for business-critical use.
+    WORKERS_DEV: Note,
 }
 
 async fn run(world: &World, _: Deployment, outcome: &mut Outcome) -> Answered {
@@ -90,6 +92,10 @@ async fn run(world: &World, _: Deployment, outcome: &mut Outcome) -> Answered {
                 return Err(NoAnswer::Because(Cause::SignedEventNotAccepted));
             }
             outcome.pass(format!("the handler at {url} answers"));
+            let worker = config.worker.url.host_str().filter(|host| host.ends_with(".workers.dev"));
+            if let Some(worker) = worker {
+                outcome.find(workers_dev(&reach, worker));
+            }
         }
     }
     Ok(())
@@ -102,6 +108,15 @@ type Problem = (Code, String, Fix);
 const DNS_RECORDS: &str = "https://dash.cloudflare.com/?to=/:account/:zone/dns/records";
 const CERTIFICATES: &str = "https://dash.cloudflare.com/?to=/:account/:zone/ssl-tls/edge-certificates";
 const BOTS: &str = "https://dash.cloudflare.com/?to=/:account/:zone/security/bots";
+
+fn workers_dev(reach: &Reach, host: &str) -> Finding {
+    let message =
+        format!("{host} is a workers.dev address, which Cloudflare does not recommend for business-critical use.");
+    let summary = "Add a custom domain to the Worker, and use it in preflight.toml, in the frontend and for the webhook endpoint.";
+    let fix = Fix::new(summary).link("https://dash.cloudflare.com/?to=/:account/workers");
+    let (expected, actual) = ("a custom domain".to_owned(), host.to_owned());
+    Finding { expected, actual, ..finding(reach, WORKERS_DEV, message, fix) }
+}
 
 fn problem(world: &World, obstacle: &Obstacle, url: &url::Url, host: &str) -> Problem {
     match obstacle {

@@ -5,7 +5,7 @@ use crate::config::{CloudflareConfig, KvNamespace, Secret, is_secret};
 use crate::world::{Binding, ExpectedVariable, ScriptSettings, Seen};
 
 check! {
-    /// The deployed Worker's bindings match the Wrangler file and this configuration.
+    /// The deployed Worker's bindings and settings are those that you expect.
     ///
     /// ## Why it matters
     /// A named environment inherits neither KV namespaces nor variables, and a deployment deletes variables that were set in
@@ -16,8 +16,9 @@ check! {
     /// The bindings of the deployed script are compared with the KV namespaces and variables that the Wrangler file declares
     /// for the deployed environment. Readable variables are also compared with the values of the same names in this
     /// configuration, and with `clerk.jwt_template`. A KV namespace must not belong to another environment of the Wrangler
-    /// file, be a `preview_id`, or be bound to another environment's script. The values of secrets cannot be read, and how
-    /// the code uses a binding cannot be seen.
+    /// file, be a `preview_id`, or be bound to another environment's script. The same settings say whether logs are kept, and
+    /// which day's runtime behavior the script wants. The values of secrets cannot be read, and how the code uses a binding
+    /// cannot be seen.
     ///
     /// ## How to fix it
     /// Correct the binding in the Wrangler file, under the deployed environment, and deploy.
@@ -38,6 +39,10 @@ codes! {
     /// The script uses the KV namespace of another environment. A warning if only local previews or the top level of
     /// the Wrangler file share it.
     SHARED_NAMESPACE: Failure,
+    /// Cloudflare keeps no logs of the Worker.
+    NO_LOGS: Warning,
+    /// The compatibility date is more than two years old.
+    OLD_COMPATIBILITY_DATE: Note,
 }
 
 async fn run(world: &World, _: Deployment, outcome: &mut Outcome) -> Answered {
@@ -50,6 +55,7 @@ async fn run(world: &World, _: Deployment, outcome: &mut Outcome) -> Answered {
     }
     let script = Script { config, settings: &settings };
     namespaces(world, script, outcome).await;
+    settings_of(world, script, outcome);
     let mut wrong = Vec::new();
     for variable in cloudflare.expected_variables(&settings.value).await {
         // A wrong variable is one finding, against the Wrangler file if that declares it.
@@ -61,6 +67,40 @@ async fn run(world: &World, _: Deployment, outcome: &mut Outcome) -> Answered {
         outcome.pass(format!("{} bindings, and the Wrangler file declares none", settings.value.bindings.len()));
     }
     Ok(())
+}
+
+/// How old a compatibility date may be, in days.
+const TWO_YEARS: i64 = 2 * 365;
+
+/// Whether logs are kept, and the compatibility date.
+fn settings_of(world: &World, script: Script<'_>, outcome: &mut Outcome) {
+    let Script { config, settings } = script;
+    let name = config.deployed_script();
+    let (_, flag) = script.environment();
+    let deploy = format!("npx wrangler deploy{flag}");
+    if settings.value.keeps_logs == Some(false) {
+        let code = "# wrangler.toml\n[observability]\nenabled = true";
+        outcome.find(Finding {
+            code: NO_LOGS,
+            message: format!("Cloudflare keeps no logs of {name}, so an error on launch day leaves no trace."),
+            expected: "true".to_owned(),
+            actual: "false".to_owned(),
+            evidence: vec![settings.answer.evidence("result.observability.enabled", "false")],
+            fix: Fix::new("Turn observability on in the Wrangler file, and deploy.").code(code).command(deploy.clone()),
+        });
+    }
+    let Some(date) = settings.value.compatibility_date else { return };
+    let today = jiff::tz::TimeZone::UTC.to_datetime(world.now()).date();
+    if i64::from((today - date).get_days()) > TWO_YEARS {
+        outcome.find(Finding {
+            code: OLD_COMPATIBILITY_DATE,
+            message: format!("{name} runs with the behavior of {date}: fixes to the runtime since then are off."),
+            expected: "a date of the last two years".to_owned(),
+            actual: date.to_string(),
+            evidence: vec![settings.answer.evidence("result.compatibility_date", date.to_string())],
+            fix: Fix::new("Set compatibility_date to a recent day, test the Worker, and deploy.").command(deploy),
+        });
+    }
 }
 
 /// The deployed script.

@@ -1,5 +1,6 @@
 //! `worker/checkout`.
 
+mod invalid;
 mod seller;
 mod session;
 
@@ -17,7 +18,7 @@ check! {
     ///
     /// ## How it is verified
     /// The Worker is asked for a Checkout Session for each paid tier, as the frontend asks for the canary, and once more with
-    /// a foreign `Origin`. The session's ID shows its mode. Then the session is read back with your key and compared with the
+    /// a foreign `Origin`, for an unknown tier and with broken JSON. The session's ID shows its mode. Then the session is read back with your key and compared with the
     /// tier's prices (any of them will do), the canary, what the entitlement source needs, and the frontend. Each session is
     /// expired at once. A session in another mode or account cannot be expired with your key; it expires by itself within a
     /// day. What only `subscription_data` carries cannot be read back, and the report says so. A canary that may have a
@@ -32,7 +33,8 @@ check! {
     /// `managed_payments: { enabled: false }` if you want to be the seller.
     pub const CHECK = Check {
         need: Need::Required,
-        sends: "1 Checkout Session for each paid tier and 1 with a foreign Origin, each expired at once",
+        sends: "1 Checkout Session for each paid tier and 1 with a foreign Origin, each expired at once, and 2 requests that must be \
+                rejected",
         owns: [WorkerStripeKeyDiffers],
         subjects: deployment,
         run
@@ -60,6 +62,8 @@ codes! {
     RETURN_URL: Failure,
     /// Customers return to any `Origin` that the request names.
     OPEN_REDIRECT: Warning(Exposure),
+    /// A payment method takes days, but the endpoint does not select the events that say whether it was paid.
+    DELAYED: Warning(Money),
     /// The session computes taxes, but Stripe Tax is not set up.
     TAX: Failure(Money),
     /// Stripe is the seller (Managed Payments), which adds tax to the price or rejects the session. Or it is not, against
@@ -69,6 +73,8 @@ codes! {
     CUSTOMER: Failure(Money),
     /// The Worker created a customer for the canary, which stays.
     NEW_CUSTOMER: Warning,
+    /// A request for an unknown tier or with broken JSON is not rejected with 4xx, or shows Stripe's error.
+    INVALID_REQUEST: Warning,
     /// The Worker creates no session, for a reason that the finding quotes.
     REFUSED: Failure(Money),
 }
@@ -99,6 +105,7 @@ async fn run(world: &World, _: Deployment, outcome: &mut Outcome) -> Answered {
         };
         outcome.ask(judged.map_err(|why| of_part("the request with a foreign Origin", why)));
     }
+    invalid::judge(world, checkouts, outcome);
     Ok(())
 }
 

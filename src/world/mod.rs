@@ -53,6 +53,7 @@ pub use rehearsal::{
 };
 pub use seen::{List, Seen};
 pub use site::*;
+pub use step::InvalidRequest;
 pub(crate) use stripe::*;
 pub use stripe::{PERMISSIONS, Permission};
 pub use transport::{

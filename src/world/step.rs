@@ -27,10 +27,35 @@ pub(super) enum Step<'s> {
     SignOut(&'s SessionId),
     /// Has the Worker create a Checkout Session for the canary.
     Checkout { tier: &'s Tier, user: &'s UserId },
+    /// Asks the Worker for a Checkout Session in a way that it must reject.
+    InvalidCheckout { request: InvalidRequest, user: &'s UserId },
     /// Expires that Checkout Session.
     Expiry(&'s CheckoutSessionId),
     /// Has the Worker open the customer portal for the canary. That session expires by itself.
     Portal { customer: &'s CustomerId, user: &'s UserId },
+}
+
+/// A request for a Checkout Session that the Worker must reject.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum InvalidRequest {
+    /// The tier does not exist.
+    UnknownTier,
+    /// The body is not JSON.
+    BrokenJson,
+}
+
+impl InvalidRequest {
+    /// Both.
+    pub(super) const ALL: [Self; 2] = [Self::UnknownTier, Self::BrokenJson];
+
+    /// What is wrong with it, after `a request`.
+    #[must_use]
+    pub const fn words(self) -> &'static str {
+        match self {
+            Self::UnknownTier => "for an unknown tier",
+            Self::BrokenJson => "with broken JSON",
+        }
+    }
 }
 
 /// Which Clerk API a request uses, and as which kind of client.
@@ -56,6 +81,7 @@ enum StepTarget {
 enum Payload {
     Nothing,
     Json(Value),
+    BrokenJson,
     Form(Vec<(&'static str, String)>),
 }
 
@@ -67,7 +93,7 @@ impl Step<'_> {
             Self::Session(_) => "clerk.session.create",
             Self::Token { .. } => "clerk.token.create",
             Self::SignOut(_) => "clerk.session.revoke",
-            Self::Checkout { .. } => "worker.checkout_session.create",
+            Self::Checkout { .. } | Self::InvalidCheckout { .. } => "worker.checkout_session.create",
             Self::Expiry(_) => "stripe.checkout_session.expire",
             Self::Portal { .. } => "worker.portal_session.create",
         }
@@ -79,6 +105,7 @@ impl Step<'_> {
             Self::SignInToken(user) | Self::SignIn { user, .. } | Self::Session(user) => user.to_string(),
             Self::Token { session, .. } | Self::SignOut(session) => session.to_string(),
             Self::Checkout { tier, user } => format!("tier {} for {user}", tier.name),
+            Self::InvalidCheckout { request, user } => format!("a request {} for {user}", request.words()),
             Self::Expiry(session) => session.to_string(),
             Self::Portal { customer, user } => format!("{customer} of {user}"),
         }
@@ -90,7 +117,7 @@ impl Step<'_> {
     const fn retry(self) -> Retry {
         match self {
             Self::Session(_) => Retry::Never,
-            Self::Checkout { .. } | Self::Portal { .. } => Retry::Connection,
+            Self::Checkout { .. } | Self::InvalidCheckout { .. } | Self::Portal { .. } => Retry::Connection,
             Self::SignInToken(_) | Self::SignIn { .. } | Self::Token { .. } | Self::SignOut(_) | Self::Expiry(_) => {
                 Retry::Always
             }
@@ -118,7 +145,7 @@ impl Step<'_> {
             Self::Expiry(session) => {
                 StepTarget::Stripe(ApiPath::new("/v1/checkout/sessions/").id(session).then("/expire"))
             }
-            Self::Checkout { .. } => StepTarget::Worker(Route::Checkout),
+            Self::Checkout { .. } | Self::InvalidCheckout { .. } => StepTarget::Worker(Route::Checkout),
             Self::Portal { .. } => StepTarget::Worker(Route::Portal),
         }
     }
@@ -132,6 +159,10 @@ impl Step<'_> {
             }
             Self::Token { caller: Caller::Backend, .. } | Self::Portal { .. } => Payload::Json(json!({})),
             Self::Checkout { tier, .. } => Payload::Json(json!({ "tier": tier.name })),
+            Self::InvalidCheckout { request: InvalidRequest::UnknownTier, .. } => {
+                Payload::Json(json!({ "tier": "preflight-unknown" }))
+            }
+            Self::InvalidCheckout { request: InvalidRequest::BrokenJson, .. } => Payload::BrokenJson,
             Self::Token { .. } | Self::Expiry(_) => Payload::Form(Vec::new()),
             Self::SignOut(_) => Payload::Nothing,
         }
@@ -165,6 +196,7 @@ impl LeaveNoTrace<'_> {
         let body = match step.body() {
             Payload::Nothing => None,
             Payload::Json(body) => Some(("application/json", body.to_string())),
+            Payload::BrokenJson => Some(("application/json", "{\"tier\": ".to_owned())),
             Payload::Form(pairs) => {
                 let mut form = url::form_urlencoded::Serializer::new(String::new());
                 form.extend_pairs(pairs);

@@ -2,8 +2,8 @@
 
 use super::super::fixes;
 use super::{
-    NEW_CUSTOMER, NO_TIER, NO_USER, PRICE, RETURN_URL, blame_price_variable, finding, of_tier, price_ids, put_price,
-    seller,
+    DELAYED, NEW_CUSTOMER, NO_TIER, NO_USER, PRICE, RETURN_URL, blame_price_variable, finding, of_tier, price_ids,
+    put_price, seller,
 };
 use crate::check::prelude::*;
 use crate::config::{Source, Tier};
@@ -28,7 +28,53 @@ pub(super) async fn judge(
     outcome.ask(urls.map_err(of_tier));
     let seller = seller::judge(world, session, outcome).await;
     outcome.ask(seller.map_err(of_tier));
+    let delayed = delayed(world, session, outcome).await;
+    outcome.ask(delayed.map_err(of_tier));
     customer(world, session, outcome).await
+}
+
+/// Payment methods that confirm or fail days after the customer left (docs/providers.md, "Stripe API objects").
+const DELAYED_METHODS: [&str; 9] = [
+    "acss_debit",
+    "au_becs_debit",
+    "bacs_debit",
+    "boleto",
+    "konbini",
+    "multibanco",
+    "oxxo",
+    "sepa_debit",
+    "us_bank_account",
+];
+
+/// Stripe's events about the end of a delayed payment.
+const DELAYED_EVENTS: [&str; 2] = ["checkout.session.async_payment_succeeded", "checkout.session.async_payment_failed"];
+
+async fn delayed(world: &World, session: &Seen<CheckoutSession>, outcome: &mut Outcome) -> Answered {
+    let methods = session.value.payment_methods()?;
+    let methods: Vec<&str> = methods.iter().map(String::as_str).filter(|name| DELAYED_METHODS.contains(name)).collect();
+    if methods.is_empty() {
+        return Ok(());
+    }
+    let endpoint = world.webhook().endpoint().await?.value;
+    let mut missing = Vec::new();
+    for event in DELAYED_EVENTS {
+        if !endpoint.selects(event)? {
+            missing.push(event);
+        }
+    }
+    if !missing.is_empty() {
+        let (methods, missing) = (methods.join(", "), missing.join(" and "));
+        let message =
+            format!("Checkout offers {methods}, paid days later, but {} does not select {missing}.", endpoint.id);
+        let fix = Fix::new(format!(
+            "Handle {missing} in the Worker, and select them on {}. Or offer only payment methods that confirm at once.",
+            endpoint.id
+        ))
+        .link(world.stripe().dashboard("settings/payment_methods"));
+        let evidence = session.answer.evidence("payment_method_types", methods);
+        outcome.find(finding(DELAYED, message, &DELAYED_EVENTS.join(", "), evidence, fix));
+    }
+    Ok(())
 }
 
 async fn price(world: &World, tier: &Tier, session: &Seen<CheckoutSession>, outcome: &mut Outcome) -> Answered {

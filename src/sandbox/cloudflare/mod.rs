@@ -191,8 +191,10 @@ async fn script_settings(
     Shared(cloudflare): Shared<Arc<Cloudflare>>,
     Path((_, script)): Path<(String, String)>,
 ) -> CloudflareResult {
-    let bindings: Value = cloudflare.script(&script)?.bindings.into_values().collect();
-    let mut settings = cloudflare.recorded.complete("settings", &json!({ "bindings": bindings }))?;
+    let script = cloudflare.script(&script)?;
+    let mut fields = script.settings;
+    fields["bindings"] = script.bindings.into_values().collect();
+    let mut settings = cloudflare.recorded.complete("settings", &fields)?;
     if let Some(settings) = settings.as_object_mut().filter(|_| cloudflare.settings.omits_bindings) {
         settings.remove("bindings");
     }

@@ -18,6 +18,8 @@ pub(super) type Bindings = BTreeMap<String, Value>;
 pub(super) struct Script {
     pub(super) created_on: Value,
     pub(super) bindings: Bindings,
+    /// What else its settings say.
+    pub(super) settings: Value,
     /// The values of its secrets and variables.
     pub(super) values: BTreeMap<String, String>,
     /// Newest first.
@@ -59,6 +61,7 @@ impl Script {
         versions.sort_by_key(|version| std::cmp::Reverse(version.body["number"].as_u64()));
         Ok(Self {
             created_on: settings.created_on.clone(),
+            settings: settings.settings.clone(),
             values: settings.set_values(values),
             bindings,
             versions,

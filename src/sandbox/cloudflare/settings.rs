@@ -48,11 +48,18 @@ pub(super) struct ScriptSettings {
     pub(super) created_on: Value,
     /// The bindings by name, without their values.
     pub(super) bindings: BTreeMap<String, Value>,
+    /// What else its settings say.
+    #[serde(default = "nothing")]
+    pub(super) settings: Value,
     pub(super) versions: BTreeMap<String, Value>,
     /// The one deployment.
     pub(super) deployment: Value,
     /// Whether it answers under `workers.dev`.
     pub(super) subdomain: Value,
+}
+
+fn nothing() -> Value {
+    Value::Object(serde_json::Map::new())
 }
 
 impl CloudflareSettings {

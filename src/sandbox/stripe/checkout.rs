@@ -128,6 +128,11 @@ fn create(call: &Call) -> StripeResult {
     });
     let collection = ("payment_method_collection", Shape::OneOf(&["always", "if_required"]));
     set_fields(parameters, &[collection], &mut session)?;
+    let mut methods = parameters.all("allowed_payment_method_types");
+    methods.extend(parameters.all("payment_method_types"));
+    if !methods.is_empty() {
+        session["payment_method_types"] = json!(methods);
+    }
     set_amounts(&mut session, redemption.as_ref(), data.has_trial());
     call.stripe.subscription_data().insert(id, data);
     transaction.keep(ObjectKind::CheckoutSession, &session, None)?;

@@ -116,11 +116,23 @@ async fn checkout(
     headers: &HeaderMap,
     body: &[u8],
 ) -> Result<Value, (StatusCode, String)> {
-    let asked: Value = serde_json::from_slice(body).unwrap_or_default();
+    let settings = &worker.settings;
+    let asked: Value = match serde_json::from_slice(body) {
+        Ok(asked) => asked,
+        Err(_) if settings.has(Defect::BreaksOnBadJson) => {
+            return Err(failed("Unexpected end of JSON input".to_owned()));
+        }
+        Err(_) => Value::Null,
+    };
     let invalid = || (StatusCode::BAD_REQUEST, "Invalid tier".to_owned());
-    let tier = asked["tier"].as_str().ok_or_else(invalid)?;
-    let price = worker.settings.tiers.get(tier).and_then(|tier| tier.price_id.as_deref()).ok_or_else(invalid)?;
-    let price = worker.binding(price);
+    let named = asked["tier"].as_str().ok_or_else(invalid)?;
+    let is_sold = |tier: &str| settings.tiers.get(tier).is_some_and(|tier| tier.price_id.is_some());
+    let tier = if settings.has(Defect::SellsProByDefault) && !is_sold(named) { "pro" } else { named };
+    let price = match settings.tiers.get(tier).and_then(|tier| tier.price_id.as_deref()) {
+        Some(variable) => worker.binding(variable),
+        None if settings.has(Defect::SellsUnknownTiers) => tier,
+        None => return Err(invalid()),
+    };
     if let Some(status) = worker.settings.tiers.get(tier).and_then(|tier| tier.order_status) {
         return Err((StatusCode::from_u16(status).unwrap_or_default(), "Too many requests".to_owned()));
     }

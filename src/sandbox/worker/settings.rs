@@ -243,6 +243,12 @@ pub enum Defect {
     Open,
     /// Checkout returns to whatever `Origin` was sent.
     TrustsOrigin,
+    /// Checkout does not catch the exception for a body that is not JSON.
+    BreaksOnBadJson,
+    /// Checkout passes the price of any tier on to Stripe, known or not.
+    SellsUnknownTiers,
+    /// Checkout sells Pro if the tier is not known.
+    SellsProByDefault,
     /// Checkout Sessions do not name the user.
     CheckoutWithoutUser,
     /// Checkout Sessions do not name the tier.

@@ -44,6 +44,10 @@ pub struct Environment {
     auth_config: Field<AuthConfig>,
     #[serde(default)]
     user_settings: Field<UserSettings>,
+    #[serde(default)]
+    display_config: Field<DisplayConfig>,
+    #[serde(default)]
+    commerce_settings: Field<CommerceSettings>,
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -70,6 +74,44 @@ struct UserSettings {
 struct SignUp {
     #[serde(default)]
     mode: Field<String>,
+    #[serde(default)]
+    captcha_enabled: Field<bool>,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+struct DisplayConfig {
+    #[serde(default)]
+    home_url: Field<String>,
+    #[serde(default)]
+    sign_in_url: Field<String>,
+    #[serde(default)]
+    sign_up_url: Field<String>,
+    #[serde(default)]
+    after_sign_in_url: Field<String>,
+    #[serde(default)]
+    after_sign_up_url: Field<String>,
+    #[serde(default)]
+    captcha_public_key: Field<String>,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+struct CommerceSettings {
+    #[serde(default)]
+    billing: Field<ClerkBilling>,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+struct ClerkBilling {
+    #[serde(default)]
+    user: Field<BillingOf>,
+    #[serde(default)]
+    organization: Field<BillingOf>,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+struct BillingOf {
+    #[serde(default)]
+    has_paid_plans: Field<bool>,
 }
 
 impl Environment {
@@ -82,10 +124,65 @@ impl Environment {
         self.auth_config()?.test_mode.known("auth_config.test_mode of GET /v1/environment").copied()
     }
 
+    fn sign_up(&self) -> Answered<&SignUp> {
+        let settings = self.user_settings.known("user_settings of GET /v1/environment")?;
+        settings.sign_up.known("user_settings.sign_up of GET /v1/environment")
+    }
+
+    fn display_config(&self) -> Answered<&DisplayConfig> {
+        self.display_config.known("display_config of GET /v1/environment")
+    }
+
+    /// Where Clerk sends users, each with its field. Answered one by one.
+    pub(crate) fn addresses(&self) -> Answered<Vec<(&'static str, Answered<&str>)>> {
+        let display = self.display_config()?;
+        let fields = [
+            ("home_url", &display.home_url),
+            ("sign_in_url", &display.sign_in_url),
+            ("sign_up_url", &display.sign_up_url),
+            ("after_sign_in_url", &display.after_sign_in_url),
+            ("after_sign_up_url", &display.after_sign_up_url),
+        ];
+        Ok(fields
+            .into_iter()
+            .map(|(name, field)| {
+                let url = field.known(format_args!("display_config.{name} of GET /v1/environment"));
+                (name, url.map(String::as_str))
+            })
+            .collect())
+    }
+
+    /// Whether sign-up asks for a CAPTCHA.
+    pub(crate) fn captcha_enabled(&self) -> Answered<bool> {
+        let name = "user_settings.sign_up.captcha_enabled of GET /v1/environment";
+        self.sign_up()?.captcha_enabled.known(name).copied()
+    }
+
+    /// Whether there is a key for that CAPTCHA.
+    pub(crate) fn has_captcha_key(&self) -> Answered<bool> {
+        let name = "display_config.captcha_public_key of GET /v1/environment";
+        Ok(self.display_config()?.captcha_public_key.nullable(name)?.is_some_and(|key| !key.is_empty()))
+    }
+
+    /// Whether users or organizations can buy plans from Clerk Billing, by the field that says so.
+    pub(crate) fn paid_plans(&self) -> Answered<Option<&'static str>> {
+        let commerce = self.commerce_settings.known("commerce_settings of GET /v1/environment")?;
+        let billing = commerce.billing.known("commerce_settings.billing of GET /v1/environment")?;
+        for (name, field) in [
+            ("commerce_settings.billing.user.has_paid_plans", &billing.user),
+            ("commerce_settings.billing.organization.has_paid_plans", &billing.organization),
+        ] {
+            let of = field.known(format_args!("{name} of GET /v1/environment"))?;
+            if *of.has_paid_plans.known(format_args!("{name} of GET /v1/environment"))? {
+                return Ok(Some(name));
+            }
+        }
+        Ok(None)
+    }
+
     /// `public`, `restricted` or `waitlist`.
     pub(crate) fn sign_up_mode(&self) -> Answered<&str> {
-        let settings = self.user_settings.known("user_settings of GET /v1/environment")?;
-        let sign_up = settings.sign_up.known("user_settings.sign_up of GET /v1/environment")?;
+        let sign_up = self.sign_up()?;
         sign_up.mode.known("user_settings.sign_up.mode of GET /v1/environment").map(String::as_str)
     }
 

@@ -98,9 +98,10 @@ impl Cloudflare<'_> {
         let Some(Seen { value, answer }) = self.get::<SettingsBody>(&path, SCRIPTS_READ).await? else {
             return Ok(None);
         };
+        let (keeps_logs, compatibility_date) = (value.keeps_logs(), value.compatibility_date());
         let bindings = value.bindings.known(format_args!("bindings of {}", answer.request))?.clone();
         let (bindings, unread) = bindings.split(|place| format!("bindings[{place}] of {}", answer.request));
-        Ok(Some(Seen { value: ScriptSettings { bindings, unread }, answer }))
+        Ok(Some(Seen { value: ScriptSettings { bindings, unread, keeps_logs, compatibility_date }, answer }))
     }
 
     /// The required names that are not set on the deployed script; `None` if there is no such script.

@@ -1,5 +1,6 @@
 //! The settings of a script: what it is bound to.
 
+use jiff::civil::Date;
 use serde::Deserialize;
 
 use crate::finding::{Answered, NoAnswer};
@@ -12,6 +13,10 @@ pub struct ScriptSettings {
     pub bindings: Vec<Binding>,
     /// A reason for each binding that could not be read.
     pub unread: Vec<NoAnswer>,
+    /// Whether logs are kept, if Cloudflare says so.
+    pub keeps_logs: Option<bool>,
+    /// The day whose runtime behavior the script wants, if Cloudflare says so.
+    pub compatibility_date: Option<Date>,
 }
 
 /// A secret, variable or resource that the script can use by name.
@@ -69,4 +74,25 @@ impl ScriptSettings {
 pub(super) struct SettingsBody {
     #[serde(default)]
     pub bindings: Field<Items<Binding>>,
+    #[serde(default)]
+    observability: Field<Observability>,
+    #[serde(default)]
+    compatibility_date: Field<String>,
+}
+
+#[derive(Deserialize)]
+struct Observability {
+    #[serde(default)]
+    enabled: Field<bool>,
+}
+
+impl SettingsBody {
+    /// Whether logs are kept. What it means if Cloudflare leaves this out is not documented.
+    pub fn keeps_logs(&self) -> Option<bool> {
+        self.observability.value()?.enabled.value().copied()
+    }
+
+    pub fn compatibility_date(&self) -> Option<Date> {
+        self.compatibility_date.text()?.parse().ok()
+    }
 }

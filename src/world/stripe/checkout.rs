@@ -62,6 +62,8 @@ pub struct CheckoutSession {
     allow_promotion_codes: Field<bool>,
     #[serde(default)]
     managed_payments: Field<ManagedPayments>,
+    #[serde(default)]
+    payment_method_types: Field<Vec<String>>,
     /// Whether Stripe Tax calculates taxes.
     #[serde(default)]
     pub automatic_tax: Field<AutomaticTax>,
@@ -117,6 +119,11 @@ impl CheckoutSession {
     pub fn allows_promotion_codes(&self) -> Answered<bool> {
         let allowed = self.allow_promotion_codes.nullable(format_args!("allow_promotion_codes of {}", self.id))?;
         Ok(allowed == Some(&true))
+    }
+
+    /// The payment methods that customers can choose.
+    pub fn payment_methods(&self) -> Answered<&[String]> {
+        self.payment_method_types.known(format_args!("payment_method_types of {}", self.id)).map(Vec::as_slice)
     }
 
     /// Whether Stripe sells in place of the account (Managed Payments).

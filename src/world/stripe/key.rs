@@ -41,6 +41,11 @@ impl Stripe<'_> {
         }
     }
 
+    /// Whether the key is not a restricted one.
+    pub fn has_full_access(self) -> bool {
+        self.key.value.as_ref().is_some_and(|key| !key.is_restricted())
+    }
+
     /// The key's account, if the ID of a missing price shows that another account created it. The ID contains ten
     /// characters of its account's ID (docs/providers.md, "Stripe keys and IDs"). Stripe does not promise that, so only
     /// ask this after Stripe has said that the price does not exist.

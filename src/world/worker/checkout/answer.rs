@@ -46,6 +46,7 @@ macro_rules! unset {
 
 patterns! {
     SESSION = "cs_(?:live|test)_[A-Za-z0-9]{1,200}";
+    STRIPE_ERROR = r"No such [a-z_ ]{3,40}: '|\breq_[A-Za-z0-9]{8,40}\b|Stripe[A-Z]\w{2,40}Error|Received unknown parameter|You passed an empty string for";
     MANAGED_PAYMENTS = "(?i)managed payments";
     KEY_MODE = "a (live|test) mode key was used";
     NO_SUCH = "No such (price|plan|customer|configuration): '([^']{0,200})'";
@@ -54,6 +55,14 @@ patterns! {
     SUBSCRIPTION = r"\bsub_[A-Za-z0-9]{6,200}";
     NO_CHANGE = r#"\bstripe\.com\b|"error"|"success"\s*:\s*false"#;
     CHANGE = r#"(?i)"subscription(?:_?id)?"\s*:\s*["{]|\b(?:updated|upgraded|downgraded|changed|switched|prorat\w*)\b|[?&]success=|"success"\s*:\s*true"#;
+}
+
+impl Answer {
+    /// Whether it passes on the words of Stripe's API: an error message, or the ID of a request.
+    #[must_use]
+    pub fn shows_stripe_error(&self) -> bool {
+        STRIPE_ERROR.is_match(&self.text())
+    }
 }
 
 /// The Checkout Session in an answer: Workers return its address, its ID or both. An ID at the very end of a JSON text

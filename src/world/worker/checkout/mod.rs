@@ -7,9 +7,9 @@ use std::sync::Arc;
 
 use super::{FOREIGN_ORIGIN, Route, RouteFailure, Symptom, Worker};
 use crate::config::{Mode, Tier};
-use crate::finding::Answered;
+use crate::finding::{Answered, NoAnswer};
 use crate::world::id::{CheckoutSessionId, PathId, UserId};
-use crate::world::step::Step;
+use crate::world::step::{InvalidRequest, Step};
 use crate::world::subjects::{Offer, offers};
 use crate::world::transport::{Answer, Asked, optional};
 use crate::world::{CheckoutSession, Found, Seen, StripeError, Subscription, Token};
@@ -28,6 +28,8 @@ pub struct Checkouts {
     pub by_tier: Vec<(String, Answered<CheckoutAnswer>)>,
     /// The answer for the first of them with a foreign `Origin`; `None` if it was not asked for.
     pub foreign_origin: Option<Answered<CheckoutAnswer>>,
+    /// The answers to requests that it must reject; none if it created no session for the first tier.
+    pub invalid: Vec<(InvalidRequest, Answered<Arc<Answer>>)>,
 }
 
 /// The Worker's answer for one tier.
@@ -78,7 +80,7 @@ impl<'w> Worker<'w> {
         let prices = futures::future::join_all(tiers.iter().map(|tier| self.prices_exist(tier)));
         let (canary, prices) = futures::join!(self.canary_and_token(), prices);
         let ready = canary.as_ref().map(drop).map_err(Clone::clone);
-        let mut checkouts = Checkouts { ready, by_tier: Vec::new(), foreign_origin: None };
+        let mut checkouts = Checkouts { ready, by_tier: Vec::new(), foreign_origin: None, invalid: Vec::new() };
         let Ok(canary) = &canary else { return checkouts };
         let mut asked = Vec::new();
         for (tier, price) in tiers.into_iter().zip(prices) {
@@ -100,11 +102,18 @@ impl<'w> Worker<'w> {
             futures::future::OptionFuture::from(is_session.then_some(async {
                 self.read_and_expire(self.request(first, canary, Some(FOREIGN_ORIGIN)).await).await
             }));
-        let (first_answer, foreign_origin, rest) =
-            futures::join!(self.read_and_expire(requested), foreign_origin, futures::future::join_all(rest));
+        let invalid = InvalidRequest::ALL.into_iter().filter(|_| is_session);
+        let invalid = invalid.map(|request| async move { (request, self.request_invalid(request, canary).await) });
+        let (first_answer, foreign_origin, rest, invalid) = futures::join!(
+            self.read_and_expire(requested),
+            foreign_origin,
+            futures::future::join_all(rest),
+            futures::future::join_all(invalid)
+        );
         checkouts.by_tier.push((first.name.clone(), first_answer));
         checkouts.by_tier.extend(rest);
         checkouts.foreign_origin = foreign_origin;
+        checkouts.invalid = invalid;
         checkouts
     }
 
@@ -153,6 +162,35 @@ impl<'w> Worker<'w> {
             None if answer.is_success() && !answer.is_page() => Err(self.success(answer, user).await),
             None => Err(self.no_session(tier, asked).await?),
         })
+    }
+
+    /// Sends a request that the Worker must reject. If it creates a session all the same, that is expired.
+    async fn request_invalid(self, request: InvalidRequest, (user, token): &(UserId, Token)) -> Answered<Arc<Answer>> {
+        let credential = Some(token.credential(&self.world.config.worker.url));
+        let (open, step) = (&self.world.open_sessions, Step::InvalidCheckout { request, user });
+        open.is_asked();
+        let origin = self.origin();
+        let asked = self.world.leave_no_trace()?.take(step, Self::headers_from(origin.as_deref()), credential).await;
+        let answer = match asked {
+            Ok(Ok(answer)) => answer,
+            Ok(Err(failure)) => {
+                open.is_silent(&failure);
+                return Err(NoAnswer::Unknown(failure.to_string()));
+            }
+            Err(why) => {
+                open.is_not_asked();
+                return Err(why);
+            }
+        };
+        let session = session_in(&answer);
+        let ours = session.as_ref().filter(|session| session.mode() == self.mode());
+        open.is_answered(answer.status, answer.attempts, session.is_some(), ours);
+        if let Some(id) = ours
+            && self.world.stripe().expire(id).await.is_ok()
+        {
+            open.is_expired(id);
+        }
+        Ok(answer)
     }
 
     /// Success without a session: a Worker of this stack changes the subscription of a customer who has one.
