@@ -26,6 +26,7 @@ pub mod entitlements {
 pub mod frontend {
     pub mod api;
     pub mod keys;
+    pub mod policy;
     mod scan;
     pub mod secrets;
 }
@@ -59,8 +60,10 @@ pub mod stripe {
     pub mod price_terms;
     pub mod product_metadata;
     pub mod promotion_codes;
+    pub mod public_details;
     pub mod publishable_key;
     pub mod secret_key;
+    pub mod tax;
     mod terms;
     pub mod test_parity;
 }
@@ -103,12 +106,14 @@ pub const ALL: &[Check] = &[
     config::modes::CHECK,
     stripe::secret_key::CHECK,
     stripe::account::CHECK,
+    stripe::public_details::CHECK,
     stripe::publishable_key::CHECK,
     stripe::price_mode::CHECK,
     stripe::price_terms::CHECK,
     stripe::product_metadata::CHECK,
     stripe::catalogue::CHECK,
     stripe::promotion_codes::CHECK,
+    stripe::tax::CHECK,
     stripe::test_parity::CHECK,
     worker::secrets::CHECK,
     worker::bindings::CHECK,
@@ -142,8 +147,13 @@ pub const ALL: &[Check] = &[
     frontend::keys::CHECK,
     frontend::secrets::CHECK,
     frontend::api::CHECK,
+    frontend::policy::CHECK,
     entitlements::sample::CHECK,
     manual::webhook_alerts::CHECK,
+    manual::account_access::CHECK,
+    manual::customer_emails::CHECK,
+    manual::fraud_rules::CHECK,
+    manual::oauth_credentials::CHECK,
 ];
 
 /// The checks of a rehearsal, in the order of the report.

@@ -13,8 +13,9 @@ check! {
     ///
     /// ## How it is verified
     /// preflight connects over TLS to the frontend API that the publishable key names. Clerk lists the records that the domain
-    /// requires, and this machine's resolver looks up each of them. A development instance requires none. Other resolvers'
-    /// caches, satellite domains and CAA records are not checked.
+    /// requires, and this machine's resolver looks up each of them. A development instance requires none. If the domain has CAA
+    /// records, they must allow Let's Encrypt or Google Trust Services. Other resolvers' caches and satellite domains are not
+    /// checked.
     ///
     /// ## How to fix it
     /// Create the CNAME records that the finding lists at your DNS provider (at Cloudflare, set them to *DNS only*). Then verify
@@ -39,6 +40,8 @@ codes! {
     TLS_EXPIRING: Warning,
     /// The frontend API does not answer.
     UNREACHABLE: Failure,
+    /// CAA records do not allow Clerk's certificate authorities. A warning as long as the certificate is valid.
+    CAA: Failure,
 }
 
 /// The page where Clerk verifies the records and issues the certificate.
@@ -46,7 +49,8 @@ async fn run(world: &World, _: Deployment, outcome: &mut Outcome) -> Answered {
     let clerk = world.clerk();
     let api = clerk.frontend_api()?;
     let host = api.host_str().unwrap_or_default();
-    let (connection, records) = futures::join!(clerk.connection(), clerk.required_records());
+    let (connection, records, authorities) =
+        futures::join!(clerk.connection(), clerk.required_records(), clerk.certificate_authorities());
     let connection = outcome.ask(connection);
     let (mut wrong, mut proxied, mut in_place) = (Vec::new(), Vec::new(), 0);
     let records = outcome.ask(records);
@@ -60,8 +64,10 @@ async fn run(world: &World, _: Deployment, outcome: &mut Outcome) -> Answered {
         }
     }
     let answers = connection.as_ref().is_some_and(|connection| connection.trouble.is_none());
+    let needs_records = in_place + wrong.len() + proxied.len() > 0;
+    let is_barred = needs_records && judge_authorities(outcome, authorities, answers);
     if let Some(connection) = &connection {
-        judge_connection(outcome, connection, host, !wrong.is_empty());
+        judge_connection(outcome, connection, host, !wrong.is_empty(), is_barred);
     }
     if !wrong.is_empty() {
         outcome.find(records_finding(DNS, &wrong));
@@ -81,13 +87,21 @@ async fn run(world: &World, _: Deployment, outcome: &mut Outcome) -> Answered {
 }
 
 /// Whether the frontend API answers, and how long its certificate is valid.
-fn judge_connection(outcome: &mut Outcome, connection: &Connection, host: &str, record_is_missing: bool) {
+fn judge_connection(
+    outcome: &mut Outcome,
+    connection: &Connection,
+    host: &str,
+    record_is_missing: bool,
+    is_barred: bool,
+) {
     let open = "Open the Domains page of the Clerk Dashboard, and fix each record and certificate that it does not show as verified.";
     match &connection.trouble {
         None => outcome.pass(format!("{host} answers over TLS")),
         // The finding about the missing record says the same.
         Some(Trouble::Name(_)) if record_is_missing => {}
         Some(Trouble::Name(words)) => outcome.find(finding(connection, DNS, format!("{words}."), open)),
+        // The finding about the CAA records says why.
+        Some(Trouble::Certificate(_)) if is_barred => {}
         Some(Trouble::Certificate(words)) => {
             outcome.find(finding(
                 connection,
@@ -113,6 +127,55 @@ fn judge_connection(outcome: &mut Outcome, connection: &Connection, host: &str, 
         let fix = "Allow Let's Encrypt and Google Trust Services in the domain's CAA records, so that Clerk can renew the certificate.";
         outcome.find(finding(connection, TLS_EXPIRING, message, fix));
     }
+}
+
+/// Who issues Clerk's certificates.
+const AUTHORITIES: [&str; 2] = ["letsencrypt.org", "pki.goog"];
+
+/// Judges whether the domain's CAA records allow Clerk's certificates; whether they do not.
+fn judge_authorities(
+    outcome: &mut Outcome,
+    authorities: Answered<(String, Option<Vec<String>>)>,
+    answers: bool,
+) -> bool {
+    let (domain, allowed) = match authorities {
+        Ok((domain, Some(allowed))) => (domain, allowed),
+        Ok((domain, None)) => {
+            outcome.pass(format!("{domain} has no CAA records, so every certificate authority is allowed"));
+            return false;
+        }
+        // Clerk holds a certificate, so they allow it or did so lately.
+        Err(NoAnswer::Unknown(why)) if answers => {
+            outcome.pass(format!("Clerk holds a valid certificate, although {why}"));
+            return false;
+        }
+        Err(why) => {
+            outcome.leave_open(why);
+            return false;
+        }
+    };
+    let seen = allowed.join(", ");
+    if allowed.iter().any(|authority| AUTHORITIES.contains(&authority.as_str())) {
+        outcome.pass(format!("the CAA records of {domain} allow Clerk's certificates"));
+        return false;
+    }
+    let records = AUTHORITIES.map(|authority| format!("{domain} CAA 0 issue \"{authority}\"")).join("; ");
+    let effect = if answers { "cannot renew its certificate" } else { "cannot get a certificate" };
+    outcome.find(Finding {
+        code: if answers { CAA.as_warning() } else { CAA },
+        message: format!("The CAA records of {domain} allow only {seen}, so Clerk {effect}."),
+        expected: AUTHORITIES.join(" or "),
+        actual: seen.clone(),
+        evidence: vec![Evidence {
+            request: format!("CAA {domain}"),
+            status: None,
+            request_id: None,
+            field: "issue".to_owned(),
+            seen,
+        }],
+        fix: Fix::new(format!("Add these records at your DNS provider: {records}.")).link(clerk_dashboard("domains")),
+    });
+    true
 }
 
 fn finding(connection: &Connection, code: Code, message: String, summary: &str) -> Finding {

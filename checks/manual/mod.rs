@@ -1,5 +1,9 @@
 //! Manual checks: one for each `[[manual]]` in the configuration, and those that are built in.
 
+pub mod account_access;
+pub mod customer_emails;
+pub mod fraud_rules;
+pub mod oauth_credentials;
 pub mod webhook_alerts;
 
 use jiff::ToSpan;
@@ -28,13 +32,37 @@ codes! {}
 
 /// A check for each `[[manual]]`, and those that are built in. The verdict requires those that the configuration names.
 pub fn configured(config: &Config) -> impl Iterator<Item = Check> {
-    let is_built_in = |item: &&Manual| item.id == webhook_alerts::ID;
-    let built_in = match config.manual.iter().find(is_built_in) {
-        Some(item) => Check { need: Need::Required, ..webhook_alerts::CHECK.made(&item.id, &item.title) },
-        None => webhook_alerts::CHECK,
-    };
+    let built_in = BUILT_IN.iter().map(|check| match item_of(config, check) {
+        Some(item) => Check { need: Need::Required, ..check.made(&item.id, &item.title) },
+        None => check.clone(),
+    });
+    let is_built_in = |item: &&Manual| BUILT_IN.iter().any(|check| CheckId::made("manual", &item.id) == check.id);
     let others = config.manual.iter().filter(move |item| !is_built_in(item));
-    std::iter::once(built_in).chain(others.map(|item| KIND.made(&item.id, &item.title)))
+    built_in.chain(others.map(|item| KIND.made(&item.id, &item.title)))
+}
+
+/// The built-in items, in the order of the report.
+const BUILT_IN: &[Check] = &[
+    webhook_alerts::CHECK,
+    account_access::CHECK,
+    customer_emails::CHECK,
+    fraud_rules::CHECK,
+    oauth_credentials::CHECK,
+];
+
+/// The sign-off of a built-in item, if the configuration has one.
+fn item_of<'c>(config: &'c Config, check: &Check) -> Option<&'c Manual> {
+    config.manual.iter().find(|item| CheckId::made("manual", &item.id) == check.id)
+}
+
+/// Passes a built-in item that is signed off. `unseen` says what a machine cannot see, and where to look.
+fn signed_off(world: &World, check: &Check, unseen: &str, outcome: &mut Outcome) -> Answered {
+    let Some(item) = item_of(world.config(), check) else {
+        let id = check.id.as_str().trim_start_matches("manual/");
+        return Err(NoAnswer::Unknown(format!("{unseen}, and sign it off in a [[manual]] with the ID {id}")));
+    };
+    outcome.pass(sign_off(world, item)?);
+    Ok(())
 }
 
 fn item<'w>(world: &'w World, id: &CheckId) -> Vec<&'w Manual> {

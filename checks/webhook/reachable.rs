@@ -2,6 +2,7 @@
 
 use super::handler::route;
 use crate::check::prelude::*;
+use crate::config::Mode;
 use crate::world::{CertificateTrouble, Delivery, Obstacle, Reach, SignedResponse};
 
 check! {
@@ -93,7 +94,7 @@ async fn run(world: &World, _: Deployment, outcome: &mut Outcome) -> Answered {
             }
             outcome.pass(format!("the handler at {url} answers"));
             let worker = config.worker.url.host_str().filter(|host| host.ends_with(".workers.dev"));
-            if let Some(worker) = worker {
+            if let Some(worker) = worker.filter(|_| config.project.mode == Mode::Live) {
                 outcome.find(workers_dev(&reach, worker));
             }
         }

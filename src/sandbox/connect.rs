@@ -37,9 +37,9 @@ impl Sandbox {
     #[must_use]
     pub fn options(&self, options: world::Options) -> world::Options {
         let certificates = Some(self.certificate_authority().as_bytes().to_vec());
-        let (names, aliases) = (Some(self.names().clone()), self.aliases().clone());
+        let (names, aliases, issuers) = (Some(self.names().clone()), self.aliases().clone(), self.issuers().clone());
         // There is no real server to protect from retries.
         let backoff = options.backoff.min(Duration::from_millis(10));
-        world::Options { certificates, names, aliases, backoff, ..options }
+        world::Options { certificates, names, aliases, issuers, backoff, ..options }
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::{self, Request};
-use axum::http::{Method, StatusCode, header};
+use axum::http::{HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -51,6 +51,12 @@ pub struct FrontendSettings {
     /// Whether every script imports another one, without end.
     #[serde(default)]
     pub endless: bool,
+    /// The Content-Security-Policy in the page's header.
+    #[serde(default)]
+    pub content_security_policy: String,
+    /// The Content-Security-Policy in a `<meta>` tag.
+    #[serde(default)]
+    pub meta_policy: String,
     /// Secrets that the build contains by mistake.
     #[serde(default)]
     pub leaks: Leaks,
@@ -105,7 +111,12 @@ async fn serve(
         path if path == map => ("application/json", source_map(&state)),
         _ => ("text/html; charset=utf-8", page(&state)),
     };
-    ([(header::CONTENT_TYPE, content_type)], text).into_response()
+    let mut response = ([(header::CONTENT_TYPE, content_type)], text).into_response();
+    let policy = HeaderValue::from_str(&state.content_security_policy).ok().filter(|policy| !policy.is_empty());
+    if let Some(policy) = policy {
+        response.headers_mut().insert(header::CONTENT_SECURITY_POLICY, policy);
+    }
+    response
 }
 
 fn page(state: &FrontendSettings) -> String {
@@ -115,7 +126,7 @@ fn page(state: &FrontendSettings) -> String {
   <head>
     <meta charset="UTF-8" />
     <meta name="viewport" content="width=device-width, initial-scale=1.0" />
-    <title>{}</title>
+    <title>{}</title>{}
     <script type="module" crossorigin src="{SCRIPT}"></script>
     <link rel="modulepreload" crossorigin href="{LIBRARY}">
     <link rel="stylesheet" crossorigin href="{STYLE}">
@@ -125,8 +136,16 @@ fn page(state: &FrontendSettings) -> String {
   </body>
 </html>
 "#,
-        state.title
+        state.title,
+        meta(&state.meta_policy)
     )
+}
+
+fn meta(policy: &str) -> String {
+    if policy.is_empty() {
+        return String::new();
+    }
+    format!(r#"<meta http-equiv="Content-Security-Policy" content="{policy}" />"#)
 }
 
 fn script(state: &FrontendSettings) -> String {

@@ -114,6 +114,7 @@ pub struct Sandbox {
     worker_name: String,
     names: BTreeMap<String, SocketAddr>,
     aliases: BTreeMap<String, String>,
+    issuers: BTreeMap<String, Vec<String>>,
     certificate_authority: String,
     plain: Plain,
     effects: Arc<Effects>,
@@ -185,6 +186,7 @@ impl Sandbox {
             environment: fixtures.environment.clone(),
             env_file: None,
             aliases: fixtures.network.aliases.clone(),
+            issuers: fixtures.network.issuers.clone(),
             fixtures,
             routers,
             state: Mutex::new(state),
@@ -313,7 +315,13 @@ impl Sandbox {
         &self.names
     }
 
-    /// The CNAME records, by host. There are no other DNS records.
+    /// The certificate authorities in CAA records, by domain.
+    #[must_use]
+    pub const fn issuers(&self) -> &BTreeMap<String, Vec<String>> {
+        &self.issuers
+    }
+
+    /// The CNAME records, by host. There are no other DNS records but those of CAA.
     #[must_use]
     pub const fn aliases(&self) -> &BTreeMap<String, String> {
         &self.aliases

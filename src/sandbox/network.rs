@@ -14,6 +14,9 @@ pub(super) struct Network {
     /// The CNAME records, by host.
     #[serde(default)]
     pub(super) aliases: BTreeMap<String, String>,
+    /// The certificate authorities in CAA records, by domain.
+    #[serde(default)]
+    pub(super) issuers: BTreeMap<String, Vec<String>>,
     pub(super) stripe: ServerSettings,
     pub(super) clerk: ServerSettings,
     pub(super) clerk_frontend: ServerSettings,

@@ -67,7 +67,7 @@ pub fn host_relation(one: &str, other: &str) -> HostRelation {
 
 /// The registrable domain of a host by the public suffix list: `acme.co.uk` for `app.acme.co.uk`, `acme.pages.dev` for
 /// `main.acme.pages.dev`. A host without one, such as an IP address, is returned unchanged.
-fn registrable_domain(host: &str) -> &str {
+pub(in crate::world) fn registrable_domain(host: &str) -> &str {
     let is_number = host.starts_with('[') || host.parse::<std::net::Ipv4Addr>().is_ok();
     if is_number { host } else { psl::domain_str(host).unwrap_or(host) }
 }

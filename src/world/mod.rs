@@ -43,6 +43,7 @@ pub use certificate::Validity;
 pub use changes::{ChangeDoor, Made, NotMade};
 pub use clerk::*;
 pub use cloudflare::*;
+pub use configured::LinkedPage;
 pub use error::WorldError;
 pub use field::{Field, Items, Metadata};
 pub use id::{CheckoutSessionId, CustomerId, EventId, ProductId, SubscriptionId, UserId};

@@ -7,20 +7,12 @@ use crate::world::{CheckoutSession, Seen};
 
 /// Judges the seller and the taxes of a session.
 pub(super) async fn judge(world: &World, session: &Seen<CheckoutSession>, outcome: &mut Outcome) -> Answered {
-    let CheckoutSession { id, automatic_tax, .. } = &session.value;
     let is_managed = session.value.is_managed()?;
     if is_managed != world.config().stripe.managed_payments {
         let seen = session.answer.evidence("managed_payments.enabled", is_managed.to_string());
         outcome.find(if is_managed { unwanted(world, seen) } else { missing(world, seen) });
     }
-    if is_managed {
-        // Stripe computes the taxes, whatever the account's settings are.
-        return Ok(());
-    }
-    let automatic = automatic_tax.known(format_args!("automatic_tax of {id}"))?;
-    if *automatic.enabled.known(format_args!("automatic_tax.enabled of {id}"))?
-        && !world.stripe().tax_settings().await?.value.is_active()?
-    {
+    if session.value.computes_taxes()? && !world.stripe().tax_settings().await?.value.is_active()? {
         outcome.find(tax(world, session.answer.evidence("automatic_tax.enabled", "true")).await);
     }
     Ok(())

@@ -115,9 +115,9 @@ fail     stripe/price-mode: other-mode (tier pro)
 
 #[test]
 fn a_note_is_shown_below_what_passed_and_counts_nowhere() {
-    let (without, mut report) = (plain(&sample::go(), 80), sample::go());
+    let (without, mut report) = (plain(&sample::go(), 100), sample::go());
     report.checks[0].notes.push(sample::note());
-    let text = plain(&report, 80);
+    let text = plain(&report, 100);
     let notes = "\nNOTES\nnote     config/hygiene: full-access (tier pro): STRIPE_SECRET_KEY can do everything.\n";
     assert_eq!(text.replace(notes, ""), without);
 }

@@ -1,15 +1,19 @@
-//! The account: what it may do, its balance, its tax settings.
+//! The account: what it may do, its balance, its tax settings and registrations.
 
 use axum::http::StatusCode;
 use serde_json::Value;
 
 use super::error::StripeError;
+use super::object_kind::ObjectKind;
 use super::request::{Call, Route, StripeResult};
+use super::resources::list;
 
 pub(super) const ROUTES: &[Route] = &[
     Route::get("/v1/account", "rak_accounts_kyc_basic_read", account),
     Route::get("/v1/balance", "rak_balance_read", balance),
     Route::get("/v1/tax/settings", "rak_tax_settings_read", tax_settings),
+    Route::list("/v1/tax/registrations", "rak_tax_settings_read", ObjectKind::TaxRegistration, list)
+        .filters(&["status"]),
 ];
 
 impl Call<'_> {
@@ -50,6 +54,16 @@ mod tests {
         let client = TestClient::of(&[]);
         assert_eq!(client.get("/v1/balance").await.body["livemode"], true);
         assert_eq!(client.get_in_test_mode("/v1/balance").await.body["livemode"], false);
+    }
+
+    #[tokio::test]
+    async fn registrations_are_listed_by_status() {
+        let client = TestClient::of(&[]);
+        let of = async |status: &str| {
+            let listed = client.get(&format!("/v1/tax/registrations?status={status}")).await.body;
+            listed["data"].as_array().unwrap().len()
+        };
+        assert_eq!((of("active").await, of("expired").await), (1, 0));
     }
 
     #[tokio::test]

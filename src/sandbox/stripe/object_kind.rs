@@ -30,6 +30,7 @@ macro_rules! kinds {
 kinds! {
     Product: "products", "product";
     Price: "prices", "price";
+    TaxRegistration: "tax_registrations", "tax.registration";
     Coupon: "coupons", "coupon";
     PromotionCode: "promotion_codes", "promotion_code";
     WebhookEndpoint: "webhook_endpoints", "webhook_endpoint";

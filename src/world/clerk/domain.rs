@@ -8,6 +8,7 @@ use url::Url;
 
 use super::{Clerk, NoAnswer, success_or_error};
 use crate::finding::{Answered, Cause, Evidence};
+use crate::world::address::registrable_domain;
 use crate::world::certificate::{Validity, validity};
 use crate::world::field::{Field, Items};
 use crate::world::id::ApiPath;
@@ -123,6 +124,16 @@ impl Clerk<'_> {
         let mut records = join_all(needed.map(|target| self.record(target))).await;
         records.extend(unread.into_iter().map(Err));
         Ok(records)
+    }
+
+    /// The domain of the frontend API, and the certificate authorities that its CAA records allow; `None` if it has none.
+    /// Unknown if they cannot be looked up.
+    pub(crate) async fn certificate_authorities(self) -> Answered<(String, Option<Vec<String>>)> {
+        let api = self.frontend_api()?;
+        let domain = registrable_domain(api.host_str().unwrap_or_default()).to_owned();
+        let found = self.world.transport.issuers(&domain).await;
+        let unread = |why| NoAnswer::Unknown(format!("the CAA records of {domain} could not be looked up: {why}"));
+        Ok((domain.clone(), found.map_err(unread)?))
     }
 
     async fn record(self, target: &Target) -> Answered<Record> {

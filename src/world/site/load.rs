@@ -9,6 +9,7 @@ use reqwest::header::HeaderMap;
 use url::Url;
 
 use super::digest::{Digest, digest, page_digest};
+use super::policy::ContentPolicy;
 use super::scan::{SiteScan, name_of};
 use super::script::{Import, SourceMapAt, references};
 use super::stop::on_a_thread;
@@ -166,9 +167,12 @@ impl<'w> Crawler<'w> {
 
     /// Reads the page itself.
     async fn open(&mut self, answer: Arc<Answer>) {
+        let headers = answer.headers("content-security-policy");
+        self.scan.policies = headers.iter().flat_map(|policy| ContentPolicy::read(policy)).collect();
         let (config, url) = (Arc::clone(&self.config), self.page.clone());
         let digest = on_a_thread(move |stop| page_digest(&config, &url, &answer.text(), stop)).await;
         let Some(mut digest) = digest else { return self.scan.add_stopped(self.page.path()) };
+        self.scan.policies.extend(digest.page.policies.iter().flat_map(|policy| ContentPolicy::read(policy)));
         let scripts = std::mem::take(&mut digest.page.scripts);
         // Modules, and scripts where a framework puts its own, are the application's even on another host: its asset host.
         // Other scripts on other hosts are third-party.

@@ -6,6 +6,7 @@ mod digest;
 mod load;
 mod page;
 mod place;
+mod policy;
 mod scan;
 mod script;
 mod stop;
@@ -18,6 +19,7 @@ use crate::finding::{Answered, Cause, Evidence};
 
 pub use addresses::Addresses;
 pub use place::Place;
+pub use policy::{ContentPolicy, Fetch};
 pub use scan::{Leak, SiteScan};
 
 /// The frontend.

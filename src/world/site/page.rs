@@ -13,6 +13,8 @@ use super::stop::Stop;
 const SCRIPTS: usize = 1000;
 /// The most inline scripts that are read.
 const INLINE: usize = 1000;
+/// The most policies that are read.
+const POLICIES: usize = 20;
 /// How many bytes are read between two checks whether to stop.
 const STEP: usize = 16 << 10;
 
@@ -23,6 +25,8 @@ pub(super) struct PageScripts {
     pub scripts: Vec<PageScript>,
     /// The text of its inline scripts, data and import maps included.
     pub inline: Vec<String>,
+    /// The Content-Security-Policies in its `<meta>` tags.
+    pub policies: Vec<String>,
     /// Whether it has more scripts than were read.
     pub is_cut: bool,
 }
@@ -40,6 +44,7 @@ pub(super) struct PageScript {
 struct Tags {
     base: Option<String>,
     named: Vec<(String, bool)>,
+    policies: Vec<String>,
     /// The types and texts of inline scripts.
     inline: Vec<(String, String)>,
     /// Whether the last of these continues.
@@ -72,7 +77,7 @@ impl PageScripts {
         }
         let tags = tokenizer.sink.0.take();
         let base = tags.base.and_then(|base| url.join(&base).ok()).unwrap_or_else(|| url.clone());
-        let mut page = Self { is_cut: stopped || tags.is_cut, ..Self::default() };
+        let mut page = Self { is_cut: stopped || tags.is_cut, policies: tags.policies, ..Self::default() };
         for (source, is_module) in tags.named {
             page.add(&base, &source, is_module);
         }
@@ -136,6 +141,9 @@ impl Tags {
         };
         match &*tag.name {
             "base" if self.base.is_none() => self.base = attribute("href").map(str::to_owned),
+            "meta" if has_word("http-equiv", "content-security-policy") && self.policies.len() < POLICIES => {
+                self.policies.extend(attribute("content").map(str::to_owned));
+            }
             "link" => {
                 let source = attribute("href").unwrap_or_default();
                 if source.is_empty() {

@@ -10,6 +10,7 @@ use url::Url;
 
 use super::addresses::Addresses;
 use super::place::{Place, Reading, keep, keep_named, merge};
+use super::policy::ContentPolicy;
 use super::stop::Stop;
 use crate::config::{Config, Exposed, Issuer, Secret, exposed, is_placeholder};
 use crate::pattern::patterns;
@@ -35,6 +36,8 @@ pub struct SiteScan {
     pub publishable_keys: BTreeMap<String, Vec<Place>>,
     /// The addresses that may be the Worker's.
     pub addresses: Addresses,
+    /// The Content-Security-Policies of the page.
+    pub policies: Vec<ContentPolicy>,
 }
 
 /// A secret that every visitor can read.

@@ -15,7 +15,7 @@ use crate::finding::{Answered, NoAnswer};
 use crate::world::field::{Field, Metadata};
 use crate::world::id::{ApiPath, CheckoutSessionId, PathId};
 use crate::world::key_of_mode;
-use crate::world::seen::Seen;
+use crate::world::seen::{List, Seen};
 use crate::world::step::Step;
 use crate::world::transport::{Answer, Credential, Party};
 
@@ -25,8 +25,11 @@ pub(super) const SESSIONS: Permission = Permission {
     shown_by: |_| None,
 };
 
-pub(super) const TAX_SETTINGS: Permission =
-    Permission { name: "rak_tax_settings_read", purpose: "read the tax settings", shown_by: |_| None };
+pub(super) const TAX_SETTINGS: Permission = Permission {
+    name: "rak_tax_settings_read",
+    purpose: "read the tax settings and registrations",
+    shown_by: |_| None,
+};
 
 /// A Checkout Session, as far as a sale depends on it (docs/providers.md, "Stripe API objects" and "Stripe event
 /// payloads").
@@ -126,6 +129,13 @@ impl CheckoutSession {
         self.payment_method_types.known(format_args!("payment_method_types of {}", self.id)).map(Vec::as_slice)
     }
 
+    /// Whether the account computes taxes with Stripe Tax. With Managed Payments, Stripe does.
+    pub fn computes_taxes(&self) -> Answered<bool> {
+        let automatic = self.automatic_tax.known(format_args!("automatic_tax of {}", self.id))?;
+        let enabled = *automatic.enabled.known(format_args!("automatic_tax.enabled of {}", self.id))?;
+        Ok(enabled && !self.is_managed()?)
+    }
+
     /// Whether Stripe sells in place of the account (Managed Payments).
     pub fn is_managed(&self) -> Answered<bool> {
         let Some(managed) = self.managed_payments.nullable(format_args!("managed_payments of {}", self.id))? else {
@@ -169,7 +179,23 @@ impl TaxSettings {
     }
 }
 
+/// A place where the account collects taxes: `GET /v1/tax/registrations`.
+#[derive(Debug, Clone, Deserialize)]
+pub struct TaxRegistration {
+    /// `taxreg_…`.
+    pub id: String,
+    /// The country, as two letters.
+    #[serde(default)]
+    pub country: Field<String>,
+}
+
 impl Stripe<'_> {
+    /// Where the account collects taxes.
+    pub async fn tax_registrations(self) -> Answered<List<TaxRegistration>> {
+        let path = ApiPath::new("/tax/registrations").query("status", "active").query("limit", 100);
+        self.list(get(&path), |registration: &TaxRegistration| &registration.id).await
+    }
+
     /// A Checkout Session with its line items.
     pub async fn checkout_session(self, id: &CheckoutSessionId) -> Answered<Found<CheckoutSession>> {
         self.ask(&RetrieveCheckoutSession::new(id.segment()).expand(["line_items".to_owned()]).build()).await

@@ -32,6 +32,33 @@ pub struct PortalConfiguration {
     pub active: Field<bool>,
     #[serde(default)]
     features: Field<PortalFeatures>,
+    #[serde(default)]
+    business_profile: Field<PortalProfile>,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+struct PortalProfile {
+    #[serde(default)]
+    privacy_policy_url: Field<String>,
+    #[serde(default)]
+    terms_of_service_url: Field<String>,
+}
+
+/// A page that the portal links to: its name in a sentence, its field, and its address if it is set.
+pub type PolicyLink<'p> = (&'static str, &'static str, Option<&'p str>);
+
+impl PortalConfiguration {
+    /// The policies that the portal links to.
+    pub fn policies(&self) -> Answered<[PolicyLink<'_>; 2]> {
+        let of = |field: &str| format!("business_profile{field} of {}", self.id);
+        let profile = self.business_profile.known(of(""))?;
+        let privacy = profile.privacy_policy_url.nullable(of(".privacy_policy_url"))?;
+        let terms = profile.terms_of_service_url.nullable(of(".terms_of_service_url"))?;
+        Ok([
+            ("privacy policy", "privacy_policy_url", privacy.map(String::as_str)),
+            ("terms of service", "terms_of_service_url", terms.map(String::as_str)),
+        ])
+    }
 }
 
 /// What customers can do in the portal.

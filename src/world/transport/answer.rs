@@ -95,6 +95,11 @@ impl Answer {
         self.headers.get(name)?.to_str().ok()
     }
 
+    /// Every value of a header that can be sent several times.
+    pub(in crate::world) fn headers(&self, name: &str) -> Vec<&str> {
+        self.headers.get_all(name).iter().filter_map(|value| value.to_str().ok()).collect()
+    }
+
     /// The body as text.
     #[must_use]
     pub fn text(&self) -> Cow<'_, str> {

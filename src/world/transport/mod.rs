@@ -158,6 +158,15 @@ impl Transport {
         asked.unwrap_or_else(|_| Err(Trouble::TimedOut(self.timeout).to_string()))
     }
 
+    /// The certificate authorities that CAA records allow; `None` if there are no such records.
+    pub async fn issuers(&self, domain: &str) -> Result<Option<Vec<String>>, String> {
+        if self.offline {
+            return Err(Trouble::Offline.to_string());
+        }
+        let asked = tokio::time::timeout(self.timeout, self.records.issuers(domain)).await;
+        asked.unwrap_or_else(|_| Err(Trouble::TimedOut(self.timeout).to_string()))
+    }
+
     async fn send(&self, outgoing: OutgoingRequest) -> Asked {
         self.learn_secrets(&outgoing);
         let request = self.redactor.quote(&outgoing.line(), LONGEST_LINE);

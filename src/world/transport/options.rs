@@ -25,6 +25,8 @@ pub struct Options {
     pub names: Option<BTreeMap<String, SocketAddr>>,
     /// For the sandbox: CNAME records, from host to target.
     pub aliases: BTreeMap<String, String>,
+    /// For the sandbox: the certificate authorities in CAA records, by domain.
+    pub issuers: BTreeMap<String, Vec<String>>,
     /// How many requests to make to Stripe in a second, if not the usual number.
     pub stripe_rate: Option<NonZeroU32>,
     /// How many requests the log keeps: the first ones.
@@ -52,6 +54,7 @@ impl Default for Options {
             certificates: None,
             names: None,
             aliases: BTreeMap::new(),
+            issuers: BTreeMap::new(),
             offline: false,
             probe: true,
             journal: PathBuf::from("reports/journal.jsonl"),

@@ -17,7 +17,7 @@ pub enum Party {
     Worker,
     /// The frontend, part of the deployment.
     Frontend,
-    /// The URL of a `[[probe]]`, part of the deployment.
+    /// The URL of a `[[probe]]`, or a page that customers are linked to: part of the deployment.
     Elsewhere,
 }
 
@@ -47,7 +47,7 @@ impl Party {
             Self::Cloudflare => "Cloudflare",
             Self::Worker => "the Worker",
             Self::Frontend => "the frontend",
-            Self::Elsewhere => "the probe's URL",
+            Self::Elsewhere => "another address",
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Looks up CNAME records.
+//! Looks up CNAME and CAA records.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -26,7 +26,7 @@ pub enum Alias {
 #[derive(Debug)]
 pub(super) enum Records {
     Open { timeout: Duration, resolver: OnceCell<Result<Hidden, String>> },
-    Closed { aliases: BTreeMap<String, String>, addresses: Vec<String> },
+    Closed { aliases: BTreeMap<String, String>, issuers: BTreeMap<String, Vec<String>>, addresses: Vec<String> },
 }
 
 /// A resolver, for which `Debug` prints only its name.
@@ -42,7 +42,8 @@ impl Records {
     pub fn new(options: &Options) -> Self {
         match &options.names {
             Some(names) => {
-                Self::Closed { aliases: options.aliases.clone(), addresses: names.keys().cloned().collect() }
+                let addresses = names.keys().cloned().collect();
+                Self::Closed { aliases: options.aliases.clone(), issuers: options.issuers.clone(), addresses }
             }
             None => Self::Open { timeout: options.timeout.min(Duration::from_secs(5)), resolver: OnceCell::new() },
         }
@@ -52,18 +53,52 @@ impl Records {
     pub async fn alias(&self, host: &str) -> Result<Alias, String> {
         let host = host.trim_end_matches('.').to_lowercase();
         match self {
-            Self::Closed { aliases, addresses } => Ok(match aliases.get(&host) {
+            Self::Closed { aliases, addresses, .. } => Ok(match aliases.get(&host) {
                 Some(value) => Alias::For(value.clone()),
                 None if addresses.contains(&host) => Alias::Addresses,
                 None => Alias::Nothing,
             }),
             Self::Open { timeout, resolver } => {
-                let made = resolver.get_or_init(|| async { resolver_of_the_machine(*timeout) }).await;
-                let resolver = &made.as_ref().map_err(Clone::clone)?.0;
+                let resolver = open(resolver, *timeout).await?;
                 look_up(resolver, &host).await.map_err(|error| error.to_string())
             }
         }
     }
+
+    /// The certificate authorities that the CAA records of `domain` allow; `None` if there are no such records.
+    pub async fn issuers(&self, domain: &str) -> Result<Option<Vec<String>>, String> {
+        let domain = domain.trim_end_matches('.').to_lowercase();
+        match self {
+            Self::Closed { issuers, .. } => Ok(issuers.get(&domain).cloned()),
+            Self::Open { timeout, resolver } => {
+                let resolver = open(resolver, *timeout).await?;
+                match resolver.lookup(format!("{domain}.").as_str(), RecordType::CAA).await {
+                    Ok(found) => Ok(issuers(found.answers().iter().map(|record| &record.data))),
+                    Err(error) if error.is_no_records_found() || error.is_nx_domain() => Ok(None),
+                    Err(error) => Err(error.to_string()),
+                }
+            }
+        }
+    }
+}
+
+/// The authorities that `issue` records name. Only such records limit who may issue a certificate for one name.
+fn issuers<'r>(records: impl Iterator<Item = &'r RData>) -> Option<Vec<String>> {
+    let issue = records.filter_map(|record| match record {
+        RData::CAA(caa) if caa.tag.eq_ignore_ascii_case("issue") => {
+            Some(String::from_utf8_lossy(&caa.value).into_owned())
+        }
+        _ => None,
+    });
+    // Parameters follow a semicolon. A lone one allows no authority.
+    let named: Vec<String> =
+        issue.map(|value| value.split(';').next().unwrap_or_default().trim().to_lowercase()).collect();
+    (!named.is_empty()).then_some(named)
+}
+
+async fn open(resolver: &OnceCell<Result<Hidden, String>>, timeout: Duration) -> Result<&TokioResolver, String> {
+    let made = resolver.get_or_init(|| async { resolver_of_the_machine(timeout) }).await;
+    Ok(&made.as_ref().map_err(Clone::clone)?.0)
 }
 
 fn resolver_of_the_machine(timeout: Duration) -> Result<Hidden, String> {
