@@ -120,13 +120,14 @@ async fn policies(world: &World, portal: &Seen<PortalConfiguration>, outcome: &m
             missing.push((name, field));
             continue;
         };
-        let problem = match Url::parse(url) {
-            Ok(address) => match world.linked_page(&address).await? {
-                LinkedPage::Here => None,
-                LinkedPage::Status(status) => Some(format!("answers {status}")),
-                LinkedPage::Unreachable(why) => Some(format!("does not answer: {why}")),
-            },
-            Err(_) => Some("is not an address".to_owned()),
+        let page = match Url::parse(url).ok() {
+            Some(address) => world.linked_page(&address).await?,
+            None => LinkedPage::Unreachable("it is not an address".to_owned()),
+        };
+        let problem = match page {
+            LinkedPage::Here => None,
+            LinkedPage::Status(status) => Some(format!("answers {status}")),
+            LinkedPage::Unreachable(why) => Some(format!("does not answer ({why})")),
         };
         match problem {
             None => outcome.pass(format!("the portal's {name} is at {url}")),

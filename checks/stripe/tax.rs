@@ -8,7 +8,7 @@ check! {
     /// Stripe Tax has a registration, if Checkout computes taxes.
     ///
     /// ## Why it matters
-    /// Stripe Tax adds taxes only where you told it that you are registered. Without any registration it computes zero for
+    /// Stripe Tax adds taxes only where you have added a registration. Without any registration it computes zero for
     /// every customer and says nothing, and you owe the tax from your own money.
     ///
     /// ## How it is verified

@@ -47,7 +47,7 @@ impl Worker<'_> {
             Forgery::Garbage => Some(Secret::new("preflight.is-no.token")),
             Forgery::AlgorithmNone => Some(self.plausible().await?.unsigned()),
             Forgery::PublicKeyAsSecret => Some(self.plausible().await?.signed_with_public_key()?),
-            Forgery::Foreign => Some(self.plausible().await?.signed_with_another_key().await?),
+            Forgery::Foreign => Some(self.plausible().await?.signed_with_another_key()),
         };
         let credential = token.map(|token| Credential::new(&token, &self.world.config.worker.url));
         self.response_to("", credential).await
