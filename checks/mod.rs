@@ -1,5 +1,15 @@
 //! The registry: every check, in the order of the report.
 
+/// A subscription that Stripe bills. Only `preflight rehearse --live` and `--guided` run these.
+pub mod billing {
+    pub mod access;
+    pub mod cancellation;
+    mod delivery;
+    pub mod plan_change;
+    pub mod portal;
+    pub mod purchase;
+    pub mod renewal;
+}
 /// Clerk's instance, tokens and users.
 pub mod clerk {
     pub mod domain;
@@ -41,7 +51,7 @@ pub mod probe;
 pub mod rehearsal {
     pub mod access;
     pub mod cancellation;
-    mod effect;
+    pub(in crate::checks) mod effect;
     pub mod expired_token;
     pub mod metadata;
     pub mod metered;
@@ -85,7 +95,7 @@ pub mod worker {
     pub mod checkout;
     pub mod cors;
     pub mod deployed_version;
-    mod fixes;
+    pub(in crate::checks) mod fixes;
     pub mod health;
     pub mod portal;
     pub mod secrets;
@@ -158,6 +168,21 @@ pub const REHEARSAL: &[Check] = &[
     rehearsal::expired_token::CHECK,
     rehearsal::test_events::CHECK,
 ];
+
+/// The checks of a rehearsal with a real subscription, in the order of the report.
+pub const BILLING: &[Check] = &[
+    billing::purchase::CHECK,
+    billing::plan_change::CHECK,
+    billing::renewal::CHECK,
+    billing::cancellation::CHECK,
+    billing::access::CHECK,
+    billing::portal::CHECK,
+];
+
+/// Every built-in check, also those that only a rehearsal runs.
+pub fn built_in() -> impl Iterator<Item = &'static Check> {
+    ALL.iter().chain(REHEARSAL).chain(BILLING)
+}
 
 /// Every check for this configuration: the built-in checks, and those that it adds.
 #[must_use]

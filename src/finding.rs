@@ -207,4 +207,6 @@ pub enum Cause {
     PortalUnavailable,
     /// The frontend's page is not served.
     FrontendNotServed,
+    /// The Worker's Checkout does not name the user in the subscription, so no later event can be led back to the user.
+    SubscriptionNamesNoUser,
 }

@@ -49,7 +49,7 @@ async fn run(world: &World, _: Deployment, outcome: &mut Outcome) -> Answered {
     Ok(())
 }
 
-fn granted(world: &World, seen: &StepSeen, grant: &Grant, outcome: &mut Outcome) {
+pub(in crate::checks) fn granted(world: &World, seen: &StepSeen, grant: &Grant, outcome: &mut Outcome) {
     let wanted = plan(world, &seen.after);
     let Some(claim) = outcome.ask(grant.claim.clone()) else { return };
     let is_default = wanted.is_none() && claim.as_ref().is_none_or(|claim| is_free(world, claim));

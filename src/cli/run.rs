@@ -13,12 +13,13 @@ use futures::FutureExt;
 use preflight::checks;
 use preflight::report::saved::SavedReport;
 use preflight::run::{self, Report, Selection};
-use preflight::world::{self, World};
+use preflight::world::{self, Depth, World};
 use tokio::runtime::Runtime;
 
 use super::exit::CliError;
 use super::output::OutputArgs;
 use super::progress::Progress;
+use super::rehearse::report_names;
 use super::signals::Signals;
 use super::target::TargetArgs;
 use super::terminal::{Terminal, print};
@@ -112,9 +113,12 @@ async fn once(args: &RunArgs, world: &World, signals: &mut Signals, terminal: Te
     if let Some(last) = last.as_ref().filter(|_| args.failed) {
         last.complete(&mut report);
     }
-    let rehearsal = SavedReport::read(&args.output.report_dir.join("rehearsal.json")).ok();
-    report.rehearsed =
-        rehearsal.filter(|saved| saved.is_of(&report.configuration)).map_or_else(Vec::new, |saved| saved.rehearsed());
+    for depth in [Depth::Events, Depth::Live, Depth::Guided] {
+        let [_, name] = report_names(depth);
+        let saved = SavedReport::read(&args.output.report_dir.join(name)).ok();
+        let saved = saved.filter(|saved| saved.is_of(&report.configuration));
+        report.rehearsed.extend(saved.map_or_else(Vec::new, |saved| saved.rehearsed()));
+    }
     // A part of the checks, or of the run, cannot be compared with all of it.
     if !args.output.no_report && !selection.is_partial() && report.interruption.is_none() {
         deliver::remember(&mut report, &args.output.report_dir.join("history.jsonl"), args.output.style(terminal));

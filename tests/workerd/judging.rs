@@ -7,7 +7,7 @@ use std::time::Duration;
 use preflight::report::outline;
 use preflight::run::{CheckFinding, Decision, Report, Selection, Status, run};
 use preflight::sandbox::{Options, Sandbox};
-use preflight::world::{self, Pace, World};
+use preflight::world::{self, Depth, Pace, World};
 use tokio::runtime::Runtime;
 
 use crate::cases::WorkerCase;
@@ -15,7 +15,7 @@ use crate::workers::RunningWorker;
 
 /// Both Workers get the same result, and it is the one that the scenario expects.
 pub fn verdicts_agree(case: WorkerCase) -> Result<(), String> {
-    let how = if case.scenario()?.is_for_rehearsal() { How::Rehearsal } else { How::Run };
+    let how = if case.scenario()?.depth().is_some() { How::Rehearsal } else { How::Run };
     let (embedded, real) = runtime()?.block_on(async {
         let embedded = judge(&start(case.scenario).await?, how).await?;
         let sandbox = start(case.scenario).await?;
@@ -104,7 +104,7 @@ async fn judge(sandbox: &Sandbox, how: How) -> Result<Report, String> {
     }
     // A busy machine makes a slow Worker.
     let pace = Pace { patience: Duration::from_secs(3), ..Pace::fast() };
-    Ok(run(&world.rehearsing(pace), &Selection::rehearsal(), None, pending()).await)
+    Ok(run(&world.rehearsing(pace), &Selection::rehearsal(Depth::Events), None, pending()).await)
 }
 
 /// Every check that fails or is unknown, with its codes. Without warnings, because a busy machine makes a slow Worker, and

@@ -79,7 +79,10 @@ async fn checkout_completed(worker: &Worker, session: &Value) -> Result<(), Webh
 async fn grant(worker: &Worker, user: &str, object: &Value, subscription: &Value) -> Result<(), WebhookError> {
     let missing = || WebhookError::new(StatusCode::BAD_REQUEST, "Missing tier metadata");
     let tier = tier(worker, object).await.ok_or_else(missing)?;
-    let metadata = json!({ "plan": tier, "stripeCustomerId": object["customer"], "subscriptionId": subscription });
+    let mut metadata = json!({ "plan": tier, "stripeCustomerId": object["customer"], "subscriptionId": subscription });
+    if worker.settings.has(Defect::ForgetsCustomers) {
+        metadata["stripeCustomerId"] = Value::Null;
+    }
     write(worker, user, &metadata).await
 }
 

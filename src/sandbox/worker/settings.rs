@@ -247,6 +247,10 @@ pub enum Defect {
     CheckoutWithoutUser,
     /// Checkout Sessions do not name the tier.
     CheckoutWithoutTier,
+    /// Checkout does not name the user in the subscription.
+    CheckoutWithoutSubscriptionMetadata,
+    /// Does not store the customer's ID.
+    ForgetsCustomers,
     /// Checkout creates a customer for users without one, and does not store its ID.
     MakesCustomers,
     /// Starts without price IDs, and fails when the tier without one is bought.

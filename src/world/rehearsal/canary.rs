@@ -127,6 +127,24 @@ impl RehearsalDoor<'_> {
         accepted(self.send(outgoing).await).map(drop)
     }
 
+    /// Takes the plan and Stripe's IDs from the canary, and marks it.
+    pub(super) async fn set_out(
+        self,
+        user: &UserId,
+        id: &str,
+        mut public: Map<String, Value>,
+    ) -> Answered<Map<String, Value>> {
+        let clerk = &self.world.config.clerk;
+        let before = Value::Object(public.clone());
+        for key in [&clerk.metadata_key, &clerk.customer_key, &clerk.subscription_key] {
+            public.remove(key);
+        }
+        public.insert(MARKER.to_owned(), json!({ "id": id, "before": before }));
+        let metadata = Map::from_iter([("public_metadata".to_owned(), Value::Object(public.clone()))]);
+        self.put_canary(user, &metadata).await?;
+        Ok(public)
+    }
+
     /// Puts the canary back as it was, and reads it to see that it is.
     pub(super) async fn restore(self, snapshot: &CanarySnapshot) -> Answered {
         let user = UserId::parse(&snapshot.user).map_err(|malformed| malformed.in_place("the journal"))?;
@@ -166,7 +184,7 @@ impl World {
     /// Whether the canary is still as a rehearsal left it.
     #[must_use]
     pub fn needs_clean_up(&self) -> bool {
-        self.rehearsal.snapshot().is_some()
+        self.rehearsal.snapshot().is_some() || self.rehearsal.billing.record().is_some()
     }
 
     /// Puts back the canary of a rehearsal that was killed: from the journal, or else from the marker in its metadata.

@@ -5,9 +5,9 @@ use std::time::{Duration, Instant};
 
 use reqwest::Method;
 use reqwest::header::{CONTENT_TYPE, HeaderValue};
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
-use super::canary::{CanarySnapshot, MARKER, UNFINISHED};
+use super::canary::{CanarySnapshot, UNFINISHED};
 use super::event::{EventFrame, MadeUpSubscription};
 use super::script::{CHECKOUT, RehearsalStep, Scripted, TwoTiers, WaitFor, script, two_tiers};
 use super::{ExpiredToken, Grant, Pace, Rehearsal, RehearsalDoor, StepSeen};
@@ -143,7 +143,7 @@ impl<'w> RehearsalDoor<'w> {
     }
 
     /// What the canary is granted with a new token.
-    async fn grant(self) -> (Option<Token>, Grant) {
+    pub(super) async fn grant(self) -> (Option<Token>, Grant) {
         let (clerk, worker) = (self.world.clerk(), self.world.worker());
         let token = match clerk.new_canary_token().await {
             Ok(token) => token,
@@ -200,7 +200,7 @@ impl<'w> RehearsalDoor<'w> {
 
 impl Stage<'_> {
     async fn play(&self, public: Map<String, Value>, seen: &mut Rehearsal) -> Answered {
-        let mut current = self.set_out(public).await?;
+        let mut current = self.door.set_out(&self.user, &self.id, public).await?;
         let (mut quiet, mut last): (Duration, Option<String>) = (self.door.pace.quiet, None);
         let events = script(&self.door.world.config, self.tiers);
         for (place, event) in events.iter().enumerate() {
@@ -226,19 +226,6 @@ impl Stage<'_> {
             self.is_worth_going_on(seen)?;
         }
         Ok(())
-    }
-
-    /// Takes the plan and Stripe's IDs from the canary, and marks it.
-    async fn set_out(&self, mut public: Map<String, Value>) -> Answered<Map<String, Value>> {
-        let clerk = &self.door.world.config.clerk;
-        let before = Value::Object(public.clone());
-        for key in [&clerk.metadata_key, &clerk.customer_key, &clerk.subscription_key] {
-            public.remove(key);
-        }
-        public.insert(MARKER.to_owned(), json!({ "id": self.id, "before": before }));
-        let metadata = Map::from_iter([("public_metadata".to_owned(), Value::Object(public.clone()))]);
-        self.door.put_canary(&self.user, &metadata).await?;
-        Ok(public)
     }
 
     async fn look(&self, event: &Scripted<'_>, seen: &mut Rehearsal) -> Grant {

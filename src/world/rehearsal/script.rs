@@ -38,6 +38,10 @@ pub enum RehearsalStep {
     Deleted,
     /// A Checkout Session is completed in the other mode.
     OtherMode,
+    /// A real subscription is bought.
+    Bought,
+    /// Its trial ends, and the first invoice is paid.
+    TrialEnded,
 }
 
 /// What a step waits for before the next one.
@@ -102,6 +106,8 @@ impl RehearsalStep {
             Self::Ending => "after the customer canceled at period end",
             Self::Deleted => "after the subscription was deleted",
             Self::OtherMode => "after an event with livemode false",
+            Self::Bought => "after the purchase",
+            Self::TrialEnded => "after the trial ended",
         }
     }
 }
@@ -122,8 +128,7 @@ pub(super) fn two_tiers(config: &Config) -> Option<TwoTiers<'_>> {
 pub(super) fn script<'w>(config: &Config, tiers: TwoTiers<'w>) -> Vec<Scripted<'w>> {
     use RehearsalStep as Step;
     let TwoTiers { first, second } = tiers;
-    let grants = |status: &str| config.entitlement.entitling_statuses.iter().any(|entitling| entitling == status);
-    let unless_granting = |status: &str| if grants(status) { WaitFor::Nothing } else { WaitFor::Free };
+    let unless_granting = |status: &str| if grants(config, status) { WaitFor::Nothing } else { WaitFor::Free };
     let event = |step, kind, which, tier, status, wait_for| {
         let looks_at_grant = matches!(step, Step::Created | Step::PlanChange | Step::Deleted);
         Scripted { step, kind, which, tier, status, wait_for, looks_at_grant }
@@ -154,6 +159,11 @@ pub(super) fn script<'w>(config: &Config, tiers: TwoTiers<'w>) -> Vec<Scripted<'
         _ => true,
     });
     events
+}
+
+/// Whether a subscription with this status grants its tier.
+pub(super) fn grants(config: &Config, status: &str) -> bool {
+    config.entitlement.entitling_statuses.iter().any(|entitling| entitling == status)
 }
 
 /// How many events this configuration's rehearsal sends.
