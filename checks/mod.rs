@@ -24,6 +24,7 @@ pub mod config {
     pub mod hygiene;
     pub mod modes;
 }
+mod effect;
 /// Customers who pay, and users who have a tier.
 pub mod entitlements {
     pub(crate) mod catalog;
@@ -32,6 +33,7 @@ pub mod entitlements {
     pub(crate) mod users;
     pub(crate) mod wording;
 }
+mod grant;
 /// The frontend as it is served.
 pub mod frontend {
     pub mod api;
@@ -51,7 +53,6 @@ pub mod probe;
 pub mod rehearsal {
     pub mod access;
     pub mod cancellation;
-    pub(in crate::checks) mod effect;
     pub mod expired_token;
     pub mod metadata;
     pub mod metered;
@@ -95,7 +96,7 @@ pub mod worker {
     pub mod checkout;
     pub mod cors;
     pub mod deployed_version;
-    pub(in crate::checks) mod fixes;
+    mod fixes;
     pub mod health;
     pub mod portal;
     pub mod secrets;

@@ -1,7 +1,7 @@
 //! `billing/access`.
 
 use crate::check::prelude::*;
-use crate::checks::rehearsal::access::granted;
+use crate::checks::grant::{Codes, granted};
 use crate::world::RehearsalStep;
 
 check! {
@@ -38,7 +38,7 @@ async fn run(world: &World, _: Deployment, outcome: &mut Outcome) -> Answered {
     billing.step(RehearsalStep::Bought)?;
     for billed in billing.steps() {
         if let Some(grant) = &billed.seen.grant {
-            granted(world, &billed.seen, grant, outcome);
+            granted(world, &billed.seen, grant, &Codes { claim: CLAIM, plan: PLAN, limit: LIMIT }, outcome);
         }
     }
     // The last of them: without it, the rehearsal ended early.

@@ -1,7 +1,8 @@
 //! `billing/cancellation`.
 
+use super::delivery::within;
 use crate::check::prelude::*;
-use crate::checks::rehearsal::effect::{at, finding, key, paid_tier, plan, shown};
+use crate::checks::effect::{at, finding, key, paid_tier, plan, shown};
 use crate::world::{Billing, RehearsalStep, StepSeen};
 
 check! {
@@ -66,8 +67,7 @@ fn ends(world: &World, billing: &Billing, seen: &StepSeen, outcome: &mut Outcome
         if paid_tier(world, &seen.before).is_none() {
             return Err(NoAnswer::unknown("the canary had no paid tier before the subscription ended"));
         }
-        let took = seen.took.map_or_else(String::new, |took| format!(" within {:.1} s", took.as_secs_f64()));
-        outcome.pass(format!("the canary has no paid tier {}{took}", seen.step.after()));
+        outcome.pass(format!("the canary has no paid tier {}{}", seen.step.after(), within(seen.took)));
         return Ok(());
     };
     let entitlement = &world.config().entitlement;

@@ -1,7 +1,8 @@
 //! `billing/plan-change`.
 
+use super::delivery::within;
 use crate::check::prelude::*;
-use crate::checks::rehearsal::effect::{finding, paid_tier, plan, shown};
+use crate::checks::effect::{finding, paid_tier, plan, shown};
 use crate::world::RehearsalStep;
 
 check! {
@@ -40,8 +41,8 @@ async fn run(world: &World, _: Deployment, outcome: &mut Outcome) -> Answered {
     let changed = &billing.step(RehearsalStep::PlanChange)?.seen;
     let (before, after) = (paid_tier(world, &changed.before), paid_tier(world, &changed.after));
     if after.is_some_and(|tier| tier.name == changed.tier.name) {
-        let took = changed.took.map_or_else(String::new, |took| format!(" within {:.1} s", took.as_secs_f64()));
-        outcome.pass(format!("the canary has tier {} {}{took}", changed.tier.name, changed.step.after()));
+        let (tier, when) = (&changed.tier.name, changed.step.after());
+        outcome.pass(format!("the canary has tier {tier} {when}{}", within(changed.took)));
         return Ok(());
     }
     let is_never_taken =

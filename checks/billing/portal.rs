@@ -1,7 +1,6 @@
 //! `billing/portal`.
 
 use crate::check::prelude::*;
-use crate::checks::worker::fixes;
 use crate::world::{PortalAnswer, RehearsalStep};
 
 check! {
@@ -52,11 +51,9 @@ async fn run(world: &World, _: Deployment, outcome: &mut Outcome) -> Answered {
         ) => failure,
     };
     let message = format!("A customer who has just bought cannot open the portal: {}.", failure.words());
-    let fix = fixes::route(world, &failure);
-    outcome.find(Finding {
-        message,
-        fix,
-        ..fixes::broken(world, NOT_OPENED, failure, "the address of a portal session")
-    });
+    let fix = Fix::new("Store the customer's ID when the subscription is created, and open the portal for it.");
+    let (expected, actual) = ("the address of a portal session".to_owned(), failure.words());
+    let evidence = failure.answer.iter().map(|answer| answer.evidence("url", actual.clone())).collect();
+    outcome.find(Finding { code: NOT_OPENED, message, expected, actual, evidence, fix: fix.then(world.deployment()) });
     Ok(())
 }

@@ -1,8 +1,8 @@
 //! `billing/purchase`.
 
-use super::delivery::not_delivered;
+use super::delivery::{not_delivered, within};
 use crate::check::prelude::*;
-use crate::checks::rehearsal::effect::{finding, paid_tier, plan, shown};
+use crate::checks::effect::{finding, paid_tier, plan, shown};
 use crate::world::{BillingStep, RehearsalStep};
 
 check! {
@@ -43,8 +43,13 @@ async fn run(world: &World, _: Deployment, outcome: &mut Outcome) -> Answered {
     let (seen, tier) = (&bought.seen, &bought.seen.tier);
     match paid_tier(world, &seen.after) {
         Some(found) if found.name == tier.name => {
-            let took = seen.took.map_or_else(String::new, |took| format!(" within {:.1} s", took.as_secs_f64()));
-            outcome.pass(format!("the canary has tier {} {}{took}", tier.name, seen.step.after()));
+            outcome.pass(format!("the canary has tier {} {}{}", tier.name, seen.step.after(), within(seen.took)));
+            if billing.bought.is_none() {
+                let key = &world.config().entitlement.user_key;
+                outcome.pass(format!(
+                    "preflight set metadata.{key} of the subscription, so whether your Checkout sets it is not seen"
+                ));
+            }
         }
         Some(found) => {
             let message = format!("A customer who buys tier {} gets tier {}.", tier.name, found.name);

@@ -1,7 +1,7 @@
 //! `billing/renewal`.
 
 use crate::check::prelude::*;
-use crate::checks::rehearsal::effect::{finding, paid_tier, plan, shown};
+use crate::checks::effect::{finding, paid_tier, plan, shown};
 use crate::world::{Billing, RehearsalStep, StepSeen};
 
 check! {
@@ -39,7 +39,7 @@ codes! {
 async fn run(world: &World, _: Deployment, outcome: &mut Outcome) -> Answered {
     let billing = world.billing().await?;
     if !billing.has_clock {
-        return outcome.not_applicable("only `preflight rehearse --live --mode test` can make time pass");
+        return outcome.not_applicable("only a test clock can make time pass, and that needs --live in test mode");
     }
     billing.step(RehearsalStep::Bought)?;
     let grants = |status: &str| world.config().entitlement.entitling_statuses.iter().any(|one| one == status);

@@ -1,7 +1,7 @@
 //! `rehearsal/cancellation`.
 
-use super::effect::{acknowledged, finding, free_plan, key, paid_tier, unless_current};
 use crate::check::prelude::*;
+use crate::checks::effect::{acknowledged, finding, free_plan, key, paid_tier, unless_current};
 use crate::world::{RehearsalStep, StepSeen};
 
 check! {

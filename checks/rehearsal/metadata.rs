@@ -2,8 +2,8 @@
 
 use serde_json::Value;
 
-use super::effect::{finding, key, seeing};
 use crate::check::prelude::*;
+use crate::checks::effect::{finding, key, seeing};
 use crate::world::{MARKER, Rehearsal, RehearsalStep, StepSeen};
 
 check! {

@@ -1,7 +1,7 @@
 //! `rehearsal/metered`.
 
-use super::effect::finding;
 use crate::check::prelude::*;
+use crate::checks::effect::finding;
 use crate::world::{GrantedUsage, Rehearsal, RehearsalStep, Route, UsageAnswer};
 
 check! {

@@ -1,7 +1,7 @@
 //! `rehearsal/payment-status`.
 
-use super::effect::{acknowledged, finding, free_plan, key, paid_tier, unless_current};
 use crate::check::prelude::*;
+use crate::checks::effect::{acknowledged, finding, free_plan, key, paid_tier, unless_current};
 use crate::world::{Rehearsal, RehearsalStep, StepSeen};
 
 check! {

@@ -1,7 +1,7 @@
 //! `rehearsal/plan-change`.
 
-use super::effect::{acknowledged, finding, key, paid_tier, plan, shown};
 use crate::check::prelude::*;
+use crate::checks::effect::{acknowledged, finding, key, paid_tier, plan, shown};
 use crate::world::{RehearsalStep, StepSeen};
 
 check! {

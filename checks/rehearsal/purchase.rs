@@ -1,7 +1,7 @@
 //! `rehearsal/purchase`.
 
-use super::effect::{acknowledged, at, finding, key, paid_tier, plan, shown};
 use crate::check::prelude::*;
+use crate::checks::effect::{acknowledged, at, finding, key, paid_tier, plan, shown};
 use crate::config::Source;
 use crate::world::{RehearsalStep, StepSeen};
 

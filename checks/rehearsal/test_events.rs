@@ -1,7 +1,7 @@
 //! `rehearsal/test-events`.
 
-use super::effect::{acknowledged, finding, paid_tier};
 use crate::check::prelude::*;
+use crate::checks::effect::{acknowledged, finding, paid_tier};
 use crate::config::Mode;
 use crate::world::RehearsalStep;
 

@@ -25,6 +25,7 @@ const DEADLINE: Duration = Duration::from_mins(10);
 /// Play a customer's life through the deployed Worker, for the canary: purchase, change of plan, failed payments, cancellation.
 /// Each must do to the canary what it should. Then remove what was created, and put the canary back as it was.
 #[derive(Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a separate flag")]
 #[command(group(ArgGroup::new("depth").required(true)))]
 #[command(mut_arg("report_dir", |arg| arg.help("Directory for rehearsal.md, rehearsal.json and the journal")))]
 #[command(mut_arg("no_report", |arg| arg.help("Do not write rehearsal.md and rehearsal.json")))]
@@ -111,7 +112,9 @@ async fn rehearse(args: &RehearseArgs, terminal: Terminal) -> Result<u8, CliErro
     let mut report = tokio::select! {
         report = shown_while(terminal.live, || world.rehearsal_progress(), &mut ran) => report?,
         invitation = world.invitation() => {
-            note(&words(&invitation));
+            // Only the sandbox's own page can be opened without its certificate authority.
+            let url = sandbox.as_ref().and_then(|sandbox| sandbox.checkout_page(&invitation.url));
+            note(&words(&invitation, url.as_deref().unwrap_or(&invitation.url)));
             shown_while(terminal.live, || world.rehearsal_progress(), &mut ran).await?
         }
     };
@@ -146,7 +149,7 @@ pub const fn report_names(depth: Depth) -> [&'static str; 2] {
 }
 
 /// Where a person buys, and how.
-fn words(Invitation { url, code, tier }: &Invitation) -> String {
+fn words(Invitation { code, tier, .. }: &Invitation, url: &str) -> String {
     format!(
         "\nBuy tier {tier} as the canary, without a card:\n\n  1. Open this page:\n\n{url}\n\n  2. Apply the promotion code {code}.\n     \
          The total must be 0.\n  3. Subscribe. preflight goes on by itself.\n"
@@ -158,7 +161,7 @@ fn billing_consequences(world: &World, depth: Depth) -> Vec<String> {
     let config = world.config();
     let (mode, is_test) = (config.project.mode.word(), config.project.mode == Mode::Test);
     let canary = config.clerk.canary_user.value.as_deref().unwrap_or("the canary, which is not set");
-    let made = match (depth, is_test) {
+    let objects = match (depth, is_test) {
         (Depth::Guided, _) => {
             "a coupon of 100 % and a promotion code for one purchase. You buy on your own Checkout page, which creates a customer and a subscription"
         }
@@ -168,10 +171,11 @@ fn billing_consequences(world: &World, depth: Depth) -> Vec<String> {
     let moved = if config.paid_tiers().count() > 1 { "moved to another tier, " } else { "" };
     vec![
         format!("This rehearsal buys a subscription for the canary at Stripe, in {mode} mode. Nothing is charged."),
-        format!("- Created at Stripe: {made}. The subscription is {moved}canceled, and ends. Then the customer, the coupon and the rest are deleted, and each is read again."),
+        format!("- Created at Stripe: {objects}. The subscription is {moved}canceled, and ends. Then the customer, the coupon and the rest are deleted, and each is read again."),
         "- What remains at Stripe: the canceled subscription, its invoices over zero, the events, and the deleted customer's ID. Your reports count one customer who came and went.".to_owned(),
         "- Stripe sends these events to every endpoint of the account, and may send mail as your settings say. Other services behind those endpoints get them too.".to_owned(),
         format!("- Clerk: the metadata of {canary} changes, and is put back as it was. The canary is signed in and out."),
+        "- The Worker is asked for Checkout Sessions, which are expired if they are not used.".to_owned(),
         "- The Worker may remember the customer, the subscription and the events. If it sends mail or calls other services on a purchase, it does so for the canary.".to_owned(),
     ]
 }

@@ -23,6 +23,13 @@ pub struct Bought {
 }
 
 impl Sandbox {
+    /// The address on this machine of a Checkout page of the sandbox.
+    #[must_use]
+    pub fn checkout_page(&self, url: &str) -> Option<String> {
+        let page = Url::parse(url).ok()?;
+        self.plain().stripe.join(page.path()).ok().map(|page| page.to_string())
+    }
+
     /// Completes every Checkout page that a rehearsal of `world` asks a person to complete.
     pub async fn complete_checkouts(&self, world: &World) -> Infallible {
         let Invitation { url, code, .. } = world.invitation().await;

@@ -12,14 +12,14 @@ mod stripe;
 #[cfg(test)]
 mod tests;
 
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::watch;
 
 use super::{RehearsalStep, StepSeen};
 use crate::finding::{Answered, NoAnswer};
-use crate::world::transport::Once;
+use crate::world::transport::{Asked, Once};
 use crate::world::{PortalAnswer, Subscription, World};
 
 pub use record::BillingRecord;
@@ -51,7 +51,7 @@ impl Depth {
 /// What a person needs for buying the canary's subscription.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Invitation {
-    /// The page. Whoever has its address can pay there, so no report shows it.
+    /// The page. Anyone with its address can pay there, so no report shows it.
     pub url: String,
     /// The promotion code that makes it free.
     pub code: String,
@@ -126,14 +126,22 @@ pub(in crate::world) struct BillingCell {
     /// What was created at Stripe, until it is removed.
     open: Mutex<Option<BillingRecord>>,
     invitation: watch::Sender<Option<Invitation>>,
-    /// How many changes were made.
+    /// How many changes were asked for.
     changes: AtomicUsize,
+    /// Whether this process may have created something at Stripe.
+    has_created: AtomicBool,
 }
 
 impl Default for BillingCell {
     fn default() -> Self {
         let invitation = watch::Sender::new(None);
-        Self { played: Once::default(), open: Mutex::default(), invitation, changes: AtomicUsize::new(0) }
+        Self {
+            played: Once::default(),
+            open: Mutex::default(),
+            invitation,
+            changes: AtomicUsize::new(0),
+            has_created: AtomicBool::new(false),
+        }
     }
 }
 
@@ -145,6 +153,13 @@ impl BillingCell {
     /// Tells the changes of this process apart.
     fn count(&self) -> usize {
         self.changes.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// Whether Stripe may have done what it was asked for. Only a 4xx says for sure that it did not.
+    fn is_answered(&self, asked: &Asked) {
+        if !asked.as_ref().is_ok_and(|answer| (400..500).contains(&answer.status)) {
+            self.has_created.store(true, Ordering::Relaxed);
+        }
     }
 
     fn open(&self, record: BillingRecord) {
@@ -165,7 +180,7 @@ impl World {
         self.rehearsal.billing.played.ask(|| Box::pin(self.play_billing())).await.clone()
     }
 
-    /// Waits until a person is needed to buy the canary's subscription. A rehearsal that needs no one never asks.
+    /// Waits until a person is needed to buy the canary's subscription. Only a guided rehearsal asks.
     pub async fn invitation(&self) -> Invitation {
         let mut invitation = self.rehearsal.billing.invitation.subscribe();
         loop {

@@ -1,6 +1,7 @@
 //! How a rehearsal changes Stripe: each change is in the journal before it is made, and has an idempotency key of this rehearsal.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use reqwest::Method;
 use reqwest::header::{CONTENT_TYPE, HeaderName, HeaderValue};
@@ -142,13 +143,21 @@ impl StripeObjects<'_> {
                 ))
             },
         )?;
-        door.send(outgoing).await.map_err(|failure| NoAnswer::Unknown(failure.to_string()))
+        let asked = door.send(outgoing).await;
+        world.rehearsal.billing.is_answered(&asked);
+        asked.map_err(|failure| NoAnswer::Unknown(failure.to_string()))
     }
 
     fn credential(self) -> Answered<Credential> {
         let config = &self.door.world.config;
         let key = key_of_mode(&config.stripe.secret_key, config.project.mode)?;
         Ok(Credential::new(key, &config.stripe.api_base))
+    }
+
+    /// Whether the rehearsal may have created anything. An earlier process may have.
+    pub fn may_exist(self) -> bool {
+        let world = self.door.world;
+        self.record.id != world.nonce || world.rehearsal.billing.has_created.load(Ordering::Relaxed)
     }
 
     /// Whether this is test mode, which has test cards and test clocks.

@@ -5,10 +5,13 @@ use std::path::PathBuf;
 use serde_json::{Value, json};
 
 use super::Depth;
+use super::record::BillingRecord;
+use super::stripe::{StripeObjects, form};
 use crate::check::testing::{killed_after, lasting};
 use crate::sandbox::{Options, Sandbox};
+use crate::world::id::ApiPath;
 use crate::world::rehearsal::{CleanUp, RehearsalStep};
-use crate::world::{self, Pace, World};
+use crate::world::{self, MARKER, Pace, World};
 
 struct Deployment {
     sandbox: Sandbox,
@@ -135,4 +138,50 @@ async fn after_a_guided_rehearsal_that_was_killed_at_any_point_nothing_is_left()
 #[tokio::test]
 async fn after_a_rehearsal_on_a_test_clock_that_was_killed_at_any_point_nothing_is_left() {
     killed_everywhere("healthy-test-mode", Depth::Live, 7).await;
+}
+
+#[tokio::test]
+async fn without_a_journal_the_coupon_tells_what_was_left() {
+    let deployment = Deployment::new("healthy", Depth::Live).await;
+    let before = deployment.state();
+    let mut polls = 1;
+    while !deployment.state()["stripe"]["subscriptions"].to_string().contains(MARKER) {
+        deployment.sandbox.renew().unwrap();
+        drop(std::fs::remove_file(deployment.journal()));
+        assert!(killed_after(polls, deployment.world().billing()).await.is_none());
+        polls += 1;
+    }
+    std::fs::remove_file(deployment.journal()).unwrap();
+    assert_eq!(deployment.world().remove_left().await, Ok(1));
+    assert!(matches!(deployment.world().clean_up().await, Ok(CleanUp::Restored(_))));
+    assert_eq!(deployment.state(), before);
+}
+
+#[tokio::test]
+async fn what_looks_like_a_rehearsals_object_without_its_marker_stays() {
+    let deployment = Deployment::new("healthy", Depth::Live).await;
+    let world = deployment.world();
+    let none = BillingRecord::none("another");
+    let objects = StripeObjects { door: world.rehearsal_door().unwrap(), record: &none };
+    let alike = form([("name", "preflight rehearsal"), ("description", "A rehearsal of preflight")]);
+    objects.post(ApiPath::new("/v1/customers"), alike.clone()).await.unwrap();
+    let marked = [alike, form([("metadata[preflight_rehearsal]", "another")])].concat();
+    objects.post(ApiPath::new("/v1/customers"), marked).await.unwrap();
+    let coupon = form([("id", "preflightcoupon"), ("percent_off", "100"), ("duration", "forever")]);
+    objects.post(ApiPath::new("/v1/coupons"), coupon).await.unwrap();
+    let before = deployment.state();
+    play(&deployment).await;
+    assert_eq!(deployment.world().remove_left().await, Ok(0));
+    assert_eq!(deployment.state(), before);
+}
+
+#[tokio::test]
+async fn a_key_that_may_not_create_a_coupon_leaves_nothing_to_clean_up() {
+    let deployment = Deployment::new("healthy-restricted-key", Depth::Live).await;
+    let before = deployment.state();
+    let world = deployment.world();
+    let why = world.billing().await.unwrap().ended.clone().unwrap().to_string();
+    assert!(why.contains("lacks the permission rak_coupon_write"), "{why}");
+    world.leave().await.unwrap();
+    assert_eq!(deployment.state(), before);
 }

@@ -108,7 +108,7 @@ impl<'w> Worker<'w> {
         checkouts
     }
 
-    /// Asks for the session of one tier, to be completed. It is expired at the end of the run if nobody did.
+    /// Asks for the session of one tier, to be completed. If it is not, it is expired at the end of the run.
     pub(in crate::world) async fn checkout_to_complete(
         self,
         tier: &Tier,

@@ -7,28 +7,28 @@ use crate::config::Tier;
 use crate::world::{Answer, StepSeen, plan_text};
 
 /// The plan in the canary's public metadata.
-pub(in crate::checks) fn plan(world: &World, metadata: &Map<String, Value>) -> Option<String> {
+pub(super) fn plan(world: &World, metadata: &Map<String, Value>) -> Option<String> {
     metadata.get(&world.config().clerk.metadata_key).and_then(plan_text)
 }
 
 /// The paid tier in the canary's public metadata; `None` if that is none.
-pub(in crate::checks) fn paid_tier<'w>(world: &'w World, metadata: &Map<String, Value>) -> Option<&'w Tier> {
+pub(super) fn paid_tier<'w>(world: &'w World, metadata: &Map<String, Value>) -> Option<&'w Tier> {
     let plan = plan(world, metadata)?;
     world.config().paid_tiers().find(|tier| tier.metadata == plan)
 }
 
 /// What a handler writes for a user without a tier, as TypeScript.
-pub(in crate::checks) fn free_plan(world: &World) -> String {
+pub(super) fn free_plan(world: &World) -> String {
     world.config().free_tier().map_or_else(|| "null".to_owned(), |tier| format!("\"{}\"", tier.metadata))
 }
 
 /// A key of an object in TypeScript: quoted if it is not a name.
-pub(in crate::checks) fn key(name: &str) -> String {
+pub(super) fn key(name: &str) -> String {
     if is_name(name) { name.to_owned() } else { format!("{name:?}") }
 }
 
 /// The access to a key in TypeScript: `.plan`, or `["plan-tier"]`.
-pub(in crate::checks) fn at(name: &str) -> String {
+pub(super) fn at(name: &str) -> String {
     if is_name(name) { format!(".{name}") } else { format!("[{name:?}]") }
 }
 
@@ -38,7 +38,7 @@ fn is_name(text: &str) -> bool {
 }
 
 /// Leaves a user alone who has another subscription than the event's, as TypeScript. It needs the ID that is written with the tier.
-pub(in crate::checks) fn unless_current(world: &World, condition: &str) -> String {
+pub(super) fn unless_current(world: &World, condition: &str) -> String {
     let subscription = at(&world.config().clerk.subscription_key);
     format!(
         "const user = await clerk.users.getUser(userId);\n\
@@ -48,7 +48,7 @@ pub(in crate::checks) fn unless_current(world: &World, condition: &str) -> Strin
 }
 
 /// A plan in a sentence: `"pro"`, or `no plan`.
-pub(in crate::checks) fn shown(plan: Option<&str>) -> String {
+pub(super) fn shown(plan: Option<&str>) -> String {
     plan.map_or_else(|| "no plan".to_owned(), |plan| format!("\"{plan}\""))
 }
 
@@ -57,7 +57,7 @@ pub(in crate::checks) fn shown(plan: Option<&str>) -> String {
 /// # Errors
 /// Unknown if it did not answer 2xx. It may have looked for the subscription at Stripe, where there is none, so this proves
 /// nothing about a real event.
-pub(in crate::checks) fn acknowledged(seen: &StepSeen) -> Answered<&Answer> {
+pub(super) fn acknowledged(seen: &StepSeen) -> Answered<&Answer> {
     let answer = match &seen.answer {
         Ok(answer) if answer.is_success() => return Ok(answer),
         Ok(answer) => format!("the Worker answered {} ({})", answer.status, answer.excerpt()),
@@ -70,7 +70,7 @@ pub(in crate::checks) fn acknowledged(seen: &StepSeen) -> Answered<&Answer> {
 }
 
 /// The finding for what an event did.
-pub(in crate::checks) fn finding(
+pub(super) fn finding(
     world: &World,
     seen: &StepSeen,
     code: Code,
@@ -85,7 +85,7 @@ pub(in crate::checks) fn finding(
 }
 
 /// The same finding, with what was seen in another field after the event.
-pub(in crate::checks) fn seeing(finding: Finding, seen: &StepSeen, field: &str, actual: String) -> Finding {
+pub(super) fn seeing(finding: Finding, seen: &StepSeen, field: &str, actual: String) -> Finding {
     let evidence = match &seen.answer {
         Ok(answer) => answer.evidence(format!("{field} {}", seen.step.after()), actual.clone()),
         Err(failure) => failure.evidence(),
