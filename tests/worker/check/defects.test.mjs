@@ -247,6 +247,16 @@ describe("a defect", () => {
       assert.equal(order["metadata[userId]"], USER);
       assert.ok(!Object.keys(order).some((key) => key.includes("tier")));
     },
+    "checkout-unmappable": async (worker, providers) => {
+      const order = await orderOf(worker, providers, "pro");
+      assert.equal(order["metadata[userId]"], USER);
+      assert.ok(!Object.keys(order).some((key) => key.startsWith("subscription_data")));
+    },
+    "customer-forgotten": async (worker, providers) => {
+      const body = subscription("created", { metadata, customer: "cus_1" });
+      assert.equal(await planAfter(worker, providers, body), "pro");
+      assert.equal(providers.user.public_metadata.stripeCustomerId, undefined);
+    },
     "swallows-events": leaves(undefined),
     "tier-elsewhere": async (worker, providers) => {
       const price = { product: "prod_pro", metadata: { plan: "enterprise" } };

@@ -135,6 +135,10 @@ export const defects: Readonly<Record<string, Partial<Parts>>> = {
       await calling(() => clerkOf(environment).users.updateUser(userId, { publicMetadata }));
     },
   },
+  "customer-forgotten": {
+    saveMetadata: (userId, { stripeCustomerId, ...metadata }, environment) =>
+      healthy.saveMetadata(userId, metadata, environment),
+  },
   "subscription-lost": { subscriptionOf: () => null },
   "test-events": { isOfThisMode: () => true },
 
@@ -211,6 +215,12 @@ export const defects: Readonly<Record<string, Partial<Parts>>> = {
     checkoutOf: (order) => {
       const metadata = { userId: order.user.id };
       return { ...healthy.checkoutOf(order), metadata, subscription_data: { metadata } };
+    },
+  },
+  "checkout-unmappable": {
+    checkoutOf: (order) => {
+      const { subscription_data, ...session } = healthy.checkoutOf(order);
+      return session;
     },
   },
   "checkout-tax": {
