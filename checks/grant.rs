@@ -36,10 +36,10 @@ pub(super) fn granted(world: &World, seen: &StepSeen, grant: &Grant, codes: &Cod
     };
     let Some(found) = outcome.ask(usage.plan) else { return };
     let tier = paid_tier(world, &seen.after).or_else(|| world.config().free_tier());
-    let Some(tier) = tier else {
-        return outcome.pass(format!("the Worker reports {} {}", shown(Some(&found)), seen.step.after()));
-    };
-    if found != tier.metadata && found != tier.name {
+    let is = |tier: &Tier| found == tier.metadata || found == tier.name;
+    // Without a free tier in the configuration, any plan that is not paid for is right.
+    let is_right = tier.map_or_else(|| !world.config().paid_tiers().any(is), is);
+    if !is_right {
         let message = format!(
             "The customer's token has {}, but the Worker grants \"{found}\" {}.",
             shown(claim.as_deref()),
@@ -47,9 +47,13 @@ pub(super) fn granted(world: &World, seen: &StepSeen, grant: &Grant, codes: &Cod
         );
         let claim = &world.config().clerk.plan_claim;
         let fix = Fix::new(format!("In the Worker, read the plan from the claim \"{claim}\" of each request's token."));
-        let finding = finding(world, seen, codes.plan, message, format!("\"{}\"", tier.metadata), fix);
+        let expected = tier.map_or_else(|| "no paid tier".to_owned(), |tier| format!("\"{}\"", tier.metadata));
+        let finding = finding(world, seen, codes.plan, message, expected, fix);
         return outcome.find(seeing(finding, seen, "the plan that the Worker reports", format!("\"{found}\"")));
     }
+    let Some(tier) = tier else {
+        return outcome.pass(format!("the Worker reports \"{found}\" {}", seen.step.after()));
+    };
     match outcome.ask(usage.limit) {
         Some(Some(limit)) if limit != tier.limit => outcome.find(other_limit(world, seen, tier, limit, codes.limit)),
         Some(_) => outcome.pass(format!(

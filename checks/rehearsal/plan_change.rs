@@ -49,7 +49,11 @@ async fn run(world: &World, _: Deployment, outcome: &mut Outcome) -> Answered {
             older(world, seen, outcome);
         }
     }
-    if let Some(seen) = outcome.ask(rehearsal.step(RehearsalStep::Repeated)) {
+    let first_time = if has_several { RehearsalStep::PlanChange } else { RehearsalStep::Created };
+    if let (Some(first), Some(seen)) =
+        (outcome.ask(rehearsal.step(first_time)), outcome.ask(rehearsal.step(RehearsalStep::Repeated)))
+        && outcome.ask(acknowledged(first)).is_some()
+    {
         repeated(world, seen, outcome);
     }
     Ok(())

@@ -281,6 +281,12 @@ pub enum Defect {
     IgnoresRecovery,
     /// Removes the subscription's ID when a Checkout Session is completed.
     ErasesSubscription,
+    /// Writes the free tier when a Checkout Session is completed, because that does not name the product.
+    FreesAtCheckout,
+    /// Takes the tier for a subscription that was never paid, although another one is active.
+    UnpaidTakesActive,
+    /// Ignores subscriptions of users who had one before.
+    IgnoresReturning,
     /// Takes one paid tier for the other.
     MixesUpTiers,
     /// Replaces all of the user's public metadata.

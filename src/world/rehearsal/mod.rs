@@ -107,10 +107,19 @@ pub struct Rehearsal {
     steps: Vec<StepSeen>,
     /// Why there are no more.
     ended: Option<NoAnswer>,
-    /// The Worker's answer to one call of its metered route, after the first purchase.
-    pub metered: Option<Answered<Arc<Answer>>>,
+    /// What one call of the metered route did, after the first purchase.
+    pub metered: Option<Answered<Metered>>,
     /// What the Worker does with an expired token; `None` if it has no route that takes one.
     pub expired_token: Option<Answered<ExpiredToken>>,
+}
+
+/// One call of the metered route.
+#[derive(Debug, Clone)]
+pub struct Metered {
+    /// The Worker's answer.
+    pub answer: Arc<Answer>,
+    /// What the usage route says afterward; `None` if there is no such route.
+    pub after: Option<Answered<UsageAnswer>>,
 }
 
 /// What the Worker does with an expired token.
@@ -148,11 +157,22 @@ pub(super) struct RehearsalCell {
     open: Mutex<Option<CanarySnapshot>>,
     /// What it is doing, in words.
     progress: Mutex<String>,
+    /// How long nothing happened before the Worker wrote something.
+    learned: Mutex<Duration>,
 }
 
 impl RehearsalCell {
     fn note(&self, progress: String) {
         *self.progress.lock().unwrap_or_else(PoisonError::into_inner) = progress;
+    }
+
+    fn learn(&self, quiet: Duration) {
+        *self.learned.lock().unwrap_or_else(PoisonError::into_inner) = quiet;
+    }
+
+    /// How long to wait before the canary is believed to stay as it is.
+    fn learned(&self) -> Duration {
+        *self.learned.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn snapshot(&self) -> Option<CanarySnapshot> {

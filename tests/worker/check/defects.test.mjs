@@ -296,6 +296,20 @@ describe("a defect", () => {
       await planAfter(worker, providers, bought, event("checkout.session.completed", session));
       assert.equal(providers.user.public_metadata.subscriptionId, undefined);
     },
+    "plan-lost": async (worker, providers) => {
+      const session = { client_reference_id: USER, subscription: "sub_1", metadata };
+      const late = event("checkout.session.completed", session);
+      assert.equal(await planAfter(worker, providers, bought, late), "free");
+    },
+    "unpaid-takes-active": async (worker, providers) => {
+      const unpaid = subscription("created", { id: "sub_2", status: "incomplete", metadata });
+      assert.equal(await planAfter(worker, providers, bought, unpaid), "free");
+    },
+    "returning-ignored": async (worker, providers) => {
+      providers.user.public_metadata.subscriptionId = "sub_0";
+      await planAfter(worker, providers, bought);
+      assert.equal(providers.user.public_metadata.subscriptionId, "sub_0");
+    },
     "test-events": async (worker, providers) => {
       const session = { client_reference_id: USER, subscription: "sub_1", metadata };
       const body = event("checkout.session.completed", session, { livemode: false });

@@ -116,7 +116,7 @@ impl<'w> Stage<'w> {
         let (door, record) = (self.objects.door, self.objects.record);
         let world = door.world;
         let before = door.read_canary(&self.user).await?;
-        let public = RehearsalDoor::public(&before)?;
+        let public = RehearsalDoor::unmarked(&before)?;
         let BillingRecord { id, deployment, user, .. } = record.clone();
         let snapshot = CanarySnapshot { id, deployment, user, before };
         self.recorded(world.journal.note_rehearsal(&snapshot))?;
