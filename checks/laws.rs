@@ -6,13 +6,13 @@ use std::path::{Path, PathBuf};
 
 use regex::Regex;
 
-use super::{ALL, REHEARSAL};
+use super::{ALL, built_in};
 use crate::check::Check;
-use crate::check::testing::{TestRun, rehearse, scenario};
+use crate::check::testing::{TestRun, lasting, rehearse, scenario};
 use crate::report::outline;
 use crate::run::{Decision, Selection, Status, run};
 use crate::sandbox::{self, Sandbox, Scenario, scenarios};
-use crate::world::{self, World};
+use crate::world::{self, Depth, World};
 
 /// Every file below a group's folder but each `mod.rs`: its path without the ending, and its text. A file with a `check!` is a
 /// check. Any other is a module: of its group, or of the check whose name its folder has.
@@ -51,15 +51,14 @@ fn code(text: &str) -> String {
 
 #[test]
 fn every_check_is_registered_under_its_own_path() {
-    let registered: BTreeSet<String> =
-        ALL.iter().chain(REHEARSAL).map(|check| check.id.as_str().replace('-', "_")).collect();
+    let registered: BTreeSet<String> = built_in().map(|check| check.id.as_str().replace('-', "_")).collect();
     let found = files().into_iter().filter(|(_, text)| is_check(text)).map(|(name, _)| name).collect();
     assert_eq!(registered, found);
 }
 
 #[test]
 fn every_documentation_has_a_title_and_its_sections() {
-    for check in ALL.iter().chain(REHEARSAL) {
+    for check in built_in() {
         assert!(!check.title().is_empty() && !check.title().ends_with('.'), "{}", check.id);
         for heading in ["Why it matters", "How it is verified", "How to fix it"] {
             assert!(check.section(heading).is_some_and(|text| text.len() > 20), "{}: {heading}", check.id);
@@ -71,7 +70,7 @@ fn every_documentation_has_a_title_and_its_sections() {
 fn a_check_declares_every_code_once_and_uses_it() {
     // What it cannot find needs no name, and a finding cannot be made without a declared code.
     let made_up = "Code::declared";
-    for check in ALL.iter().chain(REHEARSAL) {
+    for check in built_in() {
         let code = code_of(check);
         assert!(!code.contains(made_up), "{} makes a code outside of codes!", check.id);
         let names: BTreeSet<&str> = check.codes.iter().map(|code| code.name()).collect();
@@ -89,7 +88,8 @@ fn checks_import_the_prelude_the_configuration_and_the_world_and_nothing_else_of
     for (name, text) in files() {
         for found in imported.captures_iter(&code(&text)) {
             let path = &found[1];
-            let allowed = path == "check::prelude" || path.starts_with("config") || path.starts_with("world");
+            let is_shared = ["check::prelude", "checks::effect", "checks::grant"].contains(&path);
+            let allowed = is_shared || path.starts_with("config") || path.starts_with("world");
             assert!(allowed, "{name} imports crate::{path}");
         }
     }
@@ -114,7 +114,7 @@ fn every_cause_has_exactly_one_check_that_reports_it() {
     let variant = Regex::new(r"(?m)^    ([A-Z]\w+),$").unwrap();
     let causes = vocabulary.split("pub enum Cause {").nth(1).unwrap();
     let causes: Vec<&str> = variant.captures_iter(causes).map(|found| found.get(1).unwrap().as_str()).collect();
-    let owned: Vec<String> = ALL.iter().flat_map(|check| check.owns).map(|cause| format!("{cause:?}")).collect();
+    let owned: Vec<String> = built_in().flat_map(|check| check.owns).map(|cause| format!("{cause:?}")).collect();
     for cause in &causes {
         assert_eq!(owned.iter().filter(|owned| owned == cause).count(), 1, "{cause}");
     }
@@ -125,7 +125,7 @@ fn every_cause_has_exactly_one_check_that_reports_it() {
 fn every_finding_that_a_scenario_asks_for_is_one_that_its_check_lists() {
     for scenario in scenarios() {
         for expected in &scenario.finds {
-            let Some(check) = ALL.iter().chain(REHEARSAL).find(|check| check.id.as_str() == expected.check) else {
+            let Some(check) = built_in().find(|check| check.id.as_str() == expected.check) else {
                 continue;
             };
             assert!(check.code(&expected.code).is_some(), "{}: {} has no {}", scenario.name, check.id, expected.code);
@@ -149,11 +149,12 @@ async fn every_healthy_world_is_go() {
 }
 
 /// A rehearsal in a scenario, and what it changed for good: Clerk's users and Stripe's objects must be as before.
-async fn rehearsed(name: &str) -> (TestRun, Vec<String>) {
+async fn rehearsed(name: &str, depth: Depth) -> (TestRun, Vec<String>) {
     let sandbox = Sandbox::start(&[name], sandbox::Options::default()).await.unwrap();
     let before = sandbox.state();
-    let run = rehearse(sandbox, name).await;
+    let run = rehearse(sandbox, name, depth).await;
     let after = run.sandbox().state();
+    let (before, after) = (lasting(before), lasting(after));
     let places = ["/clerk/users", "/stripe"];
     let changed = places.into_iter().filter(|place| before.pointer(place) != after.pointer(place));
     let changed = changed.map(|place| format!("{place} was changed in {}", run.summary())).collect();
@@ -164,7 +165,7 @@ async fn rehearsed(name: &str) -> (TestRun, Vec<String>) {
 async fn a_rehearsal_in_a_healthy_world_is_go_and_changes_nothing() {
     let mut wrong = Vec::new();
     for healthy in named("healthy") {
-        let (run, changed) = rehearsed(&healthy.name).await;
+        let (run, changed) = rehearsed(&healthy.name, Depth::Events).await;
         wrong.extend(changed);
         if run.report().decision != Decision::Go {
             wrong.push(run.summary());
@@ -175,7 +176,7 @@ async fn a_rehearsal_in_a_healthy_world_is_go_and_changes_nothing() {
 
 #[tokio::test]
 async fn what_only_a_rehearsal_can_see_does_not_disturb_a_run() {
-    for hidden in scenarios().iter().filter(|scenario| scenario.is_for_rehearsal()) {
+    for hidden in scenarios().iter().filter(|scenario| scenario.depth().is_some()) {
         let run = scenario(&hidden.name).await;
         assert_eq!(run.report().decision, Decision::Go, "{}", run.summary());
     }
@@ -184,8 +185,9 @@ async fn what_only_a_rehearsal_can_see_does_not_disturb_a_run() {
 #[tokio::test]
 async fn a_rehearsal_finds_its_problem_and_puts_the_canary_back() {
     let mut wrong = Vec::new();
-    for broken in scenarios().iter().filter(|scenario| scenario.is_for_rehearsal()) {
-        let (run, changed) = rehearsed(&broken.name).await;
+    for broken in scenarios() {
+        let Some(depth) = broken.depth() else { continue };
+        let (run, changed) = rehearsed(&broken.name, depth).await;
         wrong.extend(changed);
         let expected = broken.finds.iter().map(|found| format!("{}: {}", found.check, found.code)).collect();
         let found = outline::failures(run.report()).into_iter().chain(outline::warnings(run.report()));

@@ -1,5 +1,15 @@
 //! The registry: every check, in the order of the report.
 
+/// A subscription that Stripe bills. Only `preflight rehearse --live` and `--guided` run these.
+pub mod billing {
+    pub mod access;
+    pub mod cancellation;
+    mod delivery;
+    pub mod plan_change;
+    pub mod portal;
+    pub mod purchase;
+    pub mod renewal;
+}
 /// Clerk's instance, tokens and users.
 pub mod clerk {
     pub mod domain;
@@ -14,6 +24,7 @@ pub mod config {
     pub mod hygiene;
     pub mod modes;
 }
+mod effect;
 /// Customers who pay, and users who have a tier.
 pub mod entitlements {
     pub(crate) mod catalog;
@@ -22,6 +33,7 @@ pub mod entitlements {
     pub(crate) mod users;
     pub(crate) mod wording;
 }
+mod grant;
 /// The frontend as it is served.
 pub mod frontend {
     pub mod api;
@@ -42,7 +54,6 @@ pub mod probe;
 pub mod rehearsal {
     pub mod access;
     pub mod cancellation;
-    mod effect;
     pub mod expired_token;
     pub mod metadata;
     pub mod metered;
@@ -168,6 +179,21 @@ pub const REHEARSAL: &[Check] = &[
     rehearsal::expired_token::CHECK,
     rehearsal::test_events::CHECK,
 ];
+
+/// The checks of a rehearsal with a real subscription, in the order of the report.
+pub const BILLING: &[Check] = &[
+    billing::purchase::CHECK,
+    billing::plan_change::CHECK,
+    billing::renewal::CHECK,
+    billing::cancellation::CHECK,
+    billing::access::CHECK,
+    billing::portal::CHECK,
+];
+
+/// Every built-in check, also those that only a rehearsal runs.
+pub fn built_in() -> impl Iterator<Item = &'static Check> {
+    ALL.iter().chain(REHEARSAL).chain(BILLING)
+}
 
 /// Every check for this configuration: the built-in checks, and those that it adds.
 #[must_use]

@@ -221,4 +221,8 @@ pub enum Cause {
     PortalUnavailable,
     /// The frontend's page is not served.
     FrontendNotServed,
+    /// The Worker takes the tier for another subscription than the user's current one.
+    SubscriptionNotCompared,
+    /// The Worker's Checkout does not name the user in the subscription, so no later event can be led back to the user.
+    SubscriptionNamesNoUser,
 }

@@ -1,9 +1,8 @@
 //! `rehearsal/access`.
 
-use super::effect::{finding, paid_tier, plan, seeing, shown};
 use crate::check::prelude::*;
-use crate::config::{Limit, Tier};
-use crate::world::{Grant, RehearsalStep, StepSeen, UsageAnswer};
+use crate::checks::grant::{Codes, granted};
+use crate::world::RehearsalStep;
 
 check! {
     /// A new token carries the new tier, and the Worker grants it.
@@ -41,89 +40,10 @@ async fn run(world: &World, _: Deployment, outcome: &mut Outcome) -> Answered {
     rehearsal.step(RehearsalStep::Created)?;
     for seen in rehearsal.steps() {
         if let Some(grant) = &seen.grant {
-            granted(world, seen, grant, outcome);
+            granted(world, seen, grant, &Codes { claim: CLAIM, plan: PLAN, limit: LIMIT }, outcome);
         }
     }
     // The last of them: without it, the rehearsal ended early.
     outcome.ask(rehearsal.step(RehearsalStep::Deleted));
     Ok(())
-}
-
-fn granted(world: &World, seen: &StepSeen, grant: &Grant, outcome: &mut Outcome) {
-    let wanted = plan(world, &seen.after);
-    let Some(claim) = outcome.ask(grant.claim.clone()) else { return };
-    let is_default = wanted.is_none() && claim.as_ref().is_none_or(|claim| is_free(world, claim));
-    if claim != wanted && !is_default {
-        return other_claim(world, seen, claim.as_deref(), outcome);
-    }
-    let Some(usage) = &grant.usage else {
-        return outcome.pass(format!("a new token has {} {}", shown(claim.as_deref()), seen.step.after()));
-    };
-    let usage = match outcome.ask(usage.clone()) {
-        Some(UsageAnswer::Granted(usage)) => usage,
-        Some(UsageAnswer::Rejected { .. }) => {
-            return outcome.leave_open(NoAnswer::Because(Cause::TokenRejectedByWorker));
-        }
-        Some(UsageAnswer::Failed(failure)) => return outcome.leave_open(NoAnswer::Unknown(failure.words())),
-        None => return,
-    };
-    let Some(found) = outcome.ask(usage.plan) else { return };
-    let tier = paid_tier(world, &seen.after).or_else(|| world.config().free_tier());
-    let Some(tier) = tier else {
-        return outcome.pass(format!("the Worker reports {} {}", shown(Some(&found)), seen.step.after()));
-    };
-    if found != tier.metadata && found != tier.name {
-        let message = format!(
-            "The customer's token has {}, but the Worker grants \"{found}\" {}.",
-            shown(claim.as_deref()),
-            seen.step.after()
-        );
-        let claim = &world.config().clerk.plan_claim;
-        let fix = Fix::new(format!("In the Worker, read the plan from the claim \"{claim}\" of each request's token."));
-        let finding = finding(world, seen, PLAN, message, format!("\"{}\"", tier.metadata), fix);
-        return outcome.find(seeing(finding, seen, "the plan that the Worker reports", format!("\"{found}\"")));
-    }
-    match outcome.ask(usage.limit) {
-        Some(Some(limit)) if limit != tier.limit => outcome.find(other_limit(world, seen, tier, limit)),
-        Some(_) => outcome.pass(format!(
-            "a new token has {}, and the Worker grants it {}",
-            shown(claim.as_deref()),
-            seen.step.after()
-        )),
-        None => {}
-    }
-}
-
-fn is_free(world: &World, claim: &str) -> bool {
-    !world.config().paid_tiers().any(|tier| tier.metadata == claim)
-}
-
-fn other_claim(world: &World, seen: &StepSeen, claim: Option<&str>, outcome: &mut Outcome) {
-    let (claim, wanted) = (shown(claim), shown(plan(world, &seen.after).as_deref()));
-    if world.config().clerk.jwt_template.is_none() {
-        // Clerk may make a session token from the one before it (docs/providers.md, "Clerk tokens and claims").
-        let why = format!(
-            "a new session token still has {claim} {}, which Clerk may correct a minute later",
-            seen.step.after()
-        );
-        return outcome.leave_open(NoAnswer::unknown(why));
-    }
-    let message = format!("The customer's metadata has {wanted}, but a new token has {claim} {}.", seen.step.after());
-    let (name, key) = (&world.config().clerk.plan_claim, &world.config().clerk.metadata_key);
-    let fix = Fix::new(format!("In the JWT template, set the claim \"{name}\" to {{{{user.public_metadata.{key}}}}}."))
-        .link(clerk_dashboard("jwt-templates"));
-    let finding = finding(world, seen, CLAIM, message, wanted, fix);
-    outcome.find(seeing(finding, seen, &format!("the claim \"{name}\""), claim));
-}
-
-fn other_limit(world: &World, seen: &StepSeen, tier: &Tier, limit: Limit) -> Finding {
-    let words = |limit: Limit| match limit {
-        Limit::Uses(uses) => format!("{uses} uses"),
-        Limit::Unlimited => "no limit".to_owned(),
-    };
-    let (wanted, found) = (words(tier.limit), words(limit));
-    let message = format!("Tier {} has {wanted}, but the Worker grants {found} {}.", tier.name, seen.step.after());
-    let fix = Fix::new("Correct the limit in the Worker's table of tiers, or in preflight.toml.");
-    let finding = finding(world, seen, LIMIT, message, wanted, fix);
-    seeing(finding, seen, "the limit that the Worker reports", found)
 }

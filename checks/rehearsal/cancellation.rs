@@ -1,7 +1,7 @@
 //! `rehearsal/cancellation`.
 
-use super::effect::{acknowledged, finding, free_plan, key, paid_tier, unless_current};
 use crate::check::prelude::*;
+use crate::checks::effect::{acknowledged, finding, free_plan, key, paid_tier, unless_current};
 use crate::world::{RehearsalStep, StepSeen};
 
 check! {
@@ -21,6 +21,7 @@ check! {
     pub const CHECK = Check {
         need: Need::Required,
         sends: "what rehearsal/purchase sends, and 4 more events",
+        owns: [SubscriptionNotCompared],
         subjects: deployment,
         run
     };
@@ -37,7 +38,11 @@ codes! {
 
 async fn run(world: &World, _: Deployment, outcome: &mut Outcome) -> Answered {
     let rehearsal = world.rehearsal().await?;
-    if let Some(seen) = outcome.ask(rehearsal.step(RehearsalStep::OldDeleted)) {
+    let again = rehearsal.step(RehearsalStep::Resubscribed)?;
+    if paid_tier(world, &again.after).is_none_or(|tier| tier.name != again.tier.name) {
+        // `rehearsal/purchase` reports it.
+        outcome.leave_open(NoAnswer::unknown("the second purchase did not give the canary its tier"));
+    } else if let Some(seen) = outcome.ask(rehearsal.step(RehearsalStep::OldDeleted)) {
         let message = "Deleting a customer's old subscription takes the tier of the new one, which is paid for.";
         let fix =
             Fix::new("On customer.subscription.deleted, do nothing if the user's current subscription is another one.")
@@ -63,7 +68,7 @@ fn stays(world: &World, seen: &StepSeen, (code, message, fix): (Code, &str, Fix)
         return outcome
             .leave_open(NoAnswer::unknown(format!("the canary had no paid tier to keep {}", seen.step.after())));
     };
-    if paid_tier(world, &seen.after).is_some() {
+    if paid_tier(world, &seen.after).is_some_and(|tier| tier.name == before.name) {
         outcome.ask(acknowledged(seen));
         outcome.pass(format!("the canary keeps its tier {}", seen.step.after()));
     } else {

@@ -2,8 +2,8 @@
 
 use serde_json::Value;
 
-use super::effect::{finding, key, seeing};
 use crate::check::prelude::*;
+use crate::checks::effect::{finding, key, paid_tier, plan, seeing, shown};
 use crate::world::{MARKER, Rehearsal, RehearsalStep, StepSeen};
 
 check! {
@@ -34,6 +34,8 @@ codes! {
     REPLACED: Warning(Service),
     /// A Checkout Session that is completed late removes the subscription's ID.
     SUBSCRIPTION_LOST: Failure,
+    /// A completed Checkout Session that arrives late takes the tier.
+    PLAN_LOST: Failure,
 }
 
 async fn run(world: &World, _: Deployment, outcome: &mut Outcome) -> Answered {
@@ -42,8 +44,9 @@ async fn run(world: &World, _: Deployment, outcome: &mut Outcome) -> Answered {
     rehearsal.step(RehearsalStep::CheckoutAfterCreated)?;
     match rehearsal.steps().iter().find(|seen| lost_marker(seen)) {
         Some(seen) => outcome.find(replaced(world, seen)),
-        None => outcome.pass("another key in the canary's public metadata is still there after every event"),
+        None => outcome.pass("another key in the canary's public metadata is still there after each of these events"),
     }
+    keeps_plan(world, &rehearsal, outcome)?;
     keeps_subscription(world, &rehearsal, outcome)
 }
 
@@ -62,6 +65,28 @@ fn replaced(world: &World, seen: &StepSeen) -> Finding {
     let keys: Vec<&str> = seen.after.keys().map(String::as_str).collect();
     let found = finding(world, seen, REPLACED, message, "the other keys are still there", fix);
     seeing(found, seen, "public_metadata", format!("the keys {}", keys.join(", ")))
+}
+
+/// A Checkout Session that arrives late must not take the tier that the subscription has given.
+fn keeps_plan(world: &World, rehearsal: &Rehearsal, outcome: &mut Outcome) -> Answered {
+    let seen = rehearsal.step(RehearsalStep::CheckoutAfterCreated)?;
+    let Some(before) = paid_tier(world, &seen.before) else {
+        return Err(NoAnswer::unknown(format!("the canary had no paid tier to keep {}", seen.step.after())));
+    };
+    if paid_tier(world, &seen.after).is_some_and(|tier| tier.name == before.name) {
+        outcome.pass(format!("the canary keeps its tier {}", seen.step.after()));
+        return Ok(());
+    }
+    let found = shown(plan(world, &seen.after).as_deref());
+    let message = format!(
+        "A checkout.session.completed that arrives late moves the customer from tier {} to {found}.",
+        before.name
+    );
+    let fix = Fix::new(
+        "On checkout.session.completed, write the tier only if the session names it, and leave the plan as it is otherwise.",
+    );
+    outcome.find(finding(world, seen, PLAN_LOST, message, format!("\"{}\"", before.metadata), fix));
+    Ok(())
 }
 
 fn keeps_subscription(world: &World, rehearsal: &Rehearsal, outcome: &mut Outcome) -> Answered {

@@ -1,8 +1,8 @@
 //! `rehearsal/metered`.
 
-use super::effect::finding;
 use crate::check::prelude::*;
-use crate::world::{GrantedUsage, Rehearsal, RehearsalStep, Route, UsageAnswer};
+use crate::checks::effect::finding;
+use crate::world::{GrantedUsage, Metered, RehearsalStep, Route, UsageAnswer};
 
 check! {
     /// One use counts as one.
@@ -40,8 +40,9 @@ async fn run(world: &World, _: Deployment, outcome: &mut Outcome) -> Answered {
     }
     let rehearsal = world.rehearsal().await?;
     let seen = rehearsal.step(RehearsalStep::Created)?;
-    let answer = rehearsal.metered.clone();
-    let answer = answer.unwrap_or_else(|| Err(NoAnswer::unknown("the metered route was not called")))?;
+    let metered = rehearsal.metered.clone();
+    let Metered { answer, after } =
+        metered.unwrap_or_else(|| Err(NoAnswer::unknown("the metered route was not called")))?;
     match answer.status {
         200..=299 => {}
         404 | 405 => {
@@ -54,11 +55,14 @@ async fn run(world: &World, _: Deployment, outcome: &mut Outcome) -> Answered {
             return Err(NoAnswer::unknown(format!("{} answered {status}: {}", answer.request, answer.excerpt())));
         }
     }
-    let (before, after) = (usage(&rehearsal, RehearsalStep::Created)?, usage(&rehearsal, RehearsalStep::Deleted)?);
+    let before = usage(seen.grant.as_ref().and_then(|grant| grant.usage.clone()))?;
+    let after = usage(after)?;
     let (Some(before), Some(used)) = (before.used, after.used) else {
         return outcome.not_applicable("the usage route does not say how many uses there were");
     };
-    let moved = used.saturating_sub(before);
+    let Some(moved) = used.checked_sub(before) else {
+        return Err(NoAnswer::unknown(format!("the uses went from {before} to {used}: they may have been reset")));
+    };
     if moved == 1 {
         outcome.pass(format!("one call moves the uses from {before} to {used}"));
         return Ok(());
@@ -79,10 +83,9 @@ fn path(world: &World) -> &str {
     world.config().worker.metered.as_deref().unwrap_or_default()
 }
 
-/// What the usage route reported after an event.
-fn usage(rehearsal: &Rehearsal, step: RehearsalStep) -> Answered<GrantedUsage> {
-    let grant = rehearsal.step(step)?.grant.as_ref().and_then(|grant| grant.usage.clone());
-    match grant.unwrap_or_else(|| Err(NoAnswer::unknown("the usage route was not asked")))? {
+/// What the usage route reported.
+fn usage(answer: Option<Answered<UsageAnswer>>) -> Answered<GrantedUsage> {
+    match answer.unwrap_or_else(|| Err(NoAnswer::unknown("the usage route was not asked")))? {
         UsageAnswer::Granted(usage) => Ok(usage),
         UsageAnswer::Rejected { .. } => Err(NoAnswer::Because(Cause::TokenRejectedByWorker)),
         UsageAnswer::Failed(failure) => Err(NoAnswer::Unknown(failure.words())),

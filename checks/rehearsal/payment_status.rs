@@ -1,7 +1,7 @@
 //! `rehearsal/payment-status`.
 
-use super::effect::{acknowledged, finding, free_plan, key, paid_tier, unless_current};
 use crate::check::prelude::*;
+use crate::checks::effect::{acknowledged, finding, free_plan, key, paid_tier, plan, shown, unless_current};
 use crate::world::{Rehearsal, RehearsalStep, StepSeen};
 
 check! {
@@ -21,7 +21,7 @@ check! {
     /// In the handler, write the tier only for the statuses that grant it, and the free tier for all others.
     pub const CHECK = Check {
         need: Need::Required,
-        sends: "what rehearsal/purchase sends, and 5 more events",
+        sends: "what rehearsal/purchase sends, and 7 more events",
         subjects: deployment,
         run
     };
@@ -42,6 +42,8 @@ codes! {
     TAKEN: Failure,
     /// The tier does not come back after the failed renewal was paid.
     NOT_RESTORED: Failure,
+    /// A second subscription that was never paid takes the tier of the active one.
+    TAKEN_BY_ANOTHER: Failure,
 }
 
 /// A status that grants a tier and should not.
@@ -63,10 +65,12 @@ async fn run(world: &World, _: Deployment, outcome: &mut Outcome) -> Answered {
             entitled.extend(had_paid(world, Entitled { code, status, seen }, grants(status), outcome));
         }
     }
-    if let Some(seen) = outcome.ask(rehearsal.step(RehearsalStep::Recovered)) {
-        restored(world, seen, outcome);
+    restored(world, &rehearsal, outcome);
+    let incomplete = first_payment(world, &rehearsal, grants("incomplete"), outcome);
+    if incomplete.is_none() {
+        besides(world, &rehearsal, outcome);
     }
-    entitled.extend(first_payment(world, &rehearsal, grants("incomplete"), outcome));
+    entitled.extend(incomplete);
     let has = |code: Code| entitled.iter().any(|found| found.code == code);
     if has(UNPAID_ENTITLED) && has(INCOMPLETE_ENTITLED) {
         // One handler that does not look at the status is one problem.
@@ -124,17 +128,64 @@ fn had_paid<'s>(world: &World, found: Entitled<'s>, grants: bool, outcome: &mut 
     None
 }
 
-fn restored(world: &World, seen: &StepSeen, outcome: &mut Outcome) {
-    // Which one it is, is the matter of `rehearsal/plan-change`.
-    if paid_tier(world, &seen.after).is_some() {
+/// The tier must be back: the one of the subscription's price, or the one that the canary had before the renewal failed. Which of
+/// them is right is the matter of `rehearsal/plan-change`.
+fn restored(world: &World, rehearsal: &Rehearsal, outcome: &mut Outcome) {
+    let (Some(failed), Some(seen)) =
+        (outcome.ask(rehearsal.step(RehearsalStep::PastDue)), outcome.ask(rehearsal.step(RehearsalStep::Recovered)))
+    else {
+        return;
+    };
+    let Some(before) = paid_tier(world, &failed.before) else {
+        let why = format!("the canary had no paid tier to get back {}", seen.step.after());
+        return outcome.leave_open(NoAnswer::unknown(why));
+    };
+    let is_acknowledged = outcome.ask(acknowledged(seen)).is_some();
+    let after = paid_tier(world, &seen.after);
+    if after.is_some_and(|tier| [&before.name, &seen.tier.name].contains(&&tier.name)) {
         return outcome.pass(format!("the canary has its tier {}", seen.step.after()));
     }
-    if outcome.ask(acknowledged(seen)).is_some() {
-        let message =
-            format!("A customer whose renewal failed once pays later and does not get tier {} back.", seen.tier.name);
+    if is_acknowledged {
+        let message = format!(
+            "A customer whose renewal failed once pays later and gets {} in place of tier {}.",
+            shown(plan(world, &seen.after).as_deref()),
+            before.name
+        );
         let fix = by_status(world);
-        outcome.find(finding(world, seen, NOT_RESTORED, message, format!("\"{}\"", seen.tier.metadata), fix));
+        outcome.find(finding(world, seen, NOT_RESTORED, message, format!("\"{}\"", before.metadata), fix));
     }
+}
+
+/// A second subscription that is never paid must not take the tier of the active one.
+fn besides(world: &World, rehearsal: &Rehearsal, outcome: &mut Outcome) {
+    for step in [RehearsalStep::IncompleteBesides, RehearsalStep::ExpiredBesides] {
+        let Some(seen) = outcome.ask(rehearsal.step(step)) else { return };
+        let Some(before) = paid_tier(world, &seen.before) else {
+            return outcome.leave_open(without_tier(world, rehearsal, seen));
+        };
+        if paid_tier(world, &seen.after).is_some_and(|tier| tier.name == before.name) {
+            outcome.ask(acknowledged(seen));
+            outcome.pass(format!("the canary keeps its tier {}", seen.step.after()));
+            continue;
+        }
+        let message = format!(
+            "A second subscription that was never paid takes tier {} of the active one, which is paid for.",
+            before.name
+        );
+        let fix = by_status(world);
+        return outcome.find(finding(world, seen, TAKEN_BY_ANOTHER, message, format!("\"{}\"", before.metadata), fix));
+    }
+}
+
+/// Why the canary had no tier that a second subscription could take.
+fn without_tier(world: &World, rehearsal: &Rehearsal, seen: &StepSeen) -> NoAnswer {
+    let takes_any = rehearsal
+        .step(RehearsalStep::OldDeleted)
+        .is_ok_and(|old| paid_tier(world, &old.before).is_some() && paid_tier(world, &old.after).is_none());
+    if takes_any {
+        return NoAnswer::Because(Cause::SubscriptionNotCompared);
+    }
+    NoAnswer::unknown(format!("the canary had no paid tier to keep {}", seen.step.after()))
 }
 
 /// A second subscription, whose first payment is open and then never comes.

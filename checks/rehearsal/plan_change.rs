@@ -1,7 +1,7 @@
 //! `rehearsal/plan-change`.
 
-use super::effect::{acknowledged, finding, key, paid_tier, plan, shown};
 use crate::check::prelude::*;
+use crate::checks::effect::{acknowledged, finding, key, paid_tier, plan, shown};
 use crate::world::{RehearsalStep, StepSeen};
 
 check! {
@@ -49,7 +49,11 @@ async fn run(world: &World, _: Deployment, outcome: &mut Outcome) -> Answered {
             older(world, seen, outcome);
         }
     }
-    if let Some(seen) = outcome.ask(rehearsal.step(RehearsalStep::Repeated)) {
+    let first_time = if has_several { RehearsalStep::PlanChange } else { RehearsalStep::Created };
+    if let (Some(first), Some(seen)) =
+        (outcome.ask(rehearsal.step(first_time)), outcome.ask(rehearsal.step(RehearsalStep::Repeated)))
+        && outcome.ask(acknowledged(first)).is_some()
+    {
         repeated(world, seen, outcome);
     }
     Ok(())

@@ -1,7 +1,7 @@
 //! `rehearsal/purchase`.
 
-use super::effect::{acknowledged, at, finding, key, paid_tier, plan, shown};
 use crate::check::prelude::*;
+use crate::checks::effect::{acknowledged, at, finding, key, paid_tier, plan, shown};
 use crate::config::Source;
 use crate::world::{RehearsalStep, StepSeen};
 
@@ -34,6 +34,8 @@ codes! {
     NO_EFFECT: Failure,
     /// The user gets another tier than the one bought.
     WRONG_TIER: Failure,
+    /// A customer who subscribes again does not get the tier.
+    NOT_AGAIN: Failure,
     /// The Worker rejects the event for its metadata.
     REFUSED: Failure,
 }
@@ -82,7 +84,24 @@ async fn run(world: &World, _: Deployment, outcome: &mut Outcome) -> Answered {
         answer => drop(outcome.ask(answer)),
     }
     outcome.ask(acknowledged(created));
+    again(world, rehearsal.step(RehearsalStep::Resubscribed)?, outcome);
     Ok(())
+}
+
+/// A customer who subscribes again.
+fn again(world: &World, seen: &StepSeen, outcome: &mut Outcome) {
+    if paid_tier(world, &seen.after).is_some_and(|tier| tier.name == seen.tier.name) {
+        outcome.ask(acknowledged(seen));
+        return outcome.pass(format!("the canary has tier {} {}", seen.tier.name, seen.step.after()));
+    }
+    if outcome.ask(acknowledged(seen)).is_some() {
+        let found = shown(plan(world, &seen.after).as_deref());
+        let message = format!("A customer who subscribes again pays for tier {} and has {found}.", seen.tier.name);
+        let fix =
+            Fix::new("On customer.subscription.created, write the tier, also for a user who had another subscription.")
+                .code(read_tier(world));
+        outcome.find(finding(world, seen, NOT_AGAIN, message, format!("\"{}\"", seen.tier.metadata), fix));
+    }
 }
 
 /// Whether the Worker rejects an event because it misses something in its metadata.
@@ -93,6 +112,8 @@ fn blames_metadata(world: &World, seen: &StepSeen) -> bool {
         let keys = [entitlement.user_key.to_lowercase(), format!("{} metadata", entitlement.tier_key.to_lowercase())];
         (400..500).contains(&answer.status)
             && !text.contains("no such")
+            // It looked the customer up, who does not exist.
+            && !text.contains("customer")
             && ["missing", "no ", "not found", "required"].iter().any(|word| text.contains(word))
             && keys.iter().any(|key| text.contains(key))
     })

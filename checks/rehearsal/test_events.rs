@@ -1,9 +1,9 @@
 //! `rehearsal/test-events`.
 
-use super::effect::{acknowledged, finding, paid_tier};
 use crate::check::prelude::*;
-use crate::config::Mode;
-use crate::world::RehearsalStep;
+use crate::checks::effect::{acknowledged, finding, paid_tier};
+use crate::config::{Mode, Tier};
+use crate::world::{RehearsalStep, StepSeen};
 
 check! {
     /// An event from test mode does not grant a tier.
@@ -13,15 +13,15 @@ check! {
     /// has that endpoint's secret, too, a purchase with a test card buys a real tier.
     ///
     /// ## How it is verified
-    /// A `checkout.session.completed` with `livemode: false` is sent for the canary, which has no tier at that time and must not
-    /// get one. It is signed with the live endpoint's secret, which Stripe would not do: this tests the second line of defense,
+    /// `checkout.session.completed` and `customer.subscription.created` with `livemode: false` are sent for the canary, which has no
+    /// tier at that time and must not get one. They are signed with the live endpoint's secret, which Stripe would not do: this tests the second line of defense,
     /// and so it is a warning.
     ///
     /// ## How to fix it
     /// Ignore events whose `livemode` is not what the Worker is deployed for.
     pub const CHECK = Check {
         need: Need::Required,
-        sends: "what rehearsal/purchase sends, and 1 event with livemode false",
+        sends: "what rehearsal/purchase sends, and 2 events with livemode false",
         subjects: deployment,
         run
     };
@@ -37,29 +37,36 @@ async fn run(world: &World, _: Deployment, outcome: &mut Outcome) -> Answered {
         return outcome.not_applicable("this deployment is in test mode");
     }
     let rehearsal = world.rehearsal().await?;
-    let seen = rehearsal.step(RehearsalStep::OtherMode)?;
-    if paid_tier(world, &seen.before).is_some() {
-        return Err(NoAnswer::unknown(
-            "the canary still had a paid tier, so nothing shows whether a test event grants one",
-        ));
+    let created = rehearsal.step(RehearsalStep::Created)?;
+    for step in [RehearsalStep::OtherModeCheckout, RehearsalStep::OtherMode] {
+        let seen = rehearsal.step(step)?;
+        if paid_tier(world, &seen.before).is_some() {
+            return Err(NoAnswer::unknown(
+                "the canary still had a paid tier, so nothing shows whether a test event grants one",
+            ));
+        }
+        if let Some(tier) = paid_tier(world, &seen.after) {
+            outcome.find(granted(world, seen, tier));
+            return Ok(());
+        }
     }
-    if let Some(tier) = paid_tier(world, &seen.after) {
-        let message = format!("An event with livemode false grants tier {}, so a test card may buy it.", tier.name);
-        let secret = &world.config().stripe.secret_key.name;
-        let fix = Fix::new(
-            "In the webhook handler, ignore events that are not in the mode of the Worker's Stripe key.",
-        )
+    // A handler that cannot do anything with this event in live mode shows nothing in test mode either.
+    acknowledged(created)?;
+    let seen = rehearsal.step(RehearsalStep::OtherMode)?;
+    // A handler may reject it just as well.
+    if !seen.answer.as_ref().is_ok_and(|answer| (400..500).contains(&answer.status)) {
+        outcome.ask(acknowledged(seen));
+    }
+    outcome.pass("events with livemode false grant no tier");
+    Ok(())
+}
+
+fn granted(world: &World, seen: &StepSeen, tier: &Tier) -> Finding {
+    let message = format!("An event with livemode false grants tier {}, so a test card may buy it.", tier.name);
+    let secret = &world.config().stripe.secret_key.name;
+    let fix = Fix::new("In the webhook handler, ignore events that are not in the mode of the Worker's Stripe key.")
         .code(format!(
             "if (event.livemode !== env.{secret}.includes(\"_live_\")) return Response.json({{ received: true }});"
         ));
-        outcome.find(finding(world, seen, GRANTED, message, "no paid tier", fix));
-        return Ok(());
-    }
-    // A handler may reject it just as well.
-    let is_rejected = seen.answer.as_ref().is_ok_and(|answer| (400..500).contains(&answer.status));
-    if !is_rejected {
-        outcome.ask(acknowledged(seen));
-    }
-    outcome.pass("an event with livemode false grants no tier");
-    Ok(())
+    finding(world, seen, GRANTED, message, "no paid tier", fix)
 }

@@ -5,12 +5,14 @@ use std::future::{pending, poll_fn};
 use std::task::Poll;
 use std::time::Duration;
 
+use serde_json::{Value, json};
+
 use crate::change::Fix;
 use crate::check::Check;
 use crate::finding::{Finding, Severity};
 use crate::run::{CheckReport, Report, Selection, Status, run};
 use crate::sandbox::{Options, Sandbox};
-use crate::world::{self, Pace, World};
+use crate::world::{self, Depth, Pace, World};
 
 /// A run against a scenario, or several joined by commas.
 pub async fn scenario(names: &str) -> TestRun {
@@ -34,14 +36,36 @@ pub async fn report(sandbox: &Sandbox) -> Report {
     run(&world, &Selection::default(), None, pending()).await
 }
 
-/// A rehearsal in a sandbox that is up.
-pub async fn rehearse(sandbox: Sandbox, name: &str) -> TestRun {
+/// A rehearsal in a sandbox that is up, with a person where it needs one.
+pub async fn rehearse(sandbox: Sandbox, name: &str, depth: Depth) -> TestRun {
     let journal = tempfile::tempdir().expect("a temporary folder");
     let options = world::Options { journal: journal.path().join("journal.jsonl"), ..world::Options::default() };
     let config = sandbox.config(None).unwrap_or_else(|problems| panic!("{}", problems.render(false, 100)));
-    let world = World::new(config, sandbox.options(options)).expect("a world").rehearsing(Pace::fast());
-    let report = run(&world, &Selection::rehearsal(), None, pending()).await;
+    let world = World::new(config, sandbox.options(options)).expect("a world").rehearsing_at(Pace::fast(), depth);
+    let selection = Selection::rehearsal(depth);
+    let report = tokio::select! {
+        report = run(&world, &selection, None, pending()) => report,
+        never = sandbox.complete_checkouts(&world) => match never {},
+    };
     TestRun { sandbox, report, name: name.to_owned() }
+}
+
+/// The state of a sandbox without what is over at Stripe and stays there for good: deleted customers, ended subscriptions, closed
+/// sessions, invoices, used codes and events.
+pub fn lasting(mut state: Value) -> Value {
+    const HISTORY: [&str; 4] = ["event", "invoice", "discount", "payment_method"];
+    let is_over = |body: &Value| {
+        HISTORY.iter().any(|kind| body["object"] == *kind)
+            || body["deleted"] == true
+            || matches!(body["status"].as_str(), Some("canceled" | "complete" | "expired"))
+            || (body["object"] == "promotion_code" && body["active"] == false)
+    };
+    let kinds = state["stripe"].as_object_mut().into_iter().flat_map(|kinds| kinds.values_mut());
+    for objects in kinds.filter_map(Value::as_object_mut) {
+        objects.retain(|_, body| !is_over(body));
+    }
+    state["stripe"].as_object_mut().into_iter().for_each(|kinds| kinds.retain(|_, objects| *objects != json!({})));
+    state
 }
 
 /// Drops a future after so many polls, as a killed process does, and lets the sandbox finish the request that was under way.

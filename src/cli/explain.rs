@@ -24,7 +24,8 @@ pub struct ExplainArgs {
 pub fn execute(args: &ExplainArgs, terminal: Terminal) -> Result<u8, CliError> {
     // Copied from a report, `stripe/price-mode: other-mode` is two shell words.
     let name = args.name.join(" ");
-    let all: Vec<Check> = checks::documented().into_iter().chain(checks::REHEARSAL.iter().cloned()).collect();
+    let all: Vec<Check> =
+        checks::documented().into_iter().chain(checks::REHEARSAL.iter().chain(checks::BILLING).cloned()).collect();
     terminal::print(&text(&all, &name, terminal)?)?;
     Ok(exit::GO)
 }

@@ -10,8 +10,10 @@ use super::terminal::{self, Terminal};
 /// Prints every check.
 pub fn execute(terminal: Terminal) -> Result<u8, CliError> {
     terminal::print(&text(&checks::documented(), terminal))?;
-    let rehearsal = text(checks::REHEARSAL, terminal);
-    terminal::print(&format!("\n{}\n\n{rehearsal}", terminal.strong("Only in `preflight rehearse`")))?;
+    for (depth, checks) in [("--events", checks::REHEARSAL), ("--live and --guided", checks::BILLING)] {
+        let title = terminal.strong(&format!("Only in `preflight rehearse` {depth}"));
+        terminal::print(&format!("\n{title}\n\n{}", text(checks, terminal)))?;
+    }
     Ok(exit::GO)
 }
 

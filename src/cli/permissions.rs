@@ -15,7 +15,15 @@ const FIX: [StripeResource; 4] = [
     StripeResource::PortalConfiguration,
 ];
 
-/// Prints the least rights that `run`, `reconcile` and `fix` need.
+/// What a rehearsal with a real subscription creates and removes (docs/providers.md, "Stripe API objects").
+const REHEARSE: [(&str, &str); 4] = [
+    ("rak_coupon_write", "create and delete the coupon of 100 %"),
+    ("rak_promotion_code_write", "create and deactivate the promotion code"),
+    ("rak_customer_write", "create and delete the customer"),
+    ("rak_subscription_write", "create, change and cancel the subscription"),
+];
+
+/// Prints the least rights that `run`, `reconcile`, `fix` and `rehearse` need.
 pub fn execute(terminal: Terminal) -> Result<u8, CliError> {
     terminal::print(&text(terminal))?;
     Ok(exit::GO)
@@ -37,6 +45,13 @@ fn text(terminal: Terminal) -> String {
     }
     let both: Vec<&str> = run.iter().copied().chain(FIX.map(StripeResource::permission)).collect();
     text.push_str(&format!("\n  Create it: {}\n\n", page("preflight fix", &both)));
+    text.push_str(&format!("  {}\n", terminal.strong("For `preflight rehearse --live` and `--guided`, also:")));
+    for (name, purpose) in REHEARSE {
+        text.push_str(&wrap(purpose, &format!("  {name:<28} "), &" ".repeat(31), width));
+    }
+    let rehearse: Vec<&str> = run.iter().copied().chain(REHEARSE.map(|(name, _)| name)).collect();
+    text.push_str(&format!("\n  Create it: {}\n\n", page("preflight rehearse", &rehearse)));
+    text.push_str("  In test mode, use the account's secret test key (sk_test_…).\n\n");
     let note = "The page preselects these permissions. Stripe ignores a name that it does not know, so run `preflight run --only \
                 stripe/secret-key` with the new key: the check names each permission that is missing.";
     text.push_str(&wrap(note, "  ", "  ", width));

@@ -3,10 +3,11 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::Args;
+use clap::{ArgGroup, Args};
+use preflight::config::Mode;
 use preflight::report::paragraph::wrap;
 use preflight::run::{self, Selection};
-use preflight::world::{CleanUp, Pace, World, rehearsal_events};
+use preflight::world::{CleanUp, Depth, Invitation, Pace, World, rehearsal_events};
 
 use super::exit::{self, CliError};
 use super::output::OutputArgs;
@@ -21,17 +22,27 @@ use super::values::{self, Format};
 /// How long a rehearsal may take. Most of it is waiting: for Clerk's limits, for the Worker, and for a token to expire.
 const DEADLINE: Duration = Duration::from_mins(10);
 
-/// Send the events of a customer's life to the deployed Worker, for the canary: purchase, change of plan, failed payments,
-/// cancellation. Each must do to the canary what it should. Then put the canary back as it was.
+/// Play a customer's life through the deployed Worker, for the canary: purchase, change of plan, failed payments, cancellation.
+/// Each must do to the canary what it should. Then remove what was created, and put the canary back as it was.
 #[derive(Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a separate flag")]
+#[command(group(ArgGroup::new("depth").required(true)))]
 #[command(mut_arg("report_dir", |arg| arg.help("Directory for rehearsal.md, rehearsal.json and the journal")))]
 #[command(mut_arg("no_report", |arg| arg.help("Do not write rehearsal.md and rehearsal.json")))]
 pub struct RehearseArgs {
     #[command(flatten)]
     target: TargetArgs,
     /// Send signed events that preflight makes. Nothing is created at Stripe
-    #[arg(long, required = true)]
+    #[arg(long, group = "depth")]
     events: bool,
+    /// Create a subscription at Stripe with a coupon of 100 %, and wait for Stripe's own events. In test mode: with a test card, and
+    /// a test clock for the months that follow
+    #[arg(long, group = "depth")]
+    live: bool,
+    /// Let a person buy on the Worker's own Checkout page, with a promotion code of 100 % and without a card, and wait for Stripe's
+    /// own events
+    #[arg(long, group = "depth")]
+    guided: bool,
     /// Start without asking
     #[arg(short, long, conflicts_with = "dry_run")]
     yes: bool,
@@ -41,6 +52,9 @@ pub struct RehearseArgs {
     /// How long to wait for a token to expire [default: 90s]
     #[arg(long, value_name = "TIME", value_parser = values::duration)]
     token_wait: Option<Duration>,
+    /// How long a person may take to complete the Checkout page [default: 15m]
+    #[arg(long, value_name = "TIME", value_parser = values::duration, requires = "guided")]
+    wait: Option<Duration>,
 
     #[command(flatten)]
     output: OutputArgs,
@@ -67,13 +81,19 @@ pub fn execute(args: &RehearseArgs, terminal: Terminal) -> Result<u8, CliError> 
 
 async fn rehearse(args: &RehearseArgs, terminal: Terminal) -> Result<u8, CliError> {
     let mut options = args.target.options(args.output.report_dir.join("journal.jsonl"))?;
-    options.deadline = args.target.deadline.or(Some(DEADLINE));
+    let depth = args.depth();
+    options.deadline = args.target.deadline.or(Some(args.deadline()));
     let (world, sandbox) = args.target.world(options).await?;
     let usual = if sandbox.is_some() { Pace::fast() } else { Pace::default() };
-    let world = world.rehearsing(Pace { token_wait: args.token_wait.unwrap_or(usual.token_wait), ..usual });
+    let usual = if depth == Depth::Events { usual } else { usual.patient() };
+    let (token_wait, person) = (args.token_wait.unwrap_or(usual.token_wait), args.wait.unwrap_or(usual.person));
+    let world = world.rehearsing_at(Pace { token_wait, person, ..usual }, depth);
     let mut signals = Signals::listen()?;
     if sandbox.is_none() || args.dry_run {
-        let lines = consequences(&world);
+        let lines = match depth {
+            Depth::Events => consequences(&world),
+            Depth::Live | Depth::Guided => billing_consequences(&world, depth),
+        };
         for line in lines {
             note(wrap(&line, "", "  ", terminal.width).trim_end());
         }
@@ -86,11 +106,78 @@ async fn rehearse(args: &RehearseArgs, terminal: Terminal) -> Result<u8, CliErro
             return Ok(answer.status().unwrap_or(exit::NOTHING_RAN));
         }
     }
-    let selection = Selection::rehearsal().with_flags(args.target.flags());
+    let selection = Selection::rehearsal(depth).with_flags(args.target.flags());
     let ran = unless_crashed(run::run(&world, &selection, None, signals.first()));
-    let mut report = shown_while(terminal.live, || world.rehearsal_progress(), ran).await?;
-    let targets = args.output.targets(&[(Format::Markdown, "rehearsal.md"), (Format::Json, "rehearsal.json")]);
+    let mut ran = std::pin::pin!(ran);
+    let mut report = tokio::select! {
+        report = shown_while(terminal.live, || world.rehearsal_progress(), &mut ran) => report?,
+        invitation = world.invitation() => {
+            // Only the sandbox's own page can be opened without its certificate authority.
+            let url = sandbox.as_ref().and_then(|sandbox| sandbox.checkout_page(&invitation.url));
+            note(&words(&invitation, url.as_deref().unwrap_or(&invitation.url)));
+            shown_while(terminal.live, || world.rehearsal_progress(), &mut ran).await?
+        }
+    };
+    let [markdown, json] = report_names(depth);
+    let targets = args.output.targets(&[(Format::Markdown, markdown), (Format::Json, json)]);
     Ok(deliver::deliver(&mut report, &targets, args.output.format, args.output.style(terminal)))
+}
+
+impl RehearseArgs {
+    /// The usual time limit, and what a person may take.
+    fn deadline(&self) -> Duration {
+        let person = if self.guided { self.wait.unwrap_or(Pace::default().person) } else { Duration::ZERO };
+        DEADLINE + person
+    }
+
+    const fn depth(&self) -> Depth {
+        match (self.live, self.guided) {
+            (true, _) => Depth::Live,
+            (_, true) => Depth::Guided,
+            _ => Depth::Events,
+        }
+    }
+}
+
+/// The reports of a rehearsal, so that one depth does not hide another's.
+pub const fn report_names(depth: Depth) -> [&'static str; 2] {
+    match depth {
+        Depth::Events => ["rehearsal.md", "rehearsal.json"],
+        Depth::Live => ["rehearsal-live.md", "rehearsal-live.json"],
+        Depth::Guided => ["rehearsal-guided.md", "rehearsal-guided.json"],
+    }
+}
+
+/// Where a person buys, and how.
+fn words(Invitation { code, tier, .. }: &Invitation, url: &str) -> String {
+    format!(
+        "\nBuy tier {tier} as the canary, without a card:\n\n  1. Open this page:\n\n{url}\n\n  2. Apply the promotion code {code}.\n     \
+         The total must be 0.\n  3. Subscribe. preflight goes on by itself.\n"
+    )
+}
+
+/// What a rehearsal with a real subscription does, for the person who decides.
+fn billing_consequences(world: &World, depth: Depth) -> Vec<String> {
+    let config = world.config();
+    let (mode, is_test) = (config.project.mode.word(), config.project.mode == Mode::Test);
+    let canary = config.clerk.canary_user.value.as_deref().unwrap_or("the canary, which is not set");
+    let objects = match (depth, is_test) {
+        (Depth::Guided, _) => {
+            "a coupon of 100 % and a promotion code for one purchase. You buy on your own Checkout page, which creates a customer and a subscription"
+        }
+        (_, true) => "a test clock, a customer with a test card, and a subscription",
+        (_, false) => "a coupon of 100 %, a customer without an email address, and a subscription",
+    };
+    let moved = if config.paid_tiers().count() > 1 { "moved to another tier, " } else { "" };
+    vec![
+        format!("This rehearsal buys a subscription for the canary at Stripe, in {mode} mode. Nothing is charged."),
+        format!("- Created at Stripe: {objects}. The subscription is {moved}canceled, and ends. Then the customer, the coupon and the rest are deleted, and each is read again."),
+        "- What remains at Stripe: the canceled subscription, its invoices over zero, the events, and the deleted customer's ID. Your reports count one customer who came and went.".to_owned(),
+        "- Stripe sends these events to every endpoint of the account, and may send mail as your settings say. Other services behind those endpoints get them too.".to_owned(),
+        format!("- Clerk: the metadata of {canary} changes, and is put back as it was. The canary is signed in and out."),
+        "- The Worker is asked for Checkout Sessions, which are expired if they are not used.".to_owned(),
+        "- The Worker may remember the customer, the subscription and the events. If it sends mail or calls other services on a purchase, it does so for the canary.".to_owned(),
+    ]
 }
 
 /// What a rehearsal does, for the person who decides.
@@ -122,10 +209,22 @@ pub fn clean_up(args: &CleanupArgs, terminal: Terminal) -> Result<u8, CliError> 
         let options = args.target.options(args.report_dir.join("journal.jsonl"))?;
         let (world, _sandbox) = args.target.world(options).await?;
         let world = world.rehearsing(Pace::default());
-        let (text, status) = match world.clean_up().await {
-            Ok(CleanUp::NothingLeft) => ("Nothing was left to clean up.".to_owned(), exit::GO),
-            Ok(CleanUp::Restored(user)) => {
-                (format!("The metadata of {user} is as it was before the rehearsal."), exit::GO)
+        let removed = world.remove_left().await;
+        let cleaned = match removed {
+            Ok(removed) => world.clean_up().await.map(|canary| (removed, canary)),
+            Err(why) => Err(why),
+        };
+        let (text, status) = match cleaned {
+            Ok((0, CleanUp::NothingLeft)) => ("Nothing was left to clean up.".to_owned(), exit::GO),
+            Ok((removed, canary)) => {
+                let mut sentences = Vec::new();
+                if removed > 0 {
+                    sentences.push("What the rehearsal created at Stripe is removed.".to_owned());
+                }
+                if let CleanUp::Restored(user) = canary {
+                    sentences.push(format!("The metadata of {user} is as it was before the rehearsal."));
+                }
+                (sentences.join(" "), exit::GO)
             }
             Err(why) => (format!("Not cleaned up: {why}."), exit::LEFT_BEHIND),
         };

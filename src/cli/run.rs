@@ -6,19 +6,22 @@ mod rounds;
 mod since;
 mod watch;
 
+use std::cmp::Reverse;
 use std::panic::AssertUnwindSafe;
+use std::path::Path;
 
 use clap::{Args, ValueEnum};
 use futures::FutureExt;
 use preflight::checks;
 use preflight::report::saved::SavedReport;
-use preflight::run::{self, Report, Selection};
-use preflight::world::{self, World};
+use preflight::run::{self, Rehearsed, Report, Selection};
+use preflight::world::{self, Depth, World};
 use tokio::runtime::Runtime;
 
 use super::exit::CliError;
 use super::output::OutputArgs;
 use super::progress::Progress;
+use super::rehearse::report_names;
 use super::signals::Signals;
 use super::target::TargetArgs;
 use super::terminal::{Terminal, print};
@@ -92,6 +95,23 @@ async fn perform(args: &RunArgs, terminal: Terminal) -> Result<u8, CliError> {
     ended
 }
 
+/// What the last rehearsals of this configuration say. Of two that ran the same check, the newer one counts.
+fn rehearsed(folder: &Path, configuration: &str) -> Vec<Rehearsed> {
+    let reports = [Depth::Events, Depth::Live, Depth::Guided].into_iter().filter_map(|depth| {
+        let [_, name] = report_names(depth);
+        SavedReport::read(&folder.join(name)).ok().filter(|saved| saved.is_of(configuration))
+    });
+    let mut reports: Vec<SavedReport> = reports.collect();
+    reports.sort_by_key(|saved| Reverse(saved.started_at));
+    let mut rehearsed: Vec<Rehearsed> = Vec::new();
+    for check in reports.iter().flat_map(SavedReport::rehearsed) {
+        if !rehearsed.iter().any(|newer| newer.id == check.id) {
+            rehearsed.push(check);
+        }
+    }
+    rehearsed
+}
+
 /// Runs the selected checks, and delivers the reports.
 async fn once(args: &RunArgs, world: &World, signals: &mut Signals, terminal: Terminal) -> Result<Report, CliError> {
     let checks = checks::all(world.config());
@@ -112,9 +132,7 @@ async fn once(args: &RunArgs, world: &World, signals: &mut Signals, terminal: Te
     if let Some(last) = last.as_ref().filter(|_| args.failed) {
         last.complete(&mut report);
     }
-    let rehearsal = SavedReport::read(&args.output.report_dir.join("rehearsal.json")).ok();
-    report.rehearsed =
-        rehearsal.filter(|saved| saved.is_of(&report.configuration)).map_or_else(Vec::new, |saved| saved.rehearsed());
+    report.rehearsed = rehearsed(&args.output.report_dir, &report.configuration);
     // A part of the checks, or of the run, cannot be compared with all of it.
     if !args.output.no_report && !selection.is_partial() && report.interruption.is_none() {
         deliver::remember(&mut report, &args.output.report_dir.join("history.jsonl"), args.output.style(terminal));

@@ -63,7 +63,7 @@ fn bar(terminal: Terminal) -> ProgressBar {
 }
 
 fn is_check(id: &str) -> bool {
-    checks::documented().iter().chain(checks::REHEARSAL).any(|check| check.is_called(id))
+    checks::documented().iter().chain(checks::REHEARSAL).chain(checks::BILLING).any(|check| check.is_called(id))
 }
 
 /// The checks that need no network, so that they may pass when no provider answers.
@@ -81,13 +81,15 @@ async fn play(scenario: &Scenario, sandbox: sandbox::Options, options: world::Op
     let name = scenario.name.as_str();
     let journal = std::env::temp_dir().join(format!("preflight-score-{}-{name}.jsonl", std::process::id()));
     let options = world::Options { journal: journal.clone(), ..options };
-    let (world, _sandbox) = deployment::sandboxed(&[name], sandbox, None, options).await?;
-    let (world, selection) = if scenario.is_for_rehearsal() {
-        (world.rehearsing(Pace::fast()), Selection::rehearsal())
-    } else {
-        (world, Selection::default())
+    let (world, sandbox) = deployment::sandboxed(&[name], sandbox, None, options).await?;
+    let (world, selection) = match scenario.depth() {
+        Some(depth) => (world.rehearsing_at(Pace::fast(), depth), Selection::rehearsal(depth)),
+        None => (world, Selection::default()),
     };
-    let report = run::run(&world, &selection, None, std::future::pending()).await;
+    let report = tokio::select! {
+        report = run::run(&world, &selection, None, std::future::pending()) => report,
+        never = sandbox.complete_checkouts(&world) => match never {},
+    };
     let _ = std::fs::remove_file(journal);
     Ok(report)
 }

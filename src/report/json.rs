@@ -42,7 +42,7 @@ impl From<&Report> for Document {
             tool: Tool { name: env!("CARGO_PKG_NAME"), version: env!("CARGO_PKG_VERSION") },
             project: clean(&report.project),
             mode: report.mode,
-            kind: if report.is_rehearsal { "rehearsal" } else { "run" },
+            kind: if report.rehearsal.is_some() { "rehearsal" } else { "run" },
             configuration: report.configuration.clone(),
             started_at: report.started_at.to_string(),
             duration_ms: milliseconds(report.duration),

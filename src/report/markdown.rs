@@ -16,7 +16,7 @@ pub fn render(report: &Report) -> String {
     page.findings("Warnings", &outline::warnings(report));
     page.unverified(report);
     page.findings("Notes", &outline::notes(report));
-    if !report.is_rehearsal {
+    if report.rehearsal.is_none() {
         page.checklist(report);
     }
     page.checks(report);
@@ -54,7 +54,7 @@ impl MarkdownPage {
         if let Some(changed) = &report.changed {
             self.paragraph(&format!("**{}**", markdown(changed)));
         }
-        let what = if report.is_rehearsal { "rehearsal " } else { "" };
+        let what = if report.rehearsal.is_some() { "rehearsal " } else { "" };
         self.heading(1, &format!("{}: {what}{}", markdown(&report.project), outline::verdict(report.decision)));
         self.paragraph(&format!("**{}** ({})", outline::coverage(report), outline::summary(report)));
         if let (Decision::Go, Some(not_covered)) = (report.decision, outline::not_covered(report)) {

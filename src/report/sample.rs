@@ -106,7 +106,7 @@ fn report(decision: Decision, checks: Vec<CheckReport>) -> Report {
     let verified = checks.iter().filter(|check| check.required && check.status.is_verified()).count();
     let required = checks.iter().filter(|check| check.required && check.status != Status::NotApplicable).count();
     Report {
-        is_rehearsal: false,
+        rehearsal: None,
         project: "acme".to_owned(),
         mode: Mode::Live,
         configuration: "7d4e0f3a".repeat(8),

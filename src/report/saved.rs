@@ -18,7 +18,8 @@ pub struct SavedReport {
     mode: Mode,
     #[serde(default)]
     configuration: String,
-    started_at: Timestamp,
+    /// When that run started.
+    pub started_at: Timestamp,
     checks: Vec<SavedCheck>,
 }
 

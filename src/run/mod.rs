@@ -117,7 +117,7 @@ pub async fn run(
     });
     let mut reports: Vec<CheckReport> = reports.collect();
     let mut left_out = Vec::new();
-    if selection.is_rehearsal() {
+    if selection.depth().is_some() {
         // A rehearsal is not a part of a run. What it did not need is not its business.
         let mut is_chosen = chosen.iter();
         reports.retain(|_| is_chosen.next() == Some(&true));
@@ -130,9 +130,9 @@ pub async fn run(
         let verify = selection.command(check.id.as_str());
         check.reported_mut().for_each(|reported| reported.verify.clone_from(&verify));
     }
-    let selected = (selection.is_partial() && !selection.is_rehearsal()).then_some(&chosen[..]);
+    let selected = (selection.is_partial() && selection.depth().is_none()).then_some(&chosen[..]);
     let mut report = Report {
-        is_rehearsal: selection.is_rehearsal(),
+        rehearsal: selection.depth(),
         project: world.config().project.name.clone(),
         mode: world.config().project.mode,
         configuration: world.config().fingerprint(selection.flags()),

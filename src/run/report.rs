@@ -11,13 +11,13 @@ use crate::change::Actor;
 use crate::check::CheckId;
 use crate::config::{Mode, Waiver};
 use crate::finding::{Finding, Severity};
-use crate::world::LoggedRequest;
+use crate::world::{Depth, LoggedRequest};
 
 /// Everything a run found out.
 #[derive(Debug, Clone)]
 pub struct Report {
-    /// Whether it is a report of a rehearsal.
-    pub is_rehearsal: bool,
+    /// How deep the rehearsal went, if it is the report of one.
+    pub rehearsal: Option<Depth>,
     /// `project.name`.
     pub project: String,
     /// The mode that was checked for.
@@ -367,7 +367,7 @@ impl Report {
             return "Run preflight again without --offline.".to_owned();
         }
         match (self.decision, open) {
-            (Decision::Go, _) if self.is_rehearsal => REHEARSED.to_owned(),
+            (Decision::Go, _) if let Some(depth) = self.rehearsal => after_rehearsal(depth).to_owned(),
             (Decision::Go, _) if !self.left_out.is_empty() => self.run_again(),
             (Decision::Go, _) if self.not_configured.is_empty() => {
                 "Nothing to do. Every required check passed.".to_owned()
@@ -386,8 +386,19 @@ impl Report {
     }
 }
 
-/// What is left to see after a rehearsal with events.
-const REHEARSED: &str = "Nothing to do. Only a purchase shows whether your Checkout puts the user and the tier where these events \
-                         have them, and whether Stripe's deliveries arrive.";
+/// What is left to see after a rehearsal.
+const fn after_rehearsal(depth: Depth) -> &'static str {
+    match depth {
+        Depth::Events => {
+            "Nothing to do. Only a purchase shows whether your Checkout puts the user and the tier where these events have them, and \
+             whether Stripe's deliveries arrive: preflight rehearse --guided."
+        }
+        Depth::Live => {
+            "Nothing to do. preflight set the subscription's metadata. Only your own Checkout page shows what it sets: \
+             preflight rehearse --guided."
+        }
+        Depth::Guided => "Nothing to do. A customer who buys on your Checkout page is served.",
+    }
+}
 
 const STALE_WAIVERS: &str = "Remove the waivers that cover nothing from the configuration.";

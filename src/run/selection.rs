@@ -7,6 +7,7 @@ use globset::{Glob, GlobMatcher};
 use crate::check::Check;
 use crate::checks;
 use crate::config::Config;
+use crate::world::Depth;
 
 /// Which checks to run.
 #[derive(Debug, Clone, Default)]
@@ -14,12 +15,12 @@ pub struct Selection {
     only: Vec<GlobMatcher>,
     skip: Vec<GlobMatcher>,
     failed: Option<BTreeSet<String>>,
-    is_rehearsal: bool,
+    rehearsal: Option<Depth>,
     flags: String,
 }
 
-/// The group of the checks that only a rehearsal runs.
-const REHEARSAL: &str = "rehearsal";
+/// The groups of the checks that only a rehearsal runs, each with the flag of `preflight rehearse`.
+const REHEARSALS: [(&str, Depth); 2] = [("rehearsal", Depth::Events), ("billing", Depth::Live)];
 
 /// A name that matches no check and no group.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -34,8 +35,11 @@ impl UnknownName {
     #[must_use]
     pub fn new(checks: &[Check], name: &str) -> Self {
         let hint = match nearest(checks, name) {
-            _ if is_of_rehearsal(name) && !checks.iter().any(|check| is_of_rehearsal(check.id.as_str())) => {
-                "`preflight rehearse --events` runs this group".to_owned()
+            _ if depth_of(name)
+                .is_some_and(|of| !checks.iter().any(|check| depth_of(check.id.as_str()) == Some(of))) =>
+            {
+                let flag = depth_of(name).map_or("", Depth::flag);
+                format!("`preflight rehearse {flag}` runs this group")
             }
             Some(nearest) => format!("did you mean `{nearest}`?"),
             None => "to list them, run `preflight list`".to_owned(),
@@ -56,21 +60,25 @@ impl Selection {
 
     /// The checks of a rehearsal, and those that say why one is blocked.
     #[must_use]
-    pub fn rehearsal() -> Self {
-        Self { is_rehearsal: true, ..Self::default() }
+    pub fn rehearsal(depth: Depth) -> Self {
+        Self { rehearsal: Some(depth), ..Self::default() }
     }
 
-    /// Whether it is [`Selection::rehearsal`].
+    /// The depth, if it is [`Selection::rehearsal`].
     #[must_use]
-    pub const fn is_rehearsal(&self) -> bool {
-        self.is_rehearsal
+    pub const fn depth(&self) -> Option<Depth> {
+        self.rehearsal
     }
 
     /// Every check that can be selected.
     #[must_use]
     pub fn checks(&self, config: &Config) -> Vec<Check> {
-        let rehearsal = checks::REHEARSAL.iter().filter(|_| self.is_rehearsal).cloned();
-        rehearsal.chain(checks::all(config)).collect()
+        let rehearsal: &[Check] = match self.rehearsal {
+            None => &[],
+            Some(Depth::Events) => checks::REHEARSAL,
+            Some(Depth::Live | Depth::Guided) => checks::BILLING,
+        };
+        rehearsal.iter().cloned().chain(checks::all(config)).collect()
     }
 
     /// Of the same checks, only those that `failed`, by ID.
@@ -94,8 +102,8 @@ impl Selection {
     /// The command that runs one check with the flags of this run.
     #[must_use]
     pub fn command(&self, id: &str) -> String {
-        if self.is_rehearsal && is_of_rehearsal(id) {
-            return format!("preflight rehearse --events{}", self.flags);
+        if let Some(depth) = self.rehearsal.filter(|_| depth_of(id).is_some()) {
+            return format!("preflight rehearse {}{}", depth.flag(), self.flags);
         }
         format!("preflight run{} --only {id}", self.flags)
     }
@@ -103,7 +111,7 @@ impl Selection {
     /// Whether it leaves checks out.
     #[must_use]
     pub const fn is_partial(&self) -> bool {
-        self.is_rehearsal || !self.only.is_empty() || !self.skip.is_empty() || self.failed.is_some()
+        self.rehearsal.is_some() || !self.only.is_empty() || !self.skip.is_empty() || self.failed.is_some()
     }
 
     /// Whether a check that another one needs may run although it was not selected.
@@ -116,7 +124,7 @@ impl Selection {
     #[must_use]
     pub fn includes(&self, id: &str) -> bool {
         let has_failed = self.failed.as_ref().is_none_or(|failed| failed.contains(id));
-        let is_meant = !self.is_rehearsal || is_of_rehearsal(id);
+        let is_meant = self.rehearsal.is_none() || depth_of(id).is_some();
         is_meant && has_failed && (self.only.is_empty() || matches(&self.only, id)) && !matches(&self.skip, id)
     }
 
@@ -124,7 +132,7 @@ impl Selection {
     #[must_use]
     pub fn flag(&self) -> String {
         let used = [
-            (self.is_rehearsal, "rehearse"),
+            (self.rehearsal.is_some(), "rehearse"),
             (!self.only.is_empty(), "--only"),
             (!self.skip.is_empty(), "--skip"),
             (self.failed.is_some(), "--failed"),
@@ -134,8 +142,10 @@ impl Selection {
     }
 }
 
-fn is_of_rehearsal(id: &str) -> bool {
-    id.split('/').next() == Some(REHEARSAL)
+/// The depth of the rehearsal that runs a check.
+fn depth_of(id: &str) -> Option<Depth> {
+    let group = id.split('/').next()?;
+    REHEARSALS.into_iter().find_map(|(name, depth)| (name == group).then_some(depth))
 }
 
 fn matches(matchers: &[GlobMatcher], id: &str) -> bool {

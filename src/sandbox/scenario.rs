@@ -8,6 +8,7 @@ use serde::{Deserialize, Deserializer};
 use super::Error;
 use super::document::Document;
 use crate::finding::Severity;
+use crate::world::Depth;
 
 /// A named change to the healthy world, and what preflight must find in it.
 #[derive(Debug, Clone, Deserialize)]
@@ -25,6 +26,9 @@ pub struct Scenario {
     /// The checks that must be unknown, by id or glob.
     #[serde(default)]
     pub unknown: Vec<String>,
+    /// Whether the months of a subscription must pass before it shows.
+    #[serde(default)]
+    needs_time: bool,
     /// Scenarios to apply before this one. Unless this one has its own, the findings of the first one are expected.
     #[serde(default)]
     extends: Vec<String>,
@@ -66,10 +70,16 @@ impl<'de> Deserialize<'de> for Expected {
 }
 
 impl Scenario {
-    /// Whether its findings are those of a rehearsal. A run finds nothing then.
+    /// The rehearsal that its findings are those of. A run finds nothing then.
     #[must_use]
-    pub fn is_for_rehearsal(&self) -> bool {
-        self.finds.iter().any(|expected| expected.check.starts_with("rehearsal/"))
+    pub fn depth(&self) -> Option<Depth> {
+        let finds_in = |group: &str| self.finds.iter().any(|expected| expected.check.split('/').next() == Some(group));
+        match self.needs_time {
+            true => Some(Depth::Live),
+            _ if finds_in("rehearsal") => Some(Depth::Events),
+            _ if finds_in("billing") => Some(Depth::Guided),
+            _ => None,
+        }
     }
 
     /// Copies, then removes, then sets.

@@ -57,8 +57,13 @@ impl Journal {
 
     /// Records the canary before a rehearsal changes it.
     pub fn note_rehearsal(&self, canary: &impl Serialize) -> io::Result<()> {
-        let mut line = serde_json::to_value(canary)?;
-        line["step"] = "rehearsal.start".into();
+        self.note_record("rehearsal.start", canary)
+    }
+
+    /// Records that `step` is about to be taken, with all that is needed to take it back.
+    pub fn note_record(&self, step: &str, record: &impl Serialize) -> io::Result<()> {
+        let mut line = serde_json::to_value(record)?;
+        line["step"] = step.into();
         self.write(line)
     }
 

@@ -50,7 +50,8 @@ pub use id::{CheckoutSessionId, CustomerId, EventId, ProductId, SubscriptionId, 
 pub use journal::{ChangeRecord, UNDO, last_fix};
 pub use plan_value::{PlanMismatch, intended_tier, plan_mismatch, plan_text};
 pub use rehearsal::{
-    CanarySnapshot, CleanUp, ExpiredToken, Grant, MARKER, Pace, Rehearsal, RehearsalStep, StepSeen, rehearsal_events,
+    Billing, BillingStep, CanarySnapshot, CleanUp, Depth, ExpiredToken, Grant, Invitation, MARKER, Metered, Pace,
+    Rehearsal, RehearsalStep, StepSeen, StripeEvent, rehearsal_events,
 };
 pub use seen::{List, Seen};
 pub use site::*;
@@ -86,6 +87,7 @@ pub struct World {
     open_sessions: worker::OpenSessions,
     /// Only for a rehearsal.
     pace: Option<Pace>,
+    depth: Depth,
     rehearsal: rehearsal::RehearsalCell,
 }
 
@@ -108,6 +110,7 @@ impl World {
             site_scan: site::ScanCell::default(),
             open_sessions: worker::OpenSessions::default(),
             pace: None,
+            depth: Depth::Events,
             rehearsal: rehearsal::RehearsalCell::default(),
             config,
         })
@@ -116,7 +119,13 @@ impl World {
     /// The same world, which may rehearse: send events about the canary, and change the canary's metadata.
     #[must_use]
     pub fn rehearsing(self, pace: Pace) -> Self {
-        Self { pace: Some(pace), ..self }
+        self.rehearsing_at(pace, Depth::Events)
+    }
+
+    /// The same world, which may rehearse at this depth: with a real subscription, it creates objects at Stripe, too.
+    #[must_use]
+    pub fn rehearsing_at(self, pace: Pace, depth: Depth) -> Self {
+        Self { pace: Some(pace), depth, ..self }
     }
 
     /// The configuration.
@@ -180,7 +189,7 @@ impl World {
     pub async fn leave(&self) -> Result<(), String> {
         self.transport.phases().leave();
         let (restored, signed_out, closed) =
-            futures::join!(self.restore_canary(), self.clerk().sign_out(), self.expire_open_sessions());
+            futures::join!(self.put_back(), self.clerk().sign_out(), self.expire_open_sessions());
         let left: Vec<String> = [restored, signed_out, closed].into_iter().filter_map(Result::err).collect();
         if left.is_empty() {
             return Ok(());

@@ -56,6 +56,7 @@ fn the_readme_lists_every_check() {
 #[test]
 fn the_readme_lists_the_checks_of_a_rehearsal() {
     assert_readme_part("rehearsal", &table(checks::REHEARSAL));
+    assert_readme_part("billing", &table(checks::BILLING));
 }
 
 #[test]

@@ -19,6 +19,13 @@ macro_rules! broken {
     };
 }
 
+/// The same, for a purchase on the Worker's own Checkout page.
+macro_rules! broken_for_buyers {
+    ($scenario:literal, $defects:literal) => {
+        WorkerCase { scenario: $scenario, variables: &[("BREAK", $defects), ("PROMOTION_CODES", "true")] }
+    };
+}
+
 /// A deployment problem, which both Workers have.
 const fn deployed(scenario: &'static str) -> WorkerCase {
     WorkerCase { scenario, variables: &[] }
@@ -113,12 +120,26 @@ pub const CASES: &[WorkerCase] = &[
     broken!("rehearsal-ends-early", "ends-early"),
     broken!("rehearsal-metadata-replaced", "metadata-replaced"),
     broken!("rehearsal-subscription-lost", "subscription-lost"),
+    broken!("rehearsal-plan-lost", "plan-lost"),
+    broken!("rehearsal-unpaid-takes-active", "unpaid-takes-active"),
+    broken!("rehearsal-returning-ignored", "returning-ignored"),
     broken!("rehearsal-plan-cached", "plan-cached"),
     broken!("rehearsal-limit", "enterprise-limit"),
     broken!("rehearsal-not-counted", "not-counted"),
     broken!("rehearsal-counted-twice", "counted-twice"),
     broken!("rehearsal-expired-token", "expired-token"),
     broken!("rehearsal-test-events", "test-events"),
+    // What a real subscription does to its user.
+    broken_for_buyers!("billing-no-effect", "swallows-events"),
+    broken_for_buyers!("billing-tiers-mixed-up", "tiers-mixed-up"),
+    broken_for_buyers!("billing-plan-change", "tier-of-checkout"),
+    broken_for_buyers!("billing-unmappable", "checkout-unmappable"),
+    broken_for_buyers!("billing-deleted-ignored", "deleted-ignored"),
+    broken_for_buyers!("billing-ends-early", "ends-early"),
+    broken_for_buyers!("billing-plan-cached", "plan-cached"),
+    broken_for_buyers!("billing-customer-forgotten", "customer-forgotten"),
+    broken!("billing-recovery-ignored", "not-restored"),
+    broken!("billing-past-due-kept", "past-due-keeps"),
     // Browsers.
     broken!("cors-wildcard", "cors-wildcard"),
     broken!("cors-wildcard-credentials", "cors-wildcard-credentials"),
@@ -126,7 +147,7 @@ pub const CASES: &[WorkerCase] = &[
     broken!("cors-frontend-blocked", "cors-frontend-blocked"),
 ];
 
-/// Unusual scenarios in which a healthy Worker must be GO in a run and in a rehearsal, and additional variables for the Worker.
+/// Unusual scenarios in which a healthy Worker must be GO in a run and in every rehearsal, and additional variables for the Worker.
 pub const HEALTHY: &[(&str, &[(&str, &str)])] = &[
     ("healthy", &[]),
     ("healthy-restricted-key", &[]),
@@ -142,6 +163,7 @@ pub const HEALTHY: &[(&str, &[(&str, &str)])] = &[
     ("healthy-price-ids-as-variables", &[]),
     ("healthy-subscription-metadata", &[]),
     ("healthy-taxes", &[("BREAK", "checkout-tax")]),
+    ("healthy-checkout-without-a-card", &[("PROMOTION_CODES", "true")]),
 ];
 
 /// Names that only modify another defect.
@@ -168,7 +190,7 @@ impl WorkerCase {
 
     /// Whether every check exists that must find it.
     pub fn has_its_checks(self) -> bool {
-        let is_there = |id: &str| checks::ALL.iter().chain(checks::REHEARSAL).any(|check| check.id.as_str() == id);
+        let is_there = |id: &str| checks::built_in().any(|check| check.id.as_str() == id);
         self.scenario().is_ok_and(|scenario| scenario.finds.iter().all(|expected| is_there(&expected.check)))
     }
 

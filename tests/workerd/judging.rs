@@ -7,7 +7,7 @@ use std::time::Duration;
 use preflight::report::outline;
 use preflight::run::{CheckFinding, Decision, Report, Selection, Status, run};
 use preflight::sandbox::{Options, Sandbox};
-use preflight::world::{self, Pace, World};
+use preflight::world::{self, Depth, Pace, World};
 use tokio::runtime::Runtime;
 
 use crate::cases::WorkerCase;
@@ -15,7 +15,7 @@ use crate::workers::RunningWorker;
 
 /// Both Workers get the same result, and it is the one that the scenario expects.
 pub fn verdicts_agree(case: WorkerCase) -> Result<(), String> {
-    let how = if case.scenario()?.is_for_rehearsal() { How::Rehearsal } else { How::Run };
+    let how = case.scenario()?.depth();
     let (embedded, real) = runtime()?.block_on(async {
         let embedded = judge(&start(case.scenario).await?, how).await?;
         let sandbox = start(case.scenario).await?;
@@ -46,20 +46,20 @@ pub fn healthy_worker_is_go(scenario: &str, deployed: &[(&str, &str)]) -> Result
     let reports = runtime()?.block_on(async {
         let sandbox = start(scenario).await?;
         let worker = replace_worker(&sandbox, deployed)?;
-        let run = judge(&sandbox, How::Run).await?;
-        let rehearsal = judge(&sandbox, How::Rehearsal).await?;
+        let is_guided = deployed.contains(&("PROMOTION_CODES", "true"));
+        let mut depths = vec![None, Some(Depth::Events)];
+        // A restricted key for `preflight run` creates nothing.
+        depths.extend((scenario != "healthy-restricted-key").then_some(Some(Depth::Live)));
+        depths.extend(is_guided.then_some(Some(Depth::Guided)));
+        let mut reports = Vec::new();
+        for depth in depths {
+            reports.push(judge(&sandbox, depth).await?);
+        }
         drop(worker);
-        Ok::<_, String>([run, rehearsal])
+        Ok::<_, String>(reports)
     })?;
     let wrong: Vec<String> = reports.iter().filter(|report| report.decision != Decision::Go).map(summary).collect();
     if wrong.is_empty() { Ok(()) } else { Err(wrong.join("\n")) }
-}
-
-/// How preflight looks at a Worker.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum How {
-    Run,
-    Rehearsal,
 }
 
 fn runtime() -> Result<Runtime, String> {
@@ -88,7 +88,8 @@ fn replace_worker(sandbox: &Sandbox, variables: &[(&str, &str)]) -> Result<Runni
     Ok(worker)
 }
 
-async fn judge(sandbox: &Sandbox, how: How) -> Result<Report, String> {
+/// A run, or a rehearsal of this depth, with a person where it needs one.
+async fn judge(sandbox: &Sandbox, depth: Option<Depth>) -> Result<Report, String> {
     let journal = tempfile::tempdir().map_err(|error| error.to_string())?;
     let options = world::Options {
         // Only a Worker that hangs takes this long.
@@ -99,12 +100,14 @@ async fn judge(sandbox: &Sandbox, how: How) -> Result<Report, String> {
     };
     let config = sandbox.config(None).map_err(|problems| problems.render(false, 100))?;
     let world = World::new(config, sandbox.options(options)).map_err(|error| error.to_string())?;
-    if how == How::Run {
-        return Ok(run(&world, &Selection::default(), None, pending()).await);
-    }
+    let Some(depth) = depth else { return Ok(run(&world, &Selection::default(), None, pending()).await) };
     // A busy machine makes a slow Worker.
     let pace = Pace { patience: Duration::from_secs(3), ..Pace::fast() };
-    Ok(run(&world.rehearsing(pace), &Selection::rehearsal(), None, pending()).await)
+    let (world, selection) = (world.rehearsing_at(pace, depth), Selection::rehearsal(depth));
+    Ok(tokio::select! {
+        report = run(&world, &selection, None, pending()) => report,
+        never = sandbox.complete_checkouts(&world) => match never {},
+    })
 }
 
 /// Every check that fails or is unknown, with its codes. Without warnings, because a busy machine makes a slow Worker, and

@@ -151,7 +151,7 @@ mod tests {
             verify: String::new(),
         }));
         Report {
-            is_rehearsal: false,
+            rehearsal: None,
             project: String::new(),
             mode: Mode::Live,
             configuration: String::new(),

@@ -20,9 +20,9 @@ pub(super) const ROUTES: &[Route] = &[
         .takes(&["created", "ids"])
         .expands(&["data.default_price"]),
     Route::retrieve("/v1/products/{id}", "rak_product_read", ObjectKind::Product, retrieve).expands(&["default_price"]),
-    Route::list("/v1/promotion_codes", "rak_promotion_code_read", ObjectKind::PromotionCode, list)
+    Route::list("/v1/promotion_codes", "rak_promotion_code_read", ObjectKind::PromotionCode, list_promotion_codes)
         .filters(&["active", "code", "customer", "customer_account"])
-        .takes(&["created"])
+        .takes(&["coupon", "created"])
         .expands(&["data.customer", "data.promotion.coupon", "data.promotion.coupon.applies_to"]),
 ];
 
@@ -42,6 +42,11 @@ fn list_products(call: &Call) -> StripeResult {
         return Err(StripeError::bad("You cannot paginate while filtering by ids.").about("ids"));
     }
     if ids.is_empty() { list(call) } else { call.list(|product| ids.contains(&product.id())) }
+}
+
+fn list_promotion_codes(call: &Call) -> StripeResult {
+    let coupon = call.parameters.get("coupon");
+    call.list(|code| coupon.is_none_or(|coupon| code.body["promotion"]["coupon"] == coupon))
 }
 
 #[cfg(test)]

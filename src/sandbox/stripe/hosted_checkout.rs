@@ -9,6 +9,7 @@ use axum::http::StatusCode;
 use axum::response::{Html, IntoResponse, Redirect, Response};
 use axum::routing::get;
 use serde_json::{Value, json};
+use url::Url;
 
 use super::billing::Terms;
 use super::discounts::{Redemption, amount_off};
@@ -131,6 +132,13 @@ fn promotion(transaction: &Transaction, session: &Value, entered: &str) -> Resul
     codes.sort_by_key(|code| code["active"] == true);
     let code = codes.pop().ok_or_else(|| StripeError::bad("This code is invalid."))?;
     transaction.of_code(code, session["customer"].as_str(), "promotion_code")
+}
+
+/// A customer completes a session's page.
+pub(in crate::sandbox) fn complete_page(stripe: &Stripe, url: &Url, fields: &[(&str, &str)]) -> Result<(), String> {
+    let id = url.path().strip_prefix("/c/pay/").ok_or_else(|| format!("{url} is not the page of a session"))?;
+    let form = fields.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+    complete(stripe, id, &form).map(drop).map_err(|error| error.message().to_owned())
 }
 
 /// Completes the session. Returns where the customer goes next.

@@ -59,6 +59,7 @@ use axum::routing::{MethodFilter, on};
 use request::{Request, Route, Verb};
 
 pub(in crate::sandbox) use deliveries::{Courier, Hosts};
+pub(in crate::sandbox) use hosted_checkout::complete_page;
 pub use outbox::{DeliveryAttempt, Outgoing};
 pub use settings::StripeSettings;
 pub use state::Stripe;

@@ -156,11 +156,10 @@ async fn checkout(
     ];
     if !worker.settings.has(Defect::CheckoutWithoutUser) {
         let user = account.user.as_str();
-        form.extend([
-            ("client_reference_id", user),
-            ("metadata[userId]", user),
-            ("subscription_data[metadata][userId]", user),
-        ]);
+        form.extend([("client_reference_id", user), ("metadata[userId]", user)]);
+        if !worker.settings.has(Defect::CheckoutWithoutSubscriptionMetadata) {
+            form.push(("subscription_data[metadata][userId]", user));
+        }
         form.extend(metadata["stripeCustomerId"].as_str().map(|customer| ("customer", customer)));
     }
     if !worker.settings.has(Defect::CheckoutWithoutTier) {

@@ -49,7 +49,7 @@ pub(super) async fn apply(worker: &Worker, event: &Value) -> Result<(), WebhookE
     }
     let user = text(&object["metadata"]["userId"]).ok_or_else(no_user)?;
     if kind == "customer.subscription.deleted" {
-        return if has(Defect::IgnoresDeleted) { Ok(()) } else { end(worker, user, id).await };
+        return if has(Defect::IgnoresDeleted) { Ok(()) } else { end(worker, user, id, false).await };
     }
     let is_ending = object["cancel_at_period_end"] == true && has(Defect::EndsEarly);
     let is_granted = match object["status"].as_str().unwrap_or_default() {
@@ -64,7 +64,8 @@ pub(super) async fn apply(worker: &Worker, event: &Value) -> Result<(), WebhookE
     if is_granted || has(Defect::IgnoresStatus) {
         grant(worker, user, object, &object["id"]).await
     } else {
-        end(worker, user, id).await
+        let is_unpaid = object["status"].as_str().is_some_and(|status| status.starts_with("incomplete"));
+        end(worker, user, id, is_unpaid && has(Defect::UnpaidTakesActive)).await
     }
 }
 
@@ -79,15 +80,33 @@ async fn checkout_completed(worker: &Worker, session: &Value) -> Result<(), Webh
 async fn grant(worker: &Worker, user: &str, object: &Value, subscription: &Value) -> Result<(), WebhookError> {
     let missing = || WebhookError::new(StatusCode::BAD_REQUEST, "Missing tier metadata");
     let tier = tier(worker, object).await.ok_or_else(missing)?;
-    let metadata = json!({ "plan": tier, "stripeCustomerId": object["customer"], "subscriptionId": subscription });
+    if worker.settings.has(Defect::IgnoresReturning) {
+        let found = worker.clerk("GET", &format!("/v1/users/{user}"), None).await.map_err(failed)?;
+        let had = text(&found["public_metadata"]["subscriptionId"]);
+        if had.is_some_and(|had| *subscription != had) {
+            return Ok(());
+        }
+    }
+    let tier = if worker.settings.has(Defect::FreesAtCheckout) && object["object"] == "checkout.session" {
+        "free".to_owned()
+    } else {
+        tier
+    };
+    let mut metadata = json!({ "plan": tier, "stripeCustomerId": object["customer"], "subscriptionId": subscription });
+    if worker.settings.has(Defect::ForgetsCustomers) {
+        metadata["stripeCustomerId"] = Value::Null;
+    }
     write(worker, user, &metadata).await
 }
 
 /// Takes the tier, if the user's current subscription is the one that grants none anymore.
-async fn end(worker: &Worker, user: &str, subscription: &str) -> Result<(), WebhookError> {
+async fn end(worker: &Worker, user: &str, subscription: &str, is_current: bool) -> Result<(), WebhookError> {
     let found = worker.clerk("GET", &format!("/v1/users/{user}"), None).await.map_err(failed)?;
     let current = text(&found["public_metadata"]["subscriptionId"]);
-    if current.is_some_and(|current| current != subscription) && !worker.settings.has(Defect::OldDeletedFrees) {
+    if !is_current
+        && current.is_some_and(|current| current != subscription)
+        && !worker.settings.has(Defect::OldDeletedFrees)
+    {
         return Ok(());
     }
     write(worker, user, &json!({ "plan": "free" })).await

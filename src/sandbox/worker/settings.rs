@@ -253,6 +253,10 @@ pub enum Defect {
     CheckoutWithoutUser,
     /// Checkout Sessions do not name the tier.
     CheckoutWithoutTier,
+    /// Checkout does not name the user in the subscription.
+    CheckoutWithoutSubscriptionMetadata,
+    /// Does not store the customer's ID.
+    ForgetsCustomers,
     /// Checkout creates a customer for users without one, and does not store its ID.
     MakesCustomers,
     /// Starts without price IDs, and fails when the tier without one is bought.
@@ -283,6 +287,12 @@ pub enum Defect {
     IgnoresRecovery,
     /// Removes the subscription's ID when a Checkout Session is completed.
     ErasesSubscription,
+    /// Writes the free tier when a Checkout Session is completed, because that does not name the product.
+    FreesAtCheckout,
+    /// Takes the tier for a subscription that was never paid, although another one is active.
+    UnpaidTakesActive,
+    /// Ignores subscriptions of users who had one before.
+    IgnoresReturning,
     /// Takes one paid tier for the other.
     MixesUpTiers,
     /// Replaces all of the user's public metadata.

@@ -31,6 +31,9 @@ const KINDS: [&str; 3] = ["public_metadata", "private_metadata", "unsafe_metadat
 /// How often the canary is put back as it was, in case the Worker still writes to it.
 const ATTEMPTS: usize = 4;
 
+/// The longest pause before the canary is read again: the end of a run has ten seconds.
+const LONGEST_PAUSE: Duration = Duration::from_secs(3);
+
 /// The canary before a rehearsal.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct CanarySnapshot {
@@ -109,6 +112,12 @@ impl RehearsalDoor<'_> {
         public.ok_or_else(|| NoAnswer::unknown("Clerk returned public_metadata that is not an object"))
     }
 
+    /// The same, if no other rehearsal has the canary.
+    pub(super) fn unmarked(metadata: &Map<String, Value>) -> Answered<Map<String, Value>> {
+        let public = Self::public(metadata)?;
+        if public.contains_key(MARKER) { Err(NoAnswer::unknown(UNFINISHED)) } else { Ok(public) }
+    }
+
     /// Sets whole kinds of the canary's metadata; the others stay.
     pub(super) async fn put_canary(self, user: &UserId, metadata: &Map<String, Value>) -> Answered {
         let world = self.world;
@@ -127,6 +136,24 @@ impl RehearsalDoor<'_> {
         accepted(self.send(outgoing).await).map(drop)
     }
 
+    /// Takes the plan and Stripe's IDs from the canary, and marks it.
+    pub(super) async fn set_out(
+        self,
+        user: &UserId,
+        id: &str,
+        mut public: Map<String, Value>,
+    ) -> Answered<Map<String, Value>> {
+        let clerk = &self.world.config.clerk;
+        let before = Value::Object(public.clone());
+        for key in [&clerk.metadata_key, &clerk.customer_key, &clerk.subscription_key] {
+            public.remove(key);
+        }
+        public.insert(MARKER.to_owned(), json!({ "id": id, "before": before }));
+        let metadata = Map::from_iter([("public_metadata".to_owned(), Value::Object(public.clone()))]);
+        self.put_canary(user, &metadata).await?;
+        Ok(public)
+    }
+
     /// Puts the canary back as it was, and reads it to see that it is.
     pub(super) async fn restore(self, snapshot: &CanarySnapshot) -> Answered {
         let user = UserId::parse(&snapshot.user).map_err(|malformed| malformed.in_place("the journal"))?;
@@ -140,7 +167,8 @@ impl RehearsalDoor<'_> {
                 self.put_canary(&user, &different).await?;
             }
             // The Worker may still be at work on the last event.
-            tokio::time::sleep(self.pace.quiet.min(Duration::from_secs(1))).await;
+            let quiet = self.pace.quiet.max(self.world.rehearsal.learned());
+            tokio::time::sleep(quiet.min(LONGEST_PAUSE)).await;
         }
         Err(NoAnswer::unknown("something keeps changing the canary's metadata"))
     }
@@ -166,7 +194,7 @@ impl World {
     /// Whether the canary is still as a rehearsal left it.
     #[must_use]
     pub fn needs_clean_up(&self) -> bool {
-        self.rehearsal.snapshot().is_some()
+        self.rehearsal.snapshot().is_some() || self.rehearsal.billing.record().is_some()
     }
 
     /// Puts back the canary of a rehearsal that was killed: from the journal, or else from the marker in its metadata.

@@ -3,6 +3,7 @@
 //!
 //! This module records what happens. The checks of the group `rehearsal` judge it.
 
+mod billing;
 mod canary;
 mod event;
 mod play;
@@ -20,6 +21,7 @@ use super::{ForgeryResponse, UsageAnswer, World};
 use crate::config::Tier;
 use crate::finding::{Answered, NoAnswer};
 
+pub use billing::{Billing, BillingStep, Depth, Invitation, StripeEvent};
 pub(super) use canary::UNFINISHED;
 pub use canary::{CanarySnapshot, CleanUp, MARKER};
 pub use script::{RehearsalStep, rehearsal_events};
@@ -38,6 +40,8 @@ pub struct Pace {
     pub poll: Duration,
     /// How long to wait for a token to expire. Tokens that last longer are not tried.
     pub token_wait: Duration,
+    /// How long a person may take to complete the Checkout page.
+    pub person: Duration,
 }
 
 impl Default for Pace {
@@ -48,6 +52,7 @@ impl Default for Pace {
             quiet: Duration::from_millis(1_500),
             poll: Duration::from_millis(250),
             token_wait: Duration::from_secs(90),
+            person: Duration::from_mins(15),
         }
     }
 }
@@ -58,7 +63,13 @@ impl Pace {
     pub const fn fast() -> Self {
         let (none, short) = (Duration::ZERO, Duration::from_millis(20));
         let (patience, token_wait) = (Duration::from_secs(1), Duration::from_secs(10));
-        Self { between: none, patience, quiet: none, poll: short, token_wait }
+        Self { between: none, patience, quiet: none, poll: short, token_wait, person: Duration::from_mins(1) }
+    }
+
+    /// For Stripe's own deliveries, which may take a while.
+    #[must_use]
+    pub const fn patient(self) -> Self {
+        Self { patience: self.patience.saturating_mul(6), quiet: self.quiet.saturating_mul(2), ..self }
     }
 }
 
@@ -96,10 +107,19 @@ pub struct Rehearsal {
     steps: Vec<StepSeen>,
     /// Why there are no more.
     ended: Option<NoAnswer>,
-    /// The Worker's answer to one call of its metered route, after the first purchase.
-    pub metered: Option<Answered<Arc<Answer>>>,
+    /// What one call of the metered route did, after the first purchase.
+    pub metered: Option<Answered<Metered>>,
     /// What the Worker does with an expired token; `None` if it has no route that takes one.
     pub expired_token: Option<Answered<ExpiredToken>>,
+}
+
+/// One call of the metered route.
+#[derive(Debug, Clone)]
+pub struct Metered {
+    /// The Worker's answer.
+    pub answer: Arc<Answer>,
+    /// What the usage route says afterward; `None` if there is no such route.
+    pub after: Option<Answered<UsageAnswer>>,
 }
 
 /// What the Worker does with an expired token.
@@ -132,15 +152,27 @@ impl Rehearsal {
 #[derive(Debug, Default)]
 pub(super) struct RehearsalCell {
     played: Once<Answered<Arc<Rehearsal>>>,
+    billing: billing::BillingCell,
     /// The canary as it was, until it is put back.
     open: Mutex<Option<CanarySnapshot>>,
     /// What it is doing, in words.
     progress: Mutex<String>,
+    /// How long nothing happened before the Worker wrote something.
+    learned: Mutex<Duration>,
 }
 
 impl RehearsalCell {
     fn note(&self, progress: String) {
         *self.progress.lock().unwrap_or_else(PoisonError::into_inner) = progress;
+    }
+
+    fn learn(&self, quiet: Duration) {
+        *self.learned.lock().unwrap_or_else(PoisonError::into_inner) = quiet;
+    }
+
+    /// How long to wait before the canary is believed to stay as it is.
+    fn learned(&self) -> Duration {
+        *self.learned.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn snapshot(&self) -> Option<CanarySnapshot> {

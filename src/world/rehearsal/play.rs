@@ -5,19 +5,19 @@ use std::time::{Duration, Instant};
 
 use reqwest::Method;
 use reqwest::header::{CONTENT_TYPE, HeaderValue};
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
-use super::canary::{CanarySnapshot, MARKER, UNFINISHED};
+use super::canary::{CanarySnapshot, UNFINISHED};
 use super::event::{EventFrame, MadeUpSubscription};
 use super::script::{CHECKOUT, RehearsalStep, Scripted, TwoTiers, WaitFor, script, two_tiers};
-use super::{ExpiredToken, Grant, Pace, Rehearsal, RehearsalDoor, StepSeen};
+use super::{ExpiredToken, Grant, Metered, Pace, Rehearsal, RehearsalDoor, StepSeen};
 use crate::config::{Mode, Tier};
 use crate::finding::{Answered, NoAnswer};
 use crate::world::clerk::Token;
 use crate::world::id::UserId;
 use crate::world::subjects::offers;
 use crate::world::transport::{Answer, Failure, OutgoingRequest, Party, Retry, optional};
-use crate::world::{Route, Seen, World, plan_text, usable};
+use crate::world::{Route, Seen, UsageAnswer, World, plan_text, usable};
 
 /// Longer than the clock skew that Clerk's SDK allows, in seconds (docs/providers.md, "Clerk tokens and claims").
 const SKEW: i64 = 7;
@@ -55,7 +55,7 @@ impl World {
         self.rehearsal.note("looking at the Worker and the canary".to_owned());
         let (stage, token) = door.stage().await?;
         let before = door.read_canary(&stage.user).await?;
-        let public = RehearsalDoor::public(&before)?;
+        let public = RehearsalDoor::unmarked(&before)?;
         let (id, user) = (stage.id.clone(), stage.user.to_string());
         let snapshot = CanarySnapshot { id, deployment: here, user, before };
         self.journal.note_rehearsal(&snapshot).map_err(|error| {
@@ -66,8 +66,9 @@ impl World {
         let mut seen = Rehearsal { steps: Vec::new(), ended: None, metered: None, expired_token: None };
         seen.ended = stage.play(public, &mut seen).await.err();
         self.rehearsal.note("putting the canary back".to_owned());
-        // Before anything else, and even if the rehearsal broke off.
-        self.restore_canary().await.map_err(NoAnswer::Unknown)?;
+        // Before anything else, and even if the rehearsal broke off. If it fails, the end of the run tries again and reports it,
+        // and what was found stays.
+        drop(self.restore_canary().await);
         if self.worker().lacks(Route::Usage).is_none() {
             seen.expired_token = Some(door.send_expired(&token).await);
         }
@@ -143,7 +144,7 @@ impl<'w> RehearsalDoor<'w> {
     }
 
     /// What the canary is granted with a new token.
-    async fn grant(self) -> (Option<Token>, Grant) {
+    pub(super) async fn grant(self) -> (Option<Token>, Grant) {
         let (clerk, worker) = (self.world.clerk(), self.world.worker());
         let token = match clerk.new_canary_token().await {
             Ok(token) => token,
@@ -162,6 +163,26 @@ impl<'w> RehearsalDoor<'w> {
             None => Some(worker.usage_of(&token).await),
         };
         (Some(token), Grant { claim, usage })
+    }
+
+    /// Calls the metered route once, and asks for the usage until it moves or for as long as the Worker may take.
+    async fn metered(self, token: &Token, before: &Grant) -> Answered<Metered> {
+        let answer = self.use_once(token).await?;
+        let uses = |grant: &Grant| match &grant.usage {
+            Some(Ok(UsageAnswer::Granted(usage))) => usage.used,
+            _ => None,
+        };
+        let (started, mut poll) = (Instant::now(), self.pace.poll);
+        loop {
+            // A new token each time: the same question is asked once in a run.
+            let after = self.grant().await.1;
+            let has_moved = uses(&after) != uses(before);
+            if has_moved || !answer.is_success() || started.elapsed() >= self.pace.patience {
+                return Ok(Metered { answer, after: after.usage });
+            }
+            tokio::time::sleep(poll).await;
+            poll *= 2;
+        }
     }
 
     /// Calls the metered route once.
@@ -200,25 +221,33 @@ impl<'w> RehearsalDoor<'w> {
 
 impl Stage<'_> {
     async fn play(&self, public: Map<String, Value>, seen: &mut Rehearsal) -> Answered {
-        let mut current = self.set_out(public).await?;
-        let (mut quiet, mut last): (Duration, Option<String>) = (self.door.pace.quiet, None);
+        let mut current = self.door.set_out(&self.user, &self.id, public).await?;
+        let (mut quiet, mut repeatable): (Duration, Option<String>) = (self.door.pace.quiet, None);
         let events = script(&self.door.world.config, self.tiers);
         for (place, event) in events.iter().enumerate() {
+            if matches!(event.step, RehearsalStep::IncompleteBesides | RehearsalStep::ExpiredBesides)
+                && self.grants_unpaid(seen)
+            {
+                continue;
+            }
             let cell = &self.door.world.rehearsal;
             cell.note(format!("event {} of {}: {}", place + 1, events.len(), event.step.after()));
             if place > 0 {
                 tokio::time::sleep(self.door.pace.between).await;
             }
-            let body = match (&last, event.step) {
-                (Some(last), RehearsalStep::Repeated) => last.clone(),
+            let body = match (&repeatable, event.step) {
+                (Some(body), RehearsalStep::Repeated) => body.clone(),
                 _ => self.body(event, place),
             };
+            if matches!(event.step, RehearsalStep::Created | RehearsalStep::PlanChange) {
+                repeatable = Some(body.clone());
+            }
             let started = Instant::now();
-            let answer = self.door.deliver(body.clone()).await?;
-            last = Some(body);
+            let answer = self.door.deliver(body).await?;
             let (after, took) = self.settled(&current, event, started, quiet).await?;
             // A slow write makes the rehearsal wait longer before it believes that nothing happens.
             quiet = quiet.max(took.unwrap_or_default() * 2).min(self.door.pace.patience);
+            self.door.world.rehearsal.learn(quiet);
             let grant = if event.looks_at_grant { Some(self.look(event, seen).await) } else { None };
             let (step, tier, before) = (event.step, event.tier.clone(), current);
             seen.steps.push(StepSeen { step, tier, answer, before, after: after.clone(), took, grant });
@@ -228,24 +257,11 @@ impl Stage<'_> {
         Ok(())
     }
 
-    /// Takes the plan and Stripe's IDs from the canary, and marks it.
-    async fn set_out(&self, mut public: Map<String, Value>) -> Answered<Map<String, Value>> {
-        let clerk = &self.door.world.config.clerk;
-        let before = Value::Object(public.clone());
-        for key in [&clerk.metadata_key, &clerk.customer_key, &clerk.subscription_key] {
-            public.remove(key);
-        }
-        public.insert(MARKER.to_owned(), json!({ "id": self.id, "before": before }));
-        let metadata = Map::from_iter([("public_metadata".to_owned(), Value::Object(public.clone()))]);
-        self.door.put_canary(&self.user, &metadata).await?;
-        Ok(public)
-    }
-
     async fn look(&self, event: &Scripted<'_>, seen: &mut Rehearsal) -> Grant {
         let (token, grant) = self.door.grant().await;
         let has_route = self.door.world.worker().lacks(Route::Metered).is_none();
         if let (RehearsalStep::Created, Some(token), true) = (event.step, token, has_route) {
-            seen.metered = Some(self.door.use_once(&token).await);
+            seen.metered = Some(self.door.metered(&token, &grant).await);
         }
         grant
     }
@@ -258,6 +274,15 @@ impl Stage<'_> {
         }
         let tier = &self.tiers.first.name;
         Err(NoAnswer::unknown(format!("not tried, because the first events did not give the canary tier {tier}")))
+    }
+
+    /// Whether a subscription without a payment was granted its tier. Another one would then be the user's current subscription.
+    fn grants_unpaid(&self, seen: &Rehearsal) -> bool {
+        let gains = |step: RehearsalStep| {
+            let is_tier = |public| self.is_reached(public, self.tiers.first, WaitFor::Tier);
+            seen.step(step).is_ok_and(|seen| !is_tier(&seen.before) && is_tier(&seen.after))
+        };
+        gains(RehearsalStep::Incomplete) || gains(RehearsalStep::IncompleteExpired)
     }
 
     fn body(&self, event: &Scripted<'_>, place: usize) -> String {
@@ -276,7 +301,7 @@ impl Stage<'_> {
         // An older event happened before the change of plan, and arrives after it.
         let created = if event.step == RehearsalStep::Older { time(place) - 5 } else { time(place) };
         let mut frame = self.frame.clone();
-        frame.livemode ^= event.step == RehearsalStep::OtherMode;
+        frame.livemode ^= matches!(event.step, RehearsalStep::OtherMode | RehearsalStep::OtherModeCheckout);
         let object = if event.kind == CHECKOUT {
             let mode = if frame.livemode { "live" } else { "test" };
             frame.checkout_session(&format!("cs_{mode}_preflight{}{number}", self.id), &subscription)

@@ -28,6 +28,10 @@ pub enum RehearsalStep {
     Incomplete,
     /// Its first payment never comes.
     IncompleteExpired,
+    /// A second subscription waits for its first payment while the first one is active.
+    IncompleteBesides,
+    /// Its first payment never comes.
+    ExpiredBesides,
     /// A third subscription is created, active.
     Resubscribed,
     /// The first subscription is deleted.
@@ -37,7 +41,13 @@ pub enum RehearsalStep {
     /// It ends.
     Deleted,
     /// A Checkout Session is completed in the other mode.
+    OtherModeCheckout,
+    /// A subscription is created in the other mode.
     OtherMode,
+    /// A real subscription is bought.
+    Bought,
+    /// Its trial ends, and the first invoice is paid.
+    TrialEnded,
 }
 
 /// What a step waits for before the next one.
@@ -66,6 +76,7 @@ pub(super) enum Which {
     Second,
     Third,
     Fourth,
+    Fifth,
 }
 
 /// One event.
@@ -97,11 +108,16 @@ impl RehearsalStep {
             Self::Unpaid => "after Stripe gave up on the invoice (unpaid)",
             Self::Incomplete => "after a subscription was created without a first payment (incomplete)",
             Self::IncompleteExpired => "after the first payment never came (incomplete_expired)",
+            Self::IncompleteBesides => "after a second subscription was created without a first payment (incomplete)",
+            Self::ExpiredBesides => "after the second subscription's first payment never came (incomplete_expired)",
             Self::Resubscribed => "after a new subscription was created",
             Self::OldDeleted => "after an older subscription was deleted",
             Self::Ending => "after the customer canceled at period end",
             Self::Deleted => "after the subscription was deleted",
-            Self::OtherMode => "after an event with livemode false",
+            Self::OtherModeCheckout => "after a checkout.session.completed with livemode false",
+            Self::OtherMode => "after a customer.subscription.created with livemode false",
+            Self::Bought => "after the purchase",
+            Self::TrialEnded => "after the trial ended",
         }
     }
 }
@@ -122,20 +138,20 @@ pub(super) fn two_tiers(config: &Config) -> Option<TwoTiers<'_>> {
 pub(super) fn script<'w>(config: &Config, tiers: TwoTiers<'w>) -> Vec<Scripted<'w>> {
     use RehearsalStep as Step;
     let TwoTiers { first, second } = tiers;
-    let grants = |status: &str| config.entitlement.entitling_statuses.iter().any(|entitling| entitling == status);
-    let unless_granting = |status: &str| if grants(status) { WaitFor::Nothing } else { WaitFor::Free };
+    let unless_granting = |status: &str| if grants(config, status) { WaitFor::Nothing } else { WaitFor::Free };
     let event = |step, kind, which, tier, status, wait_for| {
         let looks_at_grant = matches!(step, Step::Created | Step::PlanChange | Step::Deleted);
         Scripted { step, kind, which, tier, status, wait_for, looks_at_grant }
     };
     let has_two = first.name != second.name;
     let is_live = config.project.mode == crate::config::Mode::Live;
+    let repeated = if has_two { UPDATED } else { CREATED };
     let mut events = vec![
         event(Step::Checkout, CHECKOUT, Which::First, first, "active", WaitFor::Tier),
         event(Step::Created, CREATED, Which::First, first, "active", WaitFor::Tier),
         event(Step::CheckoutAfterCreated, CHECKOUT, Which::First, first, "active", WaitFor::Nothing),
         event(Step::PlanChange, UPDATED, Which::First, second, "active", WaitFor::Tier),
-        event(Step::Repeated, UPDATED, Which::First, second, "active", WaitFor::Nothing),
+        event(Step::Repeated, repeated, Which::First, second, "active", WaitFor::Nothing),
         event(Step::Older, UPDATED, Which::First, first, "active", WaitFor::Nothing),
         event(Step::PastDue, UPDATED, Which::First, second, "past_due", unless_granting("past_due")),
         event(Step::Recovered, UPDATED, Which::First, second, "active", WaitFor::Tier),
@@ -144,16 +160,24 @@ pub(super) fn script<'w>(config: &Config, tiers: TwoTiers<'w>) -> Vec<Scripted<'
         event(Step::IncompleteExpired, UPDATED, Which::Second, first, "incomplete_expired", WaitFor::Nothing),
         event(Step::Resubscribed, CREATED, Which::Third, first, "active", WaitFor::Tier),
         event(Step::OldDeleted, DELETED, Which::First, second, "canceled", WaitFor::Nothing),
+        event(Step::IncompleteBesides, CREATED, Which::Fifth, first, "incomplete", WaitFor::Nothing),
+        event(Step::ExpiredBesides, UPDATED, Which::Fifth, first, "incomplete_expired", WaitFor::Nothing),
         event(Step::Ending, UPDATED, Which::Third, first, "active", WaitFor::Nothing),
         event(Step::Deleted, DELETED, Which::Third, first, "canceled", WaitFor::Free),
-        event(Step::OtherMode, CHECKOUT, Which::Fourth, first, "active", WaitFor::Nothing),
+        event(Step::OtherModeCheckout, CHECKOUT, Which::Fourth, first, "active", WaitFor::Nothing),
+        event(Step::OtherMode, CREATED, Which::Fourth, first, "active", WaitFor::Nothing),
     ];
     events.retain(|event| match event.step {
         Step::PlanChange | Step::Older => has_two,
-        Step::OtherMode => is_live,
+        Step::OtherModeCheckout | Step::OtherMode => is_live,
         _ => true,
     });
     events
+}
+
+/// Whether a subscription with this status grants its tier.
+pub(super) fn grants(config: &Config, status: &str) -> bool {
+    config.entitlement.entitling_statuses.iter().any(|entitling| entitling == status)
 }
 
 /// How many events this configuration's rehearsal sends.
@@ -195,7 +219,9 @@ impl Scripted<'_> {
                 serde_json::json!({ "items": { "data": [{ "id": item_of(&now.id) }] } })
             }
             RehearsalStep::Recovered => serde_json::json!({ "status": "past_due" }),
-            RehearsalStep::IncompleteExpired => serde_json::json!({ "status": "incomplete" }),
+            RehearsalStep::IncompleteExpired | RehearsalStep::ExpiredBesides => {
+                serde_json::json!({ "status": "incomplete" })
+            }
             _ => serde_json::json!({ "status": "active" }),
         })
     }

@@ -61,12 +61,17 @@ pub struct CheckoutSession {
     /// Where customers return to from an embedded form.
     #[serde(default)]
     pub return_url: Field<String>,
+    /// The page where it is paid.
+    #[serde(default)]
+    pub url: Field<String>,
     #[serde(default)]
     allow_promotion_codes: Field<bool>,
     #[serde(default)]
     managed_payments: Field<ManagedPayments>,
     #[serde(default)]
     payment_method_types: Field<Vec<String>>,
+    #[serde(default)]
+    payment_method_collection: Field<String>,
     /// Whether Stripe Tax calculates taxes.
     #[serde(default)]
     pub automatic_tax: Field<AutomaticTax>,
@@ -116,6 +121,13 @@ impl CheckoutSession {
     /// Every address that it sends a browser to, with the field's name.
     pub const fn addresses(&self) -> [(&'static str, &Field<String>); 3] {
         [("success_url", &self.success_url), ("cancel_url", &self.cancel_url), ("return_url", &self.return_url)]
+    }
+
+    /// Whether customers enter a card only if something is due.
+    pub fn collects_card_only_if_required(&self) -> Answered<bool> {
+        let place = format_args!("payment_method_collection of {}", self.id);
+        let collection = self.payment_method_collection.nullable(place)?;
+        Ok(collection.is_some_and(|collection| collection == "if_required"))
     }
 
     /// Whether customers can enter a promotion code.

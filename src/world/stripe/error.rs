@@ -49,7 +49,7 @@ struct ErrorFields {
 
 impl StripeError {
     /// Reads the error from an answer whose status is not 2xx.
-    pub(super) fn read(answer: &Answer) -> Answered<Self> {
+    pub(in crate::world) fn read(answer: &Answer) -> Answered<Self> {
         debug_assert!(matches!(answer.party, Party::Stripe | Party::StripeTest));
         let body = serde_json::from_slice::<ErrorResponse>(&answer.body).map(|envelope| envelope.error);
         let Ok(ErrorFields { code, message }) = body else {
@@ -79,7 +79,7 @@ impl StripeError {
 
     /// Whether the object does not exist for this key. The status differs between endpoints (docs/providers.md, "Stripe
     /// errors").
-    pub(super) fn is_missing(&self) -> bool {
+    pub(in crate::world) fn is_missing(&self) -> bool {
         matches!(self.status, 400 | 404) && self.is("resource_missing")
     }
 
@@ -97,7 +97,7 @@ impl StripeError {
     }
 
     /// This error as the reason why a question has no answer.
-    pub(super) fn unknown(&self) -> NoAnswer {
+    pub(in crate::world) fn unknown(&self) -> NoAnswer {
         let Self { status, message, request, .. } = self;
         NoAnswer::Unknown(match self.permission() {
             Some(permission) => {

@@ -9,6 +9,7 @@ use super::{Answer, NoAnswer, Route, RouteFailure, Symptom, Worker};
 use crate::config::Mode;
 use crate::finding::Answered;
 use crate::pattern::patterns;
+use crate::world::Token;
 use crate::world::id::{CustomerId, UserId};
 use crate::world::step::Step;
 
@@ -35,7 +36,7 @@ impl Worker<'_> {
     /// # Errors
     /// Unknown if the answer is not a portal's address, and blocked if another check reports why the portal does not open.
     pub async fn portal(self) -> Answered<PortalAnswer> {
-        let door = self.world.leave_no_trace()?;
+        self.world.leave_no_trace()?;
         let clerk = self.world.clerk();
         let canary = clerk.known_canary().await?;
         let customer = canary.public_metadata()?.get(&self.world.config.clerk.customer_key).and_then(Value::as_str);
@@ -45,9 +46,20 @@ impl Worker<'_> {
         let customer = CustomerId::parse(customer).map_err(|malformed| malformed.in_place("the canary's metadata"))?;
         let user = UserId::parse(&canary.id).map_err(|malformed| malformed.in_place("Clerk's answer"))?;
         let token = clerk.any_token().await?;
+        self.portal_of(&customer, &user, &token).await
+    }
+
+    /// Asks the Worker to open the portal for the canary, which is this customer.
+    pub(in crate::world) async fn portal_of(
+        self,
+        customer: &CustomerId,
+        user: &UserId,
+        token: &Token,
+    ) -> Answered<PortalAnswer> {
+        let door = self.world.leave_no_trace()?;
         let headers = Self::headers_from(self.origin().as_deref());
         let credential = Some(token.credential(&self.world.config.worker.url));
-        let asked = door.take(Step::Portal { customer: &customer, user: &user }, headers, credential).await?;
+        let asked = door.take(Step::Portal { customer, user }, headers, credential).await?;
         match self.answer(Route::Portal, asked).await? {
             Ok(answer) if answer.is_success() => match session_mode(&answer) {
                 Some(mode) if mode != self.world.config.project.mode => {

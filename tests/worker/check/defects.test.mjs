@@ -247,6 +247,16 @@ describe("a defect", () => {
       assert.equal(order["metadata[userId]"], USER);
       assert.ok(!Object.keys(order).some((key) => key.includes("tier")));
     },
+    "checkout-unmappable": async (worker, providers) => {
+      const order = await orderOf(worker, providers, "pro");
+      assert.equal(order["metadata[userId]"], USER);
+      assert.ok(!Object.keys(order).some((key) => key.startsWith("subscription_data")));
+    },
+    "customer-forgotten": async (worker, providers) => {
+      const body = subscription("created", { metadata, customer: "cus_1" });
+      assert.equal(await planAfter(worker, providers, body), "pro");
+      assert.equal(providers.user.public_metadata.stripeCustomerId, undefined);
+    },
     "swallows-events": leaves(undefined),
     "tier-elsewhere": async (worker, providers) => {
       const price = { product: "prod_pro", metadata: { plan: "enterprise" } };
@@ -285,6 +295,20 @@ describe("a defect", () => {
       const session = { client_reference_id: USER, subscription: "sub_1", metadata };
       await planAfter(worker, providers, bought, event("checkout.session.completed", session));
       assert.equal(providers.user.public_metadata.subscriptionId, undefined);
+    },
+    "plan-lost": async (worker, providers) => {
+      const session = { client_reference_id: USER, subscription: "sub_1", metadata };
+      const late = event("checkout.session.completed", session);
+      assert.equal(await planAfter(worker, providers, bought, late), "free");
+    },
+    "unpaid-takes-active": async (worker, providers) => {
+      const unpaid = subscription("created", { id: "sub_2", status: "incomplete", metadata });
+      assert.equal(await planAfter(worker, providers, bought, unpaid), "free");
+    },
+    "returning-ignored": async (worker, providers) => {
+      providers.user.public_metadata.subscriptionId = "sub_0";
+      await planAfter(worker, providers, bought);
+      assert.equal(providers.user.public_metadata.subscriptionId, "sub_0");
     },
     "test-events": async (worker, providers) => {
       const session = { client_reference_id: USER, subscription: "sub_1", metadata };

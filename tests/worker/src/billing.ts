@@ -34,9 +34,18 @@ export async function createCheckout({ request, environment, parts }: Visit): Pr
     if (order.user.publicMetadata.subscriptionId && customerOf(order.user)) {
       return changeSubscription(stripe, String(order.user.publicMetadata.subscriptionId), order);
     }
-    return stripe.checkout.sessions.create(parts.checkoutOf(order));
+    return stripe.checkout.sessions.create({
+      ...parts.checkoutOf(order),
+      ...(environment.PROMOTION_CODES === "true" && withoutCard),
+    });
   });
 }
+
+/** A customer whose promotion code makes the first invoice free needs no card. */
+const withoutCard = {
+  allow_promotion_codes: true,
+  payment_method_collection: "if_required",
+} as const satisfies Partial<Stripe.Checkout.SessionCreateParams>;
 
 export async function openPortal({ request, environment, parts }: Visit): Promise<Response> {
   const { sub } = await parts.authenticate(request, environment);

@@ -135,6 +135,23 @@ export const defects: Readonly<Record<string, Partial<Parts>>> = {
       await calling(() => clerkOf(environment).users.updateUser(userId, { publicMetadata }));
     },
   },
+  "plan-lost": {
+    tierOf: async (purchase, environment) =>
+      purchase.price ? healthy.tierOf(purchase, environment) : "free",
+  },
+  "unpaid-takes-active": unpaidTakesActive(),
+  "returning-ignored": {
+    saveMetadata: async (userId, metadata, environment) => {
+      const { publicMetadata } = await clerkOf(environment).users.getUser(userId);
+      const had = publicMetadata.subscriptionId;
+      const isOther = metadata.subscriptionId && had && had !== metadata.subscriptionId;
+      return isOther ? undefined : healthy.saveMetadata(userId, metadata, environment);
+    },
+  },
+  "customer-forgotten": {
+    saveMetadata: (userId, { stripeCustomerId, ...metadata }, environment) =>
+      healthy.saveMetadata(userId, metadata, environment),
+  },
   "subscription-lost": { subscriptionOf: () => null },
   "test-events": { isOfThisMode: () => true },
 
@@ -213,6 +230,12 @@ export const defects: Readonly<Record<string, Partial<Parts>>> = {
       return { ...healthy.checkoutOf(order), metadata, subscription_data: { metadata } };
     },
   },
+  "checkout-unmappable": {
+    checkoutOf: (order) => {
+      const { subscription_data, ...session } = healthy.checkoutOf(order);
+      return session;
+    },
+  },
   "checkout-tax": {
     checkoutOf: (order) => ({ ...healthy.checkoutOf(order), automatic_tax: { enabled: true } }),
   },
@@ -234,6 +257,20 @@ export const defects: Readonly<Record<string, Partial<Parts>>> = {
     crossOrigin: () => ({ "access-control-allow-origin": "https://old.example.com" }),
   },
 };
+
+/** Takes the tier for a subscription that was never paid, whichever one the user has. */
+function unpaidTakesActive(): Partial<Parts> {
+  const unpaid = new Set<string>();
+  return {
+    grants: (subscription, previous) => {
+      if (subscription.status.startsWith("incomplete")) {
+        unpaid.add(subscription.id);
+      }
+      return healthy.grants(subscription, previous);
+    },
+    isCurrent: (id, current) => unpaid.has(id) || healthy.isCurrent(id, current),
+  };
+}
 
 /** The healthy Worker with the named defects. If two replace one part, the later wins. */
 export function assemble(names: string): { parts: Parts; unknown: string[] } {

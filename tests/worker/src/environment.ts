@@ -24,6 +24,9 @@ export interface Environment {
   STRIPE_API_BASE?: string;
   CLERK_API_URL?: string;
 
+  /** "true" if Checkout takes promotion codes, and no card if nothing is due. */
+  PROMOTION_CODES?: string;
+
   /** Names of defects, separated by commas. */
   BREAK?: string;
 }

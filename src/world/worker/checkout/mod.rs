@@ -117,6 +117,21 @@ impl<'w> Worker<'w> {
         checkouts
     }
 
+    /// Asks for the session of one tier, to be completed. If it is not, it is expired at the end of the run.
+    pub(in crate::world) async fn checkout_to_complete(
+        self,
+        tier: &Tier,
+        user: &UserId,
+        token: &Token,
+    ) -> Answered<CheckoutAnswer> {
+        self.prices_exist(tier).await?;
+        let canary = (user.clone(), token.clone());
+        match self.request(tier, &canary, self.origin().as_deref()).await? {
+            Ok(id) => self.read_back(&id).await,
+            Err(answer) => Ok(answer),
+        }
+    }
+
     async fn canary_and_token(self) -> Answered<(UserId, Token)> {
         self.world.probes()?;
         let (canary, token) = futures::join!(self.world.canary_without_subscription(), self.world.clerk().any_token());
@@ -262,12 +277,15 @@ impl<'w> Worker<'w> {
             Ok(id) => id,
             Err(answer) => return Ok(answer),
         };
-        let stripe = self.world.stripe();
-        let (found, expired) = futures::join!(stripe.checkout_session(&id), stripe.expire(&id));
+        let (found, expired) = futures::join!(self.read_back(&id), self.world.stripe().expire(&id));
         if expired.is_ok() {
             self.world.open_sessions.is_expired(&id);
         }
-        Ok(match found? {
+        found
+    }
+
+    async fn read_back(self, id: &CheckoutSessionId) -> Answered<CheckoutAnswer> {
+        Ok(match self.world.stripe().checkout_session(id).await? {
             Found::Here(session) => CheckoutAnswer::Session(Box::new(session)),
             Found::Missing(refusal) => CheckoutAnswer::OtherAccount(id.to_string(), refusal),
         })
