@@ -2,7 +2,7 @@
 
 use crate::check::prelude::*;
 use crate::config::Tier;
-use crate::world::{CheckoutAnswer, CheckoutSession, Route, Seen};
+use crate::world::{CheckoutAnswer, Route};
 
 check! {
     /// Stripe Tax has a registration, if Checkout computes taxes.
@@ -13,6 +13,7 @@ check! {
     ///
     /// ## How it is verified
     /// If a Checkout Session that the Worker creates has `automatic_tax`, the active registrations are listed: there must be one.
+    /// One Session without it is enough to see that this check does not apply.
     /// With Managed Payments, Stripe is the seller, and nothing is checked. Where you must be registered cannot be seen. A restricted
     /// key may lack the permission: then the check is unknown, and the verdict does not need it.
     ///
@@ -42,25 +43,29 @@ async fn run(world: &World, _: Deployment, outcome: &mut Outcome) -> Answered {
     }
     let checkouts = worker.checkouts().await;
     checkouts.ready.clone()?;
-    let mut taxed: Option<&Seen<CheckoutSession>> = None;
+    let (mut taxed, mut is_seen, mut unseen) = (None, false, Vec::new());
     for tier in tiers {
         match checkouts.of(tier) {
-            Some(Ok(CheckoutAnswer::Session(session))) => {
-                let computes = outcome.ask(session.value.computes_taxes());
-                taxed = taxed.or_else(|| (computes == Some(true)).then_some(session));
-            }
-            Some(Err(why)) => outcome.leave_open(why.clone()),
+            Some(Ok(CheckoutAnswer::Session(session))) => match session.value.computes_taxes() {
+                Ok(true) => taxed = taxed.or(Some(session)),
+                Ok(false) => is_seen = true,
+                Err(why) => unseen.push(why),
+            },
+            Some(Err(why)) => unseen.push(why.clone()),
             Some(Ok(_)) | None => {
-                outcome.leave_open(NoAnswer::Unknown(format!("there is no Checkout Session for tier {}", tier.name)));
+                unseen.push(NoAnswer::Unknown(format!("there is no Checkout Session for tier {}", tier.name)));
             }
         }
     }
     let Some(session) = taxed else {
-        return if outcome.unanswered_parts() == 0 {
-            outcome.not_applicable("Checkout does not compute taxes with Stripe Tax")
-        } else {
-            Ok(())
-        };
+        if is_seen {
+            // One tier's Session is made as the next one's.
+            return outcome.not_applicable("Checkout does not compute taxes with Stripe Tax");
+        }
+        for why in unseen {
+            outcome.leave_open(why);
+        }
+        return Ok(());
     };
     let registrations = world.stripe().tax_registrations().await?;
     registrations.unread.iter().for_each(|why| outcome.leave_open(why.clone()));

@@ -194,8 +194,11 @@ impl TerminalPage {
         self.stale_waivers(&report.waivers);
     }
 
-    /// What is worth knowing, in no color of trouble.
+    /// What is worth knowing, in no color of trouble. While something fails, only the verbose report shows it.
     fn notes(&mut self, report: &Report) {
+        if self.style.verbose == 0 && !outline::failures(report).is_empty() {
+            return;
+        }
         let notes = outline::notes(report);
         if !notes.is_empty() {
             self.heading("NOTES");

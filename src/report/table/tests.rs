@@ -123,6 +123,14 @@ fn a_note_is_shown_below_what_passed_and_counts_nowhere() {
 }
 
 #[test]
+fn notes_wait_until_nothing_fails() {
+    let mut report = sample::no_go();
+    report.checks[0].notes.push(sample::note());
+    assert!(!plain(&report, 100).contains("NOTES"));
+    assert!(render(&report, Style { verbose: 1, ..Style::plain() }).contains("\nNOTES\nnote     "));
+}
+
+#[test]
 fn an_unverified_check_says_why() {
     let text = plain(&sample::no_go(), 100);
     assert!(text.contains("unknown  webhook/endpoint: Stripe refused: the key lacks"), "{text}");
