@@ -221,8 +221,14 @@ pub fn clean_up(args: &CleanupArgs, terminal: Terminal) -> Result<u8, CliError> 
                 if removed > 0 {
                     sentences.push("What the rehearsal created at Stripe is removed.".to_owned());
                 }
-                if let CleanUp::Restored(user) = canary {
-                    sentences.push(format!("The metadata of {user} is as it was before the rehearsal."));
+                match canary {
+                    CleanUp::NothingLeft => {}
+                    CleanUp::Restored(user) => {
+                        sentences.push(format!("The metadata of {user} is as it was before the rehearsal."));
+                    }
+                    CleanUp::Gone(user) => {
+                        sentences.push(format!("{user} was deleted, so there is nothing to put back."));
+                    }
                 }
                 (sentences.join(" "), exit::GO)
             }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, Write};
+use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
@@ -91,12 +91,32 @@ impl Journal {
             if let Some(folder) = self.path.parent() {
                 fs::create_dir_all(folder)?;
             }
-            *file = Some(OpenOptions::new().create(true).append(true).open(&self.path)?);
+            *file = Some(open(&self.path)?);
         }
         let Some(file) = file.as_mut() else { return Ok(()) };
-        writeln!(file, "{line}")?;
+        // One write, so that two processes do not mix their lines.
+        file.write_all(format!("{line}\n").as_bytes())?;
         file.sync_data()
     }
+}
+
+/// Opens a journal for new lines. A rehearsal keeps a user's private metadata in it, so only its owner may read it.
+fn open(path: &Path) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    options.create(true).append(true).read(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let mut file = options.open(path)?;
+    // A line that a full disk or a crash has cut must not swallow the next one.
+    if file.metadata()?.len() > 0 {
+        file.seek(SeekFrom::End(-1))?;
+        let mut last = [0];
+        file.read_exact(&mut last)?;
+        if last != *b"\n" {
+            file.write_all(b"\n")?;
+        }
+    }
+    Ok(file)
 }
 
 /// The readable lines of a journal, in order.
@@ -181,6 +201,26 @@ mod tests {
         journal.note_rejected("one", &rejected).unwrap();
         let left: Vec<Change> = last_fix(&path).unwrap().into_iter().map(|record| record.change).collect();
         assert_eq!(left, [made]);
+    }
+
+    #[test]
+    fn a_line_that_was_cut_does_not_swallow_the_next_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("journal.jsonl");
+        std::fs::write(&path, "{\"step\":\"cut").unwrap();
+        Journal::new(path.clone()).note("clerk.session.revoke", "sess_1").unwrap();
+        let lines = super::lines(&path).unwrap();
+        assert_eq!((lines.len(), &lines[0]["object"]), (1, &"sess_1".into()));
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn only_the_owner_can_read_the_journal() {
+        use std::os::unix::fs::PermissionsExt;
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("journal.jsonl");
+        Journal::new(path.clone()).note("clerk.session.revoke", "sess_1").unwrap();
+        assert_eq!(std::fs::metadata(path).unwrap().permissions().mode() & 0o777, 0o600);
     }
 
     #[test]

@@ -41,7 +41,7 @@ fn a_defect_that_no_run_can_see_is_named_with_its_fix() {
 fn a_dry_run_sends_nothing() {
     let ended = Folder::new().run(&["rehearse", "--events", "--sandbox", "--dry-run"]);
     assert_eq!((ended.status, ended.stdout.as_str()), (0, ""), "{}", ended.all());
-    assert!(ended.stderr.contains("16 signed events"), "{}", ended.stderr);
+    assert!(ended.stderr.contains("19 signed events"), "{}", ended.stderr);
 }
 
 #[test]
@@ -49,6 +49,33 @@ fn a_depth_must_be_chosen() {
     let ended = Folder::new().run(&["rehearse", "--sandbox"]);
     assert_eq!(ended.status, 64);
     assert!(ended.stderr.contains("--events"), "{}", ended.stderr);
+}
+
+#[test]
+fn a_real_subscription_is_rehearsed_and_counts_for_the_checklist() {
+    let folder = Folder::new();
+    let ended = folder.run(&["rehearse", "--live", "--sandbox"]);
+    assert_eq!(ended.status, 0, "{}", ended.all());
+    assert!(ended.stdout.contains("preflight rehearse --guided"), "{}", ended.stdout);
+    assert!(folder.read("reports/rehearsal-live.md").starts_with("# acme: rehearsal GO\n"));
+    folder.run(&["run", "--sandbox"]);
+    let checklist = folder.read("reports/preflight.md");
+    let line = checklist.lines().find(|line| line.contains("The tier changes, and the token carries it")).unwrap();
+    assert!(line.contains("| **pass** |") && line.contains("`billing/purchase`"), "{line}");
+}
+
+#[test]
+fn a_checkout_that_wants_a_card_is_told_before_anything_is_created() {
+    let ended = Folder::new().run(&["rehearse", "--guided", "--sandbox"]);
+    assert_eq!(ended.status, 2, "{}", ended.all());
+    assert!(ended.stdout.contains("allow_promotion_codes: true"), "{}", ended.stdout);
+}
+
+#[test]
+fn only_one_depth_at_a_time() {
+    let ended = Folder::new().run(&["rehearse", "--live", "--guided", "--sandbox"]);
+    assert_eq!(ended.status, 64);
+    assert!(ended.stderr.contains("cannot be used with"), "{}", ended.stderr);
 }
 
 #[test]
@@ -66,6 +93,7 @@ fn a_run_does_not_know_the_checks_of_a_rehearsal() {
 
 #[cfg(unix)]
 mod with_a_deployment {
+    use std::io::{BufRead, BufReader};
     use std::process::{Child, Stdio};
 
     use preflight::sandbox::{Options, Sandbox};
@@ -82,7 +110,11 @@ mod with_a_deployment {
 
     impl Deployment {
         async fn new() -> Self {
-            let sandbox = Sandbox::start(&["healthy"], Options::default()).await.unwrap();
+            Self::of("healthy").await
+        }
+
+        async fn of(scenario: &str) -> Self {
+            let sandbox = Sandbox::start(&[scenario], Options::default()).await.unwrap();
             let folder = Folder::with(&with_sandbox_addresses(&sandbox));
             let before = users(&sandbox);
             Self { sandbox, folder, before }
@@ -144,6 +176,36 @@ mod with_a_deployment {
         assert!(again.stdout.contains("preflight cleanup"), "{}", again.stdout);
         let cleaned = ended(deployment.start(&["cleanup"])).await;
         assert_eq!(cleaned.status, 0, "{}", cleaned.all());
+        assert_eq!(users(&deployment.sandbox), deployment.before);
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_person_buys_on_the_page_that_the_terminal_shows() {
+        let deployment = Deployment::of("healthy-checkout-without-a-card").await;
+        let mut child = deployment.start(&["rehearse", "--guided", "--yes"]);
+        let (sender, mut invitation) = tokio::sync::mpsc::unbounded_channel();
+        let stderr = child.stderr.take().unwrap();
+        let reader = tokio::task::spawn_blocking(move || {
+            for line in BufReader::new(stderr).lines().map_while(Result::ok) {
+                drop(sender.send(line));
+            }
+        });
+        let (mut url, mut code) = (None, None);
+        while let Some(line) = invitation.recv().await {
+            url = url.or_else(|| line.starts_with("https://checkout.stripe.com/").then(|| line.clone()));
+            code = code.or_else(|| Some(line.split("Apply the promotion code ").nth(1)?.trim_end_matches('.').to_owned()));
+            if let (Some(url), Some(code)) = (&url, &code) {
+                let page = deployment.sandbox.checkout_page(url).unwrap();
+                let browser = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build().unwrap();
+                let form = [("promotion_code", code.as_str()), ("email", "canary@acme.com")];
+                let answer = browser.post(page).form(&form).send().await.unwrap();
+                assert!(answer.status().is_redirection(), "{}", answer.text().await.unwrap());
+                break;
+            }
+        }
+        let ended = ended(child).await;
+        reader.await.unwrap();
+        assert_eq!(ended.status, 0, "{}", ended.all());
         assert_eq!(users(&deployment.sandbox), deployment.before);
     }
 

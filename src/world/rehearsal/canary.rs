@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 use super::RehearsalDoor;
-use crate::finding::{Answered, NoAnswer};
+use crate::finding::{Answered, Cause, NoAnswer};
 use crate::world::World;
 use crate::world::clerk::{accepted, version};
 use crate::world::id::{ApiPath, UserId};
@@ -27,6 +27,9 @@ pub(in crate::world) const UNFINISHED: &str =
 
 /// The three kinds of metadata of a Clerk user (docs/providers.md, "Clerk API objects and sign-in").
 const KINDS: [&str; 3] = ["public_metadata", "private_metadata", "unsafe_metadata"];
+
+/// The journal's word for the end.
+const RESTORED: &str = "rehearsal.restored";
 
 /// How often the canary is put back as it was, in case the Worker still writes to it.
 const ATTEMPTS: usize = 4;
@@ -54,6 +57,8 @@ pub enum CleanUp {
     NothingLeft,
     /// The canary is as it was before.
     Restored(String),
+    /// The canary does not exist anymore.
+    Gone(String),
 }
 
 impl CanarySnapshot {
@@ -66,9 +71,10 @@ impl CanarySnapshot {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             lines => lines?,
         };
-        let is_over = |id: &str| lines.iter().any(|line| line["step"] == "rehearsal.restored" && line["object"] == id);
+        let is_over = |id: &str| lines.iter().any(|line| line["step"] == RESTORED && line["object"] == id);
         let started = lines.iter().filter(|line| line["step"] == "rehearsal.start");
-        let snapshots = started.filter_map(|line| serde_json::from_value::<Self>(line.clone()).ok());
+        let snapshots = started.map(|line| serde_json::from_value::<Self>(line.clone()).map_err(io::Error::other));
+        let snapshots = snapshots.collect::<io::Result<Vec<Self>>>()?.into_iter();
         Ok(snapshots.filter(|snapshot| !is_over(&snapshot.id)).min_by_key(|snapshot| snapshot.deployment != deployment))
     }
 
@@ -154,13 +160,27 @@ impl RehearsalDoor<'_> {
         Ok(public)
     }
 
+    /// Whether the user of a rehearsal was deleted.
+    async fn is_gone(self, snapshot: &CanarySnapshot) -> Answered<bool> {
+        let user = UserId::parse(&snapshot.user).map_err(|malformed| malformed.in_place("the journal"))?;
+        let clerk = self.world.clerk();
+        if clerk.past_memo().user(&user).await?.is_some() {
+            return Ok(false);
+        }
+        // With the key of another instance, no user of this one exists.
+        if !clerk.shared_keys().await?.value.are_shared {
+            return Err(NoAnswer::Because(Cause::ClerkInstancesDiffer));
+        }
+        Ok(true)
+    }
+
     /// Puts the canary back as it was, and reads it to see that it is.
     pub(super) async fn restore(self, snapshot: &CanarySnapshot) -> Answered {
         let user = UserId::parse(&snapshot.user).map_err(|malformed| malformed.in_place("the journal"))?;
         for attempt in 0..ATTEMPTS {
             let different = snapshot.differences(&self.read_canary(&user).await?);
             if different.is_empty() && attempt > 0 {
-                let noted = self.world.journal.note("rehearsal.restored", &snapshot.id);
+                let noted = self.world.journal.note(RESTORED, &snapshot.id);
                 return noted.map_err(|error| NoAnswer::unknown(format!("the journal cannot be written: {error}")));
             }
             if !different.is_empty() {
@@ -225,6 +245,12 @@ impl World {
             }
         };
         let Some(snapshot) = snapshot else { return Ok(CleanUp::NothingLeft) };
+        if door.is_gone(&snapshot).await? {
+            self.journal
+                .note(RESTORED, &snapshot.id)
+                .map_err(|error| NoAnswer::unknown(format!("the journal cannot be written: {error}")))?;
+            return Ok(CleanUp::Gone(snapshot.user));
+        }
         door.restore(&snapshot).await?;
         Ok(CleanUp::Restored(snapshot.user))
     }

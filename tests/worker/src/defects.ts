@@ -141,11 +141,14 @@ export const defects: Readonly<Record<string, Partial<Parts>>> = {
   },
   "unpaid-takes-active": unpaidTakesActive(),
   "returning-ignored": {
-    saveMetadata: async (userId, metadata, environment) => {
+    saveMetadata: async (userId, { subscriptionId, ...metadata }, environment) => {
       const { publicMetadata } = await clerkOf(environment).users.getUser(userId);
       const had = publicMetadata.subscriptionId;
-      const isOther = metadata.subscriptionId && had && had !== metadata.subscriptionId;
-      return isOther ? undefined : healthy.saveMetadata(userId, metadata, environment);
+      if (subscriptionId && had && had !== subscriptionId) {
+        return;
+      }
+      const kept = subscriptionId ? { subscriptionId } : {};
+      return healthy.saveMetadata(userId, { ...metadata, ...kept }, environment);
     },
   },
   "customer-forgotten": {
