@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 use preflight::report::Style;
+use preflight::world::Depth;
 
 use super::terminal::Terminal;
 use super::values::{Format, ReportTarget};
@@ -42,5 +43,14 @@ impl OutputArgs {
     /// How a report looks on this terminal.
     pub const fn style(&self, terminal: Terminal) -> Style {
         Style { color: terminal.stdout_color, width: terminal.width, verbose: self.verbose, quiet: self.quiet }
+    }
+}
+
+/// The reports of a rehearsal, so that one depth does not hide another's.
+pub const fn report_names(depth: Depth) -> [&'static str; 2] {
+    match depth {
+        Depth::Events => ["rehearsal.md", "rehearsal.json"],
+        Depth::Live => ["rehearsal-live.md", "rehearsal-live.json"],
+        Depth::Guided => ["rehearsal-guided.md", "rehearsal-guided.json"],
     }
 }

@@ -10,7 +10,7 @@ use preflight::run::{self, Selection};
 use preflight::world::{CleanUp, Depth, Invitation, Pace, World, rehearsal_events};
 
 use super::exit::{self, CliError};
-use super::output::OutputArgs;
+use super::output::{OutputArgs, report_names};
 use super::progress::shown_while;
 use super::question::{Answer, agreed};
 use super::run::{block_on, deliver, unless_crashed};
@@ -136,15 +136,6 @@ impl RehearseArgs {
             (_, true) => Depth::Guided,
             _ => Depth::Events,
         }
-    }
-}
-
-/// The reports of a rehearsal, so that one depth does not hide another's.
-pub const fn report_names(depth: Depth) -> [&'static str; 2] {
-    match depth {
-        Depth::Events => ["rehearsal.md", "rehearsal.json"],
-        Depth::Live => ["rehearsal-live.md", "rehearsal-live.json"],
-        Depth::Guided => ["rehearsal-guided.md", "rehearsal-guided.json"],
     }
 }
 

@@ -19,9 +19,8 @@ use preflight::world::{self, Depth, World};
 use tokio::runtime::Runtime;
 
 use super::exit::CliError;
-use super::output::OutputArgs;
+use super::output::{OutputArgs, report_names};
 use super::progress::Progress;
-use super::rehearse::report_names;
 use super::signals::Signals;
 use super::target::TargetArgs;
 use super::terminal::{Terminal, print};

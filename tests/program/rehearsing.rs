@@ -193,7 +193,8 @@ mod with_a_deployment {
         let (mut url, mut code) = (None, None);
         while let Some(line) = invitation.recv().await {
             url = url.or_else(|| line.starts_with("https://checkout.stripe.com/").then(|| line.clone()));
-            code = code.or_else(|| Some(line.split("Apply the promotion code ").nth(1)?.trim_end_matches('.').to_owned()));
+            code =
+                code.or_else(|| Some(line.split("Apply the promotion code ").nth(1)?.trim_end_matches('.').to_owned()));
             if let (Some(url), Some(code)) = (&url, &code) {
                 let page = deployment.sandbox.checkout_page(url).unwrap();
                 let browser = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build().unwrap();

@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use serde_json::Value;
 
-use super::play::{Expected, Progress, Stage, subscription};
+use super::stage::{Bought, Expected, Plan, Progress, Stage, subscription};
 use super::stripe::{ObjectId, Parameter, form};
 use super::{Depth, Invitation};
 use crate::finding::{Answered, NoAnswer};
@@ -17,26 +17,6 @@ const CREATED: &str = "customer.subscription.created";
 const CODE_LASTS: i64 = 3600;
 /// How many days the trial of a test subscription lasts.
 const TRIAL: &str = "3";
-
-/// How the subscription will be bought.
-pub(super) enum Plan {
-    /// By preflight, with the metadata that the Worker's Checkout Sessions have.
-    Create(Vec<Parameter>),
-    /// By a person, on this page of the Worker's.
-    Checkout { session: CheckoutSessionId, url: String },
-}
-
-/// The subscription of the rehearsal.
-pub(super) struct Bought {
-    /// `sub_…`.
-    pub subscription: String,
-    /// `si_…`, its only item.
-    pub item: String,
-    /// `cus_…`.
-    pub customer: String,
-    /// The test clock, in test mode.
-    pub clock: Option<String>,
-}
 
 impl Stage<'_> {
     /// How to buy. Asks the Worker for its Checkout Session, and creates nothing at Stripe by itself.

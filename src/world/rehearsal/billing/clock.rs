@@ -5,8 +5,8 @@ use std::time::Instant;
 
 use serde_json::Value;
 
-use super::buy::{Bought, text};
-use super::play::{Expected, Progress, Stage};
+use super::buy::text;
+use super::stage::{Bought, Expected, Progress, Stage};
 use super::stripe::{ObjectId, form};
 use crate::finding::{Answered, NoAnswer};
 use crate::world::id::ApiPath;

@@ -8,6 +8,7 @@ mod clock;
 mod play;
 mod record;
 mod remove;
+mod stage;
 mod stripe;
 #[cfg(test)]
 mod tests;

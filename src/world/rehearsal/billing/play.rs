@@ -6,47 +6,19 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Map, Value};
 
-use super::buy::Bought;
 use super::record::{BillingRecord, START};
-use super::stripe::{ObjectId, Parameter, StripeObjects, form};
+use super::stage::{Bought, Expected, Plan, Progress, Stage, subscription};
+use super::stripe::{Parameter, StripeObjects, form};
 use super::{Billing, BillingStep, Depth, StripeEvent};
 use crate::config::{Source, Tier};
 use crate::finding::{Answered, NoAnswer};
-use crate::world::id::{ApiPath, CustomerId, UserId};
+use crate::world::id::{ApiPath, CustomerId};
 use crate::world::rehearsal::canary::CanarySnapshot;
 use crate::world::rehearsal::script::{RehearsalStep, TwoTiers, WaitFor, grants, two_tiers};
 use crate::world::rehearsal::{Grant, RehearsalDoor, StepSeen};
 use crate::world::subjects::offers;
 use crate::world::transport::Answer;
-use crate::world::{Route, Token, World, plan_text};
-
-/// What a rehearsal with a real subscription needs to know before it creates anything.
-pub(super) struct Stage<'w> {
-    pub objects: StripeObjects<'w>,
-    pub depth: Depth,
-    pub user: UserId,
-    pub token: Token,
-    pub tiers: TwoTiers<'w>,
-    /// The price of each of the two tiers.
-    pub prices: (String, String),
-}
-
-/// The canary, and what was seen so far.
-pub(super) struct Progress {
-    pub public: Map<String, Value>,
-    pub billing: Billing,
-    /// The events that belong to an earlier step.
-    seen_events: Vec<String>,
-}
-
-/// What a step waits for.
-pub(super) struct Expected<'w> {
-    pub step: RehearsalStep,
-    pub tier: &'w Tier,
-    pub wait_for: WaitFor,
-    /// The type of Stripe's event.
-    pub kind: &'static str,
-}
+use crate::world::{Route, World, plan_text};
 
 impl World {
     pub(super) async fn play_billing(&self) -> Answered<Arc<Billing>> {
@@ -134,7 +106,7 @@ impl<'w> Stage<'w> {
         })
     }
 
-    async fn play(&self, plan: super::buy::Plan, progress: &mut Progress) -> Answered {
+    async fn play(&self, plan: Plan, progress: &mut Progress) -> Answered {
         let bought = self.buy(plan, progress).await?;
         if self.has_clock() {
             self.live_a_year(&bought, progress).await?;
@@ -305,8 +277,4 @@ impl<'w> Stage<'w> {
     pub fn has_clock(&self) -> bool {
         self.objects.is_test() && self.depth == Depth::Live
     }
-}
-
-pub(super) fn subscription(id: &str) -> ApiPath {
-    ApiPath::new("/v1/subscriptions/").id(&ObjectId(id))
 }
