@@ -1,5 +1,6 @@
 //! `frontend/policy`.
 
+use super::scan::missing;
 use crate::check::prelude::*;
 use crate::world::{ContentPolicy, Fetch, SiteScan};
 
@@ -48,6 +49,8 @@ async fn run(world: &World, _: Deployment, outcome: &mut Outcome) -> Answered {
     let mut blocked = vec![(CLERK, Fetch::Script, clerk), (CLERK, Fetch::Connection, clerk)];
     if !scan.addresses.worker.is_empty() {
         blocked.push((WORKER, Fetch::Connection, worker));
+    } else if let Some(missing) = missing(scan) {
+        outcome.leave_open(NoAnswer::unknown(format!("what was read does not name {worker}; {missing}")));
     }
     blocked.push((CAPTCHA, Fetch::Script, CAPTCHA_HOST));
     blocked.retain(|(_, fetch, host)| scan.policies.iter().any(|policy| !policy.allows(*fetch, host, &scan.page)));
@@ -105,12 +108,20 @@ fn finding(code: Code, scan: &SiteScan, host: &str, blocked: &[(Fetch, &str)]) -
 mod tests {
     use super::CHECK;
     use crate::check::testing::scenario;
+    use crate::run::Status;
 
     #[tokio::test]
     async fn a_policy_in_a_meta_tag_counts() {
         let run = scenario("policy-blocks-worker").await;
         run.finds(CHECK, "worker");
         assert!(run.message(CHECK).contains("pan-api.acme.workers.dev (connect-src)"), "{}", run.message(CHECK));
+    }
+
+    #[tokio::test]
+    async fn an_unread_script_that_may_call_the_worker_leaves_the_policy_open() {
+        let run = scenario("main-script-unreadable").await;
+        assert_eq!(run.line(CHECK).status, Status::Unknown, "{}", run.summary());
+        assert!(run.reasons(CHECK).contains("/assets/index-DkT4cmeQ.js"), "{}", run.summary());
     }
 
     #[tokio::test]

@@ -4,7 +4,7 @@ use url::Url;
 
 use crate::check::prelude::*;
 use crate::config::Mode;
-use crate::world::{Account, LinkedPage, PortalConfiguration, Seen};
+use crate::world::{Account, LinkedPage, PortalPolicies, Seen};
 
 check! {
     /// Customers recognize the business on their statements, receipts and in the portal.
@@ -46,7 +46,7 @@ async fn run(world: &World, _: Deployment, outcome: &mut Outcome) -> Answered {
     if world.config().project.mode == Mode::Test {
         return outcome.not_applicable("customers see nothing of this in test mode");
     }
-    let (account, portal) = futures::join!(world.stripe().account(), world.stripe().portal());
+    let (account, portal) = futures::join!(world.stripe().account(), world.stripe().portal_policies());
     if let Some(seen) = outcome.ask(account) {
         let statement = statement(world, &seen, outcome);
         outcome.ask(statement);
@@ -113,9 +113,9 @@ fn business(world: &World, seen: &Seen<Account>, outcome: &mut Outcome) -> Answe
     Ok(())
 }
 
-async fn policies(world: &World, portal: &Seen<PortalConfiguration>, outcome: &mut Outcome) -> Answered {
+async fn policies(world: &World, portal: &Seen<PortalPolicies>, outcome: &mut Outcome) -> Answered {
     let mut missing = Vec::new();
-    for (name, field, url) in portal.value.policies()? {
+    for (name, field, url) in portal.value.links()? {
         let Some(url) = url else {
             missing.push((name, field));
             continue;

@@ -49,6 +49,10 @@ pub const CASES: &[WorkerCase] = &[
     deployed("secret-price-not-set"),
     deployed("worker-variable-empty"),
     deployed("usage-clerk-key"),
+    deployed("checkout-managed-payments"),
+    deployed("checkout-managed-payments-refused"),
+    broken!("checkout-managed-payments-excludes", "checkout-payment-methods"),
+    broken!("checkout-managed-payments-missing", "checkout-not-managed"),
     WorkerCase {
         scenario: "checkout-returns-elsewhere",
         variables: &[("FRONTEND_URL", "https://acme-staging.example")],
@@ -102,6 +106,11 @@ pub const CASES: &[WorkerCase] = &[
     broken!("checkout-no-user", "checkout-no-user"),
     broken!("checkout-no-tier", "checkout-no-tier"),
     broken!("checkout-tax", "checkout-tax"),
+    broken!("tax-unregistered", "checkout-tax"),
+    broken!("checkout-delayed-payment-methods", "checkout-delayed"),
+    broken!("checkout-breaks-on-bad-json", "checkout-breaks-on-bad-json"),
+    broken!("checkout-any-tier", "checkout-any-tier"),
+    broken!("checkout-shows-stripe-errors", "checkout-shows-stripe-errors"),
     // What an event does to its user.
     broken!("rehearsal-no-effect", "swallows-events"),
     broken!("rehearsal-tier-elsewhere", "tier-elsewhere"),
@@ -179,6 +188,8 @@ const WITHOUT_CASE: &[&str] = &[
     "version-not-deployed",
     "version-split",
     "checkout-makes-customers",
+    "worker-without-logs",
+    "worker-old-compatibility-date",
 ];
 
 impl WorkerCase {

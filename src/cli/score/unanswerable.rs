@@ -27,7 +27,7 @@ const STATUS_ALONE: [(&str, &str, &str, &str); 1] =
 
 /// Requests that a check makes but does not need in order to pass: check, provider, prefix of method and path, the ways, and
 /// why.
-const SEEN_ELSEWHERE: [(&str, &str, &str, &[Unanswerable], &str); 13] = {
+const SEEN_ELSEWHERE: [(&str, &str, &str, &[Unanswerable], &str); 14] = {
     use Unanswerable::{CutOff, Defect, Empty, Html};
     const ANY: &[Unanswerable] = &[Defect, Html, Empty];
     const UNLIKE: &str = "it is only compared with the handler's response; a Worker that answers every path alike also \
@@ -36,6 +36,8 @@ const SEEN_ELSEWHERE: [(&str, &str, &str, &[Unanswerable], &str); 13] = {
                           it is answered is for webhook/rejects-forged";
     const CARRIED: &str = "the page's key and address were found in another file, and frontend/secrets warns about the unread \
                            one";
+    const OF_PAGE: &str = "the policy comes with the page; scripts only tell whether the page calls the Worker, and if none of \
+                           those that were read does, the check is unknown";
     [
         ("webhook/accepts-signed", "worker", "POST /webhook/stripe-", ANY, UNLIKE),
         ("webhook/rejects-forged", "worker", "POST /webhook/stripe-", ANY, UNLIKE),
@@ -62,6 +64,7 @@ const SEEN_ELSEWHERE: [(&str, &str, &str, &[Unanswerable], &str); 13] = {
         ),
         ("frontend/keys", "frontend", "GET /assets/", &[Defect, Html, Empty, CutOff], CARRIED),
         ("frontend/api", "frontend", "GET /assets/", &[Defect, Html, Empty, CutOff], CARRIED),
+        ("frontend/policy", "frontend", "GET /assets/", &[Defect, Html, Empty, CutOff], OF_PAGE),
     ]
 };
 

@@ -26,7 +26,7 @@ pub use error::{Found, StripeError};
 pub use events::{Event, age};
 pub use history::{EVENTS_KEPT, EventRecord, Purchase};
 pub use key::KeyStatus;
-pub use portal::{PortalConfiguration, PortalSwitch};
+pub use portal::{PortalConfiguration, PortalPolicies, PortalSwitch};
 pub use price::{Price, Product, Recurring};
 pub use promotion_codes::PromotionCode;
 pub use subscriptions::{Newest, Subscription, SubscriptionPage, SubscriptionSpan};

@@ -1,6 +1,7 @@
 //! The customer portal's configurations.
 
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 use stripe_billing::billing_portal_configuration::{
     ListBillingPortalConfiguration, RetrieveBillingPortalConfiguration,
 };
@@ -32,8 +33,6 @@ pub struct PortalConfiguration {
     pub active: Field<bool>,
     #[serde(default)]
     features: Field<PortalFeatures>,
-    #[serde(default)]
-    business_profile: Field<PortalProfile>,
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -47,10 +46,19 @@ struct PortalProfile {
 /// A page that the portal links to: its name in a sentence, its field, and its address if it is set.
 pub type PolicyLink<'p> = (&'static str, &'static str, Option<&'p str>);
 
-impl PortalConfiguration {
+/// The part of a portal configuration that links to the business's policies. A broken field elsewhere does not hide it.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default)]
+pub struct PortalPolicies {
+    id: Field<String>,
+    active: Field<bool>,
+    business_profile: Field<PortalProfile>,
+}
+
+impl PortalPolicies {
     /// The policies that the portal links to.
-    pub fn policies(&self) -> Answered<[PolicyLink<'_>; 2]> {
-        let of = |field: &str| format!("business_profile{field} of {}", self.id);
+    pub fn links(&self) -> Answered<[PolicyLink<'_>; 2]> {
+        let of = |field: &str| format!("business_profile{field} of the portal's configuration");
         let profile = self.business_profile.known(of(""))?;
         let privacy = profile.privacy_policy_url.nullable(of(".privacy_policy_url"))?;
         let terms = profile.terms_of_service_url.nullable(of(".terms_of_service_url"))?;
@@ -168,21 +176,38 @@ impl Stripe<'_> {
     /// The active configuration that the portal opens with.
     /// Blocked by `portal/configuration` if there is none.
     pub async fn portal(self) -> Answered<Seen<PortalConfiguration>> {
-        let found = if self.world.config.stripe.portal_configuration.is_set() {
-            match self.configured_portal().await? {
+        let portal = self.opened_portal(|portal: &PortalConfiguration| &portal.id).await?;
+        let is_active = *portal.value.active.known(format_args!("active of {}", portal.value.id))?;
+        if is_active { Ok(portal) } else { Err(NoAnswer::Because(Cause::PortalUnavailable)) }
+    }
+
+    /// The policies of the configuration that the portal opens with.
+    /// Blocked by `portal/configuration` if there is none.
+    pub async fn portal_policies(self) -> Answered<Seen<PortalPolicies>> {
+        let portal = self.opened_portal(|portal: &PortalPolicies| portal.id.value().map_or("", String::as_str)).await?;
+        // Without the field, the links can still be judged: only the checks of the portal need to know.
+        if portal.value.active.value() == Some(&false) {
+            return Err(NoAnswer::Because(Cause::PortalUnavailable));
+        }
+        Ok(portal)
+    }
+
+    /// The configuration that the portal opens with, read as far as the question needs it.
+    async fn opened_portal<T: DeserializeOwned>(self, id: impl Fn(&T) -> &str) -> Answered<Seen<T>> {
+        let named = &self.world.config.stripe.portal_configuration;
+        let found = if named.is_set() {
+            match self.ask(&portal_request(Some(&configured(named, PortalConfigurationId::parse)?))).await? {
                 Found::Here(portal) => Some(portal),
                 Found::Missing(_) => None,
             }
         } else {
-            let List { items, unread, answer } = self.default_portals().await?;
+            let List { items, unread, answer } = self.list(portal_request(None), id).await?;
             let first = items.into_iter().next();
             match unread.into_iter().next().filter(|_| first.is_none()) {
                 Some(why) => return Err(why),
                 None => first.map(|value| Seen { value, answer }),
             }
         };
-        let portal = found.ok_or(NoAnswer::Because(Cause::PortalUnavailable))?;
-        let is_active = *portal.value.active.known(format_args!("active of {}", portal.value.id))?;
-        if is_active { Ok(portal) } else { Err(NoAnswer::Because(Cause::PortalUnavailable)) }
+        found.ok_or(NoAnswer::Because(Cause::PortalUnavailable))
     }
 }

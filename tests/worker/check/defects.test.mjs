@@ -40,6 +40,12 @@ describe("a defect", () => {
   const usageOf = async (worker, claims) =>
     (await worker.ask("GET", "/api/usage", { token: tokens.good(claims) })).body;
   const useOnce = (worker) => worker.ask("POST", "/api/data", { token: tokens.good({ plan: "pro" }) });
+  const orders = (worker, body) =>
+    worker.ask("POST", "/api/create-checkout", { token: tokens.good(), body });
+  /** What every Checkout Session is created with. */
+  const asksFor = (parameter, value) => async (worker, providers) => {
+    assert.equal((await orderOf(worker, providers, "pro"))[parameter], value);
+  };
   /** The plan after the purchase and these events. */
   const leaves =
     (plan, ...bodies) =>
@@ -335,10 +341,27 @@ describe("a defect", () => {
       assert.equal(await usage(worker, tokens.good({ exp: 1 + Math.floor(Date.now() / 1000) - 60 })), 200);
       assert.equal(await usage(worker, tokens.foreign()), 401);
     },
-    "checkout-tax": async (worker, providers) => {
-      const order = await orderOf(worker, providers, "pro");
-      assert.equal(order["automatic_tax[enabled]"], "true");
+    "checkout-breaks-on-bad-json": async (worker) => {
+      assert.equal((await orders(worker, "{")).status, 500);
+      assert.equal((await orders(worker, '{"tier":"gold"}')).status, 400);
     },
+    "checkout-any-tier": async (worker, providers) => {
+      const order = await orderOf(worker, providers, "gold");
+      assert.equal(order["line_items[0][price]"], "price_pro");
+      assert.equal((await orders(worker, "{")).status, 400);
+    },
+    "checkout-shows-stripe-errors": async (worker, providers) => {
+      const order = await orderOf(worker, providers, "gold");
+      assert.equal(order["line_items[0][price]"], "gold");
+      assert.equal((await orders(worker, "{")).status, 400);
+    },
+    "checkout-tax": asksFor("automatic_tax[enabled]", "true"),
+    "checkout-delayed": asksFor("allowed_payment_method_types[1]", "sepa_debit"),
+    "checkout-payment-methods": asksFor(
+      "payment_method_configuration",
+      "pmc_1Rlivecme7LaunchMethods0",
+    ),
+    "checkout-not-managed": asksFor("managed_payments[enabled]", "false"),
     "cors-wildcard": async (worker) => {
       assert.equal(await allowed(worker, "https://evil.example"), "*");
     },

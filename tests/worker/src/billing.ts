@@ -6,7 +6,7 @@ import type Stripe from "stripe";
 import type { Environment } from "./environment";
 import { clerkOf, stripeOf } from "./providers";
 import { messageOf, Refusal } from "./refusal";
-import { findPaidTier, type PaidTier } from "./tiers";
+import type { PaidTier } from "./tiers";
 import type { Visit } from "./visit";
 
 export interface Order {
@@ -19,7 +19,7 @@ export interface Order {
 
 export async function createCheckout({ request, environment, parts }: Visit): Promise<Response> {
   const { sub } = await parts.authenticate(request, environment);
-  const tier = findPaidTier((await bodyOf(request)).tier);
+  const tier = parts.tierToSell((await parts.orderIn(request)).tier);
   if (!tier) {
     throw new Refusal(400, "Invalid tier");
   }
@@ -128,7 +128,8 @@ function customerOf(user: User): string | undefined {
   return typeof customer === "string" ? customer : undefined;
 }
 
-async function bodyOf(request: Request): Promise<{ tier?: unknown }> {
+/** What the customer asks for. */
+export async function orderIn(request: Request): Promise<{ tier?: unknown }> {
   try {
     return (await request.json()) ?? {};
   } catch {

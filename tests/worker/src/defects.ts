@@ -239,9 +239,20 @@ export const defects: Readonly<Record<string, Partial<Parts>>> = {
       return session;
     },
   },
-  "checkout-tax": {
-    checkoutOf: (order) => ({ ...healthy.checkoutOf(order), automatic_tax: { enabled: true } }),
+  "checkout-breaks-on-bad-json": { orderIn: (request) => request.json() },
+  "checkout-any-tier": { tierToSell: (id) => healthy.tierToSell(id) ?? pro },
+  // Takes what the customer asks for as the price.
+  "checkout-shows-stripe-errors": {
+    tierToSell: (id) => healthy.tierToSell(id) ?? { ...pro, id: String(id) },
+    priceOf: (tier, environment) =>
+      healthy.tierToSell(tier.id) ? healthy.priceOf(tier, environment) : tier.id,
   },
+  "checkout-tax": alsoAsksFor({ automatic_tax: { enabled: true } }),
+  "checkout-delayed": alsoAsksFor({ allowed_payment_method_types: ["card", "sepa_debit"] }),
+  "checkout-payment-methods": alsoAsksFor({
+    payment_method_configuration: "pmc_1Rlivecme7LaunchMethods0",
+  }),
+  "checkout-not-managed": alsoAsksFor({ managed_payments: { enabled: false } }),
 
   // Browsers.
 
@@ -290,6 +301,11 @@ function alsoGrants(status: Stripe.Subscription.Status): Partial<Parts> {
     grants: (subscription, previous) =>
       healthy.grants(subscription, previous) || subscription.status === status,
   };
+}
+
+/** Creates Checkout Sessions with more parameters. */
+function alsoAsksFor(parameters: Partial<Stripe.Checkout.SessionCreateParams>): Partial<Parts> {
+  return { checkoutOf: (order) => ({ ...healthy.checkoutOf(order), ...parameters }) };
 }
 
 function atWebhook(inFront: Parts["inFront"]): Partial<Parts> {

@@ -41,7 +41,7 @@ export function tiersOnSale(): readonly Tier[] {
   return [free, ...paidTiers];
 }
 
-export function findPaidTier(id: unknown): PaidTier | undefined {
+export function tierToSell(id: unknown): PaidTier | undefined {
   return paidTiers.find((tier) => tier.id === id);
 }
 

@@ -3,7 +3,7 @@
 import type Stripe from "stripe";
 
 import { authenticate, planOf, type Claims } from "./authentication";
-import { checkoutOf, returnTo, type Order } from "./billing";
+import { checkoutOf, orderIn, returnTo, type Order } from "./billing";
 import { crossOrigin } from "./cors";
 import {
   applyEvent,
@@ -18,7 +18,15 @@ import {
   type Purchase,
 } from "./entitlement";
 import type { Environment } from "./environment";
-import { limitOf, priceOf, tiersOnSale, type Limit, type PaidTier, type Tier } from "./tiers";
+import {
+  limitOf,
+  priceOf,
+  tiersOnSale,
+  tierToSell,
+  type Limit,
+  type PaidTier,
+  type Tier,
+} from "./tiers";
 import { readEvent, repeat, type Delivery } from "./webhook";
 
 export interface Visit {
@@ -62,6 +70,8 @@ export interface Parts {
   usesPerCall: number;
 
   tiersOnSale(): readonly Tier[];
+  orderIn(request: Request): Promise<{ tier?: unknown }>;
+  tierToSell(id: unknown): PaidTier | undefined;
   priceOf(tier: PaidTier, environment: Environment): string;
   checkoutOf(order: Order): Stripe.Checkout.SessionCreateParams;
   returnTo(request: Request, environment: Environment): string;
@@ -87,6 +97,8 @@ export const healthy: Parts = {
   limitOf,
   usesPerCall: 1,
   tiersOnSale,
+  orderIn,
+  tierToSell,
   priceOf,
   checkoutOf,
   returnTo,
