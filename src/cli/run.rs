@@ -2,6 +2,8 @@
 
 pub(super) mod deliver;
 mod failed;
+mod nightly;
+mod notify;
 mod rounds;
 mod since;
 mod watch;
@@ -12,18 +14,21 @@ use std::path::Path;
 
 use clap::{Args, ValueEnum};
 use futures::FutureExt;
+use jiff::Timestamp;
 use preflight::checks;
 use preflight::report::saved::SavedReport;
 use preflight::run::{self, Rehearsed, Report, Selection};
 use preflight::world::{self, Depth, World};
 use tokio::runtime::Runtime;
 
+use self::nightly::Plan;
+use self::notify::NotifyArgs;
 use super::exit::CliError;
 use super::output::{OutputArgs, report_names};
 use super::progress::Progress;
 use super::signals::Signals;
 use super::target::TargetArgs;
-use super::terminal::{Terminal, print};
+use super::terminal::{Terminal, note, print};
 use super::values::{self, Format, NameList, ReportTarget};
 
 /// Run the checks, write a report, and exit with the verdict: GO, NO-GO or NOT PROVEN.
@@ -52,12 +57,29 @@ pub struct RunArgs {
     #[arg(long, help_heading = "Checks")]
     no_probe: bool,
 
+    /// How much to check: full, or nightly to do without what leaves traces at Stripe, such as Checkout Sessions, while the
+    /// proof is younger than a week and the Worker was not deployed since
+    #[arg(long, value_enum, default_value = "full", hide_possible_values = true, help_heading = "Checks")]
+    #[arg(conflicts_with_all = ["only", "skip", "failed", "watch", "offline", "no_probe"])]
+    profile: Profile,
+
     #[command(flatten)]
     output: OutputArgs,
+    #[command(flatten)]
+    notify: NotifyArgs,
     /// What makes the verdict NO-GO: fail, or warn to include warnings
     #[arg(long, value_enum, value_name = "STATUS", default_value = "fail", hide_possible_values = true)]
     #[arg(help_heading = "Reports")]
     fail_on: FailOn,
+}
+
+/// `--profile`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Profile {
+    /// Everything.
+    Full,
+    /// What leaves no traces, and the rest once a week and after each deployment of the Worker.
+    Nightly,
 }
 
 /// `--fail-on`.
@@ -116,7 +138,17 @@ async fn once(args: &RunArgs, world: &World, signals: &mut Signals, terminal: Te
     let checks = checks::all(world.config());
     let selection = Selection::new(&checks, &values::joined(&args.only), &values::joined(&args.skip))?;
     let selection = selection.with_flags(args.target.flags());
-    let last = args.output.report_dir.join("preflight.json");
+    let messages = args.notify.messages()?;
+    let folder = &args.output.report_dir;
+    let selection = match args.plan(world, &selection).await {
+        Some(Plan::Spare(ids)) => selection.sparing(ids),
+        Some(Plan::Everything(why)) => {
+            note(&format!("Checking everything: {why}."));
+            selection
+        }
+        None => selection,
+    };
+    let last = folder.join("preflight.json");
     let (selection, last) = if args.failed {
         let (selection, last) = failed::narrowed(selection, &last, world.config(), args.fail_on == FailOn::Warn)?;
         (selection, Some(last))
@@ -128,16 +160,21 @@ async fn once(args: &RunArgs, world: &World, signals: &mut Signals, terminal: Te
     if args.fail_on == FailOn::Warn {
         deliver::count_warnings(&mut report);
     }
-    if let Some(last) = last.as_ref().filter(|_| args.failed) {
+    if let Some(last) = last.as_ref().filter(|_| args.failed || args.profile == Profile::Nightly) {
         last.complete(&mut report);
     }
-    report.rehearsed = rehearsed(&args.output.report_dir, &report.configuration);
-    // A part of the checks, or of the run, cannot be compared with all of it.
-    if !args.output.no_report && !selection.is_partial() && report.interruption.is_none() {
-        deliver::remember(&mut report, &args.output.report_dir.join("history.jsonl"), args.output.style(terminal));
+    report.rehearsed = rehearsed(folder, &report.configuration);
+    // A part of the run, or of the checks, cannot be compared with all of it. What a nightly run does without had passed.
+    let is_comparable = !selection.is_partial() || args.profile == Profile::Nightly;
+    let mut before = None;
+    if !args.output.no_report && is_comparable && report.interruption.is_none() {
+        let version = nightly::served_version(world).await;
+        let history = folder.join("history.jsonl");
+        before = deliver::remember(&mut report, &history, version.as_deref(), args.output.style(terminal));
     }
     let targets = args.targets(selection.is_partial());
     deliver::deliver(&mut report, &targets, args.output.format, args.output.style(terminal));
+    messages.send(&report, before.as_ref()).await;
     if let Some(last) = last.filter(|last| args.output.format == Format::Table && last.is_like(&report)) {
         let changes = since::changes(&report, |id| last.status(id));
         changes.iter().try_for_each(|line| print(&format!("{line}\n")))?;
@@ -176,10 +213,24 @@ impl RunArgs {
         Ok(world::Options { offline: self.offline, probe: !self.no_probe, ..self.target.options(journal)? })
     }
 
+    /// What a nightly run does without. `None` if this is none.
+    async fn plan(&self, world: &World, selection: &Selection) -> Option<Plan> {
+        if self.profile == Profile::Full {
+            return None;
+        }
+        let configuration = world.config().fingerprint(selection.flags());
+        let version = nightly::served_version(world).await;
+        Some(nightly::plan(&self.output.report_dir, &configuration, version.as_deref(), Timestamp::now()))
+    }
+
     /// Every report to write. A partial run leaves the last full report alone.
     fn targets(&self, is_partial: bool) -> Vec<ReportTarget> {
-        let usual = [(Format::Markdown, "preflight.md"), (Format::Json, "preflight.json")];
-        self.output.targets(if is_partial { &[] } else { &usual })
+        let usual: &[(Format, &str)] = match (is_partial, self.profile) {
+            (false, _) => &[(Format::Markdown, "preflight.md"), (Format::Json, "preflight.json")],
+            (true, Profile::Nightly) => &[(Format::Markdown, "nightly.md"), (Format::Json, "nightly.json")],
+            (true, Profile::Full) => &[],
+        };
+        self.output.targets(usual)
     }
 }
 

@@ -6,7 +6,8 @@ use super::text::{clean, shown, value};
 use crate::check::CheckId;
 use crate::finding::{Evidence, Finding, Severity};
 use crate::run::{
-    CheckFinding, CheckReport, Decision, Earlier, Interruption, Report, SinceLast, Status, WaiverEffect, WaiverReport,
+    CheckFinding, CheckReport, Decision, Earlier, Interruption, Report, Scope, SinceLast, Status, WaiverEffect,
+    WaiverReport,
 };
 
 /// The failures that no waiver covers, the most harmful first.
@@ -197,7 +198,8 @@ pub fn coverage(report: &Report) -> String {
             (1, None) => "1 was left out".to_owned(),
             (others, None) => format!("{others} were left out"),
         };
-        return format!("{verified} of {required} selected {checks} verified, and {others}");
+        let kind = if report.scope == Scope::Selected { "selected" } else { "required" };
+        return format!("{verified} of {required} {kind} {checks} verified, and {others}");
     }
     let checks = if required == 1 { "check" } else { "checks" };
     format!("{verified} of {required} required {checks} verified")

@@ -8,7 +8,7 @@ use crate::change::Fix;
 use crate::check::CheckId;
 use crate::config::{Mode, Waiver};
 use crate::finding::{Code, Evidence, Finding, Severity};
-use crate::run::{CheckReport, Coverage, Decision, Report, Reported, Status, WaiverEffect, WaiverReport};
+use crate::run::{CheckReport, Coverage, Decision, Report, Reported, Scope, Status, WaiverEffect, WaiverReport};
 use crate::world::LoggedRequest;
 
 /// A check with a status and nothing else.
@@ -115,6 +115,7 @@ fn report(decision: Decision, checks: Vec<CheckReport>) -> Report {
         interruption: None,
         decision,
         flags: String::new(),
+        scope: Scope::Full,
         left_out: Vec::new(),
         coverage: Coverage { required, verified },
         checks,

@@ -1,6 +1,7 @@
 //! The runner: starts all checks at once and collects their results.
 
 mod check_report;
+mod next_action;
 mod outage;
 mod report;
 mod selection;
@@ -19,9 +20,10 @@ use crate::config::Config;
 use crate::finding::NoAnswer;
 use crate::world::{Trail, World, followed};
 
+pub use next_action::NextAction;
 pub use outage::Outage;
 pub use report::{
-    CheckFinding, CheckReport, Coverage, Decision, Earlier, Interruption, NextAction, Rehearsed, Report, Reported,
+    CheckFinding, CheckReport, Coverage, Decision, Earlier, Interruption, Rehearsed, Report, Reported, Scope,
     SinceLast, Unconfigured, WaiverEffect, WaiverReport,
 };
 pub use selection::{Selection, UnknownName};
@@ -130,7 +132,7 @@ pub async fn run(
         let verify = selection.command(check.id.as_str());
         check.reported_mut().for_each(|reported| reported.verify.clone_from(&verify));
     }
-    let selected = (selection.is_partial() && selection.depth().is_none()).then_some(&chosen[..]);
+    let (decision, coverage) = verdict(&reports, &left_out, selection.scope());
     let mut report = Report {
         rehearsal: selection.depth(),
         project: world.config().project.name.clone(),
@@ -139,9 +141,10 @@ pub async fn run(
         started_at,
         duration: started.elapsed(),
         interruption,
-        decision: if ran_none { Decision::NothingRan } else { decision(&reports, selected) },
-        coverage: coverage(&reports, selected),
+        decision: if ran_none { Decision::NothingRan } else { decision },
+        coverage,
         flags: selection.flags().to_owned(),
+        scope: selection.scope(),
         left_out,
         checks: reports,
         waivers,
@@ -184,26 +187,18 @@ fn not_configured(config: &Config) -> Vec<Unconfigured> {
     parts.into_iter().filter_map(|(is_left_out, part)| is_left_out.then_some(part)).collect()
 }
 
-/// The verdict. A partial run judges what was selected, and all of that counts.
-fn decision(checks: &[CheckReport], selected: Option<&[bool]>) -> Decision {
-    let is_open = |(index, check): (usize, &CheckReport)| match selected {
-        Some(selected) => selected[index] && matches!(check.status, Status::Unknown | Status::Skipped),
-        None => check.is_open(),
+/// The verdict, and how much of what it depends on was verified. Any failure counts.
+fn verdict(checks: &[CheckReport], left_out: &[CheckId], scope: Scope) -> (Decision, Coverage) {
+    let counts = |check: &&CheckReport| scope.counts(check) && !left_out.contains(&check.id);
+    let apply = || checks.iter().filter(counts).filter(|check| check.status != Status::NotApplicable);
+    let verified = apply().filter(|check| check.status.is_verified()).count();
+    let is_open = |check: &CheckReport| matches!(check.status, Status::Unknown | Status::Skipped);
+    let decision = if checks.iter().any(|check| check.status == Status::Fail) {
+        Decision::NoGo
+    } else if apply().any(is_open) {
+        Decision::NotProven
+    } else {
+        Decision::Go
     };
-    if checks.iter().any(|check| check.status == Status::Fail) {
-        return Decision::NoGo;
-    }
-    if checks.iter().enumerate().any(is_open) { Decision::NotProven } else { Decision::Go }
-}
-
-fn coverage(checks: &[CheckReport], selected: Option<&[bool]>) -> Coverage {
-    let counts = |(index, check): &(usize, &CheckReport)| match selected {
-        Some(selected) => selected[*index],
-        None => check.required,
-    };
-    let counted = || {
-        let counted = checks.iter().enumerate().filter(counts).map(|(_, check)| check);
-        counted.filter(|check| check.status != Status::NotApplicable)
-    };
-    Coverage { required: counted().count(), verified: counted().filter(|check| check.status.is_verified()).count() }
+    (decision, Coverage { required: apply().count(), verified })
 }

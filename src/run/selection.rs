@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use globset::{Glob, GlobMatcher};
 
+use super::report::Scope;
 use crate::check::Check;
 use crate::checks;
 use crate::config::Config;
@@ -15,6 +16,7 @@ pub struct Selection {
     only: Vec<GlobMatcher>,
     skip: Vec<GlobMatcher>,
     failed: Option<BTreeSet<String>>,
+    spared: BTreeSet<String>,
     rehearsal: Option<Depth>,
     flags: String,
 }
@@ -87,6 +89,12 @@ impl Selection {
         Self { failed: Some(failed.into_iter().collect()), ..self }
     }
 
+    /// The same checks without those, by ID, which `--profile nightly` does without.
+    #[must_use]
+    pub fn sparing(self, spared: impl IntoIterator<Item = String>) -> Self {
+        Self { spared: spared.into_iter().collect(), ..self }
+    }
+
     /// The same checks, with the flags of this run, such as ` -c acme.toml`, for the commands that verify a fix.
     #[must_use]
     pub fn with_flags(self, flags: String) -> Self {
@@ -110,14 +118,25 @@ impl Selection {
 
     /// Whether it leaves checks out.
     #[must_use]
-    pub const fn is_partial(&self) -> bool {
-        self.rehearsal.is_some() || !self.only.is_empty() || !self.skip.is_empty() || self.failed.is_some()
+    pub fn is_partial(&self) -> bool {
+        let has_names = !self.only.is_empty() || !self.skip.is_empty();
+        self.rehearsal.is_some() || has_names || self.failed.is_some() || !self.spared.is_empty()
+    }
+
+    /// What the verdict is about.
+    #[must_use]
+    pub fn scope(&self) -> Scope {
+        match (self.rehearsal.is_some() || !self.is_partial(), self.spared.is_empty()) {
+            (true, _) => Scope::Full,
+            (false, false) => Scope::Nightly,
+            (false, true) => Scope::Selected,
+        }
     }
 
     /// Whether a check that another one needs may run although it was not selected.
     #[must_use]
     pub fn admits(&self, id: &str) -> bool {
-        !matches(&self.skip, id)
+        !matches(&self.skip, id) && !self.spared.contains(id)
     }
 
     /// Whether the check runs.
@@ -125,7 +144,7 @@ impl Selection {
     pub fn includes(&self, id: &str) -> bool {
         let has_failed = self.failed.as_ref().is_none_or(|failed| failed.contains(id));
         let is_meant = self.rehearsal.is_none() || depth_of(id).is_some();
-        is_meant && has_failed && (self.only.is_empty() || matches(&self.only, id)) && !matches(&self.skip, id)
+        is_meant && has_failed && (self.only.is_empty() || matches(&self.only, id)) && self.admits(id)
     }
 
     /// The flags that excluded the checks that do not run.
@@ -136,6 +155,7 @@ impl Selection {
             (!self.only.is_empty(), "--only"),
             (!self.skip.is_empty(), "--skip"),
             (self.failed.is_some(), "--failed"),
+            (!self.spared.is_empty(), "--profile nightly"),
         ];
         let used: Vec<&str> = used.into_iter().filter_map(|(is_used, flag)| is_used.then_some(flag)).collect();
         used.join(" and ")

@@ -6,6 +6,7 @@ mod again;
 mod exit_status;
 mod fixing;
 mod interruption;
+mod nightly;
 mod output;
 #[path = "../support/program.rs"]
 mod program;

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use preflight::report::file::{self, WriteError};
+use preflight::report::history::PastRun;
 use preflight::report::paragraph::wrap;
 use preflight::report::{Style, history, json, markdown, table};
 use preflight::run::{Decision, Report, Status, WaiverEffect};
@@ -57,15 +58,16 @@ fn undelivered(report: &mut Report, targets: &[ReportTarget]) {
     }
 }
 
-/// Compares a full run with the last one, and adds it to the history. A history that cannot be kept changes no verdict.
-pub fn remember(report: &mut Report, path: &Path, style: Style) {
-    let kept = history::last(path, &report.project, report.mode).and_then(|last| {
-        report.since_last = last.map(|last| last.until(report));
-        history::append(path, report)
-    });
-    if let Err(error) = kept {
+/// Compares a run with the last one, and adds it to the history with the version of the Worker that served. Returns the last one.
+/// A history that cannot be kept changes no verdict.
+pub fn remember(report: &mut Report, path: &Path, worker_version: Option<&str>, style: Style) -> Option<PastRun> {
+    let last = history::last(path, &report.project, report.mode);
+    report.since_last = last.as_ref().ok().and_then(Option::as_ref).map(|last| last.until(report));
+    let kept = last.and_then(|last| history::append(path, report, worker_version).map(|()| last));
+    kept.unwrap_or_else(|error| {
         advise(&format!("warning: could not keep the history {}: {error}", path.display()), style);
-    }
+        None
+    })
 }
 
 /// Prints a wrapped note to standard error.

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use preflight::check::Check;
-use preflight::run::{CheckReport, Interruption, Report, Status};
+use preflight::run::{CheckReport, Interruption, Report, Scope, Status};
 
 use super::since::became;
 use crate::cli::exit::{self, CliError};
@@ -45,7 +45,7 @@ struct Watched {
 impl Rounds {
     /// What the rounds after a first report must ask. `checks` are those of its configuration.
     pub fn after(report: &Report, checks: &[Check], fails_on_warning: bool, has_enter: bool) -> Self {
-        let is_partial = !report.left_out.is_empty();
+        let is_partial = report.scope == Scope::Selected;
         let mut rounds = Self { checks: BTreeMap::new(), is_partial, fails_on_warning, has_enter };
         report.ran().for_each(|check| rounds.note(check));
         for check in checks.iter().filter(|check| !check.sends.is_empty()) {

@@ -112,7 +112,7 @@ mod tests {
     use preflight::change::Fix;
     use preflight::config::Mode;
     use preflight::finding::{Code, Finding};
-    use preflight::run::{CheckReport, Coverage, Decision, Reported};
+    use preflight::run::{CheckReport, Coverage, Decision, Reported, Scope};
 
     use super::*;
 
@@ -160,6 +160,7 @@ mod tests {
             interruption: None,
             decision: Decision::Go,
             flags: String::new(),
+            scope: Scope::Full,
             left_out: Vec::new(),
             coverage: Coverage { required: 2, verified: 2 },
             checks: vec![first, check("c/d", Status::Pass)],

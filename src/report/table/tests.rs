@@ -5,7 +5,7 @@ use console::measure_text_width;
 use super::*;
 use crate::change::Fix;
 use crate::report::sample;
-use crate::run::{Earlier, Interruption};
+use crate::run::{Decision, Earlier, Interruption, Scope};
 
 fn plain(report: &Report, width: usize) -> String {
     render(report, Style { width, ..Style::plain() })
@@ -311,6 +311,7 @@ fn a_report_without_checks_is_a_report() {
 /// A report of which only `stripe` ran; the other lines are three hours old.
 fn failed_again() -> Report {
     let mut report = sample::no_go();
+    report.scope = Scope::Selected;
     let at = "2026-11-20T07:00:00Z".parse().unwrap();
     for check in report.checks.iter_mut().filter(|check| check.id.group() != "stripe") {
         report.left_out.push(check.id.clone());
@@ -340,10 +341,18 @@ fn the_verdict_says_how_many_lines_are_from_an_older_report() {
 #[test]
 fn a_partial_go_does_not_claim_that_everything_passed() {
     let mut report = sample::go();
-    report.left_out = vec![report.checks.pop().unwrap().id];
+    (report.scope, report.left_out) = (Scope::Selected, vec![report.checks.pop().unwrap().id]);
     " -c a.toml".clone_into(&mut report.flags);
     let text = plain(&report, 80);
     assert!(text.ends_with("Next: To check everything, run: preflight run -c a.toml\n"), "{text}");
+}
+
+#[test]
+fn a_nightly_go_counts_required_checks_and_the_age_of_the_others() {
+    let mut report = failed_again();
+    (report.scope, report.decision) = (Scope::Nightly, Decision::Go);
+    let text = plain(&report, 200);
+    assert!(text.contains("required checks verified, and 5 others are from the report of 3 h ago"), "{text}");
 }
 
 #[test]
