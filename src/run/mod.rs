@@ -2,6 +2,7 @@
 
 mod check_report;
 mod outage;
+mod place;
 mod report;
 mod selection;
 mod status;
@@ -129,6 +130,7 @@ pub async fn run(
     for check in &mut reports {
         let verify = selection.command(check.id.as_str());
         check.reported_mut().for_each(|reported| reported.verify.clone_from(&verify));
+        place::locate(check, world.config());
     }
     let selected = (selection.is_partial() && selection.depth().is_none()).then_some(&chosen[..]);
     let mut report = Report {
@@ -136,6 +138,7 @@ pub async fn run(
         project: world.config().project.name.clone(),
         mode: world.config().project.mode,
         configuration: world.config().fingerprint(selection.flags()),
+        file: world.config().path.clone(),
         started_at,
         duration: started.elapsed(),
         interruption,
