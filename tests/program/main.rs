@@ -5,7 +5,10 @@
 mod again;
 mod exit_status;
 mod fixing;
+mod formats;
 mod interruption;
+#[path = "../support/node.rs"]
+mod node;
 mod output;
 #[path = "../support/program.rs"]
 mod program;
