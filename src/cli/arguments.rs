@@ -103,7 +103,7 @@ mod tests {
         for command in ["init", "report"] {
             assert!(Arguments::try_parse_from(["preflight", command]).is_err(), "{command}");
         }
-        for flag in ["--plan", "--shard=1/2", "--format=html", "--fail-on=new"] {
+        for flag in ["--plan", "--shard=1/2", "--fail-on=new"] {
             assert!(Arguments::try_parse_from(["preflight", "run", flag]).is_err(), "{flag}");
         }
     }

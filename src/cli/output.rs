@@ -12,10 +12,10 @@ use super::values::{Format, ReportTarget};
 /// Where a report goes, and how much of it is shown.
 #[derive(Debug, Args)]
 pub struct OutputArgs {
-    /// Output format: table, json or markdown
+    /// Output format: table, json, markdown, junit, sarif, html or github
     #[arg(long, value_enum, default_value = "table", hide_possible_values = true, help_heading = "Reports")]
     pub format: Format,
-    /// Write an additional report (repeatable), such as `json=preflight.json`
+    /// Write an additional report (repeatable), such as `junit=junit.xml`
     #[arg(long, value_name = "FORMAT=PATH", help_heading = "Reports")]
     report: Vec<ReportTarget>,
     /// Directory for preflight.md and preflight.json

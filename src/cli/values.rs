@@ -17,6 +17,24 @@ pub enum Format {
     Json,
     /// For pull requests, wikis and email.
     Markdown,
+    /// For the test page of a CI service.
+    Junit,
+    /// For code scanning.
+    Sarif,
+    /// For a browser.
+    Html,
+    /// For GitHub Actions: annotations, and the step summary.
+    Github,
+}
+
+impl Format {
+    /// All names, for an error message.
+    fn names() -> String {
+        let names = Self::value_variants().iter().filter_map(Self::to_possible_value);
+        let names: Vec<String> = names.map(|name| format!("`{}`", name.get_name())).collect();
+        let (last, others) = names.split_last().map_or(("", &names[..]), |(last, others)| (last.as_str(), others));
+        format!("{} or {last}", others.join(", "))
+    }
 }
 
 /// `--report FORMAT=PATH`.
@@ -34,7 +52,7 @@ impl FromStr for ReportTarget {
     fn from_str(text: &str) -> Result<Self, String> {
         let (format, path) = text.split_once('=').ok_or("expected FORMAT=PATH, such as `json=preflight.json`")?;
         let format = Format::from_str(format, false)
-            .map_err(|_| format!("unknown format `{format}`; expected `table`, `json` or `markdown`"))?;
+            .map_err(|_| format!("unknown format `{format}`; expected {}", Format::names()))?;
         if path.is_empty() {
             return Err("expected a path after the `=`".to_owned());
         }
@@ -140,7 +158,9 @@ mod tests {
     fn a_report_target_is_a_format_and_a_path() {
         let target: ReportTarget = "json=a=b.json".parse().unwrap();
         assert_eq!(target, ReportTarget { format: Format::Json, path: PathBuf::from("a=b.json") });
-        assert!("xml=a".parse::<ReportTarget>().unwrap_err().contains("unknown format `xml`"));
+        let unknown =
+            "unknown format `xml`; expected `table`, `json`, `markdown`, `junit`, `sarif`, `html` or `github`";
+        assert_eq!("xml=a".parse::<ReportTarget>().unwrap_err(), unknown);
         assert!("report.json".parse::<ReportTarget>().unwrap_err().contains("expected FORMAT=PATH"));
         assert!("json=".parse::<ReportTarget>().unwrap_err().contains("a path"));
     }

@@ -6,6 +6,7 @@ use std::path::Path;
 use toml::de::DeTable;
 
 use super::build::Build;
+use super::lines::Lines;
 use super::problem::{Problems, both, why_unreadable};
 use super::source::{Diagnostic, Diagnostics, Text};
 use super::wrangler::Wrangler;
@@ -21,18 +22,19 @@ const WRANGLER: &str = "api/wrangler.toml";
 /// Every problem at once. If the text is not TOML, only that and the secrets in it: the rest would be a guess.
 pub fn load(source: &Text, values: &Values, options: &Options<'_>) -> Result<Config, Problems> {
     let mut diagnostics = Diagnostics::new(source);
-    let Some(file) = parse(&mut diagnostics) else { return diagnostics.finish(None) };
+    let Some((file, lines)) = parse(&mut diagnostics) else { return diagnostics.finish(None) };
     let wrangler = wrangler(file.cloudflare.as_ref(), options, &mut diagnostics);
     let found = wrangler.as_ref().ok().cloned().flatten();
-    let config = Build::new(&mut diagnostics, values, options).config(file, found);
+    let config = Build::new(&mut diagnostics, values, options).config(file, lines, found);
     both(diagnostics.finish(config), wrangler).map(|(config, _)| config)
 }
 
-/// The file as it is written, without what is wrong in it. `None` if it is not TOML.
-fn parse(diagnostics: &mut Diagnostics<'_>) -> Option<raw::File> {
+/// The file as it is written, without what is wrong in it, and its lines. `None` if it is not TOML.
+fn parse(diagnostics: &mut Diagnostics<'_>) -> Option<(raw::File, Lines)> {
     let (document, errors) = DeTable::parse_recoverable(&diagnostics.text.contents);
     if errors.is_empty() {
-        return schema::read(&document, diagnostics);
+        let lines = Lines::of(document.get_ref(), &diagnostics.text.contents);
+        return schema::read(&document, diagnostics).map(|file| (file, lines));
     }
     for error in errors {
         diagnostics.add(Diagnostic::at(error.span(), "this is not valid TOML").label(error.message()));

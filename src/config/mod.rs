@@ -11,6 +11,7 @@ mod file;
 mod fingerprint;
 mod hardcoded;
 mod kind;
+mod lines;
 mod money;
 mod nearest;
 mod options;
@@ -98,6 +99,8 @@ pub struct Config {
     pub env_file: Option<PathBuf>,
     /// The hash of the file's text.
     hash: String,
+    /// Where its tables and keys stand.
+    lines: lines::Lines,
     /// The project.
     pub project: Project,
     /// Stripe.
@@ -124,6 +127,14 @@ pub struct Config {
     pub waivers: Vec<Waiver>,
     /// Secrets in the wrong place: in a variable for something else, or in the Wrangler file. They must not be printed either.
     pub misplaced: Vec<Secret>,
+}
+
+impl Config {
+    /// The line of a table or key of the file, such as `tiers.pro.price`, or else of the table around it. Counted from 1.
+    #[must_use]
+    pub fn line(&self, path: &str) -> Option<usize> {
+        self.lines.of_setting(path)
+    }
 }
 
 /// `[project]`.

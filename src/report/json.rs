@@ -10,7 +10,7 @@ use wire::{
 };
 
 use super::outline;
-use super::text::clean;
+use super::text::{clean, disarm_json};
 use crate::change::Actor;
 use crate::finding::{Evidence, Harm, Severity};
 use crate::run::{self, CheckReport, Decision, Report, Reported, Status};
@@ -25,8 +25,7 @@ pub fn render(report: &Report) -> String {
     // Serializing strings and numbers cannot fail, and every reader would notice an empty document.
     let mut document = serde_json::to_string_pretty(&Document::from(report)).unwrap_or_default();
     document.push('\n');
-    // Escape what a CI would run as a command. JSON parsers read the same text.
-    document.replace("##[", "#\\u0023[")
+    disarm_json(&document)
 }
 
 /// The JSON Schema of what [`render`] writes.

@@ -3,12 +3,17 @@
 pub mod checklist;
 pub mod color;
 pub mod file;
+pub mod github;
 pub mod history;
+pub mod html;
 pub mod json;
+pub mod junit;
 pub mod markdown;
 pub mod outline;
 pub mod paragraph;
+pub mod plain;
 pub mod reconciliation;
+pub mod sarif;
 pub mod saved;
 pub mod table;
 pub mod text;

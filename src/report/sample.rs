@@ -16,6 +16,7 @@ pub fn check(id: &'static str, status: Status) -> CheckReport {
     CheckReport {
         id: CheckId::new(id),
         title: format!("The title of {id}"),
+        line: 3,
         required: true,
         status,
         duration: Duration::from_millis(120),
@@ -33,6 +34,7 @@ pub fn check(id: &'static str, status: Status) -> CheckReport {
 pub fn other_mode() -> Reported {
     Reported {
         subject: "tier pro".to_owned(),
+        line: 12,
         finding: Finding {
             code: Code::declared("other-mode", Severity::Failure, "The price exists, but in the other mode."),
             message: "STRIPE_PRICE_ID_PRO is a test-mode price, but STRIPE_SECRET_KEY is a live key.".to_owned(),
@@ -110,6 +112,7 @@ fn report(decision: Decision, checks: Vec<CheckReport>) -> Report {
         project: "acme".to_owned(),
         mode: Mode::Live,
         configuration: "7d4e0f3a".repeat(8),
+        file: "preflight.toml".into(),
         started_at: "2026-11-20T10:12:03.456Z".parse().unwrap(),
         duration: Duration::from_millis(2345),
         interruption: None,

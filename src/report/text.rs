@@ -67,7 +67,7 @@ fn skip_control_string(rest: &mut Peekable<Chars<'_>>) {
     }
 }
 
-/// Characters that have no width or that change the writing direction.
+/// Characters that have no width, that change the writing direction, or that are no characters.
 const fn is_hidden(character: char) -> bool {
     matches!(
         character,
@@ -81,6 +81,8 @@ const fn is_hidden(character: char) -> bool {
             | '\u{3164}'
             | '\u{feff}'
             | '\u{fff9}'..='\u{fffb}'
+            // XML cannot hold these two, not even escaped.
+            | '\u{fffe}'..='\u{ffff}'
             | '\u{e0000}'..='\u{e007f}'
     )
 }
@@ -180,10 +182,16 @@ pub fn code_block(language: &str, lines: &[String]) -> String {
 #[must_use]
 pub fn link(text: &str) -> String {
     let text = shown(text);
+    if is_web_address(&text) { format!("<{text}>") } else { code(&text) }
+}
+
+/// Whether a text is a plain web address, so that a report may link to it.
+#[must_use]
+pub fn is_web_address(text: &str) -> bool {
     let is_address = text.starts_with("https://") || text.starts_with("http://");
     let is_plain =
         !text.chars().any(|character| character.is_whitespace() || matches!(character, '<' | '>' | '`' | '|' | '['));
-    if is_address && is_plain { format!("<{text}>") } else { code(&text) }
+    is_address && is_plain
 }
 
 /// A finished text without CI commands: GitHub acts on a line that starts with two colons, even after spaces, and on `##[`
@@ -195,6 +203,12 @@ pub fn disarm(text: &str) -> String {
         None => line.to_owned(),
     });
     lines.collect::<String>().replace("##[", "## [")
+}
+
+/// A finished JSON document without CI commands. JSON parsers read the same text.
+#[must_use]
+pub fn disarm_json(document: &str) -> String {
+    document.replace("##[", "#\\u0023[")
 }
 
 fn longest_run(text: &str, wanted: char) -> usize {

@@ -31,7 +31,7 @@ pub(super) fn report(check: &Check, finished: Finished) -> CheckReport {
         parts.not_applicable.extend(outcome.not_applicable.into_iter().map(named));
         let reported = |finding: Finding| {
             let (subject, verify) = (subject.clone(), String::new());
-            Reported { subject, finding, waived_by: None, verify }
+            Reported { subject, line: 1, finding, waived_by: None, verify }
         };
         report.findings.extend(outcome.findings.into_iter().map(reported));
         report.notes.extend(outcome.notes.into_iter().map(reported));
@@ -85,6 +85,7 @@ fn empty(check: &Check, duration: Duration) -> CheckReport {
     CheckReport {
         id: check.id.clone(),
         title: check.title().to_owned(),
+        line: 1,
         required: check.need == Need::Required,
         status: Status::Unknown,
         duration,

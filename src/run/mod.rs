@@ -3,6 +3,7 @@
 mod check_report;
 mod next_action;
 mod outage;
+mod place;
 mod report;
 mod selection;
 mod status;
@@ -107,17 +108,10 @@ pub async fn run(
     }
     drop(under_way);
     let left_open = world.leave().await.err();
-    let reports = checks.iter().zip(reports).zip(&chosen).map(|((check, report), is_chosen)| {
-        report.unwrap_or_else(|| {
-            let why = if *is_chosen {
-                NoAnswer::unknown("the run was interrupted before this check finished")
-            } else {
-                NoAnswer::LeftOut(selection.flag())
-            };
-            check_report::not_run(check, why)
-        })
-    });
-    let mut reports: Vec<CheckReport> = reports.collect();
+    let reports = checks.iter().zip(reports).zip(&chosen);
+    let mut reports: Vec<CheckReport> = reports
+        .map(|((check, report), is_chosen)| report.unwrap_or_else(|| not_run(check, *is_chosen, selection)))
+        .collect();
     let mut left_out = Vec::new();
     if selection.depth().is_some() {
         // A rehearsal is not a part of a run. What it did not need is not its business.
@@ -131,6 +125,7 @@ pub async fn run(
     for check in &mut reports {
         let verify = selection.command(check.id.as_str());
         check.reported_mut().for_each(|reported| reported.verify.clone_from(&verify));
+        place::locate(check, world.config());
     }
     let (decision, coverage) = verdict(&reports, &left_out, selection.scope());
     let mut report = Report {
@@ -138,6 +133,7 @@ pub async fn run(
         project: world.config().project.name.clone(),
         mode: world.config().project.mode,
         configuration: world.config().fingerprint(selection.flags()),
+        file: world.config().path.clone(),
         started_at,
         duration: started.elapsed(),
         interruption,
@@ -159,6 +155,16 @@ pub async fn run(
     };
     check_report::redact(&mut report, world.redactor());
     report
+}
+
+/// The report of a check that did not run, or did not finish although it was chosen.
+fn not_run(check: &Check, is_chosen: bool, selection: &Selection) -> CheckReport {
+    let why = if is_chosen {
+        NoAnswer::unknown("the run was interrupted before this check finished")
+    } else {
+        NoAnswer::LeftOut(selection.flag())
+    };
+    check_report::not_run(check, why)
 }
 
 async fn finish(check: &Check, world: &World) -> Finished {

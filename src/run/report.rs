@@ -1,6 +1,7 @@
 //! The result of a run. Renderers turn it into text and decide nothing.
 
 use std::collections::BTreeSet;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
@@ -23,6 +24,8 @@ pub struct Report {
     pub mode: Mode,
     /// Identifies the configuration that was checked.
     pub configuration: String,
+    /// Its file.
+    pub file: PathBuf,
     /// When the run started.
     pub started_at: Timestamp,
     /// How long it took.
@@ -121,6 +124,8 @@ pub struct CheckReport {
     pub id: CheckId,
     /// Its title.
     pub title: String,
+    /// The line of the configuration file that it is about, counted from 1.
+    pub line: usize,
     /// Whether the verdict depends on it.
     pub required: bool,
     /// Its status.
@@ -168,6 +173,8 @@ pub struct Rehearsed {
 pub struct Reported {
     /// The subject, such as `tier pro`; empty for the deployment as a whole.
     pub subject: String,
+    /// The line of the configuration file that it is about, counted from 1.
+    pub line: usize,
     /// The finding.
     pub finding: Finding,
     /// The waiver that covers it, as an index into [`Report::waivers`].

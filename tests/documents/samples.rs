@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::future::pending;
 use std::time::Duration;
 
-use preflight::report::{Style, json, markdown, table};
+use preflight::report::{Style, github, html, json, junit, markdown, sarif, table};
 use preflight::run::{Report, Selection, run};
 use preflight::sandbox::{self, Sandbox};
 use preflight::world::{Options, World};
@@ -99,6 +99,10 @@ async fn the_samples_match_a_run_against_the_sandbox() {
     let report = report(&SCENARIOS).await;
     assert_file("reports/sample/preflight.md", &markdown::render(&report));
     assert_file("reports/sample/preflight.json", &json::render(&report));
+    assert_file("reports/sample/preflight.html", &html::render(&report));
+    assert_file("reports/sample/preflight.sarif", &sarif::render(&report));
+    assert_file("reports/sample/junit.xml", &junit::render(&report));
+    assert_file("reports/sample/github.txt", &github::render(&report));
     assert_file("reports/sample/terminal.txt", &table::render(&report, Style { width: 96, ..Style::plain() }));
     let colored = table::render(&report, Style { width: 96, color: true, ..Style::plain() });
     let picture = anstyle_svg::Term::new().render_svg(&colored);

@@ -5,8 +5,11 @@
 mod again;
 mod exit_status;
 mod fixing;
+mod formats;
 mod interruption;
 mod nightly;
+#[path = "../support/node.rs"]
+mod node;
 mod output;
 #[path = "../support/program.rs"]
 mod program;

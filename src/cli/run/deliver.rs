@@ -1,11 +1,14 @@
 //! Delivers a report: to files, to standard output, and as the exit status.
 
+use std::env;
+use std::fs::{self, OpenOptions};
+use std::io::Write;
 use std::path::Path;
 
 use preflight::report::file::{self, WriteError};
 use preflight::report::history::PastRun;
 use preflight::report::paragraph::wrap;
-use preflight::report::{Style, history, json, markdown, table};
+use preflight::report::{Style, github, history, html, json, junit, markdown, sarif, table};
 use preflight::run::{Decision, Report, Status, WaiverEffect};
 
 use crate::cli::exit;
@@ -21,6 +24,9 @@ pub fn deliver(report: &mut Report, targets: &[ReportTarget], format: Format, st
     let written: Vec<Result<&ReportTarget, WriteError>> = targets.iter().map(|target| write(report, target)).collect();
     if written.iter().any(Result::is_err) {
         undelivered(report, targets);
+    }
+    if targets.iter().map(|target| target.format).chain([format]).any(|format| format == Format::Github) {
+        add_to_step_summary(report, style);
     }
     let printed = print(&rendered(report, format, style));
     for written in &written {
@@ -55,6 +61,18 @@ fn undelivered(report: &mut Report, targets: &[ReportTarget]) {
             // Whether it can be written was reported the first time.
             let _ = write(report, target);
         }
+    }
+}
+
+/// Adds the report to the page of the step, if GitHub Actions is what runs it. A page that cannot be written changes no verdict.
+fn add_to_step_summary(report: &Report, style: Style) {
+    let Some(path) = env::var_os("GITHUB_STEP_SUMMARY").filter(|path| !path.is_empty()) else { return };
+    // Another command of the step may have written to it.
+    let used = fs::metadata(&path).map_or(0, |file| usize::try_from(file.len()).unwrap_or(usize::MAX));
+    let page = github::summary(report, github::SUMMARY.saturating_sub(used));
+    let added = OpenOptions::new().create(true).append(true).open(&path);
+    if let Err(error) = added.and_then(|mut file| file.write_all(page.as_bytes())) {
+        advise(&format!("warning: could not write the step summary {}: {error}", Path::new(&path).display()), style);
     }
 }
 
@@ -95,5 +113,9 @@ fn rendered(report: &Report, format: Format, style: Style) -> String {
         Format::Table => table::render(report, style),
         Format::Json => json::render(report),
         Format::Markdown => markdown::render(report),
+        Format::Junit => junit::render(report),
+        Format::Sarif => sarif::render(report),
+        Format::Html => html::render(report),
+        Format::Github => github::render(report),
     }
 }

@@ -125,6 +125,7 @@ mod tests {
         let check = |id, status| CheckReport {
             id: CheckId::new(id),
             title: String::new(),
+            line: 1,
             required: true,
             status,
             duration: Duration::ZERO,
@@ -139,6 +140,7 @@ mod tests {
         let mut first = check("a/b", status);
         first.findings.extend(findings.iter().map(|(code, severity)| Reported {
             subject: String::new(),
+            line: 1,
             finding: Finding {
                 code: Code::declared(code, *severity, ""),
                 message: String::new(),
@@ -155,6 +157,7 @@ mod tests {
             project: String::new(),
             mode: Mode::Live,
             configuration: String::new(),
+            file: "preflight.toml".into(),
             started_at: jiff::Timestamp::UNIX_EPOCH,
             duration: Duration::ZERO,
             interruption: None,

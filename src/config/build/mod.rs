@@ -4,6 +4,7 @@ mod address;
 mod extras;
 mod tiers;
 
+use super::lines::Lines;
 use super::raw::{self, At, PublicVariable, Route, SecretVariable, Template, Word};
 use super::secret_formats::is_secret;
 use super::source::{Diagnostic, Diagnostics};
@@ -29,7 +30,7 @@ impl<'b, 't> Build<'b, 't> {
     }
 
     /// The whole. `None` if a part has an error, which is reported.
-    pub fn config(mut self, file: raw::File, wrangler: Option<Wrangler>) -> Option<Config> {
+    pub fn config(mut self, file: raw::File, lines: Lines, wrangler: Option<Wrangler>) -> Option<Config> {
         let project = file.project.and_then(|project| self.project(project));
         let stripe = self.stripe(&file.stripe.unwrap_or_default());
         let clerk = self.clerk(&file.clerk.unwrap_or_default());
@@ -46,6 +47,7 @@ impl<'b, 't> Build<'b, 't> {
             path: self.diagnostics.text.path.clone(),
             env_file: self.values.last_file().map(std::path::Path::to_owned),
             hash: fingerprint::hash(&self.diagnostics.text.contents),
+            lines,
             project: project?,
             stripe: stripe?,
             webhook: webhook?,

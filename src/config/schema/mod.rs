@@ -9,6 +9,7 @@ use serde_json::Value;
 
 use super::raw;
 
+pub(super) use places::joined;
 pub(super) use validate::read;
 
 /// The JSON Schema (draft 2020-12) of `preflight.toml`: what [`load`](super::load) accepts, but for what only the values

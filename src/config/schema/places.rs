@@ -67,6 +67,7 @@ fn is_lost(value: &mut Spanned<DeValue<'_>>, span: &Range<usize>) -> bool {
         }
 }
 
-pub(super) fn joined(path: &str, key: &str) -> String {
+/// The path of a key within a table.
+pub(in crate::config) fn joined(path: &str, key: &str) -> String {
     if path.is_empty() { key.to_owned() } else { format!("{path}.{key}") }
 }
