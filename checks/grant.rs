@@ -54,14 +54,14 @@ pub(super) fn granted(world: &World, seen: &StepSeen, grant: &Grant, codes: &Cod
     let Some(tier) = tier else {
         return outcome.pass(format!("the Worker reports \"{found}\" {}", seen.step.after()));
     };
-    match outcome.ask(usage.limit) {
-        Some(Some(limit)) if limit != tier.limit => outcome.find(other_limit(world, seen, tier, limit, codes.limit)),
-        Some(_) => outcome.pass(format!(
+    let Some(limit) = outcome.ask(usage.limit) else { return };
+    match limit.and_then(|limit| Some((limit, tier.limit_instead_of(limit)?))) {
+        Some(limits) => outcome.find(other_limit(world, seen, tier, limits, codes.limit)),
+        None => outcome.pass(format!(
             "a new token has {}, and the Worker grants it {}",
             shown(claim.as_deref()),
             seen.step.after()
         )),
-        None => {}
     }
 }
 
@@ -87,12 +87,8 @@ fn other_claim(world: &World, seen: &StepSeen, claim: Option<&str>, code: Code, 
     outcome.find(seeing(finding, seen, &format!("the claim \"{name}\""), claim));
 }
 
-fn other_limit(world: &World, seen: &StepSeen, tier: &Tier, limit: Limit, code: Code) -> Finding {
-    let words = |limit: Limit| match limit {
-        Limit::Uses(uses) => format!("{uses} uses"),
-        Limit::Unlimited => "no limit".to_owned(),
-    };
-    let (wanted, found) = (words(tier.limit), words(limit));
+fn other_limit(world: &World, seen: &StepSeen, tier: &Tier, limits: (Limit, Limit), code: Code) -> Finding {
+    let (found, wanted) = (limits.0.to_string(), limits.1.to_string());
     let message = format!("Tier {} has {wanted}, but the Worker grants {found} {}.", tier.name, seen.step.after());
     let fix = Fix::new("Correct the limit in the Worker's table of tiers, or in preflight.toml.");
     let finding = finding(world, seen, code, message, wanted, fix);

@@ -27,6 +27,7 @@ pub mod checks;
 pub mod config;
 pub mod finding;
 pub mod fix;
+pub mod init;
 mod pattern;
 pub mod reconcile;
 pub mod report;

@@ -2,7 +2,7 @@
 
 use super::fixes;
 use crate::check::prelude::*;
-use crate::config::{Limit, Tier};
+use crate::config::Tier;
 use crate::world::{AnnouncedTier, AnnouncedTiers, Answer, Route};
 
 check! {
@@ -93,10 +93,10 @@ fn missing(world: &World, tier: &Tier, all: &[AnnouncedTier], answer: &Answer) -
 
 async fn judge(world: &World, tier: &Tier, found: &AnnouncedTier, answer: &Answer, outcome: &mut Outcome) -> Answered {
     let (name, mut is_right) = (&tier.name, true);
-    if let Some(limit) = found.limit.filter(|limit| *limit != tier.limit) {
-        let message =
-            format!("The Worker announces {} for tier {name}, but the tier has {}.", uses(limit), uses(tier.limit));
-        let wanted = (uses(tier.limit), uses(limit));
+    let differs = found.limit.and_then(|limit| Some((limit, tier.limit_instead_of(limit)?)));
+    if let Some((limit, wanted)) = differs {
+        let message = format!("The Worker announces {limit} for tier {name}, but the tier has {wanted}.");
+        let wanted = (wanted.to_string(), limit.to_string());
         outcome.find(finding(world, answer, LIMIT, message, wanted, CORRECT));
         is_right = false;
     }
@@ -120,14 +120,6 @@ async fn judge(world: &World, tier: &Tier, found: &AnnouncedTier, answer: &Answe
         outcome.pass(format!("tier {name} is announced {price}"));
     }
     Ok(())
-}
-
-/// A limit in words.
-pub(super) fn uses(limit: Limit) -> String {
-    match limit {
-        Limit::Uses(uses) => format!("{uses} uses"),
-        Limit::Unlimited => "no limit".to_owned(),
-    }
 }
 
 fn finding(

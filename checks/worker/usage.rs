@@ -1,7 +1,7 @@
 //! `worker/usage`.
 
 use super::fixes;
-use super::tiers::{CORRECT, uses};
+use super::tiers::CORRECT;
 use crate::check::prelude::*;
 use crate::config::Limit;
 use crate::world::{Answer, GrantedUsage, Route, Symptom, UsageAnswer};
@@ -68,17 +68,18 @@ async fn run(world: &World, _: Deployment, outcome: &mut Outcome) -> Answered {
         outcome.find(finding(PLAN, &grant, message, (tier.metadata.clone(), plan), fix));
         return Ok(());
     }
-    match grant.limit.clone()? {
-        Some(limit) if limit != tier.limit => {
+    let limit = grant.limit.clone()?;
+    match (limit, limit.and_then(|limit| tier.limit_instead_of(limit))) {
+        (Some(limit), Some(wanted)) => {
             if announces(world, &tier.name, limit).await {
                 return Err(NoAnswer::Because(Cause::AnnouncedTiersDiffer));
             }
-            let (wanted, found) = (uses(tier.limit), uses(limit));
+            let (wanted, found) = (wanted.to_string(), limit.to_string());
             let message = format!("Tier {} has {wanted}, but the Worker grants {found}.", tier.name);
             outcome.find(finding(LIMIT, &grant, message, (wanted, found), fixes::deploy(world, CORRECT)));
         }
-        Some(limit) => outcome.pass(format!("the canary gets {plan} with {}", uses(limit))),
-        None => outcome.pass(format!("the canary gets {plan}; the answer names no limit")),
+        (Some(limit), None) => outcome.pass(format!("the canary gets {plan} with {limit}")),
+        (None, _) => outcome.pass(format!("the canary gets {plan}; the answer names no limit")),
     }
     Ok(())
 }

@@ -8,6 +8,7 @@ mod documentation;
 mod exit;
 mod explain;
 mod fix;
+mod init;
 mod list;
 mod manual;
 mod output;
@@ -49,6 +50,7 @@ pub fn main() -> ExitCode {
     };
     let terminal = Terminal::of_process(arguments.color);
     let status = match arguments.command {
+        Command::Init(command) => init::execute(&command, terminal),
         Command::Run(command) => run::execute(&command, terminal),
         Command::Fix(command) => fix::execute(&command, terminal),
         Command::Rehearse(command) => rehearse::execute(&command, terminal),

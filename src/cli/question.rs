@@ -38,20 +38,38 @@ pub async fn agreed(yes: bool, question: &str, signals: &mut Signals) -> Result<
         note("Standard input is not a terminal. To go on without the question, use --yes.");
         return Ok(Answer::No);
     }
-    let asked = write!(io::stderr(), "\n{question} [y/N] ").and_then(|()| io::stderr().flush());
+    Ok(match reply(&format!("{question} [y/N] "), signals).await? {
+        Reply::Interrupted(interruption) => Answer::Interrupted(interruption),
+        Reply::Text(text) if matches!(text.as_str(), "y" | "Y" | "yes") => Answer::Yes,
+        Reply::Text(_) => Answer::No,
+    })
+}
+
+/// The reply to a question for a text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Reply {
+    /// What was typed, without white space around it. Empty at the end of the input.
+    Text(String),
+    /// A signal.
+    Interrupted(Interruption),
+}
+
+/// Asks for a text on a terminal.
+pub async fn reply(prompt: &str, signals: &mut Signals) -> Result<Reply, CliError> {
+    let asked = write!(io::stderr(), "\n{prompt}").and_then(|()| io::stderr().flush());
     asked.map_err(|error| CliError::Defect(format!("could not ask: {error}")))?;
-    let answer = tokio::task::spawn_blocking(|| {
-        let mut answer = String::new();
-        io::stdin().read_line(&mut answer).map(|_| answer)
+    let typed = tokio::task::spawn_blocking(|| {
+        let mut line = String::new();
+        io::stdin().read_line(&mut line).map(|_| line)
     });
     tokio::select! {
         interruption = signals.first() => {
             let _ = writeln!(io::stderr());
-            Ok(Answer::Interrupted(interruption))
+            Ok(Reply::Interrupted(interruption))
         }
-        answer = answer => {
-            let is_yes = answer.is_ok_and(|answer| answer.is_ok_and(|answer| matches!(answer.trim(), "y" | "Y" | "yes")));
-            Ok(if is_yes { Answer::Yes } else { Answer::No })
+        typed = typed => {
+            let line = typed.map(Result::unwrap_or_default).unwrap_or_default();
+            Ok(Reply::Text(line.trim().to_owned()))
         }
     }
 }

@@ -71,6 +71,23 @@ impl TargetArgs {
         started.map(|(world, sandbox)| (world, Some(sandbox)))
     }
 
+    /// The sandbox, if it replaces the accounts.
+    pub async fn started_sandbox(&self) -> Result<Option<Sandbox>, CliError> {
+        let Some(scenarios) = &self.sandbox else { return Ok(None) };
+        let scenarios: Vec<&str> = scenarios.0.iter().map(String::as_str).collect();
+        Ok(Some(Sandbox::start(&scenarios, sandbox::Options::default()).await?))
+    }
+
+    /// `--env-file`, each.
+    pub fn env_files(&self) -> &[PathBuf] {
+        &self.env_file
+    }
+
+    /// `--mode`.
+    pub const fn mode(&self) -> Option<Mode> {
+        self.mode
+    }
+
     /// The same deployment, asked anew.
     pub fn world_again(&self, sandbox: Option<&Sandbox>, options: world::Options) -> Result<World, CliError> {
         match sandbox {
@@ -81,12 +98,19 @@ impl TargetArgs {
 
     /// These flags as they are typed, for a command that verifies a fix: ` -c acme.toml --env-file .env`.
     pub fn flags(&self) -> String {
+        self.flags_with(&self.env_file)
+    }
+
+    /// The same with these env files.
+    pub fn flags_with(&self, env_files: &[PathBuf]) -> String {
         let mut flags = String::new();
         let mut add = |flag: &str, value: &str| flags.push_str(&format!(" {flag}{}", quoted(value)));
         if let Some(path) = &self.config {
             add("-c ", &path.to_string_lossy());
         }
-        self.env_file.iter().for_each(|path| add("--env-file ", &path.to_string_lossy()));
+        for path in env_files {
+            add("--env-file ", &path.to_string_lossy());
+        }
         if let Some(mode) = self.mode {
             add("--mode ", mode.word());
         }

@@ -53,7 +53,7 @@ fn wrangler(
     let folder = diagnostics.text.path.parent().unwrap_or(Path::new(""));
     let path = folder.join(named.map_or(WRANGLER, |named| &named.value.0));
     match (options.read)(&path) {
-        Ok(contents) => Wrangler::parse(&Text::new(path, contents)).map(Some),
+        Ok(contents) => Wrangler::of(&Text::new(path, contents)).map(Some),
         Err(error) if named.is_none() && error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(error) => {
             let message = format!("cannot read {}: {}", path.display(), why_unreadable(&error));
@@ -187,7 +187,13 @@ expires = 2027-03-01
         let config = loaded(MINIMAL);
         let tiers: Vec<_> = config.tiers.iter().map(|tier| (tier.name.as_str(), tier.limit)).collect();
         let expected = [("free", Limit::Uses(10)), ("pro", Limit::Uses(50)), ("enterprise", Limit::Unlimited)];
-        assert_eq!(tiers, expected);
+        assert_eq!(tiers, expected.map(|(name, limit)| (name, Some(limit))));
+    }
+
+    #[test]
+    fn a_tier_without_a_limit_has_none_to_compare() {
+        let tier = loaded(&minimal_with("limit = 10", "")).tiers.remove(0);
+        assert_eq!((tier.limit, tier.limit_instead_of(Limit::Uses(3))), (None, None));
     }
 
     #[test]

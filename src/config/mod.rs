@@ -59,6 +59,7 @@ pub(crate) use secret_formats::is_secret;
 pub use source::Text;
 pub use tier::{Interval, Limit, Tier, TierPrice};
 pub use value_problem::ValueProblem;
+pub(crate) use value_problem::fits;
 pub use values::{Origin, Values};
 pub use variable::{Described, Variable};
 pub use wrangler::{Declared, KvNamespace, Wrangler};

@@ -1,5 +1,7 @@
 //! `[tiers.NAME]`: what is sold, and what it grants.
 
+use std::fmt;
+
 use super::{Config, Money, Variable};
 
 /// `[tiers.NAME]`.
@@ -7,8 +9,8 @@ use super::{Config, Money, Variable};
 pub struct Tier {
     /// The tier's name.
     pub name: String,
-    /// Uses in a period.
-    pub limit: Limit,
+    /// Uses in a period. `None`: its limit is not judged.
+    pub limit: Option<Limit>,
     /// The value that metadata and the plan claim must have, byte for byte.
     pub metadata: String,
     /// Its prices; empty for a free tier.
@@ -20,6 +22,12 @@ impl Tier {
     #[must_use]
     pub const fn is_paid(&self) -> bool {
         !self.prices.is_empty()
+    }
+
+    /// The tier's limit, if it has one and `found` is another.
+    #[must_use]
+    pub fn limit_instead_of(&self, found: Limit) -> Option<Limit> {
+        self.limit.filter(|limit| *limit != found)
     }
 }
 
@@ -43,6 +51,15 @@ pub enum Limit {
     Uses(u64),
     /// Any number of uses.
     Unlimited,
+}
+
+impl fmt::Display for Limit {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Uses(uses) => write!(formatter, "{uses} uses"),
+            Self::Unlimited => formatter.write_str("no limit"),
+        }
+    }
 }
 
 /// One price of a paid tier.

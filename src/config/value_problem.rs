@@ -30,6 +30,11 @@ impl ValueProblem {
     }
 }
 
+/// Whether a value can be used as one of this kind.
+pub(crate) fn fits(kind: Kind, value: &str) -> bool {
+    find(kind, true, Some(value)).is_none_or(|problem| problem.is_warning())
+}
+
 /// The most serious problem of a value: a placeholder that ends in a newline must be replaced, not trimmed, and a product
 /// ID in quotes is still a product ID without them.
 pub(super) fn find(kind: Kind, required: bool, value: Option<&str>) -> Option<ValueProblem> {

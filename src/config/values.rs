@@ -88,6 +88,11 @@ impl Values {
         self.set.iter().map(|(name, (value, _))| (name.as_str(), value.as_str())).collect()
     }
 
+    /// Every name with its value and where it was read, by name.
+    pub(crate) fn all(&self) -> impl Iterator<Item = (&str, &str, &Origin)> {
+        self.set.iter().map(|(name, (value, origin))| (name.as_str(), value.as_str(), origin))
+    }
+
     /// The last env file, which overrides the others.
     pub(super) fn last_file(&self) -> Option<&Path> {
         self.last_file.as_deref()

@@ -50,7 +50,10 @@ pub struct KvNamespace {
 
 impl Wrangler {
     /// Reads a Wrangler file as TOML or JSON, by its extension.
-    pub(super) fn parse(text: &Text) -> Result<Self, Problems> {
+    ///
+    /// # Errors
+    /// Every problem, at its place.
+    pub fn of(text: &Text) -> Result<Self, Problems> {
         let json = text.path.extension().is_some_and(|extension| extension == "json" || extension == "jsonc");
         let mut diagnostics = Diagnostics::hiding(text, hardcoded::find(&text.contents));
         let written = if json { written_in_json(&mut diagnostics) } else { written_in_toml(&mut diagnostics) };
@@ -344,7 +347,7 @@ name = "acme-staging"
     #[test]
     fn a_secret_among_the_variables_is_not_printed() {
         let contents = "name = \"a\"\n[vars]\nSTRIPE_SECRET_KEY = \"sk_live_planted1234567890\"\n";
-        let wrangler = Wrangler::parse(&Text::new("wrangler.toml", contents)).unwrap();
+        let wrangler = Wrangler::of(&Text::new("wrangler.toml", contents)).unwrap();
         assert!(!format!("{wrangler:?}").contains("planted"));
         let misplaced = wrangler.every_value().collect::<Vec<_>>();
         assert_eq!(misplaced, ["sk_live_planted1234567890"]);

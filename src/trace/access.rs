@@ -8,7 +8,6 @@ use super::step::{Link, State, Verdict};
 use super::tracer::{Ended, Traced, Tracer, failures};
 use crate::change::Fix;
 use crate::checks::clerk::jwt_template;
-use crate::config::Limit;
 use crate::finding::NoAnswer;
 use crate::world::{PlanMismatch, Route, World, clerk_dashboard, plan_mismatch};
 
@@ -175,12 +174,10 @@ pub(super) async fn worker(tracer: &mut Tracer<'_>, due: &Due<'_>) -> Traced {
     let path = world.config().worker.tiers.as_deref().unwrap_or_default();
     match announced.tiers.iter().find(|found| found.is(tier)) {
         Some(found) => {
-            let limit = found.limit.map_or_else(String::new, |limit| format!(" with {}", uses(limit)));
-            let differs = found.limit.is_some_and(|limit| limit != tier.limit);
-            let (state, but) = if differs {
-                (State::Note, format!(", but preflight.toml says {}", uses(tier.limit)))
-            } else {
-                (State::Ok, String::new())
+            let limit = found.limit.map_or_else(String::new, |limit| format!(" with {limit}"));
+            let (state, but) = match found.limit.and_then(|limit| tier.limit_instead_of(limit)) {
+                Some(wanted) => (State::Note, format!(", but preflight.toml says {wanted}")),
+                None => (State::Ok, String::new()),
             };
             tracer.see(Link::Worker, state, None, format!("{path} lists {name}{limit}{but}"));
             Ok(())
@@ -222,14 +219,6 @@ pub(super) fn conclude(tracer: &Tracer<'_>, facts: &Facts, due: &Due<'_>) -> Tra
         }
         Due::Lapsed(_) | Due::Nothing(..) => return Err(NoAnswer::unknown("no tier is due").into()),
     })
-}
-
-/// A limit in words.
-fn uses(limit: Limit) -> String {
-    match limit {
-        Limit::Uses(uses) => format!("{uses} uses"),
-        Limit::Unlimited => "no limit".to_owned(),
-    }
 }
 
 fn capitalized(words: &str) -> String {

@@ -142,7 +142,7 @@ mod tests {
     fn mismatch(plan: &str) -> Option<PlanMismatch> {
         let tiers = ["free", "pro", "enterprise"].map(|name| Tier {
             name: name.to_owned(),
-            limit: Limit::Unlimited,
+            limit: Some(Limit::Unlimited),
             metadata: name.to_owned(),
             prices: Vec::new(),
         });

@@ -17,7 +17,7 @@ const FLOORS: [&[&str]; 9] = [
     &["check", "sandbox"],
     &["checks"],
     &["reconcile", "run"],
-    &["fix", "report", "trace"],
+    &["fix", "init", "report", "trace"],
     &["cli"],
 ];
 

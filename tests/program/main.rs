@@ -6,6 +6,7 @@ mod again;
 mod exit_status;
 mod fixing;
 mod formats;
+mod init;
 mod interruption;
 mod nightly;
 #[path = "../support/node.rs"]

@@ -60,10 +60,10 @@ impl Build<'_, '_> {
         }
         Some(Tier {
             name: name.value.clone(),
-            limit: match tier.limit? {
+            limit: tier.limit.map(|limit| match limit {
                 raw::Limit::Uses(uses) => Limit::Uses(uses),
                 raw::Limit::Unlimited(_) => Limit::Unlimited,
-            },
+            }),
             metadata: tier.metadata.map_or_else(|| name.value.clone(), |metadata| metadata.value.0),
             prices: prices?,
         })

@@ -274,8 +274,7 @@ pub struct Tier {
     pub interval_count: Option<At<u64>>,
     /// The price at Stripe. Default: the variable `STRIPE_PRICE_ID_` and the tier's name.
     pub price_id: Option<At<PublicVariable>>,
-    /// How many uses it includes.
-    #[schemars(required)]
+    /// How many uses it includes. Without it, the tier's limit is not judged.
     pub limit: Option<Limit>,
     /// The value that metadata and the plan claim must have. Default: the tier's name.
     pub metadata: Option<At<Word>>,

@@ -159,9 +159,7 @@ impl<'d> Reader<'d, '_, '_> {
         self.diagnostics.add(match key {
             "project" => diagnostic.help("start the file with [project] and name = \"your product\""),
             "worker" => diagnostic.help("add [worker] and url = \"https://your-worker.example.workers.dev\""),
-            "tiers" => {
-                diagnostic.help("add a [tiers.NAME] for each tier, with its limit and, if it is paid, its price")
-            }
+            "tiers" => diagnostic.help("add a [tiers.NAME] for each tier, with its price if it is paid"),
             _ => diagnostic.label(format!("expected `{key}`: {expected}")),
         });
     }
@@ -333,7 +331,7 @@ mod tests {
         for limit in ["1_000", "0x3E8"] {
             assert_eq!(
                 loaded(&minimal_with("limit = 10", &format!("limit = {limit}"))).tiers[0].limit,
-                Limit::Uses(1000)
+                Some(Limit::Uses(1000))
             );
         }
     }

@@ -21,10 +21,12 @@ struct Domains {
     data: Field<Items<Domain>>,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Clone, Deserialize)]
 struct Domain {
     #[serde(default)]
     is_satellite: Field<bool>,
+    #[serde(default)]
+    name: Field<String>,
     #[serde(default)]
     frontend_api_url: Field<String>,
     #[serde(default)]
@@ -124,6 +126,18 @@ impl Clerk<'_> {
         let mut records = join_all(needed.map(|target| self.record(target))).await;
         records.extend(unread.into_iter().map(Err));
         Ok(records)
+    }
+
+    /// The name of the domain that is no satellite, such as `acme.com`. `None` if there is none.
+    pub(crate) async fn domain_name(self) -> Answered<Option<String>> {
+        let domains: Domains = self.ask(&ApiPath::new("/v1/domains")).await?.value;
+        let (domains, _) = domains
+            .data
+            .known("data of GET /v1/domains")?
+            .clone()
+            .split(|place| format!("data[{place}] of GET /v1/domains"));
+        let primary = domains.into_iter().find(|domain| domain.is_satellite.is(&false));
+        Ok(primary.and_then(|domain| domain.name.value().cloned()))
     }
 
     /// The domain of the frontend API, and the certificate authorities that its CAA records allow; `None` if it has none.

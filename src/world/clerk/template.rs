@@ -9,6 +9,7 @@ use crate::finding::{Answered, Cause};
 use crate::world::field::{Field, Items};
 use crate::world::id::ApiPath;
 use crate::world::plan_value::plan_text;
+use crate::world::seen::List;
 
 /// A JWT template (docs/providers.md, "Clerk API objects and sign-in").
 #[derive(Debug, Clone, Deserialize)]
@@ -163,14 +164,20 @@ impl Clerk<'_> {
     /// The JWT template of that name, or the names of the others if there is none.
     /// Unknown if Clerk does not say, or if a template that could not be read may be this one.
     pub(crate) async fn jwt_template(self, name: &str) -> Answered<Seen<Result<JwtTemplate, Vec<String>>>> {
-        let Seen { value: items, answer } = self.ask::<Items<JwtTemplate>>(&ApiPath::new("/v1/jwt_templates")).await?;
-        let (mut templates, unread) = items.split(|place| format!("template {} of {}", place + 1, answer.request));
+        let List { items: mut templates, unread, answer } = self.jwt_templates().await?;
         let value = match (templates.iter().position(|template| template.name == name), unread.into_iter().next()) {
             (Some(place), _) => Ok(templates.swap_remove(place)),
             (None, Some(unread)) => return Err(unread),
             (None, None) => Err(templates.into_iter().map(|template| template.name).collect()),
         };
         Ok(Seen { value, answer })
+    }
+
+    /// Every JWT template.
+    pub(crate) async fn jwt_templates(self) -> Answered<List<JwtTemplate>> {
+        let Seen { value, answer } = self.ask::<Items<JwtTemplate>>(&ApiPath::new("/v1/jwt_templates")).await?;
+        let (items, unread) = value.split(|place| format!("template {} of {}", place + 1, answer.request));
+        Ok(List { items, unread, answer })
     }
 
     /// Checks that tokens can be requested: nothing is known to be wrong with the template. The token itself shows the

@@ -1,0 +1,204 @@
+//! `preflight init`.
+
+use std::fmt::Write as _;
+use std::io::{self, IsTerminal};
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use preflight::config::{self, Config, Text};
+use preflight::init::{Accounts, Draft, Folder, Variables, WORKFLOW_PATH, draft, workflow};
+use preflight::report::file;
+use preflight::report::paragraph::wrap;
+use preflight::report::text::clean;
+use preflight::sandbox::Sandbox;
+use preflight::world::{self, World};
+use url::Url;
+
+use super::deployment::CONFIGURATION;
+use super::exit::{self, CliError};
+use super::question::{self, Reply};
+use super::run::block_on;
+use super::signals::{self, Signals};
+use super::target::TargetArgs;
+use super::terminal::{Terminal, note, print};
+
+/// The JSON Schema of the configuration, beside it, so that editors complete it.
+const SCHEMA: &str = "preflight.schema.json";
+
+/// The settings that are asked about on a terminal, if they are doubtful: addresses.
+const ASKED: [&str; 2] = ["worker.url", "frontend.url"];
+
+/// Write preflight.toml from what is there: your Stripe and Clerk accounts, and this folder.
+#[derive(Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a separate flag")]
+pub struct InitArgs {
+    #[command(flatten)]
+    target: TargetArgs,
+    /// Also write a GitHub workflow that runs preflight every night
+    #[arg(long)]
+    ci: bool,
+    /// Replace files that exist
+    #[arg(long)]
+    force: bool,
+    /// Show the file, and write nothing
+    #[arg(long)]
+    dry_run: bool,
+    /// Ask no questions; what is doubtful becomes a comment
+    #[arg(short, long)]
+    yes: bool,
+}
+
+/// Writes the file, and returns the exit status.
+pub fn execute(args: &InitArgs, terminal: Terminal) -> Result<u8, CliError> {
+    block_on(perform(args, terminal))
+}
+
+async fn perform(args: &InitArgs, terminal: Terminal) -> Result<u8, CliError> {
+    let path = args.target.config.clone().unwrap_or_else(|| PathBuf::from(CONFIGURATION));
+    let root = path.parent().unwrap_or(Path::new(""));
+    let schema = root.join(SCHEMA);
+    let ci = root.join(WORKFLOW_PATH);
+    let written: Vec<&Path> = [path.as_path(), &schema].into_iter().chain(args.ci.then_some(ci.as_path())).collect();
+    if !args.force && !args.dry_run {
+        // The schema is the same for everyone, so replacing it loses nothing.
+        if let Some(there) = written.iter().find(|path| **path != schema && path.exists()) {
+            return Err(CliError::Usage(format!("{} exists. To replace it, use --force", there.display())));
+        }
+    }
+    let mut signals = Signals::listen()?;
+    let sandbox = args.target.started_sandbox().await?;
+    let mut folder = Folder::read(if root.as_os_str().is_empty() { Path::new(".") } else { root });
+    if !args.target.env_files().is_empty() {
+        folder.env_files = args.target.env_files().iter().map(|path| Text::read(path)).collect::<Result<_, _>>()?;
+    }
+    let variables = Variables::of(&folder, environment(sandbox.as_ref()), args.target.mode());
+    let accounts = tokio::select! {
+        interruption = signals.first() => return Ok(signals::status(interruption)),
+        asked = ask(args, &path, &folder, &variables, sandbox.as_ref()) => asked?,
+    };
+    let mut draft = draft(&folder, &variables, &accounts);
+    args.target.forget_files();
+    let is_asked = !args.yes && !args.dry_run && io::stdin().is_terminal() && io::stderr().is_terminal();
+    print(&listed(&draft, terminal.width))?;
+    if is_asked && let Some(status) = questions(&mut draft, &mut signals).await? {
+        return Ok(status);
+    }
+    let text = draft.text(&format!("./{SCHEMA}"));
+    let config = loaded(&text, &path, &variables)?;
+    if args.dry_run {
+        print(&format!("\n{text}"))?;
+        return Ok(exit::GO);
+    }
+    let failed = |error: file::WriteError| CliError::Defect(error.to_string());
+    let json = serde_json::to_string_pretty(&config::schema());
+    let json = json.map_err(|error| CliError::Defect(format!("could not generate the schema: {error}")))?;
+    file::write(&schema, &format!("{json}\n")).map_err(failed)?;
+    file::write(&path, &text).map_err(failed)?;
+    if args.ci {
+        file::write(&ci, &workflow(&config)).map_err(failed)?;
+    }
+    print(&closing(args, &written, &variables, &draft, terminal.width))?;
+    Ok(exit::GO)
+}
+
+/// The process environment, or that of the sandbox.
+fn environment(sandbox: Option<&Sandbox>) -> Vec<(String, String)> {
+    let lossy = |text: std::ffi::OsString| text.to_string_lossy().into_owned();
+    match sandbox {
+        Some(sandbox) => sandbox.environment().iter().map(|(name, value)| (name.clone(), value.clone())).collect(),
+        None => std::env::vars_os().map(|(name, value)| (lossy(name), lossy(value))).collect(),
+    }
+}
+
+/// Asks the accounts with the keys that were found.
+async fn ask(
+    args: &InitArgs,
+    path: &Path,
+    folder: &Folder,
+    variables: &Variables,
+    sandbox: Option<&Sandbox>,
+) -> Result<Accounts, CliError> {
+    let first = draft(folder, variables, &Accounts::default()).text(SCHEMA);
+    let config = loaded(&first, path, variables)?;
+    let options = args.target.options(PathBuf::from("reports/journal.jsonl"))?;
+    let options = world::Options { probe: false, ..options };
+    let options = sandbox.map_or(options.clone(), |sandbox| sandbox.options(options));
+    Ok(Accounts::ask(&World::new(config, options)?).await)
+}
+
+/// The configuration that a draft is. A draft that is none is a defect.
+fn loaded(text: &str, path: &Path, variables: &Variables) -> Result<Config, CliError> {
+    let loaded = config::load(&Text::new(path, text), variables.values(), &config::Options::default());
+    loaded.map_err(|problems| {
+        CliError::Defect(format!(
+            "the draft is not a valid configuration, which is a bug:\n{}",
+            problems.render(false, 100)
+        ))
+    })
+}
+
+/// Asks about the doubtful addresses. Returns the exit status if a signal was the answer.
+async fn questions(draft: &mut Draft, signals: &mut Signals) -> Result<Option<u8>, CliError> {
+    for (path, entry) in draft.entries_mut() {
+        let Some(doubt) = entry.doubt.clone().filter(|_| ASKED.contains(&path.as_str())) else { continue };
+        let proposed = entry.value.trim_matches('"').to_owned();
+        loop {
+            let prompt = format!("{path} ({})\n[{}]: ", clean(&doubt), clean(&proposed));
+            match question::reply(&prompt, signals).await? {
+                Reply::Interrupted(interruption) => return Ok(Some(signals::status(interruption))),
+                Reply::Text(text) if text.is_empty() => break,
+                Reply::Text(text) => match Url::parse(&text) {
+                    Ok(url) if matches!(url.scheme(), "http" | "https") && url.has_host() => {
+                        entry.value = toml::Value::String(text.trim_end_matches('/').to_owned()).to_string();
+                        (entry.doubt, entry.from) = (None, "your answer".to_owned());
+                        break;
+                    }
+                    _ => note("An address such as https://app.example.com is needed."),
+                },
+            }
+        }
+    }
+    Ok(None)
+}
+
+/// Every setting with its value and where it comes from, and what was seen and not used.
+fn listed(draft: &Draft, width: usize) -> String {
+    let mut text = String::from("Found\n");
+    for (path, entry) in draft.entries() {
+        let line = format!("{path} = {} ({})", clean(&entry.value), clean(&entry.from));
+        text.push_str(&wrap(&line, "  ", "      ", width));
+    }
+    if !draft.remarks.is_empty() {
+        text.push_str("\nNot used\n");
+        for remark in &draft.remarks {
+            text.push_str(&wrap(&clean(remark), "- ", "  ", width));
+        }
+    }
+    text
+}
+
+/// What was written, what to check, and what to run next.
+fn closing(args: &InitArgs, written: &[&Path], variables: &Variables, draft: &Draft, width: usize) -> String {
+    let mut text = String::new();
+    let doubts = draft.entries().filter_map(|(path, entry)| Some((path, entry.doubt.as_ref()?)));
+    let mut doubts = doubts.peekable();
+    if doubts.peek().is_some() {
+        text.push_str("\nCheck\n");
+        for (path, doubt) in doubts {
+            text.push_str(&wrap(&format!("{path}: {}", clean(doubt)), "- ", "  ", width));
+        }
+    }
+    if !variables.has_canary() {
+        let canary = "There is no canary yet: a Clerk user just for checks, with a paid plan in its public metadata and no subscription. \
+                      Create one, and set PREFLIGHT_CANARY_USER to its ID. Without it, some checks are unknown.";
+        text.push('\n');
+        text.push_str(&wrap(canary, "", "", width));
+    }
+    let names: Vec<String> = written.iter().map(|path| path.display().to_string()).collect();
+    let _ = writeln!(text, "\nWrote {}.", names.join(", "));
+    let given = args.target.env_files();
+    let files = if given.is_empty() { &variables.files[..] } else { given };
+    let flags = args.target.flags_with(files);
+    let _ = writeln!(text, "Next: preflight run{flags}");
+    text
+}

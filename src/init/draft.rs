@@ -1,0 +1,283 @@
+//! What each setting is guessed from.
+
+use url::Url;
+
+use super::accounts::Accounts;
+use super::file::{Draft, Entry, Table, inline_env, quoted};
+use super::folder::Folder;
+use super::tiers::{Tiers, tiers};
+use super::variables::{SETTINGS, Variables};
+use crate::config::{Mode, Source};
+use crate::world::{ClaimTemplate, Endpoint, JwtTemplate, is_development_host};
+
+/// The path of the Worker's webhook route in the reference stack.
+const WEBHOOK: &str = "/webhook/stripe";
+
+/// The events that only a handler of purchases selects.
+const PURCHASES: [&str; 2] = ["checkout.session.completed", "customer.subscription."];
+
+/// Variables that hold the frontend's address, the usual ones first.
+const FRONTENDS: [&str; 8] = [
+    "FRONTEND_URL",
+    "APP_URL",
+    "SITE_URL",
+    "NEXT_PUBLIC_APP_URL",
+    "NEXT_PUBLIC_SITE_URL",
+    "PUBLIC_APP_URL",
+    "CLIENT_URL",
+    "ALLOWED_ORIGINS",
+];
+
+/// Drafts the file from what the folder and the accounts say.
+#[must_use]
+pub fn draft(folder: &Folder, variables: &Variables, accounts: &Accounts) -> Draft {
+    let mut remarks: Vec<String> = folder.remarks.iter().chain(&variables.remarks).cloned().collect();
+    remarks.extend(accounts.remarks());
+    let template = template(accounts);
+    let sold = tiers(accounts.prices.as_deref().unwrap_or_default(), variables);
+    remarks.extend(sold.remarks.clone());
+    let endpoint = endpoint(accounts);
+    let (worker, webhook) = worker(endpoint.as_ref(), folder);
+    let mut tables = vec![project(folder, variables.mode), worker];
+    tables.push(settings("stripe", variables));
+    tables.push(webhook);
+    tables.push(entitlement(&sold));
+    let mut clerk = settings("clerk", variables);
+    clerk.entries.extend(claim(template.as_ref(), accounts));
+    tables.push(clerk);
+    tables.extend(cloudflare(folder, variables));
+    tables.extend(frontend(folder, variables, accounts));
+    tables.extend(free(template.as_ref(), &sold));
+    if sold.tables.is_empty() {
+        tables.push(example());
+    }
+    tables.extend(sold.tables);
+    Draft { tables, remarks }
+}
+
+/// A tier to be replaced: without one there is nothing to check.
+fn example() -> Table {
+    let mut table = Table::new("[tiers.pro]");
+    let price = Entry::new("price", quoted("29.00"), "nothing");
+    table.entries.push(
+        price.doubtful("each tier that you sell, under its name, and what it costs: no price was found at Stripe"),
+    );
+    table
+}
+
+fn project(folder: &Folder, mode: Mode) -> Table {
+    let mut table = Table::new("[project]");
+    table.entries.push(match &folder.name {
+        Some((name, from)) => Entry::new("name", quoted(name), from),
+        None => Entry::new("name", quoted("my-project"), "nothing").doubtful("the title of the report"),
+    });
+    let entry = Entry::new("mode", quoted(mode.word()), "the keys that were found");
+    table.entries.push(entry.unless(mode == Mode::Live));
+    table
+}
+
+/// The variables of a table that have another name than usual.
+fn settings(table: &str, variables: &Variables) -> Table {
+    let mut made = Table::new(&format!("[{table}]"));
+    for setting in SETTINGS.into_iter().filter(|setting| setting.table == table) {
+        let Some(held) = variables.holder(setting) else { continue };
+        let is_usual = held.name == setting.default;
+        let entry = Entry::new(setting.key, inline_env(&held.name), held.place).unless(is_usual);
+        made.entries.push(if held.others.is_empty() || is_usual {
+            entry
+        } else {
+            entry.doubtful(format!("{} holds such a value, too", held.others.join(", ")))
+        });
+    }
+    made
+}
+
+/// The endpoint that this Worker receives purchases at, and the hosts of others that could be it.
+fn endpoint(accounts: &Accounts) -> Option<(Endpoint, Vec<String>)> {
+    let all = accounts.endpoints.as_deref().unwrap_or_default().iter();
+    let serves = |endpoint: &&Endpoint| {
+        let is_public = endpoint.url.as_ref().is_some_and(|url| !is_development_host(url));
+        let is_ours = endpoint.events().is_ok_and(|events| {
+            events.iter().any(|event| event == "*" || PURCHASES.iter().any(|ours| event.starts_with(ours)))
+        });
+        is_public && is_ours && endpoint.enabled != Ok(false)
+    };
+    let mut found: Vec<&Endpoint> = all.filter(serves).collect();
+    // A handler of purchases selects few events; an integration for everything selects all.
+    let events = |endpoint: &Endpoint| {
+        endpoint.events().map_or(usize::MAX, |events| {
+            if events.iter().any(|event| event == "*") { usize::MAX } else { events.len() }
+        })
+    };
+    found.sort_by_key(|endpoint| (!endpoint.url_text.contains("stripe"), events(endpoint)));
+    let first = (*found.first()?).clone();
+    let host = |endpoint: &Endpoint| endpoint.url.as_ref().and_then(Url::host_str).map(str::to_owned);
+    let mut others: Vec<String> = found[1..].iter().filter_map(|endpoint| host(endpoint)).collect();
+    others.retain(|other| Some(other) != host(&first).as_ref());
+    others.dedup();
+    Some((first, others))
+}
+
+fn worker(endpoint: Option<&(Endpoint, Vec<String>)>, folder: &Folder) -> (Table, Table) {
+    let (mut worker, mut webhook) = (Table::new("[worker]"), Table::new("[webhook]"));
+    let found = endpoint.and_then(|(endpoint, others)| Some((endpoint, endpoint.url.clone()?, others)));
+    let Some((endpoint, url, others)) = found else {
+        let unknown = Entry::new("url", quoted("https://your-worker.example.workers.dev"), "nothing");
+        worker
+            .entries
+            .push(unknown.doubtful("the address of your deployed Worker: Stripe has no endpoint that shows it"));
+        return (worker, webhook);
+    };
+    let from = format!("Stripe: {}", endpoint.id);
+    let origin = url.origin().ascii_serialization();
+    let entry = Entry::new("url", quoted(&origin), from.clone());
+    let script = folder.wrangler.as_ref().and_then(|wrangler| wrangler.name());
+    worker.entries.push(match script.filter(|script| is_another_script(&url, script)) {
+        _ if !others.is_empty() => entry.doubtful(format!("Stripe also delivers purchases to {}", others.join(", "))),
+        Some(script) => entry.doubtful(format!("the Wrangler file calls the script {script}")),
+        None => entry,
+    });
+    let is_usual = url.path().trim_end_matches('/') == WEBHOOK;
+    webhook.entries.push(Entry::new("url", quoted(url.as_str()), from).unless(is_usual));
+    (worker, webhook)
+}
+
+/// Whether a workers.dev address is that of another script: it begins with the script's name, and perhaps an environment's.
+fn is_another_script(url: &Url, script: &str) -> bool {
+    let host = url.host_str().unwrap_or_default();
+    let label = host.strip_suffix(".workers.dev").and_then(|rest| rest.split('.').next());
+    label.is_some_and(|label| {
+        label != script && !["production", "prod", "live"].iter().any(|name| label == format!("{script}-{name}"))
+    })
+}
+
+fn entitlement(sold: &Tiers) -> Table {
+    let mut table = Table::new("[entitlement]");
+    if sold.tables.is_empty() {
+        return table;
+    }
+    let (source, from) = &sold.source;
+    let word = match source {
+        Source::ProductMetadata => "product-metadata",
+        Source::SubscriptionMetadata => "subscription-metadata",
+        Source::PriceMetadata => "price-metadata",
+        Source::PriceId => "price-id",
+    };
+    let entry = Entry::new("source", quoted(word), from).unless(*source == Source::ProductMetadata);
+    table.entries.push(if *source == Source::PriceId {
+        entry.doubtful("or \"subscription-metadata\", if Checkout puts the tier there")
+    } else {
+        entry
+    });
+    table.entries.push(Entry::new("key", quoted(&sold.key), from).unless(sold.key == "plan"));
+    table
+}
+
+/// The template that carries the plan, the claim, and the key in public metadata that it reads.
+fn template(accounts: &Accounts) -> Option<(JwtTemplate, String, ClaimTemplate)> {
+    let templates = accounts.templates.as_deref().unwrap_or_default();
+    let mut all: Vec<(JwtTemplate, String, ClaimTemplate)> = Vec::new();
+    for template in templates {
+        let claims = template.claims().into_iter().flatten();
+        all.extend(claims.map(|(name, claim)| (template.clone(), name.to_owned(), claim)));
+    }
+    let is_plan = |name: &str| ["plan", "tier"].contains(&name);
+    // A claim that is called so but reads the wrong metadata is a slip, and still the one that is meant.
+    all.retain(|(_, name, claim)| is_plan(name) || claim.reads("user.public_metadata."));
+    all.into_iter().min_by_key(|(_, name, claim)| (!is_plan(name), !claim.reads("user.public_metadata.")))
+}
+
+fn claim(template: Option<&(JwtTemplate, String, ClaimTemplate)>, accounts: &Accounts) -> Vec<Entry> {
+    let Some((template, name, claim)) = template else {
+        let Ok(templates) = &accounts.templates else { return Vec::new() };
+        let why = format!("Clerk: none of {} JWT templates reads the public metadata", templates.len());
+        let entry = Entry::new("jwt_template", "false", why);
+        return vec![
+            entry.doubtful("the session token itself must carry the plan, as Clerk's dashboard sets it under Sessions"),
+        ];
+    };
+    let from = format!("Clerk: the JWT template {}", template.name);
+    let metadata = claim.sources().into_iter().find_map(|source| source.strip_prefix("user.public_metadata."));
+    let metadata = metadata.unwrap_or("plan").to_owned();
+    vec![
+        // The default is the reference stack's.
+        Entry::new("jwt_template", quoted(&template.name), from.clone()).unless(template.name == "pan-api"),
+        Entry::new("plan_claim", quoted(name), from.clone()).unless(name == "plan"),
+        Entry::new("metadata_key", quoted(&metadata), from).unless(metadata == "plan"),
+    ]
+}
+
+fn cloudflare(folder: &Folder, variables: &Variables) -> Option<Table> {
+    let mut table = settings("cloudflare", variables);
+    let wrangler = folder.wrangler.as_ref()?;
+    // Without both values its checks could not ask anything.
+    if table.entries.len() < 2 {
+        return None;
+    }
+    let path = wrangler.path.display().to_string();
+    let script = wrangler.name()?;
+    table.entries.push(Entry::new("script", quoted(script), path.clone()));
+    let environments: Vec<&str> = wrangler.environments().collect();
+    let serving = environments.iter().find(|name| ["production", "prod", "live"].contains(*name));
+    match serving.filter(|_| variables.mode == Mode::Live) {
+        Some(name) => table.entries.push(Entry::new("environment", quoted(name), path.clone())),
+        None if !environments.is_empty() => {
+            let doubt =
+                format!("the Wrangler file has the environments {}: name the one that serves", environments.join(", "));
+            if let Some(script) = table.entries.last_mut() {
+                script.doubt = Some(doubt);
+            }
+        }
+        None => {}
+    }
+    table.entries.push(Entry::new("wrangler", quoted(&path), path.clone()).unless(path == "api/wrangler.toml"));
+    Some(table)
+}
+
+fn frontend(folder: &Folder, variables: &Variables, accounts: &Accounts) -> Option<Table> {
+    let mut table = Table::new("[frontend]");
+    let deployed = folder.wrangler.iter().flat_map(|wrangler| {
+        let path = wrangler.path.display().to_string();
+        let environments = wrangler.environments().map(Some).chain([None]);
+        let declared = environments.filter_map(|name| wrangler.declared(name));
+        let vars = declared.flat_map(|declared| &declared.vars);
+        vars.filter_map(|(name, value)| Some((name.as_str(), value.as_deref()?, path.clone()))).collect::<Vec<_>>()
+    });
+    let named: Vec<(&str, &str, String)> = deployed.chain(variables.named(|name| FRONTENDS.contains(&name))).collect();
+    let found = FRONTENDS.iter().find_map(|wanted| {
+        let mut of_name = named.iter().filter(|(name, ..)| name == wanted);
+        of_name.find_map(|(name, value, place)| Some((address(value)?, format!("{name} in {place}"))))
+    });
+    if let Some((url, from)) = found {
+        table.entries.push(Entry::new("url", quoted(&url), from));
+        return Some(table);
+    }
+    let domain = accounts.domain.clone().ok().flatten().or_else(|| {
+        let host = variables.clerk_host()?;
+        host.strip_prefix("clerk.").map(str::to_owned)
+    })?;
+    let entry = Entry::new("url", quoted(&format!("https://{domain}")), "Clerk: the instance's domain");
+    table.entries.push(entry.doubtful("the page that customers open, if it is another one"));
+    Some(table)
+}
+
+/// The first public address of a value, which may list several.
+fn address(value: &str) -> Option<String> {
+    let addresses = value.split([',', ' ']).filter_map(|part| Url::parse(part.trim()).ok());
+    let mut public =
+        addresses.filter(|url| url.scheme() == "https" && url.username().is_empty() && !is_development_host(url));
+    public.next().map(|url| url.as_str().trim_end_matches('/').to_owned())
+}
+
+/// The free tier: the one that tokens fall back to.
+fn free(template: Option<&(JwtTemplate, String, ClaimTemplate)>, sold: &Tiers) -> Option<Table> {
+    let fallback = template.and_then(|(_, _, claim)| {
+        let fallbacks = claim.text().split("||").skip(1);
+        let quoted = fallbacks.filter_map(|text| text.split(['\'', '"']).nth(1));
+        quoted.map(str::to_owned).next()
+    });
+    let name = fallback.unwrap_or_else(|| "free".to_owned());
+    let header = format!("[tiers.{name}]");
+    let is_key = name.chars().all(|letter| letter.is_ascii_alphanumeric() || letter == '-' || letter == '_');
+    (is_key && !name.is_empty() && !sold.tables.iter().any(|table| table.header == header)).then(|| Table::new(&header))
+}

@@ -1,0 +1,126 @@
+//! The whole way: a folder and the sandbox's accounts into a file that a run finds ready.
+
+use std::fs;
+use std::future::pending;
+use std::path::Path;
+
+use crate::config::{self, Text, Values};
+use crate::init::{Accounts, Folder, Variables, draft};
+use crate::run::{Decision, Report, Selection, run};
+use crate::sandbox::{Options, Sandbox};
+use crate::world::{self, World};
+
+/// The folder of a project, with the sandbox's values in `.dev.vars`.
+struct Project {
+    root: tempfile::TempDir,
+    sandbox: Sandbox,
+}
+
+impl Project {
+    async fn new(scenarios: &[&str]) -> Self {
+        let (root, sandbox) =
+            (tempfile::tempdir().unwrap(), Sandbox::start(scenarios, Options::default()).await.unwrap());
+        let lines: Vec<String> =
+            sandbox.environment().iter().map(|(name, value)| format!("{name}={value}\n")).collect();
+        let wrangler = sandbox.read(Path::new("api/wrangler.toml")).unwrap();
+        let values = lines.concat();
+        let web = "FRONTEND_URL=https://app.acme.com\n";
+        for (path, text) in
+            [("api/wrangler.toml", wrangler.as_str()), (".dev.vars", &values), ("web/.env.production", web)]
+        {
+            let path = root.path().join(path);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, text).unwrap();
+        }
+        Self { root, sandbox }
+    }
+
+    fn world(&self, text: &str, values: &Values) -> World {
+        let text = Text::new(self.root.path().join("preflight.toml"), text);
+        let config = config::load(&text, values, &config::Options::default());
+        let config = config.unwrap_or_else(|problems| panic!("{}\n{}", text.contents, problems.render(false, 100)));
+        let options = world::Options { journal: self.root.path().join("journal.jsonl"), ..world::Options::default() };
+        World::new(config, self.sandbox.options(options)).unwrap()
+    }
+
+    /// The file that `init` writes.
+    async fn drafted(&self) -> (String, Variables) {
+        let folder = Folder::read(self.root.path());
+        let variables = Variables::of(&folder, Vec::new(), None);
+        let first = draft(&folder, &variables, &Accounts::default()).text("./preflight.schema.json");
+        let accounts = Accounts::ask(&self.world(&first, variables.values())).await;
+        (draft(&folder, &variables, &accounts).text("./preflight.schema.json"), variables)
+    }
+
+    /// What a run with that file and its env files says.
+    async fn run(&self) -> (String, Report) {
+        let (text, variables) = self.drafted().await;
+        let files: Vec<_> = variables.files.iter().map(|path| self.root.path().join(path)).collect();
+        let world = self.world(&text, &Values::read(&files, []).unwrap());
+        (text, run(&world, &Selection::default(), None, pending()).await)
+    }
+}
+
+fn failures(report: &Report) -> Vec<String> {
+    let failing = report.checks.iter().flat_map(|check| check.findings.iter().map(move |found| (check, found)));
+    failing.map(|(check, found)| format!("{}: {}", check.id, found.finding.message)).collect()
+}
+
+#[tokio::test]
+async fn what_is_written_is_what_a_careful_person_would_write() {
+    let project = Project::new(&["healthy"]).await;
+    let (text, variables) = project.drafted().await;
+    let expected = r#"#:schema ./preflight.schema.json
+# What `preflight run` checks. Everything left out has its default: preflight schema config
+
+[project]
+name = "pan-api"
+
+[worker]
+url = "https://pan-api.acme.workers.dev"
+
+[cloudflare]
+script = "pan-api"
+
+[frontend]
+url = "https://app.acme.com"
+
+[tiers.free]
+
+[tiers.pro]
+price = "29.00"
+
+[tiers.enterprise]
+price = "99.00"
+"#;
+    assert_eq!(text, expected);
+    assert_eq!(variables.files, [Path::new(".dev.vars")]);
+}
+
+#[tokio::test]
+async fn a_run_with_the_written_file_is_go_without_an_edit() {
+    for scenarios in
+        [&["healthy"][..], &["healthy-test-mode"], &["healthy-yearly-and-monthly"], &["healthy-price-metadata"]]
+    {
+        let project = Project::new(scenarios).await;
+        let (text, report) = project.run().await;
+        assert_eq!(report.decision, Decision::Go, "{scenarios:?}\n{text}\n{:?}", failures(&report));
+    }
+}
+
+#[tokio::test]
+async fn a_problem_at_a_provider_is_not_taken_for_what_is_meant() {
+    for (scenario, check) in [
+        ("price-test-mode", "stripe/price-mode"),
+        ("events-missing-deleted", "webhook/events"),
+        ("endpoint-slash", "webhook/endpoint"),
+        ("metadata-case", "stripe/product-metadata"),
+        ("jwt-claim-unsafe", "clerk/jwt-template"),
+        ("endpoint-old-host", "webhook/reachable"),
+    ] {
+        let project = Project::new(&[scenario]).await;
+        let (text, report) = project.run().await;
+        let found = report.checks.iter().any(|line| line.id.as_str() == check && !line.findings.is_empty());
+        assert!(found, "{scenario}: {check}\n{text}\n{:?}", failures(&report));
+    }
+}
