@@ -58,7 +58,7 @@ pub fn draft(folder: &Folder, variables: &Variables, accounts: &Accounts) -> Dra
 /// A tier to be replaced: without one there is nothing to check.
 fn example() -> Table {
     let mut table = Table::new("[tiers.pro]");
-    let price = Entry::new("price", quoted("29.00"), "nothing");
+    let price = Entry::new("price", quoted("29.00"), "an example to replace");
     table.entries.push(
         price.doubtful("each tier that you sell, under its name, and what it costs: no price was found at Stripe"),
     );
@@ -69,7 +69,7 @@ fn project(folder: &Folder, mode: Mode) -> Table {
     let mut table = Table::new("[project]");
     table.entries.push(match &folder.name {
         Some((name, from)) => Entry::new("name", quoted(name), from),
-        None => Entry::new("name", quoted("my-project"), "nothing").doubtful("the title of the report"),
+        None => Entry::new("name", quoted("my-project"), "an example to replace").doubtful("the title of the report"),
     });
     let entry = Entry::new("mode", quoted(mode.word()), "the keys that were found");
     table.entries.push(entry.unless(mode == Mode::Live));
@@ -122,7 +122,7 @@ fn worker(endpoint: Option<&(Endpoint, Vec<String>)>, folder: &Folder) -> (Table
     let (mut worker, mut webhook) = (Table::new("[worker]"), Table::new("[webhook]"));
     let found = endpoint.and_then(|(endpoint, others)| Some((endpoint, endpoint.url.clone()?, others)));
     let Some((endpoint, url, others)) = found else {
-        let unknown = Entry::new("url", quoted("https://your-worker.example.workers.dev"), "nothing");
+        let unknown = Entry::new("url", quoted("https://your-worker.example.workers.dev"), "an example to replace");
         worker
             .entries
             .push(unknown.doubtful("the address of your deployed Worker: Stripe has no endpoint that shows it"));
@@ -182,7 +182,7 @@ fn template(accounts: &Accounts) -> Option<(JwtTemplate, String, ClaimTemplate)>
         all.extend(claims.map(|(name, claim)| (template.clone(), name.to_owned(), claim)));
     }
     let is_plan = |name: &str| ["plan", "tier"].contains(&name);
-    // A claim that is called so but reads the wrong metadata is a slip, and still the one that is meant.
+    // A claim that is called so but reads the wrong metadata is a mistake, and still the intended one.
     all.retain(|(_, name, claim)| is_plan(name) || claim.reads("user.public_metadata."));
     all.into_iter().min_by_key(|(_, name, claim)| (!is_plan(name), !claim.reads("user.public_metadata.")))
 }

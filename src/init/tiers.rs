@@ -101,15 +101,15 @@ fn value<'p>(price: &'p Price, source: Source, key: &str) -> Option<&'p str> {
 fn tables(tier: &str, offers: &[Offer]) -> Vec<Table> {
     let name = slug(tier);
     let mut table = Table::new(&format!("[tiers.{name}]"));
-    // A slip in the dashboard, such as "Pro" for "pro", must not become what is meant: then a run would not find it.
-    let is_slip = tier.trim().to_lowercase() == name;
-    if name != tier && !is_slip {
+    // A typo in the dashboard, such as "Pro" for "pro", must not become the intended value: then a run would not find it.
+    let is_typo = tier.trim().to_lowercase() == name;
+    if name != tier && !is_typo {
         let entry = Entry::new("metadata", quoted(tier), "Stripe: the metadata, byte for byte");
         table.entries.push(entry.doubtful("the Worker must expect exactly this value"));
     }
     if let [offer] = offers {
         table.entries.extend(terms(offer, &name, false));
-        if let Some(price) = table.entries.first_mut().filter(|_| name != tier && is_slip) {
+        if let Some(price) = table.entries.first_mut().filter(|_| name != tier && is_typo) {
             price.doubt = Some(format!(
                 "Stripe says {}. If the Worker expects that, add metadata = {}",
                 quoted(tier),
@@ -276,7 +276,7 @@ mod tests {
     }
 
     #[test]
-    fn a_slip_in_the_metadata_is_a_doubt_and_not_what_is_meant() {
+    fn a_typo_in_the_metadata_is_a_doubt_and_not_the_intended_value() {
         let prices = [price("price_1", 2900, &product("Pro", &json!({ "plan": "Pro" })), &json!({}))];
         let text = written(&tiers(&prices, &variables("STRIPE_PRICE_ID_PRO=price_1\n")));
         let expected = "[tiers.pro]\n# Check: Stripe says \"Pro\". If the Worker expects that, add metadata = \"Pro\"\nprice = \"29.00\"\n";
