@@ -6,6 +6,7 @@ use super::completions::CompletionsArgs;
 use super::explain::ExplainArgs;
 use super::fix::FixArgs;
 use super::init::InitArgs;
+use super::list::ListArgs;
 use super::manual::ManArgs;
 use super::reconcile::ReconcileArgs;
 use super::rehearse::{CleanupArgs, RehearseArgs};
@@ -53,11 +54,13 @@ pub enum Command {
     /// Compare every Stripe subscription with every Clerk user.
     Reconcile(Box<ReconcileArgs>),
     /// List every check with what it needs and sends.
-    List,
+    List(ListArgs),
     /// Explain a check: why it matters, how it works, and how to fix what it finds.
     Explain(ExplainArgs),
     /// List the least rights that the keys need: a restricted Stripe key, a Cloudflare token, a Clerk key.
     Permissions,
+    /// Serve the read-only commands as tools for a coding agent (Model Context Protocol, over standard input and output).
+    Mcp,
     /// Serve the sandbox on localhost: Stripe, Clerk, Cloudflare, a Worker and a frontend.
     Sandbox(SandboxArgs),
     /// Print a JSON Schema.

@@ -8,9 +8,11 @@ use preflight::checks;
 use preflight::finding::Code;
 use preflight::run::UnknownName;
 
+use super::described;
 use super::documentation;
 use super::exit::{self, CliError};
 use super::terminal::{self, Terminal};
+use super::values::TextFormat;
 
 /// Explain a check: why it matters, how it works, and how to fix what it finds.
 #[derive(Debug, Args)]
@@ -18,6 +20,9 @@ pub struct ExplainArgs {
     /// A check (`stripe/price-mode`), a group (`stripe`) or a finding (`stripe/price-mode: other-mode`)
     #[arg(value_name = "CHECK", required = true, num_args = 1..)]
     name: Vec<String>,
+    /// Output format: table or json
+    #[arg(long, value_enum, default_value = "table", hide_possible_values = true)]
+    format: TextFormat,
 }
 
 /// Prints the documentation.
@@ -26,15 +31,33 @@ pub fn execute(args: &ExplainArgs, terminal: Terminal) -> Result<u8, CliError> {
     let name = args.name.join(" ");
     let all: Vec<Check> =
         checks::documented().into_iter().chain(checks::REHEARSAL.iter().chain(checks::BILLING).cloned()).collect();
-    terminal::print(&text(&all, &name, terminal)?)?;
+    let text = match args.format {
+        TextFormat::Table => text(&all, &name, terminal)?,
+        TextFormat::Json => described::json(found(&all, named(&name).0)?, true)?,
+    };
+    terminal::print(&text)?;
     Ok(exit::GO)
 }
 
 fn text(checks: &[Check], name: &str, terminal: Terminal) -> Result<String, CliError> {
-    let (name, code) = match name.split_once(':') {
+    let (name, code) = named(name);
+    match (found(checks, name)?.as_slice(), code) {
+        ([check], Some(code)) if check.is_called(name) => finding(check, code, terminal),
+        (_, Some(_)) => Err(CliError::Usage(format!("`{name}` is a group, but findings belong to checks"))),
+        (found, None) => Ok(found.iter().map(|check| whole(check, terminal)).collect::<Vec<String>>().join("\n\n")),
+    }
+}
+
+/// The name of a check or a group, and the code of a finding.
+fn named(name: &str) -> (&str, Option<&str>) {
+    match name.split_once(':') {
         Some((name, code)) => (name.trim(), Some(code.trim()).filter(|code| !code.is_empty())),
         None => (name.trim(), None),
-    };
+    }
+}
+
+/// The check with this name, or those of the group; at least one.
+fn found<'c>(checks: &'c [Check], name: &str) -> Result<Vec<&'c Check>, CliError> {
     // An exact ID wins over a kind such as `probe/<name>`.
     let exact = checks
         .iter()
@@ -44,12 +67,7 @@ fn text(checks: &[Check], name: &str, terminal: Terminal) -> Result<String, CliE
         Some(check) => vec![check],
         None => checks.iter().filter(|check| check.id.group() == name).collect(),
     };
-    match (found.as_slice(), code) {
-        ([], _) => Err(UnknownName::new(checks, name).into()),
-        ([check], Some(code)) if check.is_called(name) => finding(check, code, terminal),
-        (_, Some(_)) => Err(CliError::Usage(format!("`{name}` is a group, but findings belong to checks"))),
-        (found, None) => Ok(found.iter().map(|check| whole(check, terminal)).collect::<Vec<String>>().join("\n\n")),
-    }
+    if found.is_empty() { Err(UnknownName::new(checks, name).into()) } else { Ok(found) }
 }
 
 /// The documentation of a check.

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use preflight::config::{self, Config, Text};
-use preflight::init::{Accounts, Draft, Folder, Variables, WORKFLOW_PATH, draft, workflow};
+use preflight::init::{AGENTS, AGENTS_PATH, Accounts, Draft, Folder, Variables, WORKFLOW_PATH, draft, workflow};
 use preflight::report::file;
 use preflight::report::paragraph::wrap;
 use preflight::report::text::clean;
@@ -37,6 +37,9 @@ pub struct InitArgs {
     /// Also write a GitHub workflow that runs preflight every night
     #[arg(long)]
     ci: bool,
+    /// Also write preflight.agents.md, which tells coding agents how to use preflight
+    #[arg(long)]
+    agents: bool,
     /// Replace files that exist
     #[arg(long)]
     force: bool,
@@ -57,8 +60,10 @@ async fn perform(args: &InitArgs, terminal: Terminal) -> Result<u8, CliError> {
     let path = args.target.config.clone().unwrap_or_else(|| PathBuf::from(CONFIGURATION));
     let root = path.parent().unwrap_or(Path::new(""));
     let schema = root.join(SCHEMA);
-    let ci = root.join(WORKFLOW_PATH);
-    let written: Vec<&Path> = [path.as_path(), &schema].into_iter().chain(args.ci.then_some(ci.as_path())).collect();
+    let (ci, agents) = (root.join(WORKFLOW_PATH), root.join(AGENTS_PATH));
+    let asked = [(true, &path), (true, &schema), (args.ci, &ci), (args.agents, &agents)];
+    let written: Vec<&Path> =
+        asked.into_iter().filter_map(|(is_asked, path)| is_asked.then_some(path.as_path())).collect();
     if !args.force && !args.dry_run {
         // The schema is the same for everyone, so replacing it loses nothing.
         if let Some(there) = written.iter().find(|path| **path != schema && path.exists()) {
@@ -96,6 +101,9 @@ async fn perform(args: &InitArgs, terminal: Terminal) -> Result<u8, CliError> {
     file::write(&path, &text).map_err(failed)?;
     if args.ci {
         file::write(&ci, &workflow(&config)).map_err(failed)?;
+    }
+    if args.agents {
+        file::write(&agents, AGENTS).map_err(failed)?;
     }
     print(&closing(args, &written, &variables, &draft, terminal.width))?;
     Ok(exit::GO)

@@ -1,14 +1,30 @@
 //! `preflight list`.
 
+use clap::Args;
 use preflight::check::{Check, Need};
 use preflight::checks;
 use preflight::report::paragraph::wrap;
 
+use super::described;
 use super::exit::{self, CliError};
 use super::terminal::{self, Terminal};
+use super::values::TextFormat;
+
+/// List every check with what it needs and sends.
+#[derive(Debug, Args)]
+pub struct ListArgs {
+    /// Output format: table or json
+    #[arg(long, value_enum, default_value = "table", hide_possible_values = true)]
+    format: TextFormat,
+}
 
 /// Prints every check.
-pub fn execute(terminal: Terminal) -> Result<u8, CliError> {
+pub fn execute(args: &ListArgs, terminal: Terminal) -> Result<u8, CliError> {
+    if args.format == TextFormat::Json {
+        let rehearsals = checks::REHEARSAL.iter().chain(checks::BILLING);
+        terminal::print(&described::json(checks::documented().iter().chain(rehearsals), false)?)?;
+        return Ok(exit::GO);
+    }
     terminal::print(&text(&checks::documented(), terminal))?;
     for (depth, checks) in [("--events", checks::REHEARSAL), ("--live and --guided", checks::BILLING)] {
         let title = terminal.strong(&format!("Only in `preflight rehearse` {depth}"));

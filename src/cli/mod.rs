@@ -4,6 +4,7 @@ mod arguments;
 mod completions;
 mod defect;
 mod deployment;
+mod described;
 mod documentation;
 mod exit;
 mod explain;
@@ -11,6 +12,7 @@ mod fix;
 mod init;
 mod list;
 mod manual;
+mod mcp;
 mod output;
 mod permissions;
 mod progress;
@@ -57,8 +59,9 @@ pub fn main() -> ExitCode {
         Command::Cleanup(command) => rehearse::clean_up(&command, terminal),
         Command::Trace(command) => trace::execute(&command, terminal),
         Command::Reconcile(command) => reconcile::execute(&command, terminal),
-        Command::List => list::execute(terminal),
+        Command::List(command) => list::execute(&command, terminal),
         Command::Explain(command) => explain::execute(&command, terminal),
+        Command::Mcp => mcp::execute(),
         Command::Permissions => permissions::execute(terminal),
         Command::Sandbox(command) => sandbox::execute(&command, terminal),
         Command::Schema(command) => schema::execute(&command),

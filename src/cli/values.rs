@@ -37,6 +37,15 @@ impl Format {
     }
 }
 
+/// The format of a text about preflight itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum TextFormat {
+    /// For a terminal.
+    Table,
+    /// For programs.
+    Json,
+}
+
 /// `--report FORMAT=PATH`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ReportTarget {

@@ -4,6 +4,7 @@
 //! [`Draft`] of both: every setting with its value, where it comes from, and what is doubtful about it.
 
 mod accounts;
+mod agents;
 mod draft;
 mod file;
 mod folder;
@@ -15,6 +16,7 @@ mod workflow;
 mod tests;
 
 pub use accounts::Accounts;
+pub use agents::{PATH as AGENTS_PATH, TEXT as AGENTS};
 pub use draft::draft;
 pub use file::{Draft, Entry, Table};
 pub use folder::Folder;

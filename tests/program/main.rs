@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test fails if its setup does")]
 
 mod again;
+mod agents;
 mod exit_status;
 mod fixing;
 mod formats;
