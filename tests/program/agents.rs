@@ -15,7 +15,9 @@ fn calls(folder: &Folder, calls: &[Value]) -> (Value, Vec<Value>) {
     client.arg("mcp.mjs").arg(folder.path("")).arg(env!("CARGO_BIN_EXE_preflight")).arg("mcp").current_dir(tools);
     let mut client = client.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     let mut input = client.stdin.take().unwrap();
-    calls.iter().for_each(|call| writeln!(input, "{call}").unwrap());
+    for call in calls {
+        writeln!(input, "{call}").unwrap();
+    }
     drop(input);
     let output = client.wait_with_output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
