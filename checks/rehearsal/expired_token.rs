@@ -12,7 +12,8 @@ check! {
     ///
     /// ## How it is verified
     /// A token of the canary is kept until it has expired, and a little longer than Clerk's SDK allows for clocks that differ. Then
-    /// the usage route must reject it. A token that lasts longer than `--token-wait` is not tried.
+    /// the usage route must reject it. If the
+    /// token lasts longer than `--token-wait`, the check is unknown.
     ///
     /// ## How to fix it
     /// Verify tokens with Clerk's SDK, which looks at `exp`.

@@ -2,6 +2,7 @@
 
 use clap::{Parser, Subcommand};
 
+use super::cleanup::CleanupArgs;
 use super::completions::CompletionsArgs;
 use super::explain::ExplainArgs;
 use super::fix::FixArgs;
@@ -9,7 +10,7 @@ use super::init::InitArgs;
 use super::list::ListArgs;
 use super::manual::ManArgs;
 use super::reconcile::ReconcileArgs;
-use super::rehearse::{CleanupArgs, RehearseArgs};
+use super::rehearse::RehearseArgs;
 use super::run::RunArgs;
 use super::sandbox::SandboxArgs;
 use super::schema::SchemaArgs;

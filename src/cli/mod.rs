@@ -1,6 +1,7 @@
 //! The command line.
 
 mod arguments;
+mod cleanup;
 mod completions;
 mod defect;
 mod deployment;
@@ -56,7 +57,7 @@ pub fn main() -> ExitCode {
         Command::Run(command) => run::execute(&command, terminal),
         Command::Fix(command) => fix::execute(&command, terminal),
         Command::Rehearse(command) => rehearse::execute(&command, terminal),
-        Command::Cleanup(command) => rehearse::clean_up(&command, terminal),
+        Command::Cleanup(command) => cleanup::execute(&command, terminal),
         Command::Trace(command) => trace::execute(&command, terminal),
         Command::Reconcile(command) => reconcile::execute(&command, terminal),
         Command::List(command) => list::execute(&command, terminal),

@@ -1,13 +1,12 @@
-//! `preflight rehearse` and `preflight cleanup`.
+//! `preflight rehearse`.
 
-use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{ArgGroup, Args};
 use preflight::config::Mode;
 use preflight::report::paragraph::wrap;
 use preflight::run::{self, Selection};
-use preflight::world::{CleanUp, Depth, Invitation, Pace, World, rehearsal_events};
+use preflight::world::{Depth, Invitation, Pace, World, rehearsal_events};
 
 use super::exit::{self, CliError};
 use super::output::{OutputArgs, report_names};
@@ -16,7 +15,7 @@ use super::question::{Answer, agreed};
 use super::run::{block_on, deliver, unless_crashed};
 use super::signals::Signals;
 use super::target::TargetArgs;
-use super::terminal::{Terminal, note, print};
+use super::terminal::{Terminal, note};
 use super::values::{self, Format};
 
 /// How long a rehearsal may take. Most of it is waiting: for Clerk's limits, for the Worker, and for a token to expire.
@@ -60,16 +59,6 @@ pub struct RehearseArgs {
     output: OutputArgs,
 }
 
-/// Put the canary back as it was before a rehearsal that was killed.
-#[derive(Debug, Args)]
-pub struct CleanupArgs {
-    #[command(flatten)]
-    target: TargetArgs,
-    /// Directory with the journal
-    #[arg(long, value_name = "DIR", default_value = "reports")]
-    report_dir: PathBuf,
-}
-
 /// Rehearses, and prints the report.
 pub fn execute(args: &RehearseArgs, terminal: Terminal) -> Result<u8, CliError> {
     block_on(async {
@@ -83,11 +72,11 @@ async fn rehearse(args: &RehearseArgs, terminal: Terminal) -> Result<u8, CliErro
     let mut options = args.target.options(args.output.report_dir.join("journal.jsonl"))?;
     let depth = args.depth();
     options.deadline = args.target.deadline.or(Some(args.deadline()));
-    let (world, sandbox) = args.target.world(options).await?;
+    let (world, sandbox) = args.target.world(options.clone()).await?;
     let usual = if sandbox.is_some() { Pace::fast() } else { Pace::default() };
     let usual = if depth == Depth::Events { usual } else { usual.patient() };
     let (token_wait, person) = (args.token_wait.unwrap_or(usual.token_wait), args.wait.unwrap_or(usual.person));
-    let world = world.rehearsing_at(Pace { token_wait, person, ..usual }, depth);
+    let rehearsing = |world: World| world.rehearsing_at(Pace { token_wait, person, ..usual }, depth);
     let mut signals = Signals::listen()?;
     if sandbox.is_none() || args.dry_run {
         let lines = match depth {
@@ -106,6 +95,8 @@ async fn rehearse(args: &RehearseArgs, terminal: Terminal) -> Result<u8, CliErro
             return Ok(answer.status().unwrap_or(exit::NOTHING_RAN));
         }
     }
+    // The time to decide does not count.
+    let world = rehearsing(args.target.world_again(sandbox.as_ref(), options)?);
     let selection = Selection::rehearsal(depth).with_flags(args.target.flags());
     let ran = unless_crashed(run::run(&world, &selection, None, signals.first()));
     let mut ran = std::pin::pin!(ran);
@@ -192,41 +183,4 @@ fn consequences(world: &World) -> Vec<String> {
         lines.push(format!("- POST {path} is called once, and stays counted as one use of the canary."));
     }
     lines
-}
-
-/// Puts back what a killed rehearsal left.
-pub fn clean_up(args: &CleanupArgs, terminal: Terminal) -> Result<u8, CliError> {
-    block_on(async {
-        let options = args.target.options(args.report_dir.join("journal.jsonl"))?;
-        let (world, _sandbox) = args.target.world(options).await?;
-        let world = world.rehearsing(Pace::default());
-        let removed = world.remove_left().await;
-        let cleaned = match removed {
-            Ok(removed) => world.clean_up().await.map(|canary| (removed, canary)),
-            Err(why) => Err(why),
-        };
-        let (text, status) = match cleaned {
-            Ok((0, CleanUp::NothingLeft)) => ("Nothing was left to clean up.".to_owned(), exit::GO),
-            Ok((removed, canary)) => {
-                let mut sentences = Vec::new();
-                if removed > 0 {
-                    sentences.push("What the rehearsal created at Stripe is removed.".to_owned());
-                }
-                match canary {
-                    CleanUp::NothingLeft => {}
-                    CleanUp::Restored(user) => {
-                        sentences.push(format!("The metadata of {user} is as it was before the rehearsal."));
-                    }
-                    CleanUp::Gone(user) => {
-                        sentences.push(format!("{user} was deleted, so there is nothing to put back."));
-                    }
-                }
-                (sentences.join(" "), exit::GO)
-            }
-            Err(why) => (format!("Not cleaned up: {why}."), exit::LEFT_BEHIND),
-        };
-        print(&wrap(&text, "", "", terminal.width))?;
-        args.target.forget_files();
-        Ok(status)
-    })
 }

@@ -50,8 +50,8 @@ pub use id::{CheckoutSessionId, CustomerId, EventId, ProductId, SubscriptionId, 
 pub use journal::{ChangeRecord, UNDO, last_fix};
 pub use plan_value::{PlanMismatch, intended_tier, plan_mismatch, plan_text};
 pub use rehearsal::{
-    Billing, BillingStep, CanarySnapshot, CleanUp, Depth, ExpiredToken, Grant, Invitation, MARKER, Metered, Pace,
-    Rehearsal, RehearsalStep, StepSeen, StripeEvent, rehearsal_events,
+    Billing, BillingStep, CanarySnapshot, CleanUp, Depth, ExpiredToken, Grant, Invitation, LeftCanary, MARKER, Metered,
+    Pace, Rehearsal, RehearsalStep, StepSeen, StripeEvent, rehearsal_events,
 };
 pub use seen::{List, Seen};
 pub use site::*;

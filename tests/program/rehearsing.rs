@@ -179,6 +179,15 @@ mod with_a_deployment {
         assert_eq!(users(&deployment.sandbox), deployment.before);
     }
 
+    /// Buys with the promotion code in Chromium. Returns what the page said.
+    fn buy_in_a_browser(page: &str, code: &str) -> String {
+        let tools = crate::node::installed().unwrap_or_else(|reason| panic!("{reason}"));
+        let mut browser = std::process::Command::new("node");
+        let browser = browser.args(["buy.mjs", page, code, "canary@acme.com"]).current_dir(tools).output().unwrap();
+        assert!(browser.status.success(), "{}", String::from_utf8_lossy(&browser.stderr));
+        String::from_utf8(browser.stdout).unwrap()
+    }
+
     #[tokio::test(flavor = "multi_thread")]
     async fn a_person_buys_on_the_page_that_the_terminal_shows() {
         let deployment = Deployment::of("healthy-checkout-without-a-card").await;
@@ -197,10 +206,9 @@ mod with_a_deployment {
                 code.or_else(|| Some(line.split("Apply the promotion code ").nth(1)?.trim_end_matches('.').to_owned()));
             if let (Some(url), Some(code)) = (&url, &code) {
                 let page = deployment.sandbox.checkout_page(url).unwrap();
-                let browser = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build().unwrap();
-                let form = [("promotion_code", code.as_str()), ("email", "canary@acme.com")];
-                let answer = browser.post(page).form(&form).send().await.unwrap();
-                assert!(answer.status().is_redirection(), "{}", answer.text().await.unwrap());
+                let code = code.clone();
+                let seen = tokio::task::spawn_blocking(move || buy_in_a_browser(&page, &code)).await.unwrap();
+                assert!(seen.contains("0.00"), "{seen}");
                 break;
             }
         }
@@ -208,6 +216,25 @@ mod with_a_deployment {
         reader.await.unwrap();
         assert_eq!(ended.status, 0, "{}", ended.all());
         assert_eq!(users(&deployment.sandbox), deployment.before);
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_clean_up_asks_before_it_sets_back_what_a_person_may_have_changed() {
+        let deployment = Deployment::new().await;
+        let canary = deployment.sandbox.environment()["PREFLIGHT_CANARY_USER"].clone();
+        let before = json!({ "public_metadata": { "plan": "enterprise" } });
+        let name = format!("acme, live mode, {}", deployment.sandbox.plain().worker);
+        let line =
+            json!({ "step": "rehearsal.start", "id": "n", "deployment": name, "user": canary, "before": before });
+        std::fs::create_dir(deployment.folder.path("reports")).unwrap();
+        deployment.folder.write("reports/journal.jsonl", &format!("{line}\n"));
+        let asked = ended(deployment.start(&["cleanup"])).await;
+        assert_eq!(asked.status, 3, "{}", asked.all());
+        assert!(asked.stderr.contains("- public_metadata.plan: \"pro\" → \"enterprise\""), "{}", asked.all());
+        assert_eq!(users(&deployment.sandbox), deployment.before);
+        let agreed = ended(deployment.start(&["cleanup", "--yes"])).await;
+        assert_eq!(agreed.status, 0, "{}", agreed.all());
+        assert_ne!(users(&deployment.sandbox), deployment.before);
     }
 
     #[tokio::test(flavor = "multi_thread")]

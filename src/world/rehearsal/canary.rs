@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 use super::RehearsalDoor;
-use crate::finding::{Answered, Cause, NoAnswer};
+use crate::finding::{Answered, NoAnswer};
 use crate::world::World;
 use crate::world::clerk::{accepted, version};
 use crate::world::id::{ApiPath, UserId};
@@ -29,7 +29,7 @@ pub(in crate::world) const UNFINISHED: &str =
 const KINDS: [&str; 3] = ["public_metadata", "private_metadata", "unsafe_metadata"];
 
 /// The journal's word for the end.
-const RESTORED: &str = "rehearsal.restored";
+pub(super) const RESTORED: &str = "rehearsal.restored";
 
 /// How often the canary is put back as it was, in case the Worker still writes to it.
 const ATTEMPTS: usize = 4;
@@ -50,17 +50,6 @@ pub struct CanarySnapshot {
     pub before: Map<String, Value>,
 }
 
-/// What became of the canary of a rehearsal that did not end.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum CleanUp {
-    /// Nothing was left.
-    NothingLeft,
-    /// The canary is as it was before.
-    Restored(String),
-    /// The canary does not exist anymore.
-    Gone(String),
-}
-
 impl CanarySnapshot {
     /// The rehearsal in a journal that did not put its canary back, if there is one: of `deployment`, or else of another.
     ///
@@ -79,7 +68,7 @@ impl CanarySnapshot {
     }
 
     /// The rehearsal that the marker in public metadata names.
-    fn marked(public: &Value, user: &UserId, deployment: String) -> Option<Self> {
+    pub(super) fn marked(public: &Value, user: &UserId, deployment: String) -> Option<Self> {
         let marker = public.get(MARKER)?;
         let (id, before) = (marker["id"].as_str()?, marker.get("before")?);
         let before = Map::from_iter([("public_metadata".to_owned(), before.clone())]);
@@ -87,7 +76,7 @@ impl CanarySnapshot {
     }
 
     /// The kinds of metadata that differ from before, each as it must be again.
-    fn differences(&self, now: &Map<String, Value>) -> Map<String, Value> {
+    pub(super) fn differences(&self, now: &Map<String, Value>) -> Map<String, Value> {
         let empty = |value: Option<&Value>| value.is_none_or(|value| value.is_null() || *value == json!({}));
         let differs = |name: &str, before: &Value| {
             now.get(name) != Some(before) && !(empty(now.get(name)) && empty(Some(before)))
@@ -160,20 +149,6 @@ impl RehearsalDoor<'_> {
         Ok(public)
     }
 
-    /// Whether the user of a rehearsal was deleted.
-    async fn is_gone(self, snapshot: &CanarySnapshot) -> Answered<bool> {
-        let user = UserId::parse(&snapshot.user).map_err(|malformed| malformed.in_place("the journal"))?;
-        let clerk = self.world.clerk();
-        if clerk.past_memo().user(&user).await?.is_some() {
-            return Ok(false);
-        }
-        // With the key of another instance, no user of this one exists.
-        if !clerk.shared_keys().await?.value.are_shared {
-            return Err(NoAnswer::Because(Cause::ClerkInstancesDiffer));
-        }
-        Ok(true)
-    }
-
     /// Puts the canary back as it was, and reads it to see that it is.
     pub(super) async fn restore(self, snapshot: &CanarySnapshot) -> Answered {
         let user = UserId::parse(&snapshot.user).map_err(|malformed| malformed.in_place("the journal"))?;
@@ -215,44 +190,6 @@ impl World {
     #[must_use]
     pub fn needs_clean_up(&self) -> bool {
         self.rehearsal.snapshot().is_some() || self.rehearsal.billing.record().is_some()
-    }
-
-    /// Puts back the canary of a rehearsal that was killed: from the journal, or else from the marker in its metadata.
-    ///
-    /// # Errors
-    /// If it could not be put back, or the journal is about another deployment.
-    pub async fn clean_up(&self) -> Answered<CleanUp> {
-        let door = self.rehearsal_door()?;
-        let here = self.deployment_name();
-        let recorded = CanarySnapshot::unfinished(self.journal.path(), &here);
-        let recorded = recorded.map_err(|error| NoAnswer::unknown(format!("the journal cannot be read: {error}")))?;
-        let snapshot = match recorded {
-            Some(recorded) => {
-                if recorded.deployment != here {
-                    return Err(NoAnswer::unknown(format!(
-                        "the rehearsal was in {}, and this is {here}",
-                        recorded.deployment
-                    )));
-                }
-                Some(recorded)
-            }
-            None if !self.config.clerk.canary_user.is_set() => None,
-            None => {
-                let user = UserId::parse(self.canary_id()?);
-                let user = user.map_err(|malformed| malformed.in_place("clerk.canary_user"))?;
-                let now = door.read_canary(&user).await?;
-                CanarySnapshot::marked(&Value::Object(RehearsalDoor::public(&now)?), &user, self.deployment_name())
-            }
-        };
-        let Some(snapshot) = snapshot else { return Ok(CleanUp::NothingLeft) };
-        if door.is_gone(&snapshot).await? {
-            self.journal
-                .note(RESTORED, &snapshot.id)
-                .map_err(|error| NoAnswer::unknown(format!("the journal cannot be written: {error}")))?;
-            return Ok(CleanUp::Gone(snapshot.user));
-        }
-        door.restore(&snapshot).await?;
-        Ok(CleanUp::Restored(snapshot.user))
     }
 }
 

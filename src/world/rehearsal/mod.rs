@@ -5,6 +5,7 @@
 
 mod billing;
 mod canary;
+mod clean_up;
 mod event;
 mod play;
 mod script;
@@ -23,7 +24,8 @@ use crate::finding::{Answered, NoAnswer};
 
 pub use billing::{Billing, BillingStep, Depth, Invitation, StripeEvent};
 pub(super) use canary::UNFINISHED;
-pub use canary::{CanarySnapshot, CleanUp, MARKER};
+pub use canary::{CanarySnapshot, MARKER};
+pub use clean_up::{CleanUp, LeftCanary};
 pub use script::{RehearsalStep, rehearsal_events};
 
 /// How a rehearsal is paced.
@@ -40,6 +42,8 @@ pub struct Pace {
     pub poll: Duration,
     /// How long to wait for a token to expire. Tokens that last longer are not tried.
     pub token_wait: Duration,
+    /// Whether a token that lasts longer is left out, and not unknown: in the sandbox, whose tests wait for no minute to pass.
+    pub leaves_tokens_out: bool,
     /// How long a person may take to complete the Checkout page.
     pub person: Duration,
 }
@@ -52,6 +56,7 @@ impl Default for Pace {
             quiet: Duration::from_millis(1_500),
             poll: Duration::from_millis(250),
             token_wait: Duration::from_secs(90),
+            leaves_tokens_out: false,
             person: Duration::from_mins(15),
         }
     }
@@ -63,7 +68,15 @@ impl Pace {
     pub const fn fast() -> Self {
         let (none, short) = (Duration::ZERO, Duration::from_millis(20));
         let (patience, token_wait) = (Duration::from_secs(1), Duration::from_secs(10));
-        Self { between: none, patience, quiet: none, poll: short, token_wait, person: Duration::from_mins(1) }
+        Self {
+            between: none,
+            patience,
+            quiet: none,
+            poll: short,
+            token_wait,
+            leaves_tokens_out: true,
+            person: Duration::from_mins(1),
+        }
     }
 
     /// For Stripe's own deliveries, which may take a while.
@@ -125,7 +138,7 @@ pub struct Metered {
 /// What the Worker does with an expired token.
 #[derive(Debug, Clone)]
 pub enum ExpiredToken {
-    /// The token lasts too long to wait for; why, in words.
+    /// The token lasts too long to wait for in the sandbox; why, in words.
     NotTried(String),
     /// It was sent.
     Tried(ForgeryResponse),

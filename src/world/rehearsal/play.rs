@@ -209,9 +209,12 @@ impl<'w> RehearsalDoor<'w> {
         let wait = Duration::from_secs(u64::try_from(wait).unwrap_or_default());
         if wait > self.pace.token_wait {
             let (wait, limit) = (wait.as_secs(), self.pace.token_wait.as_secs());
-            return Ok(ExpiredToken::NotTried(format!(
-                "the token expires in {wait} s, and this rehearsal waits at most {limit} s. Raise --token-wait to try it"
-            )));
+            let minutes = wait.div_ceil(60);
+            let why = format!(
+                "the token expires in {wait} s, and this rehearsal waits at most {limit} s. To try it, use --token-wait {minutes}m"
+            );
+            let is_left_out = self.pace.leaves_tokens_out;
+            return if is_left_out { Ok(ExpiredToken::NotTried(why)) } else { Err(NoAnswer::Unknown(why)) };
         }
         self.world.rehearsal.note(format!("waiting {} s for a token to expire", wait.as_secs()));
         tokio::time::sleep(wait).await;

@@ -4,10 +4,16 @@ use std::path::PathBuf;
 
 use serde_json::{Value, json};
 
-use super::canary::CleanUp;
+use super::clean_up::CleanUp;
 use crate::check::testing::killed_after;
+use crate::finding::Answered;
 use crate::sandbox::{Options, Sandbox};
 use crate::world::{self, MARKER, Pace, World};
+
+/// `preflight cleanup` with `--yes`, for the canary.
+pub(super) async fn cleaned(world: &World) -> Answered<CleanUp> {
+    world.clean_up(world.left_canary().await?).await
+}
 
 struct Deployment {
     sandbox: Sandbox,
@@ -43,9 +49,9 @@ async fn after_a_rehearsal_that_was_killed_at_any_point_a_clean_up_puts_the_cana
         let before = deployment.users();
         for polls in (1..).step_by(step) {
             let ended = killed_after(polls, deployment.world().rehearsal()).await;
-            deployment.world().clean_up().await.unwrap();
+            cleaned(&deployment.world()).await.unwrap();
             assert_eq!(deployment.users(), before, "{scenario} killed after {polls} polls");
-            assert_eq!(deployment.world().clean_up().await.unwrap(), CleanUp::NothingLeft);
+            assert_eq!(cleaned(&deployment.world()).await.unwrap(), CleanUp::NothingLeft);
             if let Some(played) = ended {
                 played.unwrap();
                 break;
@@ -67,7 +73,7 @@ async fn without_a_journal_the_marker_puts_the_canary_back() {
         polls += 1;
     }
     std::fs::remove_file(deployment.journal()).unwrap();
-    assert!(matches!(deployment.world().clean_up().await, Ok(CleanUp::Restored(_))));
+    assert!(matches!(cleaned(&deployment.world()).await, Ok(CleanUp::Restored(_))));
     assert_eq!(deployment.users(), before);
 }
 
@@ -101,6 +107,15 @@ async fn the_journal_of_another_deployment_is_not_used() {
         "before": { "public_metadata": {} },
     });
     std::fs::write(deployment.journal(), format!("{line}\n")).unwrap();
-    let why = deployment.world().clean_up().await.unwrap_err().to_string();
+    let why = cleaned(&deployment.world()).await.unwrap_err().to_string();
     assert!(why.contains("another"), "{why}");
+}
+
+#[tokio::test]
+async fn a_token_that_lasts_longer_than_a_person_wants_to_wait_is_unknown() {
+    let deployment = Deployment::new(&["healthy"]).await;
+    let world = deployment.world().rehearsing(Pace { leaves_tokens_out: false, ..Pace::fast() });
+    let tried = world.rehearsal().await.unwrap().expired_token.clone();
+    assert!(matches!(&tried, Some(Err(why)) if why.to_string().contains("use --token-wait 2m")), "{tried:?}");
+    drop(world.leave().await);
 }

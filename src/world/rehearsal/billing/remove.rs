@@ -19,15 +19,21 @@ const SKEW: i64 = 60;
 impl World {
     /// Removes what this world created at Stripe, and then puts the canary back: what Stripe sends about the removal changes it.
     pub(in crate::world) async fn put_back(&self) -> Result<(), String> {
-        if let Some(record) = self.rehearsal.billing.record() {
-            let door = self.rehearsal_door().map_err(|why| why.to_string())?;
-            let objects = StripeObjects { door, record: &record };
-            objects.remove_all().await.map_err(|why| {
-                format!("what the rehearsal created at Stripe could not be removed, so run `preflight cleanup`: {why}")
-            })?;
-            self.rehearsal.billing.close();
-        }
-        self.restore_canary().await
+        let removed = self.remove_created().await;
+        // What could not be removed sends no events, so the canary can be put back anyway.
+        let restored = self.restore_canary().await;
+        removed.and(restored)
+    }
+
+    async fn remove_created(&self) -> Result<(), String> {
+        let Some(record) = self.rehearsal.billing.record() else { return Ok(()) };
+        let door = self.rehearsal_door().map_err(|why| why.to_string())?;
+        let objects = StripeObjects { door, record: &record };
+        objects.remove_all().await.map_err(|why| {
+            format!("what the rehearsal created at Stripe could not be removed, so run `preflight cleanup`: {why}")
+        })?;
+        self.rehearsal.billing.close();
+        Ok(())
     }
 
     /// Removes what killed rehearsals left at Stripe. Returns how many there were.

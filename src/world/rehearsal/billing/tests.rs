@@ -10,6 +10,7 @@ use super::stripe::{StripeObjects, form};
 use crate::check::testing::{killed_after, lasting};
 use crate::sandbox::{Options, Sandbox};
 use crate::world::id::ApiPath;
+use crate::world::rehearsal::tests::cleaned;
 use crate::world::rehearsal::{CleanUp, RehearsalStep};
 use crate::world::{self, MARKER, Pace, World};
 
@@ -112,11 +113,11 @@ async fn killed_everywhere(scenario: &str, depth: Depth, step: usize) {
         };
         let world = deployment.world();
         world.remove_left().await.unwrap();
-        world.clean_up().await.unwrap();
+        cleaned(&world).await.unwrap();
         deployment.sandbox.delivered().await;
         assert_eq!(deployment.state(), before, "{scenario} killed after {polls} polls");
         assert_eq!(world.remove_left().await.unwrap(), 0);
-        assert_eq!(world.clean_up().await.unwrap(), CleanUp::NothingLeft);
+        assert_eq!(cleaned(&world).await.unwrap(), CleanUp::NothingLeft);
         if let Some(played) = ended {
             played.unwrap();
             break;
@@ -153,7 +154,7 @@ async fn without_a_journal_the_coupon_tells_what_was_left() {
     }
     std::fs::remove_file(deployment.journal()).unwrap();
     assert_eq!(deployment.world().remove_left().await, Ok(1));
-    assert!(matches!(deployment.world().clean_up().await, Ok(CleanUp::Restored(_))));
+    assert!(matches!(cleaned(&deployment.world()).await, Ok(CleanUp::Restored(_))));
     assert_eq!(deployment.state(), before);
 }
 
