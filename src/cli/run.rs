@@ -101,7 +101,7 @@ fn rehearsed(folder: &Path, configuration: &str) -> Vec<Rehearsed> {
         SavedReport::read(&folder.join(name)).ok().filter(|saved| saved.is_of(configuration))
     });
     let mut reports: Vec<SavedReport> = reports.collect();
-    reports.sort_by_key(|saved| Reverse(saved.started_at));
+    reports.sort_by_key(|saved| Reverse(saved.report.started_at));
     let mut rehearsed: Vec<Rehearsed> = Vec::new();
     for check in reports.iter().flat_map(SavedReport::rehearsed) {
         if !rehearsed.iter().any(|newer| newer.id == check.id) {

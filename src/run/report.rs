@@ -72,6 +72,19 @@ pub struct Unconfigured {
     pub table: &'static str,
 }
 
+impl Unconfigured {
+    /// The frontend.
+    pub const FRONTEND: Self = Self { name: "the frontend", table: "[frontend]" };
+    /// Cloudflare.
+    pub const CLOUDFLARE: Self = Self { name: "Cloudflare", table: "[cloudflare]" };
+
+    /// The part with this table, such as `frontend`.
+    #[must_use]
+    pub fn of_table(table: &str) -> Option<Self> {
+        [Self::FRONTEND, Self::CLOUDFLARE].into_iter().find(|part| part.table.trim_matches(['[', ']']) == table)
+    }
+}
+
 /// The verdict.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Decision {
