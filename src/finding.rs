@@ -70,6 +70,12 @@ impl Code {
         self.documentation.split_whitespace().collect::<Vec<_>>().join(" ")
     }
 
+    /// The same code with the severity and the harm that a saved report says.
+    #[must_use]
+    pub const fn graded(self, severity: Severity, harm: Harm) -> Self {
+        Self { severity, harm, ..self }
+    }
+
     /// The same code as a warning.
     #[must_use]
     pub const fn as_warning(self) -> Self {

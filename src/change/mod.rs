@@ -27,6 +27,8 @@ pub struct Fix {
     pub steps: Vec<Change>,
     /// Whether a person has to decide first which of them is right.
     pub is_choice: bool,
+    /// Who can make all of it, if a saved report says so. It has the changes only as commands and pages.
+    pub saved_actor: Option<Actor>,
 }
 
 /// One change.
@@ -68,7 +70,7 @@ pub enum Actor {
 impl Fix {
     /// A fix in one sentence.
     pub fn new(summary: impl Into<String>) -> Self {
-        Self { summary: summary.into(), steps: Vec::new(), is_choice: false }
+        Self { summary: summary.into(), steps: Vec::new(), is_choice: false, saved_actor: None }
     }
 
     /// Adds a change.
@@ -138,6 +140,9 @@ impl Fix {
     /// Who can make all of it: `preflight fix`, you, or someone who changes the code.
     #[must_use]
     pub fn actor(&self) -> Actor {
+        if let Some(actor) = self.saved_actor {
+            return actor;
+        }
         let is_changed_in_place = |step: &Change| !matches!(step, Change::Page(_));
         match self.steps.iter().filter(|step| is_changed_in_place(step)).collect::<Vec<_>>().as_slice() {
             [] if self.steps.is_empty() => Actor::Developer,

@@ -11,6 +11,7 @@ use super::list::ListArgs;
 use super::manual::ManArgs;
 use super::reconcile::ReconcileArgs;
 use super::rehearse::RehearseArgs;
+use super::report::ReportArgs;
 use super::run::RunArgs;
 use super::sandbox::SandboxArgs;
 use super::schema::SchemaArgs;
@@ -54,6 +55,8 @@ pub enum Command {
     Trace(Box<TraceArgs>),
     /// Compare every Stripe subscription with every Clerk user.
     Reconcile(Box<ReconcileArgs>),
+    /// Show a saved JSON report in another format, several with the worst first, or what changed since an older one.
+    Report(ReportArgs),
     /// List every check with what it needs and sends.
     List(ListArgs),
     /// Explain a check: why it matters, how it works, and how to fix what it finds.

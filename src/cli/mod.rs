@@ -20,6 +20,7 @@ mod progress;
 mod question;
 mod reconcile;
 mod rehearse;
+mod report;
 mod run;
 mod sandbox;
 mod schema;
@@ -60,6 +61,7 @@ pub fn main() -> ExitCode {
         Command::Cleanup(command) => cleanup::execute(&command, terminal),
         Command::Trace(command) => trace::execute(&command, terminal),
         Command::Reconcile(command) => reconcile::execute(&command, terminal),
+        Command::Report(command) => report::execute(&command, terminal),
         Command::List(command) => list::execute(&command, terminal),
         Command::Explain(command) => explain::execute(&command, terminal),
         Command::Mcp => mcp::execute(),

@@ -67,7 +67,7 @@ pub struct RunArgs {
     output: OutputArgs,
     #[command(flatten)]
     notify: NotifyArgs,
-    /// What makes the verdict NO-GO: fail, or warn to include warnings
+    /// What makes the exit status 1: fail, warn to include warnings, or new for failures that the last full run did not have
     #[arg(long, value_enum, value_name = "STATUS", default_value = "fail", hide_possible_values = true)]
     #[arg(help_heading = "Reports")]
     fail_on: FailOn,
@@ -89,6 +89,8 @@ enum FailOn {
     Fail,
     /// Failures and warnings.
     Warn,
+    /// Failures that the last full run did not have.
+    New,
 }
 
 /// Runs the checks, delivers the reports, and returns the verdict's exit status.
@@ -123,7 +125,7 @@ fn rehearsed(folder: &Path, configuration: &str) -> Vec<Rehearsed> {
         SavedReport::read(&folder.join(name)).ok().filter(|saved| saved.is_of(configuration))
     });
     let mut reports: Vec<SavedReport> = reports.collect();
-    reports.sort_by_key(|saved| Reverse(saved.started_at));
+    reports.sort_by_key(|saved| Reverse(saved.report.started_at));
     let mut rehearsed: Vec<Rehearsed> = Vec::new();
     for check in reports.iter().flat_map(SavedReport::rehearsed) {
         if !rehearsed.iter().any(|newer| newer.id == check.id) {
@@ -171,6 +173,9 @@ async fn once(args: &RunArgs, world: &World, signals: &mut Signals, terminal: Te
         let version = nightly::served_version(world).await;
         let history = folder.join("history.jsonl");
         before = deliver::remember(&mut report, &history, version.as_deref(), args.output.style(terminal));
+    }
+    if args.fail_on == FailOn::New {
+        deliver::tolerate_known(&mut report);
     }
     let targets = args.targets(selection.is_partial());
     deliver::deliver(&mut report, &targets, args.output.format, args.output.style(terminal));

@@ -1,5 +1,7 @@
 //! The `JUnit` report: a test suite for each group and a test case for each check, for the test pages of CI services.
 
+use std::time::Duration;
+
 use quick_junit::{NonSuccessKind, Report as Document, TestCase, TestCaseStatus, TestSuite};
 
 use super::text::{clean, disarm, shown};
@@ -12,7 +14,7 @@ use crate::run::{CheckFinding, CheckReport, Decision, Report, Reported, Status};
 #[must_use]
 pub fn render(report: &Report) -> String {
     let mut document = Document::new(format!("{}, {} mode", shown(&report.project), report.mode.word()));
-    document.set_time(report.duration);
+    document.set_time(time(report.duration));
     for check in report.listed() {
         let group = clean(check.id.group());
         let place = document.test_suites.iter().position(|suite| suite.name == *group);
@@ -29,6 +31,11 @@ pub fn render(report: &Report) -> String {
     document.add_test_suites(suites);
     // Writing to memory cannot fail, and every reader would notice an empty document.
     disarm(&document.to_string().unwrap_or_default())
+}
+
+/// A duration in the milliseconds that every format has.
+fn time(duration: Duration) -> Duration {
+    Duration::from_millis(u64::try_from(duration.as_millis()).unwrap_or(u64::MAX))
 }
 
 fn suite(name: &str, report: &Report) -> TestSuite {
@@ -55,7 +62,7 @@ fn verdict(report: &Report, is_shown: bool) -> TestSuite {
         status.set_type(word).set_message(format!("{word}: {}", outline::coverage(report)));
         status.set_description(format!("Next: {}", shown(&report.next_action())));
         let mut case = TestCase::new("verdict", status);
-        case.set_classname("preflight").set_time(report.duration);
+        case.set_classname("preflight").set_time(time(report.duration));
         suite.add_test_case(case);
     }
     suite.set_system_out(lines.join("\n"));
@@ -84,7 +91,7 @@ fn case(report: &Report, check: &CheckReport) -> TestCase {
         }
     }
     let mut case = TestCase::new(clean(check.id.as_str()), status);
-    case.set_classname(format!("preflight.{}", clean(check.id.group()))).set_time(check.duration);
+    case.set_classname(format!("preflight.{}", clean(check.id.group()))).set_time(time(check.duration));
     let output = output(check);
     if !output.is_empty() {
         case.set_system_out(output);

@@ -126,6 +126,7 @@ fn report(decision: Decision, checks: Vec<CheckReport>) -> Report {
         changed: None,
         rehearsed: Vec::new(),
         since_last: None,
+        is_known: false,
         is_undelivered: false,
         left_open: None,
         needs_clean_up: false,

@@ -45,7 +45,7 @@ fn run(report: &Report) -> Run {
             results.push(of_unverified(report, check, rule));
         }
     }
-    let took = SignedDuration::try_from(report.duration).unwrap_or(SignedDuration::ZERO);
+    let took = SignedDuration::from_millis(i64::try_from(report.duration.as_millis()).unwrap_or(i64::MAX));
     Run {
         tool: Tool {
             driver: Driver {

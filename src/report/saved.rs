@@ -1,51 +1,30 @@
-//! A saved JSON report, as far as a later run needs it.
+//! A saved JSON report.
 
 use std::io;
 use std::path::Path;
 
-use jiff::Timestamp;
-use serde::{Deserialize, Deserializer, de};
-
+use super::json::{self, ReadError};
+use super::outline;
 use super::text::clean;
-use crate::config::Mode;
-use crate::run::{Earlier, Rehearsed, Report, Status};
+use crate::run::{CheckReport, Earlier, Rehearsed, Report, Status};
 
-/// What [`json::render`](super::json::render) wrote, without what only a reader needs.
-#[derive(Debug, Clone, Deserialize)]
+/// What [`json::render`] wrote.
+#[derive(Debug, Clone)]
 pub struct SavedReport {
-    tool: Tool,
-    project: String,
-    mode: Mode,
-    #[serde(default)]
-    configuration: String,
-    /// When that run started.
-    pub started_at: Timestamp,
-    checks: Vec<SavedCheck>,
-}
-
-#[derive(Debug, Clone, Deserialize)]
-struct Tool {
+    /// The report.
+    pub report: Report,
     version: String,
 }
 
-#[derive(Debug, Clone, Deserialize)]
-struct SavedCheck {
-    id: String,
-    #[serde(deserialize_with = "status")]
-    status: Status,
-    reason: Option<String>,
-    findings: Vec<SavedFinding>,
-}
-
-#[derive(Debug, Clone, Deserialize)]
-struct SavedFinding {
-    message: String,
-}
-
-fn status<'de, D: Deserializer<'de>>(word: D) -> Result<Status, D::Error> {
-    let word = String::deserialize(word)?;
-    let status = Status::ALL.into_iter().find(|status| status.word() == word);
-    status.ok_or_else(|| de::Error::custom(format!("unknown status `{word}`")))
+/// Why there is no saved report.
+#[derive(Debug, thiserror::Error)]
+pub enum SavedError {
+    /// The file cannot be read.
+    #[error(transparent)]
+    File(#[from] io::Error),
+    /// It is not a report.
+    #[error(transparent)]
+    Report(#[from] ReadError),
 }
 
 impl SavedReport {
@@ -53,26 +32,27 @@ impl SavedReport {
     ///
     /// # Errors
     /// If it cannot be read, or is not a report.
-    pub fn read(path: &Path) -> io::Result<Self> {
-        Ok(serde_json::from_slice(&std::fs::read(path)?)?)
+    pub fn read(path: &Path) -> Result<Self, SavedError> {
+        let (report, version) = json::read(&std::fs::read(path)?)?;
+        Ok(Self { report, version })
     }
 
     /// The version of preflight that wrote it.
     #[must_use]
     pub fn version(&self) -> &str {
-        &self.tool.version
+        &self.version
     }
 
     /// Whether it is a report of the configuration with this [fingerprint](crate::config::Config::fingerprint).
     #[must_use]
     pub fn is_of(&self, fingerprint: &str) -> bool {
-        self.configuration == fingerprint
+        self.report.configuration == fingerprint
     }
 
     /// Whether it is a report of the same project and mode.
     #[must_use]
     pub fn is_like(&self, report: &Report) -> bool {
-        self.project == clean(&report.project) && self.mode == report.mode
+        self.report.project == clean(&report.project) && self.report.mode == report.mode
     }
 
     /// The status of a check, if the report has it.
@@ -83,34 +63,35 @@ impl SavedReport {
 
     /// The IDs of the checks with a status that `counts`.
     pub fn with(&self, counts: impl Fn(Status) -> bool) -> impl Iterator<Item = &str> {
-        self.checks.iter().filter(move |check| counts(check.status)).map(|check| check.id.as_str())
+        self.report.checks.iter().filter(move |check| counts(check.status)).map(|check| check.id.as_str())
     }
 
     /// Adds what this report says to each check that `report` left out.
     pub fn complete(&self, report: &mut Report) {
         let Report { checks, left_out, .. } = report;
         for check in checks.iter_mut().filter(|check| left_out.contains(&check.id)) {
-            check.earlier = self.check(check.id.as_str()).map(|saved| saved.earlier(self.started_at));
+            check.earlier = self.check(check.id.as_str()).map(|saved| earlier(saved, &self.report));
         }
     }
 
     /// What this report of a rehearsal says, check by check.
     #[must_use]
     pub fn rehearsed(&self) -> Vec<Rehearsed> {
-        let rehearsed = |check: &SavedCheck| Rehearsed { id: check.id.clone(), result: check.earlier(self.started_at) };
-        self.checks.iter().map(rehearsed).collect()
+        let rehearsed =
+            |check: &CheckReport| Rehearsed { id: check.id.to_string(), result: earlier(check, &self.report) };
+        self.report.checks.iter().map(rehearsed).collect()
     }
 
-    fn check(&self, id: &str) -> Option<&SavedCheck> {
-        self.checks.iter().find(|check| check.id == id)
+    fn check(&self, id: &str) -> Option<&CheckReport> {
+        self.report.checks.iter().find(|check| check.id.as_str() == id)
     }
 }
 
-impl SavedCheck {
-    fn earlier(&self, at: Timestamp) -> Earlier {
-        let messages = self.findings.iter().map(|finding| finding.message.as_str()).chain(self.reason.as_deref());
-        Earlier { status: self.status, at, detail: messages.collect::<Vec<&str>>().join(" ") }
-    }
+fn earlier(check: &CheckReport, report: &Report) -> Earlier {
+    let messages = check.reported().map(|reported| reported.finding.message.clone());
+    let why = Some(outline::why(check)).filter(|why| !why.is_empty());
+    let detail = messages.chain(why).collect::<Vec<String>>().join(" ");
+    Earlier { status: check.status, at: report.started_at, detail }
 }
 
 #[cfg(test)]
@@ -157,7 +138,9 @@ mod tests {
     fn a_text_that_is_no_report_is_an_error() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("preflight.json");
-        assert_eq!(SavedReport::read(&path).unwrap_err().kind(), io::ErrorKind::NotFound);
+        let is_missing =
+            |error: &SavedError| matches!(error, SavedError::File(error) if error.kind() == io::ErrorKind::NotFound);
+        assert!(SavedReport::read(&path).is_err_and(|error| is_missing(&error)));
         std::fs::write(&path, "{}").unwrap();
         assert!(SavedReport::read(&path).is_err());
     }

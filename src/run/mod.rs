@@ -147,6 +147,7 @@ pub async fn run(
         changed: world.changed(),
         rehearsed: Vec::new(),
         since_last: None,
+        is_known: false,
         is_undelivered: false,
         left_open,
         needs_clean_up: world.needs_clean_up(),
@@ -187,9 +188,8 @@ fn open_judgement(why: NoAnswer) -> Judgement {
 }
 
 fn not_configured(config: &Config) -> Vec<Unconfigured> {
-    let frontend = Unconfigured { name: "the frontend", table: "[frontend]" };
-    let cloudflare = Unconfigured { name: "Cloudflare", table: "[cloudflare]" };
-    let parts = [(config.frontend.is_none(), frontend), (config.cloudflare.is_none(), cloudflare)];
+    let parts =
+        [(config.frontend.is_none(), Unconfigured::FRONTEND), (config.cloudflare.is_none(), Unconfigured::CLOUDFLARE)];
     parts.into_iter().filter_map(|(is_left_out, part)| is_left_out.then_some(part)).collect()
 }
 

@@ -52,6 +52,8 @@ pub struct Report {
     pub rehearsed: Vec<Rehearsed>,
     /// What changed since the last full run, if there was one.
     pub since_last: Option<SinceLast>,
+    /// Whether all that fails is known from the run before, and `--fail-on=new` tolerates that.
+    pub is_known: bool,
     /// Whether there is no record of it: a report, or the result itself, could not be written.
     pub is_undelivered: bool,
     /// What this run started and could not end.
@@ -82,6 +84,19 @@ pub enum Scope {
     Nightly,
     /// Every check that was selected, required or not.
     Selected,
+}
+
+impl Unconfigured {
+    /// The frontend.
+    pub const FRONTEND: Self = Self { name: "the frontend", table: "[frontend]" };
+    /// Cloudflare.
+    pub const CLOUDFLARE: Self = Self { name: "Cloudflare", table: "[cloudflare]" };
+
+    /// The part with this table, such as `frontend`.
+    #[must_use]
+    pub fn of_table(table: &str) -> Option<Self> {
+        [Self::FRONTEND, Self::CLOUDFLARE].into_iter().find(|part| part.table.trim_matches(['[', ']']) == table)
+    }
 }
 
 /// The verdict.
@@ -305,6 +320,7 @@ impl Report {
             // Without a record of it, an older report could be mistaken for this run's.
             (_, Decision::Go) if self.is_undelivered => 70,
             (_, Decision::Go) => 0,
+            (_, Decision::NoGo) if self.is_known => 0,
             (_, Decision::NoGo) => 1,
             (_, Decision::NotProven) => 2,
             (_, Decision::NothingRan) => 4,

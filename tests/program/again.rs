@@ -74,7 +74,7 @@ fn without_a_report_of_the_same_configuration_failed_is_a_usage_error() {
     folder.write("reports/preflight.json", &report.replacen(&version, "\"version\": \"0.0.1\"", 1));
     refused("another version of preflight, 0.0.1", &[]);
     folder.write("reports/preflight.json", "{");
-    refused("cannot be read as a report", &[]);
+    refused("cannot be used: this is not a report", &[]);
     folder.write("reports/preflight.json", &report);
     folder.write("preflight.toml", &format!("{UNREACHABLE}# another text\n"));
     refused("another configuration", &[]);

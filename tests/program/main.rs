@@ -17,6 +17,7 @@ mod output;
 mod program;
 mod reconciling;
 mod rehearsing;
+mod report;
 mod schema;
 mod secrets;
 mod trace;

@@ -46,6 +46,9 @@ pub fn deliver(report: &mut Report, targets: &[ReportTarget], format: Format, st
             style,
         );
     }
+    if report.is_known {
+        advise("Nothing fails that did not fail in the last run, so the exit status is 0 (--fail-on=new).", style);
+    }
     if report.exit_code() == exit::DEFECT && report.is_undelivered {
         advise("The verdict is GO, but there is no record of it, so the exit status is 70.", style);
     }
@@ -88,6 +91,13 @@ pub fn remember(report: &mut Report, path: &Path, worker_version: Option<&str>, 
     })
 }
 
+/// `--fail-on=new`: the exit status is 0 if all that fails failed in the last run, too. What is unknown is never tolerated.
+pub fn tolerate_known(report: &mut Report) {
+    let is_known = report.since_last.as_ref().is_some_and(|since| since.new.is_empty());
+    report.is_known =
+        report.decision == Decision::NoGo && is_known && !report.open().any(|check| check.status == Status::Unknown);
+}
+
 /// Prints a wrapped note to standard error.
 fn advise(text: &str, style: Style) {
     note(wrap(text, "", "", style.width).trim_end());
@@ -108,7 +118,8 @@ fn write<'t>(report: &Report, target: &'t ReportTarget) -> Result<&'t ReportTarg
     file::write(&target.path, &rendered(report, target.format, style)).map(|()| target)
 }
 
-fn rendered(report: &Report, format: Format, style: Style) -> String {
+/// A report in a format.
+pub fn rendered(report: &Report, format: Format, style: Style) -> String {
     match format {
         Format::Table => table::render(report, style),
         Format::Json => json::render(report),

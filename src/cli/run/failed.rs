@@ -4,7 +4,7 @@ use std::io;
 use std::path::Path;
 
 use preflight::config::Config;
-use preflight::report::saved::SavedReport;
+use preflight::report::saved::{SavedError, SavedReport};
 use preflight::run::{Selection, Status};
 
 use super::since::did_not_pass;
@@ -27,9 +27,9 @@ pub fn narrowed(
         CliError::Usage(format!("--failed: {path} {why}\nTo check everything first, run: preflight run{flags}"))
     };
     let last = SavedReport::read(path).map_err(|error| {
-        unusable(match error.kind() {
-            io::ErrorKind::NotFound => "does not exist".to_owned(),
-            _ => format!("cannot be read as a report: {error}"),
+        unusable(match error {
+            SavedError::File(error) if error.kind() == io::ErrorKind::NotFound => "does not exist".to_owned(),
+            other => format!("cannot be used: {other}"),
         })
     })?;
     if last.version() != env!("CARGO_PKG_VERSION") {

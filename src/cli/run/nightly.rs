@@ -33,11 +33,11 @@ pub fn plan(folder: &Path, configuration: &str, version: Option<&str>, now: Time
     if !last.is_of(configuration) || last.version() != env!("CARGO_PKG_VERSION") {
         return everything("the last full report is from another configuration or version of preflight");
     }
-    let age = now.duration_since(last.started_at);
+    let age = now.duration_since(last.report.started_at);
     if age >= GOOD_FOR || age.is_negative() {
         return everything("the last full report is older than a week");
     }
-    let proven = history::version(&folder.join("history.jsonl"), last.started_at);
+    let proven = history::version(&folder.join("history.jsonl"), last.report.started_at);
     match (proven.as_deref(), version) {
         (None, None) => {}
         (Some(proven), Some(version)) if proven == version => {}

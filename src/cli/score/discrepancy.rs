@@ -171,6 +171,7 @@ mod tests {
             changed: None,
             rehearsed: Vec::new(),
             since_last: None,
+            is_known: false,
             is_undelivered: false,
             left_open: None,
             needs_clean_up: false,

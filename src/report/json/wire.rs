@@ -1,13 +1,17 @@
 //! The published shape. It is separate from the types the rest of the code uses, so that a refactoring cannot break readers
 //! of the report. Fields are only ever added.
 
+mod check;
+
 use schemars::JsonSchema;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::config::Mode;
 
+pub(super) use check::{Check, CheckStatus, Earlier, EvidenceItem, Finding, FindingHarm, FindingSeverity, Fix, Who};
+
 /// A report of `preflight run`.
-#[derive(Debug, Serialize, JsonSchema)]
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
 #[schemars(title = "preflight report")]
 pub(super) struct Document {
     /// The version of this shape. Fields may be added within a version.
@@ -19,10 +23,16 @@ pub(super) struct Document {
     /// The mode that the deployment was checked for.
     pub(super) mode: Mode,
     /// `run` or `rehearsal`.
-    pub(super) kind: &'static str,
+    pub(super) kind: Kind,
+    /// How deep a rehearsal went. Null for a run.
+    pub(super) depth: Option<RehearsalDepth>,
     /// Identifies the configuration: a hash of the file, the mode and the flags that select the values and the deployment. No
     /// value of a variable is part of it.
     pub(super) configuration: String,
+    /// The configuration file.
+    pub(super) configuration_file: String,
+    /// The flags that name the deployment, as they were typed.
+    pub(super) flags: String,
     /// When the run started: RFC 3339, UTC.
     pub(super) started_at: String,
     /// How long it took.
@@ -33,6 +43,10 @@ pub(super) struct Document {
     /// The exit status: 0 (go), 1 (no-go), 2 (not proven), 3 (a rehearsal could not put the canary back), 4 (no checks ran), 70 (a check crashed, or a GO
     /// could not be recorded), 130 or 143 (stopped).
     pub(super) exit_code: u8,
+    /// What the verdict is about.
+    pub(super) scope: Scope,
+    /// Why it ended early. Null if it did not.
+    pub(super) interruption: Option<Interruption>,
     /// What the run changed by mistake, and how to undo it. Null if it changed nothing.
     pub(super) changed: Option<String>,
     /// How many required checks were verified.
@@ -41,6 +55,10 @@ pub(super) struct Document {
     pub(super) summary: Summary,
     /// Every check, in the order of `preflight list`.
     pub(super) checks: Vec<Check>,
+    /// What the waivers did, in the order of the configuration.
+    pub(super) waivers: Vec<Waiver>,
+    /// The last rehearsal of this configuration, check by check.
+    pub(super) rehearsed: Vec<Rehearsed>,
     /// Every request, in the order of the responses.
     pub(super) requests: Vec<Request>,
     /// What this run started and could not end. Null if nothing is left.
@@ -55,17 +73,52 @@ pub(super) struct Document {
     pub(super) next_actions: Vec<NextAction>,
 }
 
+/// What a verdict is about: every required check, those that a nightly run repeats, or the selected ones.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum Scope {
+    Full,
+    Nightly,
+    Selected,
+}
+
+/// What the report is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum Kind {
+    Run,
+    Rehearsal,
+}
+
+/// How a rehearsal makes the events that the Worker gets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum RehearsalDepth {
+    Events,
+    Live,
+    Guided,
+}
+
+/// What ended a run early. `interrupt`: Ctrl-C. `terminate`: SIGTERM. `defect`: a check crashed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum Interruption {
+    Interrupt,
+    Terminate,
+    Defect,
+}
+
 /// The program.
-#[derive(Debug, Serialize, JsonSchema)]
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
 pub(super) struct Tool {
     /// `preflight`.
-    pub(super) name: &'static str,
+    pub(super) name: String,
     /// Its version.
-    pub(super) version: &'static str,
+    pub(super) version: String,
 }
 
 /// The verdict.
-#[derive(Debug, Serialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub(super) enum Verdict {
     Go,
@@ -74,7 +127,7 @@ pub(super) enum Verdict {
 }
 
 /// What changed since the last full run. A failure is named `stripe/price-mode: other-mode (tier pro)`.
-#[derive(Debug, Serialize, JsonSchema)]
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
 pub(super) struct SinceLast {
     /// When that run started: RFC 3339, UTC.
     pub(super) started_at: String,
@@ -89,7 +142,7 @@ pub(super) struct SinceLast {
 }
 
 /// How to fix one finding.
-#[derive(Debug, Serialize, JsonSchema)]
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
 pub(super) struct NextAction {
     /// The check.
     pub(super) check: String,
@@ -111,18 +164,8 @@ pub(super) struct NextAction {
     pub(super) verify: String,
 }
 
-/// Who can fix something. `machine`: there is a command for it. `person`: it is done on a page. `developer`: it is done in the
-/// code.
-#[derive(Debug, Serialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-pub(super) enum Who {
-    Machine,
-    Person,
-    Developer,
-}
-
 /// How many required checks were verified.
-#[derive(Debug, Serialize, JsonSchema)]
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
 pub(super) struct Coverage {
     /// Required checks that apply.
     pub(super) required: usize,
@@ -131,7 +174,7 @@ pub(super) struct Coverage {
 }
 
 /// How many checks have each status.
-#[derive(Debug, Serialize, JsonSchema)]
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
 pub(super) struct Summary {
     pub(super) pass: usize,
     pub(super) warn: usize,
@@ -143,132 +186,45 @@ pub(super) struct Summary {
     pub(super) flaky: usize,
 }
 
-/// One check.
-#[derive(Debug, Serialize, JsonSchema)]
-pub(super) struct Check {
-    /// `stripe/price-mode`; stable.
-    pub(super) id: String,
-    /// The part before the slash.
-    pub(super) group: String,
-    /// What is true when it passes.
-    pub(super) title: String,
-    /// Its status.
-    pub(super) status: CheckStatus,
-    /// Whether the verdict depends on it.
-    pub(super) required: bool,
-    /// From start to end, including time spent waiting for requests it shares with other checks.
-    pub(super) duration_ms: u64,
-    /// The checks whose findings block it.
-    pub(super) blocked_by: Vec<String>,
-    /// Why it is unknown, skipped, na or waived.
-    pub(super) reason: Option<String>,
-    /// What is wrong, the most harmful first, and then what is worth knowing.
-    pub(super) findings: Vec<Finding>,
-    /// What the last full report says of a check that `--failed` did not ask again. Null for every other check.
-    pub(super) earlier: Option<Earlier>,
+/// A waiver, and what it did.
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+pub(super) struct Waiver {
+    /// The check that it covers.
+    pub(super) check: String,
+    /// The finding that it covers. Null for the whole check.
+    pub(super) finding: Option<String>,
+    /// Why the problem is accepted.
+    pub(super) reason: String,
+    /// Who is responsible for it.
+    pub(super) owner: String,
+    /// The last day on which it is valid: `2027-03-01`.
+    pub(super) expires: String,
+    /// Its line in the configuration file, counted from 1.
+    pub(super) line: usize,
+    /// What it did.
+    pub(super) effect: Effect,
 }
 
-/// What an older report says of a check.
-#[derive(Debug, Serialize, JsonSchema)]
-pub(super) struct Earlier {
-    /// Its status at that time.
-    pub(super) status: CheckStatus,
-    /// When that run started: RFC 3339, UTC.
-    pub(super) started_at: String,
-}
-
-/// The status of a check. `warn`: passed with a warning. `unknown`: could not be verified. `skipped`: blocked by another
-/// check's finding, or excluded on the command line. `na`: does not apply. `waived`: covered by a waiver. `flaky`: passed, but
-/// a request was retried.
-#[derive(Debug, Serialize, JsonSchema)]
+/// What a waiver did. `used`: it covered something. `unused`: there was nothing to cover. `expired`: it covers nothing any more.
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
-pub(super) enum CheckStatus {
-    Pass,
-    Warn,
-    Fail,
-    Unknown,
-    Skipped,
-    Na,
-    Waived,
-    Flaky,
+pub(super) enum Effect {
+    Used,
+    Unused,
+    Expired,
 }
 
-/// Something that is wrong.
-#[derive(Debug, Serialize, JsonSchema)]
-pub(super) struct Finding {
-    /// `other-mode`; stable within its check.
-    pub(super) code: String,
-    /// `failure`, `warning` or `note`.
-    pub(super) severity: FindingSeverity,
-    /// What it does if it is not fixed.
-    pub(super) harm: FindingHarm,
-    /// What is wrong, in one sentence.
-    pub(super) message: String,
-    /// What was expected.
-    pub(super) expected: String,
-    /// What was seen.
-    pub(super) actual: String,
-    /// Where it was seen.
-    pub(super) evidence: Vec<EvidenceItem>,
-    /// How to fix it.
-    pub(super) fix: Fix,
-}
-
-/// How much a finding matters.
-#[derive(Debug, Serialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-pub(super) enum FindingSeverity {
-    /// Worth knowing, and often intended. Changes neither the status of its check nor the verdict.
-    Note,
-    /// Should be looked at. Does not change the verdict.
-    Warning,
-    /// A paying customer would not get what they paid for, or someone gets it without paying.
-    Failure,
-}
-
-/// What a finding does if it is not fixed, worst first. `exposure`: someone gets in, or gets a secret. `money`: money is not
-/// taken, or taken wrongly. `service`: a paying customer is not served. `other`: anything else.
-#[derive(Debug, Serialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-pub(super) enum FindingHarm {
-    Exposure,
-    Money,
-    Service,
-    Other,
-}
-
-/// One observation.
-#[derive(Debug, Serialize, JsonSchema)]
-pub(super) struct EvidenceItem {
-    /// The request, or the line of a file.
-    pub(super) request: String,
-    /// The HTTP status, if there was a response.
-    pub(super) status: Option<u16>,
-    /// The provider's ID for the request.
-    pub(super) request_id: Option<String>,
-    /// The field.
-    pub(super) field: String,
-    /// What it contained.
-    pub(super) seen: String,
-}
-
-/// How to fix a finding.
-#[derive(Debug, Serialize, JsonSchema)]
-pub(super) struct Fix {
-    /// What to do, in one sentence.
-    pub(super) summary: String,
-    /// Lines of code, as an example: TypeScript for the Worker, or a part of a file.
-    pub(super) lines: Vec<String>,
-    /// Commands to type, in order.
-    pub(super) commands: Vec<String>,
-    /// Pages to open, in order.
-    pub(super) links: Vec<String>,
-    /// The command that verifies the fix.
-    pub(super) verify: String,
+/// What the last rehearsal says of one of its checks.
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+pub(super) struct Rehearsed {
+    /// The check.
+    pub(super) check: String,
+    /// What was found.
+    pub(super) result: Earlier,
 }
 
 /// One request.
-#[derive(Debug, Serialize, JsonSchema)]
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
 #[expect(clippy::struct_field_names, reason = "the names are published")]
 pub(super) struct Request {
     /// The provider or host it was sent to.
@@ -279,6 +235,12 @@ pub(super) struct Request {
     pub(super) path: String,
     /// The HTTP status. Null if there was no response.
     pub(super) status: Option<u16>,
+    /// Why there was no response, or what is wrong with it. Null if nothing is.
+    pub(super) trouble: Option<String>,
+    /// Whether there was a connection.
+    pub(super) is_connected: bool,
+    /// Whether a limit of the run or of its machine is why there was no response.
+    pub(super) is_ours: bool,
     /// How long the last attempt took.
     pub(super) ms: u64,
     /// The number of attempts.

@@ -22,6 +22,18 @@ pub enum Party {
 }
 
 impl Party {
+    /// All of them.
+    pub const ALL: [Self; 8] = [
+        Self::Stripe,
+        Self::StripeTest,
+        Self::Clerk,
+        Self::ClerkDomain,
+        Self::Cloudflare,
+        Self::Worker,
+        Self::Frontend,
+        Self::Elsewhere,
+    ];
+
     /// The name in the request log.
     #[must_use]
     pub const fn word(self) -> &'static str {

@@ -1,0 +1,124 @@
+//! `preflight report`: a saved JSON report in another format, or what changed since another one.
+
+use std::cmp::Reverse;
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use preflight::report::history::PastRun;
+use preflight::report::saved::SavedReport;
+use preflight::report::text::shown;
+use preflight::report::{Style, json, outline};
+use preflight::run::{Decision, Report, SinceLast};
+
+use super::exit::{self, CliError};
+use super::run::deliver::rendered;
+use super::terminal::{Terminal, print};
+use super::values::Format;
+
+/// Show a saved JSON report in another format, several with the worst first, or what changed since an older one.
+#[derive(Debug, Args)]
+pub struct ReportArgs {
+    /// Reports that `preflight run` wrote, such as reports/preflight.json
+    #[arg(value_name = "FILE", required = true, num_args = 1..)]
+    files: Vec<PathBuf>,
+    /// Compare with this older report. As a table, only what changed is shown
+    #[arg(long, value_name = "OLD")]
+    diff: Option<PathBuf>,
+    /// Exit with the verdict's status, the worst of several
+    #[arg(long)]
+    check: bool,
+    /// Output format: table, json, markdown, junit, sarif, html or github. Several reports fit into table, json and markdown
+    #[arg(long, value_enum, default_value = "table", hide_possible_values = true)]
+    format: Format,
+    /// Print only the verdict and a line for each failure and each required check that is not verified
+    #[arg(short, long, conflicts_with = "verbose")]
+    quiet: bool,
+    /// Also print every check and request, and the evidence of each finding
+    #[arg(short, long, action = clap::ArgAction::Count)]
+    verbose: u8,
+}
+
+/// Prints the reports.
+pub fn execute(args: &ReportArgs, terminal: Terminal) -> Result<u8, CliError> {
+    let mut reports = args.files.iter().map(|path| read(path)).collect::<Result<Vec<Report>, _>>()?;
+    reports.sort_by_key(|report| (badness(report), Reverse(outline::failures(report).len()), report.project.clone()));
+    if let Some(old) = &args.diff {
+        let [report] = reports.as_mut_slice() else {
+            return Err(CliError::Usage("--diff compares one report with an older one".to_owned()));
+        };
+        let old = read(old)?;
+        if (&old.project, old.mode) != (&report.project, report.mode) {
+            let name = |report: &Report| format!("{}, {} mode", shown(&report.project), report.mode.word());
+            return Err(CliError::Usage(format!(
+                "--diff: the older report is about {}, and this one about {}",
+                name(&old),
+                name(report)
+            )));
+        }
+        report.since_last = Some(PastRun::of(&old, None).until(report));
+    }
+    let style = Style { color: terminal.stdout_color, width: terminal.width, verbose: args.verbose, quiet: args.quiet };
+    print(&text(&reports, args, style)?)?;
+    let status = reports.first().map_or(exit::NOTHING_RAN, Report::exit_code);
+    Ok(if args.check { status } else { exit::GO })
+}
+
+fn read(path: &Path) -> Result<Report, CliError> {
+    let saved = SavedReport::read(path);
+    saved.map(|saved| saved.report).map_err(|error| CliError::Usage(format!("{}: {error}", path.display())))
+}
+
+/// The worst first: what failed, then what is not proven.
+const fn badness(report: &Report) -> u8 {
+    match report.decision {
+        Decision::NoGo => 0,
+        Decision::NotProven => 1,
+        Decision::NothingRan => 2,
+        Decision::Go => 3,
+    }
+}
+
+fn text(reports: &[Report], args: &ReportArgs, style: Style) -> Result<String, CliError> {
+    match (reports, args.format) {
+        ([report], Format::Table) if let Some(since) = report.since_last.as_ref().filter(|_| args.diff.is_some()) => {
+            Ok(changes(report, since))
+        }
+        ([report], format) => Ok(rendered(report, format, style)),
+        (reports, Format::Json) => {
+            let documents: Vec<String> =
+                reports.iter().map(|report| json::render(report).trim_end().to_owned()).collect();
+            Ok(format!("[\n{}\n]\n", documents.join(",\n")))
+        }
+        (reports, Format::Table | Format::Markdown) => {
+            let is_markdown = args.format == Format::Markdown;
+            let lines = reports.iter().map(|report| {
+                if is_markdown { format!("- {}\n", line(report)) } else { format!("{}\n", line(report)) }
+            });
+            let each = reports.iter().map(|report| format!("\n{}", rendered(report, args.format, style)));
+            Ok(lines.chain(each).collect())
+        }
+        _ => Err(CliError::Usage("several reports fit into --format table, json and markdown".to_owned())),
+    }
+}
+
+/// A report in a line of the matrix.
+fn line(report: &Report) -> String {
+    let (verdict, project) = (outline::verdict(report.decision), shown(&report.project));
+    format!("{verdict}: {project}, {} mode, {}", report.mode.word(), outline::coverage(report))
+}
+
+/// What changed since an older report.
+fn changes(report: &Report, since: &SinceLast) -> String {
+    let mut text = format!("{}\nSince the run of {}:\n", line(report), since.started_at);
+    let kinds =
+        [("new", &since.new), ("fixed", &since.fixed), ("the same", &since.same), ("not verified", &since.unverified)];
+    for (word, names) in kinds {
+        for name in names {
+            text.push_str(&format!("{word:<13} {}\n", shown(name)));
+        }
+    }
+    if kinds.iter().all(|(_, names)| names.is_empty()) {
+        text.push_str("nothing failed then, and nothing fails now\n");
+    }
+    text
+}
