@@ -5,6 +5,7 @@ use std::io::{self, IsTerminal};
 use std::path::{Path, PathBuf};
 
 use clap::Args;
+use preflight::change::quoted;
 use preflight::config::{self, Config, Text};
 use preflight::init::{AGENTS, AGENTS_PATH, Accounts, Draft, Folder, Variables, WORKFLOW_PATH, draft, workflow};
 use preflight::report::file;
@@ -60,13 +61,15 @@ async fn perform(args: &InitArgs, terminal: Terminal) -> Result<u8, CliError> {
     let path = args.target.config.clone().unwrap_or_else(|| PathBuf::from(CONFIGURATION));
     let root = path.parent().unwrap_or(Path::new(""));
     let schema = root.join(SCHEMA);
-    let (ci, agents) = (root.join(WORKFLOW_PATH), root.join(AGENTS_PATH));
-    let asked = [(true, &path), (true, &schema), (args.ci, &ci), (args.agents, &agents)];
+    let repository = repository(root);
+    let (ci, agents) = (repository.join(WORKFLOW_PATH), root.join(AGENTS_PATH));
+    // A schema that is there already describes the file well enough.
+    let writes_schema = args.force || !schema.exists();
+    let asked = [(true, &path), (writes_schema, &schema), (args.ci, &ci), (args.agents, &agents)];
     let written: Vec<&Path> =
         asked.into_iter().filter_map(|(is_asked, path)| is_asked.then_some(path.as_path())).collect();
     if !args.force && !args.dry_run {
-        // The schema is the same for everyone, so replacing it loses nothing.
-        if let Some(there) = written.iter().find(|path| **path != schema && path.exists()) {
+        if let Some(there) = written.iter().find(|path| path.exists()) {
             return Err(CliError::Usage(format!("{} exists. To replace it, use --force", there.display())));
         }
     }
@@ -95,18 +98,44 @@ async fn perform(args: &InitArgs, terminal: Terminal) -> Result<u8, CliError> {
         return Ok(exit::GO);
     }
     let failed = |error: file::WriteError| CliError::Defect(error.to_string());
-    let json = serde_json::to_string_pretty(&config::schema());
-    let json = json.map_err(|error| CliError::Defect(format!("could not generate the schema: {error}")))?;
-    file::write(&schema, &format!("{json}\n")).map_err(failed)?;
+    if writes_schema {
+        let json = serde_json::to_string_pretty(&config::schema());
+        let json = json.map_err(|error| CliError::Defect(format!("could not generate the schema: {error}")))?;
+        file::write(&schema, &format!("{json}\n")).map_err(failed)?;
+    }
     file::write(&path, &text).map_err(failed)?;
     if args.ci {
-        file::write(&ci, &workflow(&config)).map_err(failed)?;
+        file::write(&ci, &workflow(&config, &flags_in(&repository, &path))).map_err(failed)?;
     }
     if args.agents {
         file::write(&agents, AGENTS).map_err(failed)?;
     }
     print(&closing(args, &written, &variables, &draft, terminal.width))?;
     Ok(exit::GO)
+}
+
+/// The folder of the repository: the nearest one above that has a `.git`, or else the folder itself.
+fn repository(root: &Path) -> PathBuf {
+    let here = if root.as_os_str().is_empty() { Path::new(".") } else { root };
+    let Ok(absolute) = here.canonicalize() else { return root.to_owned() };
+    let found = absolute.ancestors().find(|folder| folder.join(".git").exists());
+    // The usual case is shown as it was typed.
+    found.filter(|found| *found != absolute).map_or_else(|| root.to_owned(), Path::to_owned)
+}
+
+/// The flags of a run that starts in the repository's folder.
+fn flags_in(repository: &Path, path: &Path) -> String {
+    let absolute =
+        |path: &Path| if path.as_os_str().is_empty() { Path::new(".").canonicalize() } else { path.canonicalize() };
+    let relative = absolute(path).and_then(|path| {
+        let repository = absolute(repository)?;
+        path.strip_prefix(repository).map(Path::to_owned).map_err(io::Error::other)
+    });
+    match relative {
+        Ok(relative) if relative == Path::new(CONFIGURATION) => String::new(),
+        Ok(relative) => format!(" -c {}", quoted(&relative.to_string_lossy())),
+        Err(_) => String::new(),
+    }
 }
 
 /// The process environment, or that of the sandbox.
@@ -204,6 +233,15 @@ fn closing(args: &InitArgs, written: &[&Path], variables: &Variables, draft: &Dr
     }
     let names: Vec<String> = written.iter().map(|path| path.display().to_string()).collect();
     let _ = writeln!(text, "\nWrote {}.", names.join(", "));
+    let missing = variables.missing();
+    if !missing.is_empty() {
+        let names = missing.join(", ");
+        let set =
+            format!("Set {names} in .dev.vars, .env or the environment, so that preflight can ask your accounts.");
+        text.push_str(&wrap(&set, "", "", width));
+        text.push_str("Next: preflight init --force\n");
+        return text;
+    }
     let given = args.target.env_files();
     let files = if given.is_empty() { &variables.files[..] } else { given };
     let flags = args.target.flags_with(files);

@@ -35,6 +35,8 @@ pub struct Declared {
     pub kv_namespaces: Vec<KvNamespace>,
     /// The names under `secrets.required`.
     pub required_secrets: Vec<String>,
+    /// The patterns of `route` and `routes`: `api.acme.com/*`. A custom domain is one without a path.
+    pub routes: Vec<String>,
 }
 
 /// A binding to a KV namespace.
@@ -138,7 +140,7 @@ impl fmt::Debug for Declared {
         let vars: Vec<&String> = self.vars.iter().map(|(name, _)| name).collect();
         let mut declared = formatter.debug_struct("Declared");
         declared.field("name", &self.name).field("vars", &vars).field("kv_namespaces", &self.kv_namespaces);
-        declared.field("required_secrets", &self.required_secrets).finish()
+        declared.field("required_secrets", &self.required_secrets).field("routes", &self.routes).finish()
     }
 }
 
@@ -153,6 +155,10 @@ struct Section {
     kv_namespaces: Vec<KvNamespace>,
     #[serde(default)]
     secrets: Secrets,
+    #[serde(default)]
+    route: Value,
+    #[serde(default)]
+    routes: Value,
     #[serde(default)]
     env: BTreeMap<String, Section>,
 }
@@ -171,7 +177,18 @@ impl From<Section> for Declared {
             vars: section.vars.into_iter().map(|(name, value)| (name, text(value))).collect(),
             kv_namespaces: section.kv_namespaces,
             required_secrets: section.secrets.required,
+            routes: [section.route, section.routes].iter().flat_map(patterns).collect(),
         }
+    }
+}
+
+/// The patterns of routes: a text, a table with a pattern, or a list of these.
+fn patterns(routes: &Value) -> Vec<String> {
+    match routes {
+        Value::String(pattern) => vec![pattern.clone()],
+        Value::Object(route) => route.get("pattern").and_then(Value::as_str).map(str::to_owned).into_iter().collect(),
+        Value::Array(all) => all.iter().flat_map(patterns).collect(),
+        _ => Vec::new(),
     }
 }
 

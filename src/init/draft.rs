@@ -4,7 +4,7 @@ use url::Url;
 
 use super::accounts::Accounts;
 use super::file::{Draft, Entry, Table, inline_env, quoted};
-use super::folder::Folder;
+use super::folder::{Folder, SERVING};
 use super::tiers::{Tiers, tiers};
 use super::variables::{SETTINGS, Variables};
 use crate::config::{Mode, Source};
@@ -34,11 +34,11 @@ pub fn draft(folder: &Folder, variables: &Variables, accounts: &Accounts) -> Dra
     let mut remarks: Vec<String> = folder.remarks.iter().chain(&variables.remarks).cloned().collect();
     remarks.extend(accounts.remarks());
     let template = template(accounts);
-    let sold = tiers(accounts.prices.as_deref().unwrap_or_default(), variables);
+    let sold = tiers(accounts.prices.as_deref().unwrap_or_default(), variables, folder);
     remarks.extend(sold.remarks.clone());
     let endpoint = endpoint(accounts);
-    let (worker, webhook) = worker(endpoint.as_ref(), folder);
-    let mut tables = vec![project(folder, variables.mode), worker];
+    let (worker, webhook) = worker(endpoint.as_ref(), folder, variables.mode, accounts);
+    let mut tables = vec![project(folder, variables), worker];
     tables.push(settings("stripe", variables));
     tables.push(webhook);
     tables.push(entitlement(&sold));
@@ -49,30 +49,30 @@ pub fn draft(folder: &Folder, variables: &Variables, accounts: &Accounts) -> Dra
     tables.extend(frontend(folder, variables, accounts));
     tables.extend(free(template.as_ref(), &sold));
     if sold.tables.is_empty() {
-        tables.push(example());
+        tables.push(example(accounts));
     }
     tables.extend(sold.tables);
     Draft { tables, remarks }
 }
 
 /// A tier to be replaced: without one there is nothing to check.
-fn example() -> Table {
+fn example(accounts: &Accounts) -> Table {
     let mut table = Table::new("[tiers.pro]");
     let price = Entry::new("price", quoted("29.00"), "an example to replace");
-    table.entries.push(
-        price.doubtful("each tier that you sell, under its name, and what it costs: no price was found at Stripe"),
-    );
+    let why = if accounts.prices.is_ok() { "no price was found at Stripe" } else { "Stripe was not asked" };
+    table.entries.push(price.doubtful(format!("each tier that you sell, under its name, and what it costs: {why}")));
     table
 }
 
-fn project(folder: &Folder, mode: Mode) -> Table {
+fn project(folder: &Folder, variables: &Variables) -> Table {
     let mut table = Table::new("[project]");
     table.entries.push(match &folder.name {
         Some((name, from)) => Entry::new("name", quoted(name), from),
         None => Entry::new("name", quoted("my-project"), "an example to replace").doubtful("the title of the report"),
     });
-    let entry = Entry::new("mode", quoted(mode.word()), "the keys that were found");
-    table.entries.push(entry.unless(mode == Mode::Live));
+    let from = if variables.has_keys { "the keys that were found" } else { "the default: no key was found" };
+    let entry = Entry::new("mode", quoted(variables.mode.word()), from);
+    table.entries.push(entry.unless(variables.mode == Mode::Live));
     table
 }
 
@@ -118,14 +118,26 @@ fn endpoint(accounts: &Accounts) -> Option<(Endpoint, Vec<String>)> {
     Some((first, others))
 }
 
-fn worker(endpoint: Option<&(Endpoint, Vec<String>)>, folder: &Folder) -> (Table, Table) {
+fn worker(
+    endpoint: Option<&(Endpoint, Vec<String>)>,
+    folder: &Folder,
+    mode: Mode,
+    accounts: &Accounts,
+) -> (Table, Table) {
     let (mut worker, mut webhook) = (Table::new("[worker]"), Table::new("[webhook]"));
     let found = endpoint.and_then(|(endpoint, others)| Some((endpoint, endpoint.url.clone()?, others)));
+    let route = folder.route(mode);
+    let wrangler = folder.wrangler.as_ref().map_or_else(String::new, |wrangler| wrangler.path.display().to_string());
     let Some((endpoint, url, others)) = found else {
-        let unknown = Entry::new("url", quoted("https://your-worker.example.workers.dev"), "an example to replace");
-        worker
-            .entries
-            .push(unknown.doubtful("the address of your deployed Worker: Stripe has no endpoint that shows it"));
+        worker.entries.push(if let Some((url, pattern)) = route {
+            Entry::new("url", quoted(&url), format!("the route {pattern} in {wrangler}"))
+        } else {
+            let is_asked = accounts.endpoints.is_ok();
+            let why = if is_asked { "Stripe has no endpoint that shows it" } else { "Stripe was not asked" };
+            let unknown = quoted("https://your-worker.example.workers.dev");
+            let unknown = Entry::new("url", unknown, "an example to replace");
+            unknown.doubtful(format!("the address of your deployed Worker: {why}"))
+        });
         return (worker, webhook);
     };
     let from = format!("Stripe: {}", endpoint.id);
@@ -135,6 +147,10 @@ fn worker(endpoint: Option<&(Endpoint, Vec<String>)>, folder: &Folder) -> (Table
     worker.entries.push(match script.filter(|script| is_another_script(&url, script)) {
         _ if !others.is_empty() => entry.doubtful(format!("Stripe also delivers purchases to {}", others.join(", "))),
         Some(script) => entry.doubtful(format!("the Wrangler file calls the script {script}")),
+        None if route.as_ref().is_some_and(|(route, _)| *route != origin) => {
+            let route = route.map_or_else(String::new, |(route, _)| route);
+            entry.doubtful(format!("the Wrangler file serves {route}, but Stripe delivers to {origin}"))
+        }
         None => entry,
     });
     let is_usual = url.path().trim_end_matches('/') == WEBHOOK;
@@ -146,9 +162,7 @@ fn worker(endpoint: Option<&(Endpoint, Vec<String>)>, folder: &Folder) -> (Table
 fn is_another_script(url: &Url, script: &str) -> bool {
     let host = url.host_str().unwrap_or_default();
     let label = host.strip_suffix(".workers.dev").and_then(|rest| rest.split('.').next());
-    label.is_some_and(|label| {
-        label != script && !["production", "prod", "live"].iter().any(|name| label == format!("{script}-{name}"))
-    })
+    label.is_some_and(|label| label != script && !SERVING.iter().any(|name| label == format!("{script}-{name}")))
 }
 
 fn entitlement(sold: &Tiers) -> Table {
@@ -218,8 +232,7 @@ fn cloudflare(folder: &Folder, variables: &Variables) -> Option<Table> {
     let script = wrangler.name()?;
     table.entries.push(Entry::new("script", quoted(script), path.clone()));
     let environments: Vec<&str> = wrangler.environments().collect();
-    let serving = environments.iter().find(|name| ["production", "prod", "live"].contains(*name));
-    match serving.filter(|_| variables.mode == Mode::Live) {
+    match folder.serving_environment(variables.mode) {
         Some(name) => table.entries.push(Entry::new("environment", quoted(name), path.clone())),
         None if !environments.is_empty() => {
             let doubt =

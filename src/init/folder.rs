@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
-use crate::config::{Redactor, Text, Wrangler};
+use crate::config::{Declared, Mode, Redactor, Text, Wrangler};
 
 /// How deep below the folder files are looked for: `apps/api/.dev.vars` is two levels down.
 const DEPTH: usize = 3;
@@ -16,6 +16,12 @@ const SKIPPED: [&str; 6] = ["node_modules", "dist", "build", "target", "coverage
 
 /// The names that a Wrangler file can have.
 const WRANGLER: [&str; 3] = ["wrangler.jsonc", "wrangler.json", "wrangler.toml"];
+
+/// Names of packages that say nothing without their scope.
+const GENERAL: [&str; 10] = ["root", "mono", "monorepo", "workspace", "app", "web", "site", "api", "worker", "repo"];
+
+/// The usual names of the environment that serves.
+pub(super) const SERVING: [&str; 3] = ["production", "prod", "live"];
 
 /// The ends of the names of env files that hold examples.
 const EXAMPLES: [&str; 4] = [".example", ".sample", ".template", ".dist"];
@@ -73,13 +79,35 @@ impl Folder {
         }
     }
 
+    /// The environment of the Wrangler file that serves, if it has several: the one that is called so.
+    pub(super) fn serving_environment(&self, mode: Mode) -> Option<&str> {
+        let mut environments = self.wrangler.as_ref()?.environments();
+        environments.find(|name| mode == Mode::Live && SERVING.contains(name))
+    }
+
+    /// What the Wrangler file declares for the Worker that serves.
+    pub(super) fn declared(&self, mode: Mode) -> Option<&Declared> {
+        self.wrangler.as_ref()?.declared(self.serving_environment(mode))
+    }
+
+    /// The address in its routes, if a whole host is: `https://api.acme.com`, and the pattern.
+    pub(super) fn route(&self, mode: Mode) -> Option<(String, &str)> {
+        let routes = self.declared(mode)?.routes.iter().map(String::as_str);
+        let mut hosts = routes.filter_map(|pattern| {
+            let host = pattern.trim_start_matches("https://").trim_end_matches("/*").trim_end_matches('/');
+            let is_host = host.contains('.') && !host.contains(['*', '/']);
+            is_host.then(|| (format!("https://{host}"), pattern))
+        });
+        hosts.next()
+    }
+
     /// The name in `package.json`, of the script, or of the folder itself.
     fn name(&self, root: &Path) -> Option<(String, String)> {
         let package = fs::read(root.join("package.json")).ok();
         let package = package.and_then(|text| serde_json::from_slice::<Value>(&text).ok());
         let package = package.and_then(|package| package["name"].as_str().map(str::to_owned));
         // A scope is the company's, and the name follows it.
-        let package = package.map(|name| (name.trim_start_matches('@').to_owned(), "package.json".to_owned()));
+        let package = package.map(|name| (own_name(&name).to_owned(), "package.json".to_owned()));
         let script = || {
             let wrangler = self.wrangler.as_ref()?;
             Some((wrangler.name()?.to_owned(), wrangler.path.display().to_string()))
@@ -92,6 +120,12 @@ impl Folder {
         let is_public = |(name, _): &(String, String)| !name.is_empty() && Redactor::default().redact(name) == *name;
         package.filter(is_public).or_else(script).or_else(folder).filter(is_public)
     }
+}
+
+/// The name without its scope, unless only the scope says whose it is: `@acme/site` is `acme`.
+fn own_name(name: &str) -> &str {
+    let Some((scope, rest)) = name.strip_prefix('@').and_then(|name| name.split_once('/')) else { return name };
+    if GENERAL.contains(&rest) { scope } else { rest }
 }
 
 /// Every file down to [`DEPTH`], without following links.
@@ -164,9 +198,20 @@ mod tests {
     fn the_name_is_that_of_the_package_then_of_the_script() {
         let wrangler = ("wrangler.toml", "name = \"pan-api\"\n");
         let (_root, named) = folder(&[wrangler, ("package.json", r#"{ "name": "@acme/site" }"#)]);
-        assert_eq!(named.name, Some(("acme/site".to_owned(), "package.json".to_owned())));
+        assert_eq!(named.name, Some(("acme".to_owned(), "package.json".to_owned())));
         let (_root, named) = folder(&[wrangler, ("package.json", "not JSON")]);
         assert_eq!(named.name, Some(("pan-api".to_owned(), "wrangler.toml".to_owned())));
+    }
+
+    #[test]
+    fn a_route_of_the_environment_that_serves_is_an_address() {
+        let text = r#"{
+            "name": "pan-api", "route": "dev.acme.com/*",
+            "env": { "production": { "routes": [{ "pattern": "acme.com/api/*" }, { "pattern": "api.acme.com", "custom_domain": true }] } }
+        }"#;
+        let (_root, folder) = folder(&[("wrangler.jsonc", text)]);
+        assert_eq!(folder.route(Mode::Live), Some(("https://api.acme.com".to_owned(), "api.acme.com")));
+        assert_eq!(folder.route(Mode::Test), Some(("https://dev.acme.com".to_owned(), "dev.acme.com/*")));
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::file::{Entry, Table, inline_env, quoted};
+use super::folder::Folder;
 use super::variables::Variables;
 use crate::config::{Money, Source};
 use crate::world::Price;
@@ -26,23 +27,39 @@ pub(super) struct Tiers {
     pub remarks: Vec<String>,
 }
 
-/// A price, and the variables that hold its ID.
+/// A price, and where its ID is.
 struct Offer<'p> {
     price: &'p Price,
-    variable: Option<(String, String)>,
+    id: Option<PriceId>,
+}
+
+/// Where the ID of a price is.
+enum PriceId {
+    /// In a variable with this name, at this place.
+    Variable(String, String),
+    /// Only in the Wrangler file, which a run does not read: the name there, and the file.
+    Wrangler(String, String),
+}
+
+impl PriceId {
+    fn name(&self) -> &str {
+        match self {
+            Self::Variable(name, _) | Self::Wrangler(name, _) => name,
+        }
+    }
 }
 
 /// The tiers that these prices are.
-pub(super) fn tiers(prices: &[Price], variables: &Variables) -> Tiers {
+pub(super) fn tiers(prices: &[Price], variables: &Variables, folder: &Folder) -> Tiers {
     let (source, key) = source(prices);
     let mut remarks = Vec::new();
     let mut tiers: BTreeMap<String, Vec<Offer>> = BTreeMap::new();
     for price in prices {
-        let variable = variables.holding(&price.id).into_iter().next().map(|(name, place)| (name.to_owned(), place));
-        let by_variable = || variable.as_ref()?.0.strip_prefix(VARIABLE).map(str::to_lowercase);
+        let id = place(price, variables, folder);
+        let by_variable = || id.as_ref()?.name().strip_prefix(VARIABLE).map(str::to_lowercase);
         let tier = value(price, source.0, &key).map(str::to_owned).or_else(by_variable);
         match tier {
-            Some(tier) => tiers.entry(tier).or_default().push(Offer { price, variable }),
+            Some(tier) => tiers.entry(tier).or_default().push(Offer { price, id }),
             None => remarks.push(format!(
                 "{} ({}, {}) does not belong to a tier: its metadata does not name one, and no {VARIABLE}… holds it",
                 price.id,
@@ -54,8 +71,8 @@ pub(super) fn tiers(prices: &[Price], variables: &Variables) -> Tiers {
     let mut ranked: Vec<(i64, Vec<Table>)> = Vec::new();
     for (tier, mut offers) in tiers {
         // Others of the tier may be left from earlier, if the project names the ones that it sells.
-        if offers.iter().any(|offer| offer.variable.is_some()) {
-            offers.retain(|offer| offer.variable.is_some());
+        if offers.iter().any(|offer| offer.id.is_some()) {
+            offers.retain(|offer| offer.id.is_some());
         }
         let unreadable = offers.iter().filter(|offer| offer.price.money().is_none());
         remarks.extend(unreadable.map(|offer| {
@@ -69,6 +86,16 @@ pub(super) fn tiers(prices: &[Price], variables: &Variables) -> Tiers {
     }
     ranked.sort_by_key(|(cheapest, _)| *cheapest);
     Tiers { tables: ranked.into_iter().flat_map(|(_, tables)| tables).collect(), source, key, remarks }
+}
+
+/// Where the ID of a price is.
+fn place(price: &Price, variables: &Variables, folder: &Folder) -> Option<PriceId> {
+    if let Some((name, place)) = variables.holding(&price.id, |name| name.starts_with(VARIABLE)) {
+        return Some(PriceId::Variable(name.to_owned(), place));
+    }
+    let declared = folder.declared(variables.mode)?;
+    let (name, _) = declared.vars.iter().find(|(_, value)| value.as_deref() == Some(price.id.as_str()))?;
+    Some(PriceId::Wrangler(name.clone(), folder.wrangler.as_ref()?.path.display().to_string()))
 }
 
 /// Where most prices name a tier.
@@ -149,8 +176,9 @@ fn terms(offer: &Offer, tier: &str, is_one_of_several: bool) -> Vec<Entry> {
         }
     }
     let usual = format!("{VARIABLE}{}", tier.to_uppercase().replace('-', "_"));
-    entries.push(match &offer.variable {
-        Some((name, place)) => {
+    entries.push(match &offer.id {
+        Some(PriceId::Wrangler(name, place)) => Entry::new("price_id", quoted(&price.id), format!("{name} in {place}")),
+        Some(PriceId::Variable(name, place)) => {
             Entry::new("price_id", inline_env(name), place).unless(*name == usual && !is_one_of_several)
         }
         None if is_one_of_several => {
@@ -216,7 +244,11 @@ mod tests {
             price("price_2", 9900, &product("Enterprise", &json!({ "plan": "enterprise" })), &json!({})),
             price("price_1", 2900, &product("Pro", &json!({ "plan": "pro" })), &json!({})),
         ];
-        let tiers = tiers(&prices, &variables("STRIPE_PRICE_ID_PRO=price_1\nSTRIPE_PRICE_ID_ENTERPRISE=price_2\n"));
+        let tiers = tiers(
+            &prices,
+            &variables("STRIPE_PRICE_ID_PRO=price_1\nSTRIPE_PRICE_ID_ENTERPRISE=price_2\n"),
+            &Folder::default(),
+        );
         assert_eq!(written(&tiers), "[tiers.pro]\nprice = \"29.00\"\n\n[tiers.enterprise]\nprice = \"99.00\"\n");
         assert_eq!((tiers.source.0, tiers.key.as_str()), (Source::ProductMetadata, "plan"));
     }
@@ -224,11 +256,27 @@ mod tests {
     #[test]
     fn a_variable_with_another_name_is_written_and_a_missing_one_is_a_doubt() {
         let prices = [price("price_1", 2900, &product("Pro", &json!({ "tier": "pro" })), &json!({}))];
-        let named = tiers(&prices, &variables("PRO_PRICE=price_1\n"));
+        let named = tiers(&prices, &variables("PRO_PRICE=price_1\n"), &Folder::default());
         assert!(written(&named).contains("price_id = { env = \"PRO_PRICE\" }\n"), "{}", written(&named));
         assert_eq!(named.key, "tier");
-        let unnamed = tiers(&prices, &variables(""));
+        let unnamed = tiers(&prices, &variables(""), &Folder::default());
         assert!(written(&unnamed).contains("# Check: no variable holds price_1. Set STRIPE_PRICE_ID_PRO=price_1.\n"));
+    }
+
+    #[test]
+    fn of_two_variables_with_one_price_the_usual_name_is_taken() {
+        let prices = [price("price_1", 2900, &product("Pro", &json!({ "plan": "pro" })), &json!({}))];
+        let both = "PRO=price_1\nSTRIPE_PRICE_ID_PRO=price_1\n";
+        assert!(!written(&tiers(&prices, &variables(both), &Folder::default())).contains("price_id"));
+    }
+
+    #[test]
+    fn an_id_that_only_the_wrangler_file_has_is_written_itself() {
+        let prices = [price("price_1", 2900, &product("Pro", &json!({ "plan": "pro" })), &json!({}))];
+        let text = Text::new("api/wrangler.toml", "name = \"a\"\n[vars]\nPRO_PRICE = \"price_1\"\n");
+        let folder = Folder { wrangler: Some(crate::config::Wrangler::of(&text).unwrap()), ..Folder::default() };
+        let text = written(&tiers(&prices, &variables(""), &folder));
+        assert!(text.contains("price_id = \"price_1\"\n") && !text.contains("Check"), "{text}");
     }
 
     #[test]
@@ -237,7 +285,7 @@ mod tests {
         let pro = || product("Pro", &json!({ "plan": "pro" }));
         let prices = [price("price_m", 2900, &pro(), &json!({})), price("price_y", 29000, &pro(), &year)];
         let both = "STRIPE_PRICE_ID_PRO=price_m\nSTRIPE_PRICE_ID_PRO_YEARLY=price_y\n";
-        let text = written(&tiers(&prices, &variables(both)));
+        let text = written(&tiers(&prices, &variables(both), &Folder::default()));
         for line in [
             "[tiers.pro]\n",
             "[[tiers.pro.prices]]\nprice = \"29.00\"\nprice_id = { env = \"STRIPE_PRICE_ID_PRO\" }\n",
@@ -251,7 +299,7 @@ mod tests {
     fn a_price_that_the_project_does_not_name_is_left_out_if_it_names_others_of_the_tier() {
         let pro = || product("Pro", &json!({ "plan": "pro" }));
         let prices = [price("price_old", 1900, &pro(), &json!({})), price("price_1", 2900, &pro(), &json!({}))];
-        let text = written(&tiers(&prices, &variables("STRIPE_PRICE_ID_PRO=price_1\n")));
+        let text = written(&tiers(&prices, &variables("STRIPE_PRICE_ID_PRO=price_1\n"), &Folder::default()));
         assert!(text.contains("29.00") && !text.contains("19.00"), "{text}");
     }
 
@@ -261,7 +309,7 @@ mod tests {
             price("price_1", 2900, &product("Pro", &json!({})), &json!({})),
             price("price_x", 500, &product("Sticker club", &json!({})), &json!({})),
         ];
-        let tiers = tiers(&prices, &variables("STRIPE_PRICE_ID_PRO=price_1\n"));
+        let tiers = tiers(&prices, &variables("STRIPE_PRICE_ID_PRO=price_1\n"), &Folder::default());
         assert_eq!(tiers.source.0, Source::PriceId);
         assert_eq!(written(&tiers), "[tiers.pro]\nprice = \"29.00\"\n");
         assert!(tiers.remarks[0].contains("price_x (Sticker club, 5.00 USD a month)"), "{:?}", tiers.remarks);
@@ -270,7 +318,7 @@ mod tests {
     #[test]
     fn a_value_that_is_no_key_of_toml_keeps_its_bytes_as_metadata() {
         let prices = [price("price_1", 2900, &product("Pro", &json!({ "plan": "Pro Plan" })), &json!({}))];
-        let text = written(&tiers(&prices, &variables("")));
+        let text = written(&tiers(&prices, &variables(""), &Folder::default()));
         assert!(text.contains("\nmetadata = \"Pro Plan\"\n"), "{text}");
         assert!(text.contains("STRIPE_PRICE_ID_PRO_PLAN"), "{text}");
     }
@@ -278,7 +326,7 @@ mod tests {
     #[test]
     fn a_typo_in_the_metadata_is_a_doubt_and_not_the_intended_value() {
         let prices = [price("price_1", 2900, &product("Pro", &json!({ "plan": "Pro" })), &json!({}))];
-        let text = written(&tiers(&prices, &variables("STRIPE_PRICE_ID_PRO=price_1\n")));
+        let text = written(&tiers(&prices, &variables("STRIPE_PRICE_ID_PRO=price_1\n"), &Folder::default()));
         let expected = "[tiers.pro]\n# Check: Stripe says \"Pro\". If the Worker expects that, add metadata = \"Pro\"\nprice = \"29.00\"\n";
         assert_eq!(text, expected);
     }
@@ -287,7 +335,7 @@ mod tests {
     fn yen_and_quarters_are_written_as_they_are() {
         let more = json!({ "currency": "jpy", "recurring": { "interval": "month", "interval_count": 3, "usage_type": "licensed" } });
         let prices = [price("price_1", 2900, &product("Pro", &json!({ "plan": "pro" })), &more)];
-        let text = written(&tiers(&prices, &variables("STRIPE_PRICE_ID_PRO=price_1\n")));
+        let text = written(&tiers(&prices, &variables("STRIPE_PRICE_ID_PRO=price_1\n"), &Folder::default()));
         assert_eq!(text, "[tiers.pro]\nprice = \"2900\"\ncurrency = \"jpy\"\ninterval_count = 3\n");
     }
 }

@@ -65,6 +65,8 @@ pub struct Variables {
     pub mode: Mode,
     /// The env files of that mode which set something that matters, by path.
     pub files: Vec<PathBuf>,
+    /// Whether there is a secret key at all.
+    pub has_keys: bool,
     /// Why the others were left out.
     pub remarks: Vec<String>,
     values: Values,
@@ -84,6 +86,7 @@ impl Variables {
         }
         let ambient = Values::of(&[], environment.clone()).unwrap_or_default();
         let found = || files.iter().flat_map(|(_, modes)| modes).copied().chain(modes(&ambient));
+        let has_keys = found().next().is_some();
         let mode = mode.unwrap_or_else(|| {
             let is_test = found().any(|mode| mode == Mode::Test) && !found().any(|mode| mode == Mode::Live);
             if is_test { Mode::Test } else { Mode::Live }
@@ -95,7 +98,7 @@ impl Variables {
         }));
         let right: Vec<_> = right.into_iter().map(|(text, _)| text.clone()).collect();
         let values = Values::of(&right, environment).unwrap_or_default();
-        let mut variables = Self { mode, files: Vec::new(), remarks, values };
+        let mut variables = Self { mode, files: Vec::new(), has_keys, remarks, values };
         variables.files = variables.useful_files();
         variables
     }
@@ -127,10 +130,22 @@ impl Variables {
         self.values.all().find(|(found, ..)| *found == name).map(|(_, value, _)| value)
     }
 
-    /// The variables whose value is this text, each with its place.
-    pub(super) fn holding(&self, value: &str) -> Vec<(&str, String)> {
+    /// The variable whose value is this text, with its place: of several, the one with the usual name, or else the shortest.
+    pub(super) fn holding(&self, value: &str, is_usual: impl Fn(&str) -> bool) -> Option<(&str, String)> {
         let holding = self.values.all().filter(|(_, text, _)| *text == value);
-        holding.map(|(name, _, origin)| (name, origin.to_string())).collect()
+        let (name, _, origin) = holding.min_by_key(|(name, ..)| (!is_usual(name), name.len()))?;
+        Some((name, origin.to_string()))
+    }
+
+    /// The usual names of the variables that a run needs and that hold nothing.
+    #[must_use]
+    pub fn missing(&self) -> Vec<&'static str> {
+        let needed = ["secret_key", "webhook_secret", "publishable_key"];
+        let is_needed = |setting: &Setting| {
+            needed.contains(&setting.key) && (setting.table, setting.key) != ("stripe", "publishable_key")
+        };
+        let missing = SETTINGS.into_iter().filter(is_needed).filter(|setting| self.holder(*setting).is_none());
+        missing.map(|setting| setting.default).collect()
     }
 
     /// The variables whose name passes a test, each with its value and place.

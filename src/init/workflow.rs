@@ -5,13 +5,14 @@ use crate::config::{Config, Described, Kind, Origin};
 /// The path of the workflow.
 pub const PATH: &str = ".github/workflows/preflight.yml";
 
-/// The workflow for a configuration. Secrets and other values have the names of their variables.
+/// The workflow for a configuration, which `run` needs these flags for: ` -c apps/api/preflight.toml`. Secrets and other values have
+/// the names of their variables.
 #[must_use]
-pub fn workflow(config: &Config) -> String {
+pub fn workflow(config: &Config, flags: &str) -> String {
     let variables = config.variables();
     let is_needed = |variable: &&Described| *variable.origin != Origin::Unset || !OPTIONAL.contains(&variable.setting);
     let lines: String = variables.iter().filter(is_needed).map(line).collect();
-    WORKFLOW.replace("{variables}", &lines).replace("{version}", env!("CARGO_PKG_VERSION"))
+    WORKFLOW.replace("{variables}", &lines).replace("{flags}", flags).replace("{version}", env!("CARGO_PKG_VERSION"))
 }
 
 /// The settings that a run can do without.
@@ -65,7 +66,7 @@ jobs:
             reports/history.jsonl
           key: preflight-${{ github.run_id }}
           restore-keys: preflight-
-      - run: npx --yes launch-preflight@{version} run --profile nightly --format github
+      - run: npx --yes launch-preflight@{version} run{flags} --profile nightly --format github
         env:
 {variables}          # Optional: a message when the verdict changes, and a request after each finished run.
           PREFLIGHT_NOTIFY_URL: ${{ secrets.PREFLIGHT_NOTIFY_URL }}

@@ -17,7 +17,17 @@ fn without_keys_it_writes_a_file_that_is_valid_and_says_what_to_fill_in() {
     let ended = init(&folder, &[]);
     assert_eq!(ended.status, 0, "{}", ended.all());
     assert!(ended.stdout.contains("- worker.url: the address of your deployed Worker"), "{}", ended.stdout);
-    assert!(ended.stdout.ends_with("Next: preflight run\n"), "{}", ended.stdout);
+    let next = "Set STRIPE_SECRET_KEY, STRIPE_WEBHOOK_SECRET, CLERK_SECRET_KEY, CLERK_PUBLISHABLE_KEY in .dev.vars,";
+    assert!(
+        ended.stdout.contains(next) && ended.stdout.ends_with("Next: preflight init --force\n"),
+        "{}",
+        ended.stdout
+    );
+    assert!(
+        !ended.stdout.contains("keys that were found") && !ended.stdout.contains("has no endpoint"),
+        "{}",
+        ended.stdout
+    );
     let text = folder.read("preflight.toml");
     assert!(text.starts_with("#:schema ./preflight.schema.json\n"), "{text}");
     assert!(text.contains("# Check: the address of your deployed Worker"), "{text}");
@@ -72,7 +82,6 @@ fn no_secret_is_printed_or_written() {
     assert_eq!(ended.status, 0, "{}", ended.all());
     let text = folder.read("preflight.toml");
     assert!(text.contains("secret_key = { env = \"MY_STRIPE_KEY\" }"), "{text}");
-    assert!(ended.stdout.contains("Next: preflight run --env-file .dev.vars"), "{}", ended.stdout);
     for secret in [&KEY[12..], "r8Yp2QmZt4LkWv7RbNcYd3fGh5JkMnPq"] {
         assert!(!text.contains(secret) && !ended.all().contains(secret), "{text}\n{}", ended.all());
     }
@@ -104,4 +113,16 @@ fn the_workflow_names_every_variable_that_a_run_needs() {
         assert!(workflow.contains(line), "{line}: {workflow}");
     }
     assert!(!workflow.contains("sk_live"), "{workflow}");
+}
+
+#[test]
+fn the_workflow_of_a_package_is_at_the_root_of_the_repository_and_names_the_configuration() {
+    let folder = Folder::new();
+    fs::create_dir_all(folder.path("apps/api")).unwrap();
+    fs::create_dir(folder.path(".git")).unwrap();
+    let ended = init(&folder, &["--ci", "-c", "apps/api/preflight.toml"]);
+    assert_eq!(ended.status, 0, "{}", ended.all());
+    let workflow = folder.read(".github/workflows/preflight.yml");
+    assert!(workflow.contains("run -c apps/api/preflight.toml --profile nightly"), "{workflow}");
+    assert!(!folder.path("apps/api/.github").exists());
 }
