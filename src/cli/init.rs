@@ -68,10 +68,9 @@ async fn perform(args: &InitArgs, terminal: Terminal) -> Result<u8, CliError> {
     let asked = [(true, &path), (writes_schema, &schema), (args.ci, &ci), (args.agents, &agents)];
     let written: Vec<&Path> =
         asked.into_iter().filter_map(|(is_asked, path)| is_asked.then_some(path.as_path())).collect();
-    if !args.force && !args.dry_run {
-        if let Some(there) = written.iter().find(|path| path.exists()) {
-            return Err(CliError::Usage(format!("{} exists. To replace it, use --force", there.display())));
-        }
+    let mut there = written.iter().filter(|path| !args.force && !args.dry_run && path.exists());
+    if let Some(there) = there.next() {
+        return Err(CliError::Usage(format!("{} exists. To replace it, use --force", there.display())));
     }
     let mut signals = Signals::listen()?;
     let sandbox = args.target.started_sandbox().await?;
