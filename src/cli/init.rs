@@ -17,7 +17,7 @@ use url::Url;
 
 use super::deployment::CONFIGURATION;
 use super::exit::{self, CliError};
-use super::question::{self, Reply};
+use super::question::{self, Answer, Reply, agreed};
 use super::run::block_on;
 use super::signals::{self, Signals};
 use super::target::TargetArgs;
@@ -35,6 +35,9 @@ const ASKED: [&str; 2] = ["worker.url", "frontend.url"];
 pub struct InitArgs {
     #[command(flatten)]
     target: TargetArgs,
+    /// Also create the user for checks at Clerk, with this email address that you own, and a paid plan
+    #[arg(long, value_name = "EMAIL")]
+    canary: Option<String>,
     /// Also write a GitHub workflow that runs preflight every night
     #[arg(long)]
     ci: bool,
@@ -50,6 +53,18 @@ pub struct InitArgs {
     /// Ask no questions; what is doubtful becomes a comment
     #[arg(short, long)]
     yes: bool,
+}
+
+impl InitArgs {
+    /// How to reach the accounts. Nothing is sent to the Worker.
+    fn world_options(&self, sandbox: Option<&Sandbox>) -> Result<world::Options, CliError> {
+        let options = self.target.options(PathBuf::from("reports/journal.jsonl"))?;
+        let options = world::Options { probe: false, ..options };
+        Ok(match sandbox {
+            Some(sandbox) => sandbox.options(options),
+            None => options,
+        })
+    }
 }
 
 /// Writes the file, and returns the exit status.
@@ -84,7 +99,6 @@ async fn perform(args: &InitArgs, terminal: Terminal) -> Result<u8, CliError> {
         asked = ask(args, &path, &folder, &variables, sandbox.as_ref()) => asked?,
     };
     let mut draft = draft(&folder, &variables, &accounts);
-    args.target.forget_files();
     let is_asked = !args.yes && !args.dry_run && io::stdin().is_terminal() && io::stderr().is_terminal();
     print(&listed(&draft, terminal.width))?;
     if is_asked && let Some(status) = questions(&mut draft, &mut signals).await? {
@@ -109,8 +123,46 @@ async fn perform(args: &InitArgs, terminal: Terminal) -> Result<u8, CliError> {
     if args.agents {
         file::write(&agents, AGENTS).map_err(failed)?;
     }
-    print(&closing(args, &written, &variables, &draft, terminal.width))?;
+    let canary = match &args.canary {
+        Some(email) if !variables.has_canary() => {
+            match canary(args, email, config, sandbox.as_ref(), &mut signals).await? {
+                Ok(id) => Some(id),
+                Err(status) => return Ok(status),
+            }
+        }
+        _ => None,
+    };
+    args.target.forget_files();
+    print(&closing(args, &written, &variables, &draft, canary.as_deref(), terminal.width))?;
     Ok(exit::GO)
+}
+
+/// Creates the canary, after asking. Returns its ID, or the exit status if there is none.
+async fn canary(
+    args: &InitArgs,
+    email: &str,
+    config: Config,
+    sandbox: Option<&Sandbox>,
+    signals: &mut Signals,
+) -> Result<Result<String, u8>, CliError> {
+    let Some(tier) = config.paid_tiers().next().cloned() else { return Ok(Err(exit::DEFECT)) };
+    let question = format!(
+        "Create the user {} at Clerk in {} mode, with {}: \"{}\" in its public metadata? Clerk may send user.created to your webhooks.",
+        clean(email),
+        config.project.mode.word(),
+        config.clerk.metadata_key,
+        tier.metadata
+    );
+    let answer = agreed(args.yes, &question, signals).await?;
+    if answer != Answer::Yes {
+        note("No user was created.");
+        return Ok(Err(answer.status().unwrap_or(exit::NOTHING_RAN)));
+    }
+    let world = World::new(config, args.world_options(sandbox)?)?;
+    match world.change_door("init").create_canary(email, &tier).await {
+        Ok(id) => Ok(Ok(id)),
+        Err(why) => Err(CliError::Defect(format!("the canary was not created: {why}"))),
+    }
 }
 
 /// The folder of the repository: the nearest one above that has a `.git`, or else the folder itself.
@@ -156,10 +208,7 @@ async fn ask(
 ) -> Result<Accounts, CliError> {
     let first = draft(folder, variables, &Accounts::default()).text(SCHEMA);
     let config = loaded(&first, path, variables)?;
-    let options = args.target.options(PathBuf::from("reports/journal.jsonl"))?;
-    let options = world::Options { probe: false, ..options };
-    let options = sandbox.map_or(options.clone(), |sandbox| sandbox.options(options));
-    Ok(Accounts::ask(&World::new(config, options)?).await)
+    Ok(Accounts::ask(&World::new(config, args.world_options(sandbox)?)?).await)
 }
 
 /// The configuration that a draft is. A draft that is none is a defect.
@@ -214,7 +263,14 @@ fn listed(draft: &Draft, width: usize) -> String {
 }
 
 /// What was written, what to check, and what to run next.
-fn closing(args: &InitArgs, written: &[&Path], variables: &Variables, draft: &Draft, width: usize) -> String {
+fn closing(
+    args: &InitArgs,
+    written: &[&Path],
+    variables: &Variables,
+    draft: &Draft,
+    canary: Option<&str>,
+    width: usize,
+) -> String {
     let mut text = String::new();
     let doubts = draft.entries().filter_map(|(path, entry)| Some((path, entry.doubt.as_ref()?)));
     let mut doubts = doubts.peekable();
@@ -224,9 +280,12 @@ fn closing(args: &InitArgs, written: &[&Path], variables: &Variables, draft: &Dr
             text.push_str(&wrap(&format!("{path}: {}", clean(doubt)), "- ", "  ", width));
         }
     }
-    if !variables.has_canary() {
+    if let Some(id) = canary {
+        let _ = writeln!(text, "\nCreated the canary. Set PREFLIGHT_CANARY_USER={id} where your other values are.");
+    } else if !variables.has_canary() {
         let canary = "There is no canary yet: a Clerk user just for checks, with a paid plan in its public metadata and no subscription. \
-                      Create one, and set PREFLIGHT_CANARY_USER to its ID. Without it, some checks are unknown.";
+                      Create one in Clerk's dashboard, or with `preflight init --force --canary EMAIL`, and set \
+                      PREFLIGHT_CANARY_USER to its ID. Without it, some checks are unknown.";
         text.push('\n');
         text.push_str(&wrap(canary, "", "", width));
     }

@@ -126,3 +126,26 @@ fn the_workflow_of_a_package_is_at_the_root_of_the_repository_and_names_the_conf
     assert!(workflow.contains("run -c apps/api/preflight.toml --profile nightly"), "{workflow}");
     assert!(!folder.path("apps/api/.github").exists());
 }
+
+#[test]
+fn a_canary_is_created_on_demand_and_its_id_is_shown() {
+    let folder = Folder::new();
+    let init = |email: &str| init(&folder, &["--sandbox=canary-unset", "--force", "--yes", "--canary", email]);
+    let created = init("preflight-canary@acme.com");
+    assert_eq!(created.status, 0, "{}", created.all());
+    assert!(created.stdout.contains("Created the canary. Set PREFLIGHT_CANARY_USER=user_"), "{}", created.stdout);
+    let taken = init("canary@acme.com");
+    assert_eq!(taken.status, 70, "{}", taken.all());
+    assert!(
+        taken.stderr.contains("email_address is taken") && !taken.stderr.contains("clerk_trace_id"),
+        "{}",
+        taken.stderr
+    );
+}
+
+#[test]
+fn without_a_terminal_no_canary_is_created_unless_the_user_said_yes() {
+    let ended = init(&Folder::new(), &["--sandbox=canary-unset", "--canary", "preflight-canary@acme.com"]);
+    assert_eq!(ended.status, 4, "{}", ended.all());
+    assert!(ended.stderr.contains("use --yes") && ended.stderr.contains("No user was created."), "{}", ended.stderr);
+}

@@ -1,6 +1,7 @@
-//! The door that changes Stripe, Clerk and Cloudflare: for `fix` alone. Each change is made only if the object still is as it
+//! The door that changes Stripe, Clerk and Cloudflare: for `fix`, and for the canary of `init`. Each change is made only if the object still is as it
 //! was read, and is in the journal, with what was there before, until then.
 
+mod canary;
 mod clerk;
 mod file;
 mod stripe;
@@ -279,9 +280,14 @@ fn moved_to(change: &Change, field: &str, now: &Value) -> NotMade {
 }
 
 fn refused(answer: &Arc<Answer>) -> NotMade {
-    let message = serde_json::from_slice::<Map<String, Value>>(&answer.body)
-        .ok()
-        .and_then(|body| body.get("error")?["message"].as_str().map(str::to_owned));
+    let message = serde_json::from_slice::<Map<String, Value>>(&answer.body).ok().and_then(|body| {
+        // Stripe has one error, and Clerk and Cloudflare a list.
+        let first = body.get("errors").and_then(|errors| errors.get(0));
+        let text =
+            |error: &Value, field: &str| error[field].as_str().filter(|text| !text.is_empty()).map(str::to_owned);
+        let error = body.get("error").or(first)?;
+        text(error, "long_message").or_else(|| text(error, "message"))
+    });
     let said = message.map_or_else(|| answer.excerpt(), |message| answer.quote_sentence(&message));
     let words = format!("{} answered {} to {}: {said}", answer.party.name(), answer.status, answer.request);
     if (400..500).contains(&answer.status) { NotMade::Rejected(words) } else { NotMade::Refused(words) }
