@@ -7,8 +7,8 @@ use clap::Args;
 use preflight::report::history::PastRun;
 use preflight::report::saved::SavedReport;
 use preflight::report::text::shown;
-use preflight::report::{Style, json, outline};
-use preflight::run::{Decision, Report, SinceLast};
+use preflight::report::{Style, comparison, json, outline};
+use preflight::run::{Decision, Report};
 
 use super::exit::{self, CliError};
 use super::run::deliver::rendered;
@@ -42,6 +42,7 @@ pub struct ReportArgs {
 pub fn execute(args: &ReportArgs, terminal: Terminal) -> Result<u8, CliError> {
     let mut reports = args.files.iter().map(|path| read(path)).collect::<Result<Vec<Report>, _>>()?;
     reports.sort_by_key(|report| (badness(report), Reverse(outline::failures(report).len()), report.project.clone()));
+    let mut older = None;
     if let Some(old) = &args.diff {
         let [report] = reports.as_mut_slice() else {
             return Err(CliError::Usage("--diff compares one report with an older one".to_owned()));
@@ -56,9 +57,10 @@ pub fn execute(args: &ReportArgs, terminal: Terminal) -> Result<u8, CliError> {
             )));
         }
         report.since_last = Some(PastRun::of(&old, None).until(report));
+        older = Some(old);
     }
     let style = Style { color: terminal.stdout_color, width: terminal.width, verbose: args.verbose, quiet: args.quiet };
-    print(&text(&reports, args, style)?)?;
+    print(&text(&reports, older.as_ref(), args.format, style)?)?;
     let status = reports.first().map_or(exit::NOTHING_RAN, Report::exit_code);
     Ok(if args.check { status } else { exit::GO })
 }
@@ -78,10 +80,10 @@ const fn badness(report: &Report) -> u8 {
     }
 }
 
-fn text(reports: &[Report], args: &ReportArgs, style: Style) -> Result<String, CliError> {
-    match (reports, args.format) {
-        ([report], Format::Table) if let Some(since) = report.since_last.as_ref().filter(|_| args.diff.is_some()) => {
-            Ok(changes(report, since))
+fn text(reports: &[Report], older: Option<&Report>, format: Format, style: Style) -> Result<String, CliError> {
+    match (reports, format) {
+        ([report], Format::Table) if let (Some(old), Some(since)) = (older, &report.since_last) => {
+            Ok(comparison::render(report, old, since, style))
         }
         ([report], format) => Ok(rendered(report, format, style)),
         (reports, Format::Json) => {
@@ -90,11 +92,11 @@ fn text(reports: &[Report], args: &ReportArgs, style: Style) -> Result<String, C
             Ok(format!("[\n{}\n]\n", documents.join(",\n")))
         }
         (reports, Format::Table | Format::Markdown) => {
-            let is_markdown = args.format == Format::Markdown;
+            let is_markdown = format == Format::Markdown;
             let lines = reports.iter().map(|report| {
                 if is_markdown { format!("- {}\n", line(report)) } else { format!("{}\n", line(report)) }
             });
-            let each = reports.iter().map(|report| format!("\n{}", rendered(report, args.format, style)));
+            let each = reports.iter().map(|report| format!("\n{}", rendered(report, format, style)));
             Ok(lines.chain(each).collect())
         }
         _ => Err(CliError::Usage("several reports fit into --format table, json and markdown".to_owned())),
@@ -105,20 +107,4 @@ fn text(reports: &[Report], args: &ReportArgs, style: Style) -> Result<String, C
 fn line(report: &Report) -> String {
     let (verdict, project) = (outline::verdict(report.decision), shown(&report.project));
     format!("{verdict}: {project}, {} mode, {}", report.mode.word(), outline::coverage(report))
-}
-
-/// What changed since an older report.
-fn changes(report: &Report, since: &SinceLast) -> String {
-    let mut text = format!("{}\nSince the run of {}:\n", line(report), since.started_at);
-    let kinds =
-        [("new", &since.new), ("fixed", &since.fixed), ("the same", &since.same), ("not verified", &since.unverified)];
-    for (word, names) in kinds {
-        for name in names {
-            text.push_str(&format!("{word:<13} {}\n", shown(name)));
-        }
-    }
-    if kinds.iter().all(|(_, names)| names.is_empty()) {
-        text.push_str("nothing failed then, and nothing fails now\n");
-    }
-    text
 }

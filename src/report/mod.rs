@@ -2,6 +2,7 @@
 
 pub mod checklist;
 pub mod color;
+pub mod comparison;
 pub mod file;
 pub mod github;
 pub mod history;
