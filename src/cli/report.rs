@@ -7,7 +7,7 @@ use clap::Args;
 use preflight::report::history::PastRun;
 use preflight::report::saved::SavedReport;
 use preflight::report::text::shown;
-use preflight::report::{Style, comparison, json, outline};
+use preflight::report::{Style, comparison, json, junit, matrix, outline, sarif};
 use preflight::run::{Decision, Report};
 
 use super::exit::{self, CliError};
@@ -27,7 +27,7 @@ pub struct ReportArgs {
     /// Exit with the verdict's status, the worst of several
     #[arg(long)]
     check: bool,
-    /// Output format: table, json, markdown, junit, sarif, html or github. Several reports fit into table, json and markdown
+    /// Output format: table, json, markdown, junit, sarif, html or github. Several reports fit into all but html and github
     #[arg(long, value_enum, default_value = "table", hide_possible_values = true)]
     format: Format,
     /// Print only the verdict and a line for each failure and each required check that is not verified
@@ -61,7 +61,9 @@ pub fn execute(args: &ReportArgs, terminal: Terminal) -> Result<u8, CliError> {
     }
     let style = Style { color: terminal.stdout_color, width: terminal.width, verbose: args.verbose, quiet: args.quiet };
     print(&text(&reports, older.as_ref(), args.format, style)?)?;
-    let status = reports.first().map_or(exit::NOTHING_RAN, Report::exit_code);
+    // What was left behind matters more than any verdict.
+    let left = reports.iter().any(|report| report.needs_clean_up).then_some(exit::LEFT_BEHIND);
+    let status = left.or_else(|| reports.first().map(Report::exit_code)).unwrap_or(exit::NOTHING_RAN);
     Ok(if args.check { status } else { exit::GO })
 }
 
@@ -91,20 +93,16 @@ fn text(reports: &[Report], older: Option<&Report>, format: Format, style: Style
                 reports.iter().map(|report| json::render(report).trim_end().to_owned()).collect();
             Ok(format!("[\n{}\n]\n", documents.join(",\n")))
         }
+        (reports, Format::Junit) => Ok(junit::render_all(reports)),
+        (reports, Format::Sarif) => Ok(sarif::render_all(reports)),
         (reports, Format::Table | Format::Markdown) => {
             let is_markdown = format == Format::Markdown;
-            let lines = reports.iter().map(|report| {
-                if is_markdown { format!("- {}\n", line(report)) } else { format!("{}\n", line(report)) }
-            });
+            let matrix = if is_markdown { matrix::render_markdown(reports) } else { matrix::render(reports, style) };
             let each = reports.iter().map(|report| format!("\n{}", rendered(report, format, style)));
-            Ok(lines.chain(each).collect())
+            Ok([matrix].into_iter().chain(each).collect())
         }
-        _ => Err(CliError::Usage("several reports fit into --format table, json and markdown".to_owned())),
+        _ => {
+            Err(CliError::Usage("several reports fit into --format table, json, markdown, junit and sarif".to_owned()))
+        }
     }
-}
-
-/// A report in a line of the matrix.
-fn line(report: &Report) -> String {
-    let (verdict, project) = (outline::verdict(report.decision), shown(&report.project));
-    format!("{verdict}: {project}, {} mode, {}", report.mode.word(), outline::coverage(report))
 }

@@ -43,15 +43,19 @@ fn check_makes_the_verdict_the_exit_status() {
 fn several_reports_are_shown_with_the_worst_first() {
     let folder = folder();
     let table = folder.run(&["report", "go.json", "no-go.json"]);
-    assert!(table.stdout.starts_with("NO-GO: acme, live mode, "), "{}", table.stdout);
+    assert!(table.stdout.starts_with(" 1. NO-GO: acme, live mode, "), "{}", table.stdout);
     assert!(
-        table.stdout.lines().nth(1).is_some_and(|line| line.starts_with("GO: acme, live mode, ")),
+        table.stdout.lines().nth(1).is_some_and(|line| line.starts_with(" 2. GO: acme, live mode, ")),
         "{}",
         table.stdout
     );
     let json = folder.run(&["report", "go.json", "no-go.json", "--format=json"]);
     let reports: Value = serde_json::from_str(&json.stdout).unwrap();
     assert_eq!((&reports[0]["verdict"], &reports[1]["verdict"]), (&"no-go".into(), &"go".into()));
+    for format in ["junit", "sarif", "markdown"] {
+        let ended = folder.run(&["report", "go.json", "no-go.json", &format!("--format={format}")]);
+        assert!(ended.status == 0 && ended.stdout.contains("stripe/product-metadata"), "{format}: {}", ended.all());
+    }
     let html = folder.run(&["report", "go.json", "no-go.json", "--format=html"]);
     assert_eq!(html.status, 64, "{}", html.all());
 }
