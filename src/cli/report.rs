@@ -7,8 +7,8 @@ use clap::Args;
 use preflight::report::history::PastRun;
 use preflight::report::saved::SavedReport;
 use preflight::report::text::shown;
-use preflight::report::{Style, json, outline};
-use preflight::run::{Decision, Report, SinceLast};
+use preflight::report::{Style, comparison, json, junit, matrix, outline, sarif};
+use preflight::run::{Decision, Report};
 
 use super::exit::{self, CliError};
 use super::run::deliver::rendered;
@@ -27,7 +27,7 @@ pub struct ReportArgs {
     /// Exit with the verdict's status, the worst of several
     #[arg(long)]
     check: bool,
-    /// Output format: table, json, markdown, junit, sarif, html or github. Several reports fit into table, json and markdown
+    /// Output format: table, json, markdown, junit, sarif, html or github. Several reports fit into all but html and github
     #[arg(long, value_enum, default_value = "table", hide_possible_values = true)]
     format: Format,
     /// Print only the verdict and a line for each failure and each required check that is not verified
@@ -42,6 +42,7 @@ pub struct ReportArgs {
 pub fn execute(args: &ReportArgs, terminal: Terminal) -> Result<u8, CliError> {
     let mut reports = args.files.iter().map(|path| read(path)).collect::<Result<Vec<Report>, _>>()?;
     reports.sort_by_key(|report| (badness(report), Reverse(outline::failures(report).len()), report.project.clone()));
+    let mut older = None;
     if let Some(old) = &args.diff {
         let [report] = reports.as_mut_slice() else {
             return Err(CliError::Usage("--diff compares one report with an older one".to_owned()));
@@ -56,10 +57,13 @@ pub fn execute(args: &ReportArgs, terminal: Terminal) -> Result<u8, CliError> {
             )));
         }
         report.since_last = Some(PastRun::of(&old, None).until(report));
+        older = Some(old);
     }
     let style = Style { color: terminal.stdout_color, width: terminal.width, verbose: args.verbose, quiet: args.quiet };
-    print(&text(&reports, args, style)?)?;
-    let status = reports.first().map_or(exit::NOTHING_RAN, Report::exit_code);
+    print(&text(&reports, older.as_ref(), args.format, style)?)?;
+    // What was left behind matters more than any verdict.
+    let left = reports.iter().any(|report| report.needs_clean_up).then_some(exit::LEFT_BEHIND);
+    let status = left.or_else(|| reports.first().map(Report::exit_code)).unwrap_or(exit::NOTHING_RAN);
     Ok(if args.check { status } else { exit::GO })
 }
 
@@ -78,10 +82,10 @@ const fn badness(report: &Report) -> u8 {
     }
 }
 
-fn text(reports: &[Report], args: &ReportArgs, style: Style) -> Result<String, CliError> {
-    match (reports, args.format) {
-        ([report], Format::Table) if let Some(since) = report.since_last.as_ref().filter(|_| args.diff.is_some()) => {
-            Ok(changes(report, since))
+fn text(reports: &[Report], older: Option<&Report>, format: Format, style: Style) -> Result<String, CliError> {
+    match (reports, format) {
+        ([report], Format::Table) if let (Some(old), Some(since)) = (older, &report.since_last) => {
+            Ok(comparison::render(report, old, since, style))
         }
         ([report], format) => Ok(rendered(report, format, style)),
         (reports, Format::Json) => {
@@ -89,36 +93,16 @@ fn text(reports: &[Report], args: &ReportArgs, style: Style) -> Result<String, C
                 reports.iter().map(|report| json::render(report).trim_end().to_owned()).collect();
             Ok(format!("[\n{}\n]\n", documents.join(",\n")))
         }
+        (reports, Format::Junit) => Ok(junit::render_all(reports)),
+        (reports, Format::Sarif) => Ok(sarif::render_all(reports)),
         (reports, Format::Table | Format::Markdown) => {
-            let is_markdown = args.format == Format::Markdown;
-            let lines = reports.iter().map(|report| {
-                if is_markdown { format!("- {}\n", line(report)) } else { format!("{}\n", line(report)) }
-            });
-            let each = reports.iter().map(|report| format!("\n{}", rendered(report, args.format, style)));
-            Ok(lines.chain(each).collect())
+            let is_markdown = format == Format::Markdown;
+            let matrix = if is_markdown { matrix::render_markdown(reports) } else { matrix::render(reports, style) };
+            let each = reports.iter().map(|report| format!("\n{}", rendered(report, format, style)));
+            Ok([matrix].into_iter().chain(each).collect())
         }
-        _ => Err(CliError::Usage("several reports fit into --format table, json and markdown".to_owned())),
-    }
-}
-
-/// A report in a line of the matrix.
-fn line(report: &Report) -> String {
-    let (verdict, project) = (outline::verdict(report.decision), shown(&report.project));
-    format!("{verdict}: {project}, {} mode, {}", report.mode.word(), outline::coverage(report))
-}
-
-/// What changed since an older report.
-fn changes(report: &Report, since: &SinceLast) -> String {
-    let mut text = format!("{}\nSince the run of {}:\n", line(report), since.started_at);
-    let kinds =
-        [("new", &since.new), ("fixed", &since.fixed), ("the same", &since.same), ("not verified", &since.unverified)];
-    for (word, names) in kinds {
-        for name in names {
-            text.push_str(&format!("{word:<13} {}\n", shown(name)));
+        _ => {
+            Err(CliError::Usage("several reports fit into --format table, json, markdown, junit and sarif".to_owned()))
         }
     }
-    if kinds.iter().all(|(_, names)| names.is_empty()) {
-        text.push_str("nothing failed then, and nothing fails now\n");
-    }
-    text
 }

@@ -2,6 +2,7 @@
 
 pub(super) mod deliver;
 mod failed;
+mod known;
 mod nightly;
 mod notify;
 mod rounds;
@@ -108,6 +109,10 @@ pub fn block_on(command: impl Future<Output = Result<u8, CliError>>) -> Result<u
 
 async fn perform(args: &RunArgs, terminal: Terminal) -> Result<u8, CliError> {
     let mut signals = Signals::listen()?;
+    if args.watch && args.fail_on == FailOn::New {
+        let why = "--watch waits until nothing fails, so it cannot be used with --fail-on=new";
+        return Err(CliError::Usage(why.to_owned()));
+    }
     let (world, sandbox) = args.target.world(args.options()?).await?;
     let ended = if args.watch {
         watch::watch(args, &world, sandbox.as_ref(), &mut signals, terminal).await
@@ -175,7 +180,7 @@ async fn once(args: &RunArgs, world: &World, signals: &mut Signals, terminal: Te
         before = deliver::remember(&mut report, &history, version.as_deref(), args.output.style(terminal));
     }
     if args.fail_on == FailOn::New {
-        deliver::tolerate_known(&mut report);
+        known::tolerate(&mut report);
     }
     let targets = args.targets(selection.is_partial());
     deliver::deliver(&mut report, &targets, args.output.format, args.output.style(terminal));

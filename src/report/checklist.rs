@@ -150,7 +150,7 @@ fn result(line: ChecklistLine, report: &Report) -> LineResult<'_> {
 }
 
 /// How bad a status is for a line. A check that does not apply is not a pass: beside a pass, the line passed in part.
-const fn badness(status: Status) -> u8 {
+pub(super) const fn badness(status: Status) -> u8 {
     match status {
         Status::NotApplicable => 0,
         Status::Pass => 1,

@@ -13,24 +13,48 @@ use crate::run::{CheckFinding, CheckReport, Decision, Report, Reported, Status};
 /// not apply or is waived is `skipped`.
 #[must_use]
 pub fn render(report: &Report) -> String {
-    let mut document = Document::new(format!("{}, {} mode", shown(&report.project), report.mode.word()));
-    document.set_time(time(report.duration));
-    for check in report.listed() {
-        let group = clean(check.id.group());
-        let place = document.test_suites.iter().position(|suite| suite.name == *group);
-        let place = place.unwrap_or_else(|| {
-            document.test_suites.push(suite(&group, report));
-            document.test_suites.len() - 1
-        });
-        document.test_suites[place].add_test_case(case(report, check));
+    let mut document = Document::new(name(report));
+    document.set_time(time(report.duration)).add_test_suites(suites(report));
+    written(&document)
+}
+
+/// Several reports as one document, with their numbers and names before those of their test suites.
+#[must_use]
+pub fn render_all(reports: &[Report]) -> String {
+    let mut document = Document::new(env!("CARGO_PKG_NAME"));
+    document.set_time(reports.iter().map(|report| time(report.duration)).sum());
+    for (at, report) in reports.iter().enumerate() {
+        document.add_test_suites(suites(report).into_iter().map(|mut suite| {
+            suite.name = format!("{}. {}: {}", at + 1, name(report), suite.name.as_str()).into();
+            suite
+        }));
     }
-    let is_shown = document.test_suites.iter().any(|suite| suite.failures + suite.errors > 0);
-    document.test_suites.push(verdict(report, is_shown));
-    // Adding a suite to the document counts its cases, so it is done once they are complete.
-    let suites = std::mem::take(&mut document.test_suites);
-    document.add_test_suites(suites);
+    written(&document)
+}
+
+fn name(report: &Report) -> String {
+    format!("{}, {} mode", shown(&report.project), report.mode.word())
+}
+
+fn written(document: &Document) -> String {
     // Writing to memory cannot fail, and every reader would notice an empty document.
     disarm(&document.to_string().unwrap_or_default())
+}
+
+/// A suite for each group, and then the one of the verdict.
+fn suites(report: &Report) -> Vec<TestSuite> {
+    let mut suites: Vec<TestSuite> = Vec::new();
+    for check in report.listed() {
+        let group = clean(check.id.group());
+        let place = suites.iter().position(|suite| suite.name == *group).unwrap_or_else(|| {
+            suites.push(suite(&group, report));
+            suites.len() - 1
+        });
+        suites[place].add_test_case(case(report, check));
+    }
+    let is_shown = suites.iter().any(|suite| suite.failures + suite.errors > 0);
+    suites.push(verdict(report, is_shown));
+    suites
 }
 
 /// A duration in the milliseconds that every format has.
@@ -209,6 +233,14 @@ mod tests {
         report.decision = Decision::NothingRan;
         assert_eq!((read(&report).tests, read(&report).errors), (5, 1));
         assert_eq!(read(&sample::no_go()).tests, sample::no_go().checks.len());
+    }
+
+    #[test]
+    fn several_reports_are_one_document_with_all_cases() {
+        let reports = [sample::no_go(), sample::go()];
+        let document = Document::deserialize_from_str(&render_all(&reports)).unwrap();
+        assert_eq!((document.tests, document.failures, document.errors), (12, 1, 1));
+        assert_eq!(document.test_suites[0].name.as_str(), "1. acme, live mode: config");
     }
 
     #[test]

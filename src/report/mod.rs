@@ -2,6 +2,7 @@
 
 pub mod checklist;
 pub mod color;
+pub mod comparison;
 pub mod file;
 pub mod github;
 pub mod history;
@@ -9,6 +10,7 @@ pub mod html;
 pub mod json;
 pub mod junit;
 pub mod markdown;
+pub mod matrix;
 pub mod outline;
 pub mod paragraph;
 pub mod plain;

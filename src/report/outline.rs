@@ -111,12 +111,23 @@ pub fn name(found: &CheckFinding<'_>) -> String {
 /// What changed since the last run, in one line.
 #[must_use]
 pub fn since_last(since: &SinceLast) -> String {
-    let SinceLast { started_at, new, fixed, same, unverified } = since;
-    // To the minute, which is enough to recognize it.
-    let day = clean(started_at).chars().take(16).collect::<String>().replace('T', " ");
-    let counts = format!("{} new, {} fixed, {} the same", new.len(), fixed.len(), same.len());
+    format!("Since the last run ({}): {}", to_the_minute(&since.started_at), counted(since))
+}
+
+/// What changed since another run, in one line.
+#[must_use]
+pub fn since_run(since: &SinceLast) -> String {
+    format!("Since the run of {}: {}", to_the_minute(&since.started_at), counted(since))
+}
+
+/// When a run started, which is enough to recognize it.
+fn to_the_minute(started_at: &str) -> String {
+    format!("{} UTC", clean(started_at).chars().take(16).collect::<String>().replace('T', " "))
+}
+
+fn counted(SinceLast { new, fixed, same, unverified, .. }: &SinceLast) -> String {
     let open = if unverified.is_empty() { String::new() } else { format!(", {} not verified", unverified.len()) };
-    format!("Since the last run ({day} UTC): {counts}{open}")
+    format!("{} new, {} fixed, {} the same{open}", new.len(), fixed.len(), same.len())
 }
 
 /// Why a check has its status; empty if there is nothing to add.

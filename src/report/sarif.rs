@@ -25,7 +25,13 @@ const UNVERIFIED: &str = "not-verified";
 /// The whole report as a SARIF 2.1.0 log and a line end.
 #[must_use]
 pub fn render(report: &Report) -> String {
-    let log = Log { schema: log::SCHEMA, version: VERSION, runs: vec![run(report)] };
+    render_all(std::slice::from_ref(report))
+}
+
+/// Several reports as one log, with a run for each.
+#[must_use]
+pub fn render_all(reports: &[Report]) -> String {
+    let log = Log { schema: log::SCHEMA, version: VERSION, runs: reports.iter().map(run).collect() };
     // Serializing strings and numbers cannot fail, and every reader would notice an empty document.
     let mut document = serde_json::to_string_pretty(&log).unwrap_or_default();
     document.push('\n');
@@ -249,6 +255,12 @@ mod tests {
             let index = usize::try_from(result["ruleIndex"].as_u64().unwrap()).unwrap();
             assert_eq!(run["tool"]["driver"]["rules"][index]["id"], result["ruleId"]);
         }
+    }
+
+    #[test]
+    fn several_reports_are_runs_of_one_log() {
+        let log: Value = serde_json::from_str(&render_all(&[sample::no_go(), sample::go()])).unwrap();
+        assert_eq!(log["runs"].as_array().unwrap().len(), 2);
     }
 
     #[test]

@@ -47,12 +47,22 @@ fn reports(format: &str) -> (Folder, Vec<String>) {
     let run = |(number, arguments): (usize, &&[&str])| {
         let file = format!("{number}.{format}");
         let report = format!("--report={format}={file}");
-        let usual = ["run", "--no-report", "--retries=0", "--timeout=1s", &report];
+        let saved = format!("--report=json={number}.json");
+        let usual = ["run", "--no-report", "--retries=0", "--timeout=1s", &report, &saved];
         let ended = folder.run(&[&usual[..], arguments].concat());
         assert!(ended.status < 64, "{arguments:?}: {}", ended.all());
         file
     };
-    let files = RUNS.iter().enumerate().map(run).collect();
+    let mut files: Vec<String> = RUNS.iter().enumerate().map(run).collect();
+    // An HTML page is about one report.
+    if format != "html" {
+        let saved: Vec<String> = (0..RUNS.len()).map(|number| format!("{number}.json")).collect();
+        let format_flag = format!("--format={format}");
+        let merge = ["report", &format_flag].into_iter().chain(saved.iter().map(String::as_str));
+        let merged = folder.run(&merge.collect::<Vec<&str>>());
+        files.push(format!("merged.{format}"));
+        folder.write(&files[RUNS.len()], &merged.stdout);
+    }
     (folder, files)
 }
 

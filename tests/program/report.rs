@@ -43,15 +43,19 @@ fn check_makes_the_verdict_the_exit_status() {
 fn several_reports_are_shown_with_the_worst_first() {
     let folder = folder();
     let table = folder.run(&["report", "go.json", "no-go.json"]);
-    assert!(table.stdout.starts_with("NO-GO: acme, live mode, "), "{}", table.stdout);
+    assert!(table.stdout.starts_with(" 1. NO-GO: acme, live mode, "), "{}", table.stdout);
     assert!(
-        table.stdout.lines().nth(1).is_some_and(|line| line.starts_with("GO: acme, live mode, ")),
+        table.stdout.lines().nth(1).is_some_and(|line| line.starts_with(" 2. GO: acme, live mode, ")),
         "{}",
         table.stdout
     );
     let json = folder.run(&["report", "go.json", "no-go.json", "--format=json"]);
     let reports: Value = serde_json::from_str(&json.stdout).unwrap();
     assert_eq!((&reports[0]["verdict"], &reports[1]["verdict"]), (&"no-go".into(), &"go".into()));
+    for format in ["junit", "sarif", "markdown"] {
+        let ended = folder.run(&["report", "go.json", "no-go.json", &format!("--format={format}")]);
+        assert!(ended.status == 0 && ended.stdout.contains("stripe/product-metadata"), "{format}: {}", ended.all());
+    }
     let html = folder.run(&["report", "go.json", "no-go.json", "--format=html"]);
     assert_eq!(html.status, 64, "{}", html.all());
 }
@@ -60,11 +64,11 @@ fn several_reports_are_shown_with_the_worst_first() {
 fn diff_shows_what_is_new_and_what_is_fixed() {
     let folder = folder();
     let worse = folder.run(&["report", "no-go.json", "--diff", "go.json"]);
-    assert!(worse.stdout.contains("\nnew           stripe/product-metadata: "), "{}", worse.stdout);
+    assert!(worse.stdout.contains("\nNEW FAILURES\n- stripe/product-metadata: "), "{}", worse.stdout);
     let better = folder.run(&["report", "go.json", "--diff", "no-go.json"]);
-    assert!(better.stdout.contains("\nfixed         stripe/product-metadata: "), "{}", better.stdout);
+    assert!(better.stdout.contains("\nFIXED\n- stripe/product-metadata: "), "{}", better.stdout);
     let same = folder.run(&["report", "go.json", "--diff", "go.json"]);
-    assert!(same.stdout.ends_with("nothing failed then, and nothing fails now\n"), "{}", same.stdout);
+    assert!(same.stdout.ends_with("Nothing changed.\n"), "{}", same.stdout);
     let json = folder.run(&["report", "no-go.json", "--diff", "go.json", "--format=json"]);
     let report: Value = serde_json::from_str(&json.stdout).unwrap();
     assert_eq!(report["since_last"]["new"].as_array().unwrap().len(), 1, "{report:#}");
@@ -92,4 +96,5 @@ fn with_fail_on_new_only_a_new_failure_is_exit_status_1() {
     assert_eq!(known.status, 0, "{}", known.all());
     assert!(known.stdout.starts_with("NO-GO: ") && known.stderr.contains("--fail-on=new"), "{}", known.all());
     assert_eq!(run("--sandbox=portal-no-cancel,metadata-case").status, 1);
+    assert_eq!(folder.run(&["run", "--sandbox", "--watch", "--fail-on=new"]).status, 64);
 }

@@ -91,13 +91,6 @@ pub fn remember(report: &mut Report, path: &Path, worker_version: Option<&str>, 
     })
 }
 
-/// `--fail-on=new`: the exit status is 0 if all that fails failed in the last run, too. What is unknown is never tolerated.
-pub fn tolerate_known(report: &mut Report) {
-    let is_known = report.since_last.as_ref().is_some_and(|since| since.new.is_empty());
-    report.is_known =
-        report.decision == Decision::NoGo && is_known && !report.open().any(|check| check.status == Status::Unknown);
-}
-
 /// Prints a wrapped note to standard error.
 fn advise(text: &str, style: Style) {
     note(wrap(text, "", "", style.width).trim_end());
