@@ -18,7 +18,7 @@ pub(super) fn public_metadata(project: &Project) -> Vec<Found<PublicKey>> {
         properties.map(move |one| at.to(&one.value)).collect::<Vec<_>>()
     });
     let objects = written.flat_map(|value| {
-        let objects = project.passed(value);
+        let objects = project.objects(value);
         objects.into_iter().flat_map(|object| project.properties(object)).collect::<Vec<_>>()
     });
     let keys = objects.filter_map(|(value, property)| {
@@ -116,6 +116,16 @@ mod tests {
             save(id, { plan: "pro" });
         "#;
         assert_eq!(written(text), [("plan".to_owned(), Some(Holds::Plan))]);
+    }
+
+    #[test]
+    fn metadata_that_is_spread_or_chosen_is_read() {
+        let text = r#"
+            const save = (id, more) => clerk.users.updateUserMetadata(id, { publicMetadata: { ...kept, ...more } });
+            save(id, isOver ? { plan: "free" } : { plan, customerId: customer });
+        "#;
+        let expected = [("plan", Some(Holds::Plan)), ("customerId", Some(Holds::Customer))];
+        assert_eq!(written(text), expected.map(|(key, holds)| (key.to_owned(), holds)));
     }
 
     #[test]

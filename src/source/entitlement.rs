@@ -56,10 +56,11 @@ impl Entitlement {
             _ => return,
         };
         for parameters in parameters.into_iter().map(|node| project.follow(at.to(node))) {
-            let own = parameters.node.property("metadata").map(|value| parameters.to(value));
-            let data = parameters.node.property("subscription_data").map(|value| parameters.to(value));
-            let data = data.and_then(|data| project.property(data, "metadata"));
-            let objects = own.into_iter().chain(data).flat_map(|metadata| project.passed(metadata));
+            let own = project.property(parameters, "metadata");
+            let data = project.property(parameters, "subscription_data");
+            let data = data.into_iter().flat_map(|data| project.objects(data));
+            let data = data.filter_map(|data| project.property(data, "metadata"));
+            let objects = own.into_iter().chain(data).flat_map(|metadata| project.objects(metadata));
             for (value, property) in objects.flat_map(|object| project.properties(object)).collect::<Vec<_>>() {
                 if let Some(key) = property.name() {
                     let fact = project.found_on(value, property.line, key.to_owned());
@@ -90,7 +91,7 @@ impl Entitlement {
 
     /// What is read from metadata.
     fn read(&mut self, project: &Project, read: &Read) {
-        let of = read.paths.iter().filter(|path| path.last().is_some_and(|last| last == "metadata"));
+        let of = read.paths.iter().filter(|path| path.last().is_some_and(|last| is_metadata(last)));
         let Some(owner) = of.map(|path| owner(&path[..path.len() - 1])).max() else { return };
         let key = project.found(read.at, read.key.clone());
         let source = match owner {
@@ -111,6 +112,12 @@ impl Entitlement {
             Source::ProductMetadata | Source::PriceMetadata | Source::PriceId => {}
         }
     }
+}
+
+/// `metadata`, and `subscriptionMetadata`, but not that of a user at Clerk.
+fn is_metadata(name: &str) -> bool {
+    let name = name.to_lowercase();
+    name.ends_with("metadata") && !["public", "private", "unsafe", "user"].iter().any(|owner| name.starts_with(owner))
 }
 
 /// Whose metadata it is, from what says least to what says most.
@@ -202,6 +209,15 @@ mod tests {
     }
 
     #[test]
+    fn metadata_that_depends_on_a_condition_is_read() {
+        let text = r"stripe.checkout.sessions.create({
+            line_items,
+            subscription_data: { trial_period_days: 7, ...(user ? { metadata: { clerkUserId: user.id } } : {}) },
+        });";
+        assert_eq!(user(text), ["clerkUserId"]);
+    }
+
+    #[test]
     fn the_value_shows_the_user_where_the_key_does_not() {
         assert_eq!(user("stripe.checkout.sessions.create({ line_items, metadata: { ref: user.id } });"), ["ref"]);
         assert_eq!(user("stripe.checkout.sessions.create({ line_items, metadata: { ref: claims.sub } });"), ["ref"]);
@@ -216,6 +232,19 @@ mod tests {
     fn keys_that_a_handler_reads_are_found() {
         assert_eq!(user(r#"const id = session.metadata?.["clerkUserId"];"#), ["clerkUserId"]);
         assert_eq!(user("const { userId } = event.data.object.metadata;"), ["userId"]);
+    }
+
+    #[test]
+    fn metadata_that_a_function_is_given_is_read() {
+        assert_eq!(
+            user("const userOf = (subscriptionMetadata) => subscriptionMetadata?.clerkUserId;"),
+            ["clerkUserId"]
+        );
+    }
+
+    #[test]
+    fn public_metadata_of_a_user_is_none_of_stripes() {
+        assert_eq!(user("const id = user.publicMetadata.clerkUserId;"), [""; 0]);
     }
 
     #[test]

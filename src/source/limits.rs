@@ -55,7 +55,8 @@ fn table_of<'t>(project: &Project<'t>, name: &str, table: At<'t>) -> Vec<Found<T
     let entries = table.node.properties().iter().filter_map(|property| {
         let (tier, value) = (property.name()?, project.follow(table.to(&property.value)));
         let limit = match &value.node.kind {
-            Kind::Object(_) if is_about_tiers || names_limit(name) || names_tier(tier) => inner(project, value),
+            Kind::Object(_) if names_limit(name) => inner(project, value).or_else(|| only(project, value)),
+            Kind::Object(_) if is_about_tiers || names_tier(tier) => inner(project, value),
             _ if names_limit(name) => limit(project, value),
             _ => None,
         };
@@ -112,6 +113,11 @@ fn inner<'t>(project: &Project<'t>, object: At<'t>) -> Option<Limit> {
     if matches!(value.node.kind, Kind::Object(_)) { inner(project, value) } else { limit(project, value) }
 }
 
+/// The limit in an object that has nothing else: `{ projects: 3 }`
+fn only<'t>(project: &Project<'t>, object: At<'t>) -> Option<Limit> {
+    if let [only] = object.node.properties() { limit(project, object.to(&only.value)) } else { None }
+}
+
 /// A number of uses, or one of the ways to say that there is no limit.
 fn limit<'t>(project: &Project<'t>, at: At<'t>) -> Option<Limit> {
     let at = project.follow(at);
@@ -163,6 +169,13 @@ mod tests {
     fn a_table_from_tiers_to_objects_has_limits() {
         let text = "const PLANS = { free: { limit: 10 }, pro: { price: 29, limit: 50 }, enterprise: { limit: null } };";
         assert_eq!(limits(text), expected(THREE));
+    }
+
+    #[test]
+    fn a_table_of_limits_can_name_what_is_counted() {
+        let text = "const PLAN_LIMITS = { free: { scans: 10 }, pro: { scans: 50 }, enterprise: { scans: -1 } };";
+        assert_eq!(limits(text), expected(THREE));
+        assert_eq!(limits("const PLAN_LIMITS = { free: { scans: 3, seats: 1 }, pro: { scans: 50, seats: 5 } };"), []);
     }
 
     #[test]

@@ -4,6 +4,7 @@ mod clerk;
 mod entitlement;
 mod facts;
 mod limits;
+mod origins;
 mod parse;
 mod paths;
 mod project;
@@ -13,6 +14,8 @@ mod routes;
 mod stripe;
 #[cfg(test)]
 mod testing;
+#[cfg(test)]
+mod tests;
 mod tree;
 mod walk;
 mod words;

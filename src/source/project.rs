@@ -8,12 +8,14 @@ use super::paths::Paths;
 use super::tree::{Key, Kind, Node, Pattern, Property, Tree};
 
 /// How many steps a name is followed. Code in a circle ends there.
-const STEPS: usize = 12;
+pub(super) const STEPS: usize = 12;
 
 /// Every file that was parsed.
 pub(super) struct Project<'t> {
     modules: Vec<Module<'t>>,
     paths: Paths<'t>,
+    /// Every call, by the last name of what it calls.
+    calls: HashMap<&'t str, Vec<At<'t>>>,
 }
 
 struct Module<'t> {
@@ -23,15 +25,15 @@ struct Module<'t> {
 
 /// A name's declaration.
 #[derive(Clone)]
-struct Declared<'t> {
+pub(super) struct Declared<'t> {
     /// The function, or file, that the name is known in.
     scope: (u32, u32),
     /// The offset of the declaration.
     start: u32,
     /// `None` for a parameter.
-    value: Option<&'t Node>,
+    pub value: Option<&'t Node>,
     /// What leads from the value to what the name stands for; `None` if it is not a chain of keys.
-    keys: Option<Vec<&'t str>>,
+    pub keys: Option<Vec<&'t str>>,
 }
 
 /// A node, and the number of its file.
@@ -63,7 +65,15 @@ impl<'t> Project<'t> {
             tree.body.iter().for_each(|node| declare(node, (0, u32::MAX), &mut declared));
             Module { tree, declared }
         });
-        Self { modules: modules.collect(), paths }
+        let mut project = Self { modules: modules.collect(), paths, calls: HashMap::new() };
+        for at in project.all().collect::<Vec<_>>() {
+            if let Kind::Call(callee, _) = &at.node.kind
+                && let Kind::Name(name) | Kind::Member(_, name) = &callee.kind
+            {
+                project.calls.entry(name).or_default().push(at);
+            }
+        }
+        project
     }
 
     /// Every file with its statements, in order.
@@ -131,20 +141,40 @@ impl<'t> Project<'t> {
         self.declaration(at).is_some_and(|declared| declared.value.is_none())
     }
 
-    /// The objects that a value can be: itself, or what callers pass for a parameter.
-    pub(super) fn passed(&self, at: At<'t>) -> Vec<At<'t>> {
-        let at = self.follow(at);
-        let Kind::Name(parameter) = &at.node.kind else { return vec![at] };
-        let Some(declared) = self.declaration(at).filter(|declared| declared.value.is_none()) else {
-            return Vec::new();
-        };
-        let Some((function, number)) = self.function(at, declared.scope, parameter) else { return Vec::new() };
-        let calls = self.all().filter_map(|call| {
-            let Kind::Call(callee, arguments) = &call.node.kind else { return None };
-            let (Kind::Name(name) | Kind::Member(_, name)) = &callee.kind else { return None };
-            arguments.get(number).filter(|_| name == function).map(|argument| self.follow(call.to(argument)))
+    /// The objects that a value can be: itself, each of its alternatives, or what callers pass for a parameter.
+    pub(super) fn objects(&self, at: At<'t>) -> Vec<At<'t>> {
+        self.alternatives(at, STEPS)
+    }
+
+    fn alternatives(&self, at: At<'t>, steps: usize) -> Vec<At<'t>> {
+        let Some(steps) = steps.checked_sub(1) else { return Vec::new() };
+        let at = self.resolve(at, steps);
+        match &at.node.kind {
+            Kind::Object(_) => vec![at],
+            Kind::If(_, one, other) => {
+                let both = std::iter::once(&**one).chain(other.as_deref());
+                both.flat_map(|node| self.alternatives(at.to(node), steps)).collect()
+            }
+            Kind::And(_, value) => self.alternatives(at.to(value), steps),
+            Kind::Or(one, other) => {
+                [one, other].into_iter().flat_map(|node| self.alternatives(at.to(node), steps)).collect()
+            }
+            Kind::Name(name) => self.passed(at, name, steps),
+            _ => Vec::new(),
+        }
+    }
+
+    /// What callers pass for a parameter.
+    fn passed(&self, at: At<'t>, parameter: &str, steps: usize) -> Vec<At<'t>> {
+        let declared = self.declaration(at).filter(|declared| declared.value.is_none());
+        let function = declared.and_then(|declared| self.function(at, declared.scope, parameter));
+        let Some((function, number)) = function else { return Vec::new() };
+        let calls = self.calls.get(function).into_iter().flatten();
+        let passed = calls.filter_map(|call| match &call.node.kind {
+            Kind::Call(_, arguments) => Some(call.to(arguments.get(number)?)),
+            _ => None,
         });
-        calls.filter(|argument| matches!(argument.node.kind, Kind::Object(_))).collect()
+        passed.flat_map(|argument| self.alternatives(argument, steps)).collect()
     }
 
     /// The name of the function with this span, and the number of its parameter.
@@ -157,85 +187,8 @@ impl<'t> Project<'t> {
         })
     }
 
-    /// A value as it is written, as names: `event.data.object` is `event data object`.
-    pub(super) fn written(&self, at: At<'t>) -> Vec<String> {
-        let mut names = Vec::new();
-        self.spell(at, &mut names, None);
-        names
-    }
-
-    /// How a value came to be, as names: `event.data.object.metadata` with `event` from `constructEvent` is
-    /// `… constructEvent () data object metadata`.
-    pub(super) fn origin(&self, at: At<'t>) -> Vec<String> {
-        let mut names = Vec::new();
-        self.spell(at, &mut names, Some(STEPS));
-        names
-    }
-
-    /// Spells a value, and where it comes from if there are steps to follow it.
-    fn spell(&self, at: At<'t>, names: &mut Vec<String>, steps: Option<usize>) {
-        let further = steps.map(|steps| steps.checked_sub(1));
-        if further == Some(None) {
-            return;
-        }
-        let steps = further.flatten();
-        match &at.node.kind {
-            Kind::Name(name) => match self.declaration(at).filter(|_| steps.is_some()) {
-                Some(Declared { value: Some(value), keys: Some(keys), .. })
-                    if !matches!(value.kind, Kind::Function(..) | Kind::Object(_)) || !keys.is_empty() =>
-                {
-                    self.spell(at.to(value), names, steps);
-                    names.extend(keys.into_iter().map(str::to_owned));
-                }
-                Some(Declared { value: None, keys: Some(keys), .. }) if !keys.is_empty() => {
-                    names.extend(keys.into_iter().map(str::to_owned));
-                }
-                _ => names.push(name.clone()),
-            },
-            Kind::Member(object, key) => {
-                self.spell(at.to(object), names, steps);
-                names.push(key.clone());
-            }
-            Kind::Call(callee, arguments) => {
-                let returned = steps.and_then(|_| Self::returned(self.follow(at.to(callee))));
-                if let Some(value) = returned {
-                    return self.spell(value, names, steps);
-                }
-                self.spell(at.to(callee), names, steps);
-                names.push(format!("({})", arguments.first().and_then(Node::text).unwrap_or_default()));
-            }
-            Kind::New(callee, _) => {
-                self.spell(at.to(callee), names, steps);
-                names.push("new".to_owned());
-            }
-            Kind::Or(first, _) => self.spell(at.to(first), names, steps),
-            Kind::Index(object, _) => {
-                self.spell(at.to(object), names, steps);
-                names.push("[]".to_owned());
-            }
-            _ => {}
-        }
-    }
-
-    /// The first value that a function returns which is neither an object nor nothing.
-    fn returned(called: At<'t>) -> Option<At<'t>> {
-        let Kind::Function(_, body) = &called.node.kind else { return None };
-        let mut open: Vec<&Node> = body.iter().rev().collect();
-        while let Some(node) = open.pop() {
-            match &node.kind {
-                Kind::Function(..) => {}
-                Kind::Return(Some(value))
-                    if matches!(value.kind, Kind::Name(_) | Kind::Member(..) | Kind::Call(..)) =>
-                {
-                    return Some(called.to(value));
-                }
-                _ => open.extend(node.children().into_iter().rev()),
-            }
-        }
-        None
-    }
-
-    fn declaration(&self, at: At<'t>) -> Option<Declared<'t>> {
+    /// Where a name is declared, as seen from where it is used.
+    pub(super) fn declaration(&self, at: At<'t>) -> Option<Declared<'t>> {
         let Kind::Name(name) = &at.node.kind else { return None };
         let known = self.modules[at.module].declared.get(name.as_str())?;
         let around = known.iter().filter(|one| (one.scope.0..one.scope.1).contains(&at.node.start));
@@ -343,7 +296,8 @@ impl<'t> Project<'t> {
         let mut properties = Vec::new();
         for property in object.node.properties() {
             if matches!(property.key, Key::Spread) {
-                properties.extend(self.spread(self.resolve(object.to(&property.value), steps), steps));
+                let objects = self.alternatives(object.to(&property.value), steps);
+                properties.extend(objects.into_iter().flat_map(|object| self.spread(object, steps)));
             } else {
                 properties.push((object.to(&property.value), property));
             }

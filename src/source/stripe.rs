@@ -36,11 +36,14 @@ const FAMILIES: [&str; 28] = [
     "tax_rate",
 ];
 
-/// `new Stripe(key, { apiVersion: "…" })`
+/// `new Stripe(key, { apiVersion: "…" })`, and the header of requests without the SDK.
 pub(super) fn api_version(project: &Project) -> Option<Found<String>> {
     project.all().find_map(|at| {
-        let Kind::New(_, arguments) = &at.node.kind else { return None };
-        let version = arguments.get(1).and_then(|options| project.property(at.to(options), "apiVersion"))?;
+        let version = match &at.node.kind {
+            Kind::New(_, arguments) => project.property(at.to(arguments.get(1)?), "apiVersion")?,
+            Kind::Object(_) => at.to(at.node.property("Stripe-Version")?),
+            _ => return None,
+        };
         let text = project.text(version).filter(|text| is_version(text))?;
         Some(project.found(version, text))
     })
@@ -113,6 +116,12 @@ mod tests {
             ("b.ts", r#"export const VERSION = "2025-09-30.clover";"#),
         ];
         assert_eq!(reading(&files).facts.api_version.unwrap().value, "2025-09-30.clover");
+    }
+
+    #[test]
+    fn the_api_version_of_requests_without_the_sdk_is_found() {
+        let text = r#"fetch(url, { headers: { Authorization: key, "Stripe-Version": "2024-06-20" } });"#;
+        assert_eq!(facts(text).api_version.unwrap().value, "2024-06-20");
     }
 
     #[test]

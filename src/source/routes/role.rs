@@ -72,6 +72,10 @@ fn called(at: At) -> Option<Role> {
     let Kind::Call(callee, arguments) = &at.node.kind else { return None };
     let by_call = CALLS.iter().find(|(path, _)| callee.ends_with(path)).map(|(_, role)| *role);
     by_call.or_else(|| {
+        // The header that Stripe signs an event with, for code that verifies it without the SDK.
+        if arguments.iter().filter_map(Node::text).any(|text| text.eq_ignore_ascii_case("stripe-signature")) {
+            return Some(Role::Webhook);
+        }
         let address = arguments.first().and_then(last_text)?;
         ADDRESSES.iter().find(|(end, _)| address.ends_with(end)).map(|(_, role)| *role)
     })

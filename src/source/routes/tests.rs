@@ -250,6 +250,12 @@ fn a_handler_that_verifies_an_event_is_the_webhook() {
 }
 
 #[test]
+fn a_handler_that_verifies_an_event_without_the_sdk_is_the_webhook() {
+    let text = r#"new Hono().post("/hook", (c) => verify(c.req.header("Stripe-Signature")));"#;
+    assert_eq!(role(text), Some(Role::Webhook));
+}
+
+#[test]
 fn a_call_of_stripe_without_its_sdk_shows_the_role() {
     let text =
         r#"new Hono().post("/a", () => fetch("https://api.stripe.com/v1/checkout/sessions", { method: "POST" }));"#;
