@@ -2,14 +2,19 @@
 
 use super::facts::{Found, TierLimit, once};
 use super::project::{At, Project};
-use super::tree::{Case, Kind, Node, Pattern};
+use super::tree::{Case, Kind, Node, Pattern, Property};
+use super::words::has_word;
 use crate::config::Limit;
 
 /// Keys that name a tier in an object about it, the surest first.
 const IDS: [&str; 6] = ["id", "slug", "key", "plan", "tier", "name"];
 
 /// Words of names that limits are kept under.
-const WORDS: [&str; 6] = ["limit", "quota", "allowance", "requests", "uses", "credits"];
+const WORDS: [&str; 10] =
+    ["limit", "limits", "quota", "quotas", "allowance", "allowances", "requests", "uses", "calls", "credits"];
+
+/// Words of keys that only an object about something on sale has.
+const SALE: [&str; 6] = ["price", "prices", "features", "tier", "plan", "popular"];
 
 /// `Number.MAX_SAFE_INTEGER`
 const NO_LIMIT: f64 = 9_007_199_254_740_991.0;
@@ -31,14 +36,27 @@ pub(super) fn limits(project: &Project) -> Vec<Found<TierLimit>> {
                 }
             }
             Kind::Object(_) => {
-                found.extend(described(project, at));
+                found.extend(described(project, at).filter(|one| is_on_sale(at.node, &one.value.tier)));
                 let tables = at.node.properties().iter().filter_map(|one| Some((one.name()?, at.to(&one.value))));
                 found.extend(tables.flat_map(|(name, table)| table_of(project, name, table)).collect::<Vec<_>>());
+            }
+            Kind::Array(items) => {
+                let all: Vec<_> =
+                    items.iter().filter_map(|item| described(project, project.follow(at.to(item)))).collect();
+                // One that is a tier for sure shows what the others are.
+                if all.iter().any(|one| names_tier(&one.value.tier)) {
+                    found.extend(all);
+                }
             }
             _ => {}
         }
     }
     once(found)
+}
+
+/// Whether an object with a name and a limit is about a tier, and not about a page of a list.
+fn is_on_sale(object: &Node, tier: &str) -> bool {
+    names_tier(tier) || object.properties().iter().filter_map(Property::name).any(|key| has_word(key, &SALE))
 }
 
 /// The object in `Object.freeze({ … })` and `new Map(Object.entries({ … }))`.
@@ -51,7 +69,7 @@ fn unwrapped(node: &Node) -> &Node {
 
 /// `LIMITS = { free: 10, pro: 50 }` and `TIERS = { free: { limit: 10 }, pro: { limit: Infinity } }`
 fn table_of<'t>(project: &Project<'t>, name: &str, table: At<'t>) -> Vec<Found<TierLimit>> {
-    let is_about_tiers = ["tier", "plan"].iter().any(|word| name.to_lowercase().contains(word));
+    let is_about_tiers = has_word(name, &["tier", "tiers", "plan", "plans"]);
     let entries = table.node.properties().iter().filter_map(|property| {
         let (tier, value) = (property.name()?, project.follow(table.to(&property.value)));
         let limit = match &value.node.kind {
@@ -67,8 +85,8 @@ fn table_of<'t>(project: &Project<'t>, name: &str, table: At<'t>) -> Vec<Found<T
             .map(|limit| project.found_on(table, property.line, TierLimit { tier: tier.to_owned(), limit }))
     });
     let entries: Vec<_> = entries.collect();
-    // One number under a name with "limit" in it is a setting, and not a table of tiers.
-    if entries.len() < 2 && !entries.iter().any(|entry| names_tier(&entry.value.tier)) { Vec::new() } else { entries }
+    // Other limits are in such tables, too: of a rate, or of a page.
+    if is_about_tiers || entries.iter().any(|entry| names_tier(&entry.value.tier)) { entries } else { Vec::new() }
 }
 
 /// `{ id: "pro", limit: 50 }`
@@ -134,8 +152,7 @@ fn limit<'t>(project: &Project<'t>, at: At<'t>) -> Option<Limit> {
 }
 
 fn names_limit(name: &str) -> bool {
-    let name = name.to_lowercase();
-    WORDS.iter().any(|word| name.contains(word))
+    has_word(name, &WORDS)
 }
 
 /// Names that tiers often have.
@@ -212,6 +229,25 @@ mod tests {
     #[test]
     fn settings_with_a_limit_are_no_tiers() {
         assert_eq!(limits("const settings = { rateLimit: 5, requests: { limit: 3 } }; list({ limit: 100 });"), []);
+    }
+
+    #[test]
+    fn words_that_only_look_like_limits_are_none() {
+        assert_eq!(limits("const STATUSES = { free: 1, pro: 2 }; const delimiters = { free: 1, pro: 2 };"), []);
+    }
+
+    #[test]
+    fn limits_of_rates_and_pages_are_no_tiers() {
+        assert_eq!(limits("const RATE_LIMIT = { windowMs: 60_000, max: 100 };"), []);
+        assert_eq!(limits(r#"useQuery({ key: "users", limit: 20 });"#), []);
+    }
+
+    #[test]
+    fn a_tier_with_an_unusual_name_is_known_by_its_price_or_by_its_neighbors() {
+        let text = r#"export const solo = { id: "solo", price: 9, limit: 10 };"#;
+        assert_eq!(limits(text), expected([("solo", Limit::Uses(10))]));
+        let text = r#"const all = [{ id: "free", limit: 5 }, { id: "solo", limit: 10 }];"#;
+        assert_eq!(limits(text), expected([("free", Limit::Uses(5)), ("solo", Limit::Uses(10))]));
     }
 
     #[test]
