@@ -16,6 +16,7 @@
 //! - [`run`]: runs the checks and returns a [`run::Report`].
 //! - [`reconcile`]: compares every subscription with every user.
 //! - [`fix`]: the changes that a report asks for.
+//! - [`source`]: what the source code of a project says, read without running it.
 //! - [`trace`]: one customer's path through Stripe, Clerk and the Worker.
 //! - [`report`]: one file per report format.
 //! - [`sandbox`]: Stripe, Clerk, Cloudflare, a Worker and a frontend over real HTTP, for tests and newcomers.
@@ -33,5 +34,6 @@ pub mod reconcile;
 pub mod report;
 pub mod run;
 pub mod sandbox;
+pub mod source;
 pub mod trace;
 pub mod world;

@@ -13,7 +13,7 @@ const FLOORS: [&[&str]; 9] = [
     &["change", "pattern"],
     &["finding"],
     &["config"],
-    &["world"],
+    &["source", "world"],
     &["check", "sandbox"],
     &["checks"],
     &["reconcile", "run"],
