@@ -3,6 +3,7 @@
 use url::Url;
 
 use super::accounts::Accounts;
+use super::code;
 use super::file::{Draft, Entry, Table, inline_env, quoted};
 use super::folder::{Folder, SERVING};
 use super::tiers::{Tiers, tiers};
@@ -52,6 +53,7 @@ pub fn draft(folder: &Folder, variables: &Variables, accounts: &Accounts) -> Dra
         tables.push(example(accounts));
     }
     tables.extend(sold.tables);
+    remarks.extend(code::add(&folder.source, &mut tables));
     Draft { tables, remarks }
 }
 

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 
 use crate::config::{Declared, Mode, Redactor, Text, Wrangler};
+use crate::source::{self, SourceFacts};
 
 /// How deep below the folder files are looked for: `apps/api/.dev.vars` is two levels down.
 const DEPTH: usize = 3;
@@ -35,6 +36,8 @@ pub struct Folder {
     pub wrangler: Option<Wrangler>,
     /// The project's name, and where it stands.
     pub name: Option<(String, String)>,
+    /// What the source says.
+    pub source: SourceFacts,
     /// What could not be read, or is one of several.
     pub remarks: Vec<String>,
 }
@@ -54,6 +57,7 @@ impl Folder {
         }
         folder.read_wrangler(root, &files);
         folder.name = folder.name(root);
+        folder.source = source::read(root).facts;
         folder
     }
 

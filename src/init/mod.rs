@@ -5,6 +5,7 @@
 
 mod accounts;
 mod agents;
+mod code;
 mod draft;
 mod file;
 mod folder;

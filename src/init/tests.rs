@@ -18,6 +18,11 @@ struct Project {
 
 impl Project {
     async fn new(scenarios: &[&str]) -> Self {
+        Self::with(scenarios, &[]).await
+    }
+
+    /// The same with more files.
+    async fn with(scenarios: &[&str], more: &[(&str, &str)]) -> Self {
         let (root, sandbox) =
             (tempfile::tempdir().unwrap(), Sandbox::start(scenarios, Options::default()).await.unwrap());
         let lines: Vec<String> =
@@ -25,9 +30,8 @@ impl Project {
         let wrangler = sandbox.read(Path::new("api/wrangler.toml")).unwrap();
         let values = lines.concat();
         let web = "FRONTEND_URL=https://app.acme.com\n";
-        for (path, text) in
-            [("api/wrangler.toml", wrangler.as_str()), (".dev.vars", &values), ("web/.env.production", web)]
-        {
+        let usual = [("api/wrangler.toml", wrangler.as_str()), (".dev.vars", &values), ("web/.env.production", web)];
+        for (path, text) in usual.iter().chain(more) {
             let path = root.path().join(path);
             fs::create_dir_all(path.parent().unwrap()).unwrap();
             fs::write(path, text).unwrap();
@@ -123,4 +127,62 @@ async fn a_problem_at_a_provider_is_not_taken_for_what_is_meant() {
         let found = report.checks.iter().any(|line| line.id.as_str() == check && !line.findings.is_empty());
         assert!(found, "{scenario}: {check}\n{text}\n{:?}", failures(&report));
     }
+}
+
+/// A Worker of the reference stack, as far as it says what the accounts cannot.
+const WORKER: &str = r#"
+import { verifyToken } from "@clerk/backend";
+import Stripe from "stripe";
+
+const limits = { free: 10, pro: 50, enterprise: Infinity };
+
+export default {
+  async fetch(request: Request, env: Env) {
+    const url = new URL(request.url);
+    const stripe = new Stripe(env.STRIPE_SECRET_KEY, { apiVersion: "2026-09-30.endive" });
+    if (url.pathname === "/health") return Response.json({ status: "ok" });
+    if (url.pathname === "/api/tiers") return Response.json({ tiers: limits });
+    if (url.pathname === "/api/usage") {
+      const claims = await verifyToken(request.headers.get("authorization")!, { secretKey: env.CLERK_SECRET_KEY });
+      return Response.json({ plan: claims.plan, limit: limits[claims.plan] });
+    }
+    if (url.pathname === "/api/data" && request.method === "POST") return Response.json({});
+    if (url.pathname === "/api/create-checkout") {
+      const { tier } = await request.json();
+      const session = await stripe.checkout.sessions.create({ mode: "subscription", metadata: { userId: "", tier } });
+      return Response.json({ url: session.url });
+    }
+    if (url.pathname === "/api/customer-portal") {
+      return Response.json({ url: (await stripe.billingPortal.sessions.create({ customer: "" })).url });
+    }
+    if (url.pathname === "/webhook/stripe") {
+      const event = await stripe.webhooks.constructEventAsync(await request.text(), "", env.STRIPE_WEBHOOK_SECRET);
+      return Response.json({ received: true, type: event.type });
+    }
+    return new Response(null, { status: 404 });
+  },
+};
+"#;
+
+#[tokio::test]
+async fn the_source_adds_limits_and_the_version_of_the_api_and_a_run_is_go() {
+    let project = Project::with(&["healthy"], &[("api/src/worker.ts", WORKER)]).await;
+    let (text, report) = project.run().await;
+    for line in [
+        "[tiers.pro]\nprice = \"29.00\"\nlimit = 50\n",
+        "limit = \"unlimited\"\n",
+        "api_version = \"2026-09-30.endive\"\n",
+    ] {
+        assert!(text.contains(line), "{line}: {text}");
+    }
+    assert!(!text.contains("# Check"), "{text}");
+    assert_eq!(report.decision, Decision::Go, "{text}\n{:?}", failures(&report));
+}
+
+#[tokio::test]
+async fn a_limit_in_the_source_that_is_not_deployed_is_found() {
+    let source = WORKER.replace("pro: 50", "pro: 60");
+    let project = Project::with(&["healthy"], &[("api/src/worker.ts", source.as_str())]).await;
+    let (text, report) = project.run().await;
+    assert_eq!(report.decision, Decision::NoGo, "{text}");
 }

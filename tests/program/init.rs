@@ -1,6 +1,7 @@
 //! `preflight init`.
 
 use std::fs;
+use std::path::Path;
 
 use crate::program::{Folder, ProgramOutput};
 
@@ -148,4 +149,60 @@ fn without_a_terminal_no_canary_is_created_unless_the_user_said_yes() {
     let ended = init(&Folder::new(), &["--sandbox=canary-unset", "--canary", "preflight-canary@acme.com"]);
     assert_eq!(ended.status, 4, "{}", ended.all());
     assert!(ended.stderr.contains("use --yes") && ended.stderr.contains("No user was created."), "{}", ended.stderr);
+}
+
+/// What `init` writes for one of the projects in `tests/init`.
+fn layout(name: &str) -> String {
+    fn copy(from: &Path, to: &Path) {
+        fs::create_dir_all(to).unwrap();
+        for entry in fs::read_dir(from).unwrap() {
+            let entry = entry.unwrap();
+            let to = to.join(entry.file_name());
+            if entry.file_type().unwrap().is_dir() {
+                copy(&entry.path(), &to);
+            } else {
+                fs::copy(entry.path(), to).unwrap();
+            }
+        }
+    }
+    let folder = Folder::new();
+    copy(&Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/init").join(name), &folder.path(""));
+    let ended = init(&folder, &["--sandbox"]);
+    assert_eq!(ended.status, 0, "{}", ended.all());
+    folder.read("preflight.toml")
+}
+
+#[test]
+fn the_guides_layout_needs_only_what_is_not_a_default() {
+    let text = layout("guide");
+    for part in
+        ["name = \"acme-api\"", "limit = 50\n", "limit = \"unlimited\"\n", "api_version = \"2025-09-30.clover\"\n"]
+    {
+        assert!(text.contains(part), "{part}: {text}");
+    }
+    assert!(!text.contains("checkout =") && !text.contains("user_key"), "{text}");
+}
+
+#[test]
+fn a_monorepo_has_its_routes_and_its_environment() {
+    let text = layout("monorepo");
+    for part in [
+        "tiers = \"/v1/plans\"\n",
+        "portal = \"/v1/billing/portal\"\n",
+        "environment = \"production\"\n",
+        "wrangler = \"apps/api/wrangler.jsonc\"\n",
+        "user_key = \"clerkUserId\"\n",
+        "# Check: it reads priceId from the body",
+    ] {
+        assert!(text.contains(part), "{part}: {text}");
+    }
+}
+
+#[test]
+fn a_next_app_has_its_route_handlers_and_no_cloudflare() {
+    let text = layout("next");
+    for part in ["checkout = \"/api/checkout\"\n", "health = \"/api/health\"\n", "tier_key = \"plan\"\n"] {
+        assert!(text.contains(part), "{part}: {text}");
+    }
+    assert!(!text.contains("[cloudflare]"), "{text}");
 }
