@@ -134,7 +134,7 @@ async fn checkout_accepts_codes(world: &World, tier: &Tier) -> Answered<bool> {
     let checkouts = worker.checkouts().await;
     checkouts.ready.clone()?;
     match checkouts.of(tier) {
-        Some(Ok(CheckoutAnswer::Session(session))) => session.value.allows_promotion_codes(),
+        Some(Ok(CheckoutAnswer::Session { session, .. })) => session.value.allows_promotion_codes(),
         Some(Err(why)) => Err(why.clone()),
         Some(Ok(_)) | None => Err(NoAnswer::unknown("the Worker created no Checkout Session that could be read")),
     }

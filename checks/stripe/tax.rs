@@ -46,7 +46,7 @@ async fn run(world: &World, _: Deployment, outcome: &mut Outcome) -> Answered {
     let (mut taxed, mut is_seen, mut unseen) = (None, false, Vec::new());
     for tier in tiers {
         match checkouts.of(tier) {
-            Some(Ok(CheckoutAnswer::Session(session))) => match session.value.computes_taxes() {
+            Some(Ok(CheckoutAnswer::Session { session, .. })) => match session.value.computes_taxes() {
                 Ok(true) => taxed = taxed.or(Some(session)),
                 Ok(false) => is_seen = true,
                 Err(why) => unseen.push(why),

@@ -54,6 +54,8 @@ codes! {
     PRICE_UNSET: Failure(Money),
     /// The session has another price, or a quantity other than 1.
     PRICE: Failure(Money),
+    /// The session is not at `session` of `worker.checkout`, where the frontend reads it.
+    MISPLACED: Failure(Money),
     /// Nothing in the session identifies the user.
     NO_USER: Failure,
     /// The tier is read from metadata, but the session's metadata does not name it.
@@ -123,7 +125,12 @@ fn of_part(part: &str, why: NoAnswer) -> NoAnswer {
 async fn judge(world: &World, tier: &Tier, answer: &CheckoutAnswer, outcome: &mut Outcome) -> Answered {
     let expires = |id: &str| format!("{id}: your key cannot expire it; it expires by itself within a day");
     let finding = match answer {
-        CheckoutAnswer::Session(session) => return session::judge(world, tier, session, outcome).await,
+        CheckoutAnswer::Session { session, misplaced } => {
+            if let Some(answer) = misplaced {
+                outcome.find(misplaced_session(world, answer));
+            }
+            return session::judge(world, tier, session, outcome).await;
+        }
         CheckoutAnswer::ChangedSubscription(subscription, answer) => changed(world, subscription.as_deref(), answer),
         CheckoutAnswer::NoSession(answer) => Err(NoAnswer::Unknown(format!(
             "the Worker answered {} to {} without a Checkout Session: {}",
@@ -148,7 +155,7 @@ fn judge_foreign_origin(world: &World, answer: &CheckoutAnswer, outcome: &mut Ou
         CheckoutAnswer::ChangedSubscription(subscription, answer) => {
             outcome.find(changed(world, subscription.as_deref(), answer));
         }
-        CheckoutAnswer::Session(session) => {
+        CheckoutAnswer::Session { session, .. } => {
             let urls = session.value.addresses();
             let mut urls = urls.iter().filter_map(|(field, url)| Some((*field, url.value()?))).peekable();
             if urls.peek().is_none() {
@@ -222,6 +229,18 @@ async fn refused(world: &World, tier: &Tier, problem: &CheckoutProblem, failure:
 async fn blame_price_variable(world: &World, tier: &Tier) -> Answered {
     let variables: Vec<&str> = tier.prices.iter().map(|price| price.price_id.name.as_str()).collect();
     world.worker().blame(Symptom::OtherValue(&variables)).await
+}
+
+/// The finding for an answer in which the frontend does not find the session.
+fn misplaced_session(world: &World, answer: &Answer) -> Finding {
+    let route = world.config().worker.checkout.as_ref();
+    let pointer = route.and_then(|route| route.session.as_deref()).unwrap_or_default();
+    let message =
+        format!("The Worker's answer has no Checkout Session at {pointer}, so the frontend cannot open Checkout.");
+    let summary =
+        format!("Return the session at {pointer}, or correct `session` of worker.checkout in the configuration.");
+    let evidence = answer.evidence(pointer, answer.excerpt());
+    finding(MISPLACED, message, &format!("the session at {pointer}"), evidence, fixes::deploy(world, &summary))
 }
 
 fn changed(world: &World, subscription: Option<&str>, answer: &Answer) -> Finding {

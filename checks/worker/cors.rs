@@ -2,6 +2,7 @@
 
 use super::fixes;
 use crate::check::prelude::*;
+use crate::config::TokenPlace;
 use crate::world::{CorsHeaders, FOREIGN_ORIGIN};
 
 check! {
@@ -128,7 +129,10 @@ fn own_origin(world: &World, origin: &str, cors: &CorsHeaders, outcome: &mut Out
     } else if !cors.allows(origin) {
         format!("they allow {}", cors.shown())
     } else if !cors.takes_tokens {
-        "they do not allow the header Authorization".to_owned()
+        match world.config().worker.auth {
+            TokenPlace::Bearer => "they do not allow the header Authorization".to_owned(),
+            TokenPlace::Cookie => "they do not allow cookies (Access-Control-Allow-Credentials: true)".to_owned(),
+        }
     } else {
         outcome.pass(format!("{origin} can read the Worker's answers"));
         return;

@@ -178,7 +178,7 @@ expires = 2027-03-01
         assert_eq!(config.entitlement.entitling_statuses, ["active", "trialing"]);
         assert_eq!(config.clerk.jwt_template.as_deref(), Some("pan-api"));
         assert_eq!(config.clerk.frontend_api().unwrap().as_str(), "https://clerk.acme.com/");
-        assert_eq!(config.worker.checkout.as_deref(), Some("/api/create-checkout"));
+        assert_eq!(config.worker.checkout.unwrap().path, "/api/create-checkout");
         assert!(config.cloudflare.is_none() && config.frontend.is_none());
     }
 

@@ -5,6 +5,7 @@
 //! [`Variable`]).
 
 mod build;
+mod checkout;
 mod dotenv;
 mod exposed;
 mod file;
@@ -41,6 +42,7 @@ use reqwest::Method;
 use reqwest::header::HeaderMap;
 use url::Url;
 
+pub use checkout::{CheckoutRequest, CheckoutRoute, Choice};
 pub use exposed::{Exposed, exposed};
 pub use file::load;
 pub(crate) use fingerprint::hash;
@@ -272,11 +274,24 @@ pub struct WorkerConfig {
     /// Returns a user's plan and usage.
     pub usage: Option<String>,
     /// Makes a Checkout Session.
-    pub checkout: Option<String>,
+    pub checkout: Option<CheckoutRoute>,
     /// Opens the customer portal.
     pub portal: Option<String>,
     /// Counts one use for each call.
     pub metered: Option<String>,
+    /// Where it reads the user's token.
+    pub auth: TokenPlace,
+}
+
+/// `worker.auth`: where the Worker reads the user's token.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "lowercase")]
+#[schemars(inline)]
+pub enum TokenPlace {
+    /// In the header `Authorization: Bearer`.
+    Bearer,
+    /// In the cookie `__session`, which Clerk sets on the frontend's own host. It holds the session token, never a template's.
+    Cookie,
 }
 
 /// `[frontend]`.

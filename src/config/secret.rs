@@ -41,9 +41,16 @@ impl Secret {
     /// The value of an `Authorization` header.
     #[must_use]
     pub fn bearer(&self) -> Option<reqwest::header::HeaderValue> {
-        let mut value = reqwest::header::HeaderValue::from_str(&format!("Bearer {}", self.0.expose_secret())).ok()?;
-        value.set_sensitive(true);
-        Some(value)
+        sensitive(&format!("Bearer {}", self.0.expose_secret()))
+    }
+
+    /// The value of a `Cookie` header in which it is the token of a signed-in browser. Clerk's SDK reads `__session` only beside
+    /// `__client_uat`, the time of the sign-in, which may not be later than the token, and for a development instance only
+    /// beside a `__clerk_db_jwt` (docs/providers.md, "Clerk API objects and sign-in").
+    #[must_use]
+    pub fn session_cookies(&self, is_development: bool) -> Option<reqwest::header::HeaderValue> {
+        let browser = if is_development { "; __clerk_db_jwt=preflight" } else { "" };
+        sensitive(&format!("__session={}; __client_uat=1{browser}", self.0.expose_secret()))
     }
 
     /// The hexadecimal HMAC-SHA256 that Stripe signs a delivery with: of `<timestamp>.<body>`, keyed by the whole secret,
@@ -174,6 +181,13 @@ pub(crate) fn account_of(key: &str) -> Option<String> {
     // Keys of the older kind are 24 random characters, of which some begin with 51 as well.
     let account = if body.len() > 24 { body.strip_prefix("51")?.get(..15)? } else { return None };
     account.bytes().all(|byte| byte.is_ascii_alphanumeric()).then(|| format!("acct_1{account}"))
+}
+
+/// A header's value that is never printed.
+fn sensitive(value: &str) -> Option<reqwest::header::HeaderValue> {
+    let mut value = reqwest::header::HeaderValue::from_str(value).ok()?;
+    value.set_sensitive(true);
+    Some(value)
 }
 
 #[cfg(test)]

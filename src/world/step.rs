@@ -10,7 +10,7 @@ use super::id::{ApiPath, CheckoutSessionId, CustomerId, PathId, SessionId, Templ
 use super::transport::{Asked, Credential, OutgoingRequest, Party, Retry};
 use super::worker::route::Route;
 use super::{NoAnswer, World};
-use crate::config::{Secret, Tier};
+use crate::config::{CheckoutRequest, Secret, Tier};
 
 /// The steps that the leave-no-trace door allows, each with its one object. A step defines its own provider, path and body.
 #[derive(Debug, Clone, Copy)]
@@ -26,9 +26,9 @@ pub(super) enum Step<'s> {
     /// Ends the session.
     SignOut(&'s SessionId),
     /// Has the Worker create a Checkout Session for the canary.
-    Checkout { tier: &'s Tier, user: &'s UserId },
+    Checkout { tier: &'s Tier, user: &'s UserId, request: &'s CheckoutRequest },
     /// Asks the Worker for a Checkout Session in a way that it must reject.
-    InvalidCheckout { request: InvalidRequest, user: &'s UserId },
+    InvalidCheckout { invalid: InvalidRequest, user: &'s UserId, request: &'s CheckoutRequest },
     /// Expires that Checkout Session.
     Expiry(&'s CheckoutSessionId),
     /// Has the Worker open the customer portal for the canary. That session expires by itself.
@@ -45,9 +45,6 @@ pub enum InvalidRequest {
 }
 
 impl InvalidRequest {
-    /// Both.
-    pub(super) const ALL: [Self; 2] = [Self::UnknownTier, Self::BrokenJson];
-
     /// What is wrong with it, after `a request`.
     #[must_use]
     pub const fn words(self) -> &'static str {
@@ -70,11 +67,12 @@ pub(super) enum Caller {
 }
 
 /// Where a step is sent.
-enum StepTarget {
+enum StepTarget<'s> {
     Clerk(ApiPath),
     ClerkDomain(ApiPath),
     Stripe(ApiPath),
     Worker(Route),
+    WorkerCheckout(&'s CheckoutRequest),
 }
 
 /// What a step sends.
@@ -85,7 +83,7 @@ enum Payload {
     Form(Vec<(&'static str, String)>),
 }
 
-impl Step<'_> {
+impl<'s> Step<'s> {
     const fn word(self) -> &'static str {
         match self {
             Self::SignInToken(_) => "clerk.sign_in_token.create",
@@ -104,8 +102,8 @@ impl Step<'_> {
         match self {
             Self::SignInToken(user) | Self::SignIn { user, .. } | Self::Session(user) => user.to_string(),
             Self::Token { session, .. } | Self::SignOut(session) => session.to_string(),
-            Self::Checkout { tier, user } => format!("tier {} for {user}", tier.name),
-            Self::InvalidCheckout { request, user } => format!("a request {} for {user}", request.words()),
+            Self::Checkout { tier, user, .. } => format!("tier {} for {user}", tier.name),
+            Self::InvalidCheckout { invalid, user, .. } => format!("a request {} for {user}", invalid.words()),
             Self::Expiry(session) => session.to_string(),
             Self::Portal { customer, user } => format!("{customer} of {user}"),
         }
@@ -124,7 +122,7 @@ impl Step<'_> {
         }
     }
 
-    fn target(self) -> StepTarget {
+    fn target(self) -> StepTarget<'s> {
         match self {
             Self::SignInToken(_) => StepTarget::Clerk(ApiPath::new("/v1/sign_in_tokens")),
             Self::Session(_) => StepTarget::Clerk(ApiPath::new("/v1/sessions")),
@@ -145,8 +143,17 @@ impl Step<'_> {
             Self::Expiry(session) => {
                 StepTarget::Stripe(ApiPath::new("/v1/checkout/sessions/").id(session).then("/expire"))
             }
-            Self::Checkout { .. } | Self::InvalidCheckout { .. } => StepTarget::Worker(Route::Checkout),
+            Self::Checkout { request, .. } | Self::InvalidCheckout { request, .. } => {
+                StepTarget::WorkerCheckout(request)
+            }
             Self::Portal { .. } => StepTarget::Worker(Route::Portal),
+        }
+    }
+
+    fn method(self) -> Method {
+        match self {
+            Self::Checkout { request, .. } | Self::InvalidCheckout { request, .. } => request.method.clone(),
+            _ => Method::POST,
         }
     }
 
@@ -158,11 +165,10 @@ impl Step<'_> {
                 Payload::Form(vec![("strategy", "ticket".to_owned()), ("ticket", ticket.lend(str::to_owned))])
             }
             Self::Token { caller: Caller::Backend, .. } | Self::Portal { .. } => Payload::Json(json!({})),
-            Self::Checkout { tier, .. } => Payload::Json(json!({ "tier": tier.name })),
-            Self::InvalidCheckout { request: InvalidRequest::UnknownTier, .. } => {
-                Payload::Json(json!({ "tier": "preflight-unknown" }))
+            Self::InvalidCheckout { invalid: InvalidRequest::BrokenJson, .. } => Payload::BrokenJson,
+            Self::Checkout { request, .. } | Self::InvalidCheckout { request, .. } => {
+                request.body.clone().map_or(Payload::Nothing, Payload::Json)
             }
-            Self::InvalidCheckout { request: InvalidRequest::BrokenJson, .. } => Payload::BrokenJson,
             Self::Token { .. } | Self::Expiry(_) => Payload::Form(Vec::new()),
             Self::SignOut(_) => Payload::Nothing,
         }
@@ -215,7 +221,7 @@ impl LeaveNoTrace<'_> {
                 world.journal.path().display()
             ))
         })?;
-        let (method, is_step) = (Method::POST, true);
+        let (method, is_step) = (step.method(), true);
         Ok(world.transport.ask(OutgoingRequest { party, method, url, headers, body, credential, retry, is_step }).await)
     }
 
@@ -226,6 +232,9 @@ impl LeaveNoTrace<'_> {
             StepTarget::ClerkDomain(path) => (Party::ClerkDomain, path.at(&self.0.clerk().frontend_api()?)),
             StepTarget::Stripe(path) => (Party::Stripe, path.at(&config.stripe.api_base)),
             StepTarget::Worker(route) => (Party::Worker, self.0.worker().url(route)?),
+            StepTarget::WorkerCheckout(request) => {
+                (Party::Worker, self.0.worker().url_of(Route::Checkout, &request.path)?)
+            }
         })
     }
 }

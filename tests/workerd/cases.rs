@@ -101,6 +101,7 @@ pub const CASES: &[WorkerCase] = &[
     broken!("tiers-missing", "tiers-missing"),
     broken!("tiers-surplus", "tiers-surplus"),
     broken!("checkout-wrong-price", "checkout-wrong-price"),
+    deployed("checkout-misplaced"),
     broken!("checkout-localhost", "checkout-localhost"),
     broken!("checkout-open-redirect", "checkout-open-redirect"),
     broken!("checkout-no-user", "checkout-no-user"),
@@ -172,6 +173,9 @@ pub const HEALTHY: &[(&str, &[(&str, &str)])] = &[
     ("healthy-price-ids-as-variables", &[]),
     ("healthy-subscription-metadata", &[]),
     ("healthy-taxes", &[("BREAK", "checkout-tax")]),
+    ("healthy-session-cookie", &[("STYLE", "cookies"), ("CLERK_JWT_TEMPLATE", "none")]),
+    ("healthy-checkout-by-price", &[("STYLE", "price")]),
+    ("healthy-checkout-link", &[("STYLE", "link")]),
     ("healthy-checkout-without-a-card", &[("PROMOTION_CODES", "true")]),
 ];
 

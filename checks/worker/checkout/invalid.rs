@@ -31,6 +31,8 @@ fn problem(answer: &Answer, what: &str) -> Option<String> {
     let status = answer.status;
     match status {
         400..=499 => None,
+        // A route that redirects customers to Checkout redirects the others to a page with the reason.
+        300..=399 if !answer.redirects_to_session() => None,
         500.. => {
             Some(format!("A checkout request {what} makes the Worker fail with {status} instead of rejecting it."))
         }

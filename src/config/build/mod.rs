@@ -3,17 +3,18 @@
 mod address;
 mod extras;
 mod tiers;
+mod worker;
 
 use super::lines::Lines;
-use super::raw::{self, At, PublicVariable, Route, SecretVariable, Template, Word};
+use super::raw::{self, At, PublicVariable, SecretVariable, Template, Word};
 use super::secret_formats::is_secret;
 use super::source::{Diagnostic, Diagnostics};
 use super::stray::bare;
 use super::wrangler::Wrangler;
 use super::{
     ClerkConfig, CloudflareConfig, Config, Entitlement, FrontendConfig, Kind, Options, Origin, Project, Secret,
-    StripeConfig, Tier, Values, Variable, WebhookConfig, WorkerConfig, fingerprint, frontend_api_of, hardcoded, kind,
-    swapped_keys, value_problem,
+    StripeConfig, Tier, TokenPlace, Values, Variable, WebhookConfig, WorkerConfig, fingerprint, frontend_api_of,
+    hardcoded, kind, swapped_keys, value_problem,
 };
 
 /// Builds the parts of a configuration.
@@ -33,8 +34,11 @@ impl<'b, 't> Build<'b, 't> {
     pub fn config(mut self, file: raw::File, lines: Lines, wrangler: Option<Wrangler>) -> Option<Config> {
         let project = file.project.and_then(|project| self.project(project));
         let stripe = self.stripe(&file.stripe.unwrap_or_default());
-        let clerk = self.clerk(&file.clerk.unwrap_or_default());
-        let worker = file.worker.and_then(|worker| self.worker(worker));
+        let auth = file.worker.as_ref().map_or(TokenPlace::Bearer, |worker| worker.auth);
+        let clerk = self.clerk(&file.clerk.unwrap_or_default(), auth);
+        let is_paid = |tier: &&raw::Tier| tier.price.is_some() || tier.prices.is_some();
+        let paid_tiers = file.tiers.iter().flat_map(|tiers| tiers.values()).filter(is_paid).count();
+        let worker = file.worker.and_then(|worker| self.worker(worker, paid_tiers));
         let webhook = self.webhook(file.webhook.unwrap_or_default(), worker.as_ref());
         let frontend = file.frontend.map(|frontend| self.frontend(&frontend));
         let tiers = file.tiers.and_then(|tiers| self.tiers(tiers));
@@ -106,7 +110,7 @@ impl<'b, 't> Build<'b, 't> {
         })
     }
 
-    fn clerk(&mut self, clerk: &raw::Clerk) -> Option<ClerkConfig> {
+    fn clerk(&mut self, clerk: &raw::Clerk, auth: TokenPlace) -> Option<ClerkConfig> {
         let api_base = self.api_base("clerk.api_base", &clerk.api_base, "api.clerk.com");
         let publishable_key = self.public(
             "clerk.publishable_key",
@@ -121,10 +125,7 @@ impl<'b, 't> Build<'b, 't> {
         Some(ClerkConfig {
             secret_key: self.secret("clerk.secret_key", &clerk.secret_key, Kind::ClerkSecretKey, Need::Required),
             publishable_key,
-            jwt_template: match &clerk.jwt_template {
-                Template::Name(name) => Some(name.0.clone()),
-                Template::Off(_) => None,
-            },
+            jwt_template: self.jwt_template(clerk.jwt_template.as_ref(), auth),
             plan_claim: clerk.plan_claim.0.clone(),
             metadata_key: clerk.metadata_key.0.clone(),
             customer_key: clerk.customer_key.0.clone(),
@@ -141,20 +142,21 @@ impl<'b, 't> Build<'b, 't> {
         })
     }
 
-    fn worker(&mut self, worker: raw::Worker) -> Option<WorkerConfig> {
-        let path = |route: Route| match route {
-            Route::Path(path) => Some(path),
-            Route::Off(_) => None,
+    /// The template whose tokens the Worker reads. The cookie of a session never holds one.
+    fn jwt_template(&mut self, written: Option<&At<Template>>, auth: TokenPlace) -> Option<String> {
+        let name = match written {
+            None => return (auth == TokenPlace::Bearer).then(|| "pan-api".to_owned()),
+            Some(At { value: Template::Off(_), .. }) => return None,
+            Some(At { value: Template::Name(name), .. }) => name.0.clone(),
         };
-        Some(WorkerConfig {
-            url: self.origin("worker.url", &worker.url?)?,
-            health: path(worker.health),
-            tiers: path(worker.tiers),
-            usage: path(worker.usage),
-            checkout: path(worker.checkout),
-            portal: path(worker.portal),
-            metered: path(worker.metered),
-        })
+        if let (TokenPlace::Cookie, Some(At { span, .. })) = (auth, written) {
+            let message = "the cookie `__session` holds the session token, never the token of a template";
+            let diagnostic = Diagnostic::at(span.clone(), message).label("`worker.auth` is \"cookie\"");
+            self.diagnostics.add(diagnostic.help(
+                "write jwt_template = false, and add the claim to the session token in Clerk (Sessions, Customize session token)",
+            ));
+        }
+        Some(name)
     }
 
     fn webhook(&mut self, webhook: raw::Webhook, worker: Option<&WorkerConfig>) -> Option<WebhookConfig> {

@@ -1,6 +1,7 @@
 //! `preflight.toml` as it is written: the types that it is parsed into, that the JSON Schema is made from, and that have the
 //! defaults. Editors show the doc comments.
 
+mod checkout;
 mod forms;
 mod sections;
 
@@ -10,6 +11,7 @@ use std::ops::Range;
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::{Deserialize, Deserializer, Serialize};
 
+pub use checkout::{Checkout, CheckoutRequest};
 pub use forms::{
     Amount, ApiVersion, Currency, Day, EventType, HttpMethod, Id, Json, Limit, PublicVariable, Route, SecretVariable,
     Status, StripeAccount, Template, UserId, Word,

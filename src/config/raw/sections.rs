@@ -7,10 +7,10 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::{
-    Amount, ApiVersion, At, Currency, Day, EventType, HttpMethod, Id, Json, Limit, PublicVariable, Route,
+    Amount, ApiVersion, At, Checkout, Currency, Day, EventType, HttpMethod, Id, Json, Limit, PublicVariable, Route,
     SecretVariable, Status, StripeAccount, Template, UserId, Word,
 };
-use crate::config::{Interval, Mode, Source};
+use crate::config::{Interval, Mode, Source, TokenPlace};
 
 /// `[project]`.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -145,8 +145,9 @@ pub struct Clerk {
     pub secret_key: At<SecretVariable>,
     /// The publishable key, which also names the frontend API.
     pub publishable_key: At<PublicVariable>,
-    /// The JWT template, or false: the session token itself carries the claim.
-    pub jwt_template: Template,
+    /// The JWT template, or false: the session token itself carries the claim. Default: "pan-api", or false if `worker.auth`
+    /// is "cookie".
+    pub jwt_template: Option<At<Template>>,
     /// The claim that the Worker reads.
     pub plan_claim: Word,
     /// The key of the tier in a user's public metadata.
@@ -168,7 +169,7 @@ impl Default for Clerk {
         Self {
             secret_key: At::unwritten("CLERK_SECRET_KEY"),
             publishable_key: At::unwritten("CLERK_PUBLISHABLE_KEY"),
-            jwt_template: Template::Name("pan-api".into()),
+            jwt_template: None,
             plan_claim: "plan".into(),
             metadata_key: "plan".into(),
             customer_key: "stripeCustomerId".into(),
@@ -228,12 +229,14 @@ pub struct Worker {
     pub tiers: Route,
     /// Returns a user's plan and usage.
     pub usage: Route,
-    /// Makes a Checkout Session.
-    pub checkout: Route,
+    /// Makes a Checkout Session: the path of a POST with the tier's name, or a table with the whole request.
+    pub checkout: At<Checkout>,
     /// Opens the customer portal.
     pub portal: Route,
     /// Counts one use for each POST. Only `rehearse` calls it, once.
     pub metered: Route,
+    /// Where the Worker reads the user's token: in the header Authorization, or in the cookie `__session`.
+    pub auth: TokenPlace,
 }
 
 impl Default for Worker {
@@ -243,9 +246,10 @@ impl Default for Worker {
             health: "/health".into(),
             tiers: "/api/tiers".into(),
             usage: "/api/usage".into(),
-            checkout: "/api/create-checkout".into(),
+            checkout: At::unwritten("/api/create-checkout"),
             portal: "/api/customer-portal".into(),
             metered: "/api/data".into(),
+            auth: TokenPlace::Bearer,
         }
     }
 }

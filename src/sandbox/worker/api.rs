@@ -1,7 +1,8 @@
 //! The routes for users: tiers, usage, checkout and the customer portal.
 
+use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode, header};
-use axum::response::Response;
+use axum::response::{IntoResponse, Redirect, Response};
 use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
@@ -9,7 +10,7 @@ use serde_json::{Value, json};
 
 use super::Worker;
 use super::auth::SignedInUser;
-use super::settings::{Defect, Limit};
+use super::settings::{CheckoutStyle, Defect, Limit, Tier};
 
 /// `GET /api/tiers`: the tiers, cheapest first.
 pub(super) fn tiers(worker: &Worker) -> Response {
@@ -27,16 +28,19 @@ pub(super) fn tiers(worker: &Worker) -> Response {
 /// The routes that need a token.
 pub(super) async fn serve(
     worker: &Worker,
-    method: &str,
-    path: &str,
+    route: (&str, &str),
     account: &SignedInUser,
-    headers: &HeaderMap,
+    Parts { headers, uri, .. }: &Parts,
     body: &[u8],
 ) -> Response {
-    match (method, path) {
+    let style = worker.settings.checkout_route;
+    match route {
         ("GET", "/api/usage") => usage(worker, account),
         ("POST", "/api/data") => data(worker, account),
-        ("POST", "/api/create-checkout") => respond(worker, checkout(worker, account, headers, body).await),
+        route if route == style.route() => match chosen(worker, uri.query().unwrap_or_default(), body) {
+            Ok(tier) => opened(worker, checkout(worker, account, headers, &tier).await),
+            Err(refused) => respond(worker, Err(refused)),
+        },
         ("POST", "/api/customer-portal") => respond(worker, portal(worker, account, headers).await),
         _ => worker.json(StatusCode::NOT_FOUND, &json!({ "error": "Not found" })),
     }
@@ -47,6 +51,43 @@ fn respond(worker: &Worker, answer: Result<Value, (StatusCode, String)>) -> Resp
         Ok(body) => worker.json(StatusCode::OK, &body),
         Err((status, reason)) => worker.json(status, &json!({ "error": reason })),
     }
+}
+
+/// The answer to a customer, as the frontend reads it.
+fn opened(worker: &Worker, session: Result<Value, (StatusCode, String)>) -> Response {
+    let session = match session {
+        Ok(session) => session,
+        Err(refused) => return respond(worker, Err(refused)),
+    };
+    match worker.settings.checkout_route {
+        CheckoutStyle::Tier => worker.json(StatusCode::OK, &json!({ "url": session })),
+        CheckoutStyle::Price => worker.json(StatusCode::OK, &json!({ "checkoutUrl": session })),
+        CheckoutStyle::Link => Redirect::to(session.as_str().unwrap_or_default()).into_response(),
+    }
+}
+
+/// The tier that a customer asks for, known or not.
+fn chosen(worker: &Worker, query: &str, body: &[u8]) -> Result<String, (StatusCode, String)> {
+    let settings = &worker.settings;
+    let invalid = || (StatusCode::BAD_REQUEST, "Invalid tier".to_owned());
+    if settings.checkout_route == CheckoutStyle::Link {
+        let plan = url::form_urlencoded::parse(query.as_bytes()).find(|(name, _)| name == "plan");
+        return plan.map(|(_, plan)| plan.into_owned()).ok_or_else(invalid);
+    }
+    let asked: Value = match serde_json::from_slice(body) {
+        Ok(asked) => asked,
+        Err(_) if settings.has(Defect::BreaksOnBadJson) => {
+            return Err(failed("Unexpected end of JSON input".to_owned()));
+        }
+        Err(_) => Value::Null,
+    };
+    if settings.checkout_route == CheckoutStyle::Tier {
+        return asked["tier"].as_str().map(str::to_owned).ok_or_else(invalid);
+    }
+    let price = asked["priceId"].as_str().filter(|price| !price.is_empty()).ok_or_else(invalid)?;
+    let has_price = |tier: &Tier| tier.price_id.as_deref().is_some_and(|name| worker.binding(name) == price);
+    let sold = settings.tiers.iter().find(|(_, tier)| has_price(tier));
+    sold.map(|(name, _)| name.clone()).ok_or_else(invalid)
 }
 
 /// A plan that is not a tier has a limit of 0.
@@ -110,22 +151,15 @@ fn return_to<'a>(worker: &'a Worker, headers: &'a HeaderMap) -> &'a str {
     origin.filter(trusted).unwrap_or(&state.return_to)
 }
 
+/// The URL of a new session, or of the page that shows a changed subscription.
 async fn checkout(
     worker: &Worker,
     account: &SignedInUser,
     headers: &HeaderMap,
-    body: &[u8],
+    named: &str,
 ) -> Result<Value, (StatusCode, String)> {
     let settings = &worker.settings;
-    let asked: Value = match serde_json::from_slice(body) {
-        Ok(asked) => asked,
-        Err(_) if settings.has(Defect::BreaksOnBadJson) => {
-            return Err(failed("Unexpected end of JSON input".to_owned()));
-        }
-        Err(_) => Value::Null,
-    };
     let invalid = || (StatusCode::BAD_REQUEST, "Invalid tier".to_owned());
-    let named = asked["tier"].as_str().ok_or_else(invalid)?;
     let is_sold = |tier: &str| settings.tiers.get(tier).is_some_and(|tier| tier.price_id.is_some());
     let tier = if settings.has(Defect::SellsProByDefault) && !is_sold(named) { "pro" } else { named };
     let price = match settings.tiers.get(tier).and_then(|tier| tier.price_id.as_deref()) {
@@ -144,7 +178,7 @@ async fn checkout(
     let named = metadata["subscriptionId"].as_str().filter(|_| metadata["stripeCustomerId"].is_string());
     if let Some(subscription) = named.or_else(|| worker.settings.subscriptions.get(&account.user).map(String::as_str)) {
         change(worker, subscription, price, tier).await.map_err(failed)?;
-        return Ok(json!({ "url": format!("{base}/dashboard?success=true") }));
+        return Ok(format!("{base}/dashboard?success=true").into());
     }
     let (success, cancel) = (format!("{base}/dashboard?success=true"), format!("{base}/dashboard?canceled=true"));
     let mut form = vec![
@@ -173,7 +207,7 @@ async fn checkout(
         form.push(("customer", customer["id"].as_str().unwrap_or_default()));
     }
     let session = worker.stripe("POST", "/v1/checkout/sessions", &form).await.map_err(failed)?;
-    Ok(json!({ "url": session["url"] }))
+    Ok(session["url"].clone())
 }
 
 /// Changes the existing subscription immediately.

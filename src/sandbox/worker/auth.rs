@@ -40,9 +40,8 @@ pub(super) async fn authenticate(worker: &Worker, headers: &HeaderMap) -> Result
     if worker.settings.has(Defect::Open) {
         return Ok(SignedInUser::new(&json!({ "sub": "anonymous" })));
     }
-    let value = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
-    let token = value.and_then(|value| value.strip_prefix("Bearer ")).filter(|token| !token.is_empty());
-    let token = token.ok_or(NO_TOKEN)?;
+    let token = if worker.settings.reads_cookies { session_cookie(headers) } else { bearer(headers) };
+    let token = token.filter(|token| !token.is_empty()).ok_or(NO_TOKEN)?;
     let keys = worker.clerk("GET", "/v1/jwks", None).await.map_err(|_| BAD_TOKEN)?;
     let keys: JwkSet = serde_json::from_value(keys).map_err(|_| BAD_TOKEN)?;
     let claims =
@@ -53,6 +52,17 @@ pub(super) async fn authenticate(worker: &Worker, headers: &HeaderMap) -> Result
         return Err(BAD_TOKEN);
     }
     Ok(SignedInUser::new(&claims))
+}
+
+fn bearer(headers: &HeaderMap) -> Option<&str> {
+    headers.get(header::AUTHORIZATION)?.to_str().ok()?.strip_prefix("Bearer ")
+}
+
+/// The token in Clerk's cookies. Without the time of the sign-in beside it, Clerk's SDK does not believe it.
+fn session_cookie(headers: &HeaderMap) -> Option<&str> {
+    let cookies = headers.get(header::COOKIE)?.to_str().ok()?;
+    let cookie = |name| cookies.split("; ").find_map(|cookie| cookie.strip_prefix(name)?.strip_prefix('='));
+    cookie("__client_uat").filter(|time| *time != "0").and_then(|_| cookie("__session"))
 }
 
 /// The claims of a valid token.

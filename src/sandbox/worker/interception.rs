@@ -77,7 +77,7 @@ pub(super) fn allow_origin(state: &WorkerSettings, origin: Option<&str>, mut res
         CrossOrigin::Wildcard | CrossOrigin::WildcardWithCredentials => Some("*"),
         CrossOrigin::Reflects => origin.or(first),
     };
-    let credentials = any_preview || state.cross_origin == CrossOrigin::WildcardWithCredentials;
+    let credentials = any_preview || state.reads_cookies || state.cross_origin == CrossOrigin::WildcardWithCredentials;
     let fields: [(HeaderName, Option<&str>); 5] = [
         (header::ACCESS_CONTROL_ALLOW_ORIGIN, allowed),
         (header::ACCESS_CONTROL_ALLOW_METHODS, Some("GET, POST, OPTIONS")),

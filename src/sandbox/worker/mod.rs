@@ -110,7 +110,7 @@ impl Worker {
             ("GET", "/health") => self.json(StatusCode::OK, &json!({ "status": "ok" })),
             ("GET", "/api/tiers") => api::tiers(self),
             (method, path) => match auth::authenticate(self, &parts.headers).await {
-                Ok(account) => api::serve(self, method, path, &account, &parts.headers, &body).await,
+                Ok(account) => api::serve(self, (method, path), &account, &parts, &body).await,
                 Err(error) => answer(StatusCode::UNAUTHORIZED, &self.settings.content_type, error.to_owned()),
             },
         }

@@ -44,6 +44,12 @@ pub struct WorkerSettings {
     /// Responses to events in place of the handler's, by what the event is signed with.
     #[serde(default)]
     pub webhook_answers: BTreeMap<SignedWith, CannedResponse>,
+    /// How customers ask for a Checkout Session.
+    #[serde(default)]
+    pub checkout_route: CheckoutStyle,
+    /// Whether it reads the token from Clerk's cookies instead of the header Authorization.
+    #[serde(default)]
+    pub reads_cookies: bool,
     /// What it passes to Stripe with every Checkout Session, besides the tier and the user.
     pub checkout: BTreeMap<String, String>,
     /// Subscriptions by user in its own database.
@@ -58,6 +64,30 @@ impl WorkerSettings {
     /// Whether it has that defect.
     pub(super) fn has(&self, defect: Defect) -> bool {
         self.defects.get(&defect).copied().unwrap_or_default()
+    }
+}
+
+/// How customers ask for a Checkout Session.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum CheckoutStyle {
+    /// A POST with `tier` to `/api/create-checkout`, answered with `url`.
+    #[default]
+    Tier,
+    /// A POST with `priceId` to `/api/checkout`, answered with `checkoutUrl`.
+    Price,
+    /// A link to `/buy?plan=`, which redirects to the session.
+    Link,
+}
+
+impl CheckoutStyle {
+    /// The method and the path.
+    pub(super) const fn route(self) -> (&'static str, &'static str) {
+        match self {
+            Self::Tier => ("POST", "/api/create-checkout"),
+            Self::Price => ("POST", "/api/checkout"),
+            Self::Link => ("GET", "/buy"),
+        }
     }
 }
 

@@ -6,10 +6,9 @@ use jsonwebtoken::jwk::{AlgorithmParameters, Jwk};
 use jsonwebtoken::{Algorithm, DecodingKey, Validation, decode, decode_header};
 use serde::Deserialize;
 use serde_json::{Map, Value};
-use url::Url;
 
 use super::super::id::ApiPath;
-use super::super::transport::{Answer, Credential};
+use super::super::transport::Answer;
 use super::{Clerk, NoAnswer, Seen};
 use crate::config::{Secret, frontend_api_of};
 use crate::finding::Answered;
@@ -58,8 +57,8 @@ impl Token {
     }
 
     /// The credential for requests to `base`.
-    pub(in crate::world) fn credential(&self, base: &Url) -> Credential {
-        Credential::new(&self.0, base)
+    pub(in crate::world) const fn secret(&self) -> &Secret {
+        &self.0
     }
 
     /// The claims without verification; empty if it is not a token.

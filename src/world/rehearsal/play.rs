@@ -191,7 +191,7 @@ impl<'w> RehearsalDoor<'w> {
         let mut outgoing = OutgoingRequest {
             method: Method::POST,
             body: Some(b"{}".to_vec()),
-            credential: Some(token.credential(&self.world.config.worker.url)),
+            credential: Some(self.world.worker().credential(token)),
             // A second call would be a second use.
             retry: Retry::Never,
             is_step: true,

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use url::Url;
 
 use super::place::{Place, Reading, keep, keep_named, merge};
-use crate::config::Config;
+use crate::config::{CheckoutRoute, Config};
 use crate::pattern::patterns;
 use crate::world::address::{HostRelation, host_relation};
 
@@ -111,8 +111,9 @@ fn is_local(host: &str) -> bool {
 /// The routes that a frontend uses.
 fn routes(config: &Config) -> impl Iterator<Item = &str> {
     let worker = &config.worker;
-    let routes = [&worker.tiers, &worker.usage, &worker.checkout, &worker.portal];
-    routes.into_iter().flatten().map(String::as_str)
+    let checkout = worker.checkout.as_ref().map(CheckoutRoute::fixed_path).filter(|path| path.len() > 1);
+    let routes = [&worker.tiers, &worker.usage, &worker.portal];
+    routes.into_iter().flatten().map(String::as_str).chain(checkout)
 }
 
 /// Whether a script uses one of the Worker's routes: its whole path, its last segment, or the first segment of all routes.

@@ -25,7 +25,6 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use backon::{ExponentialBuilder, Retryable};
-use reqwest::header::AUTHORIZATION;
 use url::Url;
 
 use crate::config::{Mode, Redactor, Secret};
@@ -260,8 +259,8 @@ impl Transport {
         let mut headers = outgoing.headers.clone();
         if let Some(credential) = &outgoing.credential {
             let is_its_host = outgoing.url.host_str() == Some(credential.host.as_str());
-            let bearer = credential.secret.bearer().filter(|_| is_its_host).ok_or(Trouble::NotForThisHost)?;
-            headers.insert(AUTHORIZATION, bearer);
+            let (name, value) = credential.header().filter(|_| is_its_host).ok_or(Trouble::NotForThisHost)?;
+            headers.insert(name, value);
         }
         let _permit = tokio::select! {
             permit = self.limits.admit(outgoing.party) => permit,

@@ -1,7 +1,7 @@
 //! A request, and the secret that authorizes it.
 
 use reqwest::Method;
-use reqwest::header::HeaderMap;
+use reqwest::header::{AUTHORIZATION, COOKIE, HeaderMap, HeaderName, HeaderValue};
 use url::Url;
 
 use super::Party;
@@ -12,13 +12,41 @@ use crate::config::Secret;
 pub struct Credential {
     pub(super) secret: Secret,
     pub(super) host: String,
+    header: CredentialHeader,
+}
+
+/// The header that has the secret.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum CredentialHeader {
+    Bearer,
+    /// The cookies of a signed-in browser.
+    SessionCookies {
+        /// Whether Clerk's instance is a development instance, for which a browser has one more cookie.
+        is_development: bool,
+    },
 }
 
 impl Credential {
     /// `secret` for the host of `base` only.
     #[must_use]
     pub fn new(secret: &Secret, base: &Url) -> Self {
-        Self { secret: secret.clone(), host: base.host_str().unwrap_or_default().to_owned() }
+        let host = base.host_str().unwrap_or_default().to_owned();
+        Self { secret: secret.clone(), host, header: CredentialHeader::Bearer }
+    }
+
+    /// The same secret in the cookies of a signed-in browser, instead of `Authorization`.
+    pub(in crate::world) fn in_session_cookies(self, is_development: bool) -> Self {
+        Self { header: CredentialHeader::SessionCookies { is_development }, ..self }
+    }
+
+    /// The header; `None` if the secret cannot be in one.
+    pub(super) fn header(&self) -> Option<(HeaderName, HeaderValue)> {
+        match self.header {
+            CredentialHeader::Bearer => Some((AUTHORIZATION, self.secret.bearer()?)),
+            CredentialHeader::SessionCookies { is_development } => {
+                Some((COOKIE, self.secret.session_cookies(is_development)?))
+            }
+        }
     }
 }
 

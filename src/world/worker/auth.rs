@@ -49,7 +49,7 @@ impl Worker<'_> {
             Forgery::PublicKeyAsSecret => Some(self.plausible().await?.signed_with_public_key()?),
             Forgery::Foreign => Some(self.plausible().await?.signed_with_another_key()),
         };
-        let credential = token.map(|token| Credential::new(&token, &self.world.config.worker.url));
+        let credential = token.map(|token| self.credential_of(&token));
         self.response_to("", credential).await
     }
 
@@ -58,7 +58,7 @@ impl Worker<'_> {
     /// # Errors
     /// As for [`Worker::forged`].
     pub(in crate::world) async fn refusal_of(self, token: &Token, purpose: &str) -> Answered<ForgeryResponse> {
-        self.response_to(purpose, Some(token.credential(&self.world.config.worker.url))).await
+        self.response_to(purpose, Some(self.credential(token))).await
     }
 
     async fn response_to(self, purpose: &str, credential: Option<Credential>) -> Answered<ForgeryResponse> {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use reqwest::Method;
 
 use super::{Answer, NoAnswer, Route, RouteFailure, Worker};
+use crate::config::TokenPlace;
 use crate::finding::{Answered, Cause};
 
 /// The CORS headers of an answer.
@@ -14,19 +15,23 @@ pub struct CorsHeaders {
     pub origin: Option<String>,
     /// Whether requests may carry cookies.
     pub credentials: bool,
-    /// Whether requests may carry a token.
+    /// Whether requests may carry a token, where the Worker reads it.
     pub takes_tokens: bool,
     /// The answer.
     pub answer: Arc<Answer>,
 }
 
 impl CorsHeaders {
-    fn read(answer: Arc<Answer>) -> Self {
+    fn read(answer: Arc<Answer>, auth: TokenPlace) -> Self {
         let header = |name: &str| answer.header(name).map(str::trim);
         let headers = header("access-control-allow-headers").unwrap_or_default();
-        let takes_tokens =
-            headers.split(',').map(str::trim).any(|name| name == "*" || name.eq_ignore_ascii_case("authorization"));
         let credentials = header("access-control-allow-credentials") == Some("true");
+        let takes_tokens = match auth {
+            TokenPlace::Cookie => credentials,
+            TokenPlace::Bearer => {
+                headers.split(',').map(str::trim).any(|name| name == "*" || name.eq_ignore_ascii_case("authorization"))
+            }
+        };
         let origin = header("access-control-allow-origin").map(str::to_owned);
         Self { origin, credentials, takes_tokens, answer }
     }
@@ -48,7 +53,8 @@ impl CorsHeaders {
 impl Worker<'_> {
     /// The first route that pages call, if there is one.
     fn route_of_pages(self) -> Option<(Route, Method)> {
-        let routes = [(Route::Usage, Method::GET), (Route::Checkout, Method::POST), (Route::Tiers, Method::GET)];
+        let checkout = self.world.config.worker.checkout.as_ref().map_or(Method::POST, |route| route.method.clone());
+        let routes = [(Route::Usage, Method::GET), (Route::Checkout, checkout), (Route::Tiers, Method::GET)];
         routes.into_iter().find(|(route, _)| self.path(*route).is_some())
     }
 
@@ -65,14 +71,19 @@ impl Worker<'_> {
     pub async fn preflight(self, origin: &str) -> Answered<Result<CorsHeaders, RouteFailure>> {
         let none = || NoAnswer::unknown("this Worker has no route that pages use");
         let (route, method) = self.route_of_pages().ok_or_else(none)?;
+        let auth = self.world.config.worker.auth;
+        let asked = match auth {
+            TokenPlace::Bearer => "authorization,content-type",
+            TokenPlace::Cookie => "content-type",
+        };
         let headers = [
             ("origin", origin.to_owned()),
             ("access-control-request-method", method.to_string()),
-            ("access-control-request-headers", "authorization,content-type".to_owned()),
+            ("access-control-request-headers", asked.to_owned()),
         ];
         let (door, url) = (self.world.probes()?, self.url(route)?);
         let asked = door.ask(origin, Method::OPTIONS, url, &headers, None).await;
-        Ok(self.answer(route, asked).await?.map(CorsHeaders::read))
+        Ok(self.answer(route, asked).await?.map(|answer| CorsHeaders::read(answer, auth)))
     }
 
     /// The CORS headers of the announced tiers; `None` if there is no such route.
@@ -84,7 +95,7 @@ impl Worker<'_> {
             return Ok(None);
         }
         match self.tiers_answer().await? {
-            Ok(answer) if answer.is_success() => Ok(Some(CorsHeaders::read(answer))),
+            Ok(answer) if answer.is_success() => Ok(Some(CorsHeaders::read(answer, self.world.config.worker.auth))),
             Ok(_) | Err(_) => Err(NoAnswer::Because(Cause::AnnouncedTiersDiffer)),
         }
     }

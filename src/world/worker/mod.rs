@@ -12,6 +12,7 @@ mod symptom;
 mod tiers;
 mod usage;
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use reqwest::Method;
@@ -19,7 +20,8 @@ use reqwest::header::{HeaderMap, HeaderValue, ORIGIN};
 use url::Url;
 
 use super::transport::{Answer, Asked, Credential};
-use super::{NoAnswer, World};
+use super::{NoAnswer, Token, World};
+use crate::config::{Choice, Mode, Secret, TokenPlace};
 use crate::finding::Answered;
 
 pub use auth::{Forgery, ForgeryResponse};
@@ -70,23 +72,46 @@ impl<'w> Worker<'w> {
         self.answer(Route::Health, asked).await
     }
 
-    fn path(self, route: Route) -> Option<&'w str> {
+    fn path(self, route: Route) -> Option<Cow<'w, str>> {
         let config = &self.world.config.worker;
         let path = match route {
             Route::Health => &config.health,
             Route::Tiers => &config.tiers,
             Route::Usage => &config.usage,
-            Route::Checkout => &config.checkout,
+            Route::Checkout => {
+                let choice = self.world.config.paid_tiers().next().map_or_else(Choice::unknown, Choice::of);
+                return config.checkout.as_ref().map(|route| route.request(&choice).path.into());
+            }
             Route::Portal => &config.portal,
             Route::Metered => &config.metered,
         };
-        path.as_deref()
+        path.as_deref().map(Cow::Borrowed)
     }
 
     pub(super) fn url(self, route: Route) -> Answered<Url> {
         let path = self.path(route).ok_or_else(|| NoAnswer::unknown(format!("worker.{} is false", route.key())))?;
+        self.url_of(route, &path)
+    }
+
+    /// The URL of a route's path in which placeholders are filled in.
+    pub(super) fn url_of(self, route: Route, path: &str) -> Answered<Url> {
         let url = self.world.config.worker.url.join(path);
         url.map_err(|error| NoAnswer::unknown(format!("worker.{} is not a path: {error}", route.key())))
+    }
+
+    /// A user's token, where this Worker reads it.
+    pub(super) fn credential(self, token: &Token) -> Credential {
+        self.credential_of(token.secret())
+    }
+
+    /// A token or what pretends to be one, where this Worker reads tokens.
+    fn credential_of(self, token: &Secret) -> Credential {
+        let config = &self.world.config;
+        let credential = Credential::new(token, &config.worker.url);
+        match config.worker.auth {
+            TokenPlace::Bearer => credential,
+            TokenPlace::Cookie => credential.in_session_cookies(config.project.mode == Mode::Test),
+        }
     }
 
     /// The origin that the customers' browsers send.

@@ -58,7 +58,7 @@ impl Worker<'_> {
     ) -> Answered<PortalAnswer> {
         let door = self.world.leave_no_trace()?;
         let headers = Self::headers_from(self.origin().as_deref());
-        let credential = Some(token.credential(&self.world.config.worker.url));
+        let credential = Some(self.credential(token));
         let asked = door.take(Step::Portal { customer, user }, headers, credential).await?;
         match self.answer(Route::Portal, asked).await? {
             Ok(answer) if answer.is_success() => match session_mode(&answer) {

@@ -57,7 +57,7 @@ impl Worker<'_> {
     /// # Errors
     /// As for [`Worker::usage`].
     pub(in crate::world) async fn usage_of(self, token: &Token) -> Answered<UsageAnswer> {
-        let credential = token.credential(&self.world.config.worker.url);
+        let credential = self.credential(token);
         let asked = self.get(Route::Usage, Some(credential)).await?;
         let answer = match self.answer(Route::Usage, asked).await? {
             Ok(answer) => answer,

@@ -19,7 +19,7 @@ export interface Order {
 
 export async function createCheckout({ request, environment, parts }: Visit): Promise<Response> {
   const { sub } = await parts.authenticate(request, environment);
-  const tier = parts.tierToSell((await parts.orderIn(request)).tier);
+  const tier = parts.tierToSell((await parts.orderIn(request, environment)).tier);
   if (!tier) {
     throw new Refusal(400, "Invalid tier");
   }
@@ -29,7 +29,7 @@ export async function createCheckout({ request, environment, parts }: Visit): Pr
     price: parts.priceOf(tier, environment),
     site: parts.returnTo(request, environment),
   };
-  return linkFrom("Failed to create checkout session", async () => {
+  const url = await linkFrom("Failed to create checkout session", async () => {
     const stripe = stripeOf(environment);
     if (order.user.publicMetadata.subscriptionId && customerOf(order.user)) {
       return changeSubscription(stripe, String(order.user.publicMetadata.subscriptionId), order);
@@ -39,6 +39,12 @@ export async function createCheckout({ request, environment, parts }: Visit): Pr
       ...(environment.PROMOTION_CODES === "true" && withoutCard),
     });
   });
+  return parts.openCheckout(url);
+}
+
+/** How the frontend learns where Checkout is. */
+export function openCheckout(url: string | null): Response {
+  return Response.json({ url });
 }
 
 /** A customer whose promotion code makes the first invoice free needs no card. */
@@ -53,7 +59,7 @@ export async function openPortal({ request, environment, parts }: Visit): Promis
   if (!customer) {
     throw new Refusal(400, "No active subscription found");
   }
-  return linkFrom("Failed to create portal session", () =>
+  const url = await linkFrom("Failed to create portal session", () =>
     stripeOf(environment).billingPortal.sessions.create({
       customer,
       return_url: parts.returnTo(request, environment),
@@ -62,6 +68,7 @@ export async function openPortal({ request, environment, parts }: Visit): Promis
       }),
     }),
   );
+  return Response.json({ url });
 }
 
 /**
@@ -107,9 +114,9 @@ async function changeSubscription(stripe: Stripe, id: string, { user, tier, pric
 async function linkFrom(
   failure: string,
   ask: () => Promise<{ url: string | null }>,
-): Promise<Response> {
+): Promise<string | null> {
   try {
-    return Response.json({ url: (await ask()).url });
+    return (await ask()).url;
   } catch (error) {
     throw new Refusal(500, `${failure}: ${messageOf(error)}`);
   }
@@ -129,7 +136,12 @@ function customerOf(user: User): string | undefined {
 }
 
 /** What the customer asks for. */
-export async function orderIn(request: Request): Promise<{ tier?: unknown }> {
+export interface Wish {
+  tier?: unknown;
+  priceId?: unknown;
+}
+
+export async function orderIn(request: Request, _environment: Environment): Promise<Wish> {
   try {
     return (await request.json()) ?? {};
   } catch {

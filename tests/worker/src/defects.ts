@@ -16,6 +16,7 @@ import {
 } from "./in-front";
 import { clerkOf } from "./providers";
 import { Refusal } from "./refusal";
+import { styles } from "./styles";
 import { enterprise, free, pro, type Limit } from "./tiers";
 import { healthy, type Parts } from "./visit";
 import { cryptoProvider, forged, isHandled } from "./webhook";
@@ -286,12 +287,13 @@ function unpaidTakesActive(): Partial<Parts> {
   };
 }
 
-/** The healthy Worker with the named defects. If two replace one part, the later wins. */
-export function assemble(names: string): { parts: Parts; unknown: string[] } {
-  const wanted = list(names);
+/** The healthy Worker in these styles with these defects. If two replace one part, the later wins. */
+export function assemble(inStyles: string, broken: string): { parts: Parts; unknown: string[] } {
+  const known = { ...styles, ...defects };
+  const wanted = [...list(inStyles), ...list(broken)];
   return {
-    parts: Object.assign({}, healthy, ...wanted.map((name) => defects[name])),
-    unknown: wanted.filter((name) => !Object.hasOwn(defects, name)),
+    parts: Object.assign({}, healthy, ...wanted.map((name) => known[name])),
+    unknown: wanted.filter((name) => !Object.hasOwn(known, name)),
   };
 }
 

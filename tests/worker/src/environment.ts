@@ -27,6 +27,8 @@ export interface Environment {
   /** "true" if Checkout takes promotion codes, and no card if nothing is due. */
   PROMOTION_CODES?: string;
 
+  /** Names of `styles.ts`, separated by commas. */
+  STYLE?: string;
   /** Names of defects, separated by commas. */
   BREAK?: string;
 }

@@ -3,7 +3,14 @@
 import type Stripe from "stripe";
 
 import { authenticate, planOf, type Claims } from "./authentication";
-import { checkoutOf, orderIn, returnTo, type Order } from "./billing";
+import {
+  checkoutOf,
+  openCheckout,
+  orderIn,
+  returnTo,
+  type Order,
+  type Wish,
+} from "./billing";
 import { crossOrigin } from "./cors";
 import {
   applyEvent,
@@ -70,7 +77,10 @@ export interface Parts {
   usesPerCall: number;
 
   tiersOnSale(): readonly Tier[];
-  orderIn(request: Request): Promise<{ tier?: unknown }>;
+  /** The method and path of Checkout. */
+  checkoutRoute: string;
+  orderIn(request: Request, environment: Environment): Promise<Wish>;
+  openCheckout(url: string | null): Response;
   tierToSell(id: unknown): PaidTier | undefined;
   priceOf(tier: PaidTier, environment: Environment): string;
   checkoutOf(order: Order): Stripe.Checkout.SessionCreateParams;
@@ -97,7 +107,9 @@ export const healthy: Parts = {
   limitOf,
   usesPerCall: 1,
   tiersOnSale,
+  checkoutRoute: "POST /api/create-checkout",
   orderIn,
+  openCheckout,
   tierToSell,
   priceOf,
   checkoutOf,

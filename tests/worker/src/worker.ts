@@ -7,7 +7,7 @@ import { missingVariables, refuseWithout, type Environment } from "./environment
 import { messageOf, Refusal } from "./refusal";
 import { announce } from "./tiers";
 import { serveData, showUsage } from "./usage";
-import type { Place, Visit } from "./visit";
+import type { Parts, Place, Visit } from "./visit";
 import { receiveEvent } from "./webhook";
 
 type Handler = (visit: Visit) => Response | Promise<Response>;
@@ -20,13 +20,12 @@ const routes: Readonly<Record<string, Handler>> = {
   "GET /api/tiers": ({ parts }) => announce(parts.tiersOnSale()),
   "GET /api/usage": showUsage,
   "POST /api/data": serveData,
-  "POST /api/create-checkout": createCheckout,
   "POST /api/customer-portal": openPortal,
 };
 
 export default {
   async fetch(request, environment): Promise<Response> {
-    const { parts, unknown } = assemble(environment.BREAK ?? "");
+    const { parts, unknown } = assemble(environment.STYLE ?? "", environment.BREAK ?? "");
     if (unknown.length > 0) {
       // Fail loudly: with a misspelled defect, a healthy Worker would pass for a broken one.
       return Response.json({ error: "No such defect", unknown }, { status: 501 });
@@ -44,14 +43,15 @@ async function answer(visit: Visit): Promise<Response> {
   const { request, parts } = visit;
   const path = new URL(request.url).pathname;
   try {
-    const inFront = parts.places.includes(placeOf(path)) ? await parts.inFront(visit) : null;
+    const inFront = parts.places.includes(placeOf(path, parts)) ? await parts.inFront(visit) : null;
     if (inFront) {
       return inFront;
     }
     if (request.method === "OPTIONS") {
       return answerPreflight();
     }
-    const handle = routes[`${request.method} ${path}`] ?? unknownRoute;
+    const route = `${request.method} ${path}`;
+    const handle = route === parts.checkoutRoute ? createCheckout : (routes[route] ?? unknownRoute);
     return await handle(visit);
   } catch (error) {
     if (error instanceof Refusal) {
@@ -62,11 +62,11 @@ async function answer(visit: Visit): Promise<Response> {
   }
 }
 
-function placeOf(path: string): Place {
+function placeOf(path: string, parts: Parts): Place {
   if (path === WEBHOOK) {
     return "webhook";
   }
-  return Object.keys(routes).some((route) => route.endsWith(` ${path}`)) ? "route" : "nothing";
+  return [...Object.keys(routes), parts.checkoutRoute].some((route) => route.endsWith(` ${path}`)) ? "route" : "nothing";
 }
 
 /** Unauthenticated callers do not learn which routes exist. */

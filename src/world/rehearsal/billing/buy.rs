@@ -29,7 +29,7 @@ impl Stage<'_> {
             return Ok(Plan::Create(self.metadata().await));
         }
         let asked = worker.checkout_to_complete(self.tiers.first, &self.user, &self.token).await?;
-        let CheckoutAnswer::Session(seen) = asked else {
+        let CheckoutAnswer::Session { session: seen, .. } = asked else {
             return Err(NoAnswer::unknown("the Worker did not create a Checkout Session. `preflight run` says why"));
         };
         let Seen { value: session, answer } = *seen;
@@ -61,7 +61,7 @@ impl Stage<'_> {
             (entitlement.user_key.clone(), self.user.to_string()),
             (entitlement.tier_key.clone(), tier.metadata.clone()),
         ];
-        if let Some(Ok(CheckoutAnswer::Session(seen))) = world.worker().checkouts().await.of(tier) {
+        if let Some(Ok(CheckoutAnswer::Session { session: seen, .. })) = world.worker().checkouts().await.of(tier) {
             let others = seen.value.metadata.texts().filter(|(key, _)| !metadata.iter().any(|(known, _)| known == key));
             let others: Vec<Parameter> = others.map(|(key, text)| (key.to_owned(), text.to_owned())).collect();
             metadata.extend(others);

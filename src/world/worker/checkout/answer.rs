@@ -1,5 +1,7 @@
 //! What the text of a Worker's answer says: a session, a changed subscription, or Stripe's error.
 
+use serde_json::Value;
+
 use crate::config::Mode;
 use crate::pattern::patterns;
 use crate::world::id::CheckoutSessionId;
@@ -58,6 +60,12 @@ patterns! {
 }
 
 impl Answer {
+    /// Whether it redirects to a Checkout Session.
+    #[must_use]
+    pub fn redirects_to_session(&self) -> bool {
+        !self.is_success() && session_in(self).is_some()
+    }
+
     /// Whether it passes on the words of Stripe's API: an error message, or the ID of a request.
     #[must_use]
     pub fn shows_stripe_error(&self) -> bool {
@@ -65,10 +73,19 @@ impl Answer {
     }
 }
 
-/// The Checkout Session in an answer: Workers return its address, its ID or both. An ID at the very end of a JSON text
-/// may be cut off and does not count.
+/// The Checkout Session in an answer: Workers return its address, its ID, its client secret or several of these, or redirect
+/// to it. An ID at the very end of a JSON text may be cut off and does not count.
 pub(super) fn session_in(answer: &Answer) -> Option<CheckoutSessionId> {
-    answer.is_success().then(|| named_session(&answer.text()))?
+    match answer.status {
+        300..=399 => named_session(answer.header("location")?),
+        _ => answer.is_success().then(|| named_session(&answer.text()))?,
+    }
+}
+
+/// The Checkout Session in the value at a JSON pointer of an answer.
+pub(super) fn session_at(answer: &Answer, pointer: &str) -> Option<CheckoutSessionId> {
+    let Ok(body) = answer.json::<Value>() else { return None };
+    named_session(body.pointer(pointer)?.as_str()?)
 }
 
 fn named_session(text: &str) -> Option<CheckoutSessionId> {

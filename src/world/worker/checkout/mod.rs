@@ -6,7 +6,7 @@ mod open;
 use std::sync::Arc;
 
 use super::{FOREIGN_ORIGIN, Route, RouteFailure, Symptom, Worker};
-use crate::config::{Mode, Tier};
+use crate::config::{CheckoutRequest, Choice, Mode, Tier};
 use crate::finding::{Answered, NoAnswer};
 use crate::world::id::{CheckoutSessionId, PathId, UserId};
 use crate::world::step::{InvalidRequest, Step};
@@ -16,7 +16,7 @@ use crate::world::{CheckoutSession, Found, Seen, StripeError, Subscription, Toke
 
 pub use answer::CheckoutProblem;
 pub(super) use answer::problem_in;
-use answer::{SubscriptionChange, change_in, session_in};
+use answer::{SubscriptionChange, change_in, session_at, session_in};
 pub(in crate::world) use open::OpenSessions;
 
 /// The Worker's answers to requests for Checkout Sessions.
@@ -36,7 +36,12 @@ pub struct Checkouts {
 #[derive(Debug, Clone)]
 pub enum CheckoutAnswer {
     /// A session that was read back.
-    Session(Box<Seen<CheckoutSession>>),
+    Session {
+        /// The session.
+        session: Box<Seen<CheckoutSession>>,
+        /// The Worker's answer, if the session is not where the frontend reads it.
+        misplaced: Option<Arc<Answer>>,
+    },
     /// A session in the other mode, by its ID. Our key cannot expire it.
     OtherMode(String, Arc<Answer>),
     /// A session in this mode that does not exist for our key, which cannot expire it either.
@@ -65,7 +70,13 @@ impl CheckoutAnswer {
 }
 
 /// A session in our mode, which must be expired, or any other answer.
-type Requested = Result<CheckoutSessionId, CheckoutAnswer>;
+type Requested = Result<Opened, CheckoutAnswer>;
+
+/// A session in our mode, and the answer that names it.
+struct Opened {
+    id: CheckoutSessionId,
+    answer: Arc<Answer>,
+}
 
 impl<'w> Worker<'w> {
     /// The Worker's Checkout Sessions for the canary, requested once in a run.
@@ -102,7 +113,7 @@ impl<'w> Worker<'w> {
             futures::future::OptionFuture::from(is_session.then_some(async {
                 self.read_and_expire(self.request(first, canary, Some(FOREIGN_ORIGIN)).await).await
             }));
-        let invalid = InvalidRequest::ALL.into_iter().filter(|_| is_session);
+        let invalid = self.invalid_requests().into_iter().filter(|_| is_session);
         let invalid = invalid.map(|request| async move { (request, self.request_invalid(request, canary).await) });
         let (first_answer, foreign_origin, rest, invalid) = futures::join!(
             self.read_and_expire(requested),
@@ -127,9 +138,22 @@ impl<'w> Worker<'w> {
         self.prices_exist(tier).await?;
         let canary = (user.clone(), token.clone());
         match self.request(tier, &canary, self.origin().as_deref()).await? {
-            Ok(id) => self.read_back(&id).await,
+            Ok(opened) => self.read_back(&opened).await,
             Err(answer) => Ok(answer),
         }
+    }
+
+    /// The requests to reject that this route allows: one that names no tier cannot name an unknown one.
+    fn invalid_requests(self) -> Vec<InvalidRequest> {
+        let Some(route) = &self.world.config.worker.checkout else { return Vec::new() };
+        let unknown_tier = route.names_the_tier().then_some(InvalidRequest::UnknownTier);
+        unknown_tier.into_iter().chain(route.body.is_some().then_some(InvalidRequest::BrokenJson)).collect()
+    }
+
+    /// The request of a customer who chose that.
+    fn checkout_request(self, choice: &Choice) -> Answered<CheckoutRequest> {
+        let route = self.world.config.worker.checkout.as_ref();
+        Ok(route.ok_or_else(|| NoAnswer::unknown("worker.checkout is false"))?.request(choice))
     }
 
     async fn canary_and_token(self) -> Answered<(UserId, Token)> {
@@ -151,10 +175,11 @@ impl<'w> Worker<'w> {
     /// Asks the Worker for a Checkout Session.
     async fn request(self, tier: &Tier, (user, token): &(UserId, Token), origin: Option<&str>) -> Answered<Requested> {
         let door = self.world.leave_no_trace()?;
-        let credential = Some(token.credential(&self.world.config.worker.url));
+        let credential = Some(self.credential(token));
         let open = &self.world.open_sessions;
+        let step = Step::Checkout { tier, user, request: &self.checkout_request(&Choice::of(tier))? };
         open.is_asked();
-        let asked = match door.take(Step::Checkout { tier, user }, Self::headers_from(origin), credential).await {
+        let asked = match door.take(step, Self::headers_from(origin), credential).await {
             Ok(asked) => asked,
             Err(why) => {
                 open.is_not_asked();
@@ -172,7 +197,7 @@ impl<'w> Worker<'w> {
         let ours = session.as_ref().filter(|session| session.mode() == self.mode());
         open.is_answered(answer.status, answer.attempts, session.is_some(), ours);
         Ok(match session {
-            Some(id) if id.mode() == self.mode() => Ok(id),
+            Some(id) if id.mode() == self.mode() => Ok(Opened { id, answer: Arc::clone(answer) }),
             Some(id) => Err(CheckoutAnswer::OtherMode(id.to_string(), Arc::clone(answer))),
             None if answer.is_success() && !answer.is_page() => Err(self.success(answer, user).await),
             None => Err(self.no_session(tier, asked).await?),
@@ -180,9 +205,10 @@ impl<'w> Worker<'w> {
     }
 
     /// Sends a request that the Worker must reject. If it creates a session all the same, that is expired.
-    async fn request_invalid(self, request: InvalidRequest, (user, token): &(UserId, Token)) -> Answered<Arc<Answer>> {
-        let credential = Some(token.credential(&self.world.config.worker.url));
-        let (open, step) = (&self.world.open_sessions, Step::InvalidCheckout { request, user });
+    async fn request_invalid(self, invalid: InvalidRequest, (user, token): &(UserId, Token)) -> Answered<Arc<Answer>> {
+        let credential = Some(self.credential(token));
+        let request = &self.checkout_request(&Choice::unknown())?;
+        let (open, step) = (&self.world.open_sessions, Step::InvalidCheckout { invalid, user, request });
         open.is_asked();
         let origin = self.origin();
         let asked = self.world.leave_no_trace()?.take(step, Self::headers_from(origin.as_deref()), credential).await;
@@ -273,20 +299,23 @@ impl<'w> Worker<'w> {
 
     /// Reads a session back and expires it, both at once: expiring it changes nothing that is judged.
     async fn read_and_expire(self, requested: Answered<Requested>) -> Answered<CheckoutAnswer> {
-        let id = match requested? {
-            Ok(id) => id,
+        let opened = match requested? {
+            Ok(opened) => opened,
             Err(answer) => return Ok(answer),
         };
-        let (found, expired) = futures::join!(self.read_back(&id), self.world.stripe().expire(&id));
+        let (found, expired) = futures::join!(self.read_back(&opened), self.world.stripe().expire(&opened.id));
         if expired.is_ok() {
-            self.world.open_sessions.is_expired(&id);
+            self.world.open_sessions.is_expired(&opened.id);
         }
         found
     }
 
-    async fn read_back(self, id: &CheckoutSessionId) -> Answered<CheckoutAnswer> {
+    async fn read_back(self, Opened { id, answer }: &Opened) -> Answered<CheckoutAnswer> {
+        let pointer = self.world.config.worker.checkout.as_ref().and_then(|route| route.session.as_deref());
+        let misplaced = pointer.filter(|pointer| session_at(answer, pointer).as_ref() != Some(id));
+        let misplaced = misplaced.map(|_| Arc::clone(answer));
         Ok(match self.world.stripe().checkout_session(id).await? {
-            Found::Here(session) => CheckoutAnswer::Session(Box::new(session)),
+            Found::Here(session) => CheckoutAnswer::Session { session: Box::new(session), misplaced },
             Found::Missing(refusal) => CheckoutAnswer::OtherAccount(id.to_string(), refusal),
         })
     }

@@ -1,0 +1,188 @@
+//! The Worker's routes, and how it is asked for a Checkout Session.
+
+use reqwest::Method;
+
+use super::Build;
+use crate::config::checkout::{PLACEHOLDERS, placeholders, texts, usual_body};
+use crate::config::nearest::nearest;
+use crate::config::raw::{self, At, Checkout, Json, Route, Word};
+use crate::config::source::Diagnostic;
+use crate::config::{CheckoutRoute, WorkerConfig};
+
+impl Build<'_, '_> {
+    pub(super) fn worker(&mut self, worker: raw::Worker, paid_tiers: usize) -> Option<WorkerConfig> {
+        let url = worker.url.as_ref().and_then(|url| self.origin("worker.url", url));
+        let checkout = self.checkout(worker.checkout, paid_tiers);
+        Some(WorkerConfig {
+            url: url?,
+            health: path(worker.health),
+            tiers: path(worker.tiers),
+            usage: path(worker.usage),
+            checkout: checkout?,
+            portal: path(worker.portal),
+            metered: path(worker.metered),
+            auth: worker.auth,
+        })
+    }
+
+    /// The request for a Checkout Session; the outer `None` is an error, the inner one a Worker without that route.
+    #[expect(clippy::option_option, reason = "the outer one is for an error, the inner one for a route that is off")]
+    fn checkout(&mut self, At { value, span }: At<Checkout>, paid_tiers: usize) -> Option<Option<CheckoutRoute>> {
+        let route = match value {
+            Checkout::Route(route) => match path(route) {
+                None => return Some(None),
+                Some(path) => {
+                    let path = At { value: path, span: span.clone() };
+                    self.check_placeholders(&path, &[&path.value])?;
+                    CheckoutRoute::usual(&path.value)
+                }
+            },
+            Checkout::Request(request) => self.checkout_request(request)?,
+        };
+        if paid_tiers > 1 && !route.names_the_tier() {
+            let diagnostic = Diagnostic::at(span, "`worker.checkout` asks for the same session for every paid tier");
+            self.diagnostics.add(
+                diagnostic
+                    .label("nothing here names the tier")
+                    .help("add {tier}, {plan} or {price_id} to the path or to a text in the body"),
+            );
+            return None;
+        }
+        Some(Some(route))
+    }
+
+    fn checkout_request(&mut self, request: raw::CheckoutRequest) -> Option<CheckoutRoute> {
+        let method = request.method.as_ref().map_or(Method::POST, |method| method.value.into());
+        let path = At { value: request.path.value.0, span: request.path.span };
+        let known_path = self.check_placeholders(&path, &[&path.value]);
+        let known_body = request.body.as_ref().map_or(Some(()), |At { value: Json(body), span }| {
+            let place = At { value: (), span: span.clone() };
+            self.check_placeholders(&place, &texts(body))
+        });
+        if let (&Method::GET, Some(body)) = (&method, &request.body) {
+            let diagnostic = Diagnostic::at(body.span.clone(), "a GET request has no body");
+            self.diagnostics.add(diagnostic.label("name the tier in the path or its query, such as ?plan={plan}"));
+            return None;
+        }
+        let session = request.session.map(|session| self.pointer(session));
+        known_path.and(known_body)?;
+        Some(CheckoutRoute {
+            path: path.value,
+            body: match request.body {
+                Some(body) => Some(body.value.0),
+                None => (method != Method::GET).then(usual_body),
+            },
+            method,
+            session: super::flattened(session)?,
+        })
+    }
+
+    /// Reports words in braces that stand for nothing.
+    fn check_placeholders<T>(&mut self, at: &At<T>, texts: &[&str]) -> Option<()> {
+        let unknown = texts.iter().flat_map(|text| placeholders(text)).find(|word| !PLACEHOLDERS.contains(word));
+        let Some(unknown) = unknown else { return Some(()) };
+        let diagnostic = Diagnostic::at(at.span.clone(), format!("{{{unknown}}} stands for nothing"));
+        let all = PLACEHOLDERS.map(|word| format!("{{{word}}}")).join(", ");
+        self.diagnostics.add(match nearest(unknown, PLACEHOLDERS) {
+            Some(similar) => diagnostic.label(format!("did you mean {{{similar}}}?")),
+            None => diagnostic.label("there is no such placeholder").help(format!("known placeholders: {all}")),
+        });
+        None
+    }
+
+    fn pointer(&mut self, At { value: Word(pointer), span }: At<Word>) -> Option<String> {
+        if pointer.starts_with('/') {
+            return Some(pointer);
+        }
+        let diagnostic = Diagnostic::at(span, "a JSON pointer starts with a slash");
+        self.diagnostics.add(diagnostic.label(format!("did you mean \"/{}\"?", pointer.replace('.', "/"))));
+        None
+    }
+}
+
+fn path(route: Route) -> Option<String> {
+    match route {
+        Route::Path(path) => Some(path),
+        Route::Off(_) => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use reqwest::Method;
+    use serde_json::json;
+
+    use crate::config::sample::{loaded, minimal_with, refused};
+    use crate::config::{Choice, TokenPlace};
+
+    const URL: &str = "url = \"https://pan-api.acme.workers.dev\"";
+
+    fn with(keys: &str) -> String {
+        minimal_with(URL, &format!("{URL}\n{keys}"))
+    }
+
+    #[test]
+    fn a_path_is_sent_the_tiers_name() {
+        let checkout = loaded(&with("checkout = \"/buy\"")).worker.checkout.unwrap();
+        let sent = checkout.request(&Choice::unknown());
+        assert_eq!((sent.method, sent.path.as_str()), (Method::POST, "/buy"));
+        assert_eq!(sent.body, Some(json!({ "tier": "preflight-unknown" })));
+    }
+
+    #[test]
+    fn a_table_has_the_whole_request() {
+        let keys = "checkout = { path = \"/buy\", method = \"PUT\", body = { priceId = \"{price_id}\", seats = 1 }, session = \"/url\" }";
+        let checkout = loaded(&with(keys)).worker.checkout.unwrap();
+        let sent = checkout.request(&Choice::unknown());
+        assert_eq!((sent.method, checkout.session.as_deref()), (Method::PUT, Some("/url")));
+        assert_eq!(sent.body, Some(json!({ "priceId": "price_preflightUnknown", "seats": 1 })));
+    }
+
+    #[test]
+    fn a_get_has_no_body() {
+        let checkout =
+            loaded(&with("checkout = { path = \"/buy?plan={plan}\", method = \"GET\" }")).worker.checkout.unwrap();
+        assert_eq!(checkout.request(&Choice::unknown()).body, None);
+        let text = refused(&with("checkout = { path = \"/buy\", method = \"GET\", body = { tier = \"{tier}\" } }"));
+        assert!(text.contains("a GET request has no body") && text.contains("?plan={plan}"), "{text}");
+    }
+
+    #[test]
+    fn a_misspelled_placeholder_names_the_nearest() {
+        for keys in [
+            "checkout = { path = \"/buy\", body = { price = \"{priceid}\" } }",
+            "checkout = { path = \"/buy/{price_di}\" }",
+            "checkout = \"/buy/{price_ids}\"",
+        ] {
+            let text = refused(&with(keys));
+            assert!(text.contains("stands for nothing") && text.contains("did you mean {price_id}?"), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_request_that_does_not_name_the_tier_is_rejected_if_there_are_several() {
+        let keys = "checkout = { path = \"/buy\", body = { every = \"{interval}\" } }";
+        let text = refused(&with(keys));
+        assert!(text.contains("the same session for every paid tier"), "{text}");
+        let one = with(keys).replace("price = \"99.00\"\n", "");
+        assert!(loaded(&one).worker.checkout.is_some());
+    }
+
+    #[test]
+    fn each_error_of_the_table_is_shown_at_its_key() {
+        let text = refused(&with("checkout = { paths = \"/buy\" }"));
+        assert!(text.contains("unknown key `paths`") && text.contains("did you mean `path`?"), "{text}");
+        let text = refused(&with("checkout = { path = \"/buy\", method = \"DELETE\" }"));
+        assert!(text.contains("`worker.checkout.method` must be"), "{text}");
+        let text = refused(&with("checkout = { path = \"/buy\", session = \"data.url\" }"));
+        assert!(text.contains("did you mean \"/data/url\"?"), "{text}");
+    }
+
+    #[test]
+    fn a_cookie_holds_the_session_token_and_no_templates() {
+        let config = loaded(&with("auth = \"cookie\""));
+        assert_eq!((config.worker.auth, config.clerk.jwt_template), (TokenPlace::Cookie, None));
+        let text = refused(&with("auth = \"cookie\"\n[clerk]\njwt_template = \"pan-api\""));
+        assert!(text.contains("jwt_template = false"), "{text}");
+    }
+}
