@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use crate::check::prelude::*;
-use crate::world::{Answer, ClaimTemplate, JwtTemplate, Seen, plan_source};
+use crate::world::{Answer, ClaimTemplate, JwtTemplate, Seen, nested_claim, plan_source, set_claim};
 
 check! {
     /// The JWT template carries the plan from the user's public metadata.
@@ -88,20 +88,29 @@ struct Problem {
     fix: Fix,
 }
 
-/// The claim as the template should define it.
-fn right_claim(world: &World) -> String {
-    format!("\"{}\": \"{}\"", world.config().clerk.plan_claim, right_value(world))
+/// The claim as the template should define it: its name, and its value. If it is within a claim that is metadata as a whole,
+/// that claim stays whole, because it may hold more than the plan.
+fn right_claim(world: &World, template: Option<&JwtTemplate>) -> (String, Value) {
+    let (claim, key) = (world.config().clerk.plan_claim.as_str(), world.config().clerk.metadata_key.as_str());
+    if let Some((around, _)) = claim.split_once('.').filter(|(_, within)| *within == key)
+        && template.is_some_and(|template| template.has_text(around))
+    {
+        return (around.to_owned(), "{{user.public_metadata}}".into());
+    }
+    (claim.to_owned(), format!("{{{{{}}}}}", plan_source(world.config())).into())
 }
 
-/// The value of that claim.
-fn right_value(world: &World) -> String {
-    format!("{{{{{}}}}}", plan_source(world.config()))
+/// The same in words.
+fn shown_claim(world: &World, template: Option<&JwtTemplate>) -> String {
+    let (path, value) = right_claim(world, template);
+    let (name, value) = nested_claim(&path, value);
+    format!("\"{name}\": {value}")
 }
 
 /// Sets the plan claim, and leaves the other claims as they are.
-fn set_claim(world: &World, template: &JwtTemplate, value: String, summary: String) -> Fix {
-    let claim = world.config().clerk.plan_claim.as_str();
-    change(world, template, summary, |settings| settings["claims"][claim] = value.into())
+fn set(world: &World, template: &JwtTemplate, claim: (String, Value), summary: String) -> Fix {
+    let (path, value) = claim;
+    change(world, template, summary, |settings| set_claim(&mut settings["claims"], &path, value))
 }
 
 /// Changes the template. With a custom signing key, the request would need that key, so only the dashboard can.
@@ -121,7 +130,10 @@ fn change(world: &World, template: &JwtTemplate, summary: String, change: impl F
 
 fn missing(world: &World, answer: &Answer, name: &str, others: &[String]) -> Finding {
     let create = |summary: String| {
-        let claims = Map::from_iter([(world.config().clerk.plan_claim.clone(), right_value(world).into())]);
+        let claims = {
+            let (path, value) = right_claim(world, None);
+            Map::from_iter([nested_claim(&path, value)])
+        };
         let template = world.template(None, name, Value::Null, json!({ "claims": claims, "lifetime": 60 }));
         // Beside other templates, the name in preflight.toml may be the wrong one.
         if others.is_empty() { Fix::new(summary).then(template) } else { Fix::new(summary).suggest(template) }
@@ -142,10 +154,10 @@ fn missing(world: &World, answer: &Answer, name: &str, others: &[String]) -> Fin
             message: format!("There is no JWT template \"{name}\", so the frontend gets no token for the Worker."),
             seen: if others.is_empty() { "no template".to_owned() } else { others.join(", ") },
             fix: create(match others {
-                [] => format!("Create the template \"{name}\" with the claim {}.", right_claim(world)),
+                [] => format!("Create the template \"{name}\" with the claim {}.", shown_claim(world, None)),
                 _ => format!(
                     "Create the template \"{name}\" with the claim {}, or correct clerk.jwt_template in preflight.toml.",
-                    right_claim(world)
+                    shown_claim(world, None)
                 ),
             }),
         },
@@ -172,8 +184,8 @@ fn claim(world: &World, template: &JwtTemplate) -> Answered<Option<Problem>> {
     let (config, name, key) = (world.config(), &template.name, &world.config().clerk.plan_claim);
     let source = plan_source(config);
     let right = || {
-        let summary = format!("Set the claim {} in the template \"{name}\".", right_claim(world));
-        set_claim(world, template, right_value(world), summary)
+        let summary = format!("Set the claim {} in the template \"{name}\".", shown_claim(world, Some(template)));
+        set(world, template, right_claim(world, Some(template)), summary)
     };
     let Some(claim) = template.claim(key)? else {
         let other = template.claims()?.find(|(_, other)| other.sources().contains(&source.as_str()));
@@ -227,10 +239,12 @@ fn claim(world: &World, template: &JwtTemplate) -> Answered<Option<Problem>> {
 /// The Worker may need a plan for every user, so the fallback stays, with the free tier.
 fn free_fallback(world: &World, template: &JwtTemplate, claim: &ClaimTemplate, paid: &str) -> Fix {
     let Some(free) = world.config().free_tier() else {
-        return set_claim(world, template, right_value(world), "Remove the fallback from the claim.".to_owned());
+        let claim = right_claim(world, Some(template));
+        return set(world, template, claim, "Remove the fallback from the claim.".to_owned());
     };
     let summary = format!("Change the fallback of the claim from \"{paid}\" to \"{}\".", free.metadata);
-    set_claim(world, template, claim.text().replace(paid, &free.metadata), summary)
+    let value = claim.text().replace(paid, &free.metadata).into();
+    set(world, template, (world.config().clerk.plan_claim.clone(), value), summary)
 }
 
 fn lifetime(world: &World, template: &JwtTemplate) -> Answered<Option<Problem>> {
@@ -258,7 +272,7 @@ fn finding(world: &World, answer: &Answer, name: &str, problem: Problem) -> Find
         expected: if code == LIFETIME {
             format!("at most {LONGEST_LIFETIME} s")
         } else {
-            format!("a template \"{name}\" with {}", right_claim(world))
+            format!("a template \"{name}\" with {}", shown_claim(world, None))
         },
         actual: seen.clone(),
         evidence: vec![answer.evidence(format!("[name={name}]"), seen)],

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use crate::check::prelude::*;
-use crate::world::{InvalidToken, User, plan_source};
+use crate::world::{InvalidToken, User, claim_at, nested_claim, plan_source};
 
 check! {
     /// A real token carries the user's plan.
@@ -83,7 +83,7 @@ async fn run(world: &World, _: Deployment, outcome: &mut Outcome) -> Answered {
         }
     };
     let (claim, plan) = (&config.plan_claim, Value::String(tier.metadata.clone()));
-    let (code, seen) = match claims.get(claim) {
+    let (code, seen) = match claim_at(&claims, claim) {
         Some(found) if *found == plan => {
             outcome.pass(format!("the canary's token has {claim} = {plan}"));
             return Ok(());
@@ -93,9 +93,10 @@ async fn run(world: &World, _: Deployment, outcome: &mut Outcome) -> Answered {
         Some(other) => (DIFFERS, other.to_string()),
     };
     let source = format!("{{{{{}}}}}", plan_source(world.config()));
+    let (name, value) = nested_claim(claim, source.into());
     let fix = match &config.jwt_template {
-        Some(name) => format!("Set the claim {claim} of the template \"{name}\" to \"{source}\"."),
-        None => format!("Add the claim {claim} to the session token, with the value \"{source}\"."),
+        Some(template) => format!("Set the claim \"{name}\" of the template \"{template}\" to {value}."),
+        None => format!("Add the claim \"{name}\" to the session token, with the value {value}."),
     };
     let message = format!(
         "The canary's plan is {plan}, but the claim \"{claim}\" in its token is {seen}. The Worker does not see what customers bought."

@@ -29,16 +29,17 @@ pub(super) struct SignedInUser {
 }
 
 impl SignedInUser {
-    fn new(claims: &Value) -> Self {
-        let text = |name: &str| claims[name].as_str().filter(|text| !text.is_empty()).map(str::to_owned);
-        Self { user: text("sub").unwrap_or_default(), plan: text("plan").unwrap_or_else(|| "free".to_owned()) }
+    fn new(worker: &Worker, claims: &Value) -> Self {
+        let text = |pointer: &str| claims.pointer(pointer)?.as_str().filter(|text| !text.is_empty()).map(str::to_owned);
+        let plan = text(&worker.settings.plan_claim).unwrap_or_else(|| "free".to_owned());
+        Self { user: text("/sub").unwrap_or_default(), plan }
     }
 }
 
 /// The user of a request's token, or the error to send.
 pub(super) async fn authenticate(worker: &Worker, headers: &HeaderMap) -> Result<SignedInUser, &'static str> {
     if worker.settings.has(Defect::Open) {
-        return Ok(SignedInUser::new(&json!({ "sub": "anonymous" })));
+        return Ok(SignedInUser::new(worker, &json!({ "sub": "anonymous" })));
     }
     let token = if worker.settings.reads_cookies { session_cookie(headers) } else { bearer(headers) };
     let token = token.filter(|token| !token.is_empty()).ok_or(NO_TOKEN)?;
@@ -51,7 +52,7 @@ pub(super) async fn authenticate(worker: &Worker, headers: &HeaderMap) -> Result
     if !parties.is_empty() && !party.is_some_and(|party| parties.iter().any(|allowed| allowed == party)) {
         return Err(BAD_TOKEN);
     }
-    Ok(SignedInUser::new(&claims))
+    Ok(SignedInUser::new(worker, &claims))
 }
 
 fn bearer(headers: &HeaderMap) -> Option<&str> {

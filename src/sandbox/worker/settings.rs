@@ -50,6 +50,8 @@ pub struct WorkerSettings {
     /// Whether it reads the token from Clerk's cookies instead of the header Authorization.
     #[serde(default)]
     pub reads_cookies: bool,
+    /// The JSON pointer of the plan in a token's claims.
+    pub plan_claim: String,
     /// What it passes to Stripe with every Checkout Session, besides the tier and the user.
     pub checkout: BTreeMap<String, String>,
     /// Subscriptions by user in its own database.

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::{Clerk, NoAnswer, Token, User};
+use super::{Clerk, NoAnswer, Token, User, claim_at};
 use crate::config::Tier;
 use crate::finding::{Answered, Cause};
 use crate::world::plan_value::plan_text;
@@ -30,7 +30,7 @@ impl<'w> Clerk<'w> {
         template?;
         let token = self.canary_token().await?;
         let claims = self.verify(&token).await?.map_err(|_| blocked())?;
-        let claim = claims.get(&self.world.config.clerk.plan_claim).and_then(Value::as_str);
+        let claim = claim_at(&claims, &self.world.config.clerk.plan_claim).and_then(Value::as_str);
         if claim == Some(&tier.metadata) { Ok((token, tier)) } else { Err(blocked()) }
     }
 

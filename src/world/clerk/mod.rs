@@ -1,6 +1,7 @@
 //! Clerk: the backend API, and the frontend API on your own domain.
 
 mod canary;
+mod claim_path;
 mod domain;
 mod instance;
 mod sessions;
@@ -23,6 +24,7 @@ use super::{NoAnswer, World, key_of_mode, usable};
 use crate::config::{Config, mode_of};
 use crate::finding::{Answered, Cause};
 
+pub use claim_path::{claim_at, nested_claim, set_claim};
 pub use domain::{Connection, Record as DnsRecord};
 pub use instance::{Environment, Instance};
 pub(super) use sign_in::SignInCell;

@@ -3,6 +3,7 @@
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
+use super::claim_path::claim_at;
 use super::{Clerk, NoAnswer, Seen, User};
 use crate::config::Config;
 use crate::finding::{Answered, Cause};
@@ -74,15 +75,23 @@ impl JwtTemplate {
     /// Every claim and its name.
     pub(crate) fn claims(&self) -> Answered<impl Iterator<Item = (&str, ClaimTemplate)>> {
         let claims = self.claims.known(self.field("claims"))?;
-        Ok(claims.iter().map(|(name, value)| {
-            let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-            (name.as_str(), ClaimTemplate(text))
-        }))
+        Ok(claims.iter().map(|(name, value)| (name.as_str(), ClaimTemplate::of(value))))
     }
 
-    /// The claim of that name, if there is one.
-    pub(crate) fn claim(&self, name: &str) -> Answered<Option<ClaimTemplate>> {
-        Ok(self.claims()?.find(|(found, _)| *found == name).map(|(_, claim)| claim))
+    /// The claim at that path, if there is one. Within a claim that is a user's metadata as a whole, it is that metadata's.
+    pub(crate) fn claim(&self, path: &str) -> Answered<Option<ClaimTemplate>> {
+        let claims = self.claims.known(self.field("claims"))?;
+        if let Some(value) = claim_at(claims, path) {
+            return Ok(Some(ClaimTemplate::of(value)));
+        }
+        let Some((around, rest)) = path.split_once('.') else { return Ok(None) };
+        let around = claims.get(around).map(ClaimTemplate::of);
+        Ok(around.filter(ClaimTemplate::is_one_place).map(|around| around.within(rest)))
+    }
+
+    /// Whether the claim of that name is text, not an object.
+    pub(crate) fn has_text(&self, name: &str) -> bool {
+        self.claims.value().and_then(|claims| claims.get(name)).is_some_and(Value::is_string)
     }
 
     /// Whether the plan claim is the plan in the user's public metadata and nothing else, with no paid tier as its
@@ -102,6 +111,20 @@ pub fn plan_source(config: &Config) -> String {
 }
 
 impl ClaimTemplate {
+    fn of(value: &Value) -> Self {
+        Self(value.as_str().map_or_else(|| value.to_string(), str::to_owned))
+    }
+
+    /// Whether it is one `{{…}}` that reads one place.
+    fn is_one_place(&self) -> bool {
+        self.is_one_expression() && !self.0.contains("||")
+    }
+
+    /// What it is at a path within its place.
+    fn within(&self, path: &str) -> Self {
+        Self(format!("{{{{{}.{path}}}}}", self.0.trim_matches(['{', '}']).trim()))
+    }
+
     /// The text of the template: `{{user.public_metadata.plan || 'free'}}`.
     #[must_use]
     pub fn text(&self) -> &str {

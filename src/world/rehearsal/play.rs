@@ -17,7 +17,7 @@ use crate::world::clerk::Token;
 use crate::world::id::UserId;
 use crate::world::subjects::offers;
 use crate::world::transport::{Answer, Failure, OutgoingRequest, Party, Retry, optional};
-use crate::world::{Route, Seen, UsageAnswer, World, plan_text, usable};
+use crate::world::{Route, Seen, UsageAnswer, World, claim_at, plan_text, usable};
 
 /// Longer than the clock skew that Clerk's SDK allows, in seconds (docs/providers.md, "Clerk tokens and claims").
 const SKEW: i64 = 7;
@@ -156,7 +156,7 @@ impl<'w> RehearsalDoor<'w> {
         let claim = clerk.verify(&token).await.and_then(|claims| {
             let claims =
                 claims.map_err(|invalid| NoAnswer::unknown(format!("Clerk's new token is not valid: {invalid:?}")))?;
-            Ok(claims.get(&self.world.config.clerk.plan_claim).and_then(plan_text))
+            Ok(claim_at(&claims, &self.world.config.clerk.plan_claim).and_then(plan_text))
         });
         let usage = match worker.lacks(Route::Usage) {
             Some(_) => None,

@@ -7,7 +7,7 @@ use crate::config::Secret;
 use crate::finding::Answered;
 use crate::world::clerk::Token;
 use crate::world::transport::Credential;
-use crate::world::usable;
+use crate::world::{nested_claim, usable};
 
 /// A request that the Worker must reject.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -81,7 +81,7 @@ impl Worker<'_> {
         let user = usable(&config.clerk.canary_user).map_or("user_preflight", String::as_str);
         let plan = config.tiers.last().map_or("free", |tier| tier.metadata.as_str());
         let mut claims = forgery::claims(&clerk.frontend_api()?.origin().ascii_serialization(), user);
-        claims.insert(config.clerk.plan_claim.clone(), plan.into());
+        claims.extend([nested_claim(&config.clerk.plan_claim, plan.into())]);
         claims.extend(self.origin().map(|origin| ("azp".to_owned(), origin.into())));
         Ok(forgery::PlausibleToken::new(claims, &keys.value))
     }

@@ -66,7 +66,9 @@ impl Worker<'_> {
         match answer.status {
             200..=299 => {
                 let body: Map<String, Value> = answer.json()?;
-                let names = [self.world.config.clerk.plan_claim.as_str(), "plan", "tier"];
+                let claim = self.world.config.clerk.plan_claim.as_str();
+                let within = claim.rsplit_once('.').map_or(claim, |(_, within)| within);
+                let names = [claim, within, "plan", "tier"];
                 let plan = names.into_iter().find_map(|name| body.get(name)?.as_str());
                 let plan = plan.ok_or_else(|| unreadable(&answer)).map(str::to_owned);
                 let limit = body.get("limit").map(|limit| read_limit(limit).ok_or_else(|| unreadable(&answer)));
