@@ -188,14 +188,14 @@ fn claim(world: &World, template: &JwtTemplate) -> Answered<Option<Problem>> {
         set(world, template, right_claim(world, Some(template)), summary)
     };
     let Some(claim) = template.claim(key)? else {
-        let other = template.claims()?.find(|(_, other)| other.sources().contains(&source.as_str()));
+        let other = template.claims()?.into_iter().find(|(_, other)| other.sources().contains(&source.as_str()));
         return Ok(Some(match other {
             Some((other, _)) => Problem {
                 code: CLAIM_KEY,
                 message: format!(
                     "The template \"{name}\" carries the plan as \"{other}\", but the Worker reads \"{key}\"."
                 ),
-                seen: other.to_owned(),
+                seen: other,
                 // Something else may read the other claim.
                 fix: right(),
             },

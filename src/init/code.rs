@@ -24,11 +24,17 @@ const EVENTS: [&str; 4] = [
 /// The beginnings of the events that are about subscriptions.
 const OURS: [&str; 3] = ["checkout.session.", "customer.subscription.", "invoice."];
 
-/// Adds what the source says to the tables of a draft. Returns what is no setting.
-pub(super) fn add(source: &SourceFacts, tables: &mut [Table]) -> Vec<String> {
+/// Adds what the source says to the tables of a draft.
+pub(super) fn add(source: &SourceFacts, tables: &mut [Table]) {
     // Source without a handler of Stripe's events is not the Worker's.
     if source.webhook_route.is_none() {
-        return Vec::new();
+        return;
+    }
+    // A cookie never holds the token of a template, whatever templates there are.
+    if reads_cookies(source).is_some() {
+        for table in tables.iter_mut().filter(|table| table.header == "[clerk]") {
+            table.entries.retain(|entry| entry.key != "jwt_template" && entry.key != "plan_claim");
+        }
     }
     let mut add = |header: &str, entries: Vec<Entry>| {
         if let Some(table) = tables.iter_mut().find(|table| table.header == header) {
@@ -37,17 +43,13 @@ pub(super) fn add(source: &SourceFacts, tables: &mut [Table]) -> Vec<String> {
             table.entries.extend(new);
         }
     };
-    add("[worker]", routes(source));
+    add("[worker]", [routes(source), auth(source)].concat());
     add("[webhook]", webhook(source));
     add("[entitlement]", keys(source));
     add("[clerk]", clerk(source));
     for table in tables.iter_mut().filter(|table| table.header.starts_with("[tiers.")) {
         table.entries.extend(limit(&source.limits, table));
     }
-    let cookie = source.cookie_auth.as_ref().map(|found| {
-        format!("{} reads the session from a cookie. preflight sends its token as Authorization: Bearer", place(found))
-    });
-    cookie.into_iter().collect()
 }
 
 fn place<T>(found: &Found<T>) -> String {
@@ -59,13 +61,8 @@ fn routes(source: &SourceFacts) -> Vec<Entry> {
     let mut entries = Vec::new();
     for (key, role, usual) in ROUTES {
         entries.push(match of_role(role) {
-            Some(found) => {
-                let entry = Entry::new(key, quoted(&found.value.path), place(found)).unless(found.value.path == usual);
-                match unknown_body(&found.value) {
-                    Some(doubt) => entry.doubtful(doubt),
-                    None => entry,
-                }
-            }
+            Some(found) if role == Role::Checkout => checkout(found),
+            Some(found) => Entry::new(key, quoted(&found.value.path), place(found)).unless(found.value.path == usual),
             None => Entry::new(key, "false", "the source").doubtful(format!("no route like {usual} was found")),
         });
     }
@@ -78,12 +75,87 @@ fn routes(source: &SourceFacts) -> Vec<Entry> {
     entries
 }
 
-/// Why preflight's request may not be the one that a checkout route expects.
-fn unknown_body(route: &FoundRoute) -> Option<String> {
-    let is_known =
-        route.role != Some(Role::Checkout) || route.body.is_empty() || route.body.iter().any(|field| field == "tier");
-    (!is_known)
-        .then(|| format!("it reads {} from the body, but preflight sends {{ \"tier\": … }}", route.body.join(", ")))
+/// Where the Worker reads a cookie, unless the frontend asks for a template's tokens, which are sent in a header.
+fn reads_cookies(source: &SourceFacts) -> Option<&Found<()>> {
+    source.cookie_auth.as_ref().filter(|_| source.jwt_template.is_none())
+}
+
+fn auth(source: &SourceFacts) -> Vec<Entry> {
+    reads_cookies(source).map(|found| Entry::new("auth", quoted("cookie"), place(found))).into_iter().collect()
+}
+
+/// The request for a Checkout Session: a path if it is the reference stack's, otherwise a table.
+fn checkout(found: &Found<FoundRoute>) -> Entry {
+    let route = &found.value;
+    let (path, in_path) = with_placeholders(&route.path);
+    let known: Vec<(&str, &str)> =
+        route.body.iter().filter_map(|field| Some((field.as_str(), placeholder(field)?))).collect();
+    let others: Vec<&str> =
+        route.body.iter().map(String::as_str).filter(|field| placeholder(field).is_none()).collect();
+    let is_get = route.method.as_deref() == Some("GET");
+    let is_named = in_path || known.iter().any(|(_, placeholder)| *placeholder != "{interval}");
+    let is_usual = !is_get && (known.is_empty() || known == [("tier", "{tier}")]);
+    let session = route.session.as_deref().filter(|field| *field != "url").map(|field| quoted(&format!("/{field}")));
+    let mut settings: Vec<(&str, String)> = Vec::new();
+    match route.method.as_deref() {
+        None | Some("POST") => {}
+        Some(method) => settings.push(("method", quoted(method))),
+    }
+    if !is_usual && !is_get {
+        let fields: Vec<String> =
+            known.iter().map(|(field, placeholder)| format!("{} = {}", key(field), quoted(placeholder))).collect();
+        settings.push(("body", format!("{{ {} }}", fields.join(", "))));
+    }
+    settings.extend(session.map(|session| ("session", session)));
+    let path = if is_get && !is_named { format!("{path}?plan={{plan}}") } else { path };
+    let value = if settings.is_empty() {
+        quoted(&path)
+    } else {
+        let settings: Vec<String> = settings.iter().map(|(key, value)| format!(", {key} = {value}")).collect();
+        format!("{{ path = {}{} }}", quoted(&path), settings.concat())
+    };
+    let entry =
+        Entry::new("checkout", value, place(found)).unless(settings.is_empty() && path == "/api/create-checkout");
+    match others.as_slice() {
+        _ if is_get && !is_named => entry.doubtful("it is a GET: name the tier as its query expects it"),
+        [] => entry,
+        _ => entry.doubtful(format!("it also reads {} from the body", others.join(", "))),
+    }
+}
+
+/// What preflight fills in for a field of that name.
+fn placeholder(field: &str) -> Option<&'static str> {
+    let plain = field.to_lowercase().replace(['_', '-'], "");
+    Some(match plain.as_str() {
+        "tier" | "tierid" | "tiername" | "tierkey" => "{tier}",
+        "plan" | "planid" | "planname" | "plankey" => "{plan}",
+        "price" | "priceid" | "stripeprice" | "stripepriceid" => "{price_id}",
+        "interval" | "billinginterval" => "{interval}",
+        _ => return None,
+    })
+}
+
+/// A path in which `:plan` and `[plan]` are placeholders, and whether there are any.
+fn with_placeholders(path: &str) -> (String, bool) {
+    let mut is_filled = false;
+    let segments = path.split('/').map(|segment| {
+        let parameter = segment.strip_prefix(':').or_else(|| segment.strip_prefix('[')?.strip_suffix(']'));
+        parameter.and_then(placeholder).map_or_else(
+            || segment.to_owned(),
+            |placeholder| {
+                is_filled = true;
+                placeholder.to_owned()
+            },
+        )
+    });
+    let segments: Vec<String> = segments.collect();
+    (segments.join("/"), is_filled)
+}
+
+/// A key as TOML.
+fn key(name: &str) -> String {
+    let is_bare = !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-".contains(&byte));
+    if is_bare { name.to_owned() } else { quoted(name) }
 }
 
 fn webhook(source: &SourceFacts) -> Vec<Entry> {

@@ -9,7 +9,7 @@ use super::folder::{Folder, SERVING};
 use super::tiers::{Tiers, tiers};
 use super::variables::{SETTINGS, Variables};
 use crate::config::{Mode, Source};
-use crate::world::{ClaimTemplate, Endpoint, JwtTemplate, is_development_host};
+use crate::world::{ClaimTemplate, Endpoint, is_development_host};
 
 /// The path of the Worker's webhook route in the reference stack.
 const WEBHOOK: &str = "/webhook/stripe";
@@ -34,7 +34,7 @@ const FRONTENDS: [&str; 8] = [
 pub fn draft(folder: &Folder, variables: &Variables, accounts: &Accounts) -> Draft {
     let mut remarks: Vec<String> = folder.remarks.iter().chain(&variables.remarks).cloned().collect();
     remarks.extend(accounts.remarks());
-    let template = template(accounts);
+    let plan = plan_claim(accounts);
     let sold = tiers(accounts.prices.as_deref().unwrap_or_default(), variables, folder);
     remarks.extend(sold.remarks.clone());
     let endpoint = endpoint(accounts);
@@ -44,16 +44,16 @@ pub fn draft(folder: &Folder, variables: &Variables, accounts: &Accounts) -> Dra
     tables.push(webhook);
     tables.push(entitlement(&sold));
     let mut clerk = settings("clerk", variables);
-    clerk.entries.extend(claim(template.as_ref(), accounts));
+    clerk.entries.extend(claim(plan.as_ref(), accounts));
     tables.push(clerk);
     tables.extend(cloudflare(folder, variables));
     tables.extend(frontend(folder, variables, accounts));
-    tables.extend(free(template.as_ref(), &sold));
+    tables.extend(free(plan.as_ref(), &sold));
     if sold.tables.is_empty() {
         tables.push(example(accounts));
     }
     tables.extend(sold.tables);
-    remarks.extend(code::add(&folder.source, &mut tables));
+    code::add(&folder.source, &mut tables);
     Draft { tables, remarks }
 }
 
@@ -189,22 +189,40 @@ fn entitlement(sold: &Tiers) -> Table {
     table
 }
 
-/// The template that carries the plan, the claim, and the key in public metadata that it reads.
-fn template(accounts: &Accounts) -> Option<(JwtTemplate, String, ClaimTemplate)> {
-    let templates = accounts.templates.as_deref().unwrap_or_default();
-    let mut all: Vec<(JwtTemplate, String, ClaimTemplate)> = Vec::new();
-    for template in templates {
-        let claims = template.claims().into_iter().flatten();
-        all.extend(claims.map(|(name, claim)| (template.clone(), name.to_owned(), claim)));
-    }
-    let is_plan = |name: &str| ["plan", "tier"].contains(&name);
-    // A claim that is called so but reads the wrong metadata is a mistake, and still the intended one.
-    all.retain(|(_, name, claim)| is_plan(name) || claim.reads("user.public_metadata."));
-    all.into_iter().min_by_key(|(_, name, claim)| (!is_plan(name), !claim.reads("user.public_metadata.")))
+/// A claim of a template that carries the plan.
+struct PlanClaim {
+    template: String,
+    path: String,
+    claim: ClaimTemplate,
+    /// The key in public metadata that it reads.
+    metadata_key: String,
 }
 
-fn claim(template: Option<&(JwtTemplate, String, ClaimTemplate)>, accounts: &Accounts) -> Vec<Entry> {
-    let Some((template, name, claim)) = template else {
+/// The claim that carries the plan, if a template has one.
+fn plan_claim(accounts: &Accounts) -> Option<PlanClaim> {
+    let templates = accounts.templates.as_deref().unwrap_or_default();
+    let mut all: Vec<((bool, bool), PlanClaim)> = Vec::new();
+    for template in templates {
+        for (path, claim) in template.claims().into_iter().flatten() {
+            let read = claim.sources().into_iter().find_map(|source| source.strip_prefix("user.public_metadata"));
+            let read = read.filter(|rest| rest.is_empty() || rest.starts_with('.')).map(str::to_owned);
+            let is_plan = path.rsplit('.').next().is_some_and(|name| ["plan", "tier"].contains(&name));
+            // A claim that is called so but reads the wrong metadata is a mistake, and still the intended one.
+            if read.is_none() && !is_plan {
+                continue;
+            }
+            // As a whole, it holds the plan.
+            let path = if read.as_deref() == Some("") { format!("{path}.plan") } else { path };
+            let key = read.as_deref().and_then(|rest| rest.strip_prefix('.')).unwrap_or("plan").to_owned();
+            let place = (!is_plan, read.is_none());
+            all.push((place, PlanClaim { template: template.name.clone(), path, claim, metadata_key: key }));
+        }
+    }
+    all.into_iter().min_by_key(|(place, _)| *place).map(|(_, claim)| claim)
+}
+
+fn claim(plan: Option<&PlanClaim>, accounts: &Accounts) -> Vec<Entry> {
+    let Some(PlanClaim { template, path, metadata_key, .. }) = plan else {
         let Ok(templates) = &accounts.templates else { return Vec::new() };
         let why = format!("Clerk: none of {} JWT templates reads the public metadata", templates.len());
         let entry = Entry::new("jwt_template", "false", why);
@@ -212,14 +230,12 @@ fn claim(template: Option<&(JwtTemplate, String, ClaimTemplate)>, accounts: &Acc
             entry.doubtful("the session token itself must carry the plan, as Clerk's dashboard sets it under Sessions"),
         ];
     };
-    let from = format!("Clerk: the JWT template {}", template.name);
-    let metadata = claim.sources().into_iter().find_map(|source| source.strip_prefix("user.public_metadata."));
-    let metadata = metadata.unwrap_or("plan").to_owned();
+    let from = format!("Clerk: the JWT template {template}");
     vec![
         // The default is the reference stack's.
-        Entry::new("jwt_template", quoted(&template.name), from.clone()).unless(template.name == "pan-api"),
-        Entry::new("plan_claim", quoted(name), from.clone()).unless(name == "plan"),
-        Entry::new("metadata_key", quoted(&metadata), from).unless(metadata == "plan"),
+        Entry::new("jwt_template", quoted(template), from.clone()).unless(template == "pan-api"),
+        Entry::new("plan_claim", quoted(path), from.clone()).unless(path == "plan"),
+        Entry::new("metadata_key", quoted(metadata_key), from).unless(metadata_key == "plan"),
     ]
 }
 
@@ -285,8 +301,8 @@ fn address(value: &str) -> Option<String> {
 }
 
 /// The free tier: the one that tokens fall back to.
-fn free(template: Option<&(JwtTemplate, String, ClaimTemplate)>, sold: &Tiers) -> Option<Table> {
-    let fallback = template.and_then(|(_, _, claim)| {
+fn free(plan: Option<&PlanClaim>, sold: &Tiers) -> Option<Table> {
+    let fallback = plan.and_then(|PlanClaim { claim, .. }| {
         let fallbacks = claim.text().split("||").skip(1);
         let quoted = fallbacks.filter_map(|text| text.split(['\'', '"']).nth(1));
         quoted.map(str::to_owned).next()

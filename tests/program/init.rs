@@ -192,7 +192,7 @@ fn a_monorepo_has_its_routes_and_its_environment() {
         "environment = \"production\"\n",
         "wrangler = \"apps/api/wrangler.jsonc\"\n",
         "user_key = \"clerkUserId\"\n",
-        "# Check: it reads priceId from the body",
+        "checkout = { path = \"/v1/billing/checkout\", body = { priceId = \"{price_id}\" }, session = \"/checkoutUrl\" }\n",
     ] {
         assert!(text.contains(part), "{part}: {text}");
     }
@@ -201,7 +201,13 @@ fn a_monorepo_has_its_routes_and_its_environment() {
 #[test]
 fn a_next_app_has_its_route_handlers_and_no_cloudflare() {
     let text = layout("next");
-    for part in ["checkout = \"/api/checkout\"\n", "health = \"/api/health\"\n", "tier_key = \"plan\"\n"] {
+    for part in [
+        "checkout = { path = \"/api/checkout\", body = { plan = \"{plan}\" }, session = \"/sessionUrl\" }\n",
+        "auth = \"cookie\"\n",
+        "plan_claim = \"metadata.plan\"\n",
+        "health = \"/api/health\"\n",
+        "tier_key = \"plan\"\n",
+    ] {
         assert!(text.contains(part), "{part}: {text}");
     }
     assert!(!text.contains("[cloudflare]"), "{text}");

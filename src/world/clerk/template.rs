@@ -72,10 +72,20 @@ impl JwtTemplate {
         Some(fields.into_iter().map(|(name, value)| (name.to_owned(), value)).collect())
     }
 
-    /// Every claim and its name.
-    pub(crate) fn claims(&self) -> Answered<impl Iterator<Item = (&str, ClaimTemplate)>> {
-        let claims = self.claims.known(self.field("claims"))?;
-        Ok(claims.iter().map(|(name, value)| (name.as_str(), ClaimTemplate::of(value))))
+    /// Every claim and its path, also those within other claims.
+    pub(crate) fn claims(&self) -> Answered<Vec<(String, ClaimTemplate)>> {
+        fn within(path: &str, claims: &Map<String, Value>, found: &mut Vec<(String, ClaimTemplate)>) {
+            for (name, value) in claims {
+                let path = if path.is_empty() { name.clone() } else { format!("{path}.{name}") };
+                match value {
+                    Value::Object(claims) => within(&path, claims, found),
+                    value => found.push((path, ClaimTemplate::of(value))),
+                }
+            }
+        }
+        let mut found = Vec::new();
+        within("", self.claims.known(self.field("claims"))?, &mut found);
+        Ok(found)
     }
 
     /// The claim at that path, if there is one. Within a claim that is a user's metadata as a whole, it is that metadata's.
