@@ -2,6 +2,7 @@
 
 use super::terms::{Difference, differences, only_match, set};
 use crate::check::prelude::*;
+use crate::config::Money;
 use crate::world::{Price, Seen};
 
 check! {
@@ -46,6 +47,8 @@ codes! {
     CURRENCY: Failure(Money),
     /// It is another amount.
     AMOUNT: Failure(Money),
+    /// It is another amount in another currency, or is not sold in that currency.
+    CURRENCY_OPTION: Failure(Money),
 }
 
 async fn run(world: &World, offer: Offer<'_>, outcome: &mut Outcome) -> Answered {
@@ -84,6 +87,13 @@ async fn run(world: &World, offer: Offer<'_>, outcome: &mut Outcome) -> Answered
     for difference in differences(price, &offer) {
         if let Some(difference) = outcome.ask(difference).flatten() {
             outcome.find(differs(world, &offer, &seen, difference));
+        }
+    }
+    for option in &offer.price.currency_options {
+        match outcome.ask(price.amount_in(&option.currency)) {
+            None => {}
+            Some(Some(amount)) if amount == option.minor => outcome.pass(format!("{} costs {option}, too", price.id)),
+            Some(found) => outcome.find(currency_option(world, &offer, &seen, option, found)),
         }
     }
     outcome.pass_if_clean(format!("{} is {}, on sale", price.id, offer.terms()));
@@ -237,6 +247,33 @@ fn differs(world: &World, offer: &Offer<'_>, seen: &Seen<Price>, difference: Dif
         actual: actual.clone(),
         evidence: vec![seen.answer.evidence(field, actual)],
         fix: fix(world, offer, summary),
+    }
+}
+
+/// The finding for an amount in another currency.
+fn currency_option(
+    world: &World,
+    offer: &Offer<'_>,
+    seen: &Seen<Price>,
+    wanted: &Money,
+    found: Option<i64>,
+) -> Finding {
+    let (id, tier, currency) = (&seen.value.id, &offer.tier.name, wanted.currency.to_uppercase());
+    let found = found.map(|minor| Money { minor, currency: wanted.currency.clone() }.to_string());
+    let message = match &found {
+        Some(found) => format!("{tier} costs {wanted}, but {id} charges {found}."),
+        None => format!("{tier} is sold in {currency}, but {id} has no amount in {currency}."),
+    };
+    let actual = found.unwrap_or_else(|| "no amount".to_owned());
+    let summary =
+        format!("Set the {currency} amount of {id} to {wanted}, or correct currency_options in the configuration.");
+    Finding {
+        code: CURRENCY_OPTION,
+        message,
+        expected: wanted.to_string(),
+        actual: actual.clone(),
+        evidence: vec![seen.answer.evidence(format!("currency_options.{}", wanted.currency), actual)],
+        fix: Fix::new(summary).link(world.stripe().dashboard(&format!("prices/{id}"))),
     }
 }
 

@@ -73,6 +73,8 @@ pub struct TierPrice {
     pub interval_count: u64,
     /// `price_…`.
     pub price_id: Variable<String>,
+    /// What customers pay in other currencies.
+    pub currency_options: Vec<Money>,
 }
 
 /// Stripe's billing intervals.

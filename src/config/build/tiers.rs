@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::{Build, Need};
-use crate::config::raw::{self, At};
+use crate::config::raw::{self, Amount, At};
 use crate::config::source::Diagnostic;
 use crate::config::{Interval, Kind, Limit, Money, Tier, TierPrice};
 
@@ -34,6 +34,7 @@ impl Build<'_, '_> {
             interval: tier.interval,
             interval_count: tier.interval_count,
             price_id: tier.price_id,
+            currency_options: tier.currency_options,
         };
         let is_rejected = |key: &str| self.diagnostics.is_rejected(&format!("{path}.{key}"));
         let is_free = tier.prices.is_none() && own.price.is_none();
@@ -104,7 +105,38 @@ impl Build<'_, '_> {
             let message = format!("`{path}.price` is not an amount in {}", currency.to_uppercase());
             self.diagnostics.add(Diagnostic::at(amount.span.clone(), message).label(label));
         });
-        Some(TierPrice { money: money.ok()?, interval: interval(price), interval_count: count(price), price_id })
+        let options =
+            price.currency_options.iter().map(|(at, amount)| self.currency_option(path, at, amount, &currency));
+        let options: Vec<Option<Money>> = options.collect();
+        Some(TierPrice {
+            money: money.ok()?,
+            interval: interval(price),
+            interval_count: count(price),
+            price_id,
+            currency_options: options.into_iter().collect::<Option<_>>()?,
+        })
+    }
+
+    /// The amount in another currency.
+    fn currency_option(&mut self, path: &str, currency: &At<String>, amount: &At<Amount>, own: &str) -> Option<Money> {
+        let name = currency.value.to_lowercase();
+        if name.len() != 3 || !name.bytes().all(|byte| byte.is_ascii_lowercase()) {
+            let message = format!("`{path}.currency_options` names currencies");
+            let diagnostic = Diagnostic::at(currency.span.clone(), message);
+            self.diagnostics.add(diagnostic.label("expected a currency of three letters, such as eur"));
+            return None;
+        }
+        if name == own {
+            let message = format!("`{path}.price` already says what customers pay in {}", name.to_uppercase());
+            self.diagnostics.add(Diagnostic::at(currency.span.clone(), message).label("remove this"));
+            return None;
+        }
+        let money = Money::parse(&amount.value.0, &name).map_err(|expected| {
+            let message = format!("`{path}.currency_options.{name}` is not an amount in {}", name.to_uppercase());
+            let diagnostic = Diagnostic::at(amount.span.clone(), message);
+            self.diagnostics.add(diagnostic.label(format!("expected {expected}")));
+        });
+        money.ok()
     }
 
     /// Reports terms without a price.
@@ -114,6 +146,7 @@ impl Build<'_, '_> {
             terms.interval.as_ref().map(|at| &at.span),
             terms.interval_count.as_ref().map(|at| &at.span),
             terms.price_id.as_ref().map(|at| &at.span),
+            terms.currency_options.keys().next().map(|at| &at.span),
         ];
         for place in places.into_iter().flatten() {
             self.diagnostics.add(Diagnostic::at(place.clone(), message).label(label));
@@ -270,6 +303,21 @@ mod tests {
     fn one_tier_must_have_a_price() {
         let text = "[project]\nname = \"a\"\n[worker]\nurl = \"https://a.b\"\n[tiers.free]\nlimit = 1\n";
         reports(text, "no tier has a price", "5:8");
+    }
+
+    #[test]
+    fn a_price_may_have_other_amounts_in_other_currencies() {
+        let config = loaded(&pro("price = \"29.00\"\ncurrency_options = { EUR = \"27.50\", jpy = \"4000\" }"));
+        let options = config.tiers[1].prices[0].currency_options.iter().map(ToString::to_string);
+        assert_eq!(options.collect::<Vec<_>>(), ["27.50 EUR", "4000 JPY"]);
+    }
+
+    #[test]
+    fn each_error_of_a_currency_option_is_shown_at_its_place() {
+        let options = |text: &str| pro(&format!("price = \"29.00\"\ncurrency_options = {{ {text} }}"));
+        reports(&options("usd = \"29.00\""), "already says what customers pay in USD", "12:22");
+        reports(&options("jpy = \"29.00\""), "not an amount in JPY", "12:28");
+        reports(&options("euro = \"29.00\""), "expected a currency of three letters", "12:22");
     }
 
     #[test]

@@ -278,6 +278,9 @@ pub struct Tier {
     pub interval_count: Option<At<u64>>,
     /// The price at Stripe. Default: the variable `STRIPE_PRICE_ID_` and the tier's name.
     pub price_id: Option<At<PublicVariable>>,
+    /// What customers pay in other currencies for the same price ID: `{ eur = "27.00" }`.
+    #[serde(default)]
+    pub currency_options: BTreeMap<At<String>, At<Amount>>,
     /// How many uses it includes. Without it, the tier's limit is not judged.
     pub limit: Option<Limit>,
     /// The value that metadata and the plan claim must have. Default: the tier's name.
@@ -305,6 +308,9 @@ pub struct Price {
     /// The price ID at Stripe. Default: the tier's variable and what differs from the other prices, as in
     /// `STRIPE_PRICE_ID_PRO_YEAR`.
     pub price_id: Option<At<PublicVariable>>,
+    /// What customers pay in other currencies for the same price ID: `{ eur = "27.00" }`.
+    #[serde(default)]
+    pub currency_options: BTreeMap<At<String>, At<Amount>>,
 }
 
 /// `[[probe]]`.

@@ -86,6 +86,7 @@ impl ObjectKind {
             Self::PortalConfiguration => Some(("/features/subscription_update", "products")),
             Self::EventDestination => Some(("/webhook_endpoint", "url")),
             Self::CheckoutSession => Some(("", "line_items")),
+            Self::Price => Some(("", "currency_options")),
             Self::Coupon => Some(("", "applies_to")),
             _ => None,
         }

@@ -22,15 +22,19 @@ pub(super) const PRICES: Permission = Permission {
     purpose: "read prices",
     shown_by: |stripe| {
         let offer = offers(stripe.world).into_iter().find(|offer| !offer.id().is_empty())?;
-        PriceId::parse(offer.id()).ok().map(|price| retrieve_price(&price))
+        PriceId::parse(offer.id()).ok().map(|price| retrieve_price(&price, &offer))
     },
 };
 
 pub(super) const PRODUCTS: Permission =
     Permission { name: "rak_product_read", purpose: "read products", shown_by: |_| Some(active_products()) };
 
-fn retrieve_price(id: &PriceId) -> RequestBuilder {
-    RetrievePrice::new(id.segment()).expand(["product".to_owned()]).build()
+/// Stripe shows the amounts in other currencies only on demand.
+fn retrieve_price(id: &PriceId, offer: &Offer<'_>) -> RequestBuilder {
+    let options = (!offer.price.currency_options.is_empty()).then(|| "currency_options".to_owned());
+    RetrievePrice::new(id.segment())
+        .expand(["product".to_owned()].into_iter().chain(options).collect::<Vec<_>>())
+        .build()
 }
 
 fn active_products() -> RequestBuilder {
@@ -41,7 +45,7 @@ impl Stripe<'_> {
     /// The price with the ID of `offer`, in whatever mode; `stripe/price-mode` judges it.
     pub async fn find_price(self, offer: &Offer<'_>) -> Answered<Found<Price>> {
         let id = configured(&offer.price.price_id, PriceId::parse)?;
-        self.ask(&retrieve_price(&id)).await
+        self.ask(&retrieve_price(&id, offer)).await
     }
 
     /// The price of `offer`, which exists in this mode.

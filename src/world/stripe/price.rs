@@ -1,5 +1,7 @@
 //! Prices and products, as far as they can be read.
 
+use std::collections::BTreeMap;
+
 use serde::Deserialize;
 
 use crate::config::{Mode, Money};
@@ -35,6 +37,16 @@ pub struct Price {
     pub product: Field<PriceProduct>,
     #[serde(default)]
     pub metadata: Metadata,
+    /// Only in a request that expands it.
+    #[serde(default)]
+    currency_options: Field<BTreeMap<String, CurrencyOption>>,
+}
+
+/// A price in another currency.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default)]
+struct CurrencyOption {
+    unit_amount: Field<i64>,
 }
 
 /// How often a price is billed.
@@ -142,6 +154,13 @@ impl Price {
     /// How often it is billed; `None` for a one-time price.
     pub fn recurring(&self) -> Answered<Option<&Recurring>> {
         self.recurring.nullable(self.named("recurring"))
+    }
+
+    /// The amount in another currency in its smallest unit; `None` if it is not sold in that currency, or has no single amount.
+    pub fn amount_in(&self, currency: &str) -> Answered<Option<i64>> {
+        let options = self.currency_options.nullable(self.named("currency_options"))?;
+        let Some(option) = options.and_then(|options| options.get(currency)) else { return Ok(None) };
+        Ok(option.unit_amount.nullable(self.named(&format!("currency_options.{currency}.unit_amount")))?.copied())
     }
 
     pub fn currency(&self) -> Answered<&str> {
