@@ -25,18 +25,31 @@ pub struct Sources<'a> {
     pub allow_hosts: &'a [String],
 }
 
-/// The deployment that the configuration describes.
-pub fn configured(sources: &Sources<'_>, options: world::Options) -> Result<World, CliError> {
+/// The deployment that the configuration describes, at the providers or in a sandbox. A sandbox has values only for a
+/// configuration without env files.
+pub fn configured(
+    sources: &Sources<'_>,
+    sandbox: Option<&Sandbox>,
+    options: world::Options,
+) -> Result<World, CliError> {
     let path = sources.config.unwrap_or(Path::new(CONFIGURATION));
     if sources.config.is_none() && !path.exists() {
         return Err(CliError::Unconfigured(NOT_CONFIGURED.to_owned()));
     }
-    let (text, values) = (Text::read(path), Values::read(sources.env_files, std::env::vars_os()));
-    let (text, values) = (text?, values?);
+    let values = match sandbox {
+        None => Values::read(sources.env_files, std::env::vars_os()),
+        Some(sandbox) if sources.env_files.is_empty() => Values::of(&[], sandbox.environment().clone()),
+        Some(_) => Values::read(sources.env_files, []),
+    };
+    let (text, values) = (Text::read(path)?, values?);
     let reading =
         config::Options { mode: sources.mode, allow_hosts: sources.allow_hosts.to_vec(), ..Default::default() };
     let config = config::load(&text, &values, &reading)?;
     waivers_name_checks(&config)?;
+    let options = match sandbox {
+        Some(sandbox) => sandbox.options(options),
+        None => options,
+    };
     Ok(World::new(config, options)?)
 }
 

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use preflight::change::quoted;
-use preflight::config::{self, Config, Text};
+use preflight::config::{self, Config, Mode, Text};
 use preflight::init::{AGENTS, AGENTS_PATH, Accounts, Draft, Folder, Variables, WORKFLOW_PATH, draft, workflow};
 use preflight::report::file;
 use preflight::report::paragraph::wrap;
@@ -93,7 +93,7 @@ async fn perform(args: &InitArgs, terminal: Terminal) -> Result<u8, CliError> {
     if !args.target.env_files().is_empty() {
         folder.env_files = args.target.env_files().iter().map(|path| Text::read(path)).collect::<Result<_, _>>()?;
     }
-    let variables = Variables::of(&folder, environment(sandbox.as_ref()), args.target.mode());
+    let variables = variables(&folder, sandbox.as_ref(), args.target.mode());
     let accounts = tokio::select! {
         interruption = signals.first() => return Ok(signals::status(interruption)),
         asked = ask(args, &path, &folder, &variables, sandbox.as_ref()) => asked?,
@@ -189,13 +189,19 @@ fn flags_in(repository: &Path, path: &Path) -> String {
     }
 }
 
-/// The process environment, or that of the sandbox.
-fn environment(sandbox: Option<&Sandbox>) -> Vec<(String, String)> {
-    let lossy = |text: std::ffi::OsString| text.to_string_lossy().into_owned();
-    match sandbox {
-        Some(sandbox) => sandbox.environment().iter().map(|(name, value)| (name.clone(), value.clone())).collect(),
-        None => std::env::vars_os().map(|(name, value)| (lossy(name), lossy(value))).collect(),
+/// What the folder's env files hold, and the environment. A sandbox has an environment for a folder without keys.
+fn variables(folder: &Folder, sandbox: Option<&Sandbox>, mode: Option<Mode>) -> Variables {
+    let Some(sandbox) = sandbox else {
+        let lossy = |text: std::ffi::OsString| text.to_string_lossy().into_owned();
+        let environment = std::env::vars_os().map(|(name, value)| (lossy(name), lossy(value)));
+        return Variables::of(folder, environment.collect(), mode);
+    };
+    let held = Variables::of(folder, Vec::new(), mode);
+    if held.has_keys {
+        return held;
     }
+    let environment = sandbox.environment().iter().map(|(name, value)| (name.clone(), value.clone()));
+    Variables::of(folder, environment.collect(), mode)
 }
 
 /// Asks the accounts with the keys that were found.
@@ -302,7 +308,8 @@ fn closing(
     }
     let given = args.target.env_files();
     let files = if given.is_empty() { &variables.files[..] } else { given };
-    let flags = args.target.flags_with(files);
-    let _ = writeln!(text, "Next: preflight run{flags}");
+    // A run of the sandbox has its own configuration, unless one is named.
+    let named = if args.target.sandbox.is_some() && args.target.config.is_none() { " -c preflight.toml" } else { "" };
+    let _ = writeln!(text, "Next: preflight run{named}{}", args.target.flags_with(files));
     text
 }

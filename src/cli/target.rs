@@ -19,15 +19,16 @@ use super::values::{self, NameList};
 #[derive(Debug, Args)]
 pub struct TargetArgs {
     /// The configuration file [default: preflight.toml]
-    #[arg(short, long, value_name = "FILE", conflicts_with = "sandbox")]
+    #[arg(short, long, value_name = "FILE")]
     pub config: Option<PathBuf>,
     /// Read values from a dotenv or .dev.vars file (repeatable); environment variables take precedence
-    #[arg(long, value_name = "FILE", conflicts_with = "sandbox")]
+    #[arg(long, value_name = "FILE")]
     env_file: Vec<PathBuf>,
     /// Check this mode instead of the configured one: live or test
     #[arg(long, value_parser = mode_parser(), hide_possible_values = true)]
     mode: Option<Mode>,
-    /// Check the built-in sandbox instead, healthy or with these problems. Needs no account, network or configuration
+    /// Check the built-in sandbox instead, healthy or with these problems. Needs no account, network or configuration; with -c, it
+    /// is checked against that file
     #[arg(long, value_name = "SCENARIO,…", num_args = 0..=1, require_equals = true, default_missing_value = "")]
     pub sandbox: Option<NameList>,
 
@@ -64,11 +65,11 @@ impl TargetArgs {
     /// The deployment to check. A sandbox runs for as long as it is held.
     pub async fn world(&self, options: world::Options) -> Result<(World, Option<Sandbox>), CliError> {
         let Some(scenarios) = &self.sandbox else {
-            return Ok((deployment::configured(&self.sources(), options)?, None));
+            return Ok((deployment::configured(&self.sources(), None, options)?, None));
         };
         let scenarios: Vec<&str> = scenarios.0.iter().map(String::as_str).collect();
-        let started = deployment::sandboxed(&scenarios, sandbox::Options::default(), self.mode, options).await;
-        started.map(|(world, sandbox)| (world, Some(sandbox)))
+        let sandbox = Sandbox::start(&scenarios, sandbox::Options::default()).await?;
+        Ok((self.world_again(Some(&sandbox), options)?, Some(sandbox)))
     }
 
     /// The sandbox, if it replaces the accounts.
@@ -91,8 +92,10 @@ impl TargetArgs {
     /// The same deployment, asked anew.
     pub fn world_again(&self, sandbox: Option<&Sandbox>, options: world::Options) -> Result<World, CliError> {
         match sandbox {
-            Some(sandbox) => Ok(World::new(sandbox.config(self.mode)?, sandbox.options(options))?),
-            None => deployment::configured(&self.sources(), options),
+            Some(sandbox) if self.config.is_none() && self.env_file.is_empty() => {
+                Ok(World::new(sandbox.config(self.mode)?, sandbox.options(options))?)
+            }
+            sandbox => deployment::configured(&self.sources(), sandbox, options),
         }
     }
 
