@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use super::Worker;
 use super::auth::SignedInUser;
-use super::settings::{CheckoutStyle, Defect, Limit, Tier};
+use super::settings::{CheckoutRoute, Defect, Limit, Named, Tier};
 
 /// `GET /api/tiers`: the tiers, cheapest first.
 pub(super) fn tiers(worker: &Worker) -> Response {
@@ -33,11 +33,11 @@ pub(super) async fn serve(
     Parts { headers, uri, .. }: &Parts,
     body: &[u8],
 ) -> Response {
-    let style = worker.settings.checkout_route;
+    let CheckoutRoute { method, path, .. } = &worker.settings.checkout_route;
     match route {
         ("GET", "/api/usage") => usage(worker, account),
         ("POST", "/api/data") => data(worker, account),
-        route if route == style.route() => match chosen(worker, uri.query().unwrap_or_default(), body) {
+        route if route == (method, path) => match chosen(worker, uri.query().unwrap_or_default(), body) {
             Ok(tier) => opened(worker, checkout(worker, account, headers, &tier).await),
             Err(refused) => respond(worker, Err(refused)),
         },
@@ -55,39 +55,36 @@ fn respond(worker: &Worker, answer: Result<Value, (StatusCode, String)>) -> Resp
 
 /// The answer to a customer, as the frontend reads it.
 fn opened(worker: &Worker, session: Result<Value, (StatusCode, String)>) -> Response {
-    let session = match session {
-        Ok(session) => session,
-        Err(refused) => return respond(worker, Err(refused)),
-    };
-    match worker.settings.checkout_route {
-        CheckoutStyle::Tier => worker.json(StatusCode::OK, &json!({ "url": session })),
-        CheckoutStyle::Price => worker.json(StatusCode::OK, &json!({ "checkoutUrl": session })),
-        CheckoutStyle::Link => Redirect::to(session.as_str().unwrap_or_default()).into_response(),
+    match (session, &worker.settings.checkout_route.answer) {
+        (Err(refused), _) => respond(worker, Err(refused)),
+        (Ok(session), Some(field)) => worker.json(StatusCode::OK, &json!({ field: session })),
+        (Ok(session), None) => Redirect::to(session.as_str().unwrap_or_default()).into_response(),
     }
 }
 
 /// The tier that a customer asks for, known or not.
 fn chosen(worker: &Worker, query: &str, body: &[u8]) -> Result<String, (StatusCode, String)> {
     let settings = &worker.settings;
-    let invalid = || (StatusCode::BAD_REQUEST, "Invalid tier".to_owned());
-    if settings.checkout_route == CheckoutStyle::Link {
-        let plan = url::form_urlencoded::parse(query.as_bytes()).find(|(name, _)| name == "plan");
-        return plan.map(|(_, plan)| plan.into_owned()).ok_or_else(invalid);
-    }
-    let asked: Value = match serde_json::from_slice(body) {
-        Ok(asked) => asked,
-        Err(_) if settings.has(Defect::BreaksOnBadJson) => {
-            return Err(failed("Unexpected end of JSON input".to_owned()));
+    let CheckoutRoute { method, field, names, .. } = &settings.checkout_route;
+    let wish = if method == "GET" {
+        let pair = url::form_urlencoded::parse(query.as_bytes()).find(|(name, _)| name == field);
+        pair.map(|(_, wish)| wish.into_owned())
+    } else {
+        match serde_json::from_slice::<Value>(body) {
+            Ok(asked) => asked[field].as_str().map(str::to_owned),
+            Err(_) if settings.has(Defect::BreaksOnBadJson) => {
+                return Err(failed("Unexpected end of JSON input".to_owned()));
+            }
+            Err(_) => None,
         }
-        Err(_) => Value::Null,
     };
-    if settings.checkout_route == CheckoutStyle::Tier {
-        return asked["tier"].as_str().map(str::to_owned).ok_or_else(invalid);
-    }
-    let price = asked["priceId"].as_str().filter(|price| !price.is_empty()).ok_or_else(invalid)?;
-    let has_price = |tier: &Tier| tier.price_id.as_deref().is_some_and(|name| worker.binding(name) == price);
-    let sold = settings.tiers.iter().find(|(_, tier)| has_price(tier));
-    sold.map(|(name, _)| name.clone()).ok_or_else(invalid)
+    let has_price =
+        |wish: &str, tier: &Tier| tier.price_id.as_deref().is_some_and(|name| worker.binding(name) == wish);
+    let tier = wish.filter(|wish| !wish.is_empty()).and_then(|wish| match names {
+        Named::Tier => Some(wish),
+        Named::Price => settings.tiers.iter().find(|(_, tier)| has_price(&wish, tier)).map(|(name, _)| name.clone()),
+    });
+    tier.ok_or_else(|| (StatusCode::BAD_REQUEST, "Invalid tier".to_owned()))
 }
 
 /// A plan that is not a tier has a limit of 0.

@@ -105,7 +105,9 @@ impl Worker {
         let Ok(body) = to_bytes(body, usize::MAX).await else {
             return StatusCode::BAD_REQUEST.into_response();
         };
-        match (parts.method.as_str(), parts.uri.path()) {
+        let path = parts.uri.path();
+        let path = self.settings.paths.get(path).map_or(path, String::as_str);
+        match (parts.method.as_str(), path) {
             ("POST", "/webhook/stripe") => webhook::receive(self, &parts.headers, &body).await,
             ("GET", "/health") => self.json(StatusCode::OK, &json!({ "status": "ok" })),
             ("GET", "/api/tiers") => api::tiers(self),

@@ -45,8 +45,10 @@ pub struct WorkerSettings {
     #[serde(default)]
     pub webhook_answers: BTreeMap<SignedWith, CannedResponse>,
     /// How customers ask for a Checkout Session.
+    pub checkout_route: CheckoutRoute,
+    /// Other paths of its routes: the path of the reference stack, by the path that is served instead.
     #[serde(default)]
-    pub checkout_route: CheckoutStyle,
+    pub paths: BTreeMap<String, String>,
     /// Whether it reads the token from Clerk's cookies instead of the header Authorization.
     #[serde(default)]
     pub reads_cookies: bool,
@@ -70,27 +72,30 @@ impl WorkerSettings {
 }
 
 /// How customers ask for a Checkout Session.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum CheckoutStyle {
-    /// A POST with `tier` to `/api/create-checkout`, answered with `url`.
-    #[default]
-    Tier,
-    /// A POST with `priceId` to `/api/checkout`, answered with `checkoutUrl`.
-    Price,
-    /// A link to `/buy?plan=`, which redirects to the session.
-    Link,
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CheckoutRoute {
+    /// `POST`, or `GET` with the wish in the query.
+    pub method: String,
+    /// The path.
+    pub path: String,
+    /// The field that says what is bought.
+    pub field: String,
+    /// What it names.
+    pub names: Named,
+    /// The field of the answer that holds the session's URL. Without it, the answer redirects there.
+    #[serde(default)]
+    pub answer: Option<String>,
 }
 
-impl CheckoutStyle {
-    /// The method and the path.
-    pub(super) const fn route(self) -> (&'static str, &'static str) {
-        match self {
-            Self::Tier => ("POST", "/api/create-checkout"),
-            Self::Price => ("POST", "/api/checkout"),
-            Self::Link => ("GET", "/buy"),
-        }
-    }
+/// What a customer names to buy a tier.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Named {
+    /// The tier.
+    Tier,
+    /// The price ID of the tier.
+    Price,
 }
 
 /// What an event is signed with.
