@@ -9,6 +9,7 @@ use super::folder::{Folder, SERVING};
 use super::tiers::{Tiers, tiers};
 use super::variables::{SETTINGS, Variables};
 use crate::config::{Mode, Source};
+use crate::source::SourceFacts;
 use crate::world::{ClaimTemplate, Endpoint, is_development_host};
 
 /// The path of the Worker's webhook route in the reference stack.
@@ -44,7 +45,7 @@ pub fn draft(folder: &Folder, variables: &Variables, accounts: &Accounts) -> Dra
     tables.push(webhook);
     tables.push(entitlement(&sold));
     let mut clerk = settings("clerk", variables);
-    clerk.entries.extend(claim(plan.as_ref(), accounts));
+    clerk.entries.extend(claim(plan.as_ref(), accounts, &folder.source));
     tables.push(clerk);
     tables.extend(cloudflare(folder, variables));
     tables.extend(frontend(folder, variables, accounts));
@@ -196,6 +197,8 @@ struct PlanClaim {
     claim: ClaimTemplate,
     /// The key in public metadata that it reads.
     metadata_key: String,
+    /// Whether it reads all of the public metadata, so that the key is a guess.
+    is_whole: bool,
 }
 
 /// The claim that carries the plan, if a template has one.
@@ -212,17 +215,18 @@ fn plan_claim(accounts: &Accounts) -> Option<PlanClaim> {
                 continue;
             }
             // As a whole, it holds the plan.
-            let path = if read.as_deref() == Some("") { format!("{path}.plan") } else { path };
+            let is_whole = read.as_deref() == Some("");
+            let path = if is_whole { format!("{path}.plan") } else { path };
             let key = read.as_deref().and_then(|rest| rest.strip_prefix('.')).unwrap_or("plan").to_owned();
             let place = (!is_plan, read.is_none());
-            all.push((place, PlanClaim { template: template.name.clone(), path, claim, metadata_key: key }));
+            all.push((place, PlanClaim { template: template.name.clone(), path, claim, metadata_key: key, is_whole }));
         }
     }
     all.into_iter().min_by_key(|(place, _)| *place).map(|(_, claim)| claim)
 }
 
-fn claim(plan: Option<&PlanClaim>, accounts: &Accounts) -> Vec<Entry> {
-    let Some(PlanClaim { template, path, metadata_key, .. }) = plan else {
+fn claim(plan: Option<&PlanClaim>, accounts: &Accounts, source: &SourceFacts) -> Vec<Entry> {
+    let Some(PlanClaim { template, path, metadata_key, is_whole, .. }) = plan else {
         let Ok(templates) = &accounts.templates else { return Vec::new() };
         let why = format!("Clerk: none of {} JWT templates reads the public metadata", templates.len());
         let entry = Entry::new("jwt_template", "false", why);
@@ -231,12 +235,16 @@ fn claim(plan: Option<&PlanClaim>, accounts: &Accounts) -> Vec<Entry> {
         ];
     };
     let from = format!("Clerk: the JWT template {template}");
-    vec![
-        // The default is the reference stack's.
-        Entry::new("jwt_template", quoted(template), from.clone()).unless(template == "pan-api"),
-        Entry::new("plan_claim", quoted(path), from.clone()).unless(path == "plan"),
-        Entry::new("metadata_key", quoted(metadata_key), from).unless(metadata_key == "plan"),
-    ]
+    // The default is the reference stack's.
+    let name = Entry::new("jwt_template", quoted(template), from.clone()).unless(template == "pan-api");
+    // Which key of the metadata is the plan, only the source says.
+    if *is_whole && !source.claim.is_empty() {
+        return vec![name];
+    }
+    let claim = Entry::new("plan_claim", quoted(path), from.clone()).unless(path == "plan");
+    let key = Entry::new("metadata_key", quoted(metadata_key), from).unless(metadata_key == "plan");
+    let doubt = "the key of the plan in the public metadata, which the template copies as a whole";
+    vec![name, if *is_whole { claim.doubtful(doubt) } else { claim }, key]
 }
 
 fn cloudflare(folder: &Folder, variables: &Variables) -> Option<Table> {

@@ -58,7 +58,7 @@ fn a_worker_with_a_frontend_names_its_template_and_its_claim() {
 fn a_worker_that_reads_the_product_shows_the_source_of_the_tier() {
     let reading = project("guide");
     assert_eq!(sources(&reading), [(Source::ProductMetadata, Some("plan".to_owned()))]);
-    assert_eq!(reading.facts.api_version.unwrap().value, "2025-09-30.clover");
+    assert_eq!(reading.facts.api_version.unwrap().value, "2026-09-30.endive");
     assert_eq!(values(&reading.facts.handled_events).len(), 4);
 }
 
@@ -72,7 +72,7 @@ fn the_routes_of_a_monorepo_have_the_paths_that_they_are_mounted_at() {
 #[test]
 fn the_facts_of_a_monorepo_come_from_all_of_its_packages() {
     let reading = project("monorepo");
-    let tiers = [("free", Limit::Uses(100)), ("starter", Limit::Uses(5000)), ("team", Limit::Unlimited)];
+    let tiers = [("free", Limit::Uses(10)), ("pro", Limit::Uses(50)), ("enterprise", Limit::Unlimited)];
     assert_eq!(limits(&reading), tiers.map(|(tier, limit)| (tier.to_owned(), limit)));
     assert_eq!(reading.facts.stripe_sdk.unwrap().file, Path::new("apps/api/package.json"));
     assert_eq!(reading.facts.jwt_template.unwrap().value, "lumen-api");

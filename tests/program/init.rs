@@ -3,6 +3,8 @@
 use std::fs;
 use std::path::Path;
 
+use preflight::sandbox::{Options, Sandbox};
+
 use crate::program::{Folder, ProgramOutput};
 
 const KEY: &str =
@@ -151,8 +153,8 @@ fn without_a_terminal_no_canary_is_created_unless_the_user_said_yes() {
     assert!(ended.stderr.contains("use --yes") && ended.stderr.contains("No user was created."), "{}", ended.stderr);
 }
 
-/// What `init` writes for one of the projects in `tests/init`.
-fn layout(name: &str) -> String {
+/// A project of `tests/init`, with the sandbox's keys in `.dev.vars`.
+fn project(name: &str) -> Folder {
     fn copy(from: &Path, to: &Path) {
         fs::create_dir_all(to).unwrap();
         for entry in fs::read_dir(from).unwrap() {
@@ -167,8 +169,27 @@ fn layout(name: &str) -> String {
     }
     let folder = Folder::new();
     copy(&Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/init").join(name), &folder.path(""));
-    let ended = init(&folder, &["--sandbox"]);
+    folder.write(".dev.vars", &keys(&format!("healthy-layout-{name}")));
+    folder
+}
+
+/// The values that `preflight sandbox` prints, as an env file.
+fn keys(scenario: &str) -> String {
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let sandbox = runtime.block_on(Sandbox::start(&[scenario], Options::default())).unwrap();
+    sandbox.environment().iter().map(|(name, value)| format!("{name}={value}\n")).collect()
+}
+
+/// What `init` writes for a project, in which it makes a run GO without an edit.
+fn layout(name: &str) -> String {
+    let folder = project(name);
+    let sandbox = format!("--sandbox=healthy-layout-{name}");
+    let ended = init(&folder, &[&sandbox]);
     assert_eq!(ended.status, 0, "{}", ended.all());
+    let next = format!("Next: preflight run -c preflight.toml --env-file .dev.vars {sandbox}\n");
+    assert!(ended.stdout.ends_with(&next), "{}", ended.stdout);
+    let run = folder.run(&["run", "-c", "preflight.toml", "--env-file", ".dev.vars", &sandbox]);
+    assert_eq!(run.status, 0, "{}", run.all());
     folder.read("preflight.toml")
 }
 
@@ -176,7 +197,7 @@ fn layout(name: &str) -> String {
 fn the_guides_layout_needs_only_what_is_not_a_default() {
     let text = layout("guide");
     for part in
-        ["name = \"acme-api\"", "limit = 50\n", "limit = \"unlimited\"\n", "api_version = \"2025-09-30.clover\"\n"]
+        ["name = \"acme-api\"", "limit = 50\n", "limit = \"unlimited\"\n", "api_version = \"2026-09-30.endive\"\n"]
     {
         assert!(text.contains(part), "{part}: {text}");
     }
@@ -192,6 +213,8 @@ fn a_monorepo_has_its_routes_and_its_environment() {
         "environment = \"production\"\n",
         "wrangler = \"apps/api/wrangler.jsonc\"\n",
         "user_key = \"clerkUserId\"\n",
+        "plan_claim = \"metadata.tier\"\n",
+        "metadata_key = \"tier\"\n",
         "checkout = { path = \"/v1/billing/checkout\", body = { priceId = \"{price_id}\" }, session = \"/checkoutUrl\" }\n",
     ] {
         assert!(text.contains(part), "{part}: {text}");

@@ -78,8 +78,7 @@ fn chosen(worker: &Worker, query: &str, body: &[u8]) -> Result<String, (StatusCo
             Err(_) => None,
         }
     };
-    let has_price =
-        |wish: &str, tier: &Tier| tier.price_id.as_deref().is_some_and(|name| worker.binding(name) == wish);
+    let has_price = |wish: &str, tier: &Tier| tier.price_id.as_deref().is_some_and(|name| worker.binding(name) == wish);
     let tier = wish.filter(|wish| !wish.is_empty()).and_then(|wish| match names {
         Named::Tier => Some(wish),
         Named::Price => settings.tiers.iter().find(|(_, tier)| has_price(&wish, tier)).map(|(name, _)| name.clone()),
@@ -172,12 +171,17 @@ async fn checkout(
     }
     let metadata = metadata(worker, account).await?;
     let base = return_to(worker, headers);
-    let named = metadata["subscriptionId"].as_str().filter(|_| metadata["stripeCustomerId"].is_string());
+    let keys = &settings.keys;
+    let named = metadata[&keys.subscription].as_str().filter(|_| metadata[&keys.customer].is_string());
     if let Some(subscription) = named.or_else(|| worker.settings.subscriptions.get(&account.user).map(String::as_str)) {
         change(worker, subscription, price, tier).await.map_err(failed)?;
         return Ok(format!("{base}/dashboard?success=true").into());
     }
     let (success, cancel) = (format!("{base}/dashboard?success=true"), format!("{base}/dashboard?canceled=true"));
+    let (of_session, of_subscription) =
+        (|key: &str| format!("metadata[{key}]"), |key: &str| format!("subscription_data[metadata][{key}]"));
+    let (user_key, tier_key) = (of_session(&keys.user), of_session(&keys.tier));
+    let (user_of_subscription, tier_of_subscription) = (of_subscription(&keys.user), of_subscription(&keys.tier));
     let mut form = vec![
         ("mode", "subscription"),
         ("line_items[0][price]", price),
@@ -187,20 +191,22 @@ async fn checkout(
     ];
     if !worker.settings.has(Defect::CheckoutWithoutUser) {
         let user = account.user.as_str();
-        form.extend([("client_reference_id", user), ("metadata[userId]", user)]);
+        form.extend([("client_reference_id", user), (user_key.as_str(), user)]);
         if !worker.settings.has(Defect::CheckoutWithoutSubscriptionMetadata) {
-            form.push(("subscription_data[metadata][userId]", user));
+            form.push((user_of_subscription.as_str(), user));
         }
-        form.extend(metadata["stripeCustomerId"].as_str().map(|customer| ("customer", customer)));
+        form.extend(metadata[&worker.settings.keys.customer].as_str().map(|customer| ("customer", customer)));
     }
     if !worker.settings.has(Defect::CheckoutWithoutTier) {
-        form.extend([("metadata[tier]", tier), ("subscription_data[metadata][tier]", tier)]);
+        form.extend([(tier_key.as_str(), tier), (tier_of_subscription.as_str(), tier)]);
     }
     form.extend(worker.settings.checkout.iter().map(|(name, value)| (name.as_str(), value.as_str())));
     let customer;
-    if worker.settings.has(Defect::MakesCustomers) && metadata["stripeCustomerId"].is_null() {
-        customer =
-            worker.stripe("POST", "/v1/customers", &[("metadata[userId]", &account.user)]).await.map_err(failed)?;
+    if worker.settings.has(Defect::MakesCustomers) && metadata[&worker.settings.keys.customer].is_null() {
+        customer = worker
+            .stripe("POST", "/v1/customers", &[(user_key.as_str(), account.user.as_str())])
+            .await
+            .map_err(failed)?;
         form.push(("customer", customer["id"].as_str().unwrap_or_default()));
     }
     let session = worker.stripe("POST", "/v1/checkout/sessions", &form).await.map_err(failed)?;
@@ -212,14 +218,15 @@ async fn change(worker: &Worker, subscription: &str, price: &str, tier: &str) ->
     let path = format!("/v1/subscriptions/{subscription}");
     let current = worker.stripe("GET", &path, &[]).await?;
     let item = current["items"]["data"][0]["id"].as_str().unwrap_or_default();
-    let form = [("items[0][id]", item), ("items[0][price]", price), ("metadata[tier]", tier)];
+    let key = format!("metadata[{}]", worker.settings.keys.tier);
+    let form = [("items[0][id]", item), ("items[0][price]", price), (key.as_str(), tier)];
     worker.stripe("POST", &path, &form).await
 }
 
 async fn portal(worker: &Worker, account: &SignedInUser, headers: &HeaderMap) -> Result<Value, (StatusCode, String)> {
     let metadata = metadata(worker, account).await?;
     let none = || (StatusCode::BAD_REQUEST, "No active subscription found".to_owned());
-    let customer = metadata["stripeCustomerId"].as_str().ok_or_else(none)?;
+    let customer = metadata[&worker.settings.keys.customer].as_str().ok_or_else(none)?;
     let back = format!("{}/dashboard", return_to(worker, headers));
     let mut form = vec![("customer", customer), ("return_url", back.as_str())];
     let configuration = worker.binding("STRIPE_PORTAL_CONFIG_ID");

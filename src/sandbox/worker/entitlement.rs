@@ -47,7 +47,7 @@ pub(super) async fn apply(worker: &Worker, event: &Value) -> Result<(), WebhookE
     if !worker.is_latest(id, created) && !has(Defect::OlderEventWins) {
         return Ok(());
     }
-    let user = text(&object["metadata"]["userId"]).ok_or_else(no_user)?;
+    let user = text(&object["metadata"][&worker.settings.keys.user]).ok_or_else(no_user)?;
     if kind == "customer.subscription.deleted" {
         return if has(Defect::IgnoresDeleted) { Ok(()) } else { end(worker, user, id, false).await };
     }
@@ -70,7 +70,7 @@ pub(super) async fn apply(worker: &Worker, event: &Value) -> Result<(), WebhookE
 }
 
 async fn checkout_completed(worker: &Worker, session: &Value) -> Result<(), WebhookError> {
-    let user = text(&session["client_reference_id"]).or_else(|| text(&session["metadata"]["userId"]));
+    let user = text(&session["client_reference_id"]).or_else(|| text(&session["metadata"][&worker.settings.keys.user]));
     let subscription =
         if worker.settings.has(Defect::ErasesSubscription) { &Value::Null } else { &session["subscription"] };
     grant(worker, user.ok_or_else(no_user)?, session, subscription).await
@@ -82,7 +82,7 @@ async fn grant(worker: &Worker, user: &str, object: &Value, subscription: &Value
     let tier = tier(worker, object).await.ok_or_else(missing)?;
     if worker.settings.has(Defect::IgnoresReturning) {
         let found = worker.clerk("GET", &format!("/v1/users/{user}"), None).await.map_err(failed)?;
-        let had = text(&found["public_metadata"]["subscriptionId"]);
+        let had = text(&found["public_metadata"][&worker.settings.keys.subscription]);
         if had.is_some_and(|had| *subscription != had) {
             return Ok(());
         }
@@ -92,29 +92,28 @@ async fn grant(worker: &Worker, user: &str, object: &Value, subscription: &Value
     } else {
         tier
     };
-    let mut metadata = json!({ "plan": tier, "stripeCustomerId": object["customer"], "subscriptionId": subscription });
-    if worker.settings.has(Defect::ForgetsCustomers) {
-        metadata["stripeCustomerId"] = Value::Null;
-    }
+    let keys = &worker.settings.keys;
+    let customer = if worker.settings.has(Defect::ForgetsCustomers) { &Value::Null } else { &object["customer"] };
+    let metadata = json!({ &keys.plan: tier, &keys.customer: customer, &keys.subscription: subscription });
     write(worker, user, &metadata).await
 }
 
 /// Takes the tier, if the user's current subscription is the one that grants none anymore.
 async fn end(worker: &Worker, user: &str, subscription: &str, is_current: bool) -> Result<(), WebhookError> {
     let found = worker.clerk("GET", &format!("/v1/users/{user}"), None).await.map_err(failed)?;
-    let current = text(&found["public_metadata"]["subscriptionId"]);
+    let current = text(&found["public_metadata"][&worker.settings.keys.subscription]);
     if !is_current
         && current.is_some_and(|current| current != subscription)
         && !worker.settings.has(Defect::OldDeletedFrees)
     {
         return Ok(());
     }
-    write(worker, user, &json!({ "plan": "free" })).await
+    write(worker, user, &json!({ &worker.settings.keys.plan: "free" })).await
 }
 
 /// The tier that was bought.
 async fn tier(worker: &Worker, object: &Value) -> Option<String> {
-    let of_event = || text(&object["metadata"]["tier"]).map(str::to_owned);
+    let of_event = || text(&object["metadata"][&worker.settings.keys.tier]).map(str::to_owned);
     let tier = match worker.settings.entitlement {
         Entitlement::SubscriptionMetadata => of_event(),
         Entitlement::PriceMetadata => text(&object["items"]["data"][0]["price"]["metadata"]["plan"]).map(str::to_owned),

@@ -46,6 +46,8 @@ pub struct WorkerSettings {
     pub webhook_answers: BTreeMap<SignedWith, CannedResponse>,
     /// How customers ask for a Checkout Session.
     pub checkout_route: CheckoutRoute,
+    /// What it calls what it keeps.
+    pub keys: Keys,
     /// Other paths of its routes: the path of the reference stack, by the path that is served instead.
     #[serde(default)]
     pub paths: BTreeMap<String, String>,
@@ -69,6 +71,22 @@ impl WorkerSettings {
     pub(super) fn has(&self, defect: Defect) -> bool {
         self.defects.get(&defect).copied().unwrap_or_default()
     }
+}
+
+/// The keys of metadata that the Worker writes and reads.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Keys {
+    /// The user, in the metadata of sessions and subscriptions.
+    pub user: String,
+    /// The tier, in the same.
+    pub tier: String,
+    /// The tier, in the public metadata of a user.
+    pub plan: String,
+    /// The Stripe customer, in the same.
+    pub customer: String,
+    /// The subscription, in the same.
+    pub subscription: String,
 }
 
 /// How customers ask for a Checkout Session.

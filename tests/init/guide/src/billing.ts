@@ -5,7 +5,7 @@ import { authenticate } from "./auth";
 import { cors, type Env } from "./index";
 
 export function stripeClient(env: Env): Stripe {
-  return new Stripe(env.STRIPE_SECRET_KEY, { apiVersion: "2025-09-30.clover" });
+  return new Stripe(env.STRIPE_SECRET_KEY, { apiVersion: "2026-09-30.endive" });
 }
 
 export async function startCheckout(request: Request, env: Env): Promise<Response> {

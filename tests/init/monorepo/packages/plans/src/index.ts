@@ -5,7 +5,7 @@ export interface PlanInfo {
 }
 
 export const PLANS: PlanInfo[] = [
-  { id: "free", name: "Free", limits: { requests: 100, members: 1 } },
-  { id: "starter", name: "Starter", limits: { requests: 5_000, members: 3 } },
-  { id: "team", name: "Team", limits: { requests: null, members: 25 } },
+  { id: "free", name: "Free", limits: { requests: 10, members: 1 } },
+  { id: "pro", name: "Pro", limits: { requests: 50, members: 3 } },
+  { id: "enterprise", name: "Enterprise", limits: { requests: null, members: 25 } },
 ];

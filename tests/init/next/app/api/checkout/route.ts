@@ -4,8 +4,8 @@ import { NextResponse } from "next/server";
 import { stripe } from "@/lib/stripe";
 
 const PRICES: Record<string, string | undefined> = {
-  writer: process.env.STRIPE_PRICE_ID_WRITER,
-  studio: process.env.STRIPE_PRICE_ID_STUDIO,
+  pro: process.env.STRIPE_PRICE_ID_PRO,
+  enterprise: process.env.STRIPE_PRICE_ID_ENTERPRISE,
 };
 
 export async function POST(request: Request) {

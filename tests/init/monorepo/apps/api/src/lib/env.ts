@@ -4,8 +4,8 @@ export interface Bindings {
   CLERK_PUBLISHABLE_KEY: string;
   STRIPE_SECRET_KEY: string;
   STRIPE_WEBHOOK_SECRET: string;
-  PRICE_STARTER: string;
-  PRICE_TEAM: string;
+  STRIPE_PRICE_ID_PRO: string;
+  STRIPE_PRICE_ID_ENTERPRISE: string;
   COUNTERS: KVNamespace;
 }
 

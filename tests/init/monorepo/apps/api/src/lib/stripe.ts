@@ -2,7 +2,7 @@ import Stripe from "stripe";
 
 import type { Bindings } from "./env";
 
-const API_VERSION = "2025-08-27.basil";
+const API_VERSION = "2026-09-30.endive";
 
 export const stripeOf = (env: Bindings) =>
   new Stripe(env.STRIPE_SECRET_KEY, {
@@ -12,10 +12,10 @@ export const stripeOf = (env: Bindings) =>
 
 export function tierOf(env: Bindings, priceId: string): string {
   switch (priceId) {
-    case env.PRICE_STARTER:
-      return "starter";
-    case env.PRICE_TEAM:
-      return "team";
+    case env.STRIPE_PRICE_ID_PRO:
+      return "pro";
+    case env.STRIPE_PRICE_ID_ENTERPRISE:
+      return "enterprise";
     default:
       return "free";
   }
