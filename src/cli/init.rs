@@ -309,7 +309,8 @@ fn closing(
     let given = args.target.env_files();
     let files = if given.is_empty() { &variables.files[..] } else { given };
     // A run of the sandbox has its own configuration, unless one is named.
-    let named = if args.target.sandbox.is_some() && args.target.config.is_none() { " -c preflight.toml" } else { "" };
-    let _ = writeln!(text, "Next: preflight run{named}{}", args.target.flags_with(files));
+    let own_file =
+        if args.target.sandbox.is_some() && args.target.config.is_none() { " -c preflight.toml" } else { "" };
+    let _ = writeln!(text, "Next: preflight run{own_file}{}", args.target.flags_with(files));
     text
 }

@@ -2,6 +2,8 @@
 #![cfg(unix)]
 #![expect(clippy::unwrap_used, reason = "a test fails if its setup does")]
 
+#[path = "../support/layout.rs"]
+mod layout;
 #[path = "../support/node.rs"]
 mod node;
 
@@ -73,6 +75,23 @@ fn npx_runs_the_packed_binary_and_ends_with_its_status() {
     assert!(all_of(&healthy).contains("GO: "), "{}", all_of(&healthy));
     assert_eq!(healthy.status.code(), Some(0));
     assert_eq!(run("--sandbox=price-test-mode").status.code(), Some(1));
+}
+
+#[test]
+fn in_each_layout_two_commands_lead_from_the_packages_to_go() {
+    for name in ["guide", "monorepo", "next"] {
+        let folder = tempfile::tempdir().unwrap();
+        layout::unpack(name, folder.path());
+        let sandbox = format!("--sandbox={}", layout::scenario(name));
+        let preflight = |arguments: &[&str]| {
+            let mut npx = Command::new("npx");
+            npx.args(["--offline", "--yes"]).args(tarballs().iter().map(|path| format!("--package={path}")));
+            printed(npx.arg("preflight").args(arguments).arg(&sandbox).current_dir(&folder))
+        };
+        preflight(&["init"]);
+        let run = preflight(&["run", "-c", "preflight.toml", "--env-file", ".dev.vars"]);
+        assert!(run.starts_with("GO: "), "{run}");
+    }
 }
 
 #[test]

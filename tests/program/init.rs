@@ -3,8 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use preflight::sandbox::{Options, Sandbox};
-
+use crate::layout::{scenario, unpack};
 use crate::program::{Folder, ProgramOutput};
 
 const KEY: &str =
@@ -153,37 +152,11 @@ fn without_a_terminal_no_canary_is_created_unless_the_user_said_yes() {
     assert!(ended.stderr.contains("use --yes") && ended.stderr.contains("No user was created."), "{}", ended.stderr);
 }
 
-/// A project of `tests/init`, with the sandbox's keys in `.dev.vars`.
-fn project(name: &str) -> Folder {
-    fn copy(from: &Path, to: &Path) {
-        fs::create_dir_all(to).unwrap();
-        for entry in fs::read_dir(from).unwrap() {
-            let entry = entry.unwrap();
-            let to = to.join(entry.file_name());
-            if entry.file_type().unwrap().is_dir() {
-                copy(&entry.path(), &to);
-            } else {
-                fs::copy(entry.path(), to).unwrap();
-            }
-        }
-    }
-    let folder = Folder::new();
-    copy(&Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/init").join(name), &folder.path(""));
-    folder.write(".dev.vars", &keys(&format!("healthy-layout-{name}")));
-    folder
-}
-
-/// The values that `preflight sandbox` prints, as an env file.
-fn keys(scenario: &str) -> String {
-    let runtime = tokio::runtime::Runtime::new().unwrap();
-    let sandbox = runtime.block_on(Sandbox::start(&[scenario], Options::default())).unwrap();
-    sandbox.environment().iter().map(|(name, value)| format!("{name}={value}\n")).collect()
-}
-
 /// What `init` writes for a project, in which it makes a run GO without an edit.
 fn layout(name: &str) -> String {
-    let folder = project(name);
-    let sandbox = format!("--sandbox=healthy-layout-{name}");
+    let folder = Folder::new();
+    unpack(name, &folder.path(""));
+    let sandbox = format!("--sandbox={}", scenario(name));
     let ended = init(&folder, &[&sandbox]);
     assert_eq!(ended.status, 0, "{}", ended.all());
     let next = format!("Next: preflight run -c preflight.toml --env-file .dev.vars {sandbox}\n");

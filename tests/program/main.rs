@@ -9,6 +9,8 @@ mod fixing;
 mod formats;
 mod init;
 mod interruption;
+#[path = "../support/layout.rs"]
+mod layout;
 mod nightly;
 #[path = "../support/node.rs"]
 mod node;
