@@ -1,6 +1,6 @@
 //! What is published, as far as one machine can try it: the npm packages, the archive, the GitHub action and the release workflow.
 #![cfg(unix)]
-#![expect(clippy::unwrap_used, reason = "a test fails if its setup does")]
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test fails if its setup does")]
 
 #[path = "../support/layout.rs"]
 mod layout;

@@ -33,5 +33,6 @@ fn copy(from: &Path, to: &Path) {
 fn keys(scenario: &str) -> String {
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
     let sandbox = runtime.block_on(Sandbox::start(&[scenario], Options::default())).expect("a sandbox");
-    sandbox.environment().iter().map(|(name, value)| format!("{name}={value}\n")).collect()
+    let lines: Vec<String> = sandbox.environment().iter().map(|(name, value)| format!("{name}={value}\n")).collect();
+    lines.concat()
 }
