@@ -4,6 +4,7 @@ use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
+use std::{fs, io};
 
 use clap::{Args, ValueEnum};
 use jiff::Timestamp;
@@ -35,6 +36,9 @@ pub struct ReconcileArgs {
     /// How many requests to make to Stripe in a second [default: 20]; it allows 25 of one kind
     #[arg(long, value_name = "N", help_heading = "Requests")]
     rate: Option<NonZeroU32>,
+    /// Read everything again, even if this comparison was interrupted less than an hour ago
+    #[arg(long)]
+    restart: bool,
     /// Output format: table, json or csv
     #[arg(long, value_enum, default_value = "table", hide_possible_values = true)]
     format: ReconcileFormat,
@@ -65,6 +69,8 @@ Exit status:
   130  stopped by Ctrl-C
   143  stopped by SIGTERM";
 
+/// What an interrupted comparison has read.
+const PARTIAL: &str = "reports/reconcile.partial.jsonl";
 /// How long webhooks may take, if no other pause is given.
 const PAUSE: Duration = Duration::from_secs(5);
 /// Below the 25 requests in a second that Stripe allows of one kind, with room for production traffic.
@@ -94,7 +100,7 @@ async fn perform(args: &ReconcileArgs, terminal: Terminal) -> Result<u8, CliErro
     let mut signals = Signals::listen()?;
     let (world, _sandbox) = args.target.world(args.options()?).await?;
     let pause = args.pause.unwrap_or(if args.target.sandbox.is_some() { Duration::ZERO } else { PAUSE });
-    let options = Options { pause, since: args.since };
+    let options = Options { pause, since: args.since, partial: args.partial()? };
     let progress = Arc::new(Progress::default());
     let mut stopped = None;
     let stop = async { stopped = Some(signals.first().await) };
@@ -114,6 +120,23 @@ impl ReconcileArgs {
             most_logged: MOST_LOGGED,
             ..usual
         })
+    }
+
+    /// The file that an interrupted comparison goes on from. A sandbox is gone by then.
+    fn partial(&self) -> Result<Option<PathBuf>, CliError> {
+        if self.target.sandbox.is_some() {
+            return Ok(None);
+        }
+        let path = PathBuf::from(PARTIAL);
+        if self.restart {
+            match fs::remove_file(&path) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                    return Err(CliError::Usage(format!("--restart: {PARTIAL} cannot be removed: {error}")));
+                }
+                _ => {}
+            }
+        }
+        Ok(Some(path))
     }
 
     fn rendered(&self, found: &Reconciliation, status: u8, terminal: Terminal) -> String {

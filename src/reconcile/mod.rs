@@ -8,6 +8,7 @@ mod confirm;
 mod describe;
 mod drift;
 mod monthly;
+mod partial;
 mod progress;
 mod read;
 mod rows;
@@ -15,6 +16,7 @@ mod rows;
 mod tests;
 
 use std::future::Future;
+use std::path::PathBuf;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -31,15 +33,30 @@ pub use monthly::Monthly;
 pub use progress::{Progress, Stage};
 
 use confirm::Confirming;
-use read::Accounts;
+use partial::{Kept, Partial};
+use read::{Accounts, Reading};
+use rows::Keys;
 
 /// What to compare, and how.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Default)]
 pub struct Options {
     /// How long to wait before a candidate is read again. Webhooks need a moment.
     pub pause: Duration,
     /// Only accounts whose subscription or user changed since then.
     pub since: Option<Timestamp>,
+    /// The file that keeps what was read, so that an interrupted comparison can go on. `None` keeps nothing.
+    pub partial: Option<PathBuf>,
+}
+
+/// What a comparison found before it was interrupted, and goes on from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Resumed {
+    /// When reading began.
+    pub began: Timestamp,
+    /// How many subscriptions had been read.
+    pub subscriptions: u64,
+    /// How many users had been read.
+    pub users: u64,
 }
 
 /// What a comparison found.
@@ -67,6 +84,10 @@ pub struct Reconciliation {
     pub not_compared: Vec<NotCompared>,
     /// Whether it was stopped before it was done.
     pub is_interrupted: bool,
+    /// What it went on from.
+    pub resumed: Option<Resumed>,
+    /// Whether the same comparison goes on from here, if it is made again soon.
+    pub can_go_on: bool,
 }
 
 impl Reconciliation {
@@ -157,7 +178,17 @@ pub async fn reconcile(
     stop: impl Future<Output = ()>,
 ) -> Reconciliation {
     let (started_at, began, tally) = (Timestamp::now(), Instant::now(), SharedTally::default());
-    let work = Box::pin(compare(world, options, progress, &tally));
+    let (keys, since, now) = (Keys::default(), options.since, started_at.as_second());
+    let (partial, kept) = match &options.partial {
+        Some(path) => Partial::open(path, &partial::identity(world, since), world, &keys, now),
+        None => (Partial::none(), Kept::default()),
+    };
+    let resumed = kept.began.and_then(|began| {
+        let (subscriptions, users) = (kept.subscriptions.rows.len() as u64, kept.users.rows.len() as u64);
+        Some(Resumed { began: Timestamp::from_second(began).ok()?, subscriptions, users })
+    });
+    let reading = Reading { world, keys: &keys, since, progress, tally: &tally, partial: &partial };
+    let work = Box::pin(compare(reading, options.pause, kept, now));
     let is_interrupted = match select(work, Box::pin(stop)).await {
         Either::Left(_) => false,
         Either::Right(((), work)) => {
@@ -176,24 +207,30 @@ pub async fn reconcile(
         mode: project.mode,
         started_at,
         took: began.elapsed(),
-        since: options.since,
+        since,
         subscriptions,
         users,
         agree,
         accounts,
         not_compared,
         is_interrupted,
+        resumed,
+        can_go_on: partial.is_kept(),
     }
 }
 
-async fn compare(world: &World, options: Options, progress: &Progress, tally: &SharedTally) {
+async fn compare<'w>(reading: Reading<'_, 'w>, pause: Duration, kept: Kept<'w>, now: i64) {
+    let Reading { world, progress, tally, partial, .. } = reading;
     let mut catalog = Catalog::read(world).await;
-    let accounts = Accounts::read(world, &mut catalog, options.since, progress, tally).await;
+    let accounts = Accounts::read(reading, &mut catalog, kept, now).await;
     let candidates = candidates::find(&catalog, &accounts, tally);
-    if candidates.is_empty() {
-        return;
+    if !candidates.is_empty() {
+        progress.pause(candidates.len());
+        tokio::time::sleep(pause).await;
+        Confirming { world, catalog: &catalog, accounts: &accounts, progress, tally }.all(&candidates).await;
     }
-    progress.pause(candidates.len());
-    tokio::time::sleep(options.pause).await;
-    Confirming { world, catalog: &catalog, accounts: &accounts, progress, tally }.all(&candidates).await;
+    // Pages that got no answer are all that is read next time.
+    if accounts.are_all_subscriptions && accounts.are_all_users {
+        partial.end();
+    }
 }

@@ -67,6 +67,11 @@ impl Progress {
         self.users.fetch_add(read as u64, Ordering::Relaxed);
     }
 
+    /// The number of users after all pages, which overlap.
+    pub(super) fn set_users(&self, read: usize) {
+        self.users.store(read as u64, Ordering::Relaxed);
+    }
+
     pub(super) fn expect_users(&self, count: usize) {
         self.expected_users.store(count as u64, Ordering::Relaxed);
     }

@@ -1,12 +1,15 @@
 //! Reads both sides in parallel: subscriptions by spans of creation time, users by their place in the list.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use futures::stream::FuturesUnordered;
 use futures::{StreamExt, stream};
 use jiff::Timestamp;
 
 use super::SharedTally;
+use super::partial::{Kept, Partial};
 use super::progress::Progress;
-use super::rows::{Bits, Keys, Subscriptions, UserRow, Users, tier_index};
+use super::rows::{Bits, Keys, SavedUser, Subscriptions, UserRow, Users, tier_index};
 use crate::checks::entitlements::catalog::Catalog;
 use crate::checks::entitlements::judgement::{is_exempt, was_just_updated};
 use crate::checks::entitlements::users::SampledUser;
@@ -28,6 +31,8 @@ pub(super) struct Accounts<'w> {
 const SPANS_AT_ONCE: usize = 16;
 /// How many pages of users are requested at once. Each is as large as several pages of subscriptions.
 const USERS_AT_ONCE: usize = 4;
+/// From one page of users to the next: the last user of one is the first of the other.
+pub(super) const USERS_STEP: usize = USERS_ON_A_PAGE - 1;
 /// How often a page without an answer is tried again, after all others.
 const TRIED_AGAIN: u8 = 2;
 /// Stripe is younger than any second before this one.
@@ -38,21 +43,38 @@ const WORTH_A_SPAN: f64 = 150.0;
 const OTHER_PRODUCTS: usize = 1000;
 
 impl<'w> Accounts<'w> {
-    /// Reads both sides. What could not be read is left open.
-    pub async fn read(
-        world: &'w World,
-        catalog: &mut Catalog<'w>,
-        since: Option<Timestamp>,
-        progress: &Progress,
-        tally: &SharedTally,
-    ) -> Self {
-        let (keys, began) = (Keys::default(), Timestamp::now().as_second());
-        let reading = Reading { world, keys: &keys, since, progress, tally };
-        let (subscriptions, users) = futures::join!(reading.subscriptions(catalog, began), reading.users());
+    /// Reads both sides, from where an interrupted comparison ended. What could not be read is left open.
+    pub async fn read(reading: Reading<'_, 'w>, catalog: &mut Catalog<'w>, kept: Kept<'w>, now: i64) -> Self {
+        let Kept { began, subscriptions, users, products, mut left, edges } = kept;
+        let first = began.map_or(FIRST_SECOND, |began| began + 1);
+        // What was created since then, or everything.
+        let newest = SubscriptionSpan { from: first, until: now.saturating_add(1), after: None };
+        if newest.from < newest.until {
+            reading.partial.keep_subscriptions(None, [&newest].into_iter(), BTreeSet::new(), Vec::new());
+            left.push(newest);
+        }
+        reading.progress.add_subscriptions(subscriptions.rows.len(), 0.0);
+        reading.progress.add_users(users.rows.len());
+        catalog.learn_products(products, OTHER_PRODUCTS).await;
+        let (subscriptions, users) =
+            futures::join!(reading.subscriptions(catalog, subscriptions, left), reading.users(users, edges));
         let (subscriptions, are_all_subscriptions) = subscriptions;
         let (users, are_all_users) = users;
-        Self { subscriptions, users, are_all_subscriptions, are_all_users, began }
+        Self { subscriptions, users, are_all_subscriptions, are_all_users, began: began.unwrap_or(now) }
     }
+}
+
+/// The first and the last user of each page, by its place.
+pub(super) type Edges = BTreeMap<usize, (String, String)>;
+
+/// The edge of a page with these users.
+pub(super) fn edge<'u>(
+    offset: usize,
+    mut users: impl DoubleEndedIterator<Item = &'u str>,
+) -> Option<(usize, (String, String))> {
+    let first = users.next()?;
+    let last = users.next_back().unwrap_or(first);
+    Some((offset, (first.to_owned(), last.to_owned())))
 }
 
 /// A span that is left to read, and about how many subscriptions are in it.
@@ -102,23 +124,28 @@ impl Rest {
 
 /// What reading needs.
 #[derive(Clone, Copy)]
-struct Reading<'r, 'w> {
-    world: &'w World,
-    keys: &'r Keys,
-    since: Option<Timestamp>,
-    progress: &'r Progress,
-    tally: &'r SharedTally,
+pub(super) struct Reading<'r, 'w> {
+    pub world: &'w World,
+    pub keys: &'r Keys,
+    pub since: Option<Timestamp>,
+    pub progress: &'r Progress,
+    pub tally: &'r SharedTally,
+    pub partial: &'r Partial,
 }
 
 impl<'w> Reading<'_, 'w> {
     /// Reads all subscriptions. `false` if some could not be read.
-    async fn subscriptions(self, catalog: &mut Catalog<'w>, now: i64) -> (Subscriptions<'w>, bool) {
+    async fn subscriptions(
+        self,
+        catalog: &mut Catalog<'w>,
+        mut all: Subscriptions<'w>,
+        left: Vec<SubscriptionSpan>,
+    ) -> (Subscriptions<'w>, bool) {
         let stripe = self.world.stripe().past_memo();
         let user_key = &self.world.config().entitlement.user_key;
         let since = self.since.map(Timestamp::as_second);
-        let (mut all, mut are_all) = (Subscriptions::default(), true);
-        let everything = SubscriptionSpan { from: FIRST_SECOND, until: now.saturating_add(1), after: None };
-        let mut waiting = vec![Rest { span: everything, expected: 0.0, failures: 0 }];
+        let mut are_all = true;
+        let mut waiting: Vec<Rest> = left.into_iter().map(|span| Rest { span, expected: 0.0, failures: 0 }).collect();
         let (mut in_flight, mut expected_in_flight) = (FuturesUnordered::new(), 0.0);
         loop {
             while in_flight.len() < SPANS_AT_ONCE {
@@ -142,15 +169,21 @@ impl<'w> Reading<'_, 'w> {
                 }
             };
             catalog.learn(page.subscriptions.iter(), OTHER_PRODUCTS).await;
+            let mut saved = Vec::with_capacity(page.subscriptions.len());
             for subscription in &page.subscriptions {
                 are_all &= all.keep(self.keys, catalog, subscription, user_key, since);
+                saved.extend(all.saved(subscription, user_key));
             }
             for why in &page.unread {
                 are_all = false;
                 self.tally.leave_open(why, 1);
+                self.partial.give_up();
             }
             let idle = SPANS_AT_ONCE.saturating_sub(in_flight.len() + waiting.len());
-            waiting.extend(Rest::after(&rest.span, &page, idle));
+            let rests = Rest::after(&rest.span, &page, idle);
+            let products = Catalog::products_of(page.subscriptions.iter());
+            self.partial.keep_subscriptions(Some(&rest.span), rests.iter().map(|rest| &rest.span), products, saved);
+            waiting.extend(rests);
             let expected: f64 = waiting.iter().map(|rest| rest.expected).sum::<f64>() + expected_in_flight;
             self.progress.add_subscriptions(page.subscriptions.len(), expected);
         }
@@ -160,9 +193,9 @@ impl<'w> Reading<'_, 'w> {
     }
 
     /// Reads all users. `false` if some could not be read.
-    async fn users(self) -> (Users, bool) {
+    async fn users(self, mut all: Users, mut edges: Edges) -> (Users, bool) {
         let clerk = self.world.clerk().past_memo();
-        let (mut all, mut are_all) = (Users::default(), true);
+        let mut are_all = true;
         let count = match clerk.user_count().await {
             Ok(count) => count,
             Err(why) => {
@@ -171,15 +204,19 @@ impl<'w> Reading<'_, 'w> {
             }
         };
         self.progress.expect_users(count);
-        // Those who sign up meanwhile are too new to be judged. If users are deleted meanwhile, others move up.
-        let mut offsets: Vec<usize> = (0..count).step_by(USERS_ON_A_PAGE).collect();
+        // Those who sign up meanwhile are too new to be judged.
+        let mut offsets: Vec<usize> =
+            (0..count).step_by(USERS_STEP).filter(|offset| !edges.contains_key(offset)).collect();
         for attempt in 0..=TRIED_AGAIN {
             let read = offsets.into_iter().map(|offset| async move { (offset, clerk.oldest_users(offset).await) });
             let mut pages = stream::iter(read).buffer_unordered(USERS_AT_ONCE);
             let mut unanswered = Vec::new();
             while let Some((offset, page)) = pages.next().await {
                 match page {
-                    Ok(page) => are_all &= self.keep_page(&mut all, &page),
+                    Ok(page) => {
+                        edges.extend(edge(offset, page.users.iter().map(|user| user.id.as_str())));
+                        are_all &= self.keep_page(&mut all, offset, &page);
+                    }
                     // The others first: an outage may pass.
                     Err(NoAnswer::Unknown(_)) if attempt < TRIED_AGAIN => unanswered.push(offset),
                     Err(why) => {
@@ -190,24 +227,32 @@ impl<'w> Reading<'_, 'w> {
             }
             offsets = unanswered;
         }
+        all.keep_each_once();
+        self.progress.set_users(all.rows.len());
         if are_all {
-            are_all = self.are_all(&all, count).await;
+            are_all = self.are_all(&all, &edges, count).await;
         }
         (all, are_all)
     }
 
     /// Keeps a page of users. `false` if some of it could not be read.
-    fn keep_page(self, all: &mut Users, page: &world::Users) -> bool {
+    fn keep_page(self, all: &mut Users, offset: usize, page: &world::Users) -> bool {
         for why in &page.unread {
             self.tally.leave_open(why, 1);
         }
         self.progress.add_users(page.len());
-        let unreadable = page.users.iter().filter(|user| !self.keep(all, user)).count();
-        unreadable == 0 && page.unread.is_empty()
+        let saved: Vec<Option<SavedUser>> = page.users.iter().map(|user| self.keep(all, user)).collect();
+        let saved: Option<Vec<SavedUser>> = saved.into_iter().collect();
+        let Some(saved) = saved.filter(|_| page.unread.is_empty()) else {
+            self.partial.give_up();
+            return false;
+        };
+        self.partial.keep_users(offset, saved);
+        true
     }
 
-    /// Whether as many users were read as there are.
-    async fn are_all(self, read: &Users, expected: usize) -> bool {
+    /// Whether as many users were read as there are, and none between two pages was missed.
+    async fn are_all(self, read: &Users, edges: &Edges, expected: usize) -> bool {
         let after = self.world.clerk().past_memo().user_count().await;
         let after = match after {
             Ok(after) => after,
@@ -216,20 +261,22 @@ impl<'w> Reading<'_, 'w> {
                 return false;
             }
         };
-        let mut ids: Vec<_> = read.rows.iter().map(|row| row.id).collect();
-        ids.sort_unstable();
-        ids.dedup();
-        let expected = expected.min(after);
-        if ids.len() < expected {
-            let missed = expected - ids.len();
-            let words = format!("{missed} users were not on any page: users were deleted meanwhile. Run it again");
-            self.tally.leave_open(&NoAnswer::Unknown(words), missed as u64);
-            return false;
+        let missed = expected.min(after).saturating_sub(read.rows.len());
+        let pages: Vec<&(String, String)> = edges.values().collect();
+        // If a user is deleted, those after them move up, across the edge of a page that was read before.
+        let is_whole = pages.windows(2).all(|pair| pair[0].1 == pair[1].0);
+        if missed == 0 && is_whole {
+            return true;
         }
-        true
+        let words =
+            "users were deleted while they were read, so that others may not have been on any page. Run it again";
+        self.tally.leave_open(&NoAnswer::unknown(words), missed as u64);
+        self.partial.give_up();
+        false
     }
 
-    fn keep(self, all: &mut Users, user: &User) -> bool {
+    /// Keeps a user, and returns what a file keeps of them. `None` if they could not be read.
+    fn keep(self, all: &mut Users, user: &User) -> Option<SavedUser> {
         let read: Answered<SampledUser> = SampledUser::read(self.world, user);
         let exempt = Bits::IS_EXEMPT.when(is_exempt(self.world, &user.id));
         let id = self.keys.of(Some(&user.id));
@@ -247,16 +294,19 @@ impl<'w> Reading<'_, 'w> {
                     .and(Bits::of_age(&just))
                     .and(Bits::IS_RECENT.when(recent))
                     .and(exempt);
-                let ids = (self.keys.of(read.customer.as_deref()), self.keys.of(read.subscription.as_deref()));
-                let tier = tier_index(tiers, read.plan.as_deref());
-                all.keep(&user.id, |text| UserRow::new(id, ids, text, tier, bits))
+                let named = (read.customer.as_deref(), read.subscription.as_deref());
+                let ids = (self.keys.of(named.0), self.keys.of(named.1));
+                let plan = read.plan.as_deref();
+                let tier = tier_index(tiers, plan);
+                let is_kept = all.keep(&user.id, |text| UserRow::new(id, ids, text, tier, bits));
+                is_kept.then(|| SavedUser::new(&user.id, named, plan, bits))
             }
             Err(why) => {
                 // The user exists, and nothing else is known.
                 self.tally.leave_open(&why, 1);
                 let bits = Bits::UNREADABLE.and(exempt);
                 all.keep(&user.id, |text| UserRow::new(id, (0, 0), text, tier_index(tiers, None), bits));
-                false
+                None
             }
         }
     }

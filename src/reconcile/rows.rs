@@ -3,10 +3,13 @@
 use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
 
+use serde::{Deserialize, Serialize};
+
 use crate::checks::entitlements::catalog::{Catalog, Payment, PaysFor};
+use crate::checks::entitlements::judgement::is_exempt;
 use crate::config::Tier;
 use crate::finding::{Answered, NoAnswer};
-use crate::world::Subscription;
+use crate::world::{Subscription, World};
 
 /// An ID as a number, for comparing. Zero is no ID.
 pub(super) type Key = u64;
@@ -81,6 +84,11 @@ impl Bits {
         self.0 & other.0 == other.0
     }
 
+    /// The bits of a row that was read a while ago, so that it is no longer fresh. Whatever it is now shows when it is read again.
+    const fn from_saved(saved: u8) -> Self {
+        Self(saved & !(Self::IS_FRESH.0 | Self::AGE_UNKNOWN.0))
+    }
+
     /// The bits of an age that may be unknown.
     pub const fn of_age(is_fresh: &Answered<bool>) -> Self {
         match is_fresh {
@@ -141,19 +149,55 @@ pub(super) struct Payables<'w> {
 
 impl<'w> Payables<'w> {
     fn keep(&mut self, pays_for: PaysFor<'w>) -> u16 {
-        let name = match &pays_for {
-            PaysFor::Tier(tier) => tier.name.clone(),
-            PaysFor::NoTier => "-".to_owned(),
-            // The reason may name the subscription, and is found again when that is read again.
-            PaysFor::Unclear(tiers, _) => {
-                tiers.iter().fold("?".to_owned(), |names, tier| format!("{names} {}", tier.name))
-            }
-        };
+        let name = saved_payable(&pays_for);
         *self.places.entry(name).or_insert_with(|| {
             self.kinds.push(pays_for);
             // There are at most as many kinds as sets of tiers that occur.
             u16::try_from(self.kinds.len() - 1).unwrap_or_default()
         })
+    }
+}
+
+/// What a subscription pays for, as text: `=pro`, `-`, `?pro,team`.
+fn saved_payable(pays_for: &PaysFor<'_>) -> String {
+    match pays_for {
+        PaysFor::Tier(tier) => format!("={}", tier.name),
+        PaysFor::NoTier => "-".to_owned(),
+        // The reason may name the subscription, and is found again when that is read again.
+        PaysFor::Unclear(tiers, _) => {
+            format!("?{}", tiers.iter().map(|tier| tier.name.as_str()).collect::<Vec<_>>().join(","))
+        }
+    }
+}
+
+fn payable_from_saved<'w>(saved: &str, tiers: &'w [Tier]) -> PaysFor<'w> {
+    let named = |name: &str| tiers.iter().find(|tier| tier.name == name);
+    match saved.split_at_checked(1) {
+        Some(("=", name)) if let Some(tier) = named(name) => PaysFor::Tier(tier),
+        Some(("-", _)) => PaysFor::NoTier,
+        _ => {
+            let tiers = saved.trim_start_matches('?').split(',').filter_map(named);
+            PaysFor::Unclear(tiers.collect(), NoAnswer::unknown("it was unclear when it was read"))
+        }
+    }
+}
+
+/// A subscription in a file: its ID, customer, user, creation, what it pays for, and its bits.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct SavedSubscription(String, Option<String>, Option<String>, i64, String, u8);
+
+/// A user in a file: their ID, customer, subscription, plan, and bits.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct SavedUser(String, Option<String>, Option<String>, Option<String>, u8);
+
+impl SavedUser {
+    /// `user_…`.
+    pub fn id(&self) -> &str {
+        &self.0
+    }
+
+    pub fn new(id: &str, ids: (Option<&str>, Option<&str>), plan: Option<&str>, bits: Bits) -> Self {
+        Self(id.to_owned(), ids.0.map(str::to_owned), ids.1.map(str::to_owned), plan.map(str::to_owned), bits.0)
     }
 }
 
@@ -197,6 +241,35 @@ impl<'w> Subscriptions<'w> {
         true
     }
 
+    /// The last one as it is kept in a file.
+    pub fn saved(&self, subscription: &Subscription, user_key: &str) -> Option<SavedSubscription> {
+        let row = self.rows.last()?;
+        let text = |text: Option<&str>| text.map(str::to_owned);
+        Some(SavedSubscription(
+            subscription.id.clone(),
+            text(subscription.customer.text()),
+            text(subscription.metadata.text(user_key)),
+            subscription.created,
+            saved_payable(&self.payables.kinds[usize::from(row.pays_for)]),
+            row.bits.0,
+        ))
+    }
+
+    /// Keeps one that is in a file.
+    pub fn restore(&mut self, keys: &Keys, world: &'w World, saved: SavedSubscription) {
+        let SavedSubscription(id, customer, user, created, pays_for, bits) = saved;
+        let Some(text) = self.texts.keep(&id) else { return };
+        self.rows.push(SubscriptionRow {
+            id: keys.of(Some(&id)),
+            customer: keys.of(customer.as_deref()),
+            user: keys.of(user.as_deref()),
+            text,
+            created: u32::try_from(created).unwrap_or_default(),
+            pays_for: self.payables.keep(payable_from_saved(&pays_for, &world.config().tiers)),
+            bits: Bits::from_saved(bits),
+        });
+    }
+
     /// What matters of a subscription.
     pub fn payment(&self, row: &SubscriptionRow) -> Payment<'w> {
         Payment {
@@ -226,6 +299,21 @@ impl Users {
         let Some(text) = self.texts.keep(id) else { return false };
         self.rows.push(row(text));
         true
+    }
+
+    /// Each page begins with the last user of the one before.
+    pub fn keep_each_once(&mut self) {
+        self.rows.sort_unstable_by_key(|row| row.id);
+        self.rows.dedup_by_key(|row| row.id);
+    }
+
+    /// Keeps one that is in a file.
+    pub fn restore(&mut self, keys: &Keys, world: &World, saved: SavedUser) {
+        let SavedUser(id, customer, subscription, plan, bits) = saved;
+        let bits = Bits::from_saved(bits).and(Bits::IS_EXEMPT.when(is_exempt(world, &id)));
+        let ids = (keys.of(customer.as_deref()), keys.of(subscription.as_deref()));
+        let tier = tier_index(&world.config().tiers, plan.as_deref());
+        self.keep(&id, |text| UserRow::new(keys.of(Some(&id)), ids, text, tier, bits));
     }
 
     pub fn id(&self, row: &UserRow) -> &str {

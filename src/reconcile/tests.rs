@@ -12,7 +12,7 @@ use crate::sandbox::{self, Drift, ManyAccounts, RequestKey, Sandbox, Tampered, T
 use crate::world::{self, World};
 
 /// No pause, and everything.
-const ALL: Options = Options { pause: Duration::ZERO, since: None };
+const ALL: Options = Options { pause: Duration::ZERO, since: None, partial: None };
 
 fn world(sandbox: &Sandbox) -> World {
     let options = world::Options { stripe_rate: NonZeroU32::new(1000), ..world::Options::default() };
@@ -179,16 +179,16 @@ async fn a_page_of_subscriptions_without_an_answer_makes_the_result_incomplete()
 
 #[tokio::test]
 async fn a_page_of_users_without_an_answer_makes_the_result_incomplete() {
-    let target = "/v1/users?limit=500&offset=500&order_by=%2Bcreated_at";
+    let target = "/v1/users?limit=500&offset=499&order_by=%2Bcreated_at";
     let found = with_unanswerable(target, "clerk", 0, false).await;
-    assert_eq!((drift(&found), found.exit_code(), found.users), (BTreeSet::new(), 2, 1006));
+    assert_eq!((drift(&found), found.exit_code(), found.users), (BTreeSet::new(), 2, 1008));
     let count = with_unanswerable("/v1/users/count", "clerk", 0, false).await;
     assert_eq!((drift(&count), count.exit_code()), (BTreeSet::new(), 2));
 }
 
 #[tokio::test]
 async fn drift_beside_a_missing_page_is_found() {
-    let target = "/v1/users?limit=500&offset=1000&order_by=%2Bcreated_at";
+    let target = "/v1/users?limit=500&offset=998&order_by=%2Bcreated_at";
     let found = with_unanswerable(target, "clerk", 0, true).await;
     let expected: BTreeSet<_> = planted().into_iter().filter(|(bucket, _)| *bucket != "unmappable").collect();
     assert_eq!((drift(&found), found.exit_code()), (expected, 1));
@@ -214,7 +214,7 @@ async fn what_was_found_before_it_was_stopped_is_incomplete() {
 async fn drift_that_is_gone_when_it_is_read_again_is_none() {
     let sandbox = Sandbox::start(&["paid-but-free"], sandbox::Options::default()).await.unwrap();
     let (world, progress) = (world(&sandbox), Progress::default());
-    let options = Options { pause: Duration::from_millis(200), since: None };
+    let options = Options { pause: Duration::from_millis(200), ..ALL };
     let heal = async {
         while progress.stage() == super::Stage::Reading {
             tokio::task::yield_now().await;
@@ -252,4 +252,122 @@ async fn no_page_is_read_twice_and_the_log_does_not_grow() {
     let (count, lines) = (asked.len(), asked.clone());
     asked.dedup();
     assert_eq!(asked.len(), count, "{lines:#?}");
+}
+
+/// A file for what was read, in a folder that goes with it.
+fn partial() -> (tempfile::TempDir, Options) {
+    let folder = tempfile::tempdir().unwrap();
+    let partial = Some(folder.path().join("reports/reconcile.partial.jsonl"));
+    (folder, Options { partial, ..ALL })
+}
+
+/// A comparison that is stopped after so many requests for pages.
+async fn stopped_after(sandbox: &Sandbox, options: &Options, pages: usize) -> Reconciliation {
+    let (world, progress) = (world(sandbox), Progress::default());
+    let asked = || sandbox.requests().iter().filter(|(_, line)| line.contains("limit=")).count();
+    let stop = async {
+        while asked() < pages {
+            tokio::task::yield_now().await;
+        }
+    };
+    reconcile(&world, options.clone(), &progress, stop).await
+}
+
+fn lines(options: &Options) -> usize {
+    std::fs::read_to_string(options.partial.as_ref().unwrap()).unwrap().lines().count()
+}
+
+#[tokio::test]
+async fn an_interrupted_comparison_goes_on_with_what_is_missing() {
+    let whole = in_sandbox(&of_accounts(2000, true).await, ALL).await;
+    let (mut lasts, mut counts) = (Vec::new(), Vec::new());
+    for pages in [1, 5, 9, 13] {
+        let (sandbox, (_folder, options)) = (of_accounts(2000, true).await, partial());
+        let stopped = stopped_after(&sandbox, &options, pages).await;
+        assert!(stopped.is_interrupted && stopped.can_go_on, "{pages}");
+        // Without its first line and the span of everything.
+        counts.push(lines(&options) - 2);
+        let before = sandbox.requests().len();
+        let found = in_sandbox(&sandbox, options.clone()).await;
+        assert_eq!((drift(&found), found.agree), (drift(&whole), whole.agree), "{pages}");
+        assert_eq!((found.subscriptions, found.users), (whole.subscriptions, whole.users), "{pages}");
+        assert!(found.is_complete() && !found.can_go_on, "{:?}", found.not_compared);
+        assert!(found.resumed.is_some() && !options.partial.unwrap().exists());
+        lasts.push(sandbox.requests().len() - before);
+    }
+    assert!(counts[0] < counts[3] && lasts[3] < lasts[0], "{counts:?} pages were kept, {lasts:?} requests were left");
+}
+
+#[tokio::test]
+async fn a_page_that_got_no_answer_is_all_that_is_read_the_next_time() {
+    let (sandbox, (_folder, options)) = (of_accounts(2000, true).await, partial());
+    let key = RequestKey {
+        provider: "clerk",
+        method: "GET".to_owned(),
+        target: "/v1/users?limit=500&offset=998&order_by=%2Bcreated_at".to_owned(),
+        detail: String::new(),
+        occurrence: 0,
+    };
+    sandbox.tamper(Some(Tampering { key, with: Tampered::Unanswerable(Unanswerable::CutOff) }));
+    let first = in_sandbox(&sandbox, options.clone()).await;
+    assert!(!first.is_complete() && first.can_go_on);
+    sandbox.tamper(None);
+    let before = sandbox.requests().len();
+    let found = in_sandbox(&sandbox, options).await;
+    assert_eq!((drift(&found), found.is_complete()), (planted(), true), "{:?}", found.not_compared);
+    let asked = sandbox.requests().split_off(before);
+    let pages: Vec<&String> =
+        asked.iter().map(|(_, line)| line).filter(|line| line.contains("/v1/users?limit=500")).collect();
+    // That page and the last one, which may have grown.
+    assert_eq!(pages.len(), 2, "{pages:#?}");
+}
+
+#[tokio::test]
+async fn a_line_that_was_cut_off_is_read_again() {
+    let whole = in_sandbox(&of_accounts(2000, true).await, ALL).await;
+    let (sandbox, (_folder, options)) = (of_accounts(2000, true).await, partial());
+    stopped_after(&sandbox, &options, 9).await;
+    let path = options.partial.clone().unwrap();
+    let text = std::fs::read_to_string(&path).unwrap();
+    std::fs::write(&path, &text[..text.len() - 40]).unwrap();
+    let found = in_sandbox(&sandbox, options).await;
+    assert_eq!((drift(&found), found.agree), (drift(&whole), whole.agree));
+    assert!(found.resumed.is_some() && found.is_complete());
+}
+
+#[tokio::test]
+async fn what_was_read_of_other_accounts_or_long_ago_is_of_no_use() {
+    let (sandbox, (_folder, options)) = (of_accounts(1500, true).await, partial());
+    stopped_after(&sandbox, &options, 9).await;
+    let path = options.partial.clone().unwrap();
+    let kept = std::fs::read_to_string(&path).unwrap();
+    let began = kept.split("\"began\":").nth(1).unwrap().split('}').next().unwrap();
+    let long_ago = (began.parse::<i64>().unwrap() - 3601).to_string();
+    let since = Options { since: "2020-01-01T00:00:00Z".parse().ok(), ..options.clone() };
+    for (text, options) in [(kept.clone(), since), (kept.replacen(began, &long_ago, 1), options)] {
+        std::fs::write(&path, text).unwrap();
+        let found = in_sandbox(&sandbox, options).await;
+        assert_eq!((found.resumed, drift(&found)), (None, planted()));
+    }
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn only_its_owner_can_read_what_was_kept_and_it_has_no_address_and_no_key() {
+    use std::os::unix::fs::PermissionsExt;
+    let (sandbox, (_folder, options)) = (of_accounts(1500, true).await, partial());
+    stopped_after(&sandbox, &options, 9).await;
+    let path = options.partial.unwrap();
+    assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+    let text = std::fs::read_to_string(&path).unwrap();
+    assert!(!text.contains('@') && !text.contains("sk_live") && text.contains("sub_1Rlivecme7Acct"), "{text}");
+}
+
+#[tokio::test]
+async fn without_a_place_for_the_file_everything_is_compared_all_the_same() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("reports"), "a file, not a folder").unwrap();
+    let options = Options { partial: Some(folder.path().join("reports/partial.jsonl")), ..ALL };
+    let found = in_sandbox(&of_accounts(300, true).await, options).await;
+    assert_eq!((drift(&found), found.can_go_on), (planted(), false));
 }

@@ -1,7 +1,6 @@
 //! `preflight init`.
 
 use std::fs;
-use std::path::Path;
 
 use crate::layout::{scenario, unpack};
 use crate::program::{Folder, ProgramOutput};

@@ -6,7 +6,7 @@ use serde::Serialize;
 use super::super::text::clean;
 use super::sums::Sums;
 use crate::config::{Mode, Money};
-use crate::reconcile::{self, Bucket, Monthly, Reconciliation};
+use crate::reconcile::{self, Bucket, Monthly, Reconciliation, Resumed};
 
 /// The version of the shape. It changes when a field is removed or changes its meaning, not when one is added.
 const SCHEMA_VERSION: u32 = 1;
@@ -38,6 +38,10 @@ struct Document {
     complete: bool,
     /// Whether it was stopped before it was done.
     interrupted: bool,
+    /// The interrupted comparison that it went on from. Null if it read everything itself.
+    resumed: Option<ResumedFrom>,
+    /// Whether the same command reads only what is missing, if it is run again within an hour.
+    resumable: bool,
     /// How many subscriptions were read.
     subscriptions: u64,
     /// How many users were read.
@@ -52,6 +56,17 @@ struct Document {
     accounts: Vec<Account>,
     /// What could not be compared.
     not_compared: Vec<NotCompared>,
+}
+
+/// What an interrupted comparison had read.
+#[derive(Debug, Serialize, JsonSchema)]
+struct ResumedFrom {
+    /// When reading began: RFC 3339, UTC.
+    began: String,
+    /// How many subscriptions.
+    subscriptions: u64,
+    /// How many users.
+    users: u64,
 }
 
 /// The program.
@@ -171,6 +186,12 @@ fn document(found: &Reconciliation, exit_code: u8) -> Document {
         exit_code,
         complete: found.is_complete(),
         interrupted: found.is_interrupted,
+        resumed: found.resumed.map(|Resumed { began, subscriptions, users }| ResumedFrom {
+            began: began.to_string(),
+            subscriptions,
+            users,
+        }),
+        resumable: found.can_go_on,
         subscriptions: found.subscriptions,
         users: found.users,
         agree: found.agree,

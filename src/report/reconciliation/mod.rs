@@ -13,7 +13,7 @@ use super::color::Color;
 use super::outline::took;
 use super::paragraph::wrap;
 use super::text::{disarm, shown};
-use crate::reconcile::{Bucket, DriftedAccount, NotCompared, Reconciliation};
+use crate::reconcile::{Bucket, DriftedAccount, NotCompared, Reconciliation, Resumed};
 
 /// Prose is hard to read on longer lines, however wide the terminal is.
 const PROSE: usize = 100;
@@ -83,9 +83,20 @@ impl Page {
             let words = format!("Only accounts that changed since {}.", since.strftime("%Y-%m-%d %H:%M UTC"));
             self.line(&words, Color::Dim);
         }
+        if let Some(Resumed { began, subscriptions, users }) = found.resumed {
+            let minutes = found.started_at.duration_since(began).as_mins();
+            let words = format!(
+                "Went on from an interrupted comparison: {subscriptions} of the subscriptions and {users} of the users were read \
+                 {minutes} min before."
+            );
+            self.line(&words, Color::Dim);
+        }
         if found.is_interrupted {
             let words = "Stopped before it was done. This is what was found until then; it is not complete.";
             self.line(words, Color::Warning);
+        }
+        if found.can_go_on {
+            self.line("Run the same command within an hour to read only what is missing.", Color::Warning);
         }
     }
 

@@ -47,6 +47,8 @@ fn found(accounts: Vec<DriftedAccount>, not_compared: Vec<NotCompared>) -> Recon
         accounts,
         not_compared,
         is_interrupted: false,
+        resumed: None,
+        can_go_on: false,
     }
 }
 
