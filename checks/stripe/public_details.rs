@@ -1,5 +1,7 @@
 //! `stripe/public-details`.
 
+use std::collections::BTreeSet;
+
 use url::Url;
 
 use crate::check::prelude::*;
@@ -16,7 +18,7 @@ check! {
     /// ## How it is verified
     /// The statement descriptor, the business name, the website and the support contact are read from `GET /v1/account`: none
     /// may be missing or a value such as "Test" or example.com. One of the support email address, phone number and page is
-    /// enough. The portal's privacy policy and terms of service must answer 200, if it links to them. What the pages say, and
+    /// enough. The account's currency is compared with those of the tiers. The portal's privacy policy and terms of service must answer 200, if it links to them. What the pages say, and
     /// what Checkout really shows, cannot be seen. In test mode nothing of this is shown to customers.
     ///
     /// ## How to fix it
@@ -40,6 +42,8 @@ codes! {
     NO_POLICIES: Note,
     /// Stripe pays out only when someone asks for it.
     MANUAL_PAYOUTS: Note,
+    /// No tier is sold in the currency of the account, so Stripe converts before it pays out.
+    OTHER_CURRENCY: Note,
 }
 
 async fn run(world: &World, _: Deployment, outcome: &mut Outcome) -> Answered {
@@ -54,6 +58,9 @@ async fn run(world: &World, _: Deployment, outcome: &mut Outcome) -> Answered {
         outcome.ask(business);
         if seen.value.pays_out_on_request() {
             outcome.find(manual_payouts(world, &seen));
+        }
+        if let Some(note) = other_currency(world, &seen) {
+            outcome.find(note);
         }
     }
     if let Some(portal) = outcome.ask(portal) {
@@ -158,6 +165,25 @@ fn manual_payouts(world: &World, seen: &Seen<Account>) -> Finding {
         .link(world.stripe().dashboard("settings/payouts"));
     let evidence = seen.answer.evidence("settings.payouts.schedule.interval", "manual");
     finding(MANUAL_PAYOUTS, message.to_owned(), "a schedule", evidence, fix)
+}
+
+/// The note about an account whose currency none of the tiers is sold in.
+fn other_currency(world: &World, seen: &Seen<Account>) -> Option<Finding> {
+    let own = seen.value.default_currency()?;
+    let prices = world.config().paid_tiers().flat_map(|tier| &tier.prices);
+    let sold: BTreeSet<&str> = prices
+        .flat_map(|price| [&price.money].into_iter().chain(&price.currency_options))
+        .map(|money| money.currency.as_str())
+        .collect();
+    if sold.contains(own) {
+        return None;
+    }
+    let sold = sold.into_iter().map(str::to_uppercase).collect::<Vec<_>>().join(" and ");
+    let own = own.to_uppercase();
+    let message = format!("You sell in {sold}, but the Stripe account's currency is {own}.");
+    let fix = Fix::new(format!("If you want payouts in {sold}, add a bank account in that currency."))
+        .link(world.stripe().dashboard("settings/payouts"));
+    Some(finding(OTHER_CURRENCY, message, &sold, seen.answer.evidence("default_currency", own), fix))
 }
 
 /// Whether a value is one that people enter before they have a business.

@@ -1,6 +1,7 @@
 //! The command line.
 
 mod arguments;
+mod browser;
 mod cleanup;
 mod completions;
 mod defect;

@@ -8,6 +8,7 @@ use preflight::report::paragraph::wrap;
 use preflight::run::{self, Selection};
 use preflight::world::{Depth, Invitation, Pace, World, rehearsal_events};
 
+use super::browser;
 use super::exit::{self, CliError};
 use super::output::{OutputArgs, report_names};
 use super::progress::shown_while;
@@ -51,6 +52,9 @@ pub struct RehearseArgs {
     /// How long to wait for a token to expire [default: 90s]
     #[arg(long, value_name = "TIME", value_parser = values::duration)]
     token_wait: Option<Duration>,
+    /// With `--guided`, only print the address of the Checkout page, instead of also opening it in your browser
+    #[arg(long, requires = "guided")]
+    no_open: bool,
     /// How long a person may take to complete the Checkout page [default: 15m]
     #[arg(long, value_name = "TIME", value_parser = values::duration, requires = "guided")]
     wait: Option<Duration>,
@@ -105,7 +109,11 @@ async fn rehearse(args: &RehearseArgs, terminal: Terminal) -> Result<u8, CliErro
         invitation = world.invitation() => {
             // Only the sandbox's own page can be opened without its certificate authority.
             let url = sandbox.as_ref().and_then(|sandbox| sandbox.checkout_page(&invitation.url));
-            note(&words(&invitation, url.as_deref().unwrap_or(&invitation.url)));
+            let url = url.as_deref().unwrap_or(&invitation.url);
+            note(&words(&invitation, url));
+            if !args.no_open {
+                browser::open(url).await;
+            }
             shown_while(terminal.live, || world.rehearsal_progress(), &mut ran).await?
         }
     };

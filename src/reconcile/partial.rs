@@ -63,7 +63,7 @@ pub(super) struct Partial {
     file: Mutex<Option<File>>,
 }
 
-/// Which accounts a comparison is about. The keys are part of it: another account's file is of no use.
+/// Which accounts a comparison is about. The keys are part of it: the file of another account is useless.
 pub(super) fn identity(world: &World, since: Option<Timestamp>) -> String {
     let config = world.config();
     let keys = [&config.stripe.secret_key, &config.clerk.secret_key].map(|key| {

@@ -129,24 +129,25 @@ impl Clerk<'_> {
             return Ok(Session { id, method: SignInMethod::Backend, first: None });
         }
         let origin = self.world.config.frontend.as_ref().map(|frontend| frontend.url.origin().ascii_serialization());
-        // In parallel: the sign-in is the longest chain of requests in a run.
-        let can_sign_in = async {
-            match &origin {
-                Some(_) => Ok(true),
-                None => self.environment().await?.value.native_api(),
+        let ticket = async {
+            let can_sign_in = match &origin {
+                Some(_) => true,
+                None => self.environment().await?.value.native_api()?,
+            };
+            if !can_sign_in {
+                return Err(NoAnswer::unknown(
+                    "the canary cannot be signed in: Clerk's native API is off, and preflight.toml has no [frontend] whose origin could be used",
+                ));
             }
+            self.step(Step::SignInToken(&user)).await?.json()
         };
-        let (can_sign_in, shared) = futures::join!(can_sign_in, self.shared_keys());
-        // A sign-in token works only at its instance.
+        // In parallel: the sign-in is the longest chain of requests in a run. A sign-in token works only at its instance; at
+        // another one it is never used, and it ends within a minute.
+        let (ticket, shared) = futures::join!(ticket, self.shared_keys());
         if !shared?.value.are_shared {
             return Err(NoAnswer::Because(Cause::ClerkInstancesDiffer));
         }
-        if !can_sign_in? {
-            return Err(NoAnswer::unknown(
-                "the canary cannot be signed in: Clerk's native API is off, and preflight.toml has no [frontend] whose origin could be used",
-            ));
-        }
-        let Ticket { token } = self.step(Step::SignInToken(&user)).await?.json()?;
+        let Ticket { token } = ticket?;
         let ticket = Secret::new(token);
         self.world.redactor().learn(&ticket);
         self.redeem(&user, &ticket, origin).await

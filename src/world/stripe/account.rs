@@ -26,6 +26,9 @@ pub struct Account {
     settings: Field<AccountSettings>,
     #[serde(default)]
     business_profile: Field<BusinessProfile>,
+    /// Three lowercase letters.
+    #[serde(default)]
+    default_currency: Field<String>,
 }
 
 /// The information that Stripe still needs about an account.
@@ -138,6 +141,12 @@ impl Account {
         let payouts = self.settings.value().and_then(|settings| settings.payouts.value());
         let schedule = payouts.and_then(|payouts| payouts.schedule.value());
         schedule.is_some_and(|schedule| schedule.interval.text() == Some("manual"))
+    }
+
+    /// The currency that Stripe pays out in, as far as it says so: three lowercase letters.
+    #[must_use]
+    pub fn default_currency(&self) -> Option<&str> {
+        self.default_currency.text()
     }
 
     /// The account's ID and name, for a sentence.
