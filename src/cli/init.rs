@@ -73,7 +73,7 @@ pub fn execute(args: &InitArgs, terminal: Terminal) -> Result<u8, CliError> {
 }
 
 async fn perform(args: &InitArgs, terminal: Terminal) -> Result<u8, CliError> {
-    let path = args.target.config.clone().unwrap_or_else(|| PathBuf::from(CONFIGURATION));
+    let path = args.target.config().unwrap_or(Path::new(CONFIGURATION)).to_owned();
     let root = path.parent().unwrap_or(Path::new(""));
     let schema = root.join(SCHEMA);
     let repository = repository(root);
@@ -310,7 +310,7 @@ fn closing(
     let files = if given.is_empty() { &variables.files[..] } else { given };
     // A run of the sandbox has its own configuration, unless one is named.
     let own_file =
-        if args.target.sandbox.is_some() && args.target.config.is_none() { " -c preflight.toml" } else { "" };
+        if args.target.sandbox.is_some() && args.target.config().is_none() { " -c preflight.toml" } else { "" };
     let _ = writeln!(text, "Next: preflight run{own_file}{}", args.target.flags_with(files));
     text
 }

@@ -41,7 +41,7 @@ pub struct ReportArgs {
 /// Prints the reports.
 pub fn execute(args: &ReportArgs, terminal: Terminal) -> Result<u8, CliError> {
     let mut reports = args.files.iter().map(|path| read(path)).collect::<Result<Vec<Report>, _>>()?;
-    reports.sort_by_key(|report| (badness(report), Reverse(outline::failures(report).len()), report.project.clone()));
+    worst_first(&mut reports);
     let mut older = None;
     if let Some(old) = &args.diff {
         let [report] = reports.as_mut_slice() else {
@@ -60,7 +60,12 @@ pub fn execute(args: &ReportArgs, terminal: Terminal) -> Result<u8, CliError> {
         older = Some(old);
     }
     let style = Style { color: terminal.stdout_color, width: terminal.width, verbose: args.verbose, quiet: args.quiet };
-    print(&text(&reports, older.as_ref(), args.format, style)?)?;
+    print(&match (reports.as_slice(), older.as_ref(), args.format) {
+        ([report], Some(old), Format::Table) if let Some(since) = &report.since_last => {
+            comparison::render(report, old, since, style)
+        }
+        (reports, _, format) => combined(reports, format, style)?,
+    })?;
     // What was left behind matters more than any verdict.
     let left = reports.iter().any(|report| report.needs_clean_up).then_some(exit::LEFT_BEHIND);
     let status = left.or_else(|| reports.first().map(Report::exit_code)).unwrap_or(exit::NOTHING_RAN);
@@ -72,7 +77,11 @@ fn read(path: &Path) -> Result<Report, CliError> {
     saved.map(|saved| saved.report).map_err(|error| CliError::Usage(format!("{}: {error}", path.display())))
 }
 
-/// The worst first: what failed, then what is not proven.
+/// Sorts reports: what failed, then what is not proven, and the most failures first.
+pub fn worst_first(reports: &mut [Report]) {
+    reports.sort_by_key(|report| (badness(report), Reverse(outline::failures(report).len()), report.project.clone()));
+}
+
 const fn badness(report: &Report) -> u8 {
     match report.decision {
         Decision::NoGo => 0,
@@ -82,11 +91,9 @@ const fn badness(report: &Report) -> u8 {
     }
 }
 
-fn text(reports: &[Report], older: Option<&Report>, format: Format, style: Style) -> Result<String, CliError> {
+/// Reports in a format, with a matrix if there are several.
+pub fn combined(reports: &[Report], format: Format, style: Style) -> Result<String, CliError> {
     match (reports, format) {
-        ([report], Format::Table) if let (Some(old), Some(since)) = (older, &report.since_last) => {
-            Ok(comparison::render(report, old, since, style))
-        }
         ([report], format) => Ok(rendered(report, format, style)),
         (reports, Format::Json) => {
             let documents: Vec<String> =

@@ -3,6 +3,7 @@
 pub(super) mod deliver;
 mod failed;
 mod known;
+mod many;
 mod nightly;
 mod notify;
 mod rounds;
@@ -32,9 +33,13 @@ use super::target::TargetArgs;
 use super::terminal::{Terminal, note, print};
 use super::values::{self, Format, NameList, ReportTarget};
 
+const CONFIGS: &str = "The configuration file, or a folder of them (repeatable) [default: preflight.toml]. Several run at the same time, \
+                       each with the env file beside it, such as acme.env for acme.toml";
+
 /// Run the checks, write a report, and exit with the verdict: GO, NO-GO or NOT PROVEN.
 #[derive(Debug, Args)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a separate flag")]
+#[command(mut_arg("configs", |arg| arg.help(CONFIGS)))]
 pub struct RunArgs {
     #[command(flatten)]
     pub(super) target: TargetArgs,
@@ -112,6 +117,9 @@ async fn perform(args: &RunArgs, terminal: Terminal) -> Result<u8, CliError> {
     if args.watch && args.fail_on == FailOn::New {
         let why = "--watch waits until nothing fails, so it cannot be used with --fail-on=new";
         return Err(CliError::Usage(why.to_owned()));
+    }
+    if let Some(paths) = many::configurations(args)? {
+        return many::run_all(args, paths, &mut signals, terminal).await;
     }
     let (world, sandbox) = args.target.world(args.options()?).await?;
     let ended = if args.watch {

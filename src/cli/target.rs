@@ -1,7 +1,7 @@
 //! Which deployment to check, and how to reach it: flags that commands share.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::Args;
@@ -16,11 +16,11 @@ use super::exit::CliError;
 use super::values::{self, NameList};
 
 /// Which deployment to check, and how to reach it.
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub struct TargetArgs {
     /// The configuration file [default: preflight.toml]
-    #[arg(short, long, value_name = "FILE")]
-    pub config: Option<PathBuf>,
+    #[arg(short, long = "config", value_name = "FILE")]
+    pub configs: Vec<PathBuf>,
     /// Read values from a dotenv or .dev.vars file (repeatable); environment variables take precedence
     #[arg(long, value_name = "FILE")]
     env_file: Vec<PathBuf>,
@@ -62,8 +62,22 @@ fn mode_parser() -> impl TypedValueParser<Value = Mode> {
 }
 
 impl TargetArgs {
+    /// `--config`, the first.
+    pub fn config(&self) -> Option<&Path> {
+        self.configs.first().map(PathBuf::as_path)
+    }
+
+    /// The flags for one of several configurations, with an env file beside it.
+    pub fn for_one(&self, config: &Path, env_file: Option<PathBuf>) -> Self {
+        let env_file = self.env_file.iter().cloned().chain(env_file).collect();
+        Self { configs: vec![config.to_owned()], env_file, ..self.clone() }
+    }
+
     /// The deployment to check. A sandbox runs for as long as it is held.
     pub async fn world(&self, options: world::Options) -> Result<(World, Option<Sandbox>), CliError> {
+        if self.configs.len() > 1 {
+            return Err(CliError::Usage("only `preflight run` takes several configurations".to_owned()));
+        }
         let Some(scenarios) = &self.sandbox else {
             return Ok((deployment::configured(&self.sources(), None, options)?, None));
         };
@@ -92,7 +106,7 @@ impl TargetArgs {
     /// The same deployment, asked anew.
     pub fn world_again(&self, sandbox: Option<&Sandbox>, options: world::Options) -> Result<World, CliError> {
         match sandbox {
-            Some(sandbox) if self.config.is_none() && self.env_file.is_empty() => {
+            Some(sandbox) if self.configs.is_empty() && self.env_file.is_empty() => {
                 Ok(World::new(sandbox.config(self.mode)?, sandbox.options(options))?)
             }
             sandbox => deployment::configured(&self.sources(), sandbox, options),
@@ -108,7 +122,7 @@ impl TargetArgs {
     pub fn flags_with(&self, env_files: &[PathBuf]) -> String {
         let mut flags = String::new();
         let mut add = |flag: &str, value: &str| flags.push_str(&format!(" {flag}{}", quoted(value)));
-        if let Some(path) = &self.config {
+        for path in &self.configs {
             add("-c ", &path.to_string_lossy());
         }
         for path in env_files {
@@ -134,12 +148,7 @@ impl TargetArgs {
     }
 
     fn sources(&self) -> Sources<'_> {
-        Sources {
-            config: self.config.as_deref(),
-            env_files: &self.env_file,
-            mode: self.mode,
-            allow_hosts: &self.allow_host,
-        }
+        Sources { config: self.config(), env_files: &self.env_file, mode: self.mode, allow_hosts: &self.allow_host }
     }
 
     /// How to reach it. Changes in a sandbox end with it, so its journal does not go into the user's folder.

@@ -27,8 +27,13 @@ const ALLOWED: f64 = 1.25;
 /// How many runs. The median counts.
 const RUNS: usize = 5;
 
-/// What to measure alone: `cargo bench -- accounts`.
-const ALONE: &str = "accounts";
+/// What to measure alone: `cargo bench -- accounts`, `cargo bench -- many`.
+const ACCOUNTS: &str = "accounts";
+const MANY: &str = "many";
+/// How much longer fifty deployments may take than one.
+const MANY_ALLOWED: f64 = 2.0;
+/// The most memory for them, in MiB.
+const MANY_MEMORY: u64 = 200;
 /// How much faster all accounts must be compared than read page after page.
 const FASTER: f64 = 8.0;
 /// The most memory for that, in MiB.
@@ -36,10 +41,43 @@ const ACCOUNTS_MEMORY: u64 = 60;
 
 fn main() {
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
-    if !std::env::args().any(|argument| argument == ALONE) {
+    let is_alone = |what: &str| std::env::args().any(|argument| argument == what);
+    let is_everything = !is_alone(ACCOUNTS) && !is_alone(MANY);
+    if is_everything {
         run_and_program(&runtime);
     }
-    all_accounts(&runtime);
+    if is_everything || is_alone(MANY) {
+        many_deployments(&runtime);
+    }
+    if is_everything || is_alone(ACCOUNTS) {
+        all_accounts(&runtime);
+    }
+}
+
+/// Compares the time to check many deployments with the time to check one, and prints both.
+fn many_deployments(runtime: &tokio::runtime::Runtime) {
+    let measured = |arguments: &[&str]| {
+        runtime.block_on(async {
+            let options = sandbox::Options { latency: LATENCY, ..sandbox::Options::default() };
+            let sandbox = Sandbox::start(&["healthy"], options).await.expect("a sandbox");
+            program::measured(&sandbox, arguments).await
+        })
+    };
+    let one = measured(&["run", "--no-report"]);
+    let all = measured(&["run", "--no-report", "-c", program::MANY]);
+    let (ratio, peak) = (all.took.as_secs_f64() / one.took.as_secs_f64(), all.peak as f64 / 1024.0);
+    println!(
+        "`preflight run` of {} deployments, with {} ms added to every response:",
+        program::DEPLOYMENTS,
+        LATENCY.as_millis()
+    );
+    println!("  one: {:.2} s; all: {:.2} s", one.took.as_secs_f64(), all.took.as_secs_f64());
+    println!("  {ratio:.1} times as long as one; the limit is {MANY_ALLOWED}");
+    println!("  peak memory: {peak:.1} MiB; the limit is {MANY_MEMORY}");
+    let last = format!("\n{}. ", program::DEPLOYMENTS);
+    assert!(all.stdout.contains(&last), "not every deployment was checked");
+    assert!(all.peak < MANY_MEMORY * 1024, "many deployments need more than {MANY_MEMORY} MiB");
+    assert!(ratio <= MANY_ALLOWED, "many deployments take more than {MANY_ALLOWED} times as long as one");
 }
 
 /// Compares the time to reconcile with the time to read page after page, and prints both.

@@ -13,6 +13,11 @@ use crate::oversized::Oversized;
 /// How often the program is started.
 pub const STARTS: usize = 21;
 
+/// A folder with that many configurations.
+pub const MANY: &str = "many";
+/// How many deployments are checked at once.
+pub const DEPLOYMENTS: usize = 50;
+
 /// What was measured.
 pub struct Program {
     /// The time that `--version` takes.
@@ -88,7 +93,13 @@ async fn measured_at(sandbox: &Sandbox, addresses: [&str; 6], arguments: &[&str]
         .replace("https://pan-api.acme.workers.dev", worker)
         .replace("https://app.acme.com", frontend)
         + &format!("\n[clerk]\napi_base = \"{clerk}\"\nfrontend_api = \"{clerk_frontend}\"\n");
-    fs::write(folder.path().join("preflight.toml"), configuration).expect("a configuration");
+    fs::write(folder.path().join("preflight.toml"), &configuration).expect("a configuration");
+    let many = folder.path().join(MANY);
+    fs::create_dir(&many).expect("a folder");
+    for number in 1..=DEPLOYMENTS {
+        let named = configuration.replacen("\"acme\"", &format!("\"acme {number}\""), 1);
+        fs::write(many.join(format!("acme-{number}.toml")), named).expect("a configuration");
+    }
     let output = folder.path().join("stdout");
     let mut command = Command::new(env!("CARGO_BIN_EXE_preflight"));
     command.args(arguments).current_dir(folder.path()).envs(sandbox.environment());

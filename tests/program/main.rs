@@ -11,6 +11,7 @@ mod init;
 mod interruption;
 #[path = "../support/layout.rs"]
 mod layout;
+mod many;
 mod nightly;
 #[path = "../support/node.rs"]
 mod node;

@@ -55,6 +55,19 @@ pub fn deliver(report: &mut Report, targets: &[ReportTarget], format: Format, st
     report.exit_code()
 }
 
+/// Writes the usual reports of one of several deployments into its folder. One that cannot be written counts as in [`deliver`].
+pub fn write_usual(report: &mut Report, folder: &Path) {
+    let usual = [(Format::Markdown, "preflight.md"), (Format::Json, "preflight.json")];
+    let targets = usual.map(|(format, name)| ReportTarget { format, path: folder.join(name) });
+    for target in &targets {
+        if let Err(error) = write(report, target) {
+            note(&format!("error: {error}"));
+            undelivered(report, &targets);
+            return;
+        }
+    }
+}
+
 /// Notes that there is no record of a run, also in the reports that could be written: their exit status is the program's.
 fn undelivered(report: &mut Report, targets: &[ReportTarget]) {
     let before = report.exit_code();

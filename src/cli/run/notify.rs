@@ -25,6 +25,13 @@ pub struct NotifyArgs {
     heartbeat: Option<String>,
 }
 
+impl NotifyArgs {
+    /// Whether anything is to be sent.
+    pub const fn is_asked_for(&self) -> bool {
+        self.notify.is_some() || self.heartbeat.is_some()
+    }
+}
+
 /// Where messages go at the end of a run.
 #[derive(Debug)]
 pub struct Messages {
