@@ -105,7 +105,10 @@ pub fn combined(reports: &[Report], format: Format, style: Style) -> Result<Stri
         (reports, Format::Table | Format::Markdown) => {
             let is_markdown = format == Format::Markdown;
             let matrix = if is_markdown { matrix::render_markdown(reports) } else { matrix::render(reports, style) };
-            let each = reports.iter().map(|report| format!("\n{}", rendered(report, format, style)));
+            // On a terminal, the matrix says enough of the deployments that are ready.
+            let has_details = |report: &&Report| is_markdown || style.verbose > 0 || report.decision != Decision::Go;
+            let each = reports.iter().filter(has_details);
+            let each = each.map(|report| format!("\n{}", rendered(report, format, style)));
             Ok([matrix].into_iter().chain(each).collect())
         }
         _ => {

@@ -69,7 +69,7 @@ fn each_has_the_values_of_the_file_beside_it() {
     folder.write("shops/north.env", "STRIPE_SECRET_KEY=\n");
     let ended = run(&folder, &["-c", "shops", "--offline", "--format=json"]);
     let reports: Value = serde_json::from_str(&ended.stdout).unwrap();
-    let unset = |report: &Value| report.to_string().contains("STRIPE_SECRET_KEY is not set");
+    let unset = |report: &Value| report.to_string().contains("values are not set: STRIPE_SECRET_KEY");
     let north = reports.as_array().unwrap().iter().find(|report| report["project"] == "north").unwrap();
     let south = reports.as_array().unwrap().iter().find(|report| report["project"] == "south").unwrap();
     assert!(unset(north) && !unset(south), "{}", ended.stdout);

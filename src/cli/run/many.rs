@@ -136,7 +136,7 @@ fn deployments(args: &RunArgs, paths: Vec<PathBuf>) -> Result<Vec<Deployment>, C
     let mut taken = BTreeSet::new();
     let deployments = paths.into_iter().zip(&stems).map(|(path, own)| {
         let is_unique = stems.iter().filter(|stem| *stem == own).count() == 1;
-        let parent = path.parent().map(|parent| stem(parent)).unwrap_or_default();
+        let parent = path.parent().map(stem).unwrap_or_default();
         let name = if is_unique { own.clone() } else { format!("{parent}-{own}") };
         if !taken.insert(name.clone()) {
             return Err(CliError::Usage(format!("{}: another configuration has the same name", path.display())));
