@@ -21,7 +21,8 @@ check! {
     /// a foreign `Origin`, for an unknown tier and with broken JSON. The session's ID shows its mode. Then the session is read back with your key and compared with the
     /// tier's prices (any of them will do), the canary, what the entitlement source needs, and the frontend. Each session is
     /// expired at once. A session in another mode or account cannot be expired with your key; it expires by itself within a
-    /// day. What only `subscription_data` carries cannot be read back, and the report says so. A canary that may have a
+    /// day. What only `subscription_data` carries cannot be read back, and the report says so. If the request has the price ID
+    /// (`worker.checkout`), the one that your frontend sends is not seen. A canary that may have a
     /// subscription is never used, because the Worker would change that subscription: one with a `cus_…` or `sub_…` anywhere
     /// in its metadata, or with a Stripe customer under its email address, unless Stripe shows no subscription for it. For
     /// some new accounts, Stripe turns on Managed Payments in live mode: it sells in your place, as Link, adds tax to the price
@@ -127,7 +128,7 @@ async fn judge(world: &World, tier: &Tier, answer: &CheckoutAnswer, outcome: &mu
     let finding = match answer {
         CheckoutAnswer::Session { session, misplaced } => {
             if let Some(answer) = misplaced {
-                outcome.find(misplaced_session(world, answer));
+                outcome.find(session::misplaced(world, answer));
             }
             return session::judge(world, tier, session, outcome).await;
         }
@@ -229,18 +230,6 @@ async fn refused(world: &World, tier: &Tier, problem: &CheckoutProblem, failure:
 async fn blame_price_variable(world: &World, tier: &Tier) -> Answered {
     let variables: Vec<&str> = tier.prices.iter().map(|price| price.price_id.name.as_str()).collect();
     world.worker().blame(Symptom::OtherValue(&variables)).await
-}
-
-/// The finding for an answer in which the frontend does not find the session.
-fn misplaced_session(world: &World, answer: &Answer) -> Finding {
-    let route = world.config().worker.checkout.as_ref();
-    let pointer = route.and_then(|route| route.session.as_deref()).unwrap_or_default();
-    let message =
-        format!("The Worker's answer has no Checkout Session at {pointer}, so the frontend cannot open Checkout.");
-    let summary =
-        format!("Return the session at {pointer}, or correct `session` of worker.checkout in the configuration.");
-    let evidence = answer.evidence(pointer, answer.excerpt());
-    finding(MISPLACED, message, &format!("the session at {pointer}"), evidence, fixes::deploy(world, &summary))
 }
 
 fn changed(world: &World, subscription: Option<&str>, answer: &Answer) -> Finding {

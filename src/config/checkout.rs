@@ -106,9 +106,18 @@ impl CheckoutRoute {
     /// Whether customers of different tiers make different requests.
     #[must_use]
     pub fn names_the_tier(&self) -> bool {
-        let is_choice = |name: &str| name != "interval";
-        placeholders(&self.path).any(is_choice)
-            || self.body.as_ref().is_some_and(|body| texts(body).iter().any(|text| placeholders(text).any(is_choice)))
+        self.placeholders().iter().any(|name| *name != "interval")
+    }
+
+    /// Whether the request has the price ID, so that the Worker needs none.
+    #[must_use]
+    pub fn names_the_price(&self) -> bool {
+        self.placeholders().contains(&"price_id")
+    }
+
+    fn placeholders(&self) -> Vec<&str> {
+        let in_body = self.body.iter().flat_map(texts).flat_map(placeholders);
+        placeholders(&self.path).chain(in_body).collect()
     }
 }
 

@@ -11,8 +11,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::read::{Edges, edge};
-use super::rows::{Keys, SavedSubscription, SavedUser, Subscriptions, Users};
+use super::rows::{Edges, Keys, SavedSubscription, SavedUser, Subscriptions, Users, edge};
 use crate::config::hash;
 use crate::world::{SubscriptionSpan, USERS_ON_A_PAGE, World};
 

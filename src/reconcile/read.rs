@@ -1,6 +1,6 @@
 //! Reads both sides in parallel: subscriptions by spans of creation time, users by their place in the list.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use futures::stream::FuturesUnordered;
 use futures::{StreamExt, stream};
@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use super::SharedTally;
 use super::partial::{Kept, Partial};
 use super::progress::Progress;
-use super::rows::{Bits, Keys, SavedUser, Subscriptions, UserRow, Users, tier_index};
+use super::rows::{Bits, Edges, Keys, SavedUser, Subscriptions, UserRow, Users, edge, tier_index};
 use crate::checks::entitlements::catalog::Catalog;
 use crate::checks::entitlements::judgement::{is_exempt, was_just_updated};
 use crate::checks::entitlements::users::SampledUser;
@@ -62,19 +62,6 @@ impl<'w> Accounts<'w> {
         let (users, are_all_users) = users;
         Self { subscriptions, users, are_all_subscriptions, are_all_users, began: began.unwrap_or(now) }
     }
-}
-
-/// The first and the last user of each page, by its place.
-pub(super) type Edges = BTreeMap<usize, (String, String)>;
-
-/// The edge of a page with these users.
-pub(super) fn edge<'u>(
-    offset: usize,
-    mut users: impl DoubleEndedIterator<Item = &'u str>,
-) -> Option<(usize, (String, String))> {
-    let first = users.next()?;
-    let last = users.next_back().unwrap_or(first);
-    Some((offset, (first.to_owned(), last.to_owned())))
 }
 
 /// A span that is left to read, and about how many subscriptions are in it.

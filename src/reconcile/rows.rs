@@ -1,6 +1,6 @@
 //! What is kept of a subscription and of a user until both sides were read: less than 100 bytes each.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::hash::{BuildHasher, RandomState};
 
 use serde::{Deserialize, Serialize};
@@ -319,6 +319,19 @@ impl Users {
     pub fn id(&self, row: &UserRow) -> &str {
         self.texts.get(row.text)
     }
+}
+
+/// The first and the last user of each page, by its place.
+pub(super) type Edges = BTreeMap<usize, (String, String)>;
+
+/// The edge of a page with these users.
+pub(super) fn edge<'u>(
+    offset: usize,
+    mut users: impl DoubleEndedIterator<Item = &'u str>,
+) -> Option<(usize, (String, String))> {
+    let first = users.next()?;
+    let last = users.next_back().unwrap_or(first);
+    Some((offset, (first.to_owned(), last.to_owned())))
 }
 
 /// The index of a tier, for a row.

@@ -2,12 +2,14 @@
 
 use super::super::fixes;
 use super::{
-    DELAYED, NEW_CUSTOMER, NO_TIER, NO_USER, PRICE, RETURN_URL, blame_price_variable, finding, of_tier, price_ids,
-    put_price, seller,
+    DELAYED, MISPLACED, NEW_CUSTOMER, NO_TIER, NO_USER, PRICE, RETURN_URL, blame_price_variable, finding, of_tier,
+    price_ids, put_price, seller,
 };
 use crate::check::prelude::*;
-use crate::config::{Source, Tier};
-use crate::world::{CheckoutSession, CustomerId, HostRelation, Price, Seen, host_relation, is_development_host};
+use crate::config::{CheckoutRoute, Source, Tier};
+use crate::world::{
+    Answer, CheckoutSession, CustomerId, HostRelation, Price, Seen, host_relation, is_development_host,
+};
 
 /// Judges a session that the Worker created for `tier`.
 pub(super) async fn judge(
@@ -31,6 +33,18 @@ pub(super) async fn judge(
     let delayed = delayed(world, session, outcome).await;
     outcome.ask(delayed.map_err(of_tier));
     customer(world, session, outcome).await
+}
+
+/// The finding for an answer in which the frontend does not find the session.
+pub(super) fn misplaced(world: &World, answer: &Answer) -> Finding {
+    let route = world.config().worker.checkout.as_ref();
+    let pointer = route.and_then(|route| route.session.as_deref()).unwrap_or_default();
+    let message =
+        format!("The Worker's answer has no Checkout Session at {pointer}, so the frontend cannot open Checkout.");
+    let summary =
+        format!("Return the session at {pointer}, or correct `session` of worker.checkout in the configuration.");
+    let evidence = answer.evidence(pointer, answer.excerpt());
+    finding(MISPLACED, message, &format!("the session at {pointer}"), evidence, fixes::deploy(world, &summary))
 }
 
 /// Payment methods that confirm or fail days after the customer left (docs/providers.md, "Stripe API objects").
@@ -77,6 +91,11 @@ async fn delayed(world: &World, session: &Seen<CheckoutSession>, outcome: &mut O
     Ok(())
 }
 
+/// Whether the price is in the request. Then nothing shows which one the frontend sends.
+fn is_sent_the_price(world: &World) -> bool {
+    world.config().worker.checkout.as_ref().is_some_and(CheckoutRoute::names_the_price)
+}
+
 async fn price(world: &World, tier: &Tier, session: &Seen<CheckoutSession>, outcome: &mut Outcome) -> Answered {
     let id = &session.value.id;
     let items = session.value.line_items.known(format_args!("line_items of {id}"))?;
@@ -91,7 +110,15 @@ async fn price(world: &World, tier: &Tier, session: &Seen<CheckoutSession>, outc
             }
             let quantity = item.quantity.nullable(format_args!("line_items.data.quantity of {id}"))?;
             match quantity.filter(|quantity| **quantity != 1) {
-                None => outcome.pass(format!("tier {} checks out at {} ({id}{})", tier.name, price.id, unread(world))),
+                None => {
+                    let sent = if is_sent_the_price(world) { ", the price ID that preflight sent" } else { "" };
+                    outcome.pass(format!(
+                        "tier {} checks out at {}{sent} ({id}{})",
+                        tier.name,
+                        price.id,
+                        unread(world)
+                    ));
+                }
                 Some(quantity) => {
                     let message = format!(
                         "Checkout for tier {} has a quantity of {quantity}, so customers pay another price.",

@@ -12,9 +12,9 @@ use super::source::{Diagnostic, Diagnostics};
 use super::stray::bare;
 use super::wrangler::Wrangler;
 use super::{
-    ClerkConfig, CloudflareConfig, Config, Entitlement, FrontendConfig, Kind, Options, Origin, Project, Secret,
-    StripeConfig, Tier, TokenPlace, Values, Variable, WebhookConfig, WorkerConfig, fingerprint, frontend_api_of,
-    hardcoded, kind, swapped_keys, value_problem,
+    CheckoutRoute, ClerkConfig, CloudflareConfig, Config, Entitlement, FrontendConfig, Kind, Options, Origin, Project,
+    Secret, Source, StripeConfig, Tier, TokenPlace, Values, Variable, WebhookConfig, WorkerConfig, fingerprint,
+    frontend_api_of, hardcoded, kind, swapped_keys, value_problem,
 };
 
 /// Builds the parts of a configuration.
@@ -42,7 +42,12 @@ impl<'b, 't> Build<'b, 't> {
         let webhook = self.webhook(file.webhook.unwrap_or_default(), worker.as_ref());
         let frontend = file.frontend.map(|frontend| self.frontend(&frontend));
         let tiers = file.tiers.and_then(|tiers| self.tiers(tiers));
-        let needed = Needed { stripe: stripe.as_ref(), clerk: clerk.as_ref(), tiers: tiers.as_deref() };
+        // A Worker that is sent the price ID may need none, unless it tells the tier by it.
+        let source = file.entitlement.as_ref().map(|entitlement| entitlement.source);
+        let checkout = worker.as_ref().and_then(|worker| worker.checkout.as_ref());
+        let is_sent = checkout.is_some_and(CheckoutRoute::names_the_price) && source != Some(Source::PriceId);
+        let tiers_with_prices = tiers.as_deref().filter(|_| !is_sent);
+        let needed = Needed { stripe: stripe.as_ref(), clerk: clerk.as_ref(), tiers: tiers_with_prices };
         let cloudflare = file.cloudflare.map(|cloudflare| self.cloudflare(cloudflare, wrangler, &needed));
         let probes = self.probes(file.probe);
         let manual = self.manual(file.manual);

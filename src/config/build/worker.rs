@@ -139,6 +139,17 @@ mod tests {
     }
 
     #[test]
+    fn a_worker_that_is_sent_the_price_id_needs_none() {
+        let needs_prices = |checkout: &str, more: &str| {
+            let text = format!("{}\n[cloudflare]\n{more}", with(&format!("checkout = {checkout}")));
+            loaded(&text).cloudflare.unwrap().secrets.iter().any(|name| name == "STRIPE_PRICE_ID_PRO")
+        };
+        let by_price = "{ path = \"/buy\", body = { priceId = \"{price_id}\" } }";
+        assert!(needs_prices("\"/buy\"", "") && !needs_prices(by_price, ""));
+        assert!(needs_prices(by_price, "[entitlement]\nsource = \"price-id\""));
+    }
+
+    #[test]
     fn a_get_has_no_body() {
         let checkout =
             loaded(&with("checkout = { path = \"/buy?plan={plan}\", method = \"GET\" }")).worker.checkout.unwrap();
