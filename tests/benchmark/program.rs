@@ -1,6 +1,7 @@
 //! The program as a process: how fast it starts, and how much memory a run uses.
 
 use std::fs;
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -13,10 +14,8 @@ use crate::oversized::Oversized;
 /// How often the program is started.
 pub const STARTS: usize = 21;
 
-/// A folder with that many configurations.
-pub const MANY: &str = "many";
-/// How many deployments are checked at once.
-pub const DEPLOYMENTS: usize = 50;
+/// The scenario in which every response takes 300 ms.
+const SLOW: &str = "healthy-slow-link";
 
 /// What was measured.
 pub struct Program {
@@ -94,15 +93,32 @@ async fn measured_at(sandbox: &Sandbox, addresses: [&str; 6], arguments: &[&str]
         .replace("https://app.acme.com", frontend)
         + &format!("\n[clerk]\napi_base = \"{clerk}\"\nfrontend_api = \"{clerk_frontend}\"\n");
     fs::write(folder.path().join("preflight.toml"), &configuration).expect("a configuration");
-    let many = folder.path().join(MANY);
-    fs::create_dir(&many).expect("a folder");
-    for number in 1..=DEPLOYMENTS {
-        let named = configuration.replacen("\"acme\"", &format!("\"acme {number}\""), 1);
-        fs::write(many.join(format!("acme-{number}.toml")), named).expect("a configuration");
-    }
-    let output = folder.path().join("stdout");
     let mut command = Command::new(env!("CARGO_BIN_EXE_preflight"));
     command.args(arguments).current_dir(folder.path()).envs(sandbox.environment());
+    ended(command, folder.path()).await
+}
+
+/// One run of that many deployments, or of one, against the program's own sandbox: over TLS and by name, as at the providers.
+pub async fn measured_together(deployments: usize) -> Measured {
+    let sandbox = Sandbox::start(&[SLOW], Options::default()).await.expect("a sandbox");
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let many = folder.path().join("many");
+    fs::create_dir(&many).expect("a folder");
+    for number in 1..=deployments {
+        let named = sandbox.configuration().replacen("\"acme\"", &format!("\"acme {number}\""), 1);
+        fs::write(many.join(format!("acme-{number}.toml")), named).expect("a configuration");
+    }
+    fs::create_dir(many.join("api")).expect("a folder");
+    let wrangler = sandbox.read(Path::new("api/wrangler.toml")).expect("the Wrangler file");
+    fs::write(many.join("api/wrangler.toml"), wrangler).expect("the Wrangler file");
+    let mut command = Command::new(env!("CARGO_BIN_EXE_preflight"));
+    command.arg("run").arg(format!("--sandbox={SLOW}")).args(["--no-report", "-c", "many"]).current_dir(folder.path());
+    ended(command, folder.path()).await
+}
+
+/// Runs the program to its end.
+async fn ended(mut command: Command, folder: &Path) -> Measured {
+    let output = folder.join("stdout");
     command.stdout(fs::File::create(&output).expect("a file")).stderr(Stdio::null());
     let started = Instant::now();
     let mut child = command.spawn().expect("the program starts");
