@@ -14,13 +14,16 @@ use crate::world::error::WorldError;
 #[derive(Debug)]
 pub(super) struct Clients {
     pub trusted: Client,
-    /// Accepts any certificate, to describe a bad one. Never sends a credential or a body.
-    pub trusting: Client,
+    resolver: Arc<HostResolver>,
+    timeout: Duration,
+    has_proxy: bool,
 }
 
 impl Clients {
     pub fn new(options: &Options) -> Result<Self, WorldError> {
-        let mut trusted = builder(options);
+        let resolver = Arc::new(HostResolver::new(options));
+        let (timeout, has_proxy) = (options.timeout, options.names.is_none());
+        let mut trusted = builder(&resolver, timeout, has_proxy);
         if let Some(pem) = &options.certificates {
             let certificates = Certificate::from_pem_bundle(pem).map_err(WorldError::Certificates)?;
             if certificates.is_empty() {
@@ -28,11 +31,13 @@ impl Clients {
             }
             trusted = trusted.tls_certs_only(certificates);
         }
-        let trusting = builder(options).tls_danger_accept_invalid_certs(true);
-        Ok(Self {
-            trusted: trusted.build().map_err(WorldError::Client)?,
-            trusting: trusting.build().map_err(WorldError::Client)?,
-        })
+        let trusted = trusted.build().map_err(WorldError::Client)?;
+        Ok(Self { trusted, resolver, timeout, has_proxy })
+    }
+
+    /// Accepts any certificate, to describe a bad one. Never sends a credential or a body. Few runs need it.
+    pub fn trusting(&self) -> reqwest::Result<Client> {
+        builder(&self.resolver, self.timeout, self.has_proxy).tls_danger_accept_invalid_certs(true).build()
     }
 }
 
@@ -41,12 +46,12 @@ pub(super) fn connect_timeout(timeout: Duration) -> Duration {
     timeout.min(Duration::from_secs(5))
 }
 
-fn builder(options: &Options) -> ClientBuilder {
+fn builder(resolver: &Arc<HostResolver>, timeout: Duration, has_proxy: bool) -> ClientBuilder {
     let builder = Client::builder()
         .user_agent(concat!("preflight/", env!("CARGO_PKG_VERSION")))
         .redirect(Policy::none())
-        .connect_timeout(connect_timeout(options.timeout))
+        .connect_timeout(connect_timeout(timeout))
         .tls_info(true)
-        .dns_resolver(Arc::new(HostResolver::new(options)));
-    if options.names.is_some() { builder.no_proxy() } else { builder }
+        .dns_resolver(Arc::clone(resolver));
+    if has_proxy { builder } else { builder.no_proxy() }
 }

@@ -139,7 +139,7 @@ impl Transport {
         if self.offline || self.phases.is_stopped() {
             return None;
         }
-        let request = self.clients.trusting.head(url.clone()).timeout(self.timeout).send();
+        let request = self.clients.trusting().ok()?.head(url.clone()).timeout(self.timeout).send();
         answer::certificate_of(&request.await.ok()?)
     }
 
