@@ -3,7 +3,7 @@
 use super::effect::{finding, paid_tier, plan, seeing, shown};
 use crate::check::prelude::*;
 use crate::config::{Limit, Tier};
-use crate::world::{Grant, StepSeen, UsageAnswer};
+use crate::world::{Grant, StepSeen, UsageAnswer, plan_shortcode};
 
 /// The codes of the check that judges it.
 pub(super) struct Codes {
@@ -80,8 +80,8 @@ fn other_claim(world: &World, seen: &StepSeen, claim: Option<&str>, code: Code, 
         return outcome.leave_open(NoAnswer::unknown(why));
     }
     let message = format!("The customer's metadata has {wanted}, but a new token has {claim} {}.", seen.step.after());
-    let (name, key) = (&world.config().clerk.plan_claim, &world.config().clerk.metadata_key);
-    let fix = Fix::new(format!("In the JWT template, set the claim \"{name}\" to {{{{user.public_metadata.{key}}}}}."))
+    let (name, shortcode) = (&world.config().clerk.plan_claim, plan_shortcode(world.config()));
+    let fix = Fix::new(format!("In the JWT template, set the claim \"{name}\" to {shortcode}."))
         .link(clerk_dashboard("jwt-templates"));
     let finding = finding(world, seen, code, message, wanted, fix);
     outcome.find(seeing(finding, seen, &format!("the claim \"{name}\""), claim));

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use crate::check::prelude::*;
-use crate::world::{Answer, ClaimTemplate, JwtTemplate, Seen, nested_claim, plan_source, set_claim};
+use crate::world::{Answer, ClaimTemplate, JwtTemplate, Seen, nested_claim, plan_shortcode, plan_source, set_claim};
 
 check! {
     /// The JWT template carries the plan from the user's public metadata.
@@ -97,7 +97,7 @@ fn right_claim(world: &World, template: Option<&JwtTemplate>) -> (String, Value)
     {
         return (around.to_owned(), "{{user.public_metadata}}".into());
     }
-    (claim.to_owned(), format!("{{{{{}}}}}", plan_source(world.config())).into())
+    (claim.to_owned(), plan_shortcode(world.config()).into())
 }
 
 /// The same in words.
@@ -130,10 +130,8 @@ fn change(world: &World, template: &JwtTemplate, summary: String, change: impl F
 
 fn missing(world: &World, answer: &Answer, name: &str, others: &[String]) -> Finding {
     let create = |summary: String| {
-        let claims = {
-            let (path, value) = right_claim(world, None);
-            Map::from_iter([nested_claim(&path, value)])
-        };
+        let (path, value) = right_claim(world, None);
+        let claims = Map::from_iter([nested_claim(&path, value)]);
         let template = world.template(None, name, Value::Null, json!({ "claims": claims, "lifetime": 60 }));
         // Beside other templates, the name in preflight.toml may be the wrong one.
         if others.is_empty() { Fix::new(summary).then(template) } else { Fix::new(summary).suggest(template) }

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use crate::check::prelude::*;
-use crate::world::{InvalidToken, User, claim_at, nested_claim, plan_source};
+use crate::world::{InvalidToken, User, claim_at, nested_claim, plan_shortcode};
 
 check! {
     /// A real token carries the user's plan.
@@ -92,8 +92,7 @@ async fn run(world: &World, _: Deployment, outcome: &mut Outcome) -> Answered {
         Some(Value::Null) => (NULL, "null".to_owned()),
         Some(other) => (DIFFERS, other.to_string()),
     };
-    let source = format!("{{{{{}}}}}", plan_source(world.config()));
-    let (name, value) = nested_claim(claim, source.into());
+    let (name, value) = nested_claim(claim, plan_shortcode(world.config()).into());
     let fix = match &config.jwt_template {
         Some(template) => format!("Set the claim \"{name}\" of the template \"{template}\" to {value}."),
         None => format!("Add the claim \"{name}\" to the session token, with the value {value}."),

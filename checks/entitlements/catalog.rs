@@ -72,7 +72,7 @@ impl<'w> Catalog<'w> {
     /// Reads the products of these subscriptions if the Worker reads product metadata, `most` beside those of the configured
     /// prices: customers also still pay for products that are no longer on sale.
     pub async fn learn<'s>(&mut self, subscriptions: impl Iterator<Item = &'s Subscription>, most: usize) {
-        self.learn_products(Self::products_of(subscriptions), most).await;
+        self.learn_products(&Self::products_of(subscriptions), most).await;
     }
 
     /// The IDs of the products of these subscriptions.
@@ -82,12 +82,12 @@ impl<'w> Catalog<'w> {
     }
 
     /// The same for products by their IDs.
-    pub async fn learn_products(&mut self, ids: BTreeSet<String>, most: usize) {
+    pub async fn learn_products(&mut self, ids: &BTreeSet<String>, most: usize) {
         if self.world.config().entitlement.source != Source::ProductMetadata {
             return;
         }
         let stripe = self.world.stripe();
-        let ids: BTreeSet<String> = ids.into_iter().filter(|id| !self.products.contains_key(id)).collect();
+        let ids: BTreeSet<String> = ids.iter().filter(|id| !self.products.contains_key(*id)).cloned().collect();
         let left = most.saturating_sub(self.others);
         let requests = ids.iter().take(left).map(|id| async move {
             let id = ProductId::parse(id).map_err(|malformed| malformed.in_place("a price in Stripe"))?;

@@ -3,6 +3,7 @@
 use std::env;
 use std::io::{self, IsTerminal};
 
+use preflight::config::is_loopback;
 use url::Url;
 
 /// Opens the page of a Checkout Session, if there is a person with a browser. Whatever happens, they have its address.
@@ -25,8 +26,7 @@ fn has_a_browser(has: impl Fn(&str) -> bool) -> bool {
 /// The address, if it is a page over TLS or the sandbox's. Anything else could be a file or a program.
 fn page_of_checkout(text: &str) -> Option<Url> {
     let url = Url::parse(text).ok()?;
-    let is_loopback = matches!(url.host_str(), Some("127.0.0.1" | "localhost" | "[::1]"));
-    (url.scheme() == "https" || url.scheme() == "http" && is_loopback).then_some(url)
+    (url.scheme() == "https" || url.scheme() == "http" && is_loopback(&url)).then_some(url)
 }
 
 #[cfg(test)]

@@ -66,10 +66,17 @@ pub fn execute(args: &ReportArgs, terminal: Terminal) -> Result<u8, CliError> {
         }
         (reports, _, format) => combined(reports, format, style)?,
     })?;
-    // What was left behind matters more than any verdict.
-    let left = reports.iter().any(|report| report.needs_clean_up).then_some(exit::LEFT_BEHIND);
-    let status = left.or_else(|| reports.first().map(Report::exit_code)).unwrap_or(exit::NOTHING_RAN);
-    Ok(if args.check { status } else { exit::GO })
+    Ok(if args.check { left_behind(&reports).unwrap_or_else(|| worst_status(&reports)) } else { exit::GO })
+}
+
+/// The exit status if something was left behind, which matters more than any verdict.
+pub fn left_behind(reports: &[Report]) -> Option<u8> {
+    reports.iter().any(|report| report.needs_clean_up).then_some(exit::LEFT_BEHIND)
+}
+
+/// The exit status of the worst of these reports, which is the first.
+pub fn worst_status(reports: &[Report]) -> u8 {
+    reports.first().map_or(exit::NOTHING_RAN, Report::exit_code)
 }
 
 fn read(path: &Path) -> Result<Report, CliError> {

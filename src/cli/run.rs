@@ -150,9 +150,7 @@ fn rehearsed(folder: &Path, configuration: &str) -> Vec<Rehearsed> {
 
 /// Runs the selected checks, and delivers the reports.
 async fn once(args: &RunArgs, world: &World, signals: &mut Signals, terminal: Terminal) -> Result<Report, CliError> {
-    let checks = checks::all(world.config());
-    let selection = Selection::new(&checks, &values::joined(&args.only), &values::joined(&args.skip))?;
-    let selection = selection.with_flags(args.target.flags());
+    let selection = args.selection(&args.target, world)?;
     let messages = args.notify.messages()?;
     let folder = &args.output.report_dir;
     let selection = match args.plan(world, &selection).await {
@@ -227,8 +225,20 @@ pub(super) async fn unless_crashed<T>(future: impl Future<Output = T>) -> Result
 
 impl RunArgs {
     fn options(&self) -> Result<world::Options, CliError> {
-        let journal = self.output.report_dir.join("journal.jsonl");
-        Ok(world::Options { offline: self.offline, probe: !self.no_probe, ..self.target.options(journal)? })
+        self.options_for(&self.target, &self.output.report_dir)
+    }
+
+    /// How to reach a deployment whose reports and journal are in `folder`.
+    fn options_for(&self, target: &TargetArgs, folder: &Path) -> Result<world::Options, CliError> {
+        let journal = folder.join("journal.jsonl");
+        Ok(world::Options { offline: self.offline, probe: !self.no_probe, ..target.options(journal)? })
+    }
+
+    /// The checks to run.
+    fn selection(&self, target: &TargetArgs, world: &World) -> Result<Selection, CliError> {
+        let checks = checks::all(world.config());
+        let selection = Selection::new(&checks, &values::joined(&self.only), &values::joined(&self.skip))?;
+        Ok(selection.with_flags(target.flags()))
     }
 
     /// What a nightly run does without. `None` if this is none.

@@ -78,12 +78,8 @@ impl TargetArgs {
         if self.configs.len() > 1 {
             return Err(CliError::Usage("only `preflight run` takes several configurations".to_owned()));
         }
-        let Some(scenarios) = &self.sandbox else {
-            return Ok((deployment::configured(&self.sources(), None, options)?, None));
-        };
-        let scenarios: Vec<&str> = scenarios.0.iter().map(String::as_str).collect();
-        let sandbox = Sandbox::start(&scenarios, sandbox::Options::default()).await?;
-        Ok((self.world_again(Some(&sandbox), options)?, Some(sandbox)))
+        let sandbox = self.started_sandbox().await?;
+        Ok((self.world_again(sandbox.as_ref(), options)?, sandbox))
     }
 
     /// The sandbox, if it replaces the accounts.

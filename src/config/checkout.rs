@@ -128,7 +128,8 @@ pub(super) fn usual_body() -> Value {
 
 /// The words in braces in a text.
 pub(super) fn placeholders(text: &str) -> impl Iterator<Item = &str> {
-    let is_word = |word: &&str| !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_');
+    let is_word =
+        |word: &&str| !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
     text.split('{').skip(1).filter_map(|rest| rest.split_once('}')).map(|(word, _)| word).filter(is_word)
 }
 

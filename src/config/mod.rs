@@ -42,6 +42,7 @@ use reqwest::Method;
 use reqwest::header::HeaderMap;
 use url::Url;
 
+pub use build::is_loopback;
 pub use checkout::{CheckoutRequest, CheckoutRoute, Choice};
 pub use exposed::{Exposed, exposed};
 pub use file::load;

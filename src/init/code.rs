@@ -1,6 +1,6 @@
 //! What the project's source adds to a draft: what the accounts cannot say.
 
-use super::file::{Entry, Table, quoted};
+use super::file::{Entry, Table, is_bare_key, quoted};
 use crate::config::Limit;
 use crate::source::{Found, FoundRoute, Holds, Role, SourceFacts, TierLimit};
 
@@ -154,8 +154,7 @@ fn with_placeholders(path: &str) -> (String, bool) {
 
 /// A key as TOML.
 fn key(name: &str) -> String {
-    let is_bare = !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-".contains(&byte));
-    if is_bare { name.to_owned() } else { quoted(name) }
+    if is_bare_key(name) { name.to_owned() } else { quoted(name) }
 }
 
 fn webhook(source: &SourceFacts) -> Vec<Entry> {

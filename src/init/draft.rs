@@ -4,7 +4,7 @@ use url::Url;
 
 use super::accounts::Accounts;
 use super::code;
-use super::file::{Draft, Entry, Table, inline_env, quoted};
+use super::file::{Draft, Entry, Table, inline_env, is_bare_key, quoted};
 use super::folder::{Folder, SERVING};
 use super::tiers::{Tiers, tiers};
 use super::variables::{SETTINGS, Variables};
@@ -317,6 +317,5 @@ fn free(plan: Option<&PlanClaim>, sold: &Tiers) -> Option<Table> {
     });
     let name = fallback.unwrap_or_else(|| "free".to_owned());
     let header = format!("[tiers.{name}]");
-    let is_key = name.chars().all(|letter| letter.is_ascii_alphanumeric() || letter == '-' || letter == '_');
-    (is_key && !name.is_empty() && !sold.tables.iter().any(|table| table.header == header)).then(|| Table::new(&header))
+    (is_bare_key(&name) && !sold.tables.iter().any(|table| table.header == header)).then(|| Table::new(&header))
 }

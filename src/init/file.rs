@@ -99,6 +99,11 @@ impl Draft {
     }
 }
 
+/// Whether a name is a key of TOML without quotes.
+pub(super) fn is_bare_key(name: &str) -> bool {
+    !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-".contains(&byte))
+}
+
 /// A text as TOML.
 pub(super) fn quoted(text: &str) -> String {
     toml::Value::String(text.to_owned()).to_string()

@@ -231,6 +231,6 @@ async fn compare<'w>(reading: Reading<'_, 'w>, pause: Duration, kept: Kept<'w>, 
     }
     // Pages that got no answer are all that is read next time.
     if accounts.are_all_subscriptions && accounts.are_all_users {
-        partial.end();
+        partial.discard();
     }
 }

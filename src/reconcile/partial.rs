@@ -50,6 +50,8 @@ pub(super) struct Kept<'w> {
     pub products: BTreeSet<String>,
     /// The spans of subscriptions that are left.
     pub left: Vec<SubscriptionSpan>,
+    /// The second after the last one of all spans, read or left. `None` if there are none.
+    pub until: Option<i64>,
     /// The edges of the pages of users that were read.
     pub edges: Edges,
 }
@@ -109,16 +111,11 @@ impl Partial {
         }
     }
 
-    /// Keeps nothing more, because a page was only read in part.
-    pub fn give_up(&self) {
+    /// Removes the file and keeps nothing more: everything was read, or a page only in part.
+    pub fn discard(&self) {
         if self.file().take().is_some() {
             self.remove();
         }
-    }
-
-    /// Removes the file after everything was read.
-    pub fn end(&self) {
-        self.give_up();
     }
 
     /// Whether the next comparison can go on from here.
@@ -185,8 +182,10 @@ fn restore<'w>(file: &mut File, of: &str, world: &'w World, keys: &Keys, now: i6
                 kept.began = Some(began);
             }
             (Line::Subscriptions { of, rest, products, rows }, Some(_)) => {
-                if let Some(of) = of {
-                    kept.left.retain(|left| span(left) != of);
+                match of {
+                    Some(of) => kept.left.retain(|left| span(left) != of),
+                    // The start of a comparison adds what was created since the one before.
+                    None => kept.until = rest.iter().map(|(_, until, _)| *until).chain(kept.until).max(),
                 }
                 let rest = rest.into_iter().map(|(from, until, after)| SubscriptionSpan { from, until, after });
                 kept.left.extend(rest);

@@ -32,7 +32,7 @@ const SPANS_AT_ONCE: usize = 16;
 /// How many pages of users are requested at once. Each is as large as several pages of subscriptions.
 const USERS_AT_ONCE: usize = 4;
 /// From one page of users to the next: the last user of one is the first of the other.
-pub(super) const USERS_STEP: usize = USERS_ON_A_PAGE - 1;
+const USERS_STEP: usize = USERS_ON_A_PAGE - 1;
 /// How often a page without an answer is tried again, after all others.
 const TRIED_AGAIN: u8 = 2;
 /// Stripe is younger than any second before this one.
@@ -45,17 +45,17 @@ const OTHER_PRODUCTS: usize = 1000;
 impl<'w> Accounts<'w> {
     /// Reads both sides, from where an interrupted comparison ended. What could not be read is left open.
     pub async fn read(reading: Reading<'_, 'w>, catalog: &mut Catalog<'w>, kept: Kept<'w>, now: i64) -> Self {
-        let Kept { began, subscriptions, users, products, mut left, edges } = kept;
-        let first = began.map_or(FIRST_SECOND, |began| began + 1);
+        let Kept { began, subscriptions, users, products, mut left, until, edges } = kept;
         // What was created since then, or everything.
-        let newest = SubscriptionSpan { from: first, until: now.saturating_add(1), after: None };
+        let newest =
+            SubscriptionSpan { from: until.unwrap_or(FIRST_SECOND), until: now.saturating_add(1), after: None };
         if newest.from < newest.until {
             reading.partial.keep_subscriptions(None, [&newest].into_iter(), BTreeSet::new(), Vec::new());
             left.push(newest);
         }
         reading.progress.add_subscriptions(subscriptions.rows.len(), 0.0);
         reading.progress.add_users(users.rows.len());
-        catalog.learn_products(products, OTHER_PRODUCTS).await;
+        catalog.learn_products(&products, OTHER_PRODUCTS).await;
         let (subscriptions, users) =
             futures::join!(reading.subscriptions(catalog, subscriptions, left), reading.users(users, edges));
         let (subscriptions, are_all_subscriptions) = subscriptions;
@@ -155,7 +155,8 @@ impl<'w> Reading<'_, 'w> {
                     continue;
                 }
             };
-            catalog.learn(page.subscriptions.iter(), OTHER_PRODUCTS).await;
+            let products = Catalog::products_of(page.subscriptions.iter());
+            catalog.learn_products(&products, OTHER_PRODUCTS).await;
             let mut saved = Vec::with_capacity(page.subscriptions.len());
             for subscription in &page.subscriptions {
                 are_all &= all.keep(self.keys, catalog, subscription, user_key, since);
@@ -164,11 +165,10 @@ impl<'w> Reading<'_, 'w> {
             for why in &page.unread {
                 are_all = false;
                 self.tally.leave_open(why, 1);
-                self.partial.give_up();
+                self.partial.discard();
             }
             let idle = SPANS_AT_ONCE.saturating_sub(in_flight.len() + waiting.len());
             let rests = Rest::after(&rest.span, &page, idle);
-            let products = Catalog::products_of(page.subscriptions.iter());
             self.partial.keep_subscriptions(Some(&rest.span), rests.iter().map(|rest| &rest.span), products, saved);
             waiting.extend(rests);
             let expected: f64 = waiting.iter().map(|rest| rest.expected).sum::<f64>() + expected_in_flight;
@@ -231,7 +231,7 @@ impl<'w> Reading<'_, 'w> {
         let saved: Vec<Option<SavedUser>> = page.users.iter().map(|user| self.keep(all, user)).collect();
         let saved: Option<Vec<SavedUser>> = saved.into_iter().collect();
         let Some(saved) = saved.filter(|_| page.unread.is_empty()) else {
-            self.partial.give_up();
+            self.partial.discard();
             return false;
         };
         self.partial.keep_users(offset, saved);
@@ -258,7 +258,7 @@ impl<'w> Reading<'_, 'w> {
         let words =
             "users were deleted while they were read, so that others may not have been on any page. Run it again";
         self.tally.leave_open(&NoAnswer::unknown(words), missed as u64);
-        self.partial.give_up();
+        self.partial.discard();
         false
     }
 

@@ -322,6 +322,32 @@ async fn a_page_that_got_no_answer_is_all_that_is_read_the_next_time() {
     assert_eq!(pages.len(), 2, "{pages:#?}");
 }
 
+/// A file whose comparison began so many seconds earlier.
+fn begun_earlier(kept: &str, seconds: i64) -> String {
+    let began = kept.split("\"began\":").nth(1).unwrap().split('}').next().unwrap();
+    kept.replacen(began, &(began.parse::<i64>().unwrap() - seconds).to_string(), 1)
+}
+
+#[tokio::test]
+async fn each_comparison_adds_only_what_was_created_since_the_one_before() {
+    let (sandbox, (_folder, options)) = (of_accounts(2000, true).await, partial());
+    let path = options.partial.clone().unwrap();
+    for pages in [5, 9] {
+        stopped_after(&sandbox, &options, pages).await;
+        let kept = std::fs::read_to_string(&path).unwrap();
+        std::fs::write(&path, begun_earlier(&kept, 60)).unwrap();
+    }
+    stopped_after(&sandbox, &options, 12).await;
+    let kept = std::fs::read_to_string(&path).unwrap();
+    let lines = kept.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
+    let added = lines.filter_map(|line| {
+        let page = line.get("subscriptions").filter(|page| page["of"].is_null())?;
+        Some((page["rest"][0][0].as_i64().unwrap(), page["rest"][0][1].as_i64().unwrap()))
+    });
+    let added: Vec<(i64, i64)> = added.collect();
+    assert!(added.windows(2).all(|pair| pair[0].1 <= pair[1].0), "{added:?}");
+}
+
 #[tokio::test]
 async fn a_line_that_was_cut_off_is_read_again() {
     let whole = in_sandbox(&of_accounts(2000, true).await, ALL).await;
@@ -341,10 +367,8 @@ async fn what_was_read_of_other_accounts_or_long_ago_is_of_no_use() {
     stopped_after(&sandbox, &options, 9).await;
     let path = options.partial.clone().unwrap();
     let kept = std::fs::read_to_string(&path).unwrap();
-    let began = kept.split("\"began\":").nth(1).unwrap().split('}').next().unwrap();
-    let long_ago = (began.parse::<i64>().unwrap() - 3601).to_string();
     let since = Options { since: "2020-01-01T00:00:00Z".parse().ok(), ..options.clone() };
-    for (text, options) in [(kept.clone(), since), (kept.replacen(began, &long_ago, 1), options)] {
+    for (text, options) in [(kept.clone(), since), (begun_earlier(&kept, 3601), options)] {
         std::fs::write(&path, text).unwrap();
         let found = in_sandbox(&sandbox, options).await;
         assert_eq!((found.resumed, drift(&found)), (None, planted()));

@@ -15,6 +15,9 @@ use crate::cli::exit;
 use crate::cli::terminal::{note, print};
 use crate::cli::values::{Format, ReportTarget};
 
+/// A table in a file is for no particular terminal, and it is there to be searched, so it has everything.
+pub const IN_A_FILE: Style = Style { width: 100, verbose: 1, ..Style::plain() };
+
 /// Writes the reports, prints the result, and returns the exit status.
 ///
 /// If a report cannot be written, a GO becomes exit status 70, because an older report could be mistaken for this run's. Every
@@ -119,9 +122,7 @@ pub fn count_warnings(report: &mut Report) {
 }
 
 fn write<'t>(report: &Report, target: &'t ReportTarget) -> Result<&'t ReportTarget, WriteError> {
-    // A table in a file is for no particular terminal, and it is there to be searched, so it has everything.
-    let style = Style { width: 100, verbose: 1, ..Style::plain() };
-    file::write(&target.path, &rendered(report, target.format, style)).map(|()| target)
+    file::write(&target.path, &rendered(report, target.format, IN_A_FILE)).map(|()| target)
 }
 
 /// A report in a format.

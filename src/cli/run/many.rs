@@ -7,19 +7,16 @@ use std::path::{Path, PathBuf};
 
 use futures::StreamExt;
 use futures::future::{FutureExt, Shared};
-use preflight::checks;
 use preflight::report::{Style, file, outline};
-use preflight::run::{self, Report, Selection};
+use preflight::run::{self, Report};
 use preflight::sandbox::Sandbox;
-use preflight::world;
 
 use super::{FailOn, Profile, RunArgs, deliver, unless_crashed};
-use crate::cli::exit::{self, CliError};
-use crate::cli::report::{combined, worst_first};
+use crate::cli::exit::CliError;
+use crate::cli::report::{combined, left_behind, worst_first, worst_status};
 use crate::cli::signals::{self, Signals};
 use crate::cli::target::TargetArgs;
 use crate::cli::terminal::{Terminal, note, print};
-use crate::cli::values;
 
 /// How many run at once. A run mostly waits, but time-outs count the time of a busy processor too.
 const AT_ONCE: usize = 64;
@@ -92,7 +89,7 @@ pub async fn run_all(
     args.target.forget_files();
     let style = args.output.style(terminal);
     for target in args.output.targets(&[]) {
-        let text = combined(&reports, target.format, Style { width: 100, verbose: 1, ..Style::plain() })?;
+        let text = combined(&reports, target.format, deliver::IN_A_FILE)?;
         file::write(&target.path, &text).map_err(|error| CliError::Defect(error.to_string()))?;
         note(&format!("report: {}", target.path.display()));
     }
@@ -100,14 +97,10 @@ pub async fn run_all(
     for (path, error) in &failed {
         note(&format!("\n{}:\n{}", path.display(), error.message(terminal).trim_end()));
     }
-    Ok(status(&reports, failed.first().map(|(_, error)| error.status()), interruption.map(signals::status)))
-}
-
-/// What was left behind matters most, then what could not be run at all, then the worst verdict.
-fn status(reports: &[Report], failed: Option<u8>, interrupted: Option<u8>) -> u8 {
-    let left = reports.iter().any(|report| report.needs_clean_up).then_some(exit::LEFT_BEHIND);
-    let worst = || reports.first().map_or(exit::NOTHING_RAN, Report::exit_code);
-    left.or(interrupted).or(failed).unwrap_or_else(worst)
+    // Of the others, one that could not be run at all says more than a verdict.
+    let not_run = failed.first().map(|(_, error)| error.status());
+    let status = interruption.map(signals::status).or(not_run);
+    Ok(left_behind(&reports).or(status).unwrap_or_else(|| worst_status(&reports)))
 }
 
 /// What is about the last run of one configuration, or waits for one.
@@ -156,15 +149,8 @@ async fn one(
     stop: Shared<impl Future<Output = run::Interruption>>,
     terminal: Terminal,
 ) -> Result<Report, CliError> {
-    let options = world::Options {
-        offline: args.offline,
-        probe: !args.no_probe,
-        ..target.options(folder.join("journal.jsonl"))?
-    };
-    let world = target.world_again(sandbox, options)?;
-    let checks = checks::all(world.config());
-    let selection = Selection::new(&checks, &values::joined(&args.only), &values::joined(&args.skip))?;
-    let selection = selection.with_flags(target.flags());
+    let world = target.world_again(sandbox, args.options_for(target, folder)?)?;
+    let selection = args.selection(target, &world)?;
     let mut report = unless_crashed(run::run(&world, &selection, None, stop)).await?;
     if args.fail_on == FailOn::Warn {
         deliver::count_warnings(&mut report);

@@ -1,5 +1,7 @@
 //! Probes, manual items and waivers.
 
+use std::ops::Range;
+
 use reqwest::header::{HeaderName, HeaderValue};
 
 use super::Build;
@@ -35,11 +37,7 @@ impl Build<'_, '_> {
         let url = probe.url.as_ref().and_then(|url| self.url("probe.url", url));
         let headers = probe.headers.iter().filter_map(|(name, value)| self.header(name, value)).collect();
         for pointer in probe.expect.json.keys().filter(|pointer| !pointer.value.is_empty()) {
-            if !pointer.value.starts_with('/') {
-                let diagnostic = Diagnostic::at(pointer.span.clone(), "a JSON pointer starts with a slash");
-                self.diagnostics
-                    .add(diagnostic.label(format!("did you mean \"/{}\"?", pointer.value.replace('.', "/"))));
-            }
+            self.check_pointer(&pointer.value, pointer.span.as_ref());
         }
         Some(Probe {
             name: probe.name?.value.0,
@@ -53,6 +51,16 @@ impl Build<'_, '_> {
             },
             line,
         })
+    }
+
+    /// Reports text that is not a JSON pointer.
+    pub(super) fn check_pointer(&mut self, pointer: &str, at: Option<&Range<usize>>) -> Option<()> {
+        if pointer.starts_with('/') {
+            return Some(());
+        }
+        let diagnostic = Diagnostic::at(at.cloned(), "a JSON pointer starts with a slash");
+        self.diagnostics.add(diagnostic.label(format!("did you mean \"/{}\"?", pointer.replace('.', "/"))));
+        None
     }
 
     fn header(&mut self, name: &At<String>, value: &At<String>) -> Option<(HeaderName, HeaderValue)> {

@@ -5,6 +5,8 @@ mod extras;
 mod tiers;
 mod worker;
 
+pub use address::is_loopback;
+
 use super::lines::Lines;
 use super::raw::{self, At, PublicVariable, SecretVariable, Template, Word};
 use super::secret_formats::is_secret;

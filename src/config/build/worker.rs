@@ -5,7 +5,7 @@ use reqwest::Method;
 use super::Build;
 use crate::config::checkout::{PLACEHOLDERS, placeholders, texts, usual_body};
 use crate::config::nearest::nearest;
-use crate::config::raw::{self, At, Checkout, Json, Route, Word};
+use crate::config::raw::{self, At, Checkout, Json, Route};
 use crate::config::source::Diagnostic;
 use crate::config::{CheckoutRoute, WorkerConfig};
 
@@ -64,8 +64,9 @@ impl Build<'_, '_> {
             self.diagnostics.add(diagnostic.label("name the tier in the path or its query, such as ?plan={plan}"));
             return None;
         }
-        let session = request.session.map(|session| self.pointer(session));
-        known_path.and(known_body)?;
+        let session = request.session;
+        let known_pointer = session.as_ref().map_or(Some(()), |at| self.check_pointer(&at.value.0, at.span.as_ref()));
+        known_path.and(known_body).and(known_pointer)?;
         Some(CheckoutRoute {
             path: path.value,
             body: match request.body {
@@ -73,7 +74,7 @@ impl Build<'_, '_> {
                 None => (method != Method::GET).then(usual_body),
             },
             method,
-            session: super::flattened(session)?,
+            session: session.map(|session| session.value.0),
         })
     }
 
@@ -89,20 +90,11 @@ impl Build<'_, '_> {
         });
         None
     }
-
-    fn pointer(&mut self, At { value: Word(pointer), span }: At<Word>) -> Option<String> {
-        if pointer.starts_with('/') {
-            return Some(pointer);
-        }
-        let diagnostic = Diagnostic::at(span, "a JSON pointer starts with a slash");
-        self.diagnostics.add(diagnostic.label(format!("did you mean \"/{}\"?", pointer.replace('.', "/"))));
-        None
-    }
 }
 
 fn path(route: Route) -> Option<String> {
     match route {
-        Route::Path(path) => Some(path),
+        Route::Path(path) => Some(path.0),
         Route::Off(_) => None,
     }
 }
@@ -164,6 +156,7 @@ mod tests {
             "checkout = { path = \"/buy\", body = { price = \"{priceid}\" } }",
             "checkout = { path = \"/buy/{price_di}\" }",
             "checkout = \"/buy/{price_ids}\"",
+            "checkout = { path = \"/buy\", body = { price = \"{priceId}\", tier = \"{tier}\" } }",
         ] {
             let text = refused(&with(keys));
             assert!(text.contains("stands for nothing") && text.contains("did you mean {price_id}?"), "{text}");

@@ -8,7 +8,7 @@ use serde::de::value::MapAccessDeserializer;
 use serde::de::{Error, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 
-use super::{At, Json, Route, Word};
+use super::{At, Json, Path, Route, Word};
 
 /// How the Worker is asked for a Checkout Session.
 #[derive(Debug, Serialize, JsonSchema)]
@@ -43,12 +43,6 @@ pub struct CheckoutRequest {
     /// session may be anywhere in the answer.
     pub session: Option<At<Word>>,
 }
-
-/// A path on the Worker.
-#[derive(Debug, Clone, Deserialize, Serialize, JsonSchema)]
-#[serde(transparent)]
-#[schemars(inline, title = "a path, such as \"/api/checkout\"")]
-pub struct Path(#[schemars(regex(pattern = r"^/([^/\s#][^\s#]*)?$"))] pub String);
 
 /// The method of a request for a Checkout Session.
 #[derive(Debug, Clone, Copy, Deserialize, Serialize, JsonSchema)]

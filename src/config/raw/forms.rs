@@ -27,6 +27,8 @@ macro_rules! texts {
 texts! {
     /// Text that is not empty.
     Word: "text in quotes, not empty", r"\S";
+    /// A path on the Worker, with its leading slash.
+    Path: "a path, such as \"/api/checkout\"", r"^/([^/\s#][^\s#]*)?$";
     /// An amount of money.
     Amount: "an amount in quotes, such as \"29.00\"", r"^[0-9]+(\.[0-9]+)?$";
     /// A currency.
@@ -86,15 +88,15 @@ fn only_false(_: &mut SchemaGenerator) -> Schema {
 #[serde(untagged)]
 #[schemars(inline, title = "a path, such as \"/health\", or false")]
 pub enum Route {
-    /// The path, with its leading slash.
-    Path(#[schemars(regex(pattern = r"^/([^/\s#][^\s#]*)?$"))] String),
+    /// The path.
+    Path(Path),
     /// `false`: the Worker does not have it.
     Off(#[schemars(schema_with = "only_false")] bool),
 }
 
 impl From<&str> for Route {
     fn from(path: &str) -> Self {
-        Self::Path(path.to_owned())
+        Self::Path(path.into())
     }
 }
 

@@ -28,7 +28,7 @@ pub use claim_path::{claim_at, nested_claim, set_claim};
 pub use domain::{Connection, Record as DnsRecord};
 pub use instance::{Environment, Instance};
 pub(super) use sign_in::SignInCell;
-pub use template::{ClaimTemplate, JwtTemplate, plan_source};
+pub use template::{ClaimTemplate, JwtTemplate, plan_shortcode, plan_source};
 pub use token::{Claims, InvalidToken, PublicKeys, SharedKeys, Token};
 pub use users::{EmailAddress, NEWEST_USERS, PAGE as USERS_ON_A_PAGE, User, Users};
 

@@ -120,6 +120,12 @@ pub fn plan_source(config: &Config) -> String {
     format!("user.public_metadata.{}", config.clerk.metadata_key)
 }
 
+/// The plan claim as a template defines it: `{{user.public_metadata.plan}}`.
+#[must_use]
+pub fn plan_shortcode(config: &Config) -> String {
+    format!("{{{{{}}}}}", plan_source(config))
+}
+
 impl ClaimTemplate {
     fn of(value: &Value) -> Self {
         Self(value.as_str().map_or_else(|| value.to_string(), str::to_owned))
