@@ -44,6 +44,18 @@ impl CliError {
         }
     }
 
+    /// Why a deployment's checks did not run, as the end of a sentence that starts with `because`.
+    pub fn reason(&self) -> String {
+        match self {
+            Self::Configuration(problems) if problems.len() == 1 => "its configuration has an error".to_owned(),
+            Self::Configuration(problems) => format!("its configuration has {} errors", problems.len()),
+            Self::Unconfigured(_) => "its configuration cannot be used".to_owned(),
+            Self::Usage(_) => "a flag does not fit it".to_owned(),
+            Self::Defect(_) => "preflight could not do its work".to_owned(),
+            Self::Crashed => "preflight crashed".to_owned(),
+        }
+    }
+
     /// The message for standard error.
     pub fn message(&self, terminal: Terminal) -> String {
         match self {

@@ -7,7 +7,7 @@ use clap::Args;
 use preflight::report::history::PastRun;
 use preflight::report::saved::SavedReport;
 use preflight::report::text::shown;
-use preflight::report::{Style, comparison, json, junit, matrix, outline, sarif};
+use preflight::report::{Style, comparison, github, html, json, junit, matrix, outline, sarif};
 use preflight::run::{Decision, Report};
 
 use super::exit::{self, CliError};
@@ -27,7 +27,7 @@ pub struct ReportArgs {
     /// Exit with the verdict's status, the worst of several
     #[arg(long)]
     check: bool,
-    /// Output format: table, json, markdown, junit, sarif, html or github. Several reports fit into all but html and github
+    /// Output format: table, json, markdown, junit, sarif, html or github
     #[arg(long, value_enum, default_value = "table", hide_possible_values = true)]
     format: Format,
     /// Print only the verdict and a line for each failure and each required check that is not verified
@@ -64,7 +64,7 @@ pub fn execute(args: &ReportArgs, terminal: Terminal) -> Result<u8, CliError> {
         ([report], Some(old), Format::Table) if let Some(since) = &report.since_last => {
             comparison::render(report, old, since, style)
         }
-        (reports, _, format) => combined(reports, format, style)?,
+        (reports, _, format) => combined(reports, format, style),
     })?;
     Ok(if args.check { left_behind(&reports).unwrap_or_else(|| worst_status(&reports)) } else { exit::GO })
 }
@@ -84,7 +84,7 @@ fn read(path: &Path) -> Result<Report, CliError> {
     saved.map(|saved| saved.report).map_err(|error| CliError::Usage(format!("{}: {error}", path.display())))
 }
 
-/// Sorts reports: what failed, then what is not proven, and the most failures first.
+/// Sorts reports: what failed, then what could not be run or is not proven, and the most failures first.
 pub fn worst_first(reports: &mut [Report]) {
     reports.sort_by_key(|report| (badness(report), Reverse(outline::failures(report).len()), report.project.clone()));
 }
@@ -92,23 +92,25 @@ pub fn worst_first(reports: &mut [Report]) {
 const fn badness(report: &Report) -> u8 {
     match report.decision {
         Decision::NoGo => 0,
-        Decision::NotProven => 1,
-        Decision::NothingRan => 2,
+        Decision::NothingRan => 1,
+        Decision::NotProven => 2,
         Decision::Go => 3,
     }
 }
 
 /// Reports in a format, with a matrix if there are several.
-pub fn combined(reports: &[Report], format: Format, style: Style) -> Result<String, CliError> {
+pub fn combined(reports: &[Report], format: Format, style: Style) -> String {
     match (reports, format) {
-        ([report], format) => Ok(rendered(report, format, style)),
+        ([report], format) => rendered(report, format, style),
         (reports, Format::Json) => {
             let documents: Vec<String> =
                 reports.iter().map(|report| json::render(report).trim_end().to_owned()).collect();
-            Ok(format!("[\n{}\n]\n", documents.join(",\n")))
+            format!("[\n{}\n]\n", documents.join(",\n"))
         }
-        (reports, Format::Junit) => Ok(junit::render_all(reports)),
-        (reports, Format::Sarif) => Ok(sarif::render_all(reports)),
+        (reports, Format::Junit) => junit::render_all(reports),
+        (reports, Format::Sarif) => sarif::render_all(reports),
+        (reports, Format::Html) => html::render_all(reports),
+        (reports, Format::Github) => github::render_all(reports),
         (reports, Format::Table | Format::Markdown) => {
             let is_markdown = format == Format::Markdown;
             let matrix = if is_markdown { matrix::render_markdown(reports) } else { matrix::render(reports, style) };
@@ -116,10 +118,7 @@ pub fn combined(reports: &[Report], format: Format, style: Style) -> Result<Stri
             let has_details = |report: &&Report| is_markdown || style.verbose > 0 || report.decision != Decision::Go;
             let each = reports.iter().filter(has_details);
             let each = each.map(|report| format!("\n{}", rendered(report, format, style)));
-            Ok([matrix].into_iter().chain(each).collect())
-        }
-        _ => {
-            Err(CliError::Usage("several reports fit into --format table, json, markdown, junit and sarif".to_owned()))
+            [matrix].into_iter().chain(each).collect()
         }
     }
 }

@@ -1,5 +1,7 @@
 //! The HTML report: one file that needs nothing else, for a browser, a phone or paper.
 
+mod several;
+
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 use super::checklist::{self, LineResult};
@@ -10,6 +12,8 @@ use super::unverified::unverified;
 use crate::finding::{Evidence, Finding, Severity};
 use crate::run::{CheckFinding, CheckReport, Decision, Report, Status};
 
+pub use several::render_all;
+
 /// The page's only style. It follows the reader's choice of light or dark, and the paper.
 const STYLE: &str = include_str!("html/style.css");
 
@@ -19,8 +23,12 @@ const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'n
 /// The whole report as one HTML page without scripts.
 #[must_use]
 pub fn render(report: &Report) -> String {
-    let what = if report.rehearsal.is_some() { "rehearsal " } else { "" };
-    let title = format!("{}: {what}{}", shown(&report.project), outline::verdict(report.decision));
+    let title = format!("{}: {}{}", shown(&report.project), kind(report), outline::verdict(report.decision));
+    let verdict = html! { h1 { (kind(report)) (outline::verdict(report.decision)) } };
+    page(&title, &of_report(report, "", &verdict))
+}
+
+fn page(title: &str, body: &Markup) -> String {
     let page = html! {
         (DOCTYPE)
         html lang="en" {
@@ -33,23 +41,31 @@ pub fn render(report: &Report) -> String {
                 title { (title) }
                 style { (PreEscaped(STYLE)) }
             }
-            body {
-                main {
-                    (head(report, what))
-                    (actions(report))
-                    (waivers(report))
-                    (findings("Failures", &outline::failures(report)))
-                    (findings("Warnings", &outline::warnings(report)))
-                    (not_verified(report))
-                    (findings("Notes", &outline::notes(report)))
-                    @if report.rehearsal.is_none() { (checklist(report)) }
-                    (checks(report))
-                    (requests(report))
-                }
-            }
+            body { main { (body) } }
         }
     };
     disarm(&page.into_string())
+}
+
+/// Everything about one deployment, with what its links start with and its verdict as a heading.
+fn of_report(report: &Report, anchors: &str, verdict: &Markup) -> Markup {
+    html! {
+        (head(report, verdict))
+        (actions(report, anchors))
+        (waivers(report))
+        (findings("Failures", anchors, &outline::failures(report)))
+        (findings("Warnings", anchors, &outline::warnings(report)))
+        (not_verified(report))
+        (findings("Notes", anchors, &outline::notes(report)))
+        @if report.rehearsal.is_none() { (checklist(report)) }
+        (checks(report))
+        (requests(report))
+    }
+}
+
+/// What kind of report it is, before the verdict.
+const fn kind(report: &Report) -> &'static str {
+    if report.rehearsal.is_some() { "rehearsal " } else { "" }
 }
 
 /// The class of a color; without one, a text has the page's own.
@@ -66,14 +82,14 @@ fn word(status: Status) -> Markup {
     html! { span.word.(class(Color::of_status(status))) { (status.word()) } }
 }
 
-fn head(report: &Report, what: &str) -> Markup {
+fn head(report: &Report, verdict: &Markup) -> Markup {
     let (mode, started, took) = (report.mode.word(), outline::started_at(report), outline::took(report.duration));
     html! {
         header.(class(Color::of_decision(report.decision))) {
             @if let Some(changed) = &report.changed { p.alarm { (shown(changed)) } }
             p.project { (shown(&report.project)) }
-            h1 { (what) (outline::verdict(report.decision)) }
-            p.coverage { (outline::coverage(report)) " (" (outline::summary(report)) ")" }
+            (verdict)
+            p.coverage { (outline::coverage_and_summary(report)) }
             @if let (Decision::Go, Some(not_covered)) = (report.decision, outline::not_covered(report)) {
                 p { strong { (not_covered) } }
             }
@@ -88,7 +104,7 @@ fn head(report: &Report, what: &str) -> Markup {
 }
 
 /// What to do next: the failures to fix, in order, each with a link to its details.
-fn actions(report: &Report) -> Markup {
+fn actions(report: &Report, anchors: &str) -> Markup {
     let failures = outline::failures(report);
     html! {
         section {
@@ -100,7 +116,7 @@ fn actions(report: &Report) -> Markup {
                 ol {
                     @for (at, found) in failures.iter().enumerate() {
                         li {
-                            a href=(format!("#{}", anchor("Failures", at))) { (outline::name(found)) }
+                            a href=(format!("#{}", anchor(anchors, "Failures", at))) { (outline::name(found)) }
                             ": " (shown(&found.reported.finding.fix.summary))
                         }
                     }
@@ -110,8 +126,8 @@ fn actions(report: &Report) -> Markup {
     }
 }
 
-fn anchor(heading: &str, at: usize) -> String {
-    format!("{}-{}", heading.to_ascii_lowercase(), at + 1)
+fn anchor(start: &str, heading: &str, at: usize) -> String {
+    format!("{start}{}-{}", heading.to_ascii_lowercase(), at + 1)
 }
 
 fn waivers(report: &Report) -> Markup {
@@ -137,20 +153,20 @@ fn waivers(report: &Report) -> Markup {
     }
 }
 
-fn findings(heading: &str, findings: &[CheckFinding<'_>]) -> Markup {
+fn findings(heading: &str, anchors: &str, findings: &[CheckFinding<'_>]) -> Markup {
     html! {
         @if !findings.is_empty() {
             section {
                 h2 { (heading) }
                 @for (at, found) in findings.iter().enumerate() {
-                    (one(heading, at, found, outline::also(findings, at)))
+                    (one(&anchor(anchors, heading, at), found, outline::also(findings, at)))
                 }
             }
         }
     }
 }
 
-fn one(heading: &str, at: usize, found: &CheckFinding<'_>, also: Option<String>) -> Markup {
+fn one(id: &str, found: &CheckFinding<'_>, also: Option<String>) -> Markup {
     let finding = &found.reported.finding;
     let class = match finding.code.severity() {
         Severity::Failure => class(Color::Failure),
@@ -159,7 +175,7 @@ fn one(heading: &str, at: usize, found: &CheckFinding<'_>, also: Option<String>)
     };
     let (code, commands, pages) = (finding.fix.code_lines(), finding.fix.commands(), finding.fix.links());
     html! {
-        article.(class) id=(anchor(heading, at)) {
+        article.(class) id=(id) {
             h3 { (outline::name(found)) }
             p { (shown(&finding.message)) }
             dl {

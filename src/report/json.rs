@@ -77,6 +77,7 @@ impl From<&Report> for Document {
             waivers: report.waivers.iter().map(wire::Waiver::from).collect(),
             rehearsed: report.rehearsed.iter().map(wire::Rehearsed::from).collect(),
             requests: report.requests.iter().map(Request::from).collect(),
+            not_run: report.not_run.as_deref().map(clean),
             left_open: report.left_open.as_deref().map(clean),
             not_configured: report
                 .not_configured

@@ -12,7 +12,7 @@ use crate::check::CheckId;
 use crate::run::{Report, Status};
 
 /// What stands for a check that a report does not have.
-const ABSENT: &str = "-";
+pub(super) const ABSENT: &str = "-";
 /// The room for a status and the space after it.
 const COLUMN: usize = 9;
 
@@ -80,7 +80,8 @@ pub fn render_markdown(reports: &[Report]) -> String {
     disarm(&text)
 }
 
-fn about(report: &Report) -> String {
+/// A deployment, and what was seen of it.
+pub(super) fn about(report: &Report) -> String {
     let (project, mode) = (shown(&report.project), report.mode.word());
     format!("{project}, {mode} mode, {}, {}", outline::started_at(report), outline::coverage(report))
 }
@@ -90,7 +91,7 @@ fn word(status: Option<Status>) -> &'static str {
 }
 
 /// Every check that did not pass in one of the reports, with its status in each.
-fn rows(reports: &[Report]) -> Vec<(CheckId, Vec<Option<Status>>)> {
+pub(super) fn rows(reports: &[Report]) -> Vec<(CheckId, Vec<Option<Status>>)> {
     let mut ids: Vec<&CheckId> = Vec::new();
     for check in reports.iter().flat_map(Report::ran) {
         if !ids.contains(&&check.id) {

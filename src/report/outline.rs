@@ -196,6 +196,9 @@ pub const fn verdict(decision: Decision) -> &'static str {
 #[must_use]
 pub fn coverage(report: &Report) -> String {
     let older = report.earlier().next().map(|(_, earlier)| format!("the report of {}", age(report, earlier)));
+    if let Some(why) = &report.not_run {
+        return format!("no checks ran, because {}", shown(why));
+    }
     if report.decision == Decision::NothingRan {
         let why = older.map(|older| format!(", because {older} has nothing to check again"));
         return format!("no checks ran{}", why.unwrap_or_default());
@@ -227,6 +230,13 @@ pub fn not_covered(report: &Report) -> Option<String> {
 #[must_use]
 pub fn summary(report: &Report) -> String {
     counts(report.ran().map(|check| check.status))
+}
+
+/// Both: `31 of 33 required checks verified (29 pass, 2 fail)`.
+#[must_use]
+pub fn coverage_and_summary(report: &Report) -> String {
+    let (coverage, summary) = (coverage(report), summary(report));
+    if summary.is_empty() { coverage } else { format!("{coverage} ({summary})") }
 }
 
 fn counts(statuses: impl Iterator<Item = Status>) -> String {

@@ -8,7 +8,7 @@ use crate::change::Fix;
 use crate::check::CheckId;
 use crate::config::{Mode, Waiver};
 use crate::finding::{Code, Evidence, Finding, Severity};
-use crate::run::{CheckReport, Coverage, Decision, Report, Reported, Scope, Status, WaiverEffect, WaiverReport};
+use crate::run::{CheckReport, Coverage, Decision, Report, Reported, Status, WaiverEffect, WaiverReport};
 use crate::world::LoggedRequest;
 
 /// A check with a status and nothing else.
@@ -108,31 +108,23 @@ fn report(decision: Decision, checks: Vec<CheckReport>) -> Report {
     let verified = checks.iter().filter(|check| check.required && check.status.is_verified()).count();
     let required = checks.iter().filter(|check| check.required && check.status != Status::NotApplicable).count();
     Report {
-        rehearsal: None,
         project: "acme".to_owned(),
-        mode: Mode::Live,
         configuration: "7d4e0f3a".repeat(8),
-        file: "preflight.toml".into(),
         started_at: "2026-11-20T10:12:03.456Z".parse().unwrap(),
         duration: Duration::from_millis(2345),
-        interruption: None,
         decision,
-        flags: String::new(),
-        scope: Scope::Full,
-        left_out: Vec::new(),
+        not_run: None,
         coverage: Coverage { required, verified },
         checks,
-        waivers: Vec::new(),
-        changed: None,
-        rehearsed: Vec::new(),
-        since_last: None,
-        is_known: false,
-        is_undelivered: false,
-        left_open: None,
-        needs_clean_up: false,
-        not_configured: Vec::new(),
         requests: requests(),
+        ..Report::not_run("preflight.toml".into(), Mode::Live, String::new(), String::new())
     }
+}
+
+/// A configuration with errors.
+pub fn not_run() -> Report {
+    let (file, flags) = ("deployments/east.toml", " -c deployments/east.toml".to_owned());
+    Report::not_run(file.into(), Mode::Live, flags, "its configuration has 2 errors".to_owned())
 }
 
 /// Everything passes.

@@ -65,7 +65,7 @@ fn run(report: &Report) -> Run {
             id: format!("preflight/{}/{}/", clean(&report.project).replace('/', "-"), report.mode.word()),
         },
         invocations: vec![Invocation {
-            execution_successful: report.interruption.is_none(),
+            execution_successful: report.interruption.is_none() && report.not_run.is_none(),
             exit_code: report.exit_code(),
             start_time_utc: report.started_at.to_string(),
             end_time_utc: report.started_at.saturating_add(took).unwrap_or(report.started_at).to_string(),
@@ -200,10 +200,11 @@ fn notifications(report: &Report) -> Vec<Notification> {
     let notify = |level, text: &str| Notification { level, message: message(&[shown(text)]) };
     let errors = report.changed.iter().map(|text| notify(Level::Error, text));
     let interrupted = report.interruption.map(|why| notify(Level::Error, outline::interruption(why)));
+    let not_run = report.not_run.as_ref().map(|_| notify(Level::Error, &outline::coverage(report)));
     let open = report.left_open.iter().map(|text| notify(Level::Warning, text));
     let uncovered = outline::not_covered(report).filter(|_| report.decision == Decision::Go);
     let uncovered = uncovered.map(|text| notify(Level::Note, &text));
-    errors.chain(interrupted).chain(open).chain(uncovered).collect()
+    errors.chain(interrupted).chain(not_run).chain(open).chain(uncovered).collect()
 }
 
 /// A text in which nothing is a link or a placeholder, which the format writes as `[text](target)` and `{0}`.
@@ -221,6 +222,14 @@ mod tests {
 
     fn run_of(report: &Report) -> Value {
         serde_json::from_str::<Value>(&render(report)).unwrap()["runs"][0].take()
+    }
+
+    #[test]
+    fn a_deployment_that_could_not_be_checked_is_a_run_that_was_not_successful() {
+        let invocation = &run_of(&sample::not_run())["invocations"][0];
+        assert_eq!(invocation["executionSuccessful"], false);
+        let message = invocation["toolExecutionNotifications"][0]["message"]["text"].as_str().unwrap();
+        assert_eq!(message, "no checks ran, because its configuration has 2 errors");
     }
 
     fn results(report: &Report) -> Vec<Value> {

@@ -138,6 +138,7 @@ pub async fn run(
         duration: started.elapsed(),
         interruption,
         decision: if ran_none { Decision::NothingRan } else { decision },
+        not_run: None,
         coverage,
         flags: selection.flags().to_owned(),
         scope: selection.scope(),

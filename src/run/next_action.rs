@@ -45,6 +45,9 @@ impl Report {
     /// What to do next, in one sentence.
     #[must_use]
     pub fn next_action(&self) -> String {
+        if self.not_run.is_some() {
+            return format!("To see what is wrong with it, run: preflight run{}", self.flags);
+        }
         let first = |severity| self.findings(severity).first().map(|found| found.reported);
         if let Some(changed) = &self.changed {
             return changed.clone();

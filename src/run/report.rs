@@ -34,6 +34,8 @@ pub struct Report {
     pub interruption: Option<Interruption>,
     /// The verdict.
     pub decision: Decision,
+    /// Why no check could be run, if the configuration has errors: `its configuration has 2 errors`.
+    pub not_run: Option<String>,
     /// How many required checks passed.
     pub coverage: Coverage,
     /// The flags that name the deployment, as they were typed: ` -c acme.toml`.
@@ -276,6 +278,39 @@ impl CheckReport {
 }
 
 impl Report {
+    /// A deployment whose checks could not be run. Without a report of it, a list of several would look healthy. `flags` name it
+    /// on the command line.
+    #[must_use]
+    pub fn not_run(file: PathBuf, mode: Mode, flags: String, why: String) -> Self {
+        Self {
+            rehearsal: None,
+            project: file.to_string_lossy().into_owned(),
+            mode,
+            configuration: String::new(),
+            file,
+            started_at: Timestamp::now(),
+            duration: Duration::ZERO,
+            interruption: None,
+            decision: Decision::NothingRan,
+            not_run: Some(why),
+            coverage: Coverage { required: 0, verified: 0 },
+            flags,
+            scope: Scope::Full,
+            left_out: Vec::new(),
+            checks: Vec::new(),
+            waivers: Vec::new(),
+            changed: None,
+            rehearsed: Vec::new(),
+            since_last: None,
+            is_known: false,
+            is_undelivered: false,
+            left_open: None,
+            needs_clean_up: false,
+            not_configured: Vec::new(),
+            requests: Vec::new(),
+        }
+    }
+
     /// The checks that ran: all, or those that a partial run selected.
     pub fn ran(&self) -> impl Iterator<Item = &CheckReport> {
         self.checks.iter().filter(|check| !self.left_out.contains(&check.id))

@@ -11,6 +11,7 @@
 mod accounts;
 mod chain;
 mod oversized;
+mod processor;
 mod program;
 
 use std::future::pending;
@@ -27,8 +28,11 @@ const ALLOWED: f64 = 1.25;
 /// How many runs. The median counts.
 const RUNS: usize = 5;
 
-/// What to measure alone: `cargo bench -- accounts`, `cargo bench -- many`.
+/// What to measure alone, such as with `cargo bench -- accounts`.
 const ACCOUNTS: &str = "accounts";
+const PROCESSOR: &str = "processor";
+/// How much more processor time than a script a run may need.
+const PROCESSOR_ALLOWED: f64 = 5.0;
 const MANY: &str = "many";
 /// How many deployments are checked at once.
 const DEPLOYMENTS: usize = 50;
@@ -42,11 +46,20 @@ const FASTER: f64 = 8.0;
 const ACCOUNTS_MEMORY: u64 = 60;
 
 fn main() {
+    let arguments: Vec<String> = std::env::args().collect();
+    if let [_, script, addresses @ ..] = arguments.as_slice()
+        && script == processor::SCRIPT
+    {
+        return processor::script(addresses);
+    }
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
     let is_alone = |what: &str| std::env::args().any(|argument| argument == what);
-    let is_everything = !is_alone(ACCOUNTS) && !is_alone(MANY);
+    let is_everything = ![ACCOUNTS, MANY, PROCESSOR].into_iter().any(is_alone);
     if is_everything {
         run_and_program(&runtime);
+    }
+    if is_everything || is_alone(PROCESSOR) {
+        processor_time(&runtime);
     }
     if is_everything || is_alone(MANY) {
         many_deployments(&runtime);
@@ -54,6 +67,25 @@ fn main() {
     if is_everything || is_alone(ACCOUNTS) {
         all_accounts(&runtime);
     }
+}
+
+/// Compares the processor time of a run with that of a script, and prints both.
+fn processor_time(runtime: &tokio::runtime::Runtime) {
+    let measured = runtime.block_on(processor::measure());
+    let milliseconds = |duration: Duration| duration.as_secs_f64() * 1000.0;
+    let ratio = measured.run.as_secs_f64() / measured.script.as_secs_f64();
+    println!("Processor time, without latency:");
+    println!("  a run, {} requests: {:.0} ms", measured.requests, milliseconds(measured.run));
+    println!(
+        "  a script that only reads, {} requests: {:.0} ms",
+        measured.script_requests,
+        milliseconds(measured.script)
+    );
+    println!("  {ratio:.1} times the script; the limit is {PROCESSOR_ALLOWED}");
+    assert!(
+        ratio <= PROCESSOR_ALLOWED,
+        "a run needs more than {PROCESSOR_ALLOWED} times the processor time of a script"
+    );
 }
 
 /// Compares the time to check many deployments with the time to check one, and prints both. The sandbox is part of the program.

@@ -54,15 +54,12 @@ fn reports(format: &str) -> (Folder, Vec<String>) {
         file
     };
     let mut files: Vec<String> = RUNS.iter().enumerate().map(run).collect();
-    // An HTML page is about one report.
-    if format != "html" {
-        let saved: Vec<String> = (0..RUNS.len()).map(|number| format!("{number}.json")).collect();
-        let format_flag = format!("--format={format}");
-        let merge = ["report", &format_flag].into_iter().chain(saved.iter().map(String::as_str));
-        let merged = folder.run(&merge.collect::<Vec<&str>>());
-        files.push(format!("merged.{format}"));
-        folder.write(&files[RUNS.len()], &merged.stdout);
-    }
+    let saved: Vec<String> = (0..RUNS.len()).map(|number| format!("{number}.json")).collect();
+    let format_flag = format!("--format={format}");
+    let merge = ["report", &format_flag].into_iter().chain(saved.iter().map(String::as_str));
+    let merged = folder.run(&merge.collect::<Vec<&str>>());
+    files.push(format!("merged.{format}"));
+    folder.write(&files[RUNS.len()], &merged.stdout);
     (folder, files)
 }
 

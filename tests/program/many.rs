@@ -61,6 +61,25 @@ fn one_that_cannot_be_read_stops_no_other_and_decides_the_exit_status() {
     assert_eq!(ended.status, 78, "{}", ended.all());
     assert!(ended.stdout.contains("GO: north") && ended.stdout.contains("NO-GO: south"), "{}", ended.stdout);
     assert!(ended.stderr.contains("shops/east.toml:2:8"), "{}", ended.stderr);
+    let line = " 2. NOT PROVEN: shops/east.toml, live mode, ";
+    assert!(ended.stdout.contains(line), "{}", ended.stdout);
+    assert!(ended.stdout.contains("no checks ran, because its configuration has 3 errors"), "{}", ended.stdout);
+    assert!(ended.stdout.contains("preflight run -c shops/east.toml --sandbox"), "{}", ended.stdout);
+}
+
+#[test]
+fn one_that_cannot_be_read_is_in_the_reports_of_every_format() {
+    let folder = folder();
+    folder.write("shops/east.toml", "[project]\nname = 5\n");
+    let formats = ["json", "markdown", "html", "junit", "sarif", "github"];
+    let reports = formats.map(|format| format!("--report={format}=all.{format}"));
+    let flags = reports.iter().map(String::as_str).chain(["-c", "shops", "--no-report"]);
+    let ended = run(&folder, &flags.collect::<Vec<&str>>());
+    assert_eq!(ended.status, 78, "{}", ended.all());
+    for format in formats {
+        let report = folder.read(&format!("all.{format}"));
+        assert!(report.contains("shops/east.toml") && report.contains("its configuration has 3 errors"), "{report}");
+    }
 }
 
 #[test]
@@ -82,6 +101,17 @@ fn one_report_of_all_is_written_where_it_is_asked_for() {
     assert_eq!(ended.status, 1, "{}", ended.all());
     assert!(folder.read("junit.xml").contains("south") && folder.read("all.md").contains("1. **NO-GO**: south"));
     assert!(!folder.path("reports").exists());
+}
+
+#[test]
+fn on_github_all_of_them_are_annotated_and_on_the_page_of_the_step() {
+    let folder = folder();
+    let mut command = folder.command(&["run", "--sandbox", "-c", "shops", "--no-report", "--format=github"]);
+    let ended = crate::program::ended(command.env("GITHUB_STEP_SUMMARY", folder.path("summary.md")));
+    assert_eq!(ended.status, 1, "{}", ended.all());
+    let first = "\n::error title=south%3A stripe/price-terms%3A ";
+    assert!(ended.stdout.contains(first) && ended.stdout.contains(",file=shops/south.toml,line="), "{}", ended.stdout);
+    assert!(folder.read("summary.md").starts_with("1. **NO-GO**: south"), "{}", folder.read("summary.md"));
 }
 
 #[test]

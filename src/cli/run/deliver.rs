@@ -28,9 +28,7 @@ pub fn deliver(report: &mut Report, targets: &[ReportTarget], format: Format, st
     if written.iter().any(Result::is_err) {
         undelivered(report, targets);
     }
-    if targets.iter().map(|target| target.format).chain([format]).any(|format| format == Format::Github) {
-        add_to_step_summary(report, style);
-    }
+    add_to_step_summary(targets, format, || markdown::render(report), style);
     let printed = print(&rendered(report, format, style));
     for written in &written {
         match written {
@@ -83,12 +81,15 @@ fn undelivered(report: &mut Report, targets: &[ReportTarget]) {
     }
 }
 
-/// Adds the report to the page of the step, if GitHub Actions is what runs it. A page that cannot be written changes no verdict.
-fn add_to_step_summary(report: &Report, style: Style) {
-    let Some(path) = env::var_os("GITHUB_STEP_SUMMARY").filter(|path| !path.is_empty()) else { return };
+/// If a format is `github`, adds the markdown report to the page of the step, as long as GitHub Actions is what runs it. A page
+/// that cannot be written changes no verdict.
+pub fn add_to_step_summary(targets: &[ReportTarget], format: Format, markdown: impl FnOnce() -> String, style: Style) {
+    let is_for_github = targets.iter().map(|target| target.format).chain([format]).any(|it| it == Format::Github);
+    let page = env::var_os("GITHUB_STEP_SUMMARY").filter(|path| !path.is_empty());
+    let Some(path) = page.filter(|_| is_for_github) else { return };
     // Another command of the step may have written to it.
     let used = fs::metadata(&path).map_or(0, |file| usize::try_from(file.len()).unwrap_or(usize::MAX));
-    let page = github::summary(report, github::SUMMARY.saturating_sub(used));
+    let page = github::summary(markdown(), github::SUMMARY.saturating_sub(used));
     let added = OpenOptions::new().create(true).append(true).open(&path);
     if let Err(error) = added.and_then(|mut file| file.write_all(page.as_bytes())) {
         advise(&format!("warning: could not write the step summary {}: {error}", Path::new(&path).display()), style);

@@ -7,7 +7,8 @@ use std::path::{Path, PathBuf};
 
 use futures::StreamExt;
 use futures::future::{FutureExt, Shared};
-use preflight::report::{Style, file, outline};
+use preflight::config::Mode;
+use preflight::report::{file, outline};
 use preflight::run::{self, Report};
 use preflight::sandbox::Sandbox;
 
@@ -17,6 +18,7 @@ use crate::cli::report::{combined, left_behind, worst_first, worst_status};
 use crate::cli::signals::{self, Signals};
 use crate::cli::target::TargetArgs;
 use crate::cli::terminal::{Terminal, note, print};
+use crate::cli::values::Format;
 
 /// How many run at once. A run mostly waits, but time-outs count the time of a busy processor too.
 const AT_ONCE: usize = 64;
@@ -82,18 +84,26 @@ pub async fn run_all(
     for (deployment, ended) in deployments.iter().zip(ended) {
         match ended {
             Ok(report) => reports.push(report),
-            Err(error) => failed.push((&deployment.path, error)),
+            Err(error) => {
+                let target = &deployment.target;
+                let (path, mode) = (deployment.path.clone(), target.mode().unwrap_or(Mode::Live));
+                reports.push(Report::not_run(path, mode, target.flags(), error.reason()));
+                failed.push((&deployment.path, error));
+            }
         }
     }
     worst_first(&mut reports);
     args.target.forget_files();
     let style = args.output.style(terminal);
-    for target in args.output.targets(&[]) {
-        let text = combined(&reports, target.format, deliver::IN_A_FILE)?;
+    let targets = args.output.targets(&[]);
+    for target in &targets {
+        let text = combined(&reports, target.format, deliver::IN_A_FILE);
         file::write(&target.path, &text).map_err(|error| CliError::Defect(error.to_string()))?;
         note(&format!("report: {}", target.path.display()));
     }
-    print(&combined(&reports, args.output.format, style)?)?;
+    let markdown = || combined(&reports, Format::Markdown, style);
+    deliver::add_to_step_summary(&targets, args.output.format, markdown, style);
+    print(&combined(&reports, args.output.format, style))?;
     for (path, error) in &failed {
         note(&format!("\n{}:\n{}", path.display(), error.message(terminal).trim_end()));
     }
@@ -111,13 +121,7 @@ fn refuse_what_is_for_one(args: &RunArgs) -> Result<(), CliError> {
         () if args.profile == Profile::Nightly => "--profile=nightly",
         () if args.fail_on == FailOn::New => "--fail-on=new",
         () if args.notify.is_asked_for() => "--notify and --heartbeat",
-        () => {
-            let formats = args.output.targets(&[]).into_iter().map(|target| target.format);
-            // Before anything is asked, and not after.
-            return formats
-                .chain([args.output.format])
-                .try_for_each(|format| combined(&[], format, Style::plain()).map(drop));
-        }
+        () => return Ok(()),
     };
     Err(CliError::Usage(format!("{flag} works with one configuration: run each by itself")))
 }

@@ -112,7 +112,7 @@ mod tests {
     use preflight::change::Fix;
     use preflight::config::Mode;
     use preflight::finding::{Code, Finding};
-    use preflight::run::{CheckReport, Coverage, Decision, Reported, Scope};
+    use preflight::run::{CheckReport, Coverage, Decision, Reported};
 
     use super::*;
 
@@ -153,30 +153,11 @@ mod tests {
             verify: String::new(),
         }));
         Report {
-            rehearsal: None,
-            project: String::new(),
-            mode: Mode::Live,
-            configuration: String::new(),
-            file: "preflight.toml".into(),
-            started_at: jiff::Timestamp::UNIX_EPOCH,
-            duration: Duration::ZERO,
-            interruption: None,
             decision: Decision::Go,
-            flags: String::new(),
-            scope: Scope::Full,
-            left_out: Vec::new(),
+            not_run: None,
             coverage: Coverage { required: 2, verified: 2 },
             checks: vec![first, check("c/d", Status::Pass)],
-            waivers: Vec::new(),
-            changed: None,
-            rehearsed: Vec::new(),
-            since_last: None,
-            is_known: false,
-            is_undelivered: false,
-            left_open: None,
-            needs_clean_up: false,
-            not_configured: Vec::new(),
-            requests: Vec::new(),
+            ..Report::not_run("preflight.toml".into(), Mode::Live, String::new(), String::new())
         }
     }
 

@@ -44,6 +44,20 @@ fn a_status_is_always_a_word() {
 }
 
 #[test]
+fn several_reports_are_one_page_with_a_matrix_and_links_that_lead_to_each() {
+    let page = render_all(&[sample::no_go(), sample::not_run(), sample::go()]);
+    assert!(page.contains("<h1>1 of 3 deployments is GO</h1>") && page.matches("<h1>").count() == 1, "{page}");
+    assert!(part(&page, "Deployments").contains("no checks ran, because its configuration has 2 errors"), "{page}");
+    let matrix = part(&page, "Checks that did not pass");
+    assert!(matrix.contains("stripe/price-mode") && matrix.contains(">fail</span>"), "{matrix}");
+    let links: Vec<&str> = page.split("href=\"#").skip(1).filter_map(|rest| rest.split('"').next()).collect();
+    assert_eq!(links, ["deployment-1", "deployment-2", "deployment-3", "deployment-1-failures-1"]);
+    for link in links {
+        assert_eq!(page.matches(&format!("id=\"{link}\"")).count(), 1, "{link}");
+    }
+}
+
+#[test]
 fn nothing_is_loaded_and_nothing_runs() {
     let page = render(&sample::no_go());
     for wanting in ["<script", "<link", "<img", "<iframe", "@import", "url(", " src=", " onclick"] {

@@ -92,6 +92,7 @@ fn report(document: Document) -> Result<Report, ReadError> {
         is_known: document.exit_code == 0 && document.verdict == Verdict::NoGo,
         is_undelivered: document.exit_code == 70 && interruption.is_none(),
         interruption,
+        not_run: document.not_run,
         left_open: document.left_open,
         needs_clean_up: document.exit_code == 3,
         not_configured: document.not_configured.iter().filter_map(|table| Unconfigured::of_table(table)).collect(),

@@ -22,8 +22,8 @@ fn the_document_has_the_published_fields_and_no_others() {
         [&document, failed, finding, &finding["evidence"][0], &finding["fix"], &document["requests"][0]].map(names),
         [
             "changed checks configuration configuration_file coverage depth duration_ms exit_code flags interruption kind left_open \
-             mode next_action next_actions not_configured project rehearsed requests schema_version scope since_last started_at summary \
-             tool verdict waivers",
+             mode next_action next_actions not_configured not_run project rehearsed requests schema_version scope since_last started_at \
+             summary tool verdict waivers",
             "blocked_by duration_ms earlier findings group id left_out line reason reasons required seen status title",
             "actual code evidence expected fix harm line message severity subject waived_by",
             "field request request_id seen status",
@@ -139,7 +139,7 @@ fn the_schema_requires_every_field_that_is_never_null() {
     let document = parsed(&sample::no_go());
     let optional = |name: &&str| !required.contains(name);
     let names = document.as_object().unwrap().keys().map(String::as_str);
-    let nullable = ["changed", "depth", "interruption", "left_open", "since_last"];
+    let nullable = ["changed", "depth", "interruption", "left_open", "not_run", "since_last"];
     assert_eq!(names.clone().filter(optional).collect::<Vec<_>>(), nullable);
     assert_eq!(required.len() + nullable.len(), names.count());
 }

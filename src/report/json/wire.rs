@@ -63,6 +63,8 @@ pub(super) struct Document {
     pub(super) requests: Vec<Request>,
     /// What this run started and could not end. Null if nothing is left.
     pub(super) left_open: Option<String>,
+    /// Why no check could be run, if the configuration has errors. Null if it has none.
+    pub(super) not_run: Option<String>,
     /// The tables missing from `preflight.toml`, so that nothing was checked there: `frontend`, `cloudflare`.
     pub(super) not_configured: Vec<String>,
     /// What changed since the last full run of this project. Null if there was none, or if this run was not a full one.
