@@ -34,11 +34,11 @@ const BANNED: &[(&str, &str)] = &[
     ("for who wants it so", "if you want it"),
 ];
 
-/// The files whose words are read: the code, its data, the checks and the README. Tests and laws quote what they like.
+/// The files whose words are read: the code, its data, the checks and the documents. Tests and laws quote what they like.
 fn files() -> Vec<PathBuf> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut files = vec![root.join("README.md")];
-    let mut folders = vec![root.join("checks"), root.join("src")];
+    let mut folders = vec![root.join("checks"), root.join("docs"), root.join("src")];
     while let Some(folder) = folders.pop() {
         for entry in fs::read_dir(folder).unwrap() {
             let path = entry.unwrap().path();

@@ -10,6 +10,9 @@ pub(crate) fn compiled(pattern: &str) -> Regex {
 }
 
 /// Declares patterns, each compiled when it is first used, and the test that compiles all of them.
+///
+/// `\w`, `\d` and `\b` know all of Unicode, which takes milliseconds to compile, and more with each repetition: write
+/// `(?-u:\w)` for letters of code, and no limit such as `{0,300}` after a class that excludes something.
 macro_rules! patterns {
     ($($(#[$attribute:meta])* $name:ident = $pattern:expr;)+) => {
         $(

@@ -227,14 +227,13 @@ impl Change {
         self.needs().is_some_and(|needed| needed.object == creation.object())
     }
 
-    /// What it needs a right for, in the provider's words.
+    /// What can lack a right for it, and the rights in the provider's words. A Clerk secret key has all of them.
     #[must_use]
-    pub fn permission(&self) -> Option<String> {
+    pub fn permissions(&self) -> Option<(&'static str, Vec<&'static str>)> {
         match self {
-            Self::Stripe(change) => Some(format!("Stripe: {} for the secret key", change.permissions().join(" and "))),
-            Self::ClerkMetadata(_) | Self::ClerkTemplate(_) => Some("Clerk: the secret key".to_owned()),
-            Self::WorkerSecret(_) => Some("Cloudflare: \"Workers Scripts Write\" for the API token".to_owned()),
-            Self::EnvLine(_) | Self::Deploy(_) | Self::Code(_) | Self::Command(_) | Self::Page(_) => None,
+            Self::Stripe(change) => Some(("a restricted Stripe key", change.permissions())),
+            Self::WorkerSecret(_) => Some(("the Cloudflare API token", vec!["\"Workers Scripts Write\""])),
+            _ => None,
         }
     }
 

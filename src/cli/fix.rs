@@ -1,5 +1,6 @@
 //! `preflight fix`.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::path::PathBuf;
 
@@ -167,11 +168,7 @@ fn shown(plan: &Plan, terminal: Terminal) -> String {
             }
             text.push_str(&wrap(&format!("for {}", planned.asked_by.join(", ")), "     ", "     ", terminal.width));
         }
-        let mut rights: Vec<String> = plan.changes.iter().filter_map(|planned| planned.change.permission()).collect();
-        rights.sort();
-        rights.dedup();
-        let rights = format!("These changes need rights that `run` does not need. {}.", rights.join(". "));
-        text.push_str(&format!("\n{}", wrap(&rights, "", "", terminal.width)));
+        text.extend(rights(plan).map(|rights| format!("\n{}", wrap(&rights, "", "", terminal.width))));
     }
     if !plan.by_hand.is_empty() {
         text.push_str(&format!("\n{}\n\n", terminal.strong("Only you can do this")));
@@ -188,6 +185,20 @@ fn shown(plan: &Plan, terminal: Terminal) -> String {
         }
     }
     text
+}
+
+/// The rights that the changes need and `run` does not, as a sentence.
+fn rights(plan: &Plan) -> Option<String> {
+    let mut needed: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+    for (key, rights) in plan.changes.iter().filter_map(|planned| planned.change.permissions()) {
+        needed.entry(key).or_default().extend(rights);
+    }
+    let needs = needed.iter().map(|(key, rights)| {
+        let rights: Vec<&str> = rights.iter().copied().collect();
+        format!("{key} needs {}", rights.join(" and "))
+    });
+    let needs = needs.collect::<Vec<String>>().join("; ");
+    (!needs.is_empty()).then(|| format!("Besides what `run` needs, {needs}."))
 }
 
 /// What happens to something that has no value to restore. `None` if it has.

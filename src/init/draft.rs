@@ -156,8 +156,11 @@ fn worker(
         }
         None => entry,
     });
-    let is_usual = url.path().trim_end_matches('/') == WEBHOOK;
-    webhook.entries.push(Entry::new("url", quoted(url.as_str()), from).unless(is_usual));
+    // A slash at the end is a mistake at Stripe, and not the route.
+    let registered = url.as_str().trim_end_matches('/');
+    webhook
+        .entries
+        .push(Entry::new("url", quoted(registered), from).unless(registered == format!("{origin}{WEBHOOK}")));
     (worker, webhook)
 }
 

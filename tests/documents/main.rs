@@ -1,9 +1,12 @@
-//! The README and `reports/sample/` show what preflight really does. `PREFLIGHT_WRITE=1 cargo test --test documents` updates
+//! The README, `docs/checks.md` and `reports/sample/` show what preflight really does. `PREFLIGHT_WRITE=1 cargo test --test documents` updates
 //! them; review the change like any other.
 
-#![expect(clippy::unwrap_used, reason = "a test fails if it cannot read a file")]
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test fails if it cannot read a file")]
 
+#[path = "../support/layout.rs"]
+mod layout;
 mod samples;
+mod session;
 
 use std::fs;
 use std::path::PathBuf;
@@ -27,13 +30,13 @@ fn assert_file(name: &str, text: &str) {
     assert!(kept == text, "{name} is out of date (line {line:?}); see the top of tests/documents/main.rs");
 }
 
-/// Checks that the README contains `text` between the comments for `part`, or updates it.
-fn assert_readme_part(part: &str, text: &str) {
-    let readme = fs::read_to_string(path("README.md")).unwrap();
+/// Checks that a document contains `text` between the comments for `part`, or updates it.
+fn assert_part(document: &str, part: &str, text: &str) {
+    let kept = fs::read_to_string(path(document)).unwrap();
     let (begin, end) = (format!("<!-- {part} -->\n"), format!("<!-- /{part} -->"));
-    let (before, rest) = readme.split_once(&begin).unwrap_or_else(|| panic!("{begin}"));
+    let (before, rest) = kept.split_once(&begin).unwrap_or_else(|| panic!("{begin}"));
     let (_, after) = rest.split_once(&end).unwrap_or_else(|| panic!("{end}"));
-    assert_file("README.md", &format!("{before}{begin}{text}{end}{after}"));
+    assert_file(document, &format!("{before}{begin}{text}{end}{after}"));
 }
 
 fn table(checks: &[Check]) -> String {
@@ -49,14 +52,14 @@ fn table(checks: &[Check]) -> String {
 }
 
 #[test]
-fn the_readme_lists_every_check() {
-    assert_readme_part("checks", &table(&checks::documented()));
+fn every_check_is_listed() {
+    assert_part("docs/checks.md", "checks", &table(&checks::documented()));
 }
 
 #[test]
-fn the_readme_lists_the_checks_of_a_rehearsal() {
-    assert_readme_part("rehearsal", &table(checks::REHEARSAL));
-    assert_readme_part("billing", &table(checks::BILLING));
+fn every_check_of_a_rehearsal_is_listed() {
+    assert_part("docs/checks.md", "rehearsal", &table(checks::REHEARSAL));
+    assert_part("docs/checks.md", "billing", &table(checks::BILLING));
 }
 
 #[test]
@@ -64,5 +67,5 @@ fn the_readme_shows_the_score() {
     let score = Command::new(env!("CARGO_BIN_EXE_preflight")).args(["sandbox", "--score"]).output().unwrap();
     let text = String::from_utf8(score.stdout).unwrap();
     assert!(score.status.success(), "{text}");
-    assert_readme_part("score", &text);
+    assert_part("README.md", "score", &text);
 }

@@ -22,7 +22,7 @@ pub struct Addresses {
 
 patterns! {
     /// An address in a script.
-    ADDRESS = r#"(?i)\b(?:https?|wss?)://([a-z0-9.\-]{1,255}|\[::1\])(:\d{2,5})?(/[^"'`\s\\<>]{0,300})?"#;
+    ADDRESS = r#"(?i)(?-u:\b)(?:https?|wss?)://([a-z0-9.\-]+|\[::1\])(:[0-9]{2,5})?(/[^"'`\s\\<>]*)?"#;
 }
 
 impl Addresses {

@@ -42,27 +42,27 @@ pub(super) enum SourceMapAt {
 
 /// `import("./x.js")`, `from "./x.js"`, `new URL("x.js", …)`, `importScripts("x.js")`.
 const IMPORTED: &str = concat!(
-    r"(?:(?P<loads>\bimport\s*\(?|\bfrom|\bnew\s+(?:Shared)?Worker\s*\(|\bimportScripts\s*\()|\bnew\s+URL\s*\()",
-    r#"\s*(?:/\*[^*]*\*/\s*)*["'`](?P<name>[^"'`\s\\]{1,300})["'`]"#
+    r"(?-u:\b)(?:(?P<loads>import\s*\(?|from|new\s+(?:Shared)?Worker\s*\(|importScripts\s*\()|new\s+URL\s*\()",
+    r#"\s*(?:/\*[^*]*\*/\s*)*["'`](?P<name>[^"'`\s\\]+)["'`]"#
 );
 
 /// Webpack's table of chunks: `"static/js/" + ({7:"billing"}[e] || e) + "." + {7:"c0ffee"}[e] + ".chunk.js"`.
 const TABLE: &str = concat!(
-    r#"(?:["'](?P<prefix>[^"'{}]{0,200})["']\s*\+\s*)?"#,
-    r"(?:\(\(?(?P<names>\{[^{}]*\})\)?\[\w+\]\s*\|\|\s*\w+\)|\w+)",
-    r#"\s*\+\s*["'](?P<between>[.\-~_]?)["']\s*\+\s*\(?(?P<hashes>\{[^{}]+\})\)?\[\w+\]"#,
-    r#"\s*\+\s*["'](?P<suffix>[\w.\-]*\.m?js)["']"#
+    r#"(?:["'](?P<prefix>[^"'{}]*)["']\s*\+\s*)?"#,
+    r"(?:\(\(?(?P<names>\{[^{}]*\})\)?\[(?-u:\w+)\]\s*\|\|\s*(?-u:\w+)\)|(?-u:\w+))",
+    r#"\s*\+\s*["'](?P<between>[.\-~_]?)["']\s*\+\s*\(?(?P<hashes>\{[^{}]+\})\)?\[(?-u:\w+)\]"#,
+    r#"\s*\+\s*["'](?P<suffix>(?-u:[\w.\-]*)\.m?js)["']"#
 );
 
 patterns! {
     IMPORT = IMPORTED;
     /// A string that is the path of a script: an entry of a bundler's list of chunks, perhaps within another string.
-    PATH = r#"["'`]((?:https?:/)?/?[\w.@~%()\[\]+-]+/[^"'`\s\\<>{}]{1,300}\.m?js(?:\?[^"'`\s\\]{0,100})?)\\?["'`]"#;
+    PATH = r#"["'`]((?:https?:/)?/?(?-u:[\w.@~%()\[\]+-]+)/[^"'`\s\\<>{}]+\.m?js(?:\?[^"'`\s\\]*)?)\\?["'`]"#;
     CHUNKS = TABLE;
     /// An entry of webpack's table.
-    ENTRY = r#"["']?([\w\-~./]+)["']?\s*:\s*["']([\w\-~./]+)["']"#;
+    ENTRY = r#"(?-u)["']?([\w\-~./]+)["']?\s*:\s*["']([\w\-~./]+)["']"#;
     /// Where webpack's chunks are: `__webpack_require__.p = "/_next/"`.
-    PUBLIC_PATH = r#"\b\w+\.p\s*=\s*["']([^"'\s]{0,300})["']"#;
+    PUBLIC_PATH = r#"(?-u:\b\w+)\.p\s*=\s*["']([^"'\s]*)["']"#;
     MAP = r"(?m)^.*?(?://|/\*)[#@]\s*sourceMappingURL=(\S+?)(?:\s*\*/)?\s*$";
 }
 

@@ -9,7 +9,7 @@ use crate::world::seen::Seen;
 use crate::world::transport::{Answer, Party};
 
 patterns! {
-    PERMISSION = "Having the '([^']{1,200})' permission";
+    PERMISSION = "Having the '([^']+)' permission";
 }
 
 /// An object that was requested by its ID.

@@ -117,7 +117,7 @@ pub fn alike(one: &Answer, other: &Answer) -> bool {
 
 patterns! {
     /// What differs from one event to the next.
-    CHANGING = r"evt_\w+|\b[0-9a-f]{8,}\b|\d+";
+    CHANGING = r"(?-u)evt_\w+|\b[0-9a-f]{8,}\b|\d+";
 }
 
 /// Whether the bodies of two answers are the same, except for IDs and numbers.

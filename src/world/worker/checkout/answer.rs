@@ -35,28 +35,28 @@ pub enum CheckoutProblem {
 /// How Workers and Stripe name a price ID.
 macro_rules! price {
     () => {
-        r"(?:price[ _-]?ids?|stripe[ _-]price\w*|line_items\[\d+\]\[price\])"
+        r"(?:price[ _-]?ids?|stripe[ _-]price[a-z_]*|line_items\[[0-9]+\]\[price\])"
     };
 }
 
 /// How Workers say that a value is not set.
 macro_rules! unset {
     () => {
-        r"(?:\bno\b|\bmissing\b|\bundefined\b|\bunset\b|\bempty\b|\bnot (?:set|configured|defined|found)\b)"
+        r"(?-u:\b(?:no|missing|undefined|unset|empty|not (?:set|configured|defined|found))\b)"
     };
 }
 
 patterns! {
     SESSION = "cs_(?:live|test)_[A-Za-z0-9]{1,200}";
-    STRIPE_ERROR = r"No such [a-z_ ]{3,40}: '|\breq_[A-Za-z0-9]{8,40}\b|Stripe[A-Z]\w{2,40}Error|Received unknown parameter|You passed an empty string for";
+    STRIPE_ERROR = r"(?-u)No such [a-z_ ]{3,40}: '|\breq_[A-Za-z0-9]{8,40}\b|Stripe[A-Z]\w{2,40}Error|Received unknown parameter|You passed an empty string for";
     MANAGED_PAYMENTS = "(?i)managed payments";
     KEY_MODE = "a (live|test) mode key was used";
-    NO_SUCH = "No such (price|plan|customer|configuration): '([^']{0,200})'";
+    NO_SUCH = "No such (price|plan|customer|configuration): '([^']*)'";
     UNSET_PRICE = concat!(r"(?i)", unset!(), r"[^.{}]{0,40}", price!());
     PRICE_UNSET = concat!(r"(?i)", price!(), r"[^.{}]{0,40}", unset!());
-    SUBSCRIPTION = r"\bsub_[A-Za-z0-9]{6,200}";
-    NO_CHANGE = r#"\bstripe\.com\b|"error"|"success"\s*:\s*false"#;
-    CHANGE = r#"(?i)"subscription(?:_?id)?"\s*:\s*["{]|\b(?:updated|upgraded|downgraded|changed|switched|prorat\w*)\b|[?&]success=|"success"\s*:\s*true"#;
+    SUBSCRIPTION = r"(?-u)\bsub_[A-Za-z0-9]{6,200}";
+    NO_CHANGE = r#"(?-u)\bstripe\.com\b|"error"|"success"\s*:\s*false"#;
+    CHANGE = r#"(?i-u)"subscription(?:_?id)?"\s*:\s*["{]|\b(?:updated|upgraded|downgraded|changed|switched|prorat\w*)\b|[?&]success=|"success"\s*:\s*true"#;
 }
 
 impl Answer {
