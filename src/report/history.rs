@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::outline;
 use super::text::clean;
 use crate::config::Mode;
-use crate::run::{Report, SinceLast};
+use crate::run::{CheckFinding, CheckReport, Report, SinceLast};
 
 /// One run, as a line of the history.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -57,7 +57,9 @@ impl PastRun {
                 .iter()
                 .any(|now| now.id.as_str() == check && (now.status.is_verified() || !now.findings.is_empty()))
         };
-        let gone = || self.failing.iter().filter(|finding| !now.contains(finding));
+        // A waiver covers a failure, and fixes nothing.
+        let waived: BTreeSet<String> = report.checks.iter().flat_map(waived).collect();
+        let gone = || self.failing.iter().filter(|finding| !now.contains(finding) && !waived.contains(*finding));
         SinceLast {
             started_at: self.started_at.clone(),
             new: now.iter().filter(|finding| !self.failing.contains(finding)).cloned().collect(),
@@ -66,6 +68,12 @@ impl PastRun {
             unverified: gone().filter(|finding| !is_verified(finding)).cloned().collect(),
         }
     }
+}
+
+/// The names of a check's findings that a waiver covers.
+fn waived(check: &CheckReport) -> impl Iterator<Item = String> {
+    let covered = check.findings.iter().filter(|reported| reported.waived_by.is_some());
+    covered.map(move |reported| outline::name(&CheckFinding { check, reported }))
 }
 
 /// The last run of this project and mode in a history. Lines that are no runs are skipped.
@@ -135,6 +143,14 @@ mod tests {
         assert_eq!(PastRun::of(&before, None).until(&after).new, name);
         assert_eq!(PastRun::of(&after, None).until(&after).same, name);
         assert_eq!(PastRun::of(&after, None).until(&before).fixed, name);
+    }
+
+    #[test]
+    fn a_failure_that_is_waived_since_then_is_not_fixed() {
+        let (before, mut after) = (sample::no_go(), sample::no_go());
+        after.checks[2].findings[0].waived_by = Some(0);
+        let since = PastRun::of(&before, None).until(&after);
+        assert_eq!((since.fixed.len(), since.same.len(), since.unverified.len()), (0, 0, 0), "{since:?}");
     }
 
     #[test]

@@ -13,7 +13,7 @@ macro_rules! texts {
         $(#[$doc])*
         #[derive(Debug, Clone, Deserialize, Serialize, JsonSchema)]
         #[serde(transparent)]
-        #[schemars(inline, title = $title)]
+        #[schemars(title = $title)]
         pub struct $name(#[schemars(regex(pattern = $pattern))] pub String);
 
         impl From<&str> for $name {
