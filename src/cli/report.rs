@@ -74,9 +74,12 @@ pub fn left_behind(reports: &[Report]) -> Option<u8> {
     reports.iter().any(|report| report.needs_clean_up).then_some(exit::LEFT_BEHIND)
 }
 
-/// The exit status of the worst of these reports, which is the first.
+/// The exit status of the worst of these reports, which is the first. If all of them are GO, one of which there is no record counts.
 pub fn worst_status(reports: &[Report]) -> u8 {
-    reports.first().map_or(exit::NOTHING_RAN, Report::exit_code)
+    match reports.first().map_or(exit::NOTHING_RAN, Report::exit_code) {
+        exit::GO => reports.iter().map(Report::exit_code).max().unwrap_or(exit::GO),
+        status => status,
+    }
 }
 
 fn read(path: &Path) -> Result<Report, CliError> {

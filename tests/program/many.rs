@@ -104,6 +104,31 @@ fn one_report_of_all_is_written_where_it_is_asked_for() {
 }
 
 #[test]
+fn a_report_of_all_that_cannot_be_written_hides_no_verdict() {
+    let folder = folder();
+    folder.write("taken", "");
+    let unwritten = "--report=html=taken/all.html";
+    let no_go = run(&folder, &["-c", "shops", "--no-report", unwritten]);
+    assert_eq!(no_go.status, 1, "{}", no_go.all());
+    assert!(no_go.stdout.contains(" 1. NO-GO: south") && no_go.stderr.contains("taken/all.html"), "{}", no_go.all());
+    fs::remove_file(folder.path("shops/south.toml")).unwrap();
+    let go = run(&folder, &["-c", "shops", "--no-report", unwritten]);
+    assert_eq!(go.status, 70, "{}", go.all());
+}
+
+#[test]
+fn a_go_without_its_own_report_is_no_exit_status_of_0() {
+    let folder = folder();
+    fs::remove_file(folder.path("shops/south.toml")).unwrap();
+    folder.write("shops/west.toml", &folder.read("shops/north.toml").replace("\"north\"", "\"west\""));
+    fs::create_dir(folder.path("reports")).unwrap();
+    folder.write("reports/west", "");
+    let ended = run(&folder, &["-c", "shops"]);
+    assert_eq!(ended.status, 70, "{}", ended.all());
+    assert!(ended.stdout.contains("GO: north") && ended.stdout.contains("GO: west"), "{}", ended.stdout);
+}
+
+#[test]
 fn on_github_all_of_them_are_annotated_and_on_the_page_of_the_step() {
     let folder = folder();
     let mut command = folder.command(&["run", "--sandbox", "-c", "shops", "--no-report", "--format=github"]);

@@ -13,7 +13,7 @@ use preflight::run::{self, Report};
 use preflight::sandbox::Sandbox;
 
 use super::{FailOn, Profile, RunArgs, deliver, unless_crashed};
-use crate::cli::exit::CliError;
+use crate::cli::exit::{self, CliError};
 use crate::cli::report::{combined, left_behind, worst_first, worst_status};
 use crate::cli::signals::{self, Signals};
 use crate::cli::target::TargetArgs;
@@ -94,23 +94,41 @@ pub async fn run_all(
     }
     worst_first(&mut reports);
     args.target.forget_files();
-    let style = args.output.style(terminal);
-    let targets = args.output.targets(&[]);
-    for target in &targets {
-        let text = combined(&reports, target.format, deliver::IN_A_FILE);
-        file::write(&target.path, &text).map_err(|error| CliError::Defect(error.to_string()))?;
-        note(&format!("report: {}", target.path.display()));
-    }
-    let markdown = || combined(&reports, Format::Markdown, style);
-    deliver::add_to_step_summary(&targets, args.output.format, markdown, style);
-    print(&combined(&reports, args.output.format, style))?;
+    let is_delivered = deliver_all(args, &reports, terminal);
     for (path, error) in &failed {
         note(&format!("\n{}:\n{}", path.display(), error.message(terminal).trim_end()));
     }
     // Of the others, one that could not be run at all says more than a verdict.
     let not_run = failed.first().map(|(_, error)| error.status());
     let status = interruption.map(signals::status).or(not_run);
-    Ok(left_behind(&reports).or(status).unwrap_or_else(|| worst_status(&reports)))
+    Ok(left_behind(&reports).or(status).unwrap_or_else(|| match worst_status(&reports) {
+        exit::GO if !is_delivered => exit::DEFECT,
+        status => status,
+    }))
+}
+
+/// Writes the reports about all of them, and prints the result. `false` if there is no record of something: an older report could
+/// be mistaken for this run's.
+fn deliver_all(args: &RunArgs, reports: &[Report], terminal: Terminal) -> bool {
+    let style = args.output.style(terminal);
+    let targets = args.output.targets(&[]);
+    let mut is_delivered = true;
+    for target in &targets {
+        match file::write(&target.path, &combined(reports, target.format, deliver::IN_A_FILE)) {
+            Ok(()) => note(&format!("report: {}", target.path.display())),
+            Err(error) => {
+                note(&format!("error: {error}"));
+                is_delivered = false;
+            }
+        }
+    }
+    let markdown = || combined(reports, Format::Markdown, style);
+    deliver::add_to_step_summary(&targets, args.output.format, markdown, style);
+    if let Err(failure) = print(&combined(reports, args.output.format, style)) {
+        note(&format!("error: {failure}"));
+        is_delivered = false;
+    }
+    is_delivered
 }
 
 /// What is about the last run of one configuration, or waits for one.
