@@ -34,6 +34,7 @@ pub mod entitlements {
     pub(crate) mod wording;
 }
 mod grant;
+mod return_address;
 /// The frontend as it is served.
 pub mod frontend {
     pub mod api;

@@ -1,5 +1,6 @@
 //! `portal/configuration`.
 
+use super::super::return_address::astray;
 use crate::check::prelude::*;
 use crate::world::{Answer, Found, PortalConfiguration};
 
@@ -32,6 +33,8 @@ codes! {
     NOT_FOUND: Failure,
     /// It exists but is not active.
     INACTIVE: Failure,
+    /// Customers leave the portal for a development machine or another site, unless the Worker's sessions say otherwise.
+    RETURN_URL: Warning,
 }
 
 async fn run(world: &World, _: Deployment, outcome: &mut Outcome) -> Answered {
@@ -80,7 +83,7 @@ fn judge(world: &World, portal: &PortalConfiguration, answer: &Answer, outcome: 
     let id = &portal.id;
     if *portal.active.known(format_args!("active of {id}"))? {
         outcome.pass(format!("{id} is active"));
-        return Ok(());
+        return return_url(world, portal, answer, outcome);
     }
     outcome.find(Finding {
         code: INACTIVE,
@@ -90,6 +93,32 @@ fn judge(world: &World, portal: &PortalConfiguration, answer: &Answer, outcome: 
         evidence: vec![answer.evidence("active", "false")],
         fix: Fix::new(format!("Activate {id}."))
             .then(world.stripe().update(StripeResource::PortalConfiguration, id, "").set("active", false, true)),
+    });
+    Ok(())
+}
+
+fn return_url(world: &World, portal: &PortalConfiguration, answer: &Answer, outcome: &mut Outcome) -> Answered {
+    let id = &portal.id;
+    let Some(url) = portal.default_return_url.nullable(format_args!("default_return_url of {id}"))? else {
+        return Ok(());
+    };
+    let Some(astray) = astray(world, url) else { return Ok(()) };
+    let home = world.config().frontend.as_ref().map_or("https://…", |frontend| frontend.url.as_str());
+    let update = world.stripe().update(StripeResource::PortalConfiguration, id, "");
+    outcome.find(Finding {
+        code: RETURN_URL,
+        message: format!(
+            "Customers leave the portal for {}, if the Worker does not set return_url in its portal sessions.",
+            astray.to
+        ),
+        expected: home.to_owned(),
+        actual: url.clone(),
+        evidence: vec![answer.evidence("default_return_url", url.clone())],
+        fix: Fix::new(format!("Set default_return_url of {id} to your account page.")).suggest(update.set(
+            "default_return_url",
+            url.as_str(),
+            home,
+        )),
     });
     Ok(())
 }

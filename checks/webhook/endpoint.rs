@@ -42,9 +42,9 @@ codes! {
     TRAILING_SLASH: Failure,
     /// It is registered with `http://`.
     NOT_HTTPS: Failure,
-    /// It is registered with another path.
+    /// It is registered with another path or query.
     PATH: Failure,
-    /// The path is registered on another host.
+    /// The path is registered on another host or port.
     HOST: Failure,
 }
 
@@ -119,8 +119,8 @@ fn difference(world: &World, endpoints: &[Endpoint]) -> Option<Difference> {
     let differences: [(Code, Differs, &str); 4] = [
         (TRAILING_SLASH, differs_in_slash, "the slash at the end"),
         (NOT_HTTPS, differs_in_scheme, "http instead of https"),
-        (PATH, differs_in_path, "another path"),
-        (HOST, differs_in_host, "another host"),
+        (PATH, differs_in_path, "another path or query"),
+        (HOST, differs_in_host, "another host or port"),
     ];
     differences.into_iter().find_map(|(code, differs, how)| {
         let is_near = |endpoint: &&Endpoint| endpoint.url.as_ref().is_some_and(|url| differs(url, wanted));
@@ -184,8 +184,7 @@ fn endpoint_to_add(world: &World) -> String {
 
 fn differs_in_slash(found: &Url, wanted: &Url) -> bool {
     let bare = |url: &Url| url.path().trim_end_matches('/').to_owned();
-    let is_alike = found.scheme() == wanted.scheme() && found.query() == wanted.query();
-    is_alike && found.host() == wanted.host() && bare(found) == bare(wanted)
+    found.origin() == wanted.origin() && found.query() == wanted.query() && bare(found) == bare(wanted)
 }
 
 fn differs_in_scheme(found: &Url, wanted: &Url) -> bool {
@@ -193,7 +192,7 @@ fn differs_in_scheme(found: &Url, wanted: &Url) -> bool {
 }
 
 fn differs_in_path(found: &Url, wanted: &Url) -> bool {
-    found.host() == wanted.host()
+    found.host() == wanted.host() && found.port() == wanted.port()
 }
 
 fn differs_in_host(found: &Url, wanted: &Url) -> bool {

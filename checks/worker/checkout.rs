@@ -1,5 +1,6 @@
 //! `worker/checkout`.
 
+mod charges;
 mod invalid;
 mod origin;
 mod seller;
@@ -56,6 +57,10 @@ codes! {
     PRICE_UNSET: Failure(Money),
     /// The session has another price, or a quantity other than 1.
     PRICE: Failure(Money),
+    /// The session also charges for something else. A warning if that is charged only once, or by use.
+    EXTRA_ITEM: Failure(Money),
+    /// Every customer gets a discount that leaves nothing to pay. A warning if it leaves something.
+    DISCOUNT: Failure(Money),
     /// The session is not at `session` of `worker.checkout`, where the frontend reads it.
     MISPLACED: Failure(Money),
     /// Nothing in the session identifies the user.

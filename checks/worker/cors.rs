@@ -65,8 +65,9 @@ async fn run(world: &World, _: Deployment, outcome: &mut Outcome) -> Answered {
         Some(Err(failure)) => outcome.find(fixes::broken(world, BROKEN, failure, "204")),
         None => {}
     }
+    let mut is_blocked = false;
     match outcome.ask(ours) {
-        Some(Ok(cors)) => own_origin(world, &origin, &cors, outcome),
+        Some(Ok(cors)) => is_blocked = own_origin(world, &origin, &cors, outcome),
         Some(Err(failure)) => outcome.find(fixes::broken(world, BROKEN, failure, "204")),
         None => {}
     }
@@ -83,7 +84,7 @@ async fn run(world: &World, _: Deployment, outcome: &mut Outcome) -> Answered {
     if let Some(Some(cors)) = outcome.ask(tiers) {
         if cors.allows(&origin) {
             outcome.pass(format!("the announced tiers can be read from {origin}"));
-        } else {
+        } else if !is_blocked {
             outcome.find(blocked(world, &origin, &cors, &format!("the announced tiers allow {}", cors.shown())));
         }
     }
@@ -120,12 +121,13 @@ fn foreign_origin(world: &World, cors: &CorsHeaders, outcome: &mut Outcome) -> b
     true
 }
 
-fn own_origin(world: &World, origin: &str, cors: &CorsHeaders, outcome: &mut Outcome) {
+/// Judges the answer to the frontend's origin; whether its pages cannot read any answer.
+fn own_origin(world: &World, origin: &str, cors: &CorsHeaders, outcome: &mut Outcome) -> bool {
     let why = if !cors.answer.is_success() {
         format!("the CORS preflight request returned {}", cors.answer.status)
     } else if cors.origin.as_deref() == Some("*") && cors.credentials {
         outcome.find(wildcard(world, cors));
-        return;
+        return true;
     } else if !cors.allows(origin) {
         format!("they allow {}", cors.shown())
     } else if !cors.takes_tokens {
@@ -135,9 +137,10 @@ fn own_origin(world: &World, origin: &str, cors: &CorsHeaders, outcome: &mut Out
         }
     } else {
         outcome.pass(format!("{origin} can read the Worker's answers"));
-        return;
+        return false;
     };
     outcome.find(blocked(world, origin, cors, &why));
+    true
 }
 
 fn platform(world: &World, (suffix, stranger): (&str, &str), cors: &CorsHeaders, outcome: &mut Outcome) {

@@ -1,15 +1,14 @@
 //! One Checkout Session, judged part by part.
 
+use super::super::super::return_address::astray;
 use super::super::fixes;
 use super::{
-    DELAYED, MISPLACED, NEW_CUSTOMER, NO_TIER, NO_USER, PRICE, RETURN_URL, blame_price_variable, finding, of_tier,
-    price_ids, put_price, seller,
+    DELAYED, MISPLACED, NEW_CUSTOMER, NO_TIER, NO_USER, PRICE, RETURN_URL, blame_price_variable, charges, finding,
+    of_tier, price_ids, put_price, seller,
 };
 use crate::check::prelude::*;
 use crate::config::{CheckoutRoute, Source, Tier};
-use crate::world::{
-    Answer, CheckoutSession, CustomerId, HostRelation, Price, Seen, host_relation, is_development_host,
-};
+use crate::world::{Answer, CheckoutSession, CustomerId, Price, Seen};
 
 /// Judges a session that the Worker created for `tier`.
 pub(super) async fn judge(
@@ -26,6 +25,8 @@ pub(super) async fn judge(
         outcome.ask(user.map_err(of_tier));
         outcome.ask(plan.map_err(of_tier));
     }
+    let discount = charges::discount(world, session, outcome);
+    outcome.ask(discount.map_err(of_tier));
     let urls = return_urls(world, session, outcome);
     outcome.ask(urls.map_err(of_tier));
     let seller = seller::judge(world, session, outcome).await;
@@ -101,7 +102,7 @@ async fn price(world: &World, tier: &Tier, session: &Seen<CheckoutSession>, outc
     let items = session.value.line_items.known(format_args!("line_items of {id}"))?;
     let items = items.data.known(format_args!("line_items.data of {id}"))?;
     let all = offers(world);
-    for item in items {
+    for (place, item) in items.iter().enumerate() {
         let price = item.price.known(format_args!("line_items.data.price of {id}"))?;
         for offer in all.iter().filter(|offer| offer.tier.name == tier.name) {
             let known = world.stripe().own_price(offer).await?.value;
@@ -134,7 +135,7 @@ async fn price(world: &World, tier: &Tier, session: &Seen<CheckoutSession>, outc
                     ));
                 }
             }
-            return Ok(());
+            return charges::extra_items(world, session, items, place, outcome);
         }
     }
     let prices = || items.iter().filter_map(|item| item.price.value());
@@ -222,7 +223,9 @@ fn return_urls(world: &World, session: &Seen<CheckoutSession>, outcome: &mut Out
     let mut wrong: Vec<(Code, String, Vec<&str>, Vec<&str>)> = Vec::new();
     for (field, url) in value.addresses() {
         let Some(url) = url.value() else { continue };
-        let Some((code, leads_to)) = wrong_address(world, url) else { continue };
+        let Some(astray) = astray(world, url) else { continue };
+        let code = if astray.may_be_intended { RETURN_URL.as_warning() } else { RETURN_URL };
+        let leads_to = astray.to;
         // One cause that shows in both URLs is one finding.
         match wrong.iter_mut().find(|(other, same, ..)| *other == code && *same == leads_to) {
             Some((_, _, fields, urls)) => {
@@ -246,28 +249,6 @@ fn return_urls(world: &World, session: &Seen<CheckoutSession>, outcome: &mut Out
         value.cancel_url.nullable(name("cancel_url"))?;
     }
     Ok(())
-}
-
-/// Where a return URL leads, if not to the frontend.
-fn wrong_address(world: &World, url: &str) -> Option<(Code, String)> {
-    let parsed = url::Url::parse(url).ok();
-    if parsed.as_ref().is_some_and(is_development_host) {
-        return Some((RETURN_URL, format!("{}, a development address", origin_of(url))));
-    }
-    let Some(address) = parsed.filter(|address| address.scheme() == "https") else {
-        return Some((RETURN_URL, format!("{}, which is not an HTTPS address", origin_of(url))));
-    };
-    let frontend = world.config().frontend.as_ref()?.url.host_str()?;
-    match host_relation(address.host_str()?, frontend) {
-        HostRelation::SameHost => None,
-        HostRelation::SameSite => Some((RETURN_URL.as_warning(), format!("{}, not to {frontend}", origin_of(url)))),
-        HostRelation::CrossSite => Some((RETURN_URL, format!("{}, another site than {frontend}", origin_of(url)))),
-    }
-}
-
-fn origin_of(url: &str) -> String {
-    let origin = url::Url::parse(url).map(|url| url.origin()).ok().filter(url::Origin::is_tuple);
-    origin.map_or_else(|| url.to_owned(), |origin| origin.ascii_serialization())
 }
 
 /// A customer that the Worker created on the way.

@@ -67,6 +67,12 @@ pub struct CheckoutSession {
     #[serde(default)]
     allow_promotion_codes: Field<bool>,
     #[serde(default)]
+    discounts: Field<Vec<SessionDiscount>>,
+    #[serde(default)]
+    amount_total: Field<i64>,
+    #[serde(default)]
+    total_details: Field<TotalDetails>,
+    #[serde(default)]
     managed_payments: Field<ManagedPayments>,
     #[serde(default)]
     payment_method_types: Field<Vec<String>>,
@@ -78,6 +84,21 @@ pub struct CheckoutSession {
     /// What is sold; only present if the request expands it.
     #[serde(default)]
     pub line_items: Field<LineItems>,
+}
+
+/// A discount that is applied before the customer enters anything: a coupon, or a promotion code.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default)]
+struct SessionDiscount {
+    coupon: Field<String>,
+    promotion_code: Field<String>,
+}
+
+/// What is taken off a session's amount.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default)]
+struct TotalDetails {
+    amount_discount: Field<i64>,
 }
 
 /// Whether a session calculates taxes.
@@ -134,6 +155,25 @@ impl CheckoutSession {
     pub fn allows_promotion_codes(&self) -> Answered<bool> {
         let allowed = self.allow_promotion_codes.nullable(format_args!("allow_promotion_codes of {}", self.id))?;
         Ok(allowed == Some(&true))
+    }
+
+    /// The coupon or promotion code that every customer gets, if there is one.
+    pub fn discount(&self) -> Answered<Option<&str>> {
+        let place = format_args!("discounts of {}", self.id);
+        let first = self.discounts.nullable(place)?.and_then(|discounts| discounts.first());
+        Ok(first.map(|discount| {
+            let name = discount.promotion_code.value().or_else(|| discount.coupon.value());
+            name.map_or("without a name", String::as_str)
+        }))
+    }
+
+    /// Whether a discount leaves nothing to pay today.
+    pub fn is_free_by_discount(&self) -> Answered<bool> {
+        let total = self.amount_total.known(format_args!("amount_total of {}", self.id))?;
+        let details = self.total_details.known(format_args!("total_details of {}", self.id))?;
+        let off = details.amount_discount.known(format_args!("total_details.amount_discount of {}", self.id))?;
+        // In a trial nothing is due either, and nothing is taken off.
+        Ok(*total == 0 && *off > 0)
     }
 
     /// The payment methods that customers can choose.

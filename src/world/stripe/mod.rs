@@ -17,7 +17,7 @@ mod promotion_codes;
 mod subscriptions;
 
 pub use account::{Account, Requirements};
-pub use checkout::CheckoutSession;
+pub use checkout::{CheckoutSession, LineItem};
 pub(in crate::world) use client::version_header;
 pub use client::{Permission, Stripe};
 pub use customers::Customer;

@@ -31,6 +31,9 @@ pub struct PortalConfiguration {
     /// Whether sessions can use it.
     #[serde(default)]
     pub active: Field<bool>,
+    /// Where customers return to, unless a session says otherwise.
+    #[serde(default)]
+    pub default_return_url: Field<String>,
     #[serde(default)]
     features: Field<PortalFeatures>,
 }
