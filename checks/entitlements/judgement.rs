@@ -37,7 +37,7 @@ pub(crate) enum Comparison<'w> {
     /// They have a tier and do not pay for it, at most with a subscription that does not count.
     FreeButEntitled(Option<usize>),
     /// They have the tier of a subscription whose status does not grant it.
-    PastDue(usize),
+    Lapsed(usize),
 }
 
 /// Whether a user has a tier without paying, as intended.
@@ -139,7 +139,7 @@ fn without_payment<'w>(
         {
             return Ok(Comparison::FreeButEntitled(Some(place)));
         }
-        return Ok(Comparison::PastDue(place));
+        return Ok(Comparison::Lapsed(place));
     }
     if user.was_just_updated.clone()? {
         return Ok(Comparison::Nothing);

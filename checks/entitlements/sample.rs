@@ -46,7 +46,7 @@ codes! {
     NO_SUCH_CUSTOMER: Failure,
     /// Clerk has the ID of a subscription that does not exist in this mode.
     NO_SUCH_SUBSCRIPTION: Failure,
-    /// A user has the tier of a subscription whose status does not grant it.
+    /// A user has the tier of a subscription whose last payment failed, and which Stripe still tries to collect.
     PAST_DUE_ENTITLED: Warning(Money),
     /// A user pays for a price that does not belong to any tier.
     NO_TIER: Warning(Service),
@@ -161,9 +161,10 @@ fn compare(world: &World, catalog: &Catalog<'_>, user: &SampledUser) -> Answered
             let subscription = place.map(subscription);
             case(FREE_BUT_ENTITLED, user, subscription, wording::free(world, user, subscription))
         }
-        Comparison::PastDue(place) => {
+        Comparison::Lapsed(place) => {
             let subscription = subscription(place);
-            case(PAST_DUE_ENTITLED, user, Some(subscription), wording::past_due(user, subscription))
+            let code = if subscription.is_past_due() { PAST_DUE_ENTITLED } else { FREE_BUT_ENTITLED };
+            case(code, user, Some(subscription), wording::past_due(user, subscription))
         }
     })))
 }

@@ -87,9 +87,10 @@ pub(super) fn drifted(
             let of_tier = || user.tier(world).map_or_else(Monthly::unknown, Monthly::of_tier);
             DriftedAccount { monthly: subscription.map_or_else(of_tier, Monthly::of), ..account }
         }
-        Comparison::PastDue(place) => {
+        Comparison::Lapsed(place) => {
             let subscription = subscription(place);
-            account(Bucket::PastDueEntitled, user, Some(subscription), wording::past_due(user, subscription))
+            let bucket = if subscription.is_past_due() { Bucket::PastDueEntitled } else { Bucket::FreeButEntitled };
+            account(bucket, user, Some(subscription), wording::past_due(user, subscription))
         }
     };
     let pays_for = account.subscriptions.first().and_then(|id| user.subscriptions.iter().find(|known| known.id == *id));

@@ -106,6 +106,11 @@ impl Subscription {
         matches!(self.status.as_str(), "canceled" | "incomplete_expired")
     }
 
+    /// Whether its last payment failed, and Stripe still tries to collect it.
+    pub fn is_past_due(&self) -> bool {
+        self.status == "past_due"
+    }
+
     /// Whether it is canceled and ends with its billing period.
     pub fn is_ending(&self) -> Answered<bool> {
         if *self.cancel_at_period_end.known(format_args!("cancel_at_period_end of {}", self.id))? {
