@@ -45,7 +45,10 @@ pub(super) fn discount(world: &World, session: &Seen<CheckoutSession>, outcome: 
     let (code, left) = if is_free { (DISCOUNT, "nothing to pay") } else { (DISCOUNT.as_warning(), "less to pay") };
     let message = format!("The Worker's Checkout gives everyone the discount {name}, which leaves {left}.");
     let evidence = session.answer.evidence("discounts", name.to_owned());
-    let fix = fixes::deploy(world, "Remove discounts from checkout.sessions.create.");
+    let fix = fixes::deploy(
+        world,
+        "Remove discounts from checkout.sessions.create. If it is a launch offer, waive this finding until it ends.",
+    );
     outcome.find(finding(code, message, "no discount", evidence, fix));
     Ok(())
 }

@@ -9,8 +9,8 @@ use crate::sandbox::recorded::Recorded;
 /// How long every billing period is here, in seconds.
 const PERIOD: i64 = 30 * 24 * 3600;
 
-/// Fills in what follows from a subscription's ID, its price and the time of its creation.
-pub(super) fn subscription(subscription: &mut Value, price: Value, recorded: &Recorded) -> Result<(), Error> {
+/// Fills in what follows from a subscription's ID, the price of each item and the time of its creation.
+pub(super) fn subscription(subscription: &mut Value, prices: Vec<Value>, recorded: &Recorded) -> Result<(), Error> {
     let id = subscription["id"].as_str().unwrap_or_default().to_owned();
     let created = subscription["created"].as_i64().unwrap_or_default();
     let until = subscription["ended_at"].as_i64().unwrap_or_else(|| Timestamp::now().as_second());
@@ -18,21 +18,24 @@ pub(super) fn subscription(subscription: &mut Value, price: Value, recorded: &Re
     for field in ["billing_cycle_anchor", "start_date"] {
         subscription[field] = created.into();
     }
-    subscription["currency"] = price["currency"].clone();
+    subscription["currency"] = prices.first().map_or(Value::Null, |price| price["currency"].clone());
     subscription["latest_invoice"] = id.replacen("sub_", "in_", 1).into();
     if subscription["cancel_at_period_end"] == true {
         subscription["cancel_at"] = (start + PERIOD).into();
         subscription["cancellation_details"]["reason"] = "cancellation_requested".into();
     }
     subscription["items"]["url"] = format!("/v1/subscription_items?subscription={id}").into();
-    let item = &mut subscription["items"]["data"][0];
-    item["id"] = format!("si_{}", id.trim_start_matches("sub_1")).into();
-    item["subscription"] = id.into();
-    item["created"] = created.into();
-    item["current_period_start"] = start.into();
-    item["current_period_end"] = (start + PERIOD).into();
-    item["plan"] = plan(&price, recorded)?;
-    item["price"] = price;
+    for (place, price) in prices.into_iter().enumerate() {
+        let item = &mut subscription["items"]["data"][place];
+        let number = if place == 0 { String::new() } else { place.to_string() };
+        item["id"] = format!("si_{}{number}", id.trim_start_matches("sub_1")).into();
+        item["subscription"] = id.as_str().into();
+        item["created"] = created.into();
+        item["current_period_start"] = start.into();
+        item["current_period_end"] = (start + PERIOD).into();
+        item["plan"] = plan(&price, recorded)?;
+        item["price"] = price;
+    }
     Ok(())
 }
 

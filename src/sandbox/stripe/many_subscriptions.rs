@@ -43,7 +43,7 @@ impl ManySubscriptions {
         let template = |price: &str| {
             let fields = json!({ "id": "sub_1", "items": { "data": [{ "price": price }] } });
             let mut body = recorded.complete("subscription", &fields)?;
-            derived::subscription(&mut body, store.body(ObjectKind::Price, &price.into())?, recorded)?;
+            derived::subscription(&mut body, vec![store.body(ObjectKind::Price, &price.into())?], recorded)?;
             Ok::<_, Error>(body)
         };
         let (pro, enterprise) = (template(PRO)?, template(ENTERPRISE)?);

@@ -42,7 +42,7 @@ impl Stripe {
             "items": { "data": [item] },
         });
         let mut body = self.recorded.complete("subscription", &fields)?;
-        derived::subscription(&mut body, price, &self.recorded)?;
+        derived::subscription(&mut body, vec![price], &self.recorded)?;
         store.insert(ObjectKind::Subscription, ACCOUNT, body.clone());
 
         let session = json!({

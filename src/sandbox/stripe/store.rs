@@ -89,8 +89,9 @@ impl Store {
         match kind {
             ObjectKind::Price => body["unit_amount_decimal"] = body["unit_amount"].to_string().into(),
             ObjectKind::Subscription => {
-                let price = self.body(ObjectKind::Price, &body["items"]["data"][0]["price"])?;
-                derived::subscription(&mut body, price, recorded)?;
+                let items = body["items"]["data"].as_array().into_iter().flatten();
+                let prices: Result<_, Error> = items.map(|item| self.body(ObjectKind::Price, &item["price"])).collect();
+                derived::subscription(&mut body, prices?, recorded)?;
             }
             ObjectKind::Event if body["data"]["object"].is_string() => {
                 body["data"]["object"] = self.body(ObjectKind::Subscription, &body["data"]["object"])?;
