@@ -13,7 +13,8 @@ check! {
     ///
     /// ## How it is verified
     /// The configuration in `stripe.portal_configuration` is read with the key, or the account's default one if that is not
-    /// set. This cannot show which one the Worker uses; `worker/portal` opens it.
+    /// set. Its `default_return_url` is compared with the frontend. This cannot show which configuration the Worker uses
+    /// (`worker/portal` opens it), or whether its sessions name another return URL.
     ///
     /// ## How to fix it
     /// Save the portal settings in the dashboard, in the right mode, or use the ID of an active configuration.

@@ -20,15 +20,16 @@ check! {
     ///
     /// ## How it is verified
     /// The Worker is asked for a Checkout Session for each paid tier, as the frontend asks for the canary, and once more with
-    /// a foreign `Origin`, for an unknown tier and with broken JSON. The session's ID shows its mode. Then the session is read back with your key and compared with the
-    /// tier's prices (any of them will do), the canary, what the entitlement source needs, and the frontend. Each session is
-    /// expired at once. A session in another mode or account cannot be expired with your key; it expires by itself within a
-    /// day. What only `subscription_data` carries cannot be read back, and the report says so. If the request has the price ID
-    /// (`worker.checkout`), the one that your frontend sends is not seen. A canary that may have a
-    /// subscription is never used, because the Worker would change that subscription: one with a `cus_…` or `sub_…` anywhere
-    /// in its metadata, or with a Stripe customer under its email address, unless Stripe shows no subscription for it. For
-    /// some new accounts, Stripe turns on Managed Payments in live mode: it sells in your place, as Link, adds tax to the price
-    /// and keeps 3.5 % more. Set `stripe.managed_payments = true` if that is what you want.
+    /// a foreign `Origin`, for an unknown tier and with broken JSON. The session's ID shows its mode. Then the session is read
+    /// back with your key and compared with the tier's prices (any of them will do), the canary, what the entitlement source
+    /// needs, and the frontend. What else it charges is a finding, too, and so is a discount that customers did not enter.
+    /// Each session is expired at once. A session in another mode or account cannot be expired with your key; it expires by
+    /// itself within a day. What only `subscription_data` carries cannot be read back, and the report says so. A trial is not
+    /// seen. If the request has the price ID (`worker.checkout`), the one that your frontend sends is not seen. A canary that
+    /// may have a subscription is never used, because the Worker would change that subscription: one with a `cus_…` or
+    /// `sub_…` anywhere in its metadata, or with a Stripe customer under its email address, unless Stripe shows no
+    /// subscription for it. For some new accounts, Stripe turns on Managed Payments in live mode: it sells in your place, as
+    /// Link, adds tax to the price and keeps 3.5 % more. Set `stripe.managed_payments = true` if that is what you want.
     ///
     /// ## How to fix it
     /// Set the live key and the live price IDs on the Worker. Pass the user's ID as `client_reference_id` and in the metadata

@@ -32,7 +32,7 @@ const RUNS: usize = 5;
 const ACCOUNTS: &str = "accounts";
 const PROCESSOR: &str = "processor";
 /// How much more processor time than a script a run may need.
-const PROCESSOR_ALLOWED: f64 = 6.0;
+const PROCESSOR_ALLOWED: f64 = 7.0;
 const MANY: &str = "many";
 /// How many deployments are checked at once.
 const DEPLOYMENTS: usize = 50;
