@@ -164,7 +164,7 @@ fn compare(world: &World, catalog: &Catalog<'_>, user: &SampledUser) -> Answered
         Comparison::Lapsed(place) => {
             let subscription = subscription(place);
             let code = if subscription.is_past_due() { PAST_DUE_ENTITLED } else { FREE_BUT_ENTITLED };
-            case(code, user, Some(subscription), wording::past_due(user, subscription))
+            case(code, user, Some(subscription), wording::lapsed(world, user, subscription))
         }
     })))
 }

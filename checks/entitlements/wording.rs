@@ -48,14 +48,20 @@ pub(crate) fn free(world: &World, user: &SampledUser, subscription: Option<&Subs
 }
 
 /// A user has the tier of a subscription whose status does not grant it.
-pub(crate) fn past_due(user: &SampledUser, subscription: &Subscription) -> Wording {
-    let (id, has, status) = (&user.id, has_plan(user), &subscription.status);
+pub(crate) fn lapsed(world: &World, user: &SampledUser, subscription: &Subscription) -> Wording {
+    let (id, has) = (&user.id, has_plan(user));
     Wording {
         words: format!("{id} still has {has} with {}", shown(subscription)),
-        fix: format!(
-            "Make the Worker end the tier at \"{status}\", or add \"{status}\" to entitlement.entitling_statuses if it grants the tier."
-        ),
+        fix: end_tier(world, id, &subscription.status),
     }
+}
+
+/// How to end a tier that outlived its subscription. The Worker gets no event for what is past, so the user must be changed, too.
+pub(crate) fn end_tier(world: &World, user: &str, status: &str) -> String {
+    let key = &world.config().clerk.metadata_key;
+    format!(
+        "Make the Worker end the tier at \"{status}\", and set {key} to the free tier in the public metadata of {user}. Or, if \"{status}\" grants the tier, add it to entitlement.entitling_statuses."
+    )
 }
 
 /// A subscription belongs to a user who does not exist.

@@ -104,26 +104,43 @@ fn return_url(world: &World, portal: &PortalConfiguration, answer: &Answer, outc
         return Ok(());
     };
     let Some(astray) = astray(world, url) else { return Ok(()) };
-    let home = world.config().frontend.as_ref().map_or("https://…", |frontend| frontend.url.as_str());
-    let update = world.stripe().update(StripeResource::PortalConfiguration, id, "");
+    let home = world.config().frontend.as_ref().map(|frontend| frontend.url.as_str());
+    let to_account = fix(world, &format!("Set default_return_url of {id} to your account page."));
+    let update = |home| {
+        world.stripe().update(StripeResource::PortalConfiguration, id, "").set("default_return_url", url.as_str(), home)
+    };
     outcome.find(Finding {
         code: RETURN_URL,
         message: format!(
             "Customers leave the portal for {}, if the Worker does not set return_url in its portal sessions.",
             astray.to
         ),
-        expected: home.to_owned(),
+        expected: home.unwrap_or("your frontend").to_owned(),
         actual: url.clone(),
         evidence: vec![answer.evidence("default_return_url", url.clone())],
-        fix: Fix::new(format!("Set default_return_url of {id} to your account page.")).suggest(update.set(
-            "default_return_url",
-            url.as_str(),
-            home,
-        )),
+        // Without a frontend in the configuration, only a person knows the address.
+        fix: match home {
+            Some(home) => to_account.suggest(update(home)),
+            None => to_account,
+        },
     });
     Ok(())
 }
 
 fn fix(world: &World, summary: &str) -> Fix {
     Fix::new(summary).link(world.stripe().dashboard("settings/billing/portal"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::CHECK;
+    use crate::check::testing::scenario;
+
+    #[tokio::test]
+    async fn a_fix_invents_no_address_if_the_configuration_names_no_frontend() {
+        let with = scenario("portal-returns-to-localhost").await;
+        assert!(with.fix(CHECK).commands()[0].contains("https://app.acme.com/"), "{:?}", with.fix(CHECK));
+        let without = scenario("portal-returns-to-localhost,healthy-no-frontend").await;
+        assert_eq!(without.fix(CHECK).commands(), Vec::<String>::new());
+    }
 }

@@ -90,7 +90,7 @@ pub(super) fn drifted(
         Comparison::Lapsed(place) => {
             let subscription = subscription(place);
             let bucket = if subscription.is_past_due() { Bucket::PastDueEntitled } else { Bucket::FreeButEntitled };
-            account(bucket, user, Some(subscription), wording::past_due(user, subscription))
+            account(bucket, user, Some(subscription), wording::lapsed(world, user, subscription))
         }
     };
     let pays_for = account.subscriptions.first().and_then(|id| user.subscriptions.iter().find(|known| known.id == *id));

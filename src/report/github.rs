@@ -74,7 +74,12 @@ pub fn render_all(reports: &[Report]) -> String {
 /// The verdict, how much it covers, and what it leaves open.
 fn verdict(report: &Report) -> String {
     let mut lines: Vec<String> = report.changed.iter().map(|changed| shown(changed)).collect();
-    lines.push(format!("{}: {}", outline::verdict(report.decision), outline::coverage_and_summary(report)));
+    lines.push(format!(
+        "{}: {}{}",
+        outline::verdict(report.decision),
+        outline::coverage(report),
+        outline::summary_after(report)
+    ));
     lines.extend(outline::not_covered(report).filter(|_| report.decision == Decision::Go));
     lines.extend(report.interruption.map(|why| outline::interruption(why).to_owned()));
     lines.extend(report.left_open.as_deref().map(shown));

@@ -89,7 +89,7 @@ fn head(report: &Report, verdict: &Markup) -> Markup {
             @if let Some(changed) = &report.changed { p.alarm { (shown(changed)) } }
             p.project { (shown(&report.project)) }
             (verdict)
-            p.coverage { (outline::coverage_and_summary(report)) }
+            p.coverage { (outline::coverage(report)) (outline::summary_after(report)) }
             @if let (Decision::Go, Some(not_covered)) = (report.decision, outline::not_covered(report)) {
                 p { strong { (not_covered) } }
             }

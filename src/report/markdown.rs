@@ -56,9 +56,7 @@ impl MarkdownPage {
         }
         let what = if report.rehearsal.is_some() { "rehearsal " } else { "" };
         self.heading(1, &format!("{}: {what}{}", markdown(&report.project), outline::verdict(report.decision)));
-        let summary = Some(outline::summary(report)).filter(|summary| !summary.is_empty());
-        let summary = summary.map(|summary| format!(" ({summary})")).unwrap_or_default();
-        self.paragraph(&format!("**{}**{summary}", outline::coverage(report)));
+        self.paragraph(&format!("**{}**{}", outline::coverage(report), outline::summary_after(report)));
         if let (Decision::Go, Some(not_covered)) = (report.decision, outline::not_covered(report)) {
             self.paragraph(&format!("**{not_covered}**"));
         }

@@ -195,10 +195,10 @@ pub const fn verdict(decision: Decision) -> &'static str {
 /// How many required checks passed: `31 of 33 required checks verified`.
 #[must_use]
 pub fn coverage(report: &Report) -> String {
-    let older = report.earlier().next().map(|(_, earlier)| format!("the report of {}", age(report, earlier)));
     if let Some(why) = &report.not_run {
         return format!("no checks ran, because {}", shown(why));
     }
+    let older = report.earlier().next().map(|(_, earlier)| format!("the report of {}", age(report, earlier)));
     if report.decision == Decision::NothingRan {
         let why = older.map(|older| format!(", because {older} has nothing to check again"));
         return format!("no checks ran{}", why.unwrap_or_default());
@@ -232,11 +232,11 @@ pub fn summary(report: &Report) -> String {
     counts(report.ran().map(|check| check.status))
 }
 
-/// Both: `31 of 33 required checks verified (29 pass, 2 fail)`.
+/// The same after the coverage: ` (29 pass, 1 warn, 2 fail)`. Nothing if no checks ran.
 #[must_use]
-pub fn coverage_and_summary(report: &Report) -> String {
-    let (coverage, summary) = (coverage(report), summary(report));
-    if summary.is_empty() { coverage } else { format!("{coverage} ({summary})") }
+pub fn summary_after(report: &Report) -> String {
+    let summary = summary(report);
+    if summary.is_empty() { summary } else { format!(" ({summary})") }
 }
 
 fn counts(statuses: impl Iterator<Item = Status>) -> String {

@@ -288,12 +288,7 @@ impl TerminalPage {
 
     fn end(&mut self, report: &Report) {
         self.text.push('\n');
-        let summary = outline::summary(report);
-        let then = match (report.decision, summary.is_empty()) {
-            (Decision::NothingRan, _) | (_, true) => outline::coverage(report),
-            _ => format!("{} ({summary})", outline::coverage(report)),
-        };
-        self.verdict(report, &then);
+        self.verdict(report, &format!("{}{}", outline::coverage(report), outline::summary_after(report)));
         if let (Decision::Go, Some(not_covered)) = (report.decision, outline::not_covered(report)) {
             self.line(&not_covered, Color::Warning);
         }

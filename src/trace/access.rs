@@ -8,6 +8,7 @@ use super::step::{Link, State, Verdict};
 use super::tracer::{Ended, Traced, Tracer, failures};
 use crate::change::Fix;
 use crate::checks::clerk::jwt_template;
+use crate::checks::entitlements::wording;
 use crate::finding::NoAnswer;
 use crate::world::{PlanMismatch, Route, World, clerk_dashboard, plan_mismatch};
 
@@ -70,10 +71,7 @@ pub(super) fn metadata(tracer: &mut Tracer<'_>, facts: &Facts, due: &Due<'_>) ->
             let status = &subscription.status;
             (
                 format!("{id} still has {has}, although {} is {status}. The customer uses it without paying.", subscription.id),
-                Fix::new(format!(
-                    "Make the Worker end the tier at \"{status}\", or add \"{status}\" to entitlement.entitling_statuses if it grants the tier."
-                ))
-                .link(clerk_dashboard(&format!("users/{id}"))),
+                Fix::new(wording::end_tier(world, id, status)).link(clerk_dashboard(&format!("users/{id}"))),
             )
         }
         Due::Lapsed(_) | Due::Nothing(..) | Due::Comped(_) => {

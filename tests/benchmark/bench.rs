@@ -54,7 +54,7 @@ fn main() {
         return processor::script(addresses);
     }
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
-    let is_alone = |what: &str| std::env::args().any(|argument| argument == what);
+    let is_alone = |what: &str| arguments.iter().any(|argument| argument == what);
     let is_everything = ![ACCOUNTS, MANY, PROCESSOR].into_iter().any(is_alone);
     if is_everything {
         run_and_program(&runtime);

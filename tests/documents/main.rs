@@ -1,5 +1,5 @@
-//! The README, `docs/checks.md` and `reports/sample/` show what preflight really does. `PREFLIGHT_WRITE=1 cargo test --test documents` updates
-//! them; review the change like any other.
+//! The README, `docs/checks.md` and `reports/sample/` show what preflight really does. `PREFLIGHT_WRITE=1 cargo test --test
+//! documents` updates them; review the change like any other.
 
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test fails if it cannot read a file")]
 

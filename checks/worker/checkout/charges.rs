@@ -32,10 +32,8 @@ pub(super) fn extra_items(
 
 /// Whether every bill has it in full. What is charged once may be a setup fee, and what is charged by use an overage.
 fn is_charged_each_time(price: &Price) -> Answered<bool> {
-    let Some(recurring) = price.recurring.nullable(format_args!("recurring of {}", price.id))? else {
-        return Ok(false);
-    };
-    Ok(recurring.usage_type.known(format_args!("recurring.usage_type of {}", price.id))? == "licensed")
+    let Some(recurring) = price.recurring()? else { return Ok(false) };
+    Ok(recurring.usage_type()? == "licensed")
 }
 
 /// Judges a discount that the Worker gives to everyone: customers did not enter it.

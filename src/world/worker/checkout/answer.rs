@@ -35,7 +35,7 @@ pub enum CheckoutProblem {
 /// How Workers and Stripe name a price ID.
 macro_rules! price {
     () => {
-        r"(?:price[ _-]?ids?|stripe[ _-]price[a-z_]*|line_items\[[0-9]+\]\[price\])"
+        r"(?:price[ _-]?ids?|stripe[ _-]price(?-u:\w*)|line_items\[[0-9]+\]\[price\])"
     };
 }
 
