@@ -82,7 +82,10 @@ impl From<sandbox::Error> for CliError {
             sandbox::Error::UnknownScenario { .. } => {
                 Self::Usage(format!("{error}\nTo list them, run `preflight sandbox --list`"))
             }
-            sandbox::Error::Patch { .. } => Self::Usage(format!("these scenarios cannot be combined: {error}")),
+            sandbox::Error::Patch { .. } | sandbox::Error::Document(_) => {
+                Self::Usage(format!("these scenarios cannot be applied: {error}"))
+            }
+            sandbox::Error::File { .. } | sandbox::Error::Circle(_) => Self::Usage(error.to_string()),
             other => Self::Defect(format!("could not start the sandbox: {other}")),
         }
     }

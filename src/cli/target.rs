@@ -27,8 +27,8 @@ pub struct TargetArgs {
     /// Check this mode instead of the configured one: live or test
     #[arg(long, value_parser = mode_parser(), hide_possible_values = true)]
     mode: Option<Mode>,
-    /// Check the built-in sandbox instead, healthy or with these problems. Needs no account, network or configuration; with -c, it
-    /// is checked against that file
+    /// Check the built-in sandbox instead, healthy or with these problems (names, or TOML files). Needs no account, network or
+    /// configuration; with -c, it is checked against that file
     #[arg(long, value_name = "SCENARIO,…", num_args = 0..=1, require_equals = true, default_missing_value = "")]
     pub sandbox: Option<NameList>,
 

@@ -14,6 +14,17 @@ pub enum Error {
     /// The catalog of scenarios is invalid.
     #[error("the catalog of scenarios: {0}")]
     Catalog(String),
+    /// The file of a scenario cannot be read, or is invalid.
+    #[error("{path}: {reason}")]
+    File {
+        /// The file.
+        path: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// A scenario extends itself.
+    #[error("scenario `{0}` extends itself")]
+    Circle(String),
     /// A scenario changes something that is not in the document.
     #[error("scenario `{scenario}`: `{path}`: {reason}")]
     Patch {

@@ -1,6 +1,8 @@
-//! The catalog of scenarios: every way in which the sandbox can differ from a healthy world.
+//! The catalog of scenarios: every way in which the sandbox can differ from a healthy world, and scenarios from files beside it.
 
 use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
 use std::sync::LazyLock;
 
 use serde::{Deserialize, Deserializer};
@@ -14,11 +16,14 @@ use crate::world::Depth;
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Scenario {
-    /// Its name, such as `price-test-mode`.
+    /// Its name, such as `price-test-mode`. Empty in a file, which is its name.
+    #[serde(default)]
     pub name: String,
     /// Its group in lists.
+    #[serde(default)]
     pub group: String,
     /// One sentence: what is wrong, or why it is healthy.
+    #[serde(default)]
     pub about: String,
     /// The findings that it must cause. A healthy world may only cause warnings.
     #[serde(default)]
@@ -82,6 +87,15 @@ impl Scenario {
         }
     }
 
+    /// A scenario that is not in the catalog, from a file.
+    fn in_file(path: &str) -> Result<Self, Error> {
+        let unreadable = |reason: String| Error::File { path: path.to_owned(), reason };
+        let text = fs::read_to_string(path).map_err(|error| unreadable(error.to_string()))?;
+        let scenario: Self =
+            toml::from_str(&text).map_err(|error| unreadable(error.to_string().trim_end().to_owned()))?;
+        Ok(Self { name: path.to_owned(), ..scenario })
+    }
+
     /// Copies, then removes, then sets.
     fn apply_to(&self, document: &mut Document) -> Result<(), Error> {
         let at = |path: &str| {
@@ -129,7 +143,7 @@ pub fn scenarios() -> &'static [Scenario] {
     CATALOG.as_deref().unwrap_or_default()
 }
 
-/// The healthy document with the named scenarios applied in order.
+/// The healthy document with the scenarios applied in order: each a name of the catalog, or the path of a TOML file.
 pub(super) fn document(names: &[&str]) -> Result<Document, Error> {
     if let Err(error) = CATALOG.as_ref() {
         return Err(Error::Catalog(error.clone()));
@@ -142,11 +156,12 @@ pub(super) fn document(names: &[&str]) -> Result<Document, Error> {
 }
 
 fn apply(document: &mut Document, name: &str, depth: usize) -> Result<(), Error> {
-    let scenario = find(name)?;
     // No chain of variants is this long, so this is a circle.
     if depth > 8 {
-        return Err(Error::Catalog(format!("`{name}` extends itself")));
+        return Err(Error::Circle(name.to_owned()));
     }
+    let is_file = Path::new(name).extension().is_some_and(|extension| extension == "toml");
+    let scenario = if is_file { Scenario::in_file(name)? } else { find(name)?.clone() };
     for base in &scenario.extends {
         apply(document, base, depth + 1)?;
     }

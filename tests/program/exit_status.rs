@@ -88,6 +88,20 @@ fn an_unknown_scenario_is_a_usage_error() {
 }
 
 #[test]
+fn a_scenario_may_be_in_a_file() {
+    let folder = Folder::new();
+    folder.write("dearer.toml", "set = { 'stripe.prices.pro.unit_amount' = 3900 }");
+    folder.write("unreadable.toml", "set = {");
+    folder.write("elsewhere.toml", "set = { 'stripe.prizes.pro.unit_amount' = 3900 }");
+    let found = folder.run(&["run", "--sandbox=dearer.toml", "-q"]);
+    assert!(found.status == 1 && found.stdout.contains("stripe/price-terms: amount"), "{}", found.stdout);
+    let unreadable = folder.run(&["run", "--sandbox=unreadable.toml"]);
+    assert!(unreadable.status == 64 && unreadable.stderr.contains("unreadable.toml: TOML parse error at line 1"));
+    let elsewhere = folder.run(&["run", "--sandbox=elsewhere.toml"]);
+    assert!(elsewhere.status == 64 && elsewhere.stderr.contains("`stripe.prizes.pro.unit_amount`: leads through"));
+}
+
+#[test]
 fn an_unknown_check_cannot_be_explained() {
     let ended = preflight(&["explain", "stripe/price-mod"]);
     assert_eq!((ended.status, ended.stdout.as_str()), (64, ""));
