@@ -8,6 +8,7 @@ use std::ops::Deref;
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer};
+use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
 use crate::finding::{Answered, NoAnswer};
@@ -28,9 +29,11 @@ pub enum Field<T> {
 
 impl<'de, T: DeserializeOwned> Deserialize<'de> for Field<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Ok(match Value::deserialize(deserializer)? {
-            Value::Null => Self::Null,
-            value => T::deserialize(value).map_or(Self::Unreadable, Self::Is),
+        // As text, which is cheaper to read a second time than a tree of values.
+        let text = Box::<RawValue>::deserialize(deserializer)?;
+        Ok(match text.get() {
+            "null" => Self::Null,
+            text => serde_json::from_str(text).map_or(Self::Unreadable, Self::Is),
         })
     }
 }

@@ -83,7 +83,7 @@ impl Stripe<'_> {
         match entitlement.source {
             Source::ProductMetadata => match price.product.known(price.named("product"))? {
                 PriceProduct::Product(product) => product.metadata.get(&entitlement.key, &product.id),
-                PriceProduct::Deleted { .. } => Ok(None),
+                PriceProduct::Deleted(_) => Ok(None),
                 PriceProduct::Id(id) => {
                     Err(NoAnswer::Unknown(format!("Stripe did not show the product {id} of {}", price.id)))
                 }

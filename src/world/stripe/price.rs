@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use serde::Deserialize;
+use serde::de::Error;
+use serde::{Deserialize, Deserializer};
+use serde_json::Value;
 
 use crate::config::{Mode, Money};
 use crate::finding::{Answered, NoAnswer};
@@ -62,20 +64,26 @@ pub struct Recurring {
 }
 
 /// The product of a price. Only a request that expands it gets the whole product.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(untagged)]
+#[derive(Debug, Clone)]
 pub enum PriceProduct {
-    /// A deleted product.
-    Deleted {
-        /// `prod_…`.
-        id: String,
-        /// Always true.
-        deleted: bool,
-    },
+    /// A deleted product: `prod_…`.
+    Deleted(String),
     /// The whole product.
     Product(Product),
     /// Just its ID.
     Id(String),
+}
+
+impl<'de> Deserialize<'de> for PriceProduct {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let value = match Value::deserialize(deserializer)? {
+            Value::String(id) => return Ok(Self::Id(id)),
+            value => value,
+        };
+        let is_deleted = value["deleted"] == true;
+        let product: Product = serde_json::from_value(value).map_err(D::Error::custom)?;
+        Ok(if is_deleted { Self::Deleted(product.id) } else { Self::Product(product) })
+    }
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -102,7 +110,7 @@ impl PriceProduct {
     /// `prod_…`.
     pub fn id(&self) -> &str {
         match self {
-            Self::Product(Product { id, .. }) | Self::Deleted { id, .. } | Self::Id(id) => id,
+            Self::Product(Product { id, .. }) | Self::Deleted(id) | Self::Id(id) => id,
         }
     }
 }
@@ -117,7 +125,7 @@ impl Price {
     pub fn product(&self) -> Option<&Product> {
         match self.product.value()? {
             PriceProduct::Product(product) => Some(product),
-            PriceProduct::Deleted { .. } | PriceProduct::Id(_) => None,
+            PriceProduct::Deleted(_) | PriceProduct::Id(_) => None,
         }
     }
 
@@ -139,7 +147,7 @@ impl Price {
     pub fn is_product_active(&self) -> Answered<bool> {
         match self.product.known(self.named("product"))? {
             PriceProduct::Product(product) => product.active.known(format_args!("active of {}", product.id)).copied(),
-            PriceProduct::Deleted { .. } => Ok(false),
+            PriceProduct::Deleted(_) => Ok(false),
             PriceProduct::Id(id) => {
                 Err(NoAnswer::Unknown(format!("Stripe did not show the product {id} of {}", self.id)))
             }
