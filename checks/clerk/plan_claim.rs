@@ -63,7 +63,7 @@ async fn run(world: &World, _: Deployment, outcome: &mut Outcome) -> Answered {
         outcome.find(finding(world, CANARY_MISSING, message, "a user", "none".to_owned(), on_users(fix)));
         return Ok(());
     };
-    let tier = match clerk.tier_of(&canary.value)? {
+    let tier = match clerk.canary_tier(&canary.value)? {
         Ok(tier) => tier,
         Err(plan) => {
             if plan.is_some() && is_among_the_newest(world, &canary.value).await {

@@ -3,7 +3,8 @@
 
 use super::catalog::{Catalog, Payment, PaysFor};
 use crate::check::prelude::*;
-use crate::config::Tier;
+use crate::config::{Source, Tier, UserFrom};
+use crate::world::Subscription;
 
 /// A user who was updated just now may have bought a subscription after the list was read. In seconds.
 const JUST_UPDATED: i64 = 2 * 60;
@@ -64,6 +65,21 @@ pub(crate) fn needs_user(payment: &Payment<'_>) -> Answered<bool> {
         PaysFor::Tier(_) | PaysFor::Unclear(..) => {}
     }
     payment.is_fresh.clone().map(|is_fresh| !is_fresh)
+}
+
+/// The key that the Worker reads in the metadata of a subscription, if this one does not have it: the user's, or the tier's.
+pub(crate) fn missing_key<'w>(world: &'w World, subscription: &Subscription) -> Answered<Option<&'w str>> {
+    let entitlement = &world.config().entitlement;
+    let needed = [
+        (entitlement.user_from == UserFrom::Metadata).then_some(&entitlement.user_key),
+        (entitlement.source == Source::SubscriptionMetadata).then_some(&entitlement.tier_key),
+    ];
+    for key in needed.into_iter().flatten() {
+        if subscription.metadata.get(key, &subscription.id)?.is_none_or(str::is_empty) {
+            return Ok(Some(key));
+        }
+    }
+    Ok(None)
 }
 
 /// Compares a user's tier with all of their subscriptions.

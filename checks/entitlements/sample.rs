@@ -1,6 +1,6 @@
 //! `entitlements/sample`.
 
-use super::catalog::Catalog;
+use super::catalog::{Catalog, PaysFor};
 use super::judgement::Comparison;
 use super::users::{Sample, SampledUser, UnknownId, Unmatched};
 use super::wording::{self, Wording};
@@ -17,7 +17,8 @@ check! {
     ///
     /// ## How it is verified
     /// The newest 100 subscriptions are matched to their users by the user ID in their metadata (`entitlement.user_key`), or by
-    /// the ID of the customer or the subscription in the user's public metadata. The newest 500 users with a tier are matched
+    /// the ID of the customer or the subscription in the user's public metadata. A paid one must have that user ID, unless the
+    /// Worker finds the user by the customer (`entitlement.user_from`). The newest 500 users with a tier are matched
     /// to their subscriptions, and up to 40 users whose IDs are not in the sample are looked up at Stripe. The tier that is paid
     /// for comes from the configured price ID and from what the Worker reads. The canary and `entitlement.comped` are left
     /// out, and so are changes in the last ten minutes, which may still be on their way. If the canary is not configured, a
@@ -38,7 +39,7 @@ codes! {
     WRONG_TIER: Failure,
     /// A subscription belongs to a user who does not exist.
     GHOST_USER: Failure,
-    /// No paid subscription can be matched to a user, so canceling would never take the tier away.
+    /// The Worker cannot lead a paid subscription to its user, so canceling never takes the tier away.
     UNMAPPABLE: Failure(Money),
     /// A customer has several active subscriptions to configured prices.
     CHARGED_TWICE: Failure(Money),
@@ -66,6 +67,8 @@ const CASES: [Code; 8] = [
 
 /// Most products that are read beside those of the configured prices.
 const OTHER_PRODUCTS: usize = 20;
+/// Most subscriptions that one fix changes. A second one changes the next.
+const CHANGED: usize = 100;
 
 /// A user who does not have what is paid for.
 struct Case {
@@ -109,7 +112,7 @@ async fn run(world: &World, _: Deployment, outcome: &mut Outcome) -> Answered {
             }
         }
     }
-    let Unmatched { without_user: unmatched, ghosts } = sample.unmatched(world, &catalog, outcome).await;
+    let Unmatched { lacking, unheld, ghosts } = sample.unmatched(world, &catalog, outcome).await;
     cases.extend(ghosts.into_iter().map(|(subscription, user)| ghost(world, &catalog, subscription, user)));
     for (customer, subscriptions) in catalog.charged_twice(sample.all_subscriptions(), outcome) {
         outcome.find(charged_twice(world, customer, &subscriptions, &sample));
@@ -120,22 +123,18 @@ async fn run(world: &World, _: Deployment, outcome: &mut Outcome) -> Answered {
             outcome.find(finding(world, &alike, &sample));
         }
     }
-    // If one can be matched, the Worker knows how. The others may be for another business on the same account.
-    let is_any_matched = agree > 0 || cases.iter().any(|case| case.subscription.is_some());
-    if !unmatched.is_empty() && !is_any_matched {
-        if sample.are_all_users {
-            outcome.find(unmappable(world, &unmatched, &sample));
-        } else {
-            let count = unmatched.len();
-            let reason = format!("none of {count} paid subscriptions could be matched to one of the newest users");
-            outcome.leave_open(NoAnswer::unknown(reason));
-        }
+    if !lacking.is_empty() {
+        outcome.find(unmappable(world, &catalog, &lacking, &sample));
+    }
+    if !unheld.is_empty() && sample.are_all_users {
+        outcome.find(unheld_customers(world, &unheld, &sample));
+    } else if !unheld.is_empty() {
+        let count = unheld.len();
+        let reason = format!("{count} paid subscriptions could not be matched to one of the newest users");
+        outcome.leave_open(NoAnswer::unknown(reason));
     }
     let (subscriptions, users) = (sample.subscriptions.len(), sample.known.len());
     let mut seen = format!("of {subscriptions} subscriptions and {users} users, {agree} pay and have their tier");
-    if !unmatched.is_empty() {
-        seen += &format!("; {} subscriptions could not be matched to a user", unmatched.len());
-    }
     if skipped > 0 {
         seen += &format!("; {skipped} users with a tier were not looked up");
     }
@@ -199,26 +198,65 @@ fn charged_twice(world: &World, customer: &str, subscriptions: &[&str], sample: 
     }
 }
 
-fn unmappable(world: &World, subscriptions: &[&str], sample: &Sample) -> Finding {
-    let key = &world.config().entitlement.user_key;
-    let (count, first) = (subscriptions.len(), subscriptions[0]);
+/// Paid subscriptions without a key in their metadata that the Worker reads, and who holds their IDs.
+fn unmappable(
+    world: &World,
+    catalog: &Catalog<'_>,
+    subscriptions: &[(&Subscription, &str, Option<&str>)],
+    sample: &Sample,
+) -> Finding {
+    let (first, key, _) = subscriptions[0];
+    let Wording { words, fix } = wording::unmappable(world, first, key);
+    let other = first.metadata.texts().find(|(_, text)| text.starts_with("user_")).map(|(other, _)| other);
+    let or = match other.filter(|_| *key == world.config().entitlement.user_key) {
+        Some(other) => format!(" Or, if the Worker reads {other}, set entitlement.user_key to \"{other}\"."),
+        None if *key == world.config().entitlement.user_key => {
+            " Or, if the Worker finds the user by the customer, set entitlement.user_from to \"customer\".".to_owned()
+        }
+        None => String::new(),
+    };
+    let value = if *key == world.config().entitlement.user_key { "userId" } else { "tier" };
+    let fix = Fix::new(format!("{fix}{or}")).code(format!("subscription_data: {{ metadata: {{ {key}: {value} }} }},"));
+    let add = |subscription: &Subscription, key: &str, value: &str| {
+        let update = world.stripe().update(StripeResource::Subscription, &subscription.id, "");
+        update.set(format!("metadata.{key}"), None::<String>, value)
+    };
+    let fix = subscriptions.iter().take(CHANGED).fold(fix, |fix, (subscription, key, holder)| {
+        let is_of_user = *key == world.config().entitlement.user_key;
+        match (is_of_user, holder, catalog.pays_for(subscription)) {
+            (true, Some(user), _) => fix.then(add(subscription, key, user)),
+            (true, None, _) => fix.suggest(add(subscription, key, "user_…")),
+            (false, _, PaysFor::Tier(tier)) => fix.then(add(subscription, key, &tier.metadata)),
+            (false, ..) => fix,
+        }
+    });
+    let seen = format!("{}: none", first.id);
+    unmatched_finding(
+        &words,
+        subscriptions.len(),
+        sample.subscriptions_answer.evidence(format!("data[].metadata.{key}"), seen),
+        fix,
+    )
+}
+
+/// Paid subscriptions of customers whom no user holds, where the Worker finds the user by the customer.
+fn unheld_customers(world: &World, subscriptions: &[&Subscription], sample: &Sample) -> Finding {
+    let first = subscriptions[0];
+    let Wording { words, fix } = wording::unheld(world, first);
+    let fix = Fix::new(fix).link(world.stripe().dashboard(&format!("subscriptions/{}", first.id)));
+    let seen = format!("{}: {}", first.id, first.customer.text().unwrap_or("none"));
+    unmatched_finding(&words, subscriptions.len(), sample.subscriptions_answer.evidence("data[].customer", seen), fix)
+}
+
+fn unmatched_finding(words: &str, count: usize, evidence: Evidence, fix: Fix) -> Finding {
+    let more = if count > 1 { format!(" (and {} more)", count - 1) } else { String::new() };
     Finding {
         code: UNMAPPABLE,
-        message: format!(
-            "None of {count} paid subscriptions can be matched to a user ({first}, …). Canceling one would never take the tier away."
-        ),
-        expected: format!("metadata.{key} on the subscription, or its ID in a user's public metadata"),
-        actual: "neither".to_owned(),
-        evidence: vec![sample.subscriptions_answer.evidence(format!("data[].metadata.{key}"), format!("{first}: none"))],
-        fix: Fix::new(format!(
-            "Set subscription_data.metadata.{key} when the Worker creates a Checkout Session, and add it to these subscriptions."
-        ))
-        .code(format!("subscription_data: {{ metadata: {{ {key}: userId }} }},"))
-        .suggest(world.stripe().update(StripeResource::Subscription, first, "").set(
-            format!("metadata.{key}"),
-            None::<String>,
-            "user_…",
-        )),
+        message: format!("{words}{more}."),
+        expected: "a way from each paid subscription to its user".to_owned(),
+        actual: evidence.seen.clone(),
+        evidence: vec![evidence],
+        fix,
     }
 }
 

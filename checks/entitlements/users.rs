@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use super::catalog::Catalog;
-use super::judgement::{Comparison, Holder, compare, is_exempt, needs_user, was_just_updated};
+use super::judgement::{Comparison, Holder, compare, is_exempt, missing_key, needs_user, was_just_updated};
 use crate::check::prelude::*;
 use crate::config::{Mode, Tier};
 use crate::world::{Answer, CustomerId, Found, Newest, Seen, Stripe, Subscription, SubscriptionId, User, plan_text};
@@ -56,11 +56,14 @@ pub(crate) struct UnknownId {
     pub known_in: Option<Mode>,
 }
 
-/// Paid subscriptions that do not belong to a user who exists.
+/// Paid subscriptions that do not belong to a user who exists, or that the Worker cannot lead to one.
 #[derive(Default)]
 pub(super) struct Unmatched<'s> {
-    /// The IDs of those that name no user.
-    pub without_user: Vec<&'s str>,
+    /// Those without a key that the Worker reads in their metadata: that key, and the user who holds their ID or that of their
+    /// customer, if there is one.
+    pub lacking: Vec<(&'s Subscription, &'s str, Option<&'s str>)>,
+    /// Those that name no user and whose customer no user holds, where the Worker finds the user by the customer.
+    pub unheld: Vec<&'s Subscription>,
     /// Those that name a user who does not exist, and that user.
     pub ghosts: Vec<(&'s Subscription, &'s str)>,
 }
@@ -207,25 +210,27 @@ impl Sample {
 
 impl Sample {
     /// The paid subscriptions that do not belong to a user who exists. What could not be read is left open in `outcome`.
-    pub async fn unmatched(&self, world: &World, catalog: &Catalog<'_>, outcome: &mut Outcome) -> Unmatched<'_> {
-        let key = &world.config().entitlement.user_key;
+    pub async fn unmatched<'s>(
+        &'s self,
+        world: &'s World,
+        catalog: &Catalog<'_>,
+        outcome: &mut Outcome,
+    ) -> Unmatched<'s> {
+        let entitlement = &world.config().entitlement;
         let mut unmatched = Unmatched::default();
         for subscription in &self.subscriptions {
-            let (id, owner) = (&subscription.id, self.owners.get(&subscription.id));
-            if owner.is_some_and(|owner| self.known.contains(owner)) {
-                continue;
-            }
             if outcome.ask(needs_user(&catalog.payment(subscription))) != Some(true) {
                 continue;
             }
-            match owner {
-                Some(user) if self.are_owners_read => unmatched.ghosts.push((subscription, user)),
-                Some(_) => {}
-                None => match outcome.ask(subscription.metadata.get(key, id)) {
-                    Some(Some(user)) if is_exempt(world, user) => {}
-                    Some(_) => unmatched.without_user.push(id),
-                    None => {}
-                },
+            let owner = self.owners.get(&subscription.id).map(String::as_str);
+            let Some(missing) = outcome.ask(missing_key(world, subscription)) else { continue };
+            match (missing, owner) {
+                (Some(key), holder) => unmatched.lacking.push((subscription, key, holder)),
+                (None, Some(user)) if self.known.contains(user) || !self.are_owners_read => {}
+                (None, Some(user)) => unmatched.ghosts.push((subscription, user)),
+                // A named owner that is none of these is exempt.
+                (None, None) if subscription.metadata.text(&entitlement.user_key).is_some() => {}
+                (None, None) => unmatched.unheld.push(subscription),
             }
         }
         if !unmatched.ghosts.is_empty() {

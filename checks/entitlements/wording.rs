@@ -77,6 +77,34 @@ pub(crate) fn ghost(world: &World, catalog: &Catalog<'_>, subscription: &Subscri
     }
 }
 
+/// A paid subscription has no such key in its metadata, where the Worker reads it.
+pub(crate) fn unmappable(world: &World, subscription: &Subscription, key: &str) -> Wording {
+    let id = &subscription.id;
+    let (so, what) = if *key == world.config().entitlement.user_key {
+        ("canceling it never takes the tier away", "the user who pays")
+    } else {
+        ("the Worker cannot tell what is paid for", "the tier that is paid for")
+    };
+    Wording {
+        words: format!("{id} has no {key} in its metadata, so {so}"),
+        fix: format!(
+            "Set metadata.{key} of {id} to {what}, and pass {key} in subscription_data.metadata when the Worker creates a Checkout Session."
+        ),
+    }
+}
+
+/// A paid subscription whose customer no user holds, where the Worker finds the user by the customer.
+pub(crate) fn unheld(world: &World, subscription: &Subscription) -> Wording {
+    let (id, key) = (&subscription.id, &world.config().clerk.customer_key);
+    let customer = subscription.customer.text().unwrap_or("its customer");
+    Wording {
+        words: format!("{id} is paid by {customer}, whom no user has as {key}, so it grants no tier"),
+        fix: format!(
+            "Set {key} to {customer} in the public metadata of the user who pays, and resend the event that the Worker missed."
+        ),
+    }
+}
+
 /// A user's public metadata has an ID that Stripe does not know.
 pub(crate) fn no_such_id(user: &SampledUser, unknown: &UnknownId) -> Wording {
     let UnknownId { id, known_in, .. } = unknown;

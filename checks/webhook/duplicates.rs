@@ -15,7 +15,8 @@ check! {
     /// All enabled endpoints and event destinations of this mode are compared: those with the same URL, those with the same
     /// path on a host of `webhook.hosts` or on a host that Cloudflare lists for this script, and those on a development host.
     /// A classic endpoint and an event destination with one URL may be a single object that Stripe lists twice. Without access
-    /// to Cloudflare, two other host names for one Worker cannot be seen.
+    /// to Cloudflare, two other host names for one Worker cannot be seen. The host of each endpoint is looked up in the DNS;
+    /// whether the host still handles what it receives is not seen.
     ///
     /// ## How to fix it
     /// Keep the endpoint whose signing secret the Worker has, and disable the other on its page in the dashboard.
@@ -27,8 +28,12 @@ codes! {
     SAME_URL: Failure,
     /// An endpoint on another host leads to the same Worker.
     SAME_WORKER: Failure,
+    /// An endpoint delivers the same events to another path of the same host.
+    OTHER_PATH: Warning,
     /// An enabled endpoint points at localhost, a private address or a tunnel.
     TUNNEL: Warning,
+    /// An enabled endpoint points at a host that the DNS does not know.
+    ABANDONED: Warning,
 }
 
 async fn run(world: &World, _: Deployment, outcome: &mut Outcome) -> Answered {
@@ -85,22 +90,44 @@ async fn run(world: &World, _: Deployment, outcome: &mut Outcome) -> Answered {
             );
             finding.fix = finding.fix.link(page(one));
             outcome.find(finding);
-        } else if is_development_host(url) {
-            let message = format!(
-                "{two} sends {mode} events, with your customers' data, to {}, a development host.",
-                other.url_text
-            );
-            let summary = format!(
-                "Disable {two} on its page if you no longer use that host. Leave {one}, the Worker's endpoint, enabled."
-            );
-            let mut finding = finding(TUNNEL, message, other, summary.clone());
-            finding.fix = Fix::new(summary).suggest(world.stripe().change_endpoint(other, "disabled", false, true));
-            outcome.find(finding);
+            continue;
         }
+        let (code, message, why) = if is_development_host(url) {
+            let to = format!("to {}, a development host", other.url_text);
+            (
+                TUNNEL,
+                format!("{two} sends {mode} events, with your customers' data, {to}."),
+                "you no longer use that host",
+            )
+        } else if shares_events && url.host_str() == ours.url.as_ref().and_then(url::Url::host_str) {
+            let to = format!("to {}, another path of the Worker's host", other.url_text);
+            (
+                OTHER_PATH,
+                format!("{two} delivers the same events {to}. If both are handled, each counts twice."),
+                "nothing needs it",
+            )
+        } else if outcome.ask(is_gone(world, url).await) == Some(true) {
+            let to = format!("to {}, whose host is not in the DNS", other.url_text);
+            (ABANDONED, format!("{two} sends {mode} events, with your customers' data, {to}."), "nothing needs it")
+        } else {
+            continue;
+        };
+        let summary = format!("Disable {two} on its page if {why}. Leave {one}, the Worker's endpoint, enabled.");
+        let mut finding = finding(code, message, other, summary.clone());
+        finding.fix = Fix::new(summary).suggest(world.stripe().change_endpoint(other, "disabled", false, true));
+        outcome.find(finding);
     }
     let count = others.len() + 1;
     outcome.pass_if_clean(format!("of {count} enabled endpoints, only {} leads to this Worker", ours.id));
     Ok(())
+}
+
+/// Whether the host of an endpoint no longer exists, so that the next owner of its domain gets the events.
+async fn is_gone(world: &World, url: &url::Url) -> Answered<bool> {
+    match url.domain() {
+        Some(host) => Ok(!world.is_in_dns(host).await?),
+        None => Ok(false),
+    }
 }
 
 /// Which of two endpoints to keep. Stripe does not return signing secrets, so only the dashboard shows which one the Worker has.

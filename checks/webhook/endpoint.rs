@@ -184,7 +184,10 @@ fn endpoint_to_add(world: &World) -> String {
 
 fn differs_in_slash(found: &Url, wanted: &Url) -> bool {
     let bare = |url: &Url| url.path().trim_end_matches('/').to_owned();
-    found.origin() == wanted.origin() && found.query() == wanted.query() && bare(found) == bare(wanted)
+    found.path() != wanted.path()
+        && found.origin() == wanted.origin()
+        && found.query() == wanted.query()
+        && bare(found) == bare(wanted)
 }
 
 fn differs_in_scheme(found: &Url, wanted: &Url) -> bool {

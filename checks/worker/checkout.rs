@@ -1,5 +1,6 @@
 //! `worker/checkout`.
 
+mod buyer;
 mod charges;
 mod invalid;
 mod origin;
@@ -9,7 +10,7 @@ mod session;
 use super::fixes;
 use crate::check::prelude::*;
 use crate::config::{Mode, Tier, TierPrice};
-use crate::world::{Answer, CheckoutAnswer, CheckoutProblem, Route, RouteFailure, Symptom};
+use crate::world::{Answer, CheckoutAnswer, CheckoutProblem, Checkouts, Route, RouteFailure, Symptom};
 
 check! {
     /// The Worker creates a Checkout Session for every paid tier, in this mode and account, at the tier's price.
@@ -66,8 +67,12 @@ codes! {
     MISPLACED: Failure(Money),
     /// Nothing in the session identifies the user.
     NO_USER: Failure,
+    /// The session, or its customer, belongs to another user than the one who asked. A warning if only the email address does.
+    OTHER_USER: Failure(Money),
     /// The tier is read from metadata, but the session's metadata does not name it.
     NO_TIER: Failure,
+    /// The session's metadata names another tier. A warning if the tier is read elsewhere.
+    OTHER_TIER: Failure(Money),
     /// Customers return to a development machine or to another site. A warning if it may be a sister site.
     RETURN_URL: Failure,
     /// Customers return to any `Origin` that the request names.
@@ -100,9 +105,10 @@ async fn run(world: &World, _: Deployment, outcome: &mut Outcome) -> Answered {
     }
     let checkouts = worker.checkouts().await;
     checkouts.ready.clone()?;
+    let is_for_all = is_refused_alike(&paid, checkouts);
     for tier in paid {
         let judged = match checkouts.of(tier) {
-            Some(Ok(answer)) => judge(world, tier, answer, outcome).await,
+            Some(Ok(answer)) => judge(world, tier, answer, is_for_all, outcome).await,
             Some(Err(why)) => Err(why.clone()),
             None => Err(NoAnswer::unknown("the Worker was not asked again after its answer for another tier")),
         };
@@ -130,7 +136,13 @@ fn of_part(part: &str, why: NoAnswer) -> NoAnswer {
     }
 }
 
-async fn judge(world: &World, tier: &Tier, answer: &CheckoutAnswer, outcome: &mut Outcome) -> Answered {
+async fn judge(
+    world: &World,
+    tier: &Tier,
+    answer: &CheckoutAnswer,
+    is_for_all: bool,
+    outcome: &mut Outcome,
+) -> Answered {
     let expires = |id: &str| format!("{id}: your key cannot expire it; it expires by itself within a day");
     let finding = match answer {
         CheckoutAnswer::Session { session, misplaced } => {
@@ -139,6 +151,7 @@ async fn judge(world: &World, tier: &Tier, answer: &CheckoutAnswer, outcome: &mu
             }
             return session::judge(world, tier, session, outcome).await;
         }
+        CheckoutAnswer::Refused(problem, failure) => refused(world, tier, is_for_all, problem, failure).await?,
         CheckoutAnswer::ChangedSubscription(subscription, answer) => changed(world, subscription.as_deref(), answer),
         CheckoutAnswer::NoSession(answer) => Err(NoAnswer::Unknown(format!(
             "the Worker answered {} to {} without a Checkout Session: {}",
@@ -151,14 +164,29 @@ async fn judge(world: &World, tier: &Tier, answer: &CheckoutAnswer, outcome: &mu
             let seen = format!("{}; {}", refusal.message, expires(id));
             other_account(world, true, Evidence { seen, ..refusal.evidence() })
         }
-        CheckoutAnswer::Refused(problem, failure) => refused(world, tier, problem, failure).await?,
     };
     outcome.find(finding);
     Ok(())
 }
 
+/// Whether the Worker gives the same unexplained error for every tier: one cause, and no tier's.
+fn is_refused_alike(paid: &[&Tier], checkouts: &Checkouts) -> bool {
+    let words = |tier: &&Tier| match checkouts.of(tier) {
+        Some(Ok(CheckoutAnswer::Refused(CheckoutProblem::Unexplained, failure))) => Some(failure.words()),
+        _ => None,
+    };
+    let words: Vec<Option<String>> = paid.iter().map(words).collect();
+    words.len() > 1 && words[0].is_some() && words.iter().all(|other| *other == words[0])
+}
+
 /// The finding for a request that the Worker answered with an error.
-async fn refused(world: &World, tier: &Tier, problem: &CheckoutProblem, failure: &RouteFailure) -> Answered<Finding> {
+async fn refused(
+    world: &World,
+    tier: &Tier,
+    is_for_all: bool,
+    problem: &CheckoutProblem,
+    failure: &RouteFailure,
+) -> Answered<Finding> {
     let (name, evidence) = (&tier.name, failure.evidence.clone());
     Ok(match problem {
         CheckoutProblem::OtherMode => other_mode(world, evidence),
@@ -186,7 +214,8 @@ async fn refused(world: &World, tier: &Tier, problem: &CheckoutProblem, failure:
         CheckoutProblem::Tax => seller::tax(world, evidence).await,
         CheckoutProblem::ManagedPayments => seller::refused(world, evidence),
         CheckoutProblem::UnknownConfiguration(_) | CheckoutProblem::Unexplained => {
-            let message = format!("The Worker creates no Checkout Session for tier {name}: {}.", failure.words());
+            let what = if is_for_all { "any tier".to_owned() } else { format!("tier {name}") };
+            let message = format!("The Worker creates no Checkout Session for {what}: {}.", failure.words());
             finding(REFUSED, message, "a Checkout Session", evidence, fixes::route(world, failure))
         }
     })

@@ -195,6 +195,8 @@ pub struct Entitlement {
     pub source: Source,
     /// The metadata key at Stripe.
     pub key: String,
+    /// Where the Worker finds the Clerk user of an event.
+    pub user_from: UserFrom,
     /// Where the Worker finds the Clerk user in an event's metadata.
     pub user_key: String,
     /// Where it finds the tier, with [`Source::SubscriptionMetadata`].
@@ -217,6 +219,16 @@ pub enum Source {
     PriceMetadata,
     /// The Worker's own table of price IDs.
     PriceId,
+}
+
+/// `entitlement.user_from`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum UserFrom {
+    /// The metadata of the subscription in the event, under `user_key`.
+    Metadata,
+    /// The customer in the event, which the Worker looks up.
+    Customer,
 }
 
 /// `[clerk]`.

@@ -173,11 +173,12 @@ impl Join<'_, '_> {
 
     fn subscription(&mut self, place: u32, row: &SubscriptionRow, is_user_known: bool) -> Option<Candidate> {
         let has_user = if row.user == 0 { self.held[place as usize] } else { is_user_known };
-        if has_user || !self.is_recent(&[place]) {
+        let lacks_key = row.bits.has(Bits::LACKS_KEY);
+        if (has_user && !lacks_key) || !self.is_recent(&[place]) {
             return None;
         }
         match needs_user(&self.accounts.subscriptions.payment(row)) {
-            Ok(true) if !self.accounts.are_all_users && !self.may_look_up() => {
+            Ok(true) if !lacks_key && !self.accounts.are_all_users && !self.may_look_up() => {
                 self.leave_open(NoAnswer::unknown(USER_UNREAD));
                 None
             }

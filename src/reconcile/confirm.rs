@@ -12,7 +12,7 @@ use super::read::Accounts;
 use super::{SharedTally, describe};
 use crate::check::Outcome;
 use crate::checks::entitlements::catalog::Catalog;
-use crate::checks::entitlements::judgement::{Comparison, is_exempt, needs_user};
+use crate::checks::entitlements::judgement::{Comparison, is_exempt, missing_key, needs_user};
 use crate::checks::entitlements::users::{LookedUp, SampledUser, subscriptions_at_stripe};
 use crate::checks::entitlements::wording::{self, Wording};
 use crate::finding::{Answered, Cause, NoAnswer};
@@ -243,16 +243,17 @@ impl Confirming<'_, '_> {
         }
         let key = &self.world.config().entitlement.user_key;
         let named = subscription.metadata.get(key, &subscription.id)?.filter(|user| !user.is_empty());
+        if let Some(key) = missing_key(self.world, &subscription)? {
+            let wording = wording::unmappable(self.world, &subscription, key);
+            self.find(self.of_subscription(Bucket::Unmappable, &subscription, named, wording));
+            return Ok(());
+        }
         let Some(named) = named else {
             if !self.accounts.are_all_users {
                 return Err(NoAnswer::unknown("a subscription names no user, and not all users were read"));
             }
-            let id = &subscription.id;
-            let words = format!("{id} names no user, and no user names it: canceling it would never take a tier away");
-            let fix = format!(
-                "Set metadata.{key} of {id} to the user who pays, and subscription_data.metadata.{key} when the Worker creates a Checkout Session."
-            );
-            self.find(self.of_subscription(Bucket::Unmappable, &subscription, None, Wording { words, fix }));
+            let wording = wording::unheld(self.world, &subscription);
+            self.find(self.of_subscription(Bucket::Unmappable, &subscription, None, wording));
             return Ok(());
         };
         if is_exempt(self.world, named) {

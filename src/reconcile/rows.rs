@@ -6,7 +6,7 @@ use std::hash::{BuildHasher, RandomState};
 use serde::{Deserialize, Serialize};
 
 use crate::checks::entitlements::catalog::{Catalog, Payment, PaysFor};
-use crate::checks::entitlements::judgement::is_exempt;
+use crate::checks::entitlements::judgement::{is_exempt, missing_key};
 use crate::config::Tier;
 use crate::finding::{Answered, NoAnswer};
 use crate::world::{Subscription, World};
@@ -71,6 +71,8 @@ impl Bits {
     /// Of a subscription: its customer may be charged for it again. Of a user: the metadata could not be read.
     pub const MAY_CHARGE: Self = Self(32);
     pub const UNREADABLE: Self = Self(32);
+    /// Of a subscription: its metadata lacks a key that the Worker reads there.
+    pub const LACKS_KEY: Self = Self(64);
 
     pub const fn when(self, condition: bool) -> Self {
         if condition { self } else { Self::NONE }
@@ -221,12 +223,15 @@ impl<'w> Subscriptions<'w> {
     ) -> bool {
         let payment = catalog.payment(subscription);
         let may_charge = subscription.status == "active" && catalog.is_charged(subscription) != Ok(false);
+        // Why it could not be read shows when it is read again.
+        let lacks_key = missing_key(catalog.world, subscription) != Ok(None);
         let is_recent = since.is_none_or(|since| subscription.changed().map_or(true, |changed| changed >= since));
         let bits = Bits::GRANTS
             .when(payment.grants)
             .and(Bits::IS_OVER.when(payment.is_over))
             .and(Bits::of_age(&payment.is_fresh))
             .and(Bits::MAY_CHARGE.when(may_charge))
+            .and(Bits::LACKS_KEY.when(lacks_key))
             .and(Bits::IS_RECENT.when(is_recent));
         let Some(text) = self.texts.keep(&subscription.id) else { return false };
         self.rows.push(SubscriptionRow {

@@ -8,7 +8,7 @@ use crate::change::{Fix, StripeResource};
 use crate::check::Outcome;
 use crate::checks::entitlements::catalog::{Catalog, PaysFor};
 use crate::checks::entitlements::judgement::is_exempt;
-use crate::config::{Source, Tier};
+use crate::config::{Source, Tier, UserFrom};
 use crate::world::{Purchase, Subscription, World};
 
 /// What the customer should have, with the links that decide it.
@@ -188,6 +188,8 @@ pub(super) fn mapping(tracer: &mut Tracer<'_>, facts: &Facts, due: &Due<'_>) -> 
     let (world, id) = (tracer.world, &subscription.id);
     let key = &world.config().entitlement.user_key;
     let user = facts.user.as_ref().map(|user| user.id.as_str());
+    let is_by_customer = world.config().entitlement.user_from == UserFrom::Customer;
+    let is_lapsed = matches!(due, Due::Lapsed(_));
     let named = subscription.metadata.get(key, id)?.filter(|named| !named.is_empty());
     match (named, user) {
         (Some(named), Some(user)) if named == user => {
@@ -205,11 +207,18 @@ pub(super) fn mapping(tracer: &mut Tracer<'_>, facts: &Facts, due: &Due<'_>) -> 
             let fix = Fix::new(format!("If {user} pays for it, set metadata.{key} of {id} to {user}.")).suggest(change);
             tracer.problem(Link::User, words, fix)
         }
-        (None, Some(user)) if facts.holds(world, subscription)? => {
+        (None, Some(user)) if is_by_customer && facts.holds(world, subscription)? => {
             tracer.see(Link::User, State::Ok, None, format!("{user} holds the ID of {id} or its customer in Clerk"));
             Ok(())
         }
-        (None, Some(user)) if !matches!(due, Due::Lapsed(_)) && is_named_in_checkout(facts, key, user) => {
+        (None, Some(user)) if !is_lapsed && facts.holds(world, subscription)? => {
+            let words = format!(
+                "{user} holds the ID of {id} in Clerk, but {id} does not name {user}: canceling it will not take the tier away"
+            );
+            tracer.see(Link::User, State::Note, None, words);
+            Ok(())
+        }
+        (None, Some(user)) if !is_lapsed && is_named_in_checkout(facts, key, user) => {
             let words = format!("only the Checkout Session names {user}: canceling {id} will not take the tier away");
             tracer.see(Link::User, State::Note, None, words);
             Ok(())

@@ -121,7 +121,7 @@ async fn a_tier_that_is_kept_without_paying_is_a_broken_link() {
 #[tokio::test]
 async fn metadata_that_names_no_user_is_the_broken_link() {
     for asked in [SUBSCRIPTION, "ada@example.com", "cus_QpanAda0000001"] {
-        let (link, message, fix) = broken(asked, "unmappable-subscriptions").await;
+        let (link, message, fix) = broken(asked, "unmappable-and-unknown-to-clerk").await;
         assert!(link == Link::User && message.contains("names no user in metadata.userId"), "{message}");
         assert!(fix.contains("stripe subscriptions update sub_") && fix.contains(ADA), "{fix}");
     }

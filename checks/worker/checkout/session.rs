@@ -3,12 +3,12 @@
 use super::super::super::return_address::astray;
 use super::super::fixes;
 use super::{
-    DELAYED, MISPLACED, NEW_CUSTOMER, NO_TIER, NO_USER, PRICE, RETURN_URL, blame_price_variable, charges, finding,
-    of_tier, price_ids, put_price, seller,
+    DELAYED, MISPLACED, PRICE, RETURN_URL, blame_price_variable, buyer, charges, finding, of_tier, price_ids,
+    put_price, seller,
 };
 use crate::check::prelude::*;
 use crate::config::{CheckoutRoute, Source, Tier};
-use crate::world::{Answer, CheckoutSession, CustomerId, Price, Seen};
+use crate::world::{Answer, CheckoutSession, Price, Seen};
 
 /// Judges a session that the Worker created for `tier`.
 pub(super) async fn judge(
@@ -21,7 +21,7 @@ pub(super) async fn judge(
     let price = price(world, tier, session, outcome).await;
     outcome.ask(price.map_err(of_tier));
     if reads_sessions(world) {
-        let (user, plan) = (user(world, tier, session, outcome), metadata(world, tier, session, outcome));
+        let (user, plan) = (buyer::user(world, tier, session, outcome), buyer::metadata(world, tier, session, outcome));
         outcome.ask(user.map_err(of_tier));
         outcome.ask(plan.map_err(of_tier));
     }
@@ -33,7 +33,7 @@ pub(super) async fn judge(
     outcome.ask(seller.map_err(of_tier));
     let delayed = delayed(world, session, outcome).await;
     outcome.ask(delayed.map_err(of_tier));
-    customer(world, session, outcome).await
+    buyer::customer(world, session, outcome).await
 }
 
 /// The finding for an answer in which the frontend does not find the session.
@@ -163,61 +163,6 @@ fn is_same(price: &Price, known: &Price, offer: &Offer<'_>) -> Answered<bool> {
     Ok(product(price)? == product(known)? && price.matches(offer)?)
 }
 
-/// What the Worker needs to identify the user in `checkout.session.completed`.
-fn user(world: &World, tier: &Tier, session: &Seen<CheckoutSession>, outcome: &mut Outcome) -> Answered {
-    let (config, value) = (world.config(), &session.value);
-    // The tier in the metadata identifies no user.
-    let is_other = |(key, text): (&str, &str)| {
-        key != config.entitlement.tier_key && text != tier.name && text != tier.metadata && !text.is_empty()
-    };
-    let named = value.client_reference_id.text().is_some_and(|user| !user.is_empty());
-    let customer = value.customer.value().or_else(|| value.customer_account.value());
-    if named || customer.is_some() || value.metadata.texts().any(is_other) {
-        return Ok(());
-    }
-    // A missing field is not an empty one.
-    value.client_reference_id.nullable(format_args!("client_reference_id of {}", value.id))?;
-    value.customer.nullable(format_args!("customer of {}", value.id))?;
-    value.metadata.get(&config.entitlement.user_key, format_args!("Checkout Session {}", value.id))?;
-    let message =
-        "Nothing in a Checkout Session identifies the user: no client_reference_id, no metadata, no customer.";
-    let key = &config.entitlement.user_key;
-    let fix = Fix::new(format!(
-        "Pass the user's ID as client_reference_id, and as {key} in the metadata of the session and of subscription_data."
-    ))
-    .code(format!(
-        "client_reference_id: userId,\nmetadata: {{ {key}: userId }},\nsubscription_data: {{ metadata: {{ {key}: userId }} }},"
-    ))
-    .then(world.deployment());
-    let evidence = session.answer.evidence("client_reference_id, metadata, customer", "all empty");
-    outcome.find(finding(NO_USER, message.to_owned(), "the canary's ID", evidence, fix));
-    Ok(())
-}
-
-/// The tier in the metadata, if the entitlement source is the metadata.
-fn metadata(world: &World, tier: &Tier, session: &Seen<CheckoutSession>, outcome: &mut Outcome) -> Answered {
-    let entitlement = &world.config().entitlement;
-    if entitlement.source != Source::SubscriptionMetadata {
-        return Ok(());
-    }
-    let key = &entitlement.tier_key;
-    let found = session.value.metadata.get(key, format_args!("Checkout Session {}", session.value.id))?;
-    if found == Some(&tier.metadata) || found == Some(&tier.name) {
-        return Ok(());
-    }
-    let found = found.map_or_else(|| "no such key".to_owned(), |found| format!("\"{found}\""));
-    let message = format!(
-        "The Checkout Session for tier {} has {found} as metadata.{key}, so the Worker cannot grant the tier.",
-        tier.name
-    );
-    let fix = Fix::new(format!("Pass {key} in the metadata of the session and of subscription_data."))
-        .code(format!("metadata: {{ {key}: tier }},\nsubscription_data: {{ metadata: {{ {key}: tier }} }},"))
-        .then(world.deployment());
-    let evidence = session.answer.evidence(format!("metadata.{key}"), found);
-    outcome.find(finding(NO_TIER, message, &tier.metadata, evidence, fix));
-    Ok(())
-}
-
 fn return_urls(world: &World, session: &Seen<CheckoutSession>, outcome: &mut Outcome) -> Answered {
     let value = &session.value;
     let mut wrong: Vec<(Code, String, Vec<&str>, Vec<&str>)> = Vec::new();
@@ -238,7 +183,8 @@ fn return_urls(world: &World, session: &Seen<CheckoutSession>, outcome: &mut Out
     let frontend = world.config().frontend.as_ref().map_or("the production frontend", |one| one.url.as_str());
     for (code, leads_to, fields, urls) in wrong {
         let fields = fields.join(" and ");
-        let message = format!("{fields} of the Worker's Checkout Sessions send customers to {leads_to}.");
+        let send = if fields.contains(" and ") { "send" } else { "sends" };
+        let message = format!("{fields} of the Worker's Checkout Sessions {send} customers to {leads_to}.");
         let fix = fixes::deploy(world, format!("Set {fields} to {}/….", frontend.trim_end_matches('/')));
         let evidence = session.answer.evidence(fields, urls.join(", "));
         outcome.find(finding(code, message, frontend, evidence, fix));
@@ -247,29 +193,6 @@ fn return_urls(world: &World, session: &Seen<CheckoutSession>, outcome: &mut Out
     if value.return_url.value().is_none() {
         value.success_url.known(name("success_url"))?;
         value.cancel_url.nullable(name("cancel_url"))?;
-    }
-    Ok(())
-}
-
-/// A customer that the Worker created on the way.
-async fn customer(world: &World, session: &Seen<CheckoutSession>, outcome: &mut Outcome) -> Answered {
-    let Some(customer) = session.value.customer.value() else { return Ok(()) };
-    let ties = world.canary_ties().await?;
-    let is_held = ties.held.iter().any(|held| held.id == *customer);
-    if is_held || ties.customers?.iter().any(|known| known.id == *customer) {
-        return Ok(());
-    }
-    let id = CustomerId::parse(customer).map_err(|malformed| malformed.in_answer(&session.answer))?;
-    if world.stripe().is_new_customer(&id).await? {
-        let message =
-            format!("The Worker created customer {customer} for the canary. It stays in your Stripe account.");
-        let key = &world.config().clerk.customer_key;
-        let fix = Fix::new(format!(
-            "Set {key} to {customer} in the canary's public metadata, so that the Worker uses it again."
-        ))
-        .link(world.stripe().dashboard(&format!("customers/{customer}")));
-        let evidence = session.answer.evidence("customer", customer.clone());
-        outcome.find(finding(NEW_CUSTOMER, message, "no new customer", evidence, fix));
     }
     Ok(())
 }

@@ -345,6 +345,7 @@ fn entitlement(entitlement: raw::Entitlement) -> Entitlement {
     Entitlement {
         source: entitlement.source,
         key: entitlement.key.0,
+        user_from: entitlement.user_from,
         user_key: entitlement.user_key.0,
         tier_key: entitlement.tier_key.0,
         entitling_statuses: entitlement.entitling_statuses.into_iter().map(|status| status.0).collect(),

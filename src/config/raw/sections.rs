@@ -10,7 +10,7 @@ use super::{
     Amount, ApiVersion, At, Checkout, Currency, Day, EventType, HttpMethod, Id, Json, Limit, PublicVariable, Route,
     SecretVariable, Status, StripeAccount, Template, UserId, Word,
 };
-use crate::config::{Interval, Mode, Source, TokenPlace};
+use crate::config::{Interval, Mode, Source, TokenPlace, UserFrom};
 
 /// `[project]`.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -113,6 +113,9 @@ pub struct Entitlement {
     pub source: Source,
     /// The metadata key at Stripe.
     pub key: Word,
+    /// Where the Worker finds the Clerk user of an event: in the subscription's metadata, or by the customer, which it looks up in
+    /// its own database or at Stripe.
+    pub user_from: UserFrom,
     /// The metadata key under which the Worker finds the Clerk user.
     pub user_key: Word,
     /// The metadata key under which it finds the tier, with source "subscription-metadata".
@@ -129,6 +132,7 @@ impl Default for Entitlement {
         Self {
             source: Source::ProductMetadata,
             key: "plan".into(),
+            user_from: UserFrom::Metadata,
             user_key: "userId".into(),
             tier_key: "tier".into(),
             entitling_statuses: ["active", "trialing"].map(|status| Status(status.to_owned())).into(),

@@ -77,7 +77,7 @@ impl Store {
             let endpoint = json!({
                 "id": format!("we_1Rlivecme7Launch{number:08}"), "created": now - i64::from(number),
                 "description": "bookkeeping", "enabled_events": ["invoice.paid"],
-                "url": format!("https://books-{number}.acme.com/stripe"),
+                "url": format!("https://books.acme.com/stripe/{number}"),
             });
             store.insert(ObjectKind::WebhookEndpoint, "acme", recorded.complete("webhook_endpoint", &endpoint)?);
         }

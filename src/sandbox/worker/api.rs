@@ -200,6 +200,7 @@ async fn checkout(
     if !worker.settings.has(Defect::CheckoutWithoutTier) {
         form.extend([(tier_key.as_str(), tier), (tier_of_subscription.as_str(), tier)]);
     }
+    form.retain(|(name, _)| !worker.settings.checkout.contains_key(*name));
     form.extend(worker.settings.checkout.iter().map(|(name, value)| (name.as_str(), value.as_str())));
     let customer;
     if worker.settings.has(Defect::MakesCustomers) && metadata[&worker.settings.keys.customer].is_null() {

@@ -56,7 +56,7 @@ pub struct WorkerSettings {
     pub reads_cookies: bool,
     /// The JSON pointer of the plan in a token's claims.
     pub plan_claim: String,
-    /// What it passes to Stripe with every Checkout Session, besides the tier and the user.
+    /// What it passes to Stripe with every Checkout Session, beside what it passes anyway or in place of it.
     pub checkout: BTreeMap<String, String>,
     /// Subscriptions by user in its own database.
     #[serde(default)]

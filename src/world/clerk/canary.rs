@@ -8,11 +8,23 @@ use crate::finding::{Answered, Cause};
 use crate::world::plan_value::plan_text;
 
 impl<'w> Clerk<'w> {
-    /// The tier in a user's public metadata, or the plan there, if any, that is not the value of a tier.
-    pub(crate) fn tier_of(self, user: &User) -> Answered<Result<&'w Tier, Option<String>>> {
+    /// The tier in the canary's public metadata, or the plan there, if any, that is not the value of a tier.
+    ///
+    /// # Errors
+    /// Unknown if it is a free tier: a Worker that cannot read the plan grants that one, too.
+    pub(crate) fn canary_tier(self, canary: &User) -> Answered<Result<&'w Tier, Option<String>>> {
         let config = &self.world.config;
-        let plan = user.public_metadata()?.get(&config.clerk.metadata_key).and_then(plan_text);
+        let key = &config.clerk.metadata_key;
+        let plan = canary.public_metadata()?.get(key).and_then(plan_text);
         let tier = config.tiers.iter().find(|tier| plan.as_ref() == Some(&tier.metadata));
+        let paid: Vec<&str> = config.paid_tiers().map(|tier| tier.metadata.as_str()).collect();
+        if let Some(free) = tier.filter(|tier| !tier.is_paid() && !paid.is_empty()) {
+            return Err(NoAnswer::Unknown(format!(
+                "the canary has the free tier \"{}\", which a Worker that cannot read the plan grants, too. Set {key} in the canary's public metadata to {}",
+                free.metadata,
+                paid.join(" or ")
+            )));
+        }
         Ok(tier.ok_or(plan))
     }
 
@@ -26,7 +38,7 @@ impl<'w> Clerk<'w> {
     pub(crate) async fn proved_token(self) -> Answered<(Token, &'w Tier)> {
         let blocked = || NoAnswer::Because(Cause::PlanClaimDiffers);
         let (canary, template) = futures::join!(self.known_canary(), self.usable_template());
-        let tier = self.tier_of(&canary?)?.map_err(|_| blocked())?;
+        let tier = self.canary_tier(&canary?)?.map_err(|_| blocked())?;
         template?;
         let token = self.canary_token().await?;
         let claims = self.verify(&token).await?.map_err(|_| blocked())?;

@@ -152,13 +152,17 @@ impl Clerk<'_> {
 
     async fn record(self, target: &Target) -> Answered<Record> {
         let Target { host, value, .. } = target;
+        Ok(Record { host: host.clone(), value: value.clone(), found: self.found_in_dns(host).await? })
+    }
+
+    async fn found_in_dns(self, host: &str) -> Answered<Alias> {
         let found = self.world.alias(host).await;
         let found =
             found.map_err(|why| NoAnswer::Unknown(format!("the DNS record {host} could not be looked up: {why}")))?;
         if found == Alias::Nothing {
             self.resolver_is_useful().await?;
         }
-        Ok(Record { host: host.clone(), value: value.clone(), found })
+        Ok(found)
     }
 
     /// Checks that the resolver finds the host of Clerk's API. Behind a proxy, a machine can send every request and still
@@ -199,4 +203,13 @@ impl Clerk<'_> {
 
 fn no_domain() -> NoAnswer {
     NoAnswer::unknown("Clerk lists no domain for this instance, so the DNS records that it requires are not known")
+}
+impl crate::world::World {
+    /// Whether the DNS has a record for a host.
+    ///
+    /// # Errors
+    /// Unknown if this machine's resolver does not answer, or finds no other name either.
+    pub(crate) async fn is_in_dns(&self, host: &str) -> Answered<bool> {
+        Ok(self.clerk().found_in_dns(host).await? != Alias::Nothing)
+    }
 }

@@ -11,7 +11,7 @@ use super::canary::{CanarySnapshot, UNFINISHED};
 use super::event::{EventFrame, MadeUpSubscription};
 use super::script::{CHECKOUT, RehearsalStep, Scripted, TwoTiers, WaitFor, script, two_tiers};
 use super::{ExpiredToken, Grant, Metered, Pace, Rehearsal, RehearsalDoor, StepSeen};
-use crate::config::{Mode, Tier};
+use crate::config::{Mode, Tier, UserFrom};
 use crate::finding::{Answered, NoAnswer};
 use crate::world::clerk::Token;
 use crate::world::id::UserId;
@@ -80,6 +80,11 @@ impl<'w> RehearsalDoor<'w> {
     /// Makes sure that the Worker and the canary can take part.
     async fn stage(self) -> Answered<(Stage<'w>, Token)> {
         let world = self.world;
+        if world.config.entitlement.user_from == UserFrom::Customer {
+            return Err(NoAnswer::unknown(
+                "the Worker finds the user by the customer (entitlement.user_from), and a made-up event has none that exists. Use `preflight rehearse --live` or `--guided`",
+            ));
+        }
         let tiers = two_tiers(&world.config);
         let tiers = tiers.ok_or_else(|| NoAnswer::unknown("no tier in preflight.toml has a price"))?;
         let (secret, canary) = futures::join!(world.webhook().proved_secret(), world.canary_without_subscription());

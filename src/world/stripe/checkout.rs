@@ -46,6 +46,9 @@ pub struct CheckoutSession {
     /// `cus_…`, if there is one.
     #[serde(default)]
     pub customer: Field<String>,
+    /// The address that Checkout is opened with.
+    #[serde(default)]
+    pub customer_email: Field<String>,
     /// What newer accounts use instead of a customer.
     #[serde(default)]
     pub customer_account: Field<String>,

@@ -6,7 +6,8 @@ use stripe_client_core::RequestBuilder;
 use super::client::{ListPage, Permission, Stripe, get};
 use super::error::Found;
 use crate::finding::Answered;
-use crate::world::field::Field;
+use crate::world::World;
+use crate::world::field::{Field, Metadata};
 use crate::world::id::{ApiPath, CustomerId};
 use crate::world::seen::Seen;
 
@@ -35,11 +36,21 @@ struct ListedCustomer {
     id: String,
 }
 
-#[derive(Default, Deserialize)]
+/// A customer who was found by ID (docs/providers.md, "Stripe API objects").
+#[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default)]
-struct CustomerAge {
+pub struct ExistingCustomer {
     created: Field<i64>,
     deleted: Field<bool>,
+    /// Its metadata.
+    pub metadata: Metadata,
+}
+
+impl ExistingCustomer {
+    /// Whether it was created after the run began.
+    pub(crate) fn is_new(&self, world: &World) -> Answered<bool> {
+        Ok(*self.created.known("created of a customer")? >= world.now.as_second())
+    }
 }
 
 #[derive(Default, Deserialize)]
@@ -80,13 +91,11 @@ impl Stripe<'_> {
         })
     }
 
-    /// Whether a customer was created after the run began.
-    pub async fn is_new_customer(self, id: &CustomerId) -> Answered<bool> {
-        let customer = self.ask_existing::<CustomerAge>(&get(&ApiPath::new("/customers/").id(id))).await?.value;
-        // Stripe shows nothing but the ID of a deleted customer, and the run deletes none.
-        if customer.deleted.is(&true) {
-            return Ok(false);
-        }
-        Ok(*customer.created.known(format_args!("created of {id}"))? >= self.world.now.as_second())
+    /// The customer with this ID; `None` if it was deleted.
+    pub(crate) async fn customer(self, id: &CustomerId) -> Answered<Option<ExistingCustomer>> {
+        let path = get(&ApiPath::new("/customers/").id(id));
+        let customer = self.ask_existing::<ExistingCustomer>(&path).await?.value;
+        // Stripe shows nothing but the ID of a deleted customer.
+        Ok(Some(customer).filter(|customer| !customer.deleted.is(&true)))
     }
 }

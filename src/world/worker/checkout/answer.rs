@@ -116,6 +116,10 @@ pub(super) fn change_in(text: &str) -> Option<SubscriptionChange> {
     (!NO_CHANGE.is_match(text) && CHANGE.is_match(text)).then_some(SubscriptionChange::Unnamed)
 }
 
+/// How Stripe says that it does not take a key (docs/providers.md, "Stripe errors").
+const REJECTED_KEY: [&str; 6] =
+    ["Invalid API Key", "Expired API Key", "api_key_expired", "rak_", "publishable API key", "secret_key_required"];
+
 /// The problem that an answer names, often in the words of Stripe's error (docs/providers.md, "Stripe errors"). `ours`
 /// are the tier's price IDs.
 pub(in crate::world::worker) fn problem_in(text: &str, wanted: Mode, ours: &[&str]) -> CheckoutProblem {
@@ -132,9 +136,7 @@ pub(in crate::world::worker) fn problem_in(text: &str, wanted: Mode, ours: &[&st
         Some((kind, id)) if kind == "configuration" => CheckoutProblem::UnknownConfiguration(id),
         Some((_, id)) if ours.contains(&id.as_str()) => CheckoutProblem::OtherAccount,
         Some((_, id)) => CheckoutProblem::UnknownPrice(id),
-        None if says(&["Invalid API Key", "Expired API Key", "api_key_expired", "rak_"]) => {
-            CheckoutProblem::KeyRejected
-        }
+        None if says(&REJECTED_KEY) => CheckoutProblem::KeyRejected,
         None if says(&["automatic tax", "Stripe Tax"]) => CheckoutProblem::Tax,
         None if names_unset_price(text) => CheckoutProblem::PriceUnset,
         None => CheckoutProblem::Unexplained,
@@ -179,6 +181,8 @@ mod tests {
         assert_eq!(problem("No such price: 'price_1ours'"), CheckoutProblem::OtherAccount);
         assert_eq!(problem("No such customer: 'cus_1'"), CheckoutProblem::UnknownCustomer("cus_1".to_owned()));
         assert_eq!(problem("Expired API Key provided: rk_live_***123"), CheckoutProblem::KeyRejected);
+        let publishable = "This API call cannot be made with a publishable API key. Please use a secret API key.";
+        assert_eq!(problem(publishable), CheckoutProblem::KeyRejected);
         assert_eq!(
             problem("You must have a valid head office address to enable automatic tax calculation"),
             CheckoutProblem::Tax
