@@ -78,7 +78,7 @@ async fn run(world: &World, _: Deployment, outcome: &mut Outcome) -> Answered {
             let (secret, publishable) = (&config.secret_key.name, &config.publishable_key.name);
             outcome.find(finding(
                 TWO_INSTANCES,
-                format!("{secret} and {publishable} belong to different Clerk instances, so the Worker rejects signed-in customers."),
+                format!("{secret} and {publishable} belong to different Clerk instances. A Worker with both rejects signed-in customers."),
                 "keys of one instance",
                 keys.answer.evidence("keys[].kid", keys.value.published.join(", ")),
                 Fix::new(format!("Copy {secret} and {publishable} from the same instance."))

@@ -66,7 +66,13 @@ async fn run(world: &World, _: Deployment, outcome: &mut Outcome) -> Answered {
     };
     let Seen { value: found, answer } = world.clerk().jwt_template(name).await?;
     match found {
-        Err(others) => outcome.find(missing(world, &answer, name, &others)),
+        Err(others) => {
+            // Where the canary is, the template should be, too.
+            if !matches!(optional(world.clerk().canary()).await, Some(Some(_))) {
+                world.clerk().one_instance().await?;
+            }
+            outcome.find(missing(world, &answer, name, &others));
+        }
         Ok(template) => {
             for part in [signature(&template), claim(world, &template), lifetime(world, &template)] {
                 if let Some(Some(problem)) = outcome.ask(part) {

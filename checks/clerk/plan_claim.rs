@@ -55,6 +55,7 @@ async fn run(world: &World, _: Deployment, outcome: &mut Outcome) -> Answered {
     let (canary, template) = futures::join!(clerk.canary(), clerk.usable_template());
     let id = config.canary_user.value.clone().unwrap_or_default();
     let Some(canary) = canary? else {
+        clerk.one_instance().await?;
         let fix = format!(
             "Create a user just for checks in the Clerk Dashboard, set {} in its public metadata to a paid tier, and set {} to its ID.",
             config.metadata_key, config.canary_user.name

@@ -32,7 +32,7 @@ check! {
 codes! {
     /// A required value is not set.
     MISSING: Failure(Other),
-    /// There is stray white space or a newline.
+    /// There is stray white space, a newline, or a comma or semicolon at the end.
     WHITESPACE: Failure,
     /// The value is wrapped in quotes.
     QUOTES: Failure,
@@ -88,7 +88,10 @@ fn finding(world: &World, variable: &Described<'_>, problem: &ValueProblem) -> F
     let Described { name, origin, kind, .. } = variable;
     let (code, message) = match problem {
         ValueProblem::Missing => (MISSING, format!("{name} is not set.")),
-        ValueProblem::Whitespace(words) => (WHITESPACE, format!("{name} is damaged: there is {words}.")),
+        ValueProblem::Whitespace(words) => {
+            let are = if words.starts_with(|first: char| first.is_ascii_digit()) { "are" } else { "is" };
+            (WHITESPACE, format!("{name} is damaged: there {are} {words}."))
+        }
         ValueProblem::Quotes => (QUOTES, format!("{name} is wrapped in quotes, which are part of the value.")),
         ValueProblem::Placeholder => (PLACEHOLDER, format!("{name} is still a placeholder.")),
         ValueProblem::WrongKind(words) => {

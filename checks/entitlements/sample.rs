@@ -51,10 +51,12 @@ codes! {
     PAST_DUE_ENTITLED: Warning(Money),
     /// A user pays for a price that does not belong to any tier.
     NO_TIER: Warning(Service),
+    /// A user has the customer or the subscription of another user, and can manage it in the portal.
+    SHARED: Warning(Exposure),
 }
 
 /// The codes of cases, in the order in which they are reported.
-const CASES: [Code; 8] = [
+const CASES: [Code; 9] = [
     PAID_BUT_FREE,
     WRONG_TIER,
     GHOST_USER,
@@ -63,6 +65,7 @@ const CASES: [Code; 8] = [
     NO_SUCH_SUBSCRIPTION,
     PAST_DUE_ENTITLED,
     NO_TIER,
+    SHARED,
 ];
 
 /// Most products that are read beside those of the configured prices.
@@ -100,6 +103,9 @@ async fn run(world: &World, _: Deployment, outcome: &mut Outcome) -> Answered {
     catalog.learn(sample.all_subscriptions(), OTHER_PRODUCTS).await;
     let (mut cases, mut agree, mut skipped) = (Vec::new(), 0, 0);
     for user in &sample.users {
+        if let Some((subscription, other)) = sample.shared(world, user) {
+            cases.push(case(SHARED, user, Some(subscription), wording::shared(world, user, subscription, other)));
+        }
         if let Some(unknown) = &user.unknown_id {
             cases.push(no_such_id(user, unknown));
         } else if user.may_have_others && user.subscriptions.is_empty() {
@@ -249,10 +255,14 @@ fn unheld_customers(world: &World, subscriptions: &[&Subscription], sample: &Sam
 }
 
 fn unmatched_finding(words: &str, count: usize, evidence: Evidence, fix: Fix) -> Finding {
-    let more = if count > 1 { format!(" (and {} more)", count - 1) } else { String::new() };
+    let others = match count {
+        0 | 1 => String::new(),
+        2 => " The same is true of 1 other.".to_owned(),
+        _ => format!(" The same is true of {} others.", count - 1),
+    };
     Finding {
         code: UNMAPPABLE,
-        message: format!("{words}{more}."),
+        message: format!("{words}.{others}"),
         expected: "a way from each paid subscription to its user".to_owned(),
         actual: evidence.seen.clone(),
         evidence: vec![evidence],

@@ -209,6 +209,18 @@ impl Sample {
 }
 
 impl Sample {
+    /// A subscription that has not ended and that this user's public metadata names, itself or by its customer, although it
+    /// names another user who exists; and that user.
+    pub fn shared<'s>(&'s self, world: &World, user: &'s SampledUser) -> Option<(&'s Subscription, &'s str)> {
+        let key = &world.config().entitlement.user_key;
+        let theirs =
+            user.subscriptions.iter().filter(|subscription| !subscription.is_over() && user.names(subscription));
+        let mut others = theirs.filter_map(|subscription| Some((subscription, subscription.metadata.text(key)?)));
+        others.find(|(_, named)| *named != user.id && self.known.contains(*named))
+    }
+}
+
+impl Sample {
     /// The paid subscriptions that do not belong to a user who exists. What could not be read is left open in `outcome`.
     pub async fn unmatched<'s>(
         &'s self,
@@ -235,9 +247,7 @@ impl Sample {
         }
         if !unmatched.ghosts.is_empty() {
             // Users of another instance cannot be found here.
-            let keys = optional(world.clerk().shared_keys()).await;
-            if keys.is_some_and(|keys| !keys.value.are_shared) {
-                outcome.leave_open(NoAnswer::Because(Cause::ClerkInstancesDiffer));
+            if outcome.ask(world.clerk().one_instance().await).is_none() {
                 unmatched.ghosts.clear();
             }
         }

@@ -93,6 +93,22 @@ pub(crate) fn unmappable(world: &World, subscription: &Subscription, key: &str) 
     }
 }
 
+/// A user's public metadata names the customer or the subscription of another user.
+pub(crate) fn shared(world: &World, user: &SampledUser, subscription: &Subscription, other: &str) -> Wording {
+    let (id, named, config) = (&user.id, &subscription.id, world.config());
+    let customer = user.customer.as_deref().filter(|customer| Some(*customer) == subscription.customer.text());
+    let (held, key) = match customer {
+        Some(customer) => (customer, &config.clerk.customer_key),
+        None => (subscription.id.as_str(), &config.clerk.subscription_key),
+    };
+    Wording {
+        words: format!("{id} has {held} in Clerk and can manage {named} in the portal, but {named} names {other}"),
+        fix: format!(
+            "If they are not one team, remove {key} from the public metadata of {id}, and find out how the Worker mixed them up."
+        ),
+    }
+}
+
 /// A paid subscription whose customer no user holds, where the Worker finds the user by the customer.
 pub(crate) fn unheld(world: &World, subscription: &Subscription) -> Wording {
     let (id, key) = (&subscription.id, &world.config().clerk.customer_key);

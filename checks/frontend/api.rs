@@ -30,6 +30,8 @@ codes! {
     LOCALHOST: Failure,
     /// The scripts send requests to another host.
     OTHER_HOST: Failure,
+    /// The scripts send requests to the Worker without TLS, which browsers block.
+    NOT_HTTPS: Failure,
 }
 
 async fn run(world: &World, _: Deployment, outcome: &mut Outcome) -> Answered {
@@ -40,8 +42,12 @@ async fn run(world: &World, _: Deployment, outcome: &mut Outcome) -> Answered {
     let worker = config.worker.url.origin().ascii_serialization();
     let scan = site.scan().await?;
     let addresses = &scan.addresses;
-    if !addresses.worker.is_empty() {
-        outcome.pass(format!("the scripts name {worker}: {}", listed(&addresses.worker)));
+    let has_tls = config.worker.url.scheme() == "https";
+    if !addresses.worker.is_empty() || (!addresses.insecure.is_empty() && !has_tls) {
+        outcome.pass(format!(
+            "the scripts name {worker}: {}",
+            listed(if addresses.worker.is_empty() { &addresses.insecure } else { &addresses.worker })
+        ));
         return Ok(());
     }
     if config.frontend.as_ref().is_some_and(|frontend| frontend.url.origin() == config.worker.url.origin()) {
@@ -54,7 +60,10 @@ async fn run(world: &World, _: Deployment, outcome: &mut Outcome) -> Answered {
         outcome.pass(format!("the page's own origin leads to the Worker, as GET {route} shows"));
         return Ok(());
     }
-    let (code, whose, (address, places)) = if let Some(other) = most_named(&addresses.others) {
+    let without_tls = worker.replacen("https", "http", 1);
+    let (code, whose, (address, places)) = if !addresses.insecure.is_empty() {
+        (NOT_HTTPS, "the Worker without TLS, which browsers block", (&without_tls, &addresses.insecure))
+    } else if let Some(other) = most_named(&addresses.others) {
         (OTHER_HOST, "another host", other)
     } else if let Some(local) = most_named(&addresses.local) {
         (LOCALHOST, "the visitor's own machine", local)

@@ -123,7 +123,7 @@ async fn keys<'s>(world: &World, scan: &'s SiteScan) -> Vec<PublishableKey<'s>> 
     for (key, places) in &scan.publishable_keys {
         let issuer = if frontend_api_of(key).is_some() { KeyIssuer::Clerk } else { KeyIssuer::Stripe };
         let (shown, problem) = match issuer {
-            KeyIssuer::Clerk => (key.clone(), clerk_problem(world, key)),
+            KeyIssuer::Clerk => (key.clone(), clerk_problem(world, key).await),
             // Too short for a key: text about keys.
             KeyIssuer::Stripe if key.len() < "pk_live_".len() + 24 => continue,
             KeyIssuer::Stripe => (shortened(key), stripe_problem(world, key).await),
@@ -143,7 +143,7 @@ fn mode_problem(world: &World, key: &str, issuer: KeyIssuer) -> Option<Problem> 
     })
 }
 
-fn clerk_problem(world: &World, key: &str) -> Answered<Option<Problem>> {
+async fn clerk_problem(world: &World, key: &str) -> Answered<Option<Problem>> {
     if let Some(problem) = mode_problem(world, key, KeyIssuer::Clerk) {
         return Ok(Some(problem));
     }
@@ -156,6 +156,9 @@ fn clerk_problem(world: &World, key: &str) -> Answered<Option<Problem>> {
         return Ok(None);
     }
     let expected = host(world.clerk().frontend_api()?);
+    if expected != named {
+        world.clerk().one_instance().await?;
+    }
     Ok((expected != named).then(|| Problem {
         code: OTHER_INSTANCE,
         what: format!("a key of another Clerk instance, {named}"),
@@ -170,7 +173,7 @@ async fn stripe_problem(world: &World, key: &str) -> Answered<Option<Problem>> {
     }
     // An old key names no account.
     let Some(named) = account_of(key) else { return Ok(None) };
-    let configured = world.config().stripe.account.clone();
+    let configured = world.stripe().intended_account();
     if configured.as_ref() == Some(&named) {
         return Ok(None);
     }

@@ -12,8 +12,8 @@ check! {
     /// another account charges your customers for another business.
     ///
     /// ## How it is verified
-    /// `GET /v1/account`: the ID is compared with `stripe.account` if that is set, and Stripe's flags for charges, payouts and
-    /// requirements are read. In test mode those flags say nothing about a launch and are ignored, and another account is only
+    /// `GET /v1/account`: the ID is compared with `stripe.account`, or without it with the account that the publishable key and
+    /// all price IDs agree on, and Stripe's flags for charges, payouts and requirements are read. In test mode those flags say nothing about a launch and are ignored, and another account is only
     /// a warning, because a sandbox is a separate account. The check cannot see what Stripe may ask for tomorrow.
     ///
     /// ## How to fix it
@@ -28,7 +28,7 @@ check! {
 }
 
 codes! {
-    /// The key belongs to another account than `stripe.account`; a warning in test mode.
+    /// The key belongs to another account than `stripe.account`, or than everything else; a warning in test mode.
     OTHER_ACCOUNT: Failure(Money),
     /// The account cannot take payments, or a requirement is past due.
     CANNOT_CHARGE: Failure(Money),
@@ -42,8 +42,13 @@ async fn run(world: &World, _: Deployment, outcome: &mut Outcome) -> Answered {
     let seen = world.stripe().account().await?;
     let account = &seen.value;
     let mode = world.config().project.mode;
-    if let Some(wanted) = world.config().stripe.account.as_ref().filter(|wanted| **wanted != account.id) {
-        outcome.find(other_account(world, &seen, wanted, mode));
+    let wanted = match mode {
+        Mode::Live => world.stripe().intended_account(),
+        // A sandbox is a separate account, which the other values do not have to name.
+        Mode::Test => world.config().stripe.account.clone(),
+    };
+    if let Some(wanted) = wanted.filter(|wanted| *wanted != account.id) {
+        outcome.find(other_account(world, &seen, &wanted, mode));
         return Ok(());
     }
     if mode == Mode::Test {

@@ -8,7 +8,7 @@ use super::{Kind, kind, placeholder};
 pub enum ValueProblem {
     /// It is not set, or empty.
     Missing,
-    /// It has stray white space or a newline; completes "there is …": `a newline after it`.
+    /// It has stray white space, a newline or a separator; completes "there is …": `a newline after it`.
     Whitespace(String),
     /// It is wrapped in quotes.
     Quotes,
@@ -42,7 +42,7 @@ pub(super) fn find(kind: Kind, required: bool, value: Option<&str>) -> Option<Va
     let trimmed = value.trim_matches(is_invisible);
     let quoted = trimmed.starts_with(is_quote) || trimmed.ends_with(is_quote);
     let text = trimmed.trim_matches(is_quote);
-    let (text, escape) = without_escape(text.trim_matches(is_invisible));
+    let (text, escape) = without_end(text.trim_matches(is_invisible));
     let bare = bare(text);
     if placeholder::is(text) {
         return Some(ValueProblem::Placeholder);
@@ -59,11 +59,17 @@ pub(super) fn find(kind: Kind, required: bool, value: Option<&str>) -> Option<Va
     kind::doubt(kind, &bare).map(ValueProblem::Doubtful)
 }
 
-/// A newline written as `\n` that never became one.
-fn without_escape(text: &str) -> (&str, Option<String>) {
-    for escape in ["\\r\\n", "\\n", "\\r"] {
-        if let Some(text) = text.strip_suffix(escape) {
-            return (text, Some(format!("a literal {escape} after it")));
+/// What was copied along: a newline written as `\n` that never became one, or the separator of a list.
+fn without_end(text: &str) -> (&str, Option<String>) {
+    for (end, words) in [
+        ("\\r\\n", "a literal \\r\\n"),
+        ("\\n", "a literal \\n"),
+        ("\\r", "a literal \\r"),
+        (",", "a comma"),
+        (";", "a semicolon"),
+    ] {
+        if let Some(text) = text.strip_suffix(end) {
+            return (text, Some(format!("{words} after it")));
         }
     }
     (text, None)
@@ -169,6 +175,8 @@ mod tests {
             ("{} \t", "2 characters of white space after it"),
             ("{}\u{7}", "an invisible character (U+0007) after it"),
             ("{}\\n", "a literal \\n after it"),
+            ("{},", "a comma after it"),
+            ("{};", "a semicolon after it"),
         ] {
             let value = stray.replace("{}", STRIPE_SECRET);
             assert_eq!(

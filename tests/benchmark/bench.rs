@@ -42,7 +42,7 @@ const MANY_ALLOWED: f64 = 2.0;
 const MANY_MEMORY: u64 = 200;
 /// How much faster all accounts must be compared than read page after page. Both share two cores with the sandbox here, and at
 /// an account Stripe's limit of requests decides.
-const FASTER: f64 = 3.0;
+const FASTER: f64 = 8.0;
 /// The most memory for that, in MiB.
 const ACCOUNTS_MEMORY: u64 = 60;
 

@@ -7,6 +7,7 @@ use super::derived;
 use super::error::StripeError;
 use super::object_kind::ObjectKind;
 use super::parameters::Parameters;
+use super::resources::list_of;
 use super::store::{Created, Store, StoredObject, limit};
 use crate::sandbox::Error;
 use crate::sandbox::many_accounts::{ManyAccounts, PaidTier};
@@ -167,8 +168,7 @@ impl ManySubscriptions {
             Listed::Stored(object) => object.body.clone(),
             Listed::Formula(number) => self.subscription(number),
         });
-        let data: Vec<Value> = bodies.collect();
-        Ok(json!({ "object": "list", "data": data, "has_more": has_more, "url": "/v1/subscriptions" }))
+        Ok(list_of(bodies.collect(), has_more, "/v1/subscriptions"))
     }
 }
 

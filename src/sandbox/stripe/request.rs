@@ -190,7 +190,8 @@ pub(super) fn unrecognized(stripe: &Stripe, method: &Method, path: &str) -> Resp
 }
 
 fn response(status: StatusCode, body: &Value, request_id: &str, version: &str) -> Response {
-    let mut response = (status, [(header::CONTENT_TYPE, "application/json")], body.to_string()).into_response();
+    let text = serde_json::to_vec(body).unwrap_or_default();
+    let mut response = (status, [(header::CONTENT_TYPE, "application/json")], text).into_response();
     for (name, value) in [("request-id", request_id), ("stripe-version", version)] {
         if let Ok(value) = HeaderValue::from_str(value) {
             response.headers_mut().insert(name, value);

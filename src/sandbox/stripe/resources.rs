@@ -59,7 +59,7 @@ impl Call<'_> {
         }
         let (page, has_more) = page(&all, self.kind, &self.parameters)?;
         let data = page.into_iter().map(|object| self.shown(&store, self.kind, object.body.clone()));
-        Ok(json!({ "object": "list", "data": data.collect::<Value>(), "has_more": has_more, "url": self.path }))
+        Ok(list_of(data.collect(), has_more, self.path))
     }
 
     /// An object as the call wants to see it.
@@ -127,4 +127,10 @@ fn is(value: &Value, wanted: &str) -> bool {
         Value::String(text) => text == wanted,
         other => serde_json::from_str::<Value>(wanted).is_ok_and(|wanted| wanted == *other),
     }
+}
+/// A page of a list. The items are moved into it: `json!` would copy each of them.
+pub(super) fn list_of(data: Vec<Value>, has_more: bool, url: &str) -> Value {
+    let mut list = json!({ "object": "list", "has_more": has_more, "url": url });
+    list["data"] = Value::Array(data);
+    list
 }

@@ -8,10 +8,10 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use super::super::id::ApiPath;
-use super::super::transport::Answer;
+use super::super::transport::{Answer, optional};
 use super::{Clerk, NoAnswer, Seen};
 use crate::config::{Secret, frontend_api_of};
-use crate::finding::Answered;
+use crate::finding::{Answered, Cause};
 use crate::world::field::{Field, Items};
 
 /// A token. It signs its holder in as the canary for a minute, so it is a secret.
@@ -153,22 +153,33 @@ impl Clerk<'_> {
     /// there is a second key (docs/providers.md, "Clerk keys and API conventions"). Unknown if Clerk does not answer, or
     /// if the shared key may be one that could not be read.
     pub(crate) async fn shared_keys(self) -> Answered<Seen<SharedKeys>> {
-        let (published, own, instance) = futures::join!(self.published_keys(), self.instance_keys(), self.instance());
+        let (published, instance) = futures::join!(self.published_keys(), self.instance());
         let Seen { value: published, answer } = published?;
         let names: Vec<String> = published.names().map(str::to_owned).collect();
         let shared = |are_shared| Ok(Seen { value: SharedKeys { are_shared, published: names.clone() }, answer });
-        let own = own?.value;
+        if let Ok(instance) = &instance
+            && names.iter().any(|name| instance.value.id().is_ok_and(|id| id == name))
+        {
+            return shared(true);
+        }
+        // Only during a rotation may the keys show what the ID does not.
+        let own = self.instance_keys().await?.value;
         if own.names().any(|name| names.iter().any(|published| published == name)) {
             return shared(true);
         }
-        let instance = instance?.value;
-        if names.iter().any(|name| instance.id().is_ok_and(|id| id == name)) {
-            return shared(true);
-        }
-        instance.id()?;
+        instance?.value.id()?;
         match published.unread.or(own.unread) {
             Some(unread) => Err(unread),
             None => shared(false),
+        }
+    }
+
+    /// Nothing, if no answer shows that the keys belong to two instances. Blocked if one does: what is not at one of them, or
+    /// differs from it, may be right at the other.
+    pub(crate) async fn one_instance(self) -> Answered {
+        match optional(self.shared_keys()).await {
+            Some(keys) if !keys.value.are_shared => Err(NoAnswer::Because(Cause::ClerkInstancesDiffer)),
+            _ => Ok(()),
         }
     }
 

@@ -55,10 +55,23 @@ impl Cloudflare<'_> {
         for offer in offers(self.world).iter().filter(|offer| is_compared(&offer.price.price_id)) {
             add(&offer.price.price_id.name, self.configured_price(offer).await, "this configuration");
         }
-        for variable in [&config.stripe.portal_configuration, &config.clerk.publishable_key] {
-            if is_compared(variable) {
-                add(&variable.name, self.configured_value(variable), "this configuration");
-            }
+        let portal = &config.stripe.portal_configuration;
+        if is_compared(portal) {
+            add(&portal.name, self.configured_value(portal), "this configuration");
+        }
+        let publishable = &config.clerk.publishable_key;
+        if is_compared(publishable) {
+            // If they differ, the key in this environment may be the wrong one: `clerk/instance` reports that.
+            let is_other = |binding: &Binding| {
+                binding.name == publishable.name && binding.text.value() != publishable.value.as_ref()
+            };
+            let value = match self.configured_value(publishable) {
+                Ok(value) if settings.bindings.iter().any(is_other) => {
+                    Box::pin(self.world.clerk().one_instance()).await.map(|()| value)
+                }
+                value => value,
+            };
+            add(&publishable.name, value, "this configuration");
         }
         if let Some(template) = &config.clerk.jwt_template {
             let is_other = |binding: &Binding| {

@@ -14,6 +14,8 @@ use crate::world::address::{HostRelation, host_relation};
 pub struct Addresses {
     /// The Worker's own host.
     pub worker: Vec<Place>,
+    /// The same without TLS, `http://…`.
+    pub insecure: Vec<Place>,
     /// Addresses on the visitor's machine, in scripts that also use the Worker's routes.
     pub local: BTreeMap<String, Vec<Place>>,
     /// Other hosts that are a Worker by their name, or are used with the Worker's routes.
@@ -36,7 +38,8 @@ impl Addresses {
         let own = hosts(config);
         let place = |at: usize| reading.place(from + at);
         for at in own.iter().flat_map(|host| named(script, host)) {
-            keep(&mut self.worker, || place(at));
+            let is_insecure = script[..at].ends_with("http://");
+            keep(if is_insecure { &mut self.insecure } else { &mut self.worker }, || place(at));
         }
         let uses_a_route = uses_a_route(config, script);
         for found in ADDRESS.captures_iter(script) {
@@ -60,8 +63,10 @@ impl Addresses {
 
     /// Adds what was found in another text.
     pub(super) fn absorb(&mut self, other: Self) {
-        for at in other.worker {
-            keep(&mut self.worker, || at);
+        for (ours, theirs) in [(&mut self.worker, other.worker), (&mut self.insecure, other.insecure)] {
+            for at in theirs {
+                keep(ours, || at);
+            }
         }
         merge(&mut self.local, other.local);
         merge(&mut self.others, other.others);
@@ -69,6 +74,7 @@ impl Addresses {
 
     pub(super) fn sort(&mut self) {
         self.worker.sort();
+        self.insecure.sort();
         self.local.values_mut().chain(self.others.values_mut()).for_each(|places| places.sort());
     }
 }

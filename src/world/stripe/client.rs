@@ -278,11 +278,11 @@ impl Stripe<'_> {
         if self.mode == Mode::Test {
             return Ok(());
         }
-        let Some(wanted) = self.world.config.stripe.account.as_ref() else { return Ok(()) };
+        let Some(wanted) = self.intended_account() else { return Ok(()) };
         // If the account cannot be read, the answer itself still counts.
         let remembering = Self { is_past_memo: false, ..self };
         match optional(remembering.account()).await {
-            Some(account) if account.value.id != *wanted => Err(NoAnswer::Because(Cause::StripeAccountDiffers)),
+            Some(account) if account.value.id != wanted => Err(NoAnswer::Because(Cause::StripeAccountDiffers)),
             _ => Ok(()),
         }
     }

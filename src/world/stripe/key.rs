@@ -4,11 +4,13 @@ use serde::Deserialize;
 
 use super::client::{Stripe, balance};
 use super::error::StripeError;
-use crate::config::Secret;
+use crate::config::{Secret, account_of};
 use crate::finding::Answered;
 use crate::world::field::Field;
 use crate::world::seen::Seen;
+use crate::world::subjects::offers;
 use crate::world::transport::optional;
+use crate::world::usable;
 
 /// `GET /v1/balance`: the one object that always shows the key's mode.
 #[derive(Debug, Clone, Deserialize)]
@@ -24,6 +26,12 @@ pub enum KeyStatus {
     Accepted(Option<Seen<Field<bool>>>),
     /// It does not.
     Rejected(StripeError),
+}
+
+/// Whether the ID of a price shows that this account created it. `None` if it does not show any.
+fn creates(account: &str, price: &str) -> Option<bool> {
+    let creator = price.strip_prefix("price_1")?.get(5..15)?;
+    Some(account.get(account.len().checked_sub(10)?..)? == creator)
 }
 
 impl Stripe<'_> {
@@ -51,9 +59,20 @@ impl Stripe<'_> {
     /// ask this after Stripe has said that the price does not exist.
     pub async fn foreign_account(self, id: &str) -> Option<String> {
         let account = optional(self.account()).await?.value.id;
-        let creator = id.split_once("_1")?.1.get(5..15)?;
-        let ours = account.get(account.len().checked_sub(10)?..)?;
-        (id.starts_with("price_1") && creator != ours).then_some(account)
+        (!creates(&account, id)?).then_some(account)
+    }
+
+    /// The account that the secret key should belong to: the configured one, or the one that the publishable key and every
+    /// price ID agree on. Of these, the secret key is the odd one out.
+    pub(crate) fn intended_account(self) -> Option<String> {
+        let config = &self.world.config;
+        if let Some(configured) = &config.stripe.account {
+            return Some(configured.clone());
+        }
+        let named = account_of(usable(&config.stripe.publishable_key).ok()?)?;
+        let offers = offers(self.world);
+        let agree = !offers.is_empty() && offers.iter().all(|offer| creates(&named, offer.id()) == Some(true));
+        agree.then_some(named)
     }
 
     /// For each list that the required checks read, the permission that a restricted key lacks for it, if any. Empty for an
