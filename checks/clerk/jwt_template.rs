@@ -51,6 +51,8 @@ codes! {
     INTERPOLATED: Failure,
     /// Users without a plan get a paid one.
     PAID_DEFAULT: Failure(Money),
+    /// Users without a plan get a value that is not a tier's.
+    UNKNOWN_DEFAULT: Warning,
     /// Tokens stay valid for more than five minutes after a downgrade.
     LIFETIME: Warning(Money),
 }
@@ -234,6 +236,15 @@ fn claim(world: &World, template: &JwtTemplate) -> Answered<Option<Problem>> {
             seen: tier.to_owned(),
             fix: free_fallback(world, template, &claim, tier),
         }));
+    } else if let Some(other) = claim.unknown_fallback(config) {
+        return Ok(Some(Problem {
+            code: UNKNOWN_DEFAULT,
+            message: format!(
+                "The claim \"{key}\" gives \"{other}\" to users without a plan. No tier has that value, so the Worker may serve them nothing."
+            ),
+            seen: other.to_owned(),
+            fix: free_fallback(world, template, &claim, other),
+        }));
     } else {
         return Ok(None);
     };
@@ -241,13 +252,17 @@ fn claim(world: &World, template: &JwtTemplate) -> Answered<Option<Problem>> {
 }
 
 /// The Worker may need a plan for every user, so the fallback stays, with the free tier.
-fn free_fallback(world: &World, template: &JwtTemplate, claim: &ClaimTemplate, paid: &str) -> Fix {
+fn free_fallback(world: &World, template: &JwtTemplate, claim: &ClaimTemplate, wrong: &str) -> Fix {
     let Some(free) = world.config().free_tier() else {
         let claim = right_claim(world, Some(template));
         return set(world, template, claim, "Remove the fallback from the claim.".to_owned());
     };
-    let summary = format!("Change the fallback of the claim from \"{paid}\" to \"{}\".", free.metadata);
-    let value = claim.text().replace(paid, &free.metadata).into();
+    let summary = format!("Change the fallback of the claim from \"{wrong}\" to \"{}\".", free.metadata);
+    let quoted = |quote: char, value: &str| format!("{quote}{value}{quote}");
+    let value = ['\'', '"'].iter().fold(claim.text().to_owned(), |text, quote| {
+        text.replace(&quoted(*quote, wrong), &quoted(*quote, &free.metadata))
+    });
+    let value = value.into();
     set(world, template, (world.config().clerk.plan_claim.clone(), value), summary)
 }
 

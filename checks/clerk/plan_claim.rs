@@ -15,8 +15,9 @@ check! {
     /// ## How it is verified
     /// The canary, a Clerk user just for checks, is signed in as its browser would do it, and gets a token as the frontend
     /// does. The token's signature, issuer and times are verified against the keys that the frontend API publishes, and its
-    /// claim is compared with the canary's public metadata. The session ends with the run. One token does not show how long
-    /// other users' tokens keep an old plan.
+    /// claim is compared with the canary's public metadata. The session ends with the run. One token does not show whether
+    /// another user's would carry another plan, or how long tokens keep an old one: `preflight rehearse --events` changes the
+    /// canary's plan and looks again.
     ///
     /// ## How to fix it
     /// Fix the claims of the template or the session token in the Clerk Dashboard. Give the canary a paid tier and no

@@ -18,7 +18,8 @@ check! {
     /// ## How it is verified
     /// The newest 100 subscriptions are matched to their users by the user ID in their metadata (`entitlement.user_key`), or by
     /// the ID of the customer or the subscription in the user's public metadata. A paid one must have that user ID, unless the
-    /// Worker finds the user by the customer (`entitlement.user_from`). The newest 500 users with a tier are matched
+    /// Worker finds the user by the customer (`entitlement.user_from`). Users who hold the same customer may be a team, so that is
+    /// only a warning. The newest 500 users with a tier are matched
     /// to their subscriptions, and up to 40 users whose IDs are not in the sample are looked up at Stripe. The tier that is paid
     /// for comes from the configured price ID and from what the Worker reads. The canary and `entitlement.comped` are left
     /// out, and so are changes in the last ten minutes, which may still be on their way. If the canary is not configured, a
@@ -39,7 +40,7 @@ codes! {
     WRONG_TIER: Failure,
     /// A subscription belongs to a user who does not exist.
     GHOST_USER: Failure,
-    /// The Worker cannot lead a paid subscription to its user, so canceling never takes the tier away.
+    /// The Worker cannot tell whose a paid subscription is, or for which tier, so canceling never takes the tier away.
     UNMAPPABLE: Failure(Money),
     /// A customer has several active subscriptions to configured prices.
     CHARGED_TWICE: Failure(Money),
@@ -213,23 +214,15 @@ fn unmappable(
 ) -> Finding {
     let (first, key, _) = subscriptions[0];
     let Wording { words, fix } = wording::unmappable(world, first, key);
-    let other = first.metadata.texts().find(|(_, text)| text.starts_with("user_")).map(|(other, _)| other);
-    let or = match other.filter(|_| *key == world.config().entitlement.user_key) {
-        Some(other) => format!(" Or, if the Worker reads {other}, set entitlement.user_key to \"{other}\"."),
-        None if *key == world.config().entitlement.user_key => {
-            " Or, if the Worker finds the user by the customer, set entitlement.user_from to \"customer\".".to_owned()
-        }
-        None => String::new(),
-    };
-    let value = if *key == world.config().entitlement.user_key { "userId" } else { "tier" };
-    let fix = Fix::new(format!("{fix}{or}")).code(format!("subscription_data: {{ metadata: {{ {key}: {value} }} }},"));
+    let is_of_user = |key: &str| *key == world.config().entitlement.user_key;
+    let value = if is_of_user(key) { "userId" } else { "tier" };
+    let fix = Fix::new(fix).code(format!("subscription_data: {{ metadata: {{ {key}: {value} }} }},"));
     let add = |subscription: &Subscription, key: &str, value: &str| {
         let update = world.stripe().update(StripeResource::Subscription, &subscription.id, "");
         update.set(format!("metadata.{key}"), None::<String>, value)
     };
     let fix = subscriptions.iter().take(CHANGED).fold(fix, |fix, (subscription, key, holder)| {
-        let is_of_user = *key == world.config().entitlement.user_key;
-        match (is_of_user, holder, catalog.pays_for(subscription)) {
+        match (is_of_user(key), holder, catalog.pays_for(subscription)) {
             (true, Some(user), _) => fix.then(add(subscription, key, user)),
             (true, None, _) => fix.suggest(add(subscription, key, "user_…")),
             (false, _, PaysFor::Tier(tier)) => fix.then(add(subscription, key, &tier.metadata)),

@@ -80,15 +80,21 @@ pub(crate) fn ghost(world: &World, catalog: &Catalog<'_>, subscription: &Subscri
 /// A paid subscription has no such key in its metadata, where the Worker reads it.
 pub(crate) fn unmappable(world: &World, subscription: &Subscription, key: &str) -> Wording {
     let id = &subscription.id;
-    let (so, what) = if *key == world.config().entitlement.user_key {
-        ("canceling it never takes the tier away", "the user who pays")
+    let (so, what, or) = if *key == world.config().entitlement.user_key {
+        let other = subscription.metadata.texts().find(|(_, text)| text.starts_with("user_"));
+        let or = match other {
+            Some((other, _)) => format!(" Or, if the Worker reads {other}, set entitlement.user_key to \"{other}\"."),
+            None => " Or, if the Worker finds the user by the customer, set entitlement.user_from to \"customer\"."
+                .to_owned(),
+        };
+        ("canceling it never takes the tier away", "the user who pays", or)
     } else {
-        ("the Worker cannot tell what is paid for", "the tier that is paid for")
+        ("the Worker cannot tell what is paid for", "the tier that is paid for", String::new())
     };
     Wording {
         words: format!("{id} has no {key} in its metadata, so {so}"),
         fix: format!(
-            "Set metadata.{key} of {id} to {what}, and pass {key} in subscription_data.metadata when the Worker creates a Checkout Session."
+            "Set metadata.{key} of {id} to {what}, and pass {key} in subscription_data.metadata when the Worker creates a Checkout Session.{or}"
         ),
     }
 }

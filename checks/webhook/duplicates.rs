@@ -76,7 +76,9 @@ async fn run(world: &World, _: Deployment, outcome: &mut Outcome) -> Answered {
                 keep_one(world, &ours, other)
             );
             outcome.find(finding(SAME_URL.as_warning(), message, other, summary));
-        } else if shares_events && (other.url == ours.url || is_worker) {
+            continue;
+        }
+        if shares_events && (other.url == ours.url || is_worker) {
             let (code, how) = if other.url == ours.url {
                 (SAME_URL, "have the same URL")
             } else {
@@ -164,5 +166,6 @@ mod tests {
     async fn an_endpoint_that_stripe_may_list_twice_is_not_simply_disabled() {
         let run = scenario("endpoint-shown-twice").await;
         assert!(run.fix(CHECK).summary.contains("there is nothing to fix"), "{}", run.summary());
+        assert_eq!(run.line(CHECK).findings.len(), 1, "{}", run.summary());
     }
 }

@@ -70,7 +70,7 @@ impl Bucket {
             Self::WrongTier => "pays for another tier",
             Self::PastDueEntitled => "has the tier of an unpaid subscription",
             Self::Ghost => "an ID that does not exist in this mode",
-            Self::Unmappable => "a paid subscription without a user",
+            Self::Unmappable => "the Worker cannot tell whose the paid subscription is",
             Self::TwoSubscriptions => "charged for several subscriptions",
             Self::NoTier => "pays for a price without a tier",
             Self::Comped => "has a tier for free, as configured",

@@ -1,7 +1,7 @@
 //! A finding as plain lines, for the formats that have a place for text but no markup.
 
 use super::outline;
-use super::text::{shown, value};
+use super::text::{code_line, shown, value};
 use crate::finding::{Evidence, Finding};
 use crate::run::CheckFinding;
 
@@ -21,7 +21,7 @@ pub fn details(found: &CheckFinding<'_>) -> Vec<String> {
 pub fn fix(found: &CheckFinding<'_>) -> Vec<String> {
     let fix = &found.reported.finding.fix;
     let mut lines = vec![format!("Fix: {}", shown(&fix.summary))];
-    lines.extend(fix.code_lines().iter().map(|line| format!("  {}", shown(line))));
+    lines.extend(fix.code_lines().iter().map(|line| format!("  {}", code_line(line))));
     lines.extend(fix.commands().iter().map(|command| format!("$ {}", shown(command))));
     lines.extend(fix.links().iter().map(|link| shown(link)));
     lines.push(format!("Verify: {}", shown(&found.reported.verify)));

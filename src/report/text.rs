@@ -114,6 +114,12 @@ pub fn shown(text: &str) -> String {
     clip(clean(text).trim(), LONGEST)
 }
 
+/// A line of code, with the spaces before it.
+#[must_use]
+pub fn code_line(text: &str) -> String {
+    clip(clean(text).trim_end(), LONGEST)
+}
+
 /// A value as one clean line. White space at its ends is part of it, so quotes make it visible.
 #[must_use]
 pub fn value(text: &str) -> String {
@@ -224,6 +230,11 @@ fn longest_run(text: &str, wanted: char) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_line_of_code_keeps_the_spaces_before_it() {
+        assert_eq!(code_line("  return one;\u{1b}[31m "), "  return one;[31m");
+    }
 
     #[test]
     fn a_color_is_removed_and_its_text_stays() {

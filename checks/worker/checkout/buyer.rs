@@ -66,8 +66,11 @@ pub(super) fn metadata(world: &World, tier: &Tier, session: &Seen<CheckoutSessio
     let entitlement = &world.config().entitlement;
     let (name, key, is_source) =
         (&tier.name, &entitlement.tier_key, entitlement.source == Source::SubscriptionMetadata);
-    let found = session.value.metadata.get(key, format_args!("Checkout Session {}", session.value.id));
-    let found = if is_source { found? } else { found.unwrap_or_default() };
+    let found = if is_source {
+        session.value.metadata.get(key, format_args!("Checkout Session {}", session.value.id))?
+    } else {
+        session.value.metadata.text(key)
+    };
     if found == Some(&tier.metadata) || found == Some(name) {
         return Ok(());
     }

@@ -4,7 +4,7 @@ use preflight::change::Fix;
 use preflight::config::Config;
 use preflight::report::color::{Color, paint};
 use preflight::report::paragraph::wrap;
-use preflight::report::text::shown;
+use preflight::report::text::{code_line, shown};
 use preflight::trace::{Happening, Sighting, State, Step, Trace, Verdict};
 
 use crate::cli::terminal::Terminal;
@@ -98,7 +98,7 @@ fn end(trace: &Trace, width: usize, terminal: Terminal) -> String {
 
 /// What to type, copy or open, each in one piece even if it is wider than the line.
 fn steps(fix: &Fix) -> String {
-    let code = fix.code_lines().into_iter().map(|line| format!("    {}\n", shown(&line)));
+    let code = fix.code_lines().into_iter().map(|line| format!("    {}\n", code_line(&line)));
     let commands = fix.commands().into_iter().map(|command| format!("  $ {}\n", shown(&command)));
     let links = fix.links().into_iter().map(|link| format!("  {}\n", shown(&link)));
     code.chain(commands).chain(links).collect()

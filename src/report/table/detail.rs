@@ -9,7 +9,7 @@ use crate::finding::{Evidence, Finding};
 use crate::report::color::Color;
 use crate::report::outline;
 use crate::report::paragraph::{one_line, wrap};
-use crate::report::text::{cut, shown, value};
+use crate::report::text::{code_line, cut, shown, value};
 use crate::run::{CheckFinding, CheckReport, Report};
 use crate::world::LoggedRequest;
 
@@ -31,7 +31,7 @@ impl TerminalPage {
         }
         self.labeled("fix", &shown(&finding.fix.summary));
         for line in &finding.fix.code_lines() {
-            self.copied("", &format!("  {}", shown(line)));
+            self.copied("", &format!("  {}", code_line(line)));
         }
         for command in &finding.fix.commands() {
             self.copied("", &format!("$ {}", shown(command)));

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::object_kind::ObjectKind;
 use super::parameters::Parameters;
 use super::request::{Call, StripeResult};
-use super::store::{Created, Store, StoredObject, page};
+use super::store::{Created, Store, StoredObject, list_of, page};
 
 /// The parameters that are booleans.
 const BOOLEANS: [&str; 4] = ["active", "delivery_success", "is_default", "shippable"];
@@ -127,10 +127,4 @@ fn is(value: &Value, wanted: &str) -> bool {
         Value::String(text) => text == wanted,
         other => serde_json::from_str::<Value>(wanted).is_ok_and(|wanted| wanted == *other),
     }
-}
-/// A page of a list. The items are moved into it: `json!` would copy each of them.
-pub(super) fn list_of(data: Vec<Value>, has_more: bool, url: &str) -> Value {
-    let mut list = json!({ "object": "list", "has_more": has_more, "url": url });
-    list["data"] = Value::Array(data);
-    list
 }

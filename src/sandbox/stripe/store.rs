@@ -276,6 +276,13 @@ pub(super) fn page<'a>(
     Ok((all[first..last].to_vec(), has_more))
 }
 
+/// A page of a list. The items are moved into it: `json!` would copy each of them.
+pub(super) fn list_of(data: Vec<Value>, has_more: bool, url: &str) -> Value {
+    let mut list = json!({ "object": "list", "has_more": has_more, "url": url });
+    list["data"] = Value::Array(data);
+    list
+}
+
 /// How many objects a page holds: 1 to 100, 10 by default.
 pub(super) fn limit(parameters: &Parameters) -> Result<usize, StripeError> {
     match parameters.integer("limit")? {

@@ -190,12 +190,24 @@ impl ClaimTemplate {
         None
     }
 
+    /// What it falls back to, with its quotes.
+    fn fallbacks(&self) -> impl Iterator<Item = &str> {
+        self.0.trim_matches(['{', '}']).split("||").skip(1).map(str::trim)
+    }
+
     /// The paid tier that users without a plan get, if it falls back to one.
     #[must_use]
     pub fn paid_fallback(&self, config: &Config) -> Option<&str> {
-        let fallbacks = self.0.trim_matches(['{', '}']).split("||").skip(1);
-        let mut values = fallbacks.map(|value| value.trim().trim_matches(['\'', '"']));
+        let mut values = self.fallbacks().map(|value| value.trim_matches(['\'', '"']));
         values.find(|value| config.paid_tiers().any(|tier| tier.metadata == *value))
+    }
+
+    /// What users without a plan get, if it is not the value of any tier.
+    #[must_use]
+    pub fn unknown_fallback(&self, config: &Config) -> Option<&str> {
+        let texts = self.fallbacks().filter(|value| value.starts_with(['\'', '"']));
+        let mut texts = texts.map(|value| value.trim_matches(['\'', '"'])).filter(|text| !text.is_empty());
+        texts.find(|text| !config.tiers.iter().any(|tier| tier.metadata == *text))
     }
 }
 
