@@ -4,11 +4,17 @@ use preflight::sandbox::RequestKey;
 
 /// The user's own data and the Worker's responses: provider, path prefix, the field and everything inside it as a JSON pointer
 /// (`*` is any one step), and why its absence is a real problem.
-const EXEMPT: [(&str, &str, &str, &str); 8] = [
+const EXEMPT: [(&str, &str, &str, &str); 9] = [
     ("worker", "/", "", "the Worker's responses are what preflight checks"),
     ("stripe", "/v1/products", "/data/*/metadata", "it names the tier, and without it the Worker grants none"),
     ("stripe", "/v1/prices", "/data/*/product/metadata", "the same, where the product is expanded"),
     ("stripe", "/v1/prices/", "/product/metadata", "the same, where the product is expanded"),
+    (
+        "stripe",
+        "/v1/subscriptions",
+        "/data/*/metadata/userId",
+        "it names the user, and without it canceling takes no tier away",
+    ),
     (
         "clerk",
         "/v1/jwt_templates",
