@@ -62,7 +62,8 @@ async fn run(world: &World, _: Deployment, outcome: &mut Outcome) -> Answered {
         evidence: vec![listed.answer.evidence("data[].url", other.url_text.clone())],
         fix: Fix::new(summary).link(page(&other.id)),
     };
-    for other in &others {
+    let gone = futures::future::join_all(others.iter().map(|other| is_gone(world, other))).await;
+    for (other, is_gone) in others.iter().zip(gone) {
         let Some(url) = &other.url else { continue };
         let Some(shares_events) = outcome.ask(shares_events(&ours, other)) else { continue };
         let is_worker = is_on_path(other) && url.host_str().is_some_and(|host| hosts.iter().any(|known| known == host));
@@ -108,7 +109,7 @@ async fn run(world: &World, _: Deployment, outcome: &mut Outcome) -> Answered {
                 format!("{two} delivers the same events {to}. If both are handled, each counts twice."),
                 "nothing needs it",
             )
-        } else if outcome.ask(is_gone(world, url).await) == Some(true) {
+        } else if outcome.ask(is_gone) == Some(true) {
             let to = format!("to {}, whose host is not in the DNS", other.url_text);
             (ABANDONED, format!("{two} sends {mode} events, with your customers' data, {to}."), "nothing needs it")
         } else {
@@ -125,8 +126,8 @@ async fn run(world: &World, _: Deployment, outcome: &mut Outcome) -> Answered {
 }
 
 /// Whether the host of an endpoint no longer exists, so that the next owner of its domain gets the events.
-async fn is_gone(world: &World, url: &url::Url) -> Answered<bool> {
-    match url.domain() {
+async fn is_gone(world: &World, endpoint: &Endpoint) -> Answered<bool> {
+    match endpoint.url.as_ref().and_then(url::Url::domain) {
         Some(host) => Ok(!world.is_in_dns(host).await?),
         None => Ok(false),
     }

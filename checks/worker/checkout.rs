@@ -4,13 +4,14 @@ mod buyer;
 mod charges;
 mod invalid;
 mod origin;
+mod refusal;
 mod seller;
 mod session;
 
 use super::fixes;
 use crate::check::prelude::*;
 use crate::config::{Mode, Tier, TierPrice};
-use crate::world::{Answer, CheckoutAnswer, CheckoutProblem, Checkouts, Route, RouteFailure, Symptom};
+use crate::world::{Answer, CheckoutAnswer, Route, Symptom};
 
 check! {
     /// The Worker creates a Checkout Session for every paid tier, in this mode and account, at the tier's price.
@@ -105,7 +106,7 @@ async fn run(world: &World, _: Deployment, outcome: &mut Outcome) -> Answered {
     }
     let checkouts = worker.checkouts().await;
     checkouts.ready.clone()?;
-    let is_for_all = is_refused_alike(&paid, checkouts);
+    let is_for_all = refusal::is_for_all(&paid, checkouts);
     for tier in paid {
         let judged = match checkouts.of(tier) {
             Some(Ok(answer)) => judge(world, tier, answer, is_for_all, outcome).await,
@@ -151,7 +152,7 @@ async fn judge(
             }
             return session::judge(world, tier, session, outcome).await;
         }
-        CheckoutAnswer::Refused(problem, failure) => refused(world, tier, is_for_all, problem, failure).await?,
+        CheckoutAnswer::Refused(problem, failure) => refusal::judge(world, tier, is_for_all, problem, failure).await?,
         CheckoutAnswer::ChangedSubscription(subscription, answer) => changed(world, subscription.as_deref(), answer),
         CheckoutAnswer::NoSession(answer) => Err(NoAnswer::Unknown(format!(
             "the Worker answered {} to {} without a Checkout Session: {}",
@@ -167,58 +168,6 @@ async fn judge(
     };
     outcome.find(finding);
     Ok(())
-}
-
-/// Whether the Worker gives the same unexplained error for every tier: one cause, and no tier's.
-fn is_refused_alike(paid: &[&Tier], checkouts: &Checkouts) -> bool {
-    let words = |tier: &&Tier| match checkouts.of(tier) {
-        Some(Ok(CheckoutAnswer::Refused(CheckoutProblem::Unexplained, failure))) => Some(failure.words()),
-        _ => None,
-    };
-    let words: Vec<Option<String>> = paid.iter().map(words).collect();
-    words.len() > 1 && words[0].is_some() && words.iter().all(|other| *other == words[0])
-}
-
-/// The finding for a request that the Worker answered with an error.
-async fn refused(
-    world: &World,
-    tier: &Tier,
-    is_for_all: bool,
-    problem: &CheckoutProblem,
-    failure: &RouteFailure,
-) -> Answered<Finding> {
-    let (name, evidence) = (&tier.name, failure.evidence.clone());
-    Ok(match problem {
-        CheckoutProblem::OtherMode => other_mode(world, evidence),
-        CheckoutProblem::OtherAccount => other_account(world, false, evidence),
-        CheckoutProblem::KeyRejected => {
-            let message = "Stripe rejects the Worker's key, so checkout fails for every customer.".to_owned();
-            finding(KEY, message, "a key that Stripe accepts", evidence, fixes::stripe_key(world))
-        }
-        CheckoutProblem::PriceUnset => {
-            let message = format!("The Worker has no price ID for tier {name}, so customers cannot buy it.");
-            finding(PRICE_UNSET, message, &price_ids(tier), evidence, put_price(world, tier))
-        }
-        CheckoutProblem::UnknownPrice(id) => {
-            blame_price_variable(world, tier).await?;
-            let mode = world.config().project.mode.word();
-            let message = format!(
-                "The Worker uses price {id} for tier {name}, which does not exist in {mode} mode: checkout fails."
-            );
-            finding(PRICE, message, &price_ids(tier), evidence, put_price(world, tier))
-        }
-        CheckoutProblem::UnknownCustomer(id) => {
-            let message = format!("The Worker checks out with customer {id}, which does not exist for its Stripe key.");
-            finding(CUSTOMER, message, "a customer that exists", evidence, fixes::unknown_customer(world))
-        }
-        CheckoutProblem::Tax => seller::tax(world, evidence).await,
-        CheckoutProblem::ManagedPayments => seller::refused(world, evidence),
-        CheckoutProblem::UnknownConfiguration(_) | CheckoutProblem::Unexplained => {
-            let what = if is_for_all { "any tier".to_owned() } else { format!("tier {name}") };
-            let message = format!("The Worker creates no Checkout Session for {what}: {}.", failure.words());
-            finding(REFUSED, message, "a Checkout Session", evidence, fixes::route(world, failure))
-        }
-    })
 }
 
 /// A wrong price ID in a variable that can be read on the script is the finding of `worker/bindings`.

@@ -1,5 +1,6 @@
 //! The catalog of scenarios: every way in which the sandbox can differ from a healthy world, and scenarios from files beside it.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
@@ -161,7 +162,7 @@ fn apply(document: &mut Document, name: &str, depth: usize) -> Result<(), Error>
         return Err(Error::Circle(name.to_owned()));
     }
     let is_file = Path::new(name).extension().is_some_and(|extension| extension == "toml");
-    let scenario = if is_file { Scenario::in_file(name)? } else { find(name)?.clone() };
+    let scenario = if is_file { Cow::Owned(Scenario::in_file(name)?) } else { Cow::Borrowed(find(name)?) };
     for base in &scenario.extends {
         apply(document, base, depth + 1)?;
     }

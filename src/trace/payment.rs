@@ -8,6 +8,7 @@ use crate::change::{Fix, StripeResource};
 use crate::check::Outcome;
 use crate::checks::entitlements::catalog::{Catalog, PaysFor};
 use crate::checks::entitlements::judgement::is_exempt;
+use crate::checks::entitlements::wording;
 use crate::config::{Source, Tier, UserFrom};
 use crate::world::{Purchase, Subscription, World};
 
@@ -223,6 +224,10 @@ pub(super) fn mapping(tracer: &mut Tracer<'_>, facts: &Facts, due: &Due<'_>) -> 
             tracer.see(Link::User, State::Note, None, words);
             Ok(())
         }
+        (None, _) if is_by_customer => {
+            let wording = wording::unheld(world, subscription);
+            tracer.problem(Link::User, format!("{}.", wording.words), Fix::new(wording.fix))
+        }
         (None, user) => {
             let effect = match due {
                 Due::Lapsed(_) => "canceling it never takes the tier away",
@@ -234,11 +239,9 @@ pub(super) fn mapping(tracer: &mut Tracer<'_>, facts: &Facts, due: &Due<'_>) -> 
                 None::<String>,
                 user.unwrap_or("user_…"),
             );
-            let fix = Fix::new(format!(
-                "Set metadata.{key} of {id} to the user who pays, and subscription_data.metadata.{key} when the Worker creates a Checkout Session."
-            ))
-            .code(format!("subscription_data: {{ metadata: {{ {key}: userId }} }},"))
-            .suggest(change);
+            let fix = Fix::new(wording::unmappable(world, subscription, key).fix)
+                .code(format!("subscription_data: {{ metadata: {{ {key}: userId }} }},"))
+                .suggest(change);
             tracer.problem(Link::User, words, fix)
         }
     }

@@ -40,8 +40,10 @@ struct ListedCustomer {
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default)]
 pub struct ExistingCustomer {
+    id: String,
     created: Field<i64>,
     deleted: Field<bool>,
+    email: Field<String>,
     /// Its metadata.
     pub metadata: Metadata,
 }
@@ -49,15 +51,8 @@ pub struct ExistingCustomer {
 impl ExistingCustomer {
     /// Whether it was created after the run began.
     pub(crate) fn is_new(&self, world: &World) -> Answered<bool> {
-        Ok(*self.created.known("created of a customer")? >= world.now.as_second())
+        Ok(*self.created.known(format_args!("created of {}", self.id))? >= world.now.as_second())
     }
-}
-
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct CustomerAddress {
-    email: Field<String>,
-    deleted: Field<bool>,
 }
 
 /// The request for the customers with an email address, which Stripe compares exactly (docs/providers.md, "Stripe API
@@ -80,7 +75,7 @@ impl Stripe<'_> {
 
     /// The email address of a customer; `None` if there is none or the customer was deleted.
     pub async fn customer_email(self, id: &CustomerId) -> Answered<Found<Option<String>>> {
-        let found = self.ask::<CustomerAddress>(&get(&ApiPath::new("/customers/").id(id))).await?;
+        let found = self.ask::<ExistingCustomer>(&get(&ApiPath::new("/customers/").id(id))).await?;
         Ok(match found {
             Found::Here(Seen { value, answer }) if value.deleted.is(&true) => Found::Here(Seen { value: None, answer }),
             Found::Here(Seen { value, answer }) => {
