@@ -1,4 +1,4 @@
-//! What one event of a rehearsal did to the canary.
+//! What one event of a rehearsal did to the canary, or to its organization.
 
 use serde_json::{Map, Value};
 
@@ -6,18 +6,18 @@ use crate::check::prelude::*;
 use crate::config::Tier;
 use crate::world::{Answer, StepSeen, plan_text};
 
-/// The plan in the canary's public metadata.
+/// The plan in the canary's public metadata, or in its organization's.
 pub(super) fn plan(world: &World, metadata: &Map<String, Value>) -> Option<String> {
     metadata.get(&world.config().clerk.metadata_key).and_then(plan_text)
 }
 
-/// The paid tier in the canary's public metadata; `None` if that is none.
+/// The paid tier in that metadata; `None` if that is none.
 pub(super) fn paid_tier<'w>(world: &'w World, metadata: &Map<String, Value>) -> Option<&'w Tier> {
     let plan = plan(world, metadata)?;
     world.config().paid_tiers().find(|tier| tier.metadata == plan)
 }
 
-/// What a handler writes for a user without a tier, as TypeScript.
+/// What a handler writes for a holder without a tier, as TypeScript.
 pub(super) fn free_plan(world: &World) -> String {
     world.config().free_tier().map_or_else(|| "null".to_owned(), |tier| format!("\"{}\"", tier.metadata))
 }
@@ -37,12 +37,33 @@ fn is_name(text: &str) -> bool {
     text.starts_with(is_letter) && text.chars().all(|letter| is_letter(letter) || letter.is_ascii_digit())
 }
 
-/// Leaves a user alone who has another subscription than the event's, as TypeScript. It needs the ID that is written with the tier.
+/// Writes metadata of the holder whose ID the code has, as TypeScript. Clerk merges it.
+pub(super) fn write_metadata(world: &World, metadata: &str) -> String {
+    match world.config().entitlement.holder {
+        HolderKind::User => format!("await clerk.users.updateUserMetadata(userId, {metadata});"),
+        HolderKind::Organization => {
+            format!("await clerk.organizations.updateOrganizationMetadata(orgId, {metadata});")
+        }
+    }
+}
+
+/// Reads the holder whose ID the code has, as TypeScript: into `user` or `organization`.
+pub(super) fn read_holder(world: &World) -> &'static str {
+    match world.config().entitlement.holder {
+        HolderKind::User => "const user = await clerk.users.getUser(userId);",
+        HolderKind::Organization => {
+            "const organization = await clerk.organizations.getOrganization({ organizationId: orgId });"
+        }
+    }
+}
+
+/// Leaves a holder alone that has another subscription than the event's, as TypeScript. It needs the ID that is written with the tier.
 pub(super) fn unless_current(world: &World, condition: &str) -> String {
     let subscription = at(&world.config().clerk.subscription_key);
+    let (read, holder) = (read_holder(world), world.config().entitlement.holder.word());
     format!(
-        "const user = await clerk.users.getUser(userId);\n\
-         const current = user.publicMetadata{subscription};\n\
+        "{read}\n\
+         const current = {holder}.publicMetadata{subscription};\n\
          if ({condition}current && current !== subscription.id) return Response.json({{ received: true }});"
     )
 }

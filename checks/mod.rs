@@ -25,12 +25,12 @@ pub mod config {
     pub mod modes;
 }
 mod effect;
-/// Customers who pay, and users who have a tier.
+/// Customers who pay, and users or organizations that have a tier.
 pub mod entitlements {
     pub(crate) mod catalog;
     pub(crate) mod judgement;
     pub mod sample;
-    pub(crate) mod users;
+    pub(crate) mod sampled;
     pub(crate) mod wording;
 }
 mod grant;

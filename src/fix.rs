@@ -135,7 +135,7 @@ fn contradicts(one: &Change, other: &Change) -> bool {
                     .any(|field| other.fields.iter().any(|same| same.field == field.field && same.after != field.after))
         }
         (Change::ClerkMetadata(one), Change::ClerkMetadata(other)) => {
-            one.user == other.user && one.key == other.key && one.after != other.after
+            one.holder == other.holder && one.key == other.key && one.after != other.after
         }
         (Change::EnvLine(one), Change::EnvLine(other)) => one.name == other.name && one.after != other.after,
         (Change::ClerkTemplate(one), Change::ClerkTemplate(other)) => one.name == other.name && one != other,

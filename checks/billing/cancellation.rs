@@ -71,21 +71,23 @@ fn ends(world: &World, billing: &Billing, seen: &StepSeen, outcome: &mut Outcome
         return Ok(());
     };
     let entitlement = &world.config().entitlement;
-    if !billing.names(world.canary_id()?)? {
+    if !billing.names(&world.canary_id()?)? {
         let message = format!(
-            "Your Checkout does not put the user into the subscription, so customers keep tier {} after they cancel.",
+            "Your Checkout does not put the {} into the subscription, so customers keep tier {} after they cancel.",
+            entitlement.holder.word(),
             kept.name
         );
         let user_key = key(&entitlement.user_key);
         let fix = Fix::new("Set subscription_data.metadata when you create the Checkout Session.")
-            .code(format!("subscription_data: {{ metadata: {{ {user_key}: userId }} }},"));
+            .code(format!("subscription_data: {{ metadata: {{ {user_key}: {} }} }},", entitlement.holder.usual_key()));
         let found = finding(world, seen, UNMAPPABLE, message, "no paid tier", fix);
         outcome.find(found);
         return Ok(());
     }
     let message = format!("A customer whose subscription has ended keeps tier {}.", kept.name);
     let fix = Fix::new(format!(
-        "On customer.subscription.deleted, find the user by subscription.metadata{} and write the free tier.",
+        "On customer.subscription.deleted, find the {} by subscription.metadata{} and write the free tier.",
+        entitlement.holder.word(),
         at(&entitlement.user_key)
     ));
     outcome.find(finding(world, seen, TIER_KEPT, message, "no paid tier", fix));

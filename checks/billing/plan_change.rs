@@ -47,7 +47,7 @@ async fn run(world: &World, _: Deployment, outcome: &mut Outcome) -> Answered {
     }
     let is_never_taken =
         billing.step(RehearsalStep::Deleted).is_ok_and(|ended| paid_tier(world, &ended.seen.after).is_some());
-    if is_never_taken && !billing.names(world.canary_id()?)? {
+    if is_never_taken && !billing.names(&world.canary_id()?)? {
         return Err(NoAnswer::Because(Cause::SubscriptionNamesNoUser));
     }
     let (name, found) = (&changed.tier.name, shown(plan(world, &changed.after).as_deref()));

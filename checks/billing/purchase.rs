@@ -85,8 +85,9 @@ fn without_tier(world: &World, bought: &BillingStep) -> Answered<Finding> {
     }
     let message = format!("The Worker accepted the purchase of tier {}, but the customer has {found}.", tier.name);
     let fix = Fix::new(format!(
-        "In the webhook handler, write the tier to public_metadata.{} of the user, wait for Clerk's answer, and answer 500 if it fails.",
-        world.config().clerk.metadata_key
+        "In the webhook handler, write the tier to public_metadata.{} of the {}, wait for Clerk's answer, and answer 500 if it fails.",
+        world.config().clerk.metadata_key,
+        world.config().entitlement.holder.word()
     ));
     Ok(finding(world, seen, NO_EFFECT, message, expected, fix))
 }

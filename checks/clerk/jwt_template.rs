@@ -3,17 +3,19 @@
 use serde_json::{Map, Value, json};
 
 use crate::check::prelude::*;
-use crate::world::{Answer, ClaimTemplate, JwtTemplate, Seen, nested_claim, plan_shortcode, plan_source, set_claim};
+use crate::world::{
+    Answer, ClaimTemplate, JwtTemplate, Seen, metadata_source, nested_claim, plan_shortcode, plan_source, set_claim,
+};
 
 check! {
-    /// The JWT template carries the plan from the user's public metadata.
+    /// The JWT template carries the plan from Clerk's public metadata.
     ///
     /// ## Why it matters
     /// The Worker grants the tier in this claim. Without the template, every request fails. If the claim is a constant,
     /// every user has the same tier. If it reads metadata that users can write, they can set their own.
     ///
     /// ## How it is verified
-    /// The template with exactly this name is read from Clerk, and its plan claim is parsed: which user field it reads, and
+    /// The template with exactly this name is read from Clerk, and its plan claim is parsed: which field it reads, and
     /// which fallback it has. If the session token carries the claim instead, a secret key cannot read its definition;
     /// `clerk/plan-claim` looks at a real token in both cases.
     ///
@@ -39,7 +41,7 @@ codes! {
     CLAIM_MISSING: Failure,
     /// The claim that carries the plan has another name.
     CLAIM_KEY: Failure,
-    /// The claim is the same for every user.
+    /// The claim is the same for everyone.
     CONSTANT: Failure(Money),
     /// The claim reads metadata that users can write.
     USER_WRITABLE: Failure(Exposure),
@@ -49,9 +51,9 @@ codes! {
     OTHER_SOURCE: Failure,
     /// There is text around the value.
     INTERPOLATED: Failure,
-    /// Users without a plan get a paid one.
+    /// Users or organizations without a plan get a paid one.
     PAID_DEFAULT: Failure(Money),
-    /// Users without a plan get a value that is not a tier's.
+    /// Users or organizations without a plan get a value that is not a tier's.
     UNKNOWN_DEFAULT: Warning,
     /// Tokens stay valid for more than five minutes after a downgrade.
     LIFETIME: Warning(Money),
@@ -103,7 +105,7 @@ fn right_claim(world: &World, template: Option<&JwtTemplate>) -> (String, Value)
     if let Some((around, _)) = claim.split_once('.').filter(|(_, within)| *within == key)
         && template.is_some_and(|template| template.has_text(around))
     {
-        return (around.to_owned(), "{{user.public_metadata}}".into());
+        return (around.to_owned(), format!("{{{{{}}}}}", metadata_source(world.config())).into());
     }
     (claim.to_owned(), plan_shortcode(world.config()).into())
 }
@@ -188,7 +190,7 @@ fn signature(template: &JwtTemplate) -> Answered<Option<Problem>> {
 
 fn claim(world: &World, template: &JwtTemplate) -> Answered<Option<Problem>> {
     let (config, name, key) = (world.config(), &template.name, &world.config().clerk.plan_claim);
-    let source = plan_source(config);
+    let (source, kind) = (plan_source(config), config.entitlement.holder);
     let right = || {
         let summary = format!("Set the claim {} in the template \"{name}\".", shown_claim(world, Some(template)));
         set(world, template, right_claim(world, Some(template)), summary)
@@ -217,22 +219,22 @@ fn claim(world: &World, template: &JwtTemplate) -> Answered<Option<Problem>> {
     };
     let sources = claim.sources();
     let (code, message) = if sources.is_empty() {
-        (CONSTANT, format!("The claim \"{key}\" is \"{}\" for every user.", claim.text()))
-    } else if claim.reads("user.unsafe_metadata") {
+        (CONSTANT, format!("The claim \"{key}\" is \"{}\" for every {}.", claim.text(), kind.word()))
+    } else if claim.is_user_writable() {
         (USER_WRITABLE, format!("The claim \"{key}\" reads unsafe metadata, so users can set their own tier."))
-    } else if claim.reads("user.private_metadata") {
+    } else if claim.is_private() {
         (
             NOT_PUBLIC,
             format!("The claim \"{key}\" reads private metadata, but the Worker writes the plan to public metadata."),
         )
     } else if sources[0] != source {
-        (OTHER_SOURCE, format!("The claim \"{key}\" does not read {source}."))
+        return Ok(Some(other_source(world, &claim, right())));
     } else if !claim.is_one_expression() {
         (INTERPOLATED, format!("The claim \"{key}\" has text around the plan, so it does not match any tier."))
     } else if let Some(tier) = claim.paid_fallback(config) {
         return Ok(Some(Problem {
             code: PAID_DEFAULT,
-            message: format!("The claim \"{key}\" gives \"{tier}\" to users without a plan."),
+            message: format!("The claim \"{key}\" gives \"{tier}\" to {} without a plan.", kind.plural()),
             seen: tier.to_owned(),
             fix: free_fallback(world, template, &claim, tier),
         }));
@@ -240,7 +242,8 @@ fn claim(world: &World, template: &JwtTemplate) -> Answered<Option<Problem>> {
         return Ok(Some(Problem {
             code: UNKNOWN_DEFAULT,
             message: format!(
-                "The claim \"{key}\" gives \"{other}\" to users without a plan. No tier has that value, so the Worker may serve them nothing."
+                "The claim \"{key}\" gives \"{other}\" to {} without a plan. No tier has that value, so the Worker may serve them nothing.",
+                kind.plural()
             ),
             seen: other.to_owned(),
             fix: free_fallback(world, template, &claim, other),
@@ -251,7 +254,28 @@ fn claim(world: &World, template: &JwtTemplate) -> Answered<Option<Problem>> {
     Ok(Some(Problem { code, message, seen: claim.text().to_owned(), fix: right() }))
 }
 
-/// The Worker may need a plan for every user, so the fallback stays, with the free tier.
+/// A claim that reads something other than the plan. If it reads the plan of the other kind of holder, the configuration may be
+/// what is wrong.
+fn other_source(world: &World, claim: &ClaimTemplate, right: Fix) -> Problem {
+    let (key, source) = (&world.config().clerk.plan_claim, plan_source(world.config()));
+    let other = world.config().entitlement.holder.other();
+    let message = format!("The claim \"{key}\" does not read {source}.");
+    let seen = claim.text().to_owned();
+    let fix = if claim.is_of_other_kind(world.config()) {
+        let summary = format!(
+            "{} Or, if {} have the plans, set entitlement.holder to \"{}\" in preflight.toml.",
+            right.summary,
+            other.plural(),
+            other.word()
+        );
+        right.steps.iter().cloned().fold(Fix::new(summary), Fix::suggest)
+    } else {
+        right
+    };
+    Problem { code: OTHER_SOURCE, message, seen, fix }
+}
+
+/// The Worker may need a plan for everyone, so the fallback stays, with the free tier.
 fn free_fallback(world: &World, template: &JwtTemplate, claim: &ClaimTemplate, wrong: &str) -> Fix {
     let Some(free) = world.config().free_tier() else {
         let claim = right_claim(world, Some(template));

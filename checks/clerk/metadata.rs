@@ -5,21 +5,21 @@ use std::collections::BTreeMap;
 use futures::StreamExt;
 
 use crate::check::prelude::*;
-use crate::world::{NEWEST_USERS, PlanMismatch, User, intended_tier, plan_mismatch, plan_text};
+use crate::world::{Holder, NEWEST_HOLDERS, PlanMismatch, intended_tier, plan_mismatch, plan_text};
 
 check! {
-    /// Every user's plan is absent or exactly a tier's value.
+    /// Every plan in Clerk's metadata is exactly a tier's value.
     ///
     /// ## Why it matters
-    /// The Worker compares the plan with its tiers byte by byte. A user with `Pro` has paid and gets nothing. If the plan is in
+    /// The Worker compares the plan with its tiers byte by byte. A customer with `Pro` has paid and gets nothing. If the plan is in
     /// metadata that users can write, they can choose it themselves.
     ///
     /// ## How it is verified
-    /// The newest 10,000 users are read page by page, and the plan in their public metadata is compared with the tiers. The
-    /// report says how many users there are and how many were read. `entitlements/sample` checks whether they pay.
+    /// The newest 10,000 users, or organizations where those have the plans, are read page by page, and the plan in their public
+    /// metadata is compared with the tiers. The report says how many there are and how many were read. `entitlements/sample` checks whether they pay.
     ///
     /// ## How to fix it
-    /// Correct the user's public metadata in the Clerk Dashboard, and fix the code that wrote it.
+    /// Correct the public metadata in the Clerk Dashboard, and fix the code that wrote it.
     pub const CHECK = Check {
         need: Need::Required,
         sends: "",
@@ -48,17 +48,17 @@ const SHOWN: usize = 5;
 /// A fix changes so many users at once. A second one changes the next.
 const CHANGED: usize = 100;
 
-/// The users read so far.
+/// The holders read so far.
 #[derive(Default)]
-struct UserPlans {
+struct PlansSeen {
     read: usize,
-    /// How many users have each plan.
+    /// How many holders have each plan.
     plans: BTreeMap<String, usize>,
-    /// The users whose plan is wrong, by code.
+    /// The holders whose plan is wrong, by code.
     wrong: BTreeMap<Code, WrongPlans>,
 }
 
-/// Users whose plan is wrong in the same way.
+/// Holders whose plan is wrong in the same way.
 struct WrongPlans {
     /// What is wrong with the first one's plan, as the end of a sentence.
     difference: String,
@@ -71,43 +71,43 @@ struct WrongPlans {
 
 async fn run(world: &World, _: Deployment, outcome: &mut Outcome) -> Answered {
     let clerk = world.clerk();
-    let total = clerk.user_count().await?;
-    let mut seen = UserPlans::default();
+    let (total, plural) = (clerk.holder_count().await?, world.config().entitlement.holder.plural());
+    let mut seen = PlansSeen::default();
     let mut listed = 0;
-    let mut pages = std::pin::pin!(clerk.newest_user_pages(total));
+    let mut pages = std::pin::pin!(clerk.newest_holder_pages(total));
     while let Some(page) = pages.next().await {
         let Some(page) = outcome.ask(page) else { continue };
         listed += page.len();
         for why in page.unread {
             outcome.leave_open(why);
         }
-        for user in &page.users {
-            outcome.ask(look_at(world, user, &mut seen));
+        for holder in &page.holders {
+            outcome.ask(look_at(world, holder, &mut seen));
         }
     }
-    if listed < total.min(NEWEST_USERS) && outcome.unanswered_parts() == 0 {
-        let reason = format!("Clerk counts {total} users but listed {listed}");
+    if listed < total.min(NEWEST_HOLDERS) && outcome.unanswered_parts() == 0 {
+        let reason = format!("Clerk counts {total} {plural} but listed {listed}");
         outcome.leave_open(NoAnswer::unknown(reason));
     }
     let is_read = claim_reads_unsafe_metadata(world).await;
     for (code, wrong) in &seen.wrong {
         outcome.find(finding(world, *code, wrong, (seen.read, total), is_read));
     }
-    let plans: Vec<String> = seen.plans.iter().map(|(plan, users)| format!("{users} {plan}")).collect();
+    let plans: Vec<String> = seen.plans.iter().map(|(plan, count)| format!("{count} {plan}")).collect();
     let plans = if plans.is_empty() { "none has a plan".to_owned() } else { format!("{} by plan", plans.join(", ")) };
-    outcome.pass(format!("of {total} users, the newest {} were read: {plans}", seen.read));
+    outcome.pass(format!("of {total} {plural}, the newest {} were read: {plans}", seen.read));
     Ok(())
 }
 
-/// Judges the plan of one user.
-fn look_at(world: &World, user: &User, seen: &mut UserPlans) -> Answered {
+/// Judges the plan of one holder.
+fn look_at(world: &World, holder: &Holder, seen: &mut PlansSeen) -> Answered {
     let config = world.config();
     let key = &config.clerk.metadata_key;
     seen.read += 1;
-    if let Some(plan) = user.unsafe_metadata()?.and_then(|metadata| metadata.get(key)).and_then(plan_text) {
-        seen.add(USER_WRITABLE, "is in unsafe metadata, which users can write themselves".to_owned(), user, &plan);
+    if let Some(plan) = holder.unsafe_metadata()?.and_then(|metadata| metadata.get(key)).and_then(plan_text) {
+        seen.add(USER_WRITABLE, "is in unsafe metadata, which users can write themselves".to_owned(), holder, &plan);
     }
-    let Some(plan) = user.public_metadata()?.get(key) else { return Ok(()) };
+    let Some(plan) = holder.public_metadata()?.get(key) else { return Ok(()) };
     let Some(text) = plan_text(plan) else { return Ok(()) };
     let mismatch = plan.as_str().map_or(Some(PlanMismatch::UnknownTier), |plan| plan_mismatch(plan, &config.tiers));
     match mismatch {
@@ -120,23 +120,23 @@ fn look_at(world: &World, user: &User, seen: &mut UserPlans) -> Answered {
                 PlanMismatch::UnknownTier => UNKNOWN_TIER,
             };
             let words = format!("{}, so the Worker does not recognize it", mismatch.difference());
-            let wrong = seen.add(code, words, user, &text);
+            let wrong = seen.add(code, words, holder, &text);
             if let Some(tier) = intended_tier(&text, &config.tiers).filter(|_| wrong.changes.len() < CHANGED) {
-                wrong.changes.push(world.plan_of(&user.id, plan.clone(), tier.metadata.as_str()));
+                wrong.changes.push(world.plan_of(&holder.id, plan.clone(), tier.metadata.as_str()));
             }
         }
     }
     Ok(())
 }
 
-impl UserPlans {
-    fn add(&mut self, code: Code, difference: String, user: &User, plan: &str) -> &mut WrongPlans {
+impl PlansSeen {
+    fn add(&mut self, code: Code, difference: String, holder: &Holder, plan: &str) -> &mut WrongPlans {
         let first =
-            || WrongPlans { difference, first: user.id.clone(), shown: Vec::new(), count: 0, changes: Vec::new() };
+            || WrongPlans { difference, first: holder.id.clone(), shown: Vec::new(), count: 0, changes: Vec::new() };
         let wrong = self.wrong.entry(code).or_insert_with(first);
         wrong.count += 1;
         if wrong.shown.len() < SHOWN {
-            wrong.shown.push(format!("{} has \"{plan}\"", user.id));
+            wrong.shown.push(format!("{} has \"{plan}\"", holder.id));
         }
         wrong
     }
@@ -150,17 +150,22 @@ async fn claim_reads_unsafe_metadata(world: &World) -> bool {
         let template = world.clerk().jwt_template(name).await?.value;
         template.map_or(Ok(None), |template| template.claim(&clerk.plan_claim))
     };
-    optional(claim).await.flatten().is_some_and(|claim| claim.reads("user.unsafe_metadata"))
+    optional(claim).await.flatten().is_some_and(|claim| claim.is_user_writable())
 }
 
 /// Whose metadata it is, for a sentence.
-fn of(wrong: &WrongPlans) -> String {
-    if wrong.count == 1 { wrong.first.clone() } else { format!("these {} users", wrong.count) }
+fn of(world: &World, wrong: &WrongPlans) -> String {
+    let plural = world.config().entitlement.holder.plural();
+    if wrong.count == 1 { wrong.first.clone() } else { format!("these {} {plural}", wrong.count) }
 }
 
 fn finding(world: &World, code: Code, wrong: &WrongPlans, (read, total): (usize, usize), is_read: bool) -> Finding {
-    let key = &world.config().clerk.metadata_key;
+    let (key, kind) = (&world.config().clerk.metadata_key, world.config().entitlement.holder);
     let is_writable = code == USER_WRITABLE;
+    let whose = match kind {
+        HolderKind::User => "A user's",
+        HolderKind::Organization => "An organization's",
+    };
     let place = if is_writable { "unsafe_metadata" } else { "public_metadata" };
     let more = wrong.count - wrong.shown.len();
     let more = if more > 0 { format!(" and {more} more") } else { String::new() };
@@ -169,22 +174,22 @@ fn finding(world: &World, code: Code, wrong: &WrongPlans, (read, total): (usize,
     let summary = if is_writable {
         format!("Remove {key} from the unsafe metadata of {}, and fix the code that wrote it.", wrong.first)
     } else {
-        format!("Correct {key} in the public metadata of {}, and fix the code that wrote it.", of(wrong))
+        format!("Correct {key} in the public metadata of {}, and fix the code that wrote it.", of(world, wrong))
     };
     Finding {
         code: if is_writable && !is_read { code.as_warning() } else { code },
-        message: format!("A user's plan {}: {shown}.", wrong.difference),
+        message: format!("{whose} plan {}: {shown}.", wrong.difference),
         expected: format!("no plan, or one of {}", tiers.join(", ")),
         actual: shown.clone(),
         evidence: vec![Evidence {
-            request: format!("GET /v1/users (the newest {read} of {total})"),
+            request: format!("GET /v1/{} (the newest {read} of {total})", kind.plural()),
             status: Some(200),
             request_id: None,
             field: format!("{place}.{key}"),
             seen: shown,
         }],
         fix: if wrong.changes.is_empty() {
-            Fix::new(summary).link(clerk_dashboard(&format!("users/{}", wrong.first)))
+            Fix::new(summary).link(holder_page(&wrong.first))
         } else {
             wrong.changes.iter().cloned().fold(Fix::new(summary), Fix::then)
         },

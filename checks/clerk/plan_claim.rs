@@ -3,10 +3,10 @@
 use serde_json::Value;
 
 use crate::check::prelude::*;
-use crate::world::{InvalidToken, User, claim_at, nested_claim, plan_shortcode};
+use crate::world::{Holder, HolderId, InvalidToken, claim_at, nested_claim, plan_shortcode};
 
 check! {
-    /// A real token carries the user's plan.
+    /// A real token carries the plan.
     ///
     /// ## Why it matters
     /// This token is all that the Worker sees of a customer. Even if everything before it is right, the claim can be `null`
@@ -14,14 +14,14 @@ check! {
     ///
     /// ## How it is verified
     /// The canary, a Clerk user just for checks, is signed in as its browser would do it, and gets a token as the frontend
-    /// does. The token's signature, issuer and times are verified against the keys that the frontend API publishes, and its
+    /// does. Where organizations have the plans, its organization is made the active one of the session first. The token's signature, issuer and times are verified against the keys that the frontend API publishes, and its
     /// claim is compared with the canary's public metadata. The session ends with the run. One token does not show whether
     /// another user's would carry another plan, or how long tokens keep an old one: `preflight rehearse --events` changes the
     /// canary's plan and looks again.
     ///
     /// ## How to fix it
-    /// Fix the claims of the template or the session token in the Clerk Dashboard. Give the canary a paid tier and no
-    /// subscription.
+    /// Fix the claims of the template or the session token in the Clerk Dashboard. Give the canary, or its organization, a paid
+    /// tier and no subscription.
     pub const CHECK = Check {
         need: Need::Required,
         sends: "the canary is signed in once and out again",
@@ -32,9 +32,11 @@ check! {
 }
 
 codes! {
-    /// The canary does not exist.
+    /// The canary, or its organization, does not exist.
     CANARY_MISSING: Failure(Other),
-    /// The canary's metadata has no tier to compare with.
+    /// The canary is not a member of its organization.
+    CANARY_NOT_MEMBER: Failure(Other),
+    /// The metadata of the canary, or of its organization, has no tier to compare with.
     CANARY_WITHOUT_PLAN: Failure(Other),
     /// The token is not signed with a key that Clerk publishes.
     SIGNATURE: Failure,
@@ -54,24 +56,24 @@ async fn run(world: &World, _: Deployment, outcome: &mut Outcome) -> Answered {
     let clerk = world.clerk();
     let config = &world.config().clerk;
     let (canary, template) = futures::join!(clerk.canary(), clerk.usable_template());
-    let id = config.canary_user.value.clone().unwrap_or_default();
     let Some(canary) = canary? else {
         clerk.one_instance().await?;
-        let fix = format!(
-            "Create a user just for checks in the Clerk Dashboard, set {} in its public metadata to a paid tier, and set {} to its ID.",
-            config.metadata_key, config.canary_user.name
-        );
-        let message = format!("The canary {id} does not exist in this Clerk instance.");
-        outcome.find(finding(world, CANARY_MISSING, message, "a user", "none".to_owned(), on_users(fix)));
+        clerk.holder_fits().await?;
+        outcome.find(no_canary(world));
         return Ok(());
     };
+    if let Some(finding) = membership(world).await? {
+        outcome.find(finding);
+        return Ok(());
+    }
     let tier = match clerk.canary_tier(&canary.value)? {
         Ok(tier) => tier,
         Err(plan) => {
             if plan.is_some() && is_among_the_newest(world, &canary.value).await {
                 return Err(NoAnswer::Because(Cause::PlanUnknown));
             }
-            outcome.find(without_tier(world, &id, plan));
+            clerk.holder_fits().await?;
+            outcome.find(without_tier(world, &canary.value.id, plan));
             return Ok(());
         }
     };
@@ -107,10 +109,56 @@ async fn run(world: &World, _: Deployment, outcome: &mut Outcome) -> Answered {
     Ok(())
 }
 
-/// Whether `clerk/metadata` reads this user, and reports an unknown plan there.
-async fn is_among_the_newest(world: &World, user: &User) -> bool {
-    let newest = optional(world.clerk().newest_users()).await;
-    newest.is_some_and(|newest| newest.value.users.iter().any(|one| one.id == user.id))
+/// Whether `clerk/metadata` reads this one, and reports an unknown plan there.
+async fn is_among_the_newest(world: &World, holder: &Holder) -> bool {
+    let newest = optional(world.clerk().newest_holders()).await;
+    newest.is_some_and(|newest| newest.value.holders.iter().any(|one| one.id == holder.id))
+}
+
+/// What has the canary's plan does not exist.
+fn no_canary(world: &World) -> Finding {
+    let (config, kind) = (&world.config().clerk, world.config().entitlement.holder);
+    let (variable, key) = (config.canary_holder(), &config.metadata_key);
+    let member = match kind {
+        HolderKind::User => "",
+        HolderKind::Organization => " with the canary as a member",
+    };
+    let fix = format!(
+        "Create {} just for checks in the Clerk Dashboard{member}, set {key} in its public metadata to a paid tier, and set {} to its ID.",
+        kind.one(),
+        variable.name
+    );
+    missing(world, kind, variable.value.as_deref(), fix)
+}
+
+fn missing(world: &World, kind: HolderKind, id: Option<&str>, fix: String) -> Finding {
+    let message = format!("The {} {} does not exist in this Clerk instance.", kind.canary(), id.unwrap_or_default());
+    let fix = Fix::new(fix).link(clerk_dashboard(kind.plural()));
+    finding(world, CANARY_MISSING, message, kind.one(), "none".to_owned(), fix)
+}
+
+/// What keeps the canary from its organization: it does not exist, or it is not a member. `None` where the canary itself has
+/// the plan.
+async fn membership(world: &World) -> Answered<Option<Finding>> {
+    let (clerk, config) = (world.clerk(), &world.config().clerk);
+    let HolderId::Organization(organization) = clerk.canary_holder_id()? else { return Ok(None) };
+    let user = clerk.canary_user_id()?;
+    if clerk.canary_user().await?.is_none() {
+        let name = &config.canary_user.name;
+        let fix = format!(
+            "Create a user just for checks in the Clerk Dashboard, add it to {organization}, and set {name} to its ID."
+        );
+        return Ok(Some(missing(world, HolderKind::User, config.canary_user.value.as_deref(), fix)));
+    }
+    if clerk.is_member(&user, &organization).await? {
+        return Ok(None);
+    }
+    let message = format!(
+        "The canary {user} is not a member of {organization}, so its token cannot carry the organization's plan."
+    );
+    let fix = Fix::new(format!("Add {user} to the members of {organization} in the Clerk Dashboard."))
+        .link(holder_page(&organization.to_string()));
+    Ok(Some(finding(world, CANARY_NOT_MEMBER, message, "a member", "not a member".to_owned(), fix)))
 }
 
 /// The canary has no plan, or one that is not the value of any tier.
@@ -119,11 +167,14 @@ fn without_tier(world: &World, id: &str, plan: Option<String>) -> Finding {
     let key = &config.clerk.metadata_key;
     let tiers: Vec<&str> = config.paid_tiers().map(|tier| tier.metadata.as_str()).collect();
     let tiers = tiers.join(" or ");
+    let kind = config.entitlement.holder;
+    let whose = kind.canary();
     let (message, seen) = match plan {
-        Some(plan) => (format!("The canary {id} has the plan \"{plan}\", which is not the value of any tier."), plan),
-        None => (format!("The canary {id} has no plan in its public metadata."), "no plan".to_owned()),
+        Some(plan) => (format!("The {whose} {id} has the plan \"{plan}\", which is not the value of any tier."), plan),
+        None => (format!("The {whose} {id} has no plan in its public metadata."), "no plan".to_owned()),
     };
-    let fix = on_users(format!("Set {key} in the canary's public metadata to {tiers}."));
+    let summary = format!("Set {key} in the public metadata of the {whose} to {tiers}.");
+    let fix = Fix::new(summary).link(clerk_dashboard(kind.plural()));
     finding(world, CANARY_WITHOUT_PLAN, message, "a tier's value", seen, fix)
 }
 
@@ -149,10 +200,6 @@ fn unverified(world: &World, invalid: InvalidToken) -> Finding {
     let message = format!("The canary's token does not verify, and the Worker may reject every customer: {what}.");
     let fix = Fix::new(fix).link(clerk_dashboard("jwt-templates"));
     finding(world, code, message, "a token that verifies", what, fix)
-}
-
-fn on_users(summary: String) -> Fix {
-    Fix::new(summary).link(clerk_dashboard("users"))
 }
 
 fn finding(world: &World, code: Code, message: String, expected: &str, actual: String, fix: Fix) -> Finding {

@@ -59,9 +59,11 @@ async fn run(world: &World, _: Deployment, outcome: &mut Outcome) -> Answered {
     }
     let set = variables.iter().filter(|variable| variable.shown.is_some()).count();
     outcome.pass_if_clean(format!("all {set} values are set and well-formed"));
-    let canary = &world.config().clerk.canary_user;
-    if !canary.is_set() && canary.is_usable() {
-        outcome.pass(format!("{} is not set, so the checks that sign in as the canary are unknown", canary.name));
+    let clerk = &world.config().clerk;
+    for canary in [Some(&clerk.canary_user), clerk.canary_organization.as_ref()].into_iter().flatten() {
+        if !canary.is_set() && canary.is_usable() {
+            outcome.pass(format!("{} is not set, so the checks that sign in as the canary are unknown", canary.name));
+        }
     }
     Ok(())
 }

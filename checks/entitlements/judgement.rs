@@ -1,4 +1,4 @@
-//! How a user's tier compares with what they pay for. `entitlements/sample` judges the newest with it, and
+//! How a holder's tier compares with what is paid for. `entitlements/sample` judges the newest with it, and
 //! `preflight reconcile` everyone.
 
 use super::catalog::{Catalog, Payment, PaysFor};
@@ -6,55 +6,55 @@ use crate::check::prelude::*;
 use crate::config::{Source, Tier, UserFrom};
 use crate::world::Subscription;
 
-/// A user who was updated just now may have bought a subscription after the list was read. In seconds.
+/// A holder that was updated just now may have bought a subscription after the list was read. In seconds.
 const JUST_UPDATED: i64 = 2 * 60;
 
-/// What matters of a user.
+/// What matters of a holder.
 #[derive(Debug)]
-pub(crate) struct Holder<'u, 'w> {
+pub(crate) struct Entitled<'u, 'w> {
     pub id: &'u str,
-    /// The tier whose value their plan is.
+    /// The tier whose value its plan is.
     pub tier: Option<&'w Tier>,
-    /// Whether they have a plan, a tier's value or not.
+    /// Whether it has a plan, a tier's value or not.
     pub has_plan: bool,
     pub was_just_updated: Answered<bool>,
 }
 
-/// How a user's tier compares with what they pay for. An index is the place of one of their payments.
+/// How a holder's tier compares with what is paid for. An index is the place of one of its payments.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Comparison<'w> {
-    /// They have no tier and pay for none, or it is too early to tell.
+    /// There is no tier and no payment for one, or it is too early to tell.
     Nothing,
-    /// They pay for the tier that they have.
+    /// The tier that is paid for is there.
     Agrees,
-    /// They pay for a tier and have none.
+    /// A tier is paid for, and there is none.
     PaidButFree(&'w Tier, usize),
-    /// They pay for another tier than the one that they have.
+    /// Another tier is paid for than the one that is there.
     WrongTier(&'w Tier, usize),
-    /// They pay for a tier, and have a plan that is not a tier's value.
+    /// A tier is paid for, and the plan is not a tier's value.
     UnknownPlan(usize),
-    /// They pay for a price that does not belong to any tier.
+    /// A price is paid that does not belong to any tier.
     NoTier(usize),
-    /// They have a tier and do not pay for it, at most with a subscription that does not count.
+    /// There is a tier that is not paid for, at most with a subscription that does not count.
     FreeButEntitled(Option<usize>),
-    /// They have the tier of a subscription whose status does not grant it.
+    /// There is the tier of a subscription whose status does not grant it.
     Lapsed(usize),
 }
 
-/// Whether a user has a tier without paying, as intended.
-pub(crate) fn is_exempt(world: &World, user: &str) -> bool {
+/// Whether a holder has a tier without paying, as intended.
+pub(crate) fn is_exempt(world: &World, holder: &str) -> bool {
     let config = world.config();
-    config.clerk.canary_user.value.as_deref() == Some(user)
-        || config.entitlement.comped.iter().any(|comped| comped == user)
+    config.clerk.canary_holder().value.as_deref() == Some(holder)
+        || config.entitlement.comped.iter().any(|comped| comped == holder)
 }
 
-/// Whether a user was updated just now; `updated_at` is in milliseconds.
+/// Whether a holder was updated just now; `updated_at` is in milliseconds.
 pub(crate) fn was_just_updated(world: &World, updated_at: i64) -> bool {
     world.now().as_millisecond() - updated_at < JUST_UPDATED * 1000
 }
 
-/// Whether a subscription must have a user: it pays for a tier, and has for a while.
-pub(crate) fn needs_user(payment: &Payment<'_>) -> Answered<bool> {
+/// Whether a subscription must have a holder: it pays for a tier, and has for a while.
+pub(crate) fn needs_holder(payment: &Payment<'_>) -> Answered<bool> {
     if !payment.grants {
         return Ok(false);
     }
@@ -67,7 +67,7 @@ pub(crate) fn needs_user(payment: &Payment<'_>) -> Answered<bool> {
     payment.is_fresh.clone().map(|is_fresh| !is_fresh)
 }
 
-/// The key that the Worker reads in the metadata of a subscription, if this one does not have it: the user's, or the tier's.
+/// The key that the Worker reads in the metadata of a subscription, if this one does not have it: the holder's, or the tier's.
 pub(crate) fn missing_key<'w>(world: &'w World, subscription: &Subscription) -> Answered<Option<&'w str>> {
     let entitlement = &world.config().entitlement;
     let needed = [
@@ -82,10 +82,10 @@ pub(crate) fn missing_key<'w>(world: &'w World, subscription: &Subscription) -> 
     Ok(None)
 }
 
-/// Compares a user's tier with all of their subscriptions.
+/// Compares a holder's tier with all of its subscriptions.
 pub(crate) fn compare<'w>(
     catalog: &Catalog<'w>,
-    user: &Holder<'_, 'w>,
+    holder: &Entitled<'_, 'w>,
     payments: &[Payment<'w>],
 ) -> Answered<Comparison<'w>> {
     let mut unknown_age = None;
@@ -97,12 +97,12 @@ pub(crate) fn compare<'w>(
         }
     }
     let granting: Vec<usize> = (0..payments.len()).filter(|place| payments[*place].grants).collect();
-    let comparison = match (user.has_plan && user.tier.is_none(), granting.first()) {
+    let comparison = match (holder.has_plan && holder.tier.is_none(), granting.first()) {
         // An unknown plan is the finding of `clerk/metadata`.
         (true, None) => Comparison::Nothing,
         (true, Some(first)) => Comparison::UnknownPlan(*first),
-        (false, None) => without_payment(catalog, user, payments)?,
-        (false, Some(_)) => with_payment(catalog, user, payments, &granting)?,
+        (false, None) => without_payment(catalog, holder, payments)?,
+        (false, Some(_)) => with_payment(catalog, holder, payments, &granting)?,
     };
     match (comparison, unknown_age) {
         (Comparison::Nothing | Comparison::Agrees, _) | (_, None) => Ok(comparison),
@@ -112,7 +112,7 @@ pub(crate) fn compare<'w>(
 
 fn with_payment<'w>(
     catalog: &Catalog<'w>,
-    user: &Holder<'_, 'w>,
+    holder: &Entitled<'_, 'w>,
     payments: &[Payment<'w>],
     granting: &[usize],
 ) -> Answered<Comparison<'w>> {
@@ -127,14 +127,14 @@ fn with_payment<'w>(
             PaysFor::NoTier => {}
         }
     }
-    if paid.iter().any(|(paid, _)| user.tier.is_some_and(|tier| tier.name == paid.name)) {
+    if paid.iter().any(|(paid, _)| holder.tier.is_some_and(|tier| tier.name == paid.name)) {
         return Ok(Comparison::Agrees);
     }
     if let Some(why) = unclear.or_else(|| if paid.is_empty() { catalog.price_problem.clone() } else { None }) {
         return Err(why);
     }
     let Some((paid, place)) = paid.first() else { return Ok(Comparison::NoTier(granting[0])) };
-    let is_free = user.tier.is_none_or(|tier| !tier.is_paid());
+    let is_free = holder.tier.is_none_or(|tier| !tier.is_paid());
     Ok(match (is_free, paid.is_paid()) {
         (true, false) => Comparison::Nothing,
         (true, true) => Comparison::PaidButFree(paid, *place),
@@ -144,10 +144,10 @@ fn with_payment<'w>(
 
 fn without_payment<'w>(
     catalog: &Catalog<'w>,
-    user: &Holder<'_, 'w>,
+    holder: &Entitled<'_, 'w>,
     payments: &[Payment<'w>],
 ) -> Answered<Comparison<'w>> {
-    let Some(tier) = user.tier.filter(|tier| tier.is_paid()) else { return Ok(Comparison::Nothing) };
+    let Some(tier) = holder.tier.filter(|tier| tier.is_paid()) else { return Ok(Comparison::Nothing) };
     if let Some(place) = payments.iter().position(|payment| !payment.is_over) {
         // Only the tier of this subscription can be a grace period.
         if let PaysFor::Tier(unpaid) = payments[place].pays_for
@@ -157,17 +157,17 @@ fn without_payment<'w>(
         }
         return Ok(Comparison::Lapsed(place));
     }
-    if user.was_just_updated.clone()? {
+    if holder.was_just_updated.clone()? {
         return Ok(Comparison::Nothing);
     }
-    // The canary has a tier and no subscription, and may be this user.
+    // The canary has a tier and no subscription, and may be this one.
     if payments.is_empty()
         && let Err(why) = catalog.world.canary_id()
     {
         return Err(match why {
             NoAnswer::Unknown(reason) => {
-                let id = user.id;
-                NoAnswer::Unknown(format!("{id} has a tier and no subscription, and may be the canary: {reason}"))
+                let (id, canary) = (holder.id, catalog.world.config().entitlement.holder.canary());
+                NoAnswer::Unknown(format!("{id} has a tier and no subscription, and may be the {canary}: {reason}"))
             }
             because => because,
         });

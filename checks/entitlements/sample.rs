@@ -2,7 +2,7 @@
 
 use super::catalog::{Catalog, PaysFor};
 use super::judgement::Comparison;
-use super::users::{Sample, SampledUser, UnknownId, Unmatched};
+use super::sampled::{Sample, SampledHolder, UnknownId, Unmatched};
 use super::wording::{self, Wording};
 use crate::check::prelude::*;
 use crate::config::Tier;
@@ -16,6 +16,7 @@ check! {
     /// tier after the subscription ends uses it for free, for years. No dashboard shows either.
     ///
     /// ## How it is verified
+    /// What follows about users is about organizations where they have the plans (`entitlement.holder`).
     /// The newest 100 subscriptions are matched to their users by the user ID in their metadata (`entitlement.user_key`), or by
     /// the ID of the customer or the subscription in the user's public metadata. A paid one must have that user ID, unless the
     /// Worker finds the user by the customer (`entitlement.user_from`). Users who hold the same customer may be a team, so that is
@@ -26,19 +27,19 @@ check! {
     /// user with a tier and no subscription may be the canary, and stays unknown. `preflight reconcile` compares everyone.
     ///
     /// ## How to fix it
-    /// Correct the user's public metadata in the Clerk Dashboard or resend the missed event, and find out on the endpoint's page
+    /// Correct the public metadata of the user, or of the organization, in the Clerk Dashboard or resend the missed event, and find out on the endpoint's page
     /// in Stripe why it was missed. Add users who have a tier for free, such as staff, to `entitlement.comped`.
     pub const CHECK = Check { need: Need::Required, sends: "", subjects: deployment, run };
 }
 
 codes! {
-    /// A user pays for a tier and does not have one.
+    /// A user or an organization pays for a tier and does not have one.
     PAID_BUT_FREE: Failure,
-    /// A user has a tier and does not pay for it.
+    /// A user or an organization has a tier and does not pay for it.
     FREE_BUT_ENTITLED: Failure(Money),
-    /// A user has another tier than the one paid for.
+    /// A user or an organization has another tier than the one paid for.
     WRONG_TIER: Failure,
-    /// A subscription belongs to a user who does not exist.
+    /// A subscription belongs to a user or an organization that does not exist.
     GHOST_USER: Failure,
     /// The Worker cannot tell whose a paid subscription is, or for which tier, so canceling never takes the tier away.
     UNMAPPABLE: Failure(Money),
@@ -48,11 +49,11 @@ codes! {
     NO_SUCH_CUSTOMER: Failure,
     /// Clerk has the ID of a subscription that does not exist in this mode.
     NO_SUCH_SUBSCRIPTION: Failure,
-    /// A user has the tier of a subscription whose last payment failed, and which Stripe still tries to collect.
+    /// A user or an organization has the tier of a subscription whose last payment failed, and which Stripe still tries to collect.
     PAST_DUE_ENTITLED: Warning(Money),
-    /// A user pays for a price that does not belong to any tier.
+    /// A user or an organization pays for a price that does not belong to any tier.
     NO_TIER: Warning(Service),
-    /// A user has the customer or the subscription of another user, and can manage it in the portal.
+    /// A user or an organization has the customer or the subscription of another one, and can manage it in the portal.
     SHARED: Warning(Exposure),
 }
 
@@ -74,27 +75,27 @@ const OTHER_PRODUCTS: usize = 20;
 /// Most subscriptions that one fix changes. A second one changes the next.
 const CHANGED: usize = 100;
 
-/// A user who does not have what is paid for.
+/// A holder that does not have what is paid for.
 struct Case {
     code: Code,
-    user: String,
+    holder: String,
     plan: Option<String>,
     /// The ID of the subscription, if there is one.
     subscription: Option<String>,
     /// What is wrong, as a sentence without its period.
     words: String,
     fix: String,
-    /// What gives the user the tier that they pay for.
+    /// What gives the holder the tier that is paid for.
     change: Option<ClerkMetadata>,
 }
 
-/// A user's [`Comparison`] in words.
+/// A holder's [`Comparison`] in words.
 enum Compared {
     /// There is nothing to compare, or it is too early.
     Nothing,
-    /// They pay for the tier that they have.
+    /// It has the tier that is paid for.
     Agrees,
-    /// They do not.
+    /// It does not.
     Differs(Box<Case>),
 }
 
@@ -103,24 +104,25 @@ async fn run(world: &World, _: Deployment, outcome: &mut Outcome) -> Answered {
     let mut catalog = Catalog::read(world).await;
     catalog.learn(sample.all_subscriptions(), OTHER_PRODUCTS).await;
     let (mut cases, mut agree, mut skipped) = (Vec::new(), 0, 0);
-    for user in &sample.users {
-        if let Some((subscription, other)) = sample.shared(world, user) {
-            cases.push(case(SHARED, user, Some(subscription), wording::shared(world, user, subscription, other)));
+    for holder in &sample.holders {
+        if let Some((subscription, other)) = sample.shared(world, holder) {
+            cases.push(case(SHARED, holder, Some(subscription), wording::shared(world, holder, subscription, other)));
         }
-        if let Some(unknown) = &user.unknown_id {
-            cases.push(no_such_id(user, unknown));
-        } else if user.may_have_others && user.subscriptions.is_empty() {
+        if let Some(unknown) = &holder.unknown_id {
+            cases.push(no_such_id(holder, unknown));
+        } else if holder.may_have_others && holder.subscriptions.is_empty() {
             skipped += 1;
         } else {
-            match outcome.ask(compare(world, &catalog, user)) {
+            match outcome.ask(compare(world, &catalog, holder).await) {
                 Some(Compared::Differs(case)) => cases.push(*case),
                 Some(Compared::Agrees) => agree += 1,
                 Some(Compared::Nothing) | None => {}
             }
         }
     }
+    let plural = world.config().entitlement.holder.plural();
     let Unmatched { lacking, unheld, ghosts } = sample.unmatched(world, &catalog, outcome).await;
-    cases.extend(ghosts.into_iter().map(|(subscription, user)| ghost(world, &catalog, subscription, user)));
+    cases.extend(ghosts.into_iter().map(|(subscription, named)| ghost(world, &catalog, subscription, named)));
     for (customer, subscriptions) in catalog.charged_twice(sample.all_subscriptions(), outcome) {
         outcome.find(charged_twice(world, customer, &subscriptions, &sample));
     }
@@ -130,67 +132,71 @@ async fn run(world: &World, _: Deployment, outcome: &mut Outcome) -> Answered {
             outcome.find(finding(world, &alike, &sample));
         }
     }
-    if !lacking.is_empty() {
+    if !lacking.is_empty() && outcome.ask(world.clerk().holder_fits().await).is_some() {
         outcome.find(unmappable(world, &catalog, &lacking, &sample));
     }
-    if !unheld.is_empty() && sample.are_all_users {
+    if !unheld.is_empty() && sample.are_all_holders {
         outcome.find(unheld_customers(world, &unheld, &sample));
     } else if !unheld.is_empty() {
         let count = unheld.len();
-        let reason = format!("{count} paid subscriptions could not be matched to one of the newest users");
+        let reason = format!("{count} paid subscriptions could not be matched to one of the newest {plural}");
         outcome.leave_open(NoAnswer::unknown(reason));
     }
-    let (subscriptions, users) = (sample.subscriptions.len(), sample.known.len());
-    let mut seen = format!("of {subscriptions} subscriptions and {users} users, {agree} pay and have their tier");
+    let (subscriptions, holders) = (sample.subscriptions.len(), sample.known.len());
+    let mut seen = format!("of {subscriptions} subscriptions and {holders} {plural}, {agree} pay and have their tier");
     if skipped > 0 {
-        seen += &format!("; {skipped} users with a tier were not looked up");
+        seen += &format!("; {skipped} {plural} with a tier were not looked up");
     }
     outcome.pass_if_clean(seen);
     Ok(())
 }
 
-/// Puts how a user's tier compares with what they pay for into words.
-fn compare(world: &World, catalog: &Catalog<'_>, user: &SampledUser) -> Answered<Compared> {
-    let subscription = |place: usize| &user.subscriptions[place];
-    Ok(Compared::Differs(Box::new(match user.compare(catalog)? {
+/// Puts how a holder's tier compares with what is paid for into words.
+async fn compare(world: &World, catalog: &Catalog<'_>, holder: &SampledHolder) -> Answered<Compared> {
+    let subscription = |place: usize| &holder.subscriptions[place];
+    Ok(Compared::Differs(Box::new(match holder.compare(catalog)? {
         Comparison::Nothing => return Ok(Compared::Nothing),
         Comparison::Agrees => return Ok(Compared::Agrees),
         // An unknown plan is the finding of `clerk/metadata`.
         Comparison::UnknownPlan(_) => return Err(NoAnswer::Because(Cause::PlanUnknown)),
         Comparison::NoTier(place) => {
             let subscription = subscription(place);
-            case(NO_TIER, user, Some(subscription), wording::no_tier(user, subscription))
+            case(NO_TIER, holder, Some(subscription), wording::no_tier(holder, subscription))
         }
-        Comparison::PaidButFree(paid, place) => misses(world, PAID_BUT_FREE, user, paid, subscription(place)),
-        Comparison::WrongTier(paid, place) => misses(world, WRONG_TIER, user, paid, subscription(place)),
+        Comparison::PaidButFree(paid, place) => misses(world, PAID_BUT_FREE, holder, paid, subscription(place)),
+        Comparison::WrongTier(paid, place) => misses(world, WRONG_TIER, holder, paid, subscription(place)),
         Comparison::FreeButEntitled(place) => {
+            if place.is_none() {
+                // If the ID of the canary is wrong, this one may be the canary.
+                world.clerk().known_canary().await?;
+            }
             let subscription = place.map(subscription);
-            case(FREE_BUT_ENTITLED, user, subscription, wording::free(world, user, subscription))
+            case(FREE_BUT_ENTITLED, holder, subscription, wording::free(world, holder, subscription))
         }
         Comparison::Lapsed(place) => {
             let subscription = subscription(place);
             let code = if subscription.is_past_due() { PAST_DUE_ENTITLED } else { FREE_BUT_ENTITLED };
-            case(code, user, Some(subscription), wording::lapsed(world, user, subscription))
+            case(code, holder, Some(subscription), wording::lapsed(world, holder, subscription))
         }
     })))
 }
 
-/// Of a user who does not have the tier that they pay for.
-fn misses(world: &World, code: Code, user: &SampledUser, paid: &Tier, subscription: &Subscription) -> Case {
-    let change = Some(world.plan_of(&user.id, user.plan.clone(), paid.metadata.as_str()));
-    Case { change, ..case(code, user, Some(subscription), wording::misses(world, user, paid, subscription)) }
+/// Of a holder that does not have the tier that is paid for.
+fn misses(world: &World, code: Code, holder: &SampledHolder, paid: &Tier, subscription: &Subscription) -> Case {
+    let change = Some(world.plan_of(&holder.id, holder.plan.clone(), paid.metadata.as_str()));
+    Case { change, ..case(code, holder, Some(subscription), wording::misses(world, holder, paid, subscription)) }
 }
 
-/// Of a paid subscription whose user does not exist.
-fn ghost(world: &World, catalog: &Catalog<'_>, subscription: &Subscription, user: &str) -> Case {
-    let Wording { words, fix } = wording::ghost(world, catalog, subscription, user);
-    let (user, subscription) = (user.to_owned(), Some(subscription.id.clone()));
-    Case { code: GHOST_USER, user, plan: None, subscription, change: None, words, fix }
+/// Of a paid subscription whose holder does not exist.
+fn ghost(world: &World, catalog: &Catalog<'_>, subscription: &Subscription, named: &str) -> Case {
+    let Wording { words, fix } = wording::ghost(world, catalog, subscription, named);
+    let (holder, subscription) = (named.to_owned(), Some(subscription.id.clone()));
+    Case { code: GHOST_USER, holder, plan: None, subscription, change: None, words, fix }
 }
 
-fn no_such_id(user: &SampledUser, unknown: &UnknownId) -> Case {
+fn no_such_id(holder: &SampledHolder, unknown: &UnknownId) -> Case {
     let code = if unknown.is_customer { NO_SUCH_CUSTOMER } else { NO_SUCH_SUBSCRIPTION };
-    Case { subscription: user.subscription.clone(), ..case(code, user, None, wording::no_such_id(user, unknown)) }
+    Case { subscription: holder.subscription.clone(), ..case(code, holder, None, wording::no_such_id(holder, unknown)) }
 }
 
 fn charged_twice(world: &World, customer: &str, subscriptions: &[&str], sample: &Sample) -> Finding {
@@ -214,23 +220,25 @@ fn unmappable(
 ) -> Finding {
     let (first, key, _) = subscriptions[0];
     let Wording { words, fix } = wording::unmappable(world, first, key);
-    let is_of_user = |key: &str| *key == world.config().entitlement.user_key;
-    let value = if is_of_user(key) { "userId" } else { "tier" };
+    let kind = world.config().entitlement.holder;
+    let is_of_holder = |key: &str| *key == world.config().entitlement.user_key;
+    let value = if is_of_holder(key) { kind.usual_key() } else { "tier" };
     let fix = Fix::new(fix).code(format!("subscription_data: {{ metadata: {{ {key}: {value} }} }},"));
     let add = |subscription: &Subscription, key: &str, value: &str| {
         let update = world.stripe().update(StripeResource::Subscription, &subscription.id, "");
         update.set(format!("metadata.{key}"), None::<String>, value)
     };
     let fix = subscriptions.iter().take(CHANGED).fold(fix, |fix, (subscription, key, holder)| {
-        match (is_of_user(key), holder, catalog.pays_for(subscription)) {
-            (true, Some(user), _) => fix.then(add(subscription, key, user)),
-            (true, None, _) => fix.suggest(add(subscription, key, "user_…")),
+        match (is_of_holder(key), holder, catalog.pays_for(subscription)) {
+            (true, Some(holder), _) => fix.then(add(subscription, key, holder)),
+            (true, None, _) => fix.suggest(add(subscription, key, kind.blank_id())),
             (false, _, PaysFor::Tier(tier)) => fix.then(add(subscription, key, &tier.metadata)),
             (false, ..) => fix,
         }
     });
     let seen = format!("{}: none", first.id);
     unmatched_finding(
+        world,
         &words,
         subscriptions.len(),
         sample.subscriptions_answer.evidence(format!("data[].metadata.{key}"), seen),
@@ -238,16 +246,17 @@ fn unmappable(
     )
 }
 
-/// Paid subscriptions of customers whom no user holds, where the Worker finds the user by the customer.
+/// Paid subscriptions of customers whom no holder has, where the Worker finds the holder by the customer.
 fn unheld_customers(world: &World, subscriptions: &[&Subscription], sample: &Sample) -> Finding {
     let first = subscriptions[0];
     let Wording { words, fix } = wording::unheld(world, first);
     let fix = Fix::new(fix).link(world.stripe().dashboard(&format!("subscriptions/{}", first.id)));
     let seen = format!("{}: {}", first.id, first.customer.text().unwrap_or("none"));
-    unmatched_finding(&words, subscriptions.len(), sample.subscriptions_answer.evidence("data[].customer", seen), fix)
+    let evidence = sample.subscriptions_answer.evidence("data[].customer", seen);
+    unmatched_finding(world, &words, subscriptions.len(), evidence, fix)
 }
 
-fn unmatched_finding(words: &str, count: usize, evidence: Evidence, fix: Fix) -> Finding {
+fn unmatched_finding(world: &World, words: &str, count: usize, evidence: Evidence, fix: Fix) -> Finding {
     let others = match count {
         0 | 1 => String::new(),
         2 => " The same is true of 1 other.".to_owned(),
@@ -256,32 +265,31 @@ fn unmatched_finding(words: &str, count: usize, evidence: Evidence, fix: Fix) ->
     Finding {
         code: UNMAPPABLE,
         message: format!("{words}.{others}"),
-        expected: "a way from each paid subscription to its user".to_owned(),
+        expected: format!("a way from each paid subscription to its {}", world.config().entitlement.holder.word()),
         actual: evidence.seen.clone(),
         evidence: vec![evidence],
         fix,
     }
 }
 
-fn case(code: Code, user: &SampledUser, subscription: Option<&Subscription>, wording: Wording) -> Case {
+fn case(code: Code, holder: &SampledHolder, subscription: Option<&Subscription>, wording: Wording) -> Case {
     let (Wording { words, fix }, subscription) = (wording, subscription.map(|subscription| subscription.id.clone()));
-    Case { code, user: user.id.clone(), plan: user.plan.clone(), subscription, words, fix, change: None }
+    Case { code, holder: holder.id.clone(), plan: holder.plan.clone(), subscription, words, fix, change: None }
 }
 
 /// One finding for all cases of a code, with the fix for the first.
 fn finding(world: &World, cases: &[&Case], sample: &Sample) -> Finding {
-    let Case { code, user, plan, subscription, fix, .. } = cases[0];
+    let Case { code, holder, plan, subscription, fix, .. } = cases[0];
     let mut shown: Vec<String> = cases.iter().take(5).map(|case| case.words.clone()).collect();
     if cases.len() > shown.len() {
         shown.push(format!("and {} more", cases.len() - shown.len()));
     }
     let shown = shown.join("; ");
     let key = &world.config().clerk.metadata_key;
-    let user_page = clerk_dashboard(&format!("users/{user}"));
     let page = subscription.as_ref().map(|id| world.stripe().dashboard(&format!("subscriptions/{id}")));
     let is_it = |found: &&Subscription| subscription.as_ref() == Some(&found.id);
     let seen = sample.all_subscriptions().find(is_it).map_or_else(|| "no subscription".to_owned(), wording::shown);
-    let links = (*code != GHOST_USER).then_some(user_page).into_iter().chain(page);
+    let links = (*code != GHOST_USER).then(|| holder_page(holder)).into_iter().chain(page);
     Finding {
         code: *code,
         message: format!("{shown}."),
@@ -289,9 +297,9 @@ fn finding(world: &World, cases: &[&Case], sample: &Sample) -> Finding {
         actual: shown.clone(),
         evidence: vec![
             sample.subscriptions_answer.evidence("data[].status", seen),
-            sample.users_answer.evidence(
-                format!("[].public_metadata.{key}"),
-                format!("{user}: {}", plan.as_deref().unwrap_or("none")),
+            sample.holders_answer.evidence(
+                format!("{}[].public_metadata.{key}", world.config().entitlement.holder.list()),
+                format!("{holder}: {}", plan.as_deref().unwrap_or("none")),
             ),
         ],
         fix: {

@@ -1,7 +1,7 @@
 //! What is wrong with an account, in words.
 
 use super::catalog::{Catalog, PaysFor};
-use super::users::{SampledUser, UnknownId};
+use super::sampled::{SampledHolder, UnknownId};
 use crate::check::prelude::*;
 use crate::config::Tier;
 use crate::world::Subscription;
@@ -12,20 +12,20 @@ pub(crate) struct Wording {
     pub fix: String,
 }
 
-/// A user pays for a price that does not belong to any tier.
-pub(crate) fn no_tier(user: &SampledUser, subscription: &Subscription) -> Wording {
+/// A holder pays for a price that does not belong to any tier.
+pub(crate) fn no_tier(holder: &SampledHolder, subscription: &Subscription) -> Wording {
     let price = subscription.prices();
     let price = price.iter().flatten().next().map_or("a price", |price| price.id.as_str());
-    let (id, shown) = (&user.id, shown(subscription));
+    let (id, shown) = (&holder.id, shown(subscription));
     Wording {
         words: format!("{id} pays for {price} with {shown}, but that price does not belong to any tier"),
         fix: format!("Add {price} to a tier in preflight.toml, or move {} to a tier's price.", subscription.id),
     }
 }
 
-/// A user does not have the tier that they pay for.
-pub(crate) fn misses(world: &World, user: &SampledUser, paid: &Tier, subscription: &Subscription) -> Wording {
-    let (id, has) = (&user.id, has_plan(user));
+/// A holder does not have the tier that is paid for.
+pub(crate) fn misses(world: &World, holder: &SampledHolder, paid: &Tier, subscription: &Subscription) -> Wording {
+    let (id, has) = (&holder.id, has_plan(holder));
     let (value, shown, key) = (&paid.metadata, shown(subscription), &world.config().clerk.metadata_key);
     Wording {
         words: format!("{id} pays for the tier \"{value}\" with {shown} but has {has}"),
@@ -35,9 +35,9 @@ pub(crate) fn misses(world: &World, user: &SampledUser, paid: &Tier, subscriptio
     }
 }
 
-/// A user has a tier and does not pay for it.
-pub(crate) fn free(world: &World, user: &SampledUser, subscription: Option<&Subscription>) -> Wording {
-    let (id, has, plan) = (&user.id, has_plan(user), &world.config().clerk.metadata_key);
+/// A holder has a tier that is not paid for.
+pub(crate) fn free(world: &World, holder: &SampledHolder, subscription: Option<&Subscription>) -> Wording {
+    let (id, has, plan) = (&holder.id, has_plan(holder), &world.config().clerk.metadata_key);
     let shown = subscription.map_or_else(|| "no subscription".to_owned(), shown);
     Wording {
         words: format!("{id} has {has} but does not pay for it: {shown}"),
@@ -47,49 +47,90 @@ pub(crate) fn free(world: &World, user: &SampledUser, subscription: Option<&Subs
     }
 }
 
-/// A user has the tier of a subscription whose status does not grant it.
-pub(crate) fn lapsed(world: &World, user: &SampledUser, subscription: &Subscription) -> Wording {
-    let (id, has) = (&user.id, has_plan(user));
+/// A holder has the tier of a subscription whose status does not grant it.
+pub(crate) fn lapsed(world: &World, holder: &SampledHolder, subscription: &Subscription) -> Wording {
+    let (id, has) = (&holder.id, has_plan(holder));
     Wording {
         words: format!("{id} still has {has} with {}", shown(subscription)),
         fix: end_tier(world, id, &subscription.status),
     }
 }
 
-/// How to end a tier that outlived its subscription. The Worker gets no event for what is past, so the user must be changed, too.
-pub(crate) fn end_tier(world: &World, user: &str, status: &str) -> String {
+/// How to end a tier that outlived its subscription. The Worker gets no event for what is past, so the holder must be changed, too.
+pub(crate) fn end_tier(world: &World, holder: &str, status: &str) -> String {
     let key = &world.config().clerk.metadata_key;
     format!(
-        "Make the Worker end the tier at \"{status}\", and set {key} to the free tier in the public metadata of {user}. Or, if \"{status}\" grants the tier, add it to entitlement.entitling_statuses."
+        "Make the Worker end the tier at \"{status}\", and set {key} to the free tier in the public metadata of {holder}. Or, if \"{status}\" grants the tier, add it to entitlement.entitling_statuses."
     )
 }
 
-/// A subscription belongs to a user who does not exist.
-pub(crate) fn ghost(world: &World, catalog: &Catalog<'_>, subscription: &Subscription, user: &str) -> Wording {
-    let (id, key) = (&subscription.id, &world.config().entitlement.user_key);
+/// A subscription names a holder that does not exist.
+pub(crate) fn ghost(world: &World, catalog: &Catalog<'_>, subscription: &Subscription, named: &str) -> Wording {
+    let id = &subscription.id;
     let tier = match catalog.pays_for(subscription) {
         PaysFor::Tier(tier) => format!("the tier \"{}\"", tier.metadata),
         PaysFor::Unclear(..) | PaysFor::NoTier => "a tier".to_owned(),
     };
     Wording {
-        words: format!("{id} pays for {tier} for {user}, who does not exist in Clerk"),
-        fix: format!("Set metadata.{key} of {id} to the user who pays, or cancel and refund the subscription."),
+        words: format!("{id} pays for {tier} for {named}, {}", no_such_holder(world, named)),
+        fix: ghost_fix(world, id, named),
     }
+}
+
+/// How to fix a subscription that names a holder that does not exist.
+pub(crate) fn ghost_fix(world: &World, id: &str, named: &str) -> String {
+    let (key, kind) = (&world.config().entitlement.user_key, world.config().entitlement.holder);
+    format!(
+        "Set metadata.{key} of {id} to {}, or cancel and refund the subscription.{}",
+        payer(kind),
+        or_other_kind(kind, named)
+    )
+}
+
+/// Why nothing in Clerk has this ID, after the ID and a comma: `who does not exist in Clerk`.
+pub(crate) fn no_such_holder(world: &World, id: &str) -> String {
+    let kind = world.config().entitlement.holder;
+    kind.other_of(id).map_or_else(
+        || format!("{} does not exist in Clerk", kind.who()),
+        |other| format!("which is the ID of {}, not of {}", other.one(), kind.one()),
+    )
+}
+
+/// What the configuration may have to say, if an ID belongs to the other kind.
+fn or_other_kind(kind: HolderKind, id: &str) -> String {
+    kind.other_of(id).map_or_else(String::new, |other| {
+        format!(" Or, if {} have the plans, set entitlement.holder to \"{}\".", other.plural(), other.word())
+    })
+}
+
+/// `the user who pays`.
+pub(crate) fn payer(kind: HolderKind) -> String {
+    format!("the {} {} pays", kind.word(), kind.that())
 }
 
 /// A paid subscription has no such key in its metadata, where the Worker reads it.
 pub(crate) fn unmappable(world: &World, subscription: &Subscription, key: &str) -> Wording {
     let id = &subscription.id;
     let (so, what, or) = if *key == world.config().entitlement.user_key {
-        let other = subscription.metadata.texts().find(|(_, text)| text.starts_with("user_"));
-        let or = match other {
-            Some((other, _)) => format!(" Or, if the Worker reads {other}, set entitlement.user_key to \"{other}\"."),
-            None => " Or, if the Worker finds the user by the customer, set entitlement.user_from to \"customer\"."
-                .to_owned(),
+        let kind = world.config().entitlement.holder;
+        let with = |text: &str| subscription.metadata.texts().find(|(_, value)| value.starts_with(text));
+        let of_other_kind = || subscription.metadata.texts().find(|(_, value)| kind.other_of(value).is_some());
+        let or = match (with(kind.prefix()), of_other_kind()) {
+            (Some((other, _)), _) => {
+                format!(" Or, if the Worker reads {other}, set entitlement.user_key to \"{other}\".")
+            }
+            (None, Some((other, id))) => {
+                let or = or_other_kind(kind, id);
+                format!("{or} Then entitlement.user_key is \"{other}\".")
+            }
+            (None, None) => format!(
+                " Or, if the Worker finds the {} by the customer, set entitlement.user_from to \"customer\".",
+                kind.word()
+            ),
         };
-        ("canceling it never takes the tier away", "the user who pays", or)
+        ("canceling it never takes the tier away", payer(kind), or)
     } else {
-        ("the Worker cannot tell what is paid for", "the tier that is paid for", String::new())
+        ("the Worker cannot tell what is paid for", "the tier that is paid for".to_owned(), String::new())
     };
     Wording {
         words: format!("{id} has no {key} in its metadata, so {so}"),
@@ -99,10 +140,10 @@ pub(crate) fn unmappable(world: &World, subscription: &Subscription, key: &str) 
     }
 }
 
-/// A user's public metadata names the customer or the subscription of another user.
-pub(crate) fn shared(world: &World, user: &SampledUser, subscription: &Subscription, other: &str) -> Wording {
-    let (id, named, config) = (&user.id, &subscription.id, world.config());
-    let customer = user.customer.as_deref().filter(|customer| Some(*customer) == subscription.customer.text());
+/// A holder's public metadata names the customer or the subscription of another holder.
+pub(crate) fn shared(world: &World, holder: &SampledHolder, subscription: &Subscription, other: &str) -> Wording {
+    let (id, named, config) = (&holder.id, &subscription.id, world.config());
+    let customer = holder.customer.as_deref().filter(|customer| Some(*customer) == subscription.customer.text());
     let (held, key) = match customer {
         Some(customer) => (customer, &config.clerk.customer_key),
         None => (subscription.id.as_str(), &config.clerk.subscription_key),
@@ -115,26 +156,27 @@ pub(crate) fn shared(world: &World, user: &SampledUser, subscription: &Subscript
     }
 }
 
-/// A paid subscription whose customer no user holds, where the Worker finds the user by the customer.
+/// A paid subscription whose customer no holder has, where the Worker finds the holder by the customer.
 pub(crate) fn unheld(world: &World, subscription: &Subscription) -> Wording {
-    let (id, key) = (&subscription.id, &world.config().clerk.customer_key);
+    let (id, key, kind) = (&subscription.id, &world.config().clerk.customer_key, world.config().entitlement.holder);
     let customer = subscription.customer.text().unwrap_or("its customer");
     Wording {
-        words: format!("{id} is paid by {customer}, whom no user has as {key}, so it grants no tier"),
+        words: format!("{id} is paid by {customer}, whom no {} has as {key}, so it grants no tier", kind.word()),
         fix: format!(
-            "Set {key} to {customer} in the public metadata of the user who pays, and resend the event that the Worker missed."
+            "Set {key} to {customer} in the public metadata of {}, and resend the event that the Worker missed.",
+            payer(kind)
         ),
     }
 }
 
-/// A user's public metadata has an ID that Stripe does not know.
-pub(crate) fn no_such_id(user: &SampledUser, unknown: &UnknownId) -> Wording {
+/// A holder's public metadata has an ID that Stripe does not know.
+pub(crate) fn no_such_id(holder: &SampledHolder, unknown: &UnknownId) -> Wording {
     let UnknownId { id, known_in, .. } = unknown;
     let elsewhere =
         known_in.map_or_else(String::new, |mode| format!(" in this mode, but only in {} mode", mode.word()));
     Wording {
-        words: format!("{} has {} and {id}, which does not exist in Stripe{elsewhere}", user.id, has_plan(user)),
-        fix: format!("Remove {id} from the public metadata of {}: checkout and the portal fail with it.", user.id),
+        words: format!("{} has {} and {id}, which does not exist in Stripe{elsewhere}", holder.id, has_plan(holder)),
+        fix: format!("Remove {id} from the public metadata of {}: checkout and the portal fail with it.", holder.id),
     }
 }
 
@@ -149,9 +191,9 @@ pub(crate) fn charged_twice(customer: &str, subscriptions: &[&str]) -> Wording {
     }
 }
 
-/// A user's plan, for a sentence.
-pub(crate) fn has_plan(user: &SampledUser) -> String {
-    user.plan.as_ref().map_or_else(|| "no plan".to_owned(), |plan| format!("the plan \"{plan}\""))
+/// A holder's plan, for a sentence.
+pub(crate) fn has_plan(holder: &SampledHolder) -> String {
+    holder.plan.as_ref().map_or_else(|| "no plan".to_owned(), |plan| format!("the plan \"{plan}\""))
 }
 
 /// A subscription and its status.

@@ -1,7 +1,7 @@
 //! `rehearsal/cancellation`.
 
 use crate::check::prelude::*;
-use crate::checks::effect::{acknowledged, finding, free_plan, key, paid_tier, unless_current};
+use crate::checks::effect::{acknowledged, finding, free_plan, key, paid_tier, unless_current, write_metadata};
 use crate::world::{RehearsalStep, StepSeen};
 
 check! {
@@ -44,9 +44,8 @@ async fn run(world: &World, _: Deployment, outcome: &mut Outcome) -> Answered {
         outcome.leave_open(NoAnswer::unknown("the second purchase did not give the canary its tier"));
     } else if let Some(seen) = outcome.ask(rehearsal.step(RehearsalStep::OldDeleted)) {
         let message = "Deleting a customer's old subscription takes the tier of the new one, which is paid for.";
-        let fix =
-            Fix::new("On customer.subscription.deleted, do nothing if the user's current subscription is another one.")
-                .code(compare(world));
+        let fix = Fix::new("On customer.subscription.deleted, do nothing if another subscription is the current one.")
+            .code(compare(world));
         stays(world, seen, (OLD_TAKES_NEW, message, fix), outcome);
     }
     if let Some(seen) = outcome.ask(rehearsal.step(RehearsalStep::Ending)) {
@@ -89,23 +88,25 @@ fn deleted(world: &World, seen: &StepSeen, outcome: &mut Outcome) {
         Some(tier) => {
             if outcome.ask(acknowledged(seen)).is_some() {
                 let message = format!("A customer whose subscription was deleted keeps tier {} for free.", tier.name);
-                let fix =
-                    Fix::new("On customer.subscription.deleted, write the free tier to the user.").code(compare(world));
+                let fix = Fix::new("On customer.subscription.deleted, write the free tier.").code(compare(world));
                 outcome.find(finding(world, seen, TIER_KEPT, message, "no paid tier", fix));
             }
         }
     }
 }
 
-/// Frees the user only if the deleted subscription is the current one.
+/// Takes the tier only if the deleted subscription is the current one.
 fn compare(world: &World) -> String {
     let clerk = &world.config().clerk;
     let (plan, subscription) = (key(&clerk.metadata_key), key(&clerk.subscription_key));
     format!(
         "// When you grant a tier, also write {subscription}: subscription.id.\n\
          {}\n\
-         await clerk.users.updateUserMetadata(userId, {{ publicMetadata: {{ {plan}: {}, {subscription}: null }} }});",
+         {}",
         unless_current(world, ""),
-        free_plan(world)
+        write_metadata(
+            world,
+            &format!("{{ publicMetadata: {{ {plan}: {}, {subscription}: null }} }}", free_plan(world))
+        )
     )
 }

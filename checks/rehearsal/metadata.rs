@@ -3,16 +3,16 @@
 use serde_json::Value;
 
 use crate::check::prelude::*;
-use crate::checks::effect::{finding, key, paid_tier, plan, seeing, shown};
+use crate::checks::effect::{finding, key, paid_tier, plan, seeing, shown, write_metadata};
 use crate::world::{MARKER, Rehearsal, RehearsalStep, StepSeen};
 
 check! {
-    /// The Worker changes only its own keys in the user's metadata, and keeps Stripe's IDs.
+    /// The Worker changes only its own keys in Clerk's metadata, and keeps Stripe's IDs.
     ///
     /// ## Why it matters
-    /// `updateUser` and `PUT` replace all of the public metadata: whatever else your product keeps there, such as a role or a
+    /// `updateUser`, `updateOrganization` and `PUT` replace all of the public metadata: whatever else your product keeps there, such as a role or a
     /// team, is gone after the next payment. A subscription's ID that is lost means that the portal does not open, or that
-    /// canceling is not matched to the user.
+    /// canceling is not matched to the customer.
     ///
     /// ## How it is verified
     /// The rehearsal adds a key to the canary's public metadata, which must still be there after every event. If the
@@ -20,7 +20,7 @@ check! {
     /// `customer.subscription.created` must not remove it.
     ///
     /// ## How to fix it
-    /// Use `updateUserMetadata`, which merges, and write only what an event knows.
+    /// Use `updateUserMetadata` or `updateOrganizationMetadata`, which merge, and write only what an event knows.
     pub const CHECK = Check {
         need: Need::Required,
         sends: "what rehearsal/purchase sends, and 1 more event",
@@ -30,7 +30,7 @@ check! {
 }
 
 codes! {
-    /// The Worker replaces the user's public metadata.
+    /// The Worker replaces the public metadata.
     REPLACED: Warning(Service),
     /// A Checkout Session that is completed late removes the subscription's ID.
     SUBSCRIPTION_LOST: Failure,
@@ -57,11 +57,17 @@ fn lost_marker(seen: &StepSeen) -> bool {
 fn replaced(world: &World, seen: &StepSeen) -> Finding {
     let plan = key(&world.config().clerk.metadata_key);
     let message = format!(
-        "The Worker replaces the user's public metadata, so every key but its own is lost {}.",
+        "The Worker replaces the {}'s public metadata, so every key but its own is lost {}.",
+        world.config().entitlement.holder.word(),
         seen.step.after()
     );
-    let fix = Fix::new("Use updateUserMetadata, which merges, in place of updateUser or replaceUserMetadata.")
-        .code(format!("await clerk.users.updateUserMetadata(userId, {{ publicMetadata: {{ {plan}: tier }} }});"));
+    let summary = match world.config().entitlement.holder {
+        HolderKind::User => "Use updateUserMetadata, which merges, in place of updateUser or replaceUserMetadata.",
+        HolderKind::Organization => {
+            "Use updateOrganizationMetadata, which merges, in place of updateOrganization or replaceOrganizationMetadata."
+        }
+    };
+    let fix = Fix::new(summary).code(write_metadata(world, &format!("{{ publicMetadata: {{ {plan}: tier }} }}")));
     let keys: Vec<&str> = seen.after.keys().map(String::as_str).collect();
     let found = finding(world, seen, REPLACED, message, "the other keys are still there", fix);
     seeing(found, seen, "public_metadata", format!("the keys {}", keys.join(", ")))
@@ -108,8 +114,8 @@ fn keeps_subscription(world: &World, rehearsal: &Rehearsal, outcome: &mut Outcom
     let fix = Fix::new(format!("On checkout.session.completed, write {name} from session.subscription, or leave it as it is."))
         .code(format!(
             "const subscription = typeof session.subscription === \"string\" ? session.subscription : session.subscription?.id;\n\
-             await clerk.users.updateUserMetadata(userId, {{ publicMetadata: {{ {}: subscription }} }});",
-            key(name)
+             {}",
+            write_metadata(world, &format!("{{ publicMetadata: {{ {}: subscription }} }}", key(name)))
         ));
     let found = finding(world, seen, SUBSCRIPTION_LOST, message, before, fix);
     let after = after.unwrap_or_else(|| "no ID".to_owned());

@@ -1,7 +1,9 @@
 //! `rehearsal/payment-status`.
 
 use crate::check::prelude::*;
-use crate::checks::effect::{acknowledged, finding, free_plan, key, paid_tier, plan, shown, unless_current};
+use crate::checks::effect::{
+    acknowledged, finding, free_plan, key, paid_tier, plan, shown, unless_current, write_metadata,
+};
 use crate::world::{Rehearsal, RehearsalStep, StepSeen};
 
 check! {
@@ -218,18 +220,19 @@ fn first_payment<'s>(
     None
 }
 
-/// Writes the tier only for the statuses that grant it, and takes it only for the subscription that the user has.
+/// Writes the tier only for the statuses that grant it, and takes it only for the current subscription.
 fn by_status(world: &World) -> Fix {
     let config = world.config();
     let statuses = serde_json::json!(config.entitlement.entitling_statuses);
     let (plan, subscription) = (key(&config.clerk.metadata_key), key(&config.clerk.subscription_key));
+    let plan = if plan == "plan" { plan } else { format!("{plan}: plan") };
     Fix::new("In the webhook handler, write the tier only while the subscription's status grants it.").code(format!(
         "const isPaid = {statuses}.includes(subscription.status);\n\
          {}\n\
          const plan = isPaid ? tier : {};\n\
-         await clerk.users.updateUserMetadata(userId, {{ publicMetadata: {{ {}, {subscription}: subscription.id }} }});",
+         {}",
         unless_current(world, "!isPaid && "),
         free_plan(world),
-        if plan == "plan" { plan } else { format!("{plan}: plan") },
+        write_metadata(world, &format!("{{ publicMetadata: {{ {plan}, {subscription}: subscription.id }} }}"))
     ))
 }

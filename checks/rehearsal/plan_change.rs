@@ -1,7 +1,7 @@
 //! `rehearsal/plan-change`.
 
 use crate::check::prelude::*;
-use crate::checks::effect::{acknowledged, finding, key, paid_tier, plan, shown};
+use crate::checks::effect::{acknowledged, finding, key, paid_tier, plan, read_holder, shown, write_metadata};
 use crate::world::{RehearsalStep, StepSeen};
 
 check! {
@@ -112,15 +112,21 @@ fn older(world: &World, seen: &StepSeen, outcome: &mut Outcome) {
     let message = format!("An older event that arrives late moves the customer back from {was} to {is}.");
     let summary =
         "Before you write, compare the event's time with the last one of this subscription, and skip older ones.";
-    let fix = Fix::new(summary).code(format!(
-        "const user = await clerk.users.getUser(userId);\n\
-         const last = user.privateMetadata.lastStripeEvent as {{ id: string; created: number }} | undefined;\n\
-         if (last?.id === subscription.id && event.created < last.created) return Response.json({{ received: true }});\n\
-         await clerk.users.updateUserMetadata(userId, {{\n\
+    let metadata = format!(
+        "{{\n\
          \x20 publicMetadata: {{ {}: tier }},\n\
          \x20 privateMetadata: {{ lastStripeEvent: {{ id: subscription.id, created: event.created }} }},\n\
-         }});",
+         }}",
         key(&world.config().clerk.metadata_key)
+    );
+    let fix = Fix::new(summary).code(format!(
+        "{}\n\
+         const last = {}.privateMetadata.lastStripeEvent as {{ id: string; created: number }} | undefined;\n\
+         if (last?.id === subscription.id && event.created < last.created) return Response.json({{ received: true }});\n\
+         {}",
+        read_holder(world),
+        world.config().entitlement.holder.word(),
+        write_metadata(world, &metadata)
     ));
     outcome.find(finding(world, seen, OLDER_WINS, message, was, fix));
 }

@@ -1,7 +1,7 @@
 //! `rehearsal/purchase`.
 
 use crate::check::prelude::*;
-use crate::checks::effect::{acknowledged, at, finding, key, paid_tier, plan, shown};
+use crate::checks::effect::{acknowledged, at, finding, key, paid_tier, plan, shown, write_metadata};
 use crate::config::Source;
 use crate::world::{RehearsalStep, StepSeen};
 
@@ -97,9 +97,10 @@ fn again(world: &World, seen: &StepSeen, outcome: &mut Outcome) {
     if outcome.ask(acknowledged(seen)).is_some() {
         let found = shown(plan(world, &seen.after).as_deref());
         let message = format!("A customer who subscribes again pays for tier {} and has {found}.", seen.tier.name);
-        let fix =
-            Fix::new("On customer.subscription.created, write the tier, also for a user who had another subscription.")
-                .code(read_tier(world));
+        let fix = Fix::new(
+            "On customer.subscription.created, write the tier, also if there was another subscription before.",
+        )
+        .code(read_tier(world));
         outcome.find(finding(world, seen, NOT_AGAIN, message, format!("\"{}\"", seen.tier.metadata), fix));
     }
 }
@@ -123,10 +124,12 @@ fn refused(world: &World, seen: &StepSeen) -> Finding {
     let entitlement = &world.config().entitlement;
     let excerpt = seen.answer.as_ref().map_or_else(ToString::to_string, |answer| answer.excerpt());
     let message = format!(
-        "The Worker does not find the user or the tier in a purchase, so customers who pay are not served: {excerpt}."
+        "The Worker does not find the {} or the tier in a purchase, so customers who pay are not served: {excerpt}.",
+        entitlement.holder.word()
     );
     let fix = Fix::new(format!(
-        "Read the user from metadata.{} and the tier as entitlement.source says, or correct [entitlement] in preflight.toml.",
+        "Read the {} from metadata.{} and the tier as entitlement.source says, or correct [entitlement] in preflight.toml.",
+        entitlement.holder.word(),
         entitlement.user_key
     ))
     .code(read_tier(world));
@@ -138,14 +141,15 @@ fn no_effect(world: &World, seen: &StepSeen) -> Finding {
     let message =
         format!("The Worker answers 200 to a purchase of tier {}, but the customer has {found}.", seen.tier.name);
     let fix = Fix::new(format!(
-        "In the webhook handler, write the tier to public_metadata.{} of the user, wait for Clerk's answer, and answer 500 if it fails.",
-        world.config().clerk.metadata_key
+        "In the webhook handler, write the tier to public_metadata.{} of the {}, wait for Clerk's answer, and answer 500 if it fails.",
+        world.config().clerk.metadata_key,
+        world.config().entitlement.holder.word()
     ))
     .code(read_tier(world));
     finding(world, seen, NO_EFFECT, message, format!("\"{}\"", seen.tier.metadata), fix)
 }
 
-/// Reads the user and the tier of a subscription, and writes the tier.
+/// Reads the holder and the tier of a subscription, and writes the tier.
 fn read_tier(world: &World) -> String {
     let config = world.config();
     let (entitlement, plan) = (&config.entitlement, key(&config.clerk.metadata_key));
@@ -159,9 +163,11 @@ fn read_tier(world: &World) -> String {
         Source::SubscriptionMetadata => format!("const tier = subscription.metadata{tier_key};"),
         Source::PriceId => format!("const tier = TIER_OF_PRICE[{price}.id ?? \"\"];"),
     };
+    let (id, holder) = (entitlement.holder.usual_key(), entitlement.holder.word());
+    let write = write_metadata(world, &format!("{{ publicMetadata: {{ {plan}: tier }} }}"));
     format!(
-        "const userId = subscription.metadata{user_key};\n{tier}\n\
-         if (!userId || !tier) return Response.json({{ error: \"no user or tier\" }}, {{ status: 400 }});\n\
-         await clerk.users.updateUserMetadata(userId, {{ publicMetadata: {{ {plan}: tier }} }});"
+        "const {id} = subscription.metadata{user_key};\n{tier}\n\
+         if (!{id} || !tier) return Response.json({{ error: \"no {holder} or tier\" }}, {{ status: 400 }});\n\
+         {write}"
     )
 }

@@ -70,6 +70,10 @@ pub fn stripe_account(world: &World) -> Fix {
 /// How to fix a customer that does not exist for the Worker's key.
 pub fn unknown_customer(world: &World) -> Fix {
     let key = &world.config().clerk.customer_key;
-    Fix::new(format!("Remove {key} from the public metadata of every user whose Stripe customer is from another mode."))
-        .link(clerk_dashboard("users"))
+    let holder = world.config().entitlement.holder;
+    Fix::new(format!(
+        "Remove {key} from the public metadata of every {} whose Stripe customer is from another mode.",
+        holder.word()
+    ))
+    .link(clerk_dashboard(holder.plural()))
 }

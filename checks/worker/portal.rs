@@ -45,8 +45,10 @@ async fn run(world: &World, _: Deployment, outcome: &mut Outcome) -> Answered {
     let key = &config.clerk.customer_key;
     let (code, message, failure, fix) = match worker.portal().await? {
         PortalAnswer::NotACustomer => {
-            return outcome
-                .not_applicable(format!("the canary is not a Stripe customer: its public metadata has no {key}"));
+            return outcome.not_applicable(format!(
+                "the {} is not a Stripe customer: its public metadata has no {key}",
+                world.config().entitlement.holder.canary()
+            ));
         }
         PortalAnswer::Opened(answer) => {
             outcome.pass(format!("{} opens the portal for the canary", answer.request));
@@ -69,8 +71,9 @@ async fn run(world: &World, _: Deployment, outcome: &mut Outcome) -> Answered {
             (CONFIGURATION, message, failure, fix)
         }
         PortalAnswer::UnknownCustomer(id, failure) => {
+            let canary = config.entitlement.holder.canary();
             let message = format!(
-                "The portal does not open: the canary's {key} is {id}, which does not exist for the Worker's Stripe key."
+                "The portal does not open: {key} of the {canary} is {id}, which does not exist for the Worker's Stripe key."
             );
             (CUSTOMER, message, failure, fixes::unknown_customer(world))
         }

@@ -4,19 +4,21 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 use super::{quoted, shown};
+use crate::holder::HolderKind;
 
 /// The dashboard's page with the JWT templates of the instance.
 pub(super) const TEMPLATES: &str = "https://dashboard.clerk.com/last-active?path=jwt-templates";
 
-/// A change of one key in a user's public metadata.
+/// A change of one key in the public metadata of a user or an organization.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ClerkMetadata {
     /// The base URL of the API, without a slash at the end.
     pub api: String,
     /// The variable that holds the secret key.
     pub key_variable: String,
-    /// The user's ID.
-    pub user: String,
+    /// `user_…` or `org_…`.
+    #[serde(rename = "user")]
+    pub holder: String,
     /// The key.
     pub key: String,
     /// The value as it was read; null if there was none.
@@ -43,10 +45,15 @@ pub struct ClerkTemplate {
 }
 
 impl ClerkMetadata {
+    /// What it changes.
+    pub(super) fn kind(&self) -> HolderKind {
+        HolderKind::of_id(&self.holder)
+    }
+
     /// The path of the request.
     #[must_use]
     pub fn path(&self) -> String {
-        format!("/v1/users/{}/metadata", self.user)
+        format!("/v1/{}/{}/metadata", self.kind().plural(), self.holder)
     }
 
     /// The body of the request, which Clerk merges into the metadata.
@@ -61,7 +68,7 @@ impl ClerkMetadata {
     }
 
     pub(super) fn link(&self) -> String {
-        format!("https://dashboard.clerk.com/last-active?path=users/{}", self.user)
+        format!("https://dashboard.clerk.com/last-active?path={}/{}", self.kind().plural(), self.holder)
     }
 
     pub(super) fn row(&self) -> (String, String, String) {
@@ -114,7 +121,7 @@ mod tests {
         let change = ClerkMetadata {
             api: "https://api.clerk.com".to_owned(),
             key_variable: "CLERK_SECRET_KEY".to_owned(),
-            user: "user_1".to_owned(),
+            holder: "user_1".to_owned(),
             key: "plan".to_owned(),
             before: json!("Pro"),
             after: json!("pro"),

@@ -242,7 +242,7 @@ impl Change {
     pub fn object(&self) -> String {
         match self {
             Self::Stripe(change) => change.object(),
-            Self::ClerkMetadata(change) => format!("user {}", change.user),
+            Self::ClerkMetadata(change) => format!("{} {}", change.kind().word(), change.holder),
             Self::ClerkTemplate(change) => format!("JWT template \"{}\"", change.name),
             Self::WorkerSecret(change) => change.object(),
             Self::EnvLine(line) => line.object(),
@@ -269,7 +269,7 @@ impl Change {
         match self {
             Self::Stripe(stripe) => stripe.for_each_text(change),
             Self::ClerkMetadata(metadata) => {
-                [&mut metadata.user, &mut metadata.key].into_iter().for_each(change);
+                [&mut metadata.holder, &mut metadata.key].into_iter().for_each(change);
                 each_text(&mut metadata.before, change);
                 each_text(&mut metadata.after, change);
             }

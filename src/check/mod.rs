@@ -283,7 +283,8 @@ pub mod prelude {
     pub use super::{Check, CheckId, Need, Outcome};
     pub use crate::change::{ClerkMetadata, Fix, NewValue, StripeChange, StripeResource, quoted};
     pub use crate::finding::{Answered, Cause, Code, Evidence, Finding, NoAnswer};
+    pub use crate::holder::HolderKind;
     pub use crate::world::subjects::*;
-    pub use crate::world::{World, clerk_dashboard, optional};
+    pub use crate::world::{World, clerk_dashboard, holder_page, optional};
     pub use crate::{check, codes};
 }

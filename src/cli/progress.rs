@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use indicatif::{HumanCount, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use preflight::check::CheckId;
+use preflight::holder::HolderKind;
 use preflight::reconcile::{self, Stage};
 use preflight::report::outline::took;
 use preflight::run::RunEvent;
@@ -75,32 +76,33 @@ pub async fn shown_while<T>(is_live: bool, mut text: impl FnMut() -> String, fut
 }
 
 /// What a comparison of all accounts is doing, each time it is called.
-pub fn reading(progress: Arc<reconcile::Progress>) -> impl FnMut() -> String {
+pub fn reading(progress: Arc<reconcile::Progress>, kind: HolderKind) -> impl FnMut() -> String {
     let (began, mut confirming) = (Instant::now(), None);
     move || {
         if progress.stage() != Stage::Reading {
             confirming.get_or_insert_with(Instant::now);
         }
-        words(&progress, began.elapsed(), confirming.map(|since: Instant| since.elapsed()))
+        words(&progress, kind, began.elapsed(), confirming.map(|since: Instant| since.elapsed()))
     }
 }
 
 /// How far a comparison is, how fast, and how long it will take.
-fn words(progress: &reconcile::Progress, since: Duration, confirming: Option<Duration>) -> String {
+fn words(progress: &reconcile::Progress, kind: HolderKind, since: Duration, confirming: Option<Duration>) -> String {
     let (confirmed, candidates) = progress.confirmed();
     match progress.stage() {
         Stage::Reading => {
-            let ((subscriptions, users), (all_subscriptions, all_users)) = (progress.read(), progress.expected());
-            let rate = HumanCount(per_second(subscriptions + users, since));
+            let ((subscriptions, holders), (all_subscriptions, all_holders)) = (progress.read(), progress.expected());
+            let rate = HumanCount(per_second(subscriptions + holders, since));
             // Each side takes its own time.
-            let left = time_left(subscriptions, all_subscriptions, since).max(time_left(users, all_users, since));
+            let left = time_left(subscriptions, all_subscriptions, since).max(time_left(holders, all_holders, since));
             let left = left.map_or_else(String::new, |left| format!(", {} left", took(left)));
             format!(
-                "{} of about {} subscriptions, {} of {} users, {rate}/s{left}",
+                "{} of about {} subscriptions, {} of {} {}, {rate}/s{left}",
                 HumanCount(subscriptions),
                 HumanCount(all_subscriptions),
-                HumanCount(users),
-                HumanCount(all_users)
+                HumanCount(holders),
+                HumanCount(all_holders),
+                kind.plural()
             )
         }
         Stage::Waiting => {
@@ -220,7 +222,7 @@ mod tests {
 
     #[test]
     fn a_comparison_that_has_just_begun_shows_no_time_left() {
-        let line = words(&reconcile::Progress::default(), Duration::ZERO, None);
+        let line = words(&reconcile::Progress::default(), HolderKind::User, Duration::ZERO, None);
         assert_eq!(line, "0 of about 0 subscriptions, 0 of 0 users, 0/s");
     }
 }

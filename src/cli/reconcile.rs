@@ -105,7 +105,8 @@ async fn perform(args: &ReconcileArgs, terminal: Terminal) -> Result<u8, CliErro
     let mut stopped = None;
     let stop = async { stopped = Some(signals.first().await) };
     let comparison = reconcile(&world, options, &progress, stop);
-    let found = shown_while(terminal.live, reading(Arc::clone(&progress)), comparison).await;
+    let doing = reading(Arc::clone(&progress), world.config().entitlement.holder);
+    let found = shown_while(terminal.live, doing, comparison).await;
     let status = stopped.map_or_else(|| found.exit_code(), signals::status);
     print(&args.rendered(&found, status, terminal))?;
     Ok(status)

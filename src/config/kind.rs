@@ -24,6 +24,8 @@ pub enum Kind {
     ClerkPublishableKey,
     /// `user_…`.
     ClerkUserId,
+    /// `org_…` of Clerk.
+    ClerkOrganizationId,
     /// 32 hexadecimal digits.
     CloudflareAccountId,
     /// A Cloudflare API token.
@@ -43,6 +45,7 @@ impl Kind {
             Self::ClerkSecretKey => "a Clerk secret key, sk_live_…",
             Self::ClerkPublishableKey => "a Clerk publishable key, pk_live_…",
             Self::ClerkUserId => "a Clerk user ID, user_…",
+            Self::ClerkOrganizationId => "a Clerk organization ID, org_…",
             Self::CloudflareAccountId => "a Cloudflare account ID, 32 hexadecimal digits",
             Self::CloudflareApiToken => "a Cloudflare API token",
         }
@@ -58,6 +61,7 @@ impl Kind {
             Self::StripePortalConfigurationId => "https://dashboard.stripe.com/settings/billing/portal",
             Self::ClerkSecretKey | Self::ClerkPublishableKey => "https://dashboard.clerk.com/last-active?path=api-keys",
             Self::ClerkUserId => "https://dashboard.clerk.com/last-active?path=users",
+            Self::ClerkOrganizationId => "https://dashboard.clerk.com/last-active?path=organizations",
             Self::CloudflareAccountId => "https://dash.cloudflare.com/?to=/:account/workers",
             Self::CloudflareApiToken => "https://dash.cloudflare.com/profile/api-tokens",
         }
@@ -129,6 +133,7 @@ pub(super) fn mismatch(kind: Kind, value: &str) -> Option<String> {
         Kind::ClerkSecretKey => return wrong_clerk_secret(value),
         Kind::ClerkPublishableKey => return wrong_clerk_publishable(value),
         Kind::ClerkUserId => value.starts_with("user_"),
+        Kind::ClerkOrganizationId => value.starts_with("org_"),
         Kind::CloudflareAccountId => is_hexadecimal(value, 32),
         Kind::CloudflareApiToken if is_hexadecimal(value, 32) => {
             return Some("32 hexadecimal digits, like an account ID or a zone ID".to_owned());

@@ -42,6 +42,8 @@ use reqwest::Method;
 use reqwest::header::HeaderMap;
 use url::Url;
 
+use crate::holder::HolderKind;
+
 pub use build::is_loopback;
 pub use checkout::{CheckoutRequest, CheckoutRoute, Choice};
 pub use exposed::{Exposed, exposed};
@@ -195,15 +197,17 @@ pub struct Entitlement {
     pub source: Source,
     /// The metadata key at Stripe.
     pub key: String,
-    /// Where the Worker finds the Clerk user of an event.
+    /// Who has a plan.
+    pub holder: HolderKind,
+    /// Where the Worker finds the holder of an event's plan.
     pub user_from: UserFrom,
-    /// Where the Worker finds the Clerk user in an event's metadata.
+    /// Where the Worker finds the holder's ID in an event's metadata.
     pub user_key: String,
     /// Where it finds the tier, with [`Source::SubscriptionMetadata`].
     pub tier_key: String,
     /// The subscription statuses that grant the tier.
     pub entitling_statuses: Vec<String>,
-    /// Clerk users that have a tier without paying.
+    /// The IDs of holders that have a tier without paying.
     pub comped: Vec<String>,
 }
 
@@ -242,7 +246,7 @@ pub struct ClerkConfig {
     pub jwt_template: Option<String>,
     /// The claim that the Worker reads.
     pub plan_claim: String,
-    /// The key in the user's public metadata.
+    /// The key of the plan in the holder's public metadata.
     pub metadata_key: String,
     /// Where the Worker keeps the Stripe customer's ID in public metadata.
     pub customer_key: String,
@@ -250,10 +254,28 @@ pub struct ClerkConfig {
     pub subscription_key: String,
     /// A user just for checks: with a paid plan, without a subscription.
     pub canary_user: Variable<String>,
+    /// The organization that carries the canary's plan; `None` where users have plans themselves.
+    pub canary_organization: Option<Variable<String>>,
     /// Without a trailing slash.
     pub api_base: Url,
     /// Overrides what the publishable key says.
     pub frontend_api: Option<Url>,
+}
+
+impl ClerkConfig {
+    /// The ID of who has the canary's plan: the canary, or its organization.
+    #[must_use]
+    pub fn canary_holder(&self) -> &Variable<String> {
+        self.canary_organization.as_ref().unwrap_or(&self.canary_user)
+    }
+
+    /// The IDs of the canary and of its organization, as far as they are set.
+    pub fn canary_ids(&self) -> impl Iterator<Item = &str> {
+        [Some(&self.canary_user), self.canary_organization.as_ref()]
+            .into_iter()
+            .flatten()
+            .filter_map(|variable| variable.value.as_deref())
+    }
 }
 
 /// `[cloudflare]`.

@@ -139,6 +139,7 @@ impl Config {
             clerk.publishable_key.described(),
             clerk.canary_user.described(),
         ];
+        variables.extend(clerk.canary_organization.as_ref().map(Variable::<String>::described));
         let cloudflare = self.cloudflare.iter();
         variables.extend(
             cloudflare.flat_map(|cloudflare| [cloudflare.account_id.described(), cloudflare.api_token.described()]),

@@ -4,29 +4,28 @@ use std::collections::BTreeMap;
 
 use super::SharedTally;
 use super::read::Accounts;
-use super::rows::{Bits, Key, SubscriptionRow, UserRow};
+use super::rows::{Bits, HolderRow, Key, SubscriptionRow};
 use crate::checks::entitlements::catalog::Catalog;
-use crate::checks::entitlements::judgement::{Comparison, Holder, compare, needs_user};
+use crate::checks::entitlements::judgement::{Comparison, Entitled, compare, needs_holder};
 use crate::config::Tier;
 use crate::finding::NoAnswer;
+use crate::holder::HolderKind;
 
 /// What must be read again, by the places of rows.
 #[derive(Debug)]
 pub(super) enum Candidate {
-    /// A user, with the subscriptions that name them or that they name.
-    User(u32, Vec<u32>),
-    /// A subscription without a user who exists.
+    /// A holder, with the subscriptions that name them or that they name.
+    Holder(u32, Vec<u32>),
+    /// A subscription without a holder that exists.
     Unmatched(u32),
     /// A customer, by one of several subscriptions.
     ChargedTwice(u32),
-    /// A user who has a tier for free, as configured.
+    /// A holder that has a tier for free, as configured.
     Comped(u32),
 }
 
 /// Most accounts that are read one by one because a page that they may be on is missing.
 const LOOKED_UP: usize = 500;
-const SUBSCRIPTION_UNREAD: &str = "a user's subscription may be among those that were not read";
-const USER_UNREAD: &str = "a subscription's user may be among those who were not read";
 
 /// Rows by one of their keys.
 struct Index(Vec<u32>);
@@ -60,25 +59,25 @@ pub(super) fn find(catalog: &Catalog<'_>, accounts: &Accounts<'_>, tally: &Share
     let mut candidates = Vec::new();
     // Nothing differs from a side that could not be read at all.
     let is_dark = (rows.is_empty() && !accounts.are_all_subscriptions)
-        || (accounts.users.rows.is_empty() && !accounts.are_all_users);
+        || (accounts.holders.rows.is_empty() && !accounts.are_all_holders);
     if is_dark {
         return candidates;
     }
     {
-        let by_user = Index::of(rows, |row| row.user);
-        for (place, user) in (0..).zip(&accounts.users.rows) {
-            let named = by_user.find(rows, |row| row.user, user.id);
-            let customers = by_customer.find(rows, |row| row.customer, user.customer);
+        let by_holder = Index::of(rows, |row| row.holder);
+        for (place, holder) in (0..).zip(&accounts.holders.rows) {
+            let named = by_holder.find(rows, |row| row.holder, holder.id);
+            let customers = by_customer.find(rows, |row| row.customer, holder.customer);
             let mut theirs: Vec<u32> =
-                named.chain(customers).chain(by_id.find(rows, |row| row.id, user.subscription)).collect();
+                named.chain(customers).chain(by_id.find(rows, |row| row.id, holder.subscription)).collect();
             theirs.sort_unstable();
             theirs.dedup();
-            candidates.extend(join.user(place, user, theirs));
+            candidates.extend(join.holder(place, holder, theirs));
         }
     }
-    let users = Index::of(&accounts.users.rows, |row| row.id);
+    let holders = Index::of(&accounts.holders.rows, |row| row.id);
     for (place, row) in (0..).zip(rows) {
-        let is_named = users.find(&accounts.users.rows, |row| row.id, row.user).next().is_some();
+        let is_named = holders.find(&accounts.holders.rows, |row| row.id, row.holder).next().is_some();
         candidates.extend(join.subscription(place, row, is_named));
     }
     candidates.extend(join.charged_twice(&by_customer));
@@ -92,7 +91,7 @@ pub(super) fn find(catalog: &Catalog<'_>, accounts: &Accounts<'_>, tally: &Share
 struct Join<'j, 'w> {
     catalog: &'j Catalog<'w>,
     accounts: &'j Accounts<'w>,
-    /// Whether a user names the subscription or its customer.
+    /// Whether a holder names the subscription or its customer.
     held: Vec<bool>,
     /// What cannot be decided, with how many accounts, by reason.
     open: BTreeMap<String, (NoAnswer, u64)>,
@@ -117,43 +116,47 @@ impl Join<'_, '_> {
         subscriptions.iter().any(|place| row(place).bits.has(Bits::IS_RECENT))
     }
 
-    fn user(&mut self, place: u32, user: &UserRow, theirs: Vec<u32>) -> Option<Candidate> {
+    fn holder(&mut self, place: u32, holder: &HolderRow, theirs: Vec<u32>) -> Option<Candidate> {
         let rows = &self.accounts.subscriptions.rows;
         let row = |place: &u32| &rows[*place as usize];
         for place in &theirs {
             let named = row(place);
-            let holds = (user.customer != 0 && user.customer == named.customer) || user.subscription == named.id;
+            let holds = (holder.customer != 0 && holder.customer == named.customer) || holder.subscription == named.id;
             self.held[*place as usize] |= holds;
         }
-        if user.bits.has(Bits::UNREADABLE) {
+        if holder.bits.has(Bits::UNREADABLE) {
             return None;
         }
-        let is_recent = user.bits.has(Bits::IS_RECENT) || self.is_recent(&theirs);
+        let is_recent = holder.bits.has(Bits::IS_RECENT) || self.is_recent(&theirs);
         let tiers = &self.catalog.world.config().tiers;
-        if user.bits.has(Bits::IS_EXEMPT) {
-            let has_paid_tier = user.tier(tiers).is_some_and(Tier::is_paid);
+        if holder.bits.has(Bits::IS_EXEMPT) {
+            let has_paid_tier = holder.tier(tiers).is_some_and(Tier::is_paid);
             let pays = theirs.iter().any(|place| row(place).bits.has(Bits::GRANTS));
             return (has_paid_tier && !pays && is_recent).then_some(Candidate::Comped(place));
         }
         let is_known = |wanted: Key, key: fn(&SubscriptionRow) -> Key| {
             wanted == 0 || theirs.iter().any(|place| key(row(place)) == wanted)
         };
-        let are_ids_known = is_known(user.customer, |row| row.customer) && is_known(user.subscription, |row| row.id);
+        let are_ids_known =
+            is_known(holder.customer, |row| row.customer) && is_known(holder.subscription, |row| row.id);
         let payments: Vec<_> = theirs.iter().map(|place| self.accounts.subscriptions.payment(row(place))).collect();
-        let holder = Holder {
-            id: self.accounts.users.id(user),
-            tier: user.tier(tiers),
-            has_plan: user.bits.has(Bits::HAS_PLAN),
-            was_just_updated: user.bits.is_fresh(),
+        let entitled = Entitled {
+            id: self.accounts.holders.id(holder),
+            tier: holder.tier(tiers),
+            has_plan: holder.bits.has(Bits::HAS_PLAN),
+            was_just_updated: holder.bits.is_fresh(),
         };
-        let compared = compare(self.catalog, &holder, &payments);
+        let compared = compare(self.catalog, &entitled, &payments);
         let theirs_known = theirs.len();
-        let candidate = is_recent.then_some(Candidate::User(place, theirs));
+        let candidate = is_recent.then_some(Candidate::Holder(place, theirs));
         let is_theirs_unread = !self.accounts.are_all_subscriptions && (theirs_known == 0 || !are_ids_known);
         match compared {
             Ok(Comparison::Nothing) if are_ids_known => None,
             _ if is_theirs_unread && candidate.is_some() && !self.may_look_up() => {
-                self.leave_open(NoAnswer::unknown(SUBSCRIPTION_UNREAD));
+                let one = self.kind().one();
+                self.leave_open(NoAnswer::Unknown(format!(
+                    "the subscription of {one} may be among those that were not read"
+                )));
                 None
             }
             _ if !are_ids_known => candidate,
@@ -171,18 +174,25 @@ impl Join<'_, '_> {
         }
     }
 
-    fn subscription(&mut self, place: u32, row: &SubscriptionRow, is_user_known: bool) -> Option<Candidate> {
-        let has_user = if row.user == 0 { self.held[place as usize] } else { is_user_known };
+    fn kind(&self) -> HolderKind {
+        self.catalog.world.config().entitlement.holder
+    }
+
+    fn subscription(&mut self, place: u32, row: &SubscriptionRow, is_holder_known: bool) -> Option<Candidate> {
+        let has_holder = if row.holder == 0 { self.held[place as usize] } else { is_holder_known };
         let lacks_key = row.bits.has(Bits::LACKS_KEY);
-        if (has_user && !lacks_key) || !self.is_recent(&[place]) {
+        if (has_holder && !lacks_key) || !self.is_recent(&[place]) {
             return None;
         }
-        match needs_user(&self.accounts.subscriptions.payment(row)) {
-            Ok(true) if !lacks_key && !self.accounts.are_all_users && !self.may_look_up() => {
-                self.leave_open(NoAnswer::unknown(USER_UNREAD));
+        match needs_holder(&self.accounts.subscriptions.payment(row)) {
+            Ok(true) if !lacks_key && !self.accounts.are_all_holders && !self.may_look_up() => {
+                let word = self.kind().word();
+                self.leave_open(NoAnswer::Unknown(format!(
+                    "a subscription's {word} may be among those that were not read"
+                )));
                 None
             }
-            Ok(needs_user) => needs_user.then_some(Candidate::Unmatched(place)),
+            Ok(needs_holder) => needs_holder.then_some(Candidate::Unmatched(place)),
             Err(why) => {
                 self.leave_open(why);
                 None

@@ -12,18 +12,18 @@ use super::read::Accounts;
 use super::{SharedTally, describe};
 use crate::check::Outcome;
 use crate::checks::entitlements::catalog::Catalog;
-use crate::checks::entitlements::judgement::{Comparison, is_exempt, missing_key, needs_user};
-use crate::checks::entitlements::users::{LookedUp, SampledUser, subscriptions_at_stripe};
+use crate::checks::entitlements::judgement::{Comparison, is_exempt, missing_key, needs_holder};
+use crate::checks::entitlements::sampled::{LookedUp, SampledHolder, subscriptions_at_stripe};
 use crate::checks::entitlements::wording::{self, Wording};
 use crate::finding::{Answered, Cause, NoAnswer};
 use crate::world::{
-    CustomerId, Found, Seen, Stripe, Subscription, SubscriptionId, SubscriptionSpan, User, Users, World, optional,
+    CustomerId, Found, Holder, Holders, Seen, Stripe, Subscription, SubscriptionId, SubscriptionSpan, World, optional,
 };
 
 /// How many candidates are read at once.
 const AT_ONCE: usize = 16;
-/// How many users are in one request.
-const USERS_AT_ONCE: usize = 100;
+/// How many holders are in one request.
+const HOLDERS_AT_ONCE: usize = 100;
 
 /// What reading again needs.
 pub(super) struct Confirming<'c, 'w> {
@@ -44,22 +44,22 @@ impl Confirming<'_, '_> {
     /// Reads all candidates again.
     pub async fn all(&self, candidates: &[Candidate]) {
         let meanwhile = self.meanwhile().await;
-        let users: Vec<(u32, Option<&[u32]>)> = candidates
+        let holders: Vec<(u32, Option<&[u32]>)> = candidates
             .iter()
             .filter_map(|candidate| match candidate {
-                Candidate::User(place, theirs) => Some((*place, Some(theirs.as_slice()))),
+                Candidate::Holder(place, theirs) => Some((*place, Some(theirs.as_slice()))),
                 Candidate::Comped(place) => Some((*place, None)),
                 Candidate::Unmatched(_) | Candidate::ChargedTwice(_) => None,
             })
             .collect();
-        for some in users.chunks(USERS_AT_ONCE) {
-            self.users(some, &meanwhile).await;
+        for some in holders.chunks(HOLDERS_AT_ONCE) {
+            self.holders(some, &meanwhile).await;
         }
         let unmatched = candidates.iter().filter_map(|candidate| match candidate {
             Candidate::Unmatched(place) => Some(*place),
             _ => None,
         });
-        for some in unmatched.collect::<Vec<u32>>().chunks(USERS_AT_ONCE) {
+        for some in unmatched.collect::<Vec<u32>>().chunks(HOLDERS_AT_ONCE) {
             self.all_unmatched(some, &meanwhile).await;
         }
         let twice = candidates.iter().filter_map(|candidate| match candidate {
@@ -70,7 +70,7 @@ impl Confirming<'_, '_> {
         stream::iter(read).buffer_unordered(AT_ONCE).collect::<()>().await;
     }
 
-    /// Subscriptions without a user who exists. The users whom they name are in one request.
+    /// Subscriptions without a holder that exists. The holders that they name are in one request.
     async fn all_unmatched(&self, some: &[u32], meanwhile: &Meanwhile) {
         let read = some.iter().map(|place| self.subscription(self.stripe(), *place));
         let subscriptions: Vec<_> = stream::iter(read).buffered(AT_ONCE).collect().await;
@@ -78,7 +78,7 @@ impl Confirming<'_, '_> {
         let read = subscriptions.iter().filter_map(|subscription| subscription.as_ref().ok()?.as_ref());
         let named: Vec<String> =
             read.filter_map(|subscription| subscription.metadata.text(key).map(str::to_owned)).collect();
-        let found = self.world.clerk().past_memo().users_by_id(named).await;
+        let found = self.world.clerk().past_memo().holders_by_id(named).await;
         let judged = subscriptions.into_iter().map(|subscription| {
             let found = &found;
             self.one(async move {
@@ -125,11 +125,11 @@ impl Confirming<'_, '_> {
         Meanwhile { subscriptions, is_one_instance: keys.is_none_or(|keys| keys.value.are_shared) }
     }
 
-    /// Users, each with their subscriptions, or without if they have a tier for free.
-    async fn users(&self, some: &[(u32, Option<&[u32]>)], meanwhile: &Meanwhile) {
-        let row = |place: u32| &self.accounts.users.rows[place as usize];
-        let ids = some.iter().map(|(place, _)| self.accounts.users.id(row(*place)).to_owned()).collect();
-        let found = match self.world.clerk().past_memo().users_by_id(ids).await {
+    /// Holders, each with its subscriptions, or without if it has a tier for free.
+    async fn holders(&self, some: &[(u32, Option<&[u32]>)], meanwhile: &Meanwhile) {
+        let row = |place: u32| &self.accounts.holders.rows[place as usize];
+        let ids = some.iter().map(|(place, _)| self.accounts.holders.id(row(*place)).to_owned()).collect();
+        let found = match self.world.clerk().past_memo().holders_by_id(ids).await {
             Ok(found) => found,
             Err(why) => {
                 self.tally.leave_open(&why, some.len() as u64);
@@ -142,17 +142,17 @@ impl Confirming<'_, '_> {
         }
         let are_all_read = found.unread.is_empty();
         let read = some.iter().map(|(place, theirs)| {
-            let id = self.accounts.users.id(row(*place));
-            let user = found.users.iter().find(|user| user.id == id);
+            let id = self.accounts.holders.id(row(*place));
+            let holder = found.holders.iter().find(|holder| holder.id == id);
             self.one(async move {
-                match (user, theirs) {
-                    (Some(user), Some(theirs)) => self.user(user, theirs, meanwhile).await,
-                    (Some(user), None) => self.comped(user),
-                    // Deleted meanwhile: the subscriptions have no user any more.
+                match (holder, theirs) {
+                    (Some(holder), Some(theirs)) => self.holder(holder, theirs, meanwhile).await,
+                    (Some(holder), None) => self.comped(holder),
+                    // Deleted meanwhile: the subscriptions have no holder any more.
                     (None, Some(theirs)) if are_all_read => {
                         for place in *theirs {
                             if let Some(subscription) = self.subscription(self.stripe(), *place).await? {
-                                self.unmatched(subscription, &Ok(Users::default()), meanwhile).await?;
+                                self.unmatched(subscription, &Ok(Holders::default()), meanwhile).await?;
                             }
                         }
                         Ok(())
@@ -174,44 +174,44 @@ impl Confirming<'_, '_> {
         })
     }
 
-    async fn user(&self, user: &User, theirs: &[u32], meanwhile: &Meanwhile) -> Answered {
+    async fn holder(&self, holder: &Holder, theirs: &[u32], meanwhile: &Meanwhile) -> Answered {
         let (world, stripe) = (self.world, self.stripe());
-        let mut user = SampledUser::read(world, user)?;
+        let mut holder = SampledHolder::read(world, holder)?;
         let LookedUp { subscriptions, unknown_id, unread } =
-            subscriptions_at_stripe(stripe, user.customer.as_deref(), user.subscription.as_deref()).await?;
+            subscriptions_at_stripe(stripe, holder.customer.as_deref(), holder.subscription.as_deref()).await?;
         for why in unread {
             self.tally.leave_open(&why, 1);
         }
-        user.subscriptions = subscriptions;
+        holder.subscriptions = subscriptions;
         for place in theirs {
             let row = &self.accounts.subscriptions.rows[*place as usize];
             let id = self.accounts.subscriptions.id(row);
-            if !user.subscriptions.iter().any(|known| known.id == id)
+            if !holder.subscriptions.iter().any(|known| known.id == id)
                 && let Some(subscription) = self.subscription(stripe, *place).await?
             {
-                user.subscriptions.push(subscription);
+                holder.subscriptions.push(subscription);
             }
         }
-        let known: Vec<String> = user.subscriptions.iter().map(|known| known.id.clone()).collect();
+        let known: Vec<String> = holder.subscriptions.iter().map(|known| known.id.clone()).collect();
         let new = meanwhile.subscriptions.iter().filter(|new| !known.contains(&new.id)).cloned();
-        user.subscriptions.extend(new);
-        let user_key = &world.config().entitlement.user_key;
-        let mut subscriptions = std::mem::take(&mut user.subscriptions);
-        subscriptions.retain(|known| known.metadata.text(user_key) == Some(&user.id) || user.names(known));
-        user.subscriptions = subscriptions;
+        holder.subscriptions.extend(new);
+        let holder_key = &world.config().entitlement.user_key;
+        let mut subscriptions = std::mem::take(&mut holder.subscriptions);
+        subscriptions.retain(|known| known.metadata.text(holder_key) == Some(&holder.id) || holder.names(known));
+        holder.subscriptions = subscriptions;
         if let Some(unknown) = unknown_id {
-            self.find(describe::ghost_id(world, self.catalog, &user, wording::no_such_id(&user, &unknown)));
+            self.find(describe::ghost_id(world, self.catalog, &holder, wording::no_such_id(&holder, &unknown)));
             return Ok(());
         }
-        match user.compare(self.catalog)? {
-            Comparison::FreeButEntitled(_) if !self.accounts.are_all_subscriptions && user.customer.is_none() => {
-                let id = &user.id;
+        match holder.compare(self.catalog)? {
+            Comparison::FreeButEntitled(_) if !self.accounts.are_all_subscriptions && holder.customer.is_none() => {
+                let id = &holder.id;
                 let words = format!("{id} has a tier, and its subscription may be one of those that were not read");
                 return Err(NoAnswer::Unknown(words));
             }
             Comparison::Agrees => self.tally.add_agreeing(1),
             differs => {
-                if let Some(account) = describe::drifted(self.world, self.catalog, &user, differs)? {
+                if let Some(account) = describe::drifted(self.world, self.catalog, &holder, differs)? {
                     self.find(account);
                 }
             }
@@ -219,38 +219,47 @@ impl Confirming<'_, '_> {
         Ok(())
     }
 
-    fn comped(&self, user: &User) -> Answered {
-        let user = SampledUser::read(self.world, user)?;
-        if user.tier(self.world).is_none_or(|tier| !tier.is_paid()) {
+    fn comped(&self, holder: &Holder) -> Answered {
+        let holder = SampledHolder::read(self.world, holder)?;
+        if holder.tier(self.world).is_none_or(|tier| !tier.is_paid()) {
             return Ok(());
         }
-        let why = if self.world.canary_id().is_ok_and(|canary| canary == user.id) {
-            "is the canary"
+        let why = if self.world.canary_id().is_ok_and(|canary| canary.as_str() == holder.id) {
+            format!("is the {}", self.world.config().entitlement.holder.canary())
         } else {
-            "is in entitlement.comped"
+            "is in entitlement.comped".to_owned()
         };
-        let words = format!("{} has {} without paying, and {why}", user.id, wording::has_plan(&user));
+        let words = format!("{} has {} without paying, and {why}", holder.id, wording::has_plan(&holder));
         let wording = Wording { words, fix: String::new() };
         // Nothing is at risk.
-        self.find(describe::account(Bucket::Comped, &user, None, wording));
+        self.find(describe::account(Bucket::Comped, &holder, None, wording));
         Ok(())
     }
 
-    /// A subscription without a user who exists; `found` are the users who exist now.
-    async fn unmatched(&self, subscription: Subscription, found: &Answered<Users>, meanwhile: &Meanwhile) -> Answered {
-        if !needs_user(&self.catalog.payment(&subscription))? {
+    /// A subscription without a holder that exists; `found` are the holders that exist now.
+    async fn unmatched(
+        &self,
+        subscription: Subscription,
+        found: &Answered<Holders>,
+        meanwhile: &Meanwhile,
+    ) -> Answered {
+        if !needs_holder(&self.catalog.payment(&subscription))? {
             return Ok(());
         }
         let key = &self.world.config().entitlement.user_key;
-        let named = subscription.metadata.get(key, &subscription.id)?.filter(|user| !user.is_empty());
+        let named = subscription.metadata.get(key, &subscription.id)?.filter(|holder| !holder.is_empty());
         if let Some(key) = missing_key(self.world, &subscription)? {
             let wording = wording::unmappable(self.world, &subscription, key);
             self.find(self.of_subscription(Bucket::Unmappable, &subscription, named, wording));
             return Ok(());
         }
         let Some(named) = named else {
-            if !self.accounts.are_all_users {
-                return Err(NoAnswer::unknown("a subscription names no user, and not all users were read"));
+            if !self.accounts.are_all_holders {
+                let kind = self.world.config().entitlement.holder;
+                let (word, plural) = (kind.word(), kind.plural());
+                return Err(NoAnswer::Unknown(format!(
+                    "a subscription names no {word}, and not all {plural} were read"
+                )));
             }
             let wording = wording::unheld(self.world, &subscription);
             self.find(self.of_subscription(Bucket::Unmappable, &subscription, None, wording));
@@ -263,12 +272,12 @@ impl Confirming<'_, '_> {
         if let Some(why) = found.unread.first() {
             return Err(why.clone());
         }
-        if let Some(user) = found.users.iter().find(|user| user.id == named) {
-            // The user signed up meanwhile, or was on a page that could not be read.
+        if let Some(holder) = found.holders.iter().find(|holder| holder.id == named) {
+            // The holder signed up meanwhile, or was on a page that could not be read.
             let place = (0..).zip(&self.accounts.subscriptions.rows);
             let mut place = place.filter(|(_, row)| self.accounts.subscriptions.id(row) == subscription.id);
             let theirs: Vec<u32> = place.next().map(|(place, _)| place).into_iter().collect();
-            return Box::pin(self.user(user, &theirs, meanwhile)).await;
+            return Box::pin(self.holder(holder, &theirs, meanwhile)).await;
         }
         if !meanwhile.is_one_instance {
             return Err(NoAnswer::Because(Cause::ClerkInstancesDiffer));
@@ -312,10 +321,10 @@ impl Confirming<'_, '_> {
         &self,
         bucket: Bucket,
         subscription: &Subscription,
-        user: Option<&str>,
+        holder: Option<&str>,
         wording: Wording,
     ) -> DriftedAccount {
-        describe::of_subscription(self.catalog, bucket, subscription, user, wording)
+        describe::of_subscription(self.catalog, bucket, subscription, holder, wording)
     }
 
     /// Notes an account, without anything from outside that could disturb a report.

@@ -4,7 +4,7 @@ use super::drift::{Bucket, DriftedAccount};
 use super::monthly::Monthly;
 use crate::checks::entitlements::catalog::{Catalog, PaysFor};
 use crate::checks::entitlements::judgement::Comparison;
-use crate::checks::entitlements::users::SampledUser;
+use crate::checks::entitlements::sampled::SampledHolder;
 use crate::checks::entitlements::wording::{self, Wording};
 use crate::config::Tier;
 use crate::finding::Answered;
@@ -12,7 +12,7 @@ use crate::pattern::patterns;
 use crate::world::{Subscription, World};
 
 patterns! {
-    /// An email address, wherever someone put it: a plan, a user's ID in metadata.
+    /// An email address, wherever someone put it: a plan, a holder's ID in metadata.
     ADDRESS = r#"[^\s@"'<>(),;:]+@[^\s@"'<>(),;:]+"#;
 }
 
@@ -27,8 +27,8 @@ const LONGEST: usize = 600;
 /// The account without anything from outside that could disturb a report.
 pub(super) fn cleaned(world: &World, mut account: DriftedAccount) -> DriftedAccount {
     let clean = |text: &mut String| *text = without_addresses(&world.redactor().quote(text, LONGEST));
-    let DriftedAccount { user, customer, status, plan, pays_for, .. } = &mut account;
-    [user, customer, status, plan, pays_for].into_iter().flatten().for_each(clean);
+    let DriftedAccount { holder, customer, status, plan, pays_for, .. } = &mut account;
+    [holder, customer, status, plan, pays_for].into_iter().flatten().for_each(clean);
     account.subscriptions.iter_mut().for_each(clean);
     clean(&mut account.message);
     clean(&mut account.fix);
@@ -40,12 +40,12 @@ pub(super) fn of_subscription(
     catalog: &Catalog<'_>,
     bucket: Bucket,
     subscription: &Subscription,
-    user: Option<&str>,
+    holder: Option<&str>,
     Wording { words, fix }: Wording,
 ) -> DriftedAccount {
     DriftedAccount {
         bucket,
-        user: user.map(str::to_owned),
+        holder: holder.map(str::to_owned),
         customer: subscription.customer.text().map(str::to_owned),
         subscriptions: vec![subscription.id.clone()],
         status: Some(subscription.status.clone()),
@@ -57,17 +57,17 @@ pub(super) fn of_subscription(
     }
 }
 
-/// The account of a user whose tier differs from what they pay for.
+/// The account of a holder whose tier differs from what is paid for.
 pub(super) fn drifted(
     world: &World,
     catalog: &Catalog<'_>,
-    user: &SampledUser,
+    holder: &SampledHolder,
     comparison: Comparison<'_>,
 ) -> Answered<Option<DriftedAccount>> {
-    let subscription = |place: usize| &user.subscriptions[place];
+    let subscription = |place: usize| &holder.subscriptions[place];
     let misses = |bucket, tier: &Tier, place| {
         let subscription = subscription(place);
-        account(bucket, user, Some(subscription), wording::misses(world, user, tier, subscription))
+        account(bucket, holder, Some(subscription), wording::misses(world, holder, tier, subscription))
     };
     let account = match comparison {
         Comparison::Nothing | Comparison::Agrees => return Ok(None),
@@ -77,53 +77,59 @@ pub(super) fn drifted(
         Comparison::UnknownPlan(place) => match catalog.pays_for(subscription(place)) {
             PaysFor::Tier(tier) => misses(Bucket::WrongTier, tier, place),
             PaysFor::Unclear(_, why) => return Err(why),
-            PaysFor::NoTier => no_tier(user, subscription(place)),
+            PaysFor::NoTier => no_tier(holder, subscription(place)),
         },
-        Comparison::NoTier(place) => no_tier(user, subscription(place)),
+        Comparison::NoTier(place) => no_tier(holder, subscription(place)),
         Comparison::FreeButEntitled(place) => {
             let subscription = place.map(subscription);
             let account =
-                account(Bucket::FreeButEntitled, user, subscription, wording::free(world, user, subscription));
-            let of_tier = || user.tier(world).map_or_else(Monthly::unknown, Monthly::of_tier);
+                account(Bucket::FreeButEntitled, holder, subscription, wording::free(world, holder, subscription));
+            let of_tier = || holder.tier(world).map_or_else(Monthly::unknown, Monthly::of_tier);
             DriftedAccount { monthly: subscription.map_or_else(of_tier, Monthly::of), ..account }
         }
         Comparison::Lapsed(place) => {
             let subscription = subscription(place);
             let bucket = if subscription.is_past_due() { Bucket::PastDueEntitled } else { Bucket::FreeButEntitled };
-            account(bucket, user, Some(subscription), wording::lapsed(world, user, subscription))
+            account(bucket, holder, Some(subscription), wording::lapsed(world, holder, subscription))
         }
     };
-    let pays_for = account.subscriptions.first().and_then(|id| user.subscriptions.iter().find(|known| known.id == *id));
+    let pays_for =
+        account.subscriptions.first().and_then(|id| holder.subscriptions.iter().find(|known| known.id == *id));
     Ok(Some(DriftedAccount { pays_for: pays_for.and_then(|paid| paid_tier(catalog, paid)), ..account }))
 }
 
-fn no_tier(user: &SampledUser, subscription: &Subscription) -> DriftedAccount {
-    account(Bucket::NoTier, user, Some(subscription), wording::no_tier(user, subscription))
+fn no_tier(holder: &SampledHolder, subscription: &Subscription) -> DriftedAccount {
+    account(Bucket::NoTier, holder, Some(subscription), wording::no_tier(holder, subscription))
 }
 
-/// A user whose public metadata has an ID that does not exist. Money is at risk if they have a tier and nothing is paid.
-pub(super) fn ghost_id(world: &World, catalog: &Catalog<'_>, user: &SampledUser, wording: Wording) -> DriftedAccount {
-    let pays = user.subscriptions.iter().find(|subscription| catalog.grants(subscription));
-    let tier = user.tier(world).filter(|tier| tier.is_paid() && pays.is_none());
-    let account = account(Bucket::Ghost, user, pays, wording);
+/// A holder whose public metadata has an ID that does not exist. Money is at risk if it has a tier and nothing is paid.
+pub(super) fn ghost_id(
+    world: &World,
+    catalog: &Catalog<'_>,
+    holder: &SampledHolder,
+    wording: Wording,
+) -> DriftedAccount {
+    let pays = holder.subscriptions.iter().find(|subscription| catalog.grants(subscription));
+    let tier = holder.tier(world).filter(|tier| tier.is_paid() && pays.is_none());
+    let account = account(Bucket::Ghost, holder, pays, wording);
     DriftedAccount { monthly: tier.map(Monthly::of_tier).unwrap_or_default(), ..account }
 }
 
-/// An account about a user, and one of their subscriptions.
+/// An account about a holder, and one of its subscriptions.
 pub(super) fn account(
     bucket: Bucket,
-    user: &SampledUser,
+    holder: &SampledHolder,
     subscription: Option<&Subscription>,
     Wording { words, fix }: Wording,
 ) -> DriftedAccount {
     let customer = subscription.and_then(|subscription| subscription.customer.text().map(str::to_owned));
     DriftedAccount {
         bucket,
-        user: Some(user.id.clone()),
-        customer: customer.or_else(|| user.customer.clone()),
+        holder: Some(holder.id.clone()),
+        customer: customer.or_else(|| holder.customer.clone()),
         subscriptions: subscription.map(|subscription| subscription.id.clone()).into_iter().collect(),
         status: subscription.map(|subscription| subscription.status.clone()),
-        plan: user.plan.clone(),
+        plan: holder.plan.clone(),
         pays_for: None,
         monthly: subscription.map(Monthly::of).unwrap_or_default(),
         message: format!("{words}."),

@@ -11,23 +11,24 @@ use super::monthly::Monthly;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Bucket {
-    /// A user pays for a tier and has none.
+    /// A user or an organization pays for a tier and has none.
     PaidButFree,
-    /// A user has a tier and does not pay for it.
+    /// A user or an organization has a tier and does not pay for it.
     FreeButEntitled,
-    /// A user has another tier than the one paid for.
+    /// A user or an organization has another tier than the one paid for.
     WrongTier,
-    /// A user has the tier of a subscription whose status does not grant it.
+    /// A user or an organization has the tier of a subscription whose status does not grant it.
     PastDueEntitled,
-    /// An ID that does not exist: a user in a subscription's metadata, a customer or a subscription in a user's.
+    /// An ID that does not exist: a user or an organization in a subscription's metadata, a customer or a subscription in
+    /// theirs.
     Ghost,
-    /// A paid subscription that names no user and that no user names: canceling it would never take the tier away.
+    /// A paid subscription that names no user or organization, and that none names: canceling it would never take the tier away.
     Unmappable,
     /// A customer is charged for several subscriptions.
     TwoSubscriptions,
-    /// A user pays for a price that does not belong to any tier. For information.
+    /// A user or an organization pays for a price that does not belong to any tier. For information.
     NoTier,
-    /// A user has a tier without paying, as the configuration says. For information.
+    /// A user or an organization has a tier without paying, as the configuration says. For information.
     Comped,
 }
 
@@ -89,15 +90,15 @@ impl Bucket {
 pub struct DriftedAccount {
     /// How.
     pub bucket: Bucket,
-    /// The user's ID, if one is known.
-    pub user: Option<String>,
+    /// The ID of the user, or of the organization, if one is known.
+    pub holder: Option<String>,
     /// The customer's ID, if one is known.
     pub customer: Option<String>,
     /// The IDs of the subscriptions that it is about.
     pub subscriptions: Vec<String>,
     /// The status of the first one.
     pub status: Option<String>,
-    /// The plan in the user's public metadata.
+    /// The plan in the holder's public metadata.
     pub plan: Option<String>,
     /// The value of the tier that is paid for, if it is one.
     pub pays_for: Option<String>,
@@ -112,7 +113,7 @@ pub struct DriftedAccount {
 impl DriftedAccount {
     /// By bucket, then the most money first, then by ID.
     pub(super) fn worst_first(&self, other: &Self) -> Ordering {
-        let key = |account: &Self| (account.user.clone(), account.subscriptions.clone());
+        let key = |account: &Self| (account.holder.clone(), account.subscriptions.clone());
         let money = other.monthly.largest().cmp(&self.monthly.largest());
         self.bucket.cmp(&other.bucket).then(money).then_with(|| key(self).cmp(&key(other)))
     }

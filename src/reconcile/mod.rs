@@ -1,4 +1,4 @@
-//! Compares every subscription at Stripe with every user at Clerk.
+//! Compares every subscription at Stripe with every user at Clerk, or every organization: with every holder of a plan.
 //!
 //! Both sides are read at the same time and kept as rows of a few bytes. Rows that differ are candidates: they are read again in
 //! full, and only what still differs then is drift. Both times `checks::entitlements` judges.
@@ -26,6 +26,7 @@ use jiff::Timestamp;
 use crate::checks::entitlements::catalog::Catalog;
 use crate::config::Mode;
 use crate::finding::NoAnswer;
+use crate::holder::HolderKind;
 use crate::world::World;
 
 pub use drift::{Bucket, DriftedAccount, NotCompared};
@@ -42,7 +43,7 @@ use rows::Keys;
 pub struct Options {
     /// How long to wait before a candidate is read again. Webhooks need a moment.
     pub pause: Duration,
-    /// Only accounts whose subscription or user changed since then.
+    /// Only accounts whose subscription or holder changed since then.
     pub since: Option<Timestamp>,
     /// The file that keeps what was read, so that an interrupted comparison can go on. `None` keeps nothing.
     pub partial: Option<PathBuf>,
@@ -55,8 +56,8 @@ pub struct Resumed {
     pub began: Timestamp,
     /// How many subscriptions had been read.
     pub subscriptions: u64,
-    /// How many users had been read.
-    pub users: u64,
+    /// How many holders had been read.
+    pub holders: u64,
 }
 
 /// What a comparison found.
@@ -74,9 +75,11 @@ pub struct Reconciliation {
     pub since: Option<Timestamp>,
     /// How many subscriptions were read.
     pub subscriptions: u64,
-    /// How many users were read.
-    pub users: u64,
-    /// How many users pay for the tier that they have.
+    /// What has plans.
+    pub kind: HolderKind,
+    /// How many of them were read.
+    pub holders: u64,
+    /// How many pay for the tier that they have.
     pub agree: u64,
     /// What differs, the worst bucket first.
     pub accounts: Vec<DriftedAccount>,
@@ -135,8 +138,8 @@ struct Tally {
 struct SharedTally(Mutex<Tally>);
 
 impl SharedTally {
-    fn add_agreeing(&self, users: u64) {
-        self.tally().agree += users;
+    fn add_agreeing(&self, holders: u64) {
+        self.tally().agree += holders;
     }
 
     fn find(&self, account: DriftedAccount) {
@@ -168,7 +171,8 @@ impl SharedTally {
 /// Reasons beyond these are only counted.
 const MOST_REASONS: usize = 50;
 /// What another finding of a run is the reason for.
-const INCONSISTENT: &str = "a key, the catalog in Stripe or a value is wrong: `preflight run` names the cause";
+const INCONSISTENT: &str =
+    "a key, the catalog in Stripe, the JWT template or a value is wrong: `preflight run` names the cause";
 
 /// Compares all accounts, until it is done or `stop` ends it.
 pub async fn reconcile(
@@ -184,8 +188,8 @@ pub async fn reconcile(
         None => (Partial::none(), Kept::default()),
     };
     let resumed = kept.began.and_then(|began| {
-        let (subscriptions, users) = (kept.subscriptions.rows.len() as u64, kept.users.rows.len() as u64);
-        Some(Resumed { began: Timestamp::from_second(began).ok()?, subscriptions, users })
+        let (subscriptions, holders) = (kept.subscriptions.rows.len() as u64, kept.holders.rows.len() as u64);
+        Some(Resumed { began: Timestamp::from_second(began).ok()?, subscriptions, holders })
     });
     let reading = Reading { world, keys: &keys, since, progress, tally: &tally, partial: &partial };
     let work = Box::pin(compare(reading, options.pause, kept, now));
@@ -200,7 +204,7 @@ pub async fn reconcile(
     };
     let Tally { agree, mut accounts, not_compared } = tally.0.into_inner().unwrap_or_else(PoisonError::into_inner);
     accounts.sort_by(DriftedAccount::worst_first);
-    let (subscriptions, users) = progress.read();
+    let (subscriptions, holders) = progress.read();
     let project = &world.config().project;
     Reconciliation {
         project: project.name.clone(),
@@ -209,7 +213,8 @@ pub async fn reconcile(
         took: began.elapsed(),
         since,
         subscriptions,
-        users,
+        kind: world.config().entitlement.holder,
+        holders,
         agree,
         accounts,
         not_compared,
@@ -221,6 +226,10 @@ pub async fn reconcile(
 
 async fn compare<'w>(reading: Reading<'_, 'w>, pause: Duration, kept: Kept<'w>, now: i64) {
     let Reading { world, progress, tally, partial, .. } = reading;
+    // With the plans of the other kind of holder, every account would differ.
+    if let Err(why) = world.clerk().holder_fits().await {
+        return tally.leave_open(&why, 0);
+    }
     let mut catalog = Catalog::read(world).await;
     let accounts = Accounts::read(reading, &mut catalog, kept, now).await;
     let candidates = candidates::find(&catalog, &accounts, tally);
@@ -230,7 +239,7 @@ async fn compare<'w>(reading: Reading<'_, 'w>, pause: Duration, kept: Kept<'w>, 
         Confirming { world, catalog: &catalog, accounts: &accounts, progress, tally }.all(&candidates).await;
     }
     // Pages that got no answer are all that is read next time.
-    if accounts.are_all_subscriptions && accounts.are_all_users {
+    if accounts.are_all_subscriptions && accounts.are_all_holders {
         partial.discard();
     }
 }

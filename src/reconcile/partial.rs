@@ -11,14 +11,14 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::rows::{Edges, Keys, SavedSubscription, SavedUser, Subscriptions, Users, edge};
+use super::rows::{Edges, Holders, Keys, SavedHolder, SavedSubscription, Subscriptions, edge};
 use crate::config::hash;
-use crate::world::{SubscriptionSpan, USERS_ON_A_PAGE, World};
+use crate::world::{HOLDERS_ON_A_PAGE, SubscriptionSpan, World};
 
 /// After so many seconds, too much has changed.
 const LONGEST: i64 = 60 * 60;
 /// The version of the file's format.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 
 /// A line of the file.
 #[derive(Debug, Serialize, Deserialize)]
@@ -28,8 +28,8 @@ enum Line {
     Head { version: u32, of: String, began: i64 },
     /// A page of subscriptions, with what is left of its span, and the products that they are for.
     Subscriptions { of: Option<Span>, rest: Vec<Span>, products: BTreeSet<String>, rows: Vec<SavedSubscription> },
-    /// A page of users.
-    Users { offset: usize, rows: Vec<SavedUser> },
+    /// A page of holders.
+    Holders { offset: usize, rows: Vec<SavedHolder> },
 }
 
 /// A span of creation times, and the subscription that it goes on after.
@@ -45,14 +45,14 @@ pub(super) struct Kept<'w> {
     /// When reading began, in Unix seconds. `None` if it begins now.
     pub began: Option<i64>,
     pub subscriptions: Subscriptions<'w>,
-    pub users: Users,
+    pub holders: Holders,
     /// The products of the subscriptions.
     pub products: BTreeSet<String>,
     /// The spans of subscriptions that are left.
     pub left: Vec<SubscriptionSpan>,
     /// The second after the last one of all spans, read or left. `None` if there are none.
     pub until: Option<i64>,
-    /// The edges of the pages of users that were read.
+    /// The edges of the pages of holders that were read.
     pub edges: Edges,
 }
 
@@ -104,10 +104,10 @@ impl Partial {
         self.write(&Line::Subscriptions { of: of.map(span), rest: rest.map(span).collect(), products, rows });
     }
 
-    /// Keeps a page of users. The last one is not full, and more may come.
-    pub fn keep_users(&self, offset: usize, rows: Vec<SavedUser>) {
-        if rows.len() == USERS_ON_A_PAGE {
-            self.write(&Line::Users { offset, rows });
+    /// Keeps a page of holders. The last one is not full, and more may come.
+    pub fn keep_holders(&self, offset: usize, rows: Vec<SavedHolder>) {
+        if rows.len() == HOLDERS_ON_A_PAGE {
+            self.write(&Line::Holders { offset, rows });
         }
     }
 
@@ -194,17 +194,17 @@ fn restore<'w>(file: &mut File, of: &str, world: &'w World, keys: &Keys, now: i6
                     kept.subscriptions.restore(keys, world, row);
                 }
             }
-            (Line::Users { offset, rows }, Some(_)) => {
-                kept.edges.extend(edge(offset, rows.iter().map(SavedUser::id)));
+            (Line::Holders { offset, rows }, Some(_)) => {
+                kept.edges.extend(edge(offset, rows.iter().map(SavedHolder::id)));
                 for row in rows {
-                    kept.users.restore(keys, world, row);
+                    kept.holders.restore(keys, world, row);
                 }
             }
             (Line::Head { .. }, _) | (_, None) => break,
         }
         usable += length as u64;
     }
-    kept.users.keep_each_once();
+    kept.holders.keep_each_once();
     if kept.began.is_none() {
         usable = 0;
     }

@@ -8,8 +8,8 @@ pub struct Progress {
     stage: AtomicU8,
     subscriptions: AtomicU64,
     expected_subscriptions: AtomicU64,
-    users: AtomicU64,
-    expected_users: AtomicU64,
+    holders: AtomicU64,
+    expected_holders: AtomicU64,
     candidates: AtomicU64,
     confirmed: AtomicU64,
 }
@@ -36,19 +36,19 @@ impl Progress {
         }
     }
 
-    /// How many subscriptions and users were read.
+    /// How many subscriptions and holders were read.
     #[must_use]
     pub fn read(&self) -> (u64, u64) {
-        (self.subscriptions.load(Ordering::Relaxed), self.users.load(Ordering::Relaxed))
+        (self.subscriptions.load(Ordering::Relaxed), self.holders.load(Ordering::Relaxed))
     }
 
-    /// About how many subscriptions and users there are.
+    /// About how many subscriptions and holders there are.
     #[must_use]
     pub fn expected(&self) -> (u64, u64) {
         let expected =
-            (self.expected_subscriptions.load(Ordering::Relaxed), self.expected_users.load(Ordering::Relaxed));
-        let (subscriptions, users) = self.read();
-        (expected.0.max(subscriptions), expected.1.max(users))
+            (self.expected_subscriptions.load(Ordering::Relaxed), self.expected_holders.load(Ordering::Relaxed));
+        let (subscriptions, holders) = self.read();
+        (expected.0.max(subscriptions), expected.1.max(holders))
     }
 
     /// How many candidates were read again, and how many there are.
@@ -63,17 +63,17 @@ impl Progress {
         self.expected_subscriptions.store(read + expected_more.max(0.0) as u64, Ordering::Relaxed);
     }
 
-    pub(super) fn add_users(&self, read: usize) {
-        self.users.fetch_add(read as u64, Ordering::Relaxed);
+    pub(super) fn add_holders(&self, read: usize) {
+        self.holders.fetch_add(read as u64, Ordering::Relaxed);
     }
 
-    /// The number of users after all pages, which overlap.
-    pub(super) fn set_users(&self, read: usize) {
-        self.users.store(read as u64, Ordering::Relaxed);
+    /// The number of holders after all pages, which overlap.
+    pub(super) fn set_holders(&self, read: usize) {
+        self.holders.store(read as u64, Ordering::Relaxed);
     }
 
-    pub(super) fn expect_users(&self, count: usize) {
-        self.expected_users.store(count as u64, Ordering::Relaxed);
+    pub(super) fn expect_holders(&self, count: usize) {
+        self.expected_holders.store(count as u64, Ordering::Relaxed);
     }
 
     pub(super) fn pause(&self, candidates: usize) {

@@ -1,4 +1,4 @@
-//! Reads both sides in parallel: subscriptions by spans of creation time, users by their place in the list.
+//! Reads both sides in parallel: subscriptions by spans of creation time, holders by their place in the list.
 
 use std::collections::BTreeSet;
 
@@ -9,30 +9,30 @@ use jiff::Timestamp;
 use super::SharedTally;
 use super::partial::{Kept, Partial};
 use super::progress::Progress;
-use super::rows::{Bits, Edges, Keys, SavedUser, Subscriptions, UserRow, Users, edge, tier_index};
+use super::rows::{Bits, Edges, HolderRow, Holders, Keys, SavedHolder, Subscriptions, edge, tier_index};
 use crate::checks::entitlements::catalog::Catalog;
 use crate::checks::entitlements::judgement::{is_exempt, was_just_updated};
-use crate::checks::entitlements::users::SampledUser;
+use crate::checks::entitlements::sampled::SampledHolder;
 use crate::finding::{Answered, NoAnswer};
-use crate::world::{self, SubscriptionPage, SubscriptionSpan, USERS_ON_A_PAGE, User, World};
+use crate::world::{self, HOLDERS_ON_A_PAGE, Holder, SubscriptionPage, SubscriptionSpan, World};
 
 /// Both sides, as far as they could be read.
 #[derive(Debug)]
 pub(super) struct Accounts<'w> {
     pub subscriptions: Subscriptions<'w>,
-    pub users: Users,
+    pub holders: Holders,
     pub are_all_subscriptions: bool,
-    pub are_all_users: bool,
+    pub are_all_holders: bool,
     /// When reading began, in Unix seconds.
     pub began: i64,
 }
 
 /// How many pages of subscriptions are requested at once.
 const SPANS_AT_ONCE: usize = 16;
-/// How many pages of users are requested at once. Each is as large as several pages of subscriptions.
-const USERS_AT_ONCE: usize = 4;
-/// From one page of users to the next: the last user of one is the first of the other.
-const USERS_STEP: usize = USERS_ON_A_PAGE - 1;
+/// How many pages of holders are requested at once. Each is as large as several pages of subscriptions.
+const HOLDERS_AT_ONCE: usize = 4;
+/// From one page of holders to the next: the last holder of one is the first of the other.
+const HOLDERS_STEP: usize = HOLDERS_ON_A_PAGE - 1;
 /// How often a page without an answer is tried again, after all others.
 const TRIED_AGAIN: u8 = 2;
 /// Stripe is younger than any second before this one.
@@ -45,7 +45,7 @@ const OTHER_PRODUCTS: usize = 1000;
 impl<'w> Accounts<'w> {
     /// Reads both sides, from where an interrupted comparison ended. What could not be read is left open.
     pub async fn read(reading: Reading<'_, 'w>, catalog: &mut Catalog<'w>, kept: Kept<'w>, now: i64) -> Self {
-        let Kept { began, subscriptions, users, products, mut left, until, edges } = kept;
+        let Kept { began, subscriptions, holders, products, mut left, until, edges } = kept;
         // What was created since then, or everything.
         let newest =
             SubscriptionSpan { from: until.unwrap_or(FIRST_SECOND), until: now.saturating_add(1), after: None };
@@ -54,13 +54,13 @@ impl<'w> Accounts<'w> {
             left.push(newest);
         }
         reading.progress.add_subscriptions(subscriptions.rows.len(), 0.0);
-        reading.progress.add_users(users.rows.len());
+        reading.progress.add_holders(holders.rows.len());
         catalog.learn_products(&products, OTHER_PRODUCTS).await;
-        let (subscriptions, users) =
-            futures::join!(reading.subscriptions(catalog, subscriptions, left), reading.users(users, edges));
+        let (subscriptions, holders) =
+            futures::join!(reading.subscriptions(catalog, subscriptions, left), reading.holders(holders, edges));
         let (subscriptions, are_all_subscriptions) = subscriptions;
-        let (users, are_all_users) = users;
-        Self { subscriptions, users, are_all_subscriptions, are_all_users, began: began.unwrap_or(now) }
+        let (holders, are_all_holders) = holders;
+        Self { subscriptions, holders, are_all_subscriptions, are_all_holders, began: began.unwrap_or(now) }
     }
 }
 
@@ -129,7 +129,7 @@ impl<'w> Reading<'_, 'w> {
         left: Vec<SubscriptionSpan>,
     ) -> (Subscriptions<'w>, bool) {
         let stripe = self.world.stripe().past_memo();
-        let user_key = &self.world.config().entitlement.user_key;
+        let holder_key = &self.world.config().entitlement.user_key;
         let since = self.since.map(Timestamp::as_second);
         let mut are_all = true;
         let mut waiting: Vec<Rest> = left.into_iter().map(|span| Rest { span, expected: 0.0, failures: 0 }).collect();
@@ -159,8 +159,8 @@ impl<'w> Reading<'_, 'w> {
             catalog.learn_products(&products, OTHER_PRODUCTS).await;
             let mut saved = Vec::with_capacity(page.subscriptions.len());
             for subscription in &page.subscriptions {
-                are_all &= all.keep(self.keys, catalog, subscription, user_key, since);
-                saved.extend(all.saved(subscription, user_key));
+                are_all &= all.keep(self.keys, catalog, subscription, holder_key, since);
+                saved.extend(all.saved(subscription, holder_key));
             }
             for why in &page.unread {
                 are_all = false;
@@ -179,94 +179,96 @@ impl<'w> Reading<'_, 'w> {
         (all, are_all)
     }
 
-    /// Reads all users. `false` if some could not be read.
-    async fn users(self, mut all: Users, mut edges: Edges) -> (Users, bool) {
+    /// Reads all holders. `false` if some could not be read.
+    async fn holders(self, mut all: Holders, mut edges: Edges) -> (Holders, bool) {
         let clerk = self.world.clerk().past_memo();
         let mut are_all = true;
-        let count = match clerk.user_count().await {
+        let count = match clerk.holder_count().await {
             Ok(count) => count,
             Err(why) => {
-                self.tally.leave_open(&unread("users", why), 0);
+                self.tally.leave_open(&unread(self.world.config().entitlement.holder.plural(), why), 0);
                 return (all, false);
             }
         };
-        self.progress.expect_users(count);
-        // Those who sign up meanwhile are too new to be judged.
+        self.progress.expect_holders(count);
+        // Those that are created meanwhile are too new to be judged.
         let mut offsets: Vec<usize> =
-            (0..count).step_by(USERS_STEP).filter(|offset| !edges.contains_key(offset)).collect();
+            (0..count).step_by(HOLDERS_STEP).filter(|offset| !edges.contains_key(offset)).collect();
         for attempt in 0..=TRIED_AGAIN {
-            let read = offsets.into_iter().map(|offset| async move { (offset, clerk.oldest_users(offset).await) });
-            let mut pages = stream::iter(read).buffer_unordered(USERS_AT_ONCE);
+            let read = offsets.into_iter().map(|offset| async move { (offset, clerk.oldest_holders(offset).await) });
+            let mut pages = stream::iter(read).buffer_unordered(HOLDERS_AT_ONCE);
             let mut unanswered = Vec::new();
             while let Some((offset, page)) = pages.next().await {
                 match page {
                     Ok(page) => {
-                        edges.extend(edge(offset, page.users.iter().map(|user| user.id.as_str())));
+                        edges.extend(edge(offset, page.holders.iter().map(|holder| holder.id.as_str())));
                         are_all &= self.keep_page(&mut all, offset, &page);
                     }
                     // The others first: an outage may pass.
                     Err(NoAnswer::Unknown(_)) if attempt < TRIED_AGAIN => unanswered.push(offset),
                     Err(why) => {
                         are_all = false;
-                        self.tally.leave_open(&unread("users", why), 0);
+                        self.tally.leave_open(&unread(self.world.config().entitlement.holder.plural(), why), 0);
                     }
                 }
             }
             offsets = unanswered;
         }
         all.keep_each_once();
-        self.progress.set_users(all.rows.len());
+        self.progress.set_holders(all.rows.len());
         if are_all {
             are_all = self.are_all(&all, &edges, count).await;
         }
         (all, are_all)
     }
 
-    /// Keeps a page of users. `false` if some of it could not be read.
-    fn keep_page(self, all: &mut Users, offset: usize, page: &world::Users) -> bool {
+    /// Keeps a page of holders. `false` if some of it could not be read.
+    fn keep_page(self, all: &mut Holders, offset: usize, page: &world::Holders) -> bool {
         for why in &page.unread {
             self.tally.leave_open(why, 1);
         }
-        self.progress.add_users(page.len());
-        let saved: Vec<Option<SavedUser>> = page.users.iter().map(|user| self.keep(all, user)).collect();
-        let saved: Option<Vec<SavedUser>> = saved.into_iter().collect();
+        self.progress.add_holders(page.len());
+        let saved: Vec<Option<SavedHolder>> = page.holders.iter().map(|holder| self.keep(all, holder)).collect();
+        let saved: Option<Vec<SavedHolder>> = saved.into_iter().collect();
         let Some(saved) = saved.filter(|_| page.unread.is_empty()) else {
             self.partial.discard();
             return false;
         };
-        self.partial.keep_users(offset, saved);
+        self.partial.keep_holders(offset, saved);
         true
     }
 
-    /// Whether as many users were read as there are, and none between two pages was missed.
-    async fn are_all(self, read: &Users, edges: &Edges, expected: usize) -> bool {
-        let after = self.world.clerk().past_memo().user_count().await;
+    /// Whether as many holders were read as there are, and none between two pages was missed.
+    async fn are_all(self, read: &Holders, edges: &Edges, expected: usize) -> bool {
+        let after = self.world.clerk().past_memo().holder_count().await;
         let after = match after {
             Ok(after) => after,
             Err(why) => {
-                self.tally.leave_open(&unread("users", why), 0);
+                self.tally.leave_open(&unread(self.world.config().entitlement.holder.plural(), why), 0);
                 return false;
             }
         };
         let missed = expected.min(after).saturating_sub(read.rows.len());
         let pages: Vec<&(String, String)> = edges.values().collect();
-        // If a user is deleted, those after them move up, across the edge of a page that was read before.
+        // If a holder is deleted, those after them move up, across the edge of a page that was read before.
         let is_whole = pages.windows(2).all(|pair| pair[0].1 == pair[1].0);
         if missed == 0 && is_whole {
             return true;
         }
-        let words =
-            "users were deleted while they were read, so that others may not have been on any page. Run it again";
-        self.tally.leave_open(&NoAnswer::unknown(words), missed as u64);
+        let plural = self.world.config().entitlement.holder.plural();
+        let words = format!(
+            "{plural} were deleted while they were read, so that others may not have been on any page. Run it again"
+        );
+        self.tally.leave_open(&NoAnswer::Unknown(words), missed as u64);
         self.partial.discard();
         false
     }
 
-    /// Keeps a user, and returns what a file keeps of them. `None` if they could not be read.
-    fn keep(self, all: &mut Users, user: &User) -> Option<SavedUser> {
-        let read: Answered<SampledUser> = SampledUser::read(self.world, user);
-        let exempt = Bits::IS_EXEMPT.when(is_exempt(self.world, &user.id));
-        let id = self.keys.of(Some(&user.id));
+    /// Keeps a holder, and returns what a file keeps of it. `None` if it could not be read.
+    fn keep(self, all: &mut Holders, holder: &Holder) -> Option<SavedHolder> {
+        let read: Answered<SampledHolder> = SampledHolder::read(self.world, holder);
+        let exempt = Bits::IS_EXEMPT.when(is_exempt(self.world, &holder.id));
+        let id = self.keys.of(Some(&holder.id));
         let tiers = &self.world.config().tiers;
         match read {
             Ok(read) => {
@@ -285,14 +287,14 @@ impl<'w> Reading<'_, 'w> {
                 let ids = (self.keys.of(named.0), self.keys.of(named.1));
                 let plan = read.plan.as_deref();
                 let tier = tier_index(tiers, plan);
-                let is_kept = all.keep(&user.id, |text| UserRow::new(id, ids, text, tier, bits));
-                is_kept.then(|| SavedUser::new(&user.id, named, plan, bits))
+                let is_kept = all.keep(&holder.id, |text| HolderRow::new(id, ids, text, tier, bits));
+                is_kept.then(|| SavedHolder::new(&holder.id, named, plan, bits))
             }
             Err(why) => {
-                // The user exists, and nothing else is known.
+                // The holder exists, and nothing else is known.
                 self.tally.leave_open(&why, 1);
                 let bits = Bits::UNREADABLE.and(exempt);
-                all.keep(&user.id, |text| UserRow::new(id, (0, 0), text, tier_index(tiers, None), bits));
+                all.keep(&holder.id, |text| HolderRow::new(id, (0, 0), text, tier_index(tiers, None), bits));
                 None
             }
         }

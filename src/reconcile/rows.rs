@@ -1,4 +1,4 @@
-//! What is kept of a subscription and of a user until both sides were read: less than 100 bytes each.
+//! What is kept of a subscription and of a holder until both sides were read: less than 100 bytes each.
 
 use std::collections::{BTreeMap, HashMap};
 use std::hash::{BuildHasher, RandomState};
@@ -56,10 +56,10 @@ pub(super) struct Bits(u8);
 
 impl Bits {
     pub const NONE: Self = Self(0);
-    /// Of a subscription: its status grants its tier. Of a user: there is a plan.
+    /// Of a subscription: its status grants its tier. Of a holder: there is a plan.
     pub const GRANTS: Self = Self(1);
     pub const HAS_PLAN: Self = Self(1);
-    /// Of a subscription: it ended for good. Of a user: they have a tier without paying, as intended.
+    /// Of a subscription: it ended for good. Of a holder: it has a tier without paying, as intended.
     pub const IS_OVER: Self = Self(2);
     pub const IS_EXEMPT: Self = Self(2);
     /// It changed a moment ago.
@@ -68,7 +68,7 @@ impl Bits {
     pub const AGE_UNKNOWN: Self = Self(8);
     /// It changed within the time that is asked for.
     pub const IS_RECENT: Self = Self(16);
-    /// Of a subscription: its customer may be charged for it again. Of a user: the metadata could not be read.
+    /// Of a subscription: its customer may be charged for it again. Of a holder: the metadata could not be read.
     pub const MAY_CHARGE: Self = Self(32);
     pub const UNREADABLE: Self = Self(32);
     /// Of a subscription: its metadata lacks a key that the Worker reads there.
@@ -113,17 +113,17 @@ impl Bits {
 pub(super) struct SubscriptionRow {
     pub id: Key,
     pub customer: Key,
-    /// The user whom its metadata names.
-    pub user: Key,
+    /// The holder that its metadata names.
+    pub holder: Key,
     pub text: Place,
     created: u32,
     pays_for: u16,
     pub bits: Bits,
 }
 
-/// A user.
+/// A holder.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct UserRow {
+pub(super) struct HolderRow {
     pub id: Key,
     /// The customer and the subscription in the public metadata.
     pub customer: Key,
@@ -136,7 +136,7 @@ pub(super) struct UserRow {
 
 const NO_TIER: u16 = u16::MAX;
 
-impl UserRow {
+impl HolderRow {
     pub fn tier(self, tiers: &[Tier]) -> Option<&Tier> {
         tiers.get(usize::from(self.tier))
     }
@@ -184,16 +184,16 @@ fn payable_from_saved<'w>(saved: &str, tiers: &'w [Tier]) -> PaysFor<'w> {
     }
 }
 
-/// A subscription in a file: its ID, customer, user, creation, what it pays for, and its bits.
+/// A subscription in a file: its ID, customer, holder, creation, what it pays for, and its bits.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct SavedSubscription(String, Option<String>, Option<String>, i64, String, u8);
 
-/// A user in a file: their ID, customer, subscription, plan, and bits.
+/// A holder in a file: its ID, customer, subscription, plan, and bits.
 #[derive(Debug, Serialize, Deserialize)]
-pub(super) struct SavedUser(String, Option<String>, Option<String>, Option<String>, u8);
+pub(super) struct SavedHolder(String, Option<String>, Option<String>, Option<String>, u8);
 
-impl SavedUser {
-    /// `user_…`.
+impl SavedHolder {
+    /// `user_…` or `org_…`.
     pub fn id(&self) -> &str {
         &self.0
     }
@@ -218,7 +218,7 @@ impl<'w> Subscriptions<'w> {
         keys: &Keys,
         catalog: &Catalog<'w>,
         subscription: &Subscription,
-        user_key: &str,
+        holder_key: &str,
         since: Option<i64>,
     ) -> bool {
         let payment = catalog.payment(subscription);
@@ -237,7 +237,7 @@ impl<'w> Subscriptions<'w> {
         self.rows.push(SubscriptionRow {
             id: keys.of(Some(&subscription.id)),
             customer: keys.of(subscription.customer.text()),
-            user: keys.of(subscription.metadata.text(user_key)),
+            holder: keys.of(subscription.metadata.text(holder_key)),
             text,
             created: u32::try_from(subscription.created).unwrap_or_default(),
             pays_for: self.payables.keep(payment.pays_for),
@@ -247,13 +247,13 @@ impl<'w> Subscriptions<'w> {
     }
 
     /// The last one as it is kept in a file.
-    pub fn saved(&self, subscription: &Subscription, user_key: &str) -> Option<SavedSubscription> {
+    pub fn saved(&self, subscription: &Subscription, holder_key: &str) -> Option<SavedSubscription> {
         let row = self.rows.last()?;
         let text = |text: Option<&str>| text.map(str::to_owned);
         Some(SavedSubscription(
             subscription.id.clone(),
             text(subscription.customer.text()),
-            text(subscription.metadata.text(user_key)),
+            text(subscription.metadata.text(holder_key)),
             subscription.created,
             saved_payable(&self.payables.kinds[usize::from(row.pays_for)]),
             row.bits.0,
@@ -262,12 +262,12 @@ impl<'w> Subscriptions<'w> {
 
     /// Keeps one that is in a file.
     pub fn restore(&mut self, keys: &Keys, world: &'w World, saved: SavedSubscription) {
-        let SavedSubscription(id, customer, user, created, pays_for, bits) = saved;
+        let SavedSubscription(id, customer, holder, created, pays_for, bits) = saved;
         let Some(text) = self.texts.keep(&id) else { return };
         self.rows.push(SubscriptionRow {
             id: keys.of(Some(&id)),
             customer: keys.of(customer.as_deref()),
-            user: keys.of(user.as_deref()),
+            holder: keys.of(holder.as_deref()),
             text,
             created: u32::try_from(created).unwrap_or_default(),
             pays_for: self.payables.keep(payable_from_saved(&pays_for, &world.config().tiers)),
@@ -291,51 +291,51 @@ impl<'w> Subscriptions<'w> {
     }
 }
 
-/// All users.
+/// All holders.
 #[derive(Debug, Default)]
-pub(super) struct Users {
-    pub rows: Vec<UserRow>,
+pub(super) struct Holders {
+    pub rows: Vec<HolderRow>,
     pub texts: Texts,
 }
 
-impl Users {
-    /// Keeps a user. `false` if the ID is too long to be one.
-    pub fn keep(&mut self, id: &str, row: impl FnOnce(Place) -> UserRow) -> bool {
+impl Holders {
+    /// Keeps a holder. `false` if the ID is too long to be one.
+    pub fn keep(&mut self, id: &str, row: impl FnOnce(Place) -> HolderRow) -> bool {
         let Some(text) = self.texts.keep(id) else { return false };
         self.rows.push(row(text));
         true
     }
 
-    /// Each page begins with the last user of the one before.
+    /// Each page begins with the last holder of the one before.
     pub fn keep_each_once(&mut self) {
         self.rows.sort_unstable_by_key(|row| row.id);
         self.rows.dedup_by_key(|row| row.id);
     }
 
     /// Keeps one that is in a file.
-    pub fn restore(&mut self, keys: &Keys, world: &World, saved: SavedUser) {
-        let SavedUser(id, customer, subscription, plan, bits) = saved;
+    pub fn restore(&mut self, keys: &Keys, world: &World, saved: SavedHolder) {
+        let SavedHolder(id, customer, subscription, plan, bits) = saved;
         let bits = Bits::from_saved(bits).and(Bits::IS_EXEMPT.when(is_exempt(world, &id)));
         let ids = (keys.of(customer.as_deref()), keys.of(subscription.as_deref()));
         let tier = tier_index(&world.config().tiers, plan.as_deref());
-        self.keep(&id, |text| UserRow::new(keys.of(Some(&id)), ids, text, tier, bits));
+        self.keep(&id, |text| HolderRow::new(keys.of(Some(&id)), ids, text, tier, bits));
     }
 
-    pub fn id(&self, row: &UserRow) -> &str {
+    pub fn id(&self, row: &HolderRow) -> &str {
         self.texts.get(row.text)
     }
 }
 
-/// The first and the last user of each page, by its place.
+/// The first and the last holder of each page, by its place.
 pub(super) type Edges = BTreeMap<usize, (String, String)>;
 
-/// The edge of a page with these users.
+/// The edge of a page with these holders.
 pub(super) fn edge<'u>(
     offset: usize,
-    mut users: impl DoubleEndedIterator<Item = &'u str>,
+    mut holders: impl DoubleEndedIterator<Item = &'u str>,
 ) -> Option<(usize, (String, String))> {
-    let first = users.next()?;
-    let last = users.next_back().unwrap_or(first);
+    let first = holders.next()?;
+    let last = holders.next_back().unwrap_or(first);
     Some((offset, (first.to_owned(), last.to_owned())))
 }
 
@@ -345,7 +345,7 @@ pub(super) fn tier_index(tiers: &[Tier], plan: Option<&str>) -> u16 {
     place.and_then(|place| u16::try_from(place).ok()).unwrap_or(NO_TIER)
 }
 
-impl UserRow {
+impl HolderRow {
     /// A row.
     pub fn new(id: Key, ids: (Key, Key), text: Place, tier: u16, bits: Bits) -> Self {
         Self { id, customer: ids.0, subscription: ids.1, text, tier, bits }
@@ -358,9 +358,9 @@ mod tests {
 
     #[test]
     fn a_row_and_its_indexes_need_less_than_a_hundred_bytes() {
-        // The ID beside the row, and three indexes of a subscription or one of a user.
+        // The ID beside the row, and three indexes of a subscription or one of a holder.
         assert!(size_of::<SubscriptionRow>() + 28 + 3 * 4 < 100);
-        assert!(size_of::<UserRow>() + 32 + 4 < 100);
+        assert!(size_of::<HolderRow>() + 32 + 4 < 100);
     }
 
     #[test]

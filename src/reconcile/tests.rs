@@ -44,7 +44,7 @@ fn subject(account: &super::DriftedAccount) -> String {
     match account.bucket {
         Bucket::Unmappable | Bucket::TwoSubscriptions => account.subscriptions.join(" "),
         Bucket::Ghost if account.message.starts_with("sub_") => account.subscriptions.join(" "),
-        _ => account.user.clone().unwrap_or_default(),
+        _ => account.holder.clone().unwrap_or_default(),
     }
 }
 
@@ -70,7 +70,7 @@ fn planted() -> BTreeSet<(&'static str, String)> {
 async fn every_planted_drift_is_found_and_nothing_else() {
     let found = in_sandbox(&of_accounts(1500, true).await, ALL).await;
     assert_eq!(drift(&found), planted());
-    assert_eq!((found.subscriptions, found.users, found.exit_code()), (1503, 1506, 1));
+    assert_eq!((found.subscriptions, found.holders, found.exit_code()), (1503, 1506, 1));
     assert!(found.is_complete(), "{:?}", found.not_compared);
 }
 
@@ -181,7 +181,7 @@ async fn a_page_of_subscriptions_without_an_answer_makes_the_result_incomplete()
 async fn a_page_of_users_without_an_answer_makes_the_result_incomplete() {
     let target = "/v1/users?limit=500&offset=499&order_by=%2Bcreated_at";
     let found = with_unanswerable(target, "clerk", 0, false).await;
-    assert_eq!((drift(&found), found.exit_code(), found.users), (BTreeSet::new(), 2, 1008));
+    assert_eq!((drift(&found), found.exit_code(), found.holders), (BTreeSet::new(), 2, 1008));
     let count = with_unanswerable("/v1/users/count", "clerk", 0, false).await;
     assert_eq!((drift(&count), count.exit_code()), (BTreeSet::new(), 2));
 }
@@ -289,7 +289,7 @@ async fn an_interrupted_comparison_goes_on_with_what_is_missing() {
         let before = sandbox.requests().len();
         let found = in_sandbox(&sandbox, options.clone()).await;
         assert_eq!((drift(&found), found.agree), (drift(&whole), whole.agree), "{pages}");
-        assert_eq!((found.subscriptions, found.users), (whole.subscriptions, whole.users), "{pages}");
+        assert_eq!((found.subscriptions, found.holders), (whole.subscriptions, whole.holders), "{pages}");
         assert!(found.is_complete() && !found.can_go_on, "{:?}", found.not_compared);
         assert!(found.resumed.is_some() && !options.partial.unwrap().exists());
         lasts.push(sandbox.requests().len() - before);

@@ -10,14 +10,14 @@ use crate::change::Fix;
 use crate::checks::clerk::jwt_template;
 use crate::checks::entitlements::wording;
 use crate::finding::NoAnswer;
-use crate::world::{PlanMismatch, Route, World, clerk_dashboard, plan_mismatch};
+use crate::world::{PlanMismatch, Route, World, holder_page, plan_mismatch};
 
 /// The end of the path of a customer who rightly has no tier.
 pub(super) fn without_tier(tracer: &mut Tracer<'_>, facts: &Facts, due: &Due<'_>) -> Traced<Verdict> {
-    if let Some(user) = &facts.user {
+    if let Some(holder) = &facts.holder {
         let plan = facts.plan(tracer.world)?;
         let has = plan.map_or_else(|| "no plan".to_owned(), |plan| format!("the plan \"{plan}\""));
-        tracer.see(Link::Metadata, State::Ok, None, format!("{} has {has}, as it should be", user.id));
+        tracer.see(Link::Metadata, State::Ok, None, format!("{} has {has}, as it should be", holder.id));
     }
     Ok(match due {
         Due::Lapsed(subscription) => {
@@ -29,13 +29,14 @@ pub(super) fn without_tier(tracer: &mut Tracer<'_>, facts: &Facts, due: &Due<'_>
     })
 }
 
-/// Whether the user's public metadata has the plan that is due.
+/// Whether the holder's public metadata has the plan that is due.
 pub(super) fn metadata(tracer: &mut Tracer<'_>, facts: &Facts, due: &Due<'_>) -> Traced {
     let world = tracer.world;
-    let Some(user) = &facts.user else {
-        return Err(Ended::Unknown("Which Clerk user this customer is could not be seen.".to_owned()));
+    let Some(holder) = &facts.holder else {
+        let kind = world.config().entitlement.holder.word();
+        return Err(Ended::Unknown(format!("Which Clerk {kind} this customer is could not be seen.")));
     };
-    let (id, plan) = (&user.id, facts.plan(world)?);
+    let (id, plan) = (&holder.id, facts.plan(world)?);
     let has = match &plan {
         None => "no plan".to_owned(),
         Some(plan) => match plan_mismatch(plan, &world.config().tiers) {
@@ -71,7 +72,7 @@ pub(super) fn metadata(tracer: &mut Tracer<'_>, facts: &Facts, due: &Due<'_>) ->
             let status = &subscription.status;
             (
                 format!("{id} still has {has}, although {} is {status}. The customer uses it without paying.", subscription.id),
-                Fix::new(wording::end_tier(world, id, status)).link(clerk_dashboard(&format!("users/{id}"))),
+                Fix::new(wording::end_tier(world, id, status)).link(holder_page(id)),
             )
         }
         Due::Lapsed(_) | Due::Nothing(..) | Due::Comped(_) => {
@@ -123,9 +124,9 @@ pub(super) async fn ask_ahead(world: &World) {
     futures::join!(template, tiers);
 }
 
-/// Whether a token of this user would carry the plan. No token is created: that would need the user's session.
+/// Whether a token of this holder would carry the plan. No token is created: that would need the holder's session.
 pub(super) async fn claim(tracer: &mut Tracer<'_>, facts: &Facts, due: &Due<'_>) -> Traced {
-    let Some((tier, user)) = due.tier().zip(facts.user.as_ref()) else { return Ok(()) };
+    let Some((tier, holder)) = due.tier().zip(facts.holder.as_ref()) else { return Ok(()) };
     let clerk = &tracer.world.config().clerk;
     let (claim, Some(name)) = (&clerk.plan_claim, &clerk.jwt_template) else {
         let words =
@@ -135,7 +136,7 @@ pub(super) async fn claim(tracer: &mut Tracer<'_>, facts: &Facts, due: &Due<'_>)
     };
     let (found, unanswered) = failures(tracer.world, &jwt_template::CHECK).await;
     if let Some(finding) = found.into_iter().next() {
-        let message = format!("{} So {} does not get \"{}\".", finding.message, user.id, tier.metadata);
+        let message = format!("{} So {} does not get \"{}\".", finding.message, holder.id, tier.metadata);
         return Err(tracer.broken(Link::Claim, message, finding.fix));
     }
     if let Some(why) = unanswered.into_iter().next() {
@@ -144,7 +145,7 @@ pub(super) async fn claim(tracer: &mut Tracer<'_>, facts: &Facts, due: &Due<'_>)
     }
     let template = tracer.world.clerk().jwt_template(name).await?.value;
     let expression = template.ok().map(|template| template.claim(claim)).transpose()?.flatten();
-    let value = expression.as_ref().and_then(|expression| expression.value_for(user));
+    let value = expression.as_ref().and_then(|expression| expression.value_for(holder));
     let words = match (value, expression) {
         (Some(value), _) => format!("a token from the template \"{name}\" would carry {claim} = \"{value}\""),
         (None, Some(expression)) => format!("the template \"{name}\" sets {claim} to {}", expression.text()),
@@ -207,13 +208,13 @@ pub(super) fn conclude(tracer: &Tracer<'_>, facts: &Facts, due: &Due<'_>) -> Tra
     if let Some(step) = tracer.steps.iter().find(|step| step.state == State::Unknown && decides(step.link)) {
         return Ok(Verdict::Unknown(format!("The {} could not be checked: {}.", step.link.word(), step.words)));
     }
-    let user = facts.user.as_ref().map_or("The customer", |user| user.id.as_str());
+    let holder = facts.holder.as_ref().map_or("The customer", |holder| holder.id.as_str());
     Ok(match due {
         Due::Paid { tier, subscription } => {
-            Verdict::Served(format!("{user} pays for \"{}\" with {} and has it.", tier.metadata, subscription.id))
+            Verdict::Served(format!("{holder} pays for \"{}\" with {} and has it.", tier.metadata, subscription.id))
         }
         Due::Comped(tier) => {
-            Verdict::Served(format!("{user} has \"{}\" without paying, as preflight.toml says.", tier.metadata))
+            Verdict::Served(format!("{holder} has \"{}\" without paying, as preflight.toml says.", tier.metadata))
         }
         Due::Lapsed(_) | Due::Nothing(..) => return Err(NoAnswer::unknown("no tier is due").into()),
     })

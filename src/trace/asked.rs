@@ -4,11 +4,11 @@ use std::fmt;
 use std::str::FromStr;
 
 use crate::pattern::patterns;
-use crate::world::{CheckoutSessionId, CustomerId, EventId, SubscriptionId, UserId};
+use crate::world::{CheckoutSessionId, CustomerId, EventId, OrganizationId, SubscriptionId, UserId};
 
 patterns! {
     /// An ID inside a longer text, such as a page of a dashboard.
-    INSIDE = "(?:user|cus|sub|cs_live|cs_test|evt)_[A-Za-z0-9]{6,}";
+    INSIDE = "(?:user|org|cus|sub|cs_live|cs_test|evt)_[A-Za-z0-9]{6,}";
 }
 
 /// Who is traced.
@@ -16,6 +16,8 @@ patterns! {
 pub enum Asked {
     /// A Clerk user.
     User(UserId),
+    /// A Clerk organization.
+    Organization(OrganizationId),
     /// An email address, which Clerk or Stripe may know.
     Email(String),
     /// A Stripe customer.
@@ -34,9 +36,9 @@ pub enum Asked {
 pub struct NotTraceable(String);
 
 /// What can be traced, for a message.
-const KINDS: &str = "a Clerk user ID (user_…), an email address, or a Stripe ID of a customer (cus_…), subscription (sub_…), Checkout Session (cs_…) or event (evt_…)";
+const KINDS: &str = "a Clerk ID of a user (user_…) or an organization (org_…), an email address, or a Stripe ID of a customer (cus_…), subscription (sub_…), Checkout Session (cs_…) or event (evt_…)";
 /// Other IDs and what to trace instead.
-const OTHERS: [(&str, &str, &str); 14] = [
+const OTHERS: [(&str, &str, &str); 13] = [
     ("in_", "an invoice", "the invoice's customer (cus_…)"),
     ("pi_", "a payment", "the payment's customer (cus_…)"),
     ("ch_", "a charge", "the charge's customer (cus_…)"),
@@ -48,7 +50,6 @@ const OTHERS: [(&str, &str, &str); 14] = [
     ("req_", "a request", "the customer of the request (cus_…)"),
     ("acct_", "an account", "one of its customers (cus_…)"),
     ("sess_", "a Clerk session", "the session's user (user_…)"),
-    ("org_", "a Clerk organization", "one of its users (user_…)"),
     ("idn_", "an email address in Clerk", "its user (user_…)"),
     ("usr_", "not a Clerk user ID", "an ID that starts with user_"),
 ];
@@ -64,6 +65,7 @@ impl FromStr for Asked {
         let text = text.trim();
         let parsed = match text.split_once('_').map_or("", |(prefix, _)| prefix) {
             "user" => UserId::parse(text).ok().map(Self::User),
+            "org" => OrganizationId::parse(text).ok().map(Self::Organization),
             "cus" => CustomerId::parse(text).ok().map(Self::Customer),
             "sub" => SubscriptionId::parse(text).ok().map(Self::Subscription),
             "cs" => CheckoutSessionId::parse(text).ok().map(Self::Session),
@@ -78,6 +80,7 @@ impl fmt::Display for Asked {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::User(id) => id.fmt(formatter),
+            Self::Organization(id) => id.fmt(formatter),
             Self::Email(email) => formatter.write_str(email),
             Self::Customer(id) => id.fmt(formatter),
             Self::Subscription(id) => id.fmt(formatter),
@@ -136,7 +139,8 @@ mod tests {
 
     #[test]
     fn every_kind_of_id_is_recognized() {
-        for text in ["user_2abc", "a+b@c.example", "cus_Q1", "sub_1Q", "cs_live_a1", "cs_test_a1", "evt_1Q"] {
+        for text in ["user_2abc", "org_2abc", "a+b@c.example", "cus_Q1", "sub_1Q", "cs_live_a1", "cs_test_a1", "evt_1Q"]
+        {
             assert_eq!(text.parse::<Asked>().unwrap().to_string(), text);
         }
         assert_eq!(" cus_Q1\n".parse::<Asked>().unwrap().to_string(), "cus_Q1");

@@ -28,7 +28,7 @@ struct History {
 /// Judges everything between Stripe and the Worker.
 pub(super) async fn judge(tracer: &mut Tracer<'_>, facts: &Facts, due: &Due<'_>) -> Traced {
     let Some(subscription) = due.subscription() else { return Ok(()) };
-    let who = facts.user.as_ref().map_or("the customer", |user| user.id.as_str());
+    let who = facts.holder.as_ref().map_or("the customer", |user| user.id.as_str());
     let effect = match due {
         _ if tracer.is_served => "the Worker will not hear of the next change".to_owned(),
         Due::Lapsed(_) => format!("the Worker does not hear that the subscription of {who} ended"),

@@ -6,13 +6,15 @@ use super::due::Due;
 use crate::change::{ClerkMetadata, Fix};
 use crate::config::Tier;
 use crate::finding::Answered;
-use crate::world::{EventRecord, Purchase, Subscription, User, World, plan_text};
+use crate::world::{EventRecord, Holder, Purchase, Subscription, World, plan_text};
 
 /// What is known of a customer.
 #[derive(Debug, Default)]
 pub(super) struct Facts {
-    /// The Clerk user.
-    pub user: Option<User>,
+    /// The user or the organization that has the customer's plan.
+    pub holder: Option<Holder>,
+    /// The user who was asked about, if an organization has the plan.
+    pub member: Option<Holder>,
     /// The ID of the Stripe customer.
     pub customer: Option<String>,
     /// The customer's subscriptions, whatever their status.
@@ -23,7 +25,7 @@ pub(super) struct Facts {
     pub event: Option<EventRecord>,
     /// The subscription that was asked about.
     pub asked: Option<String>,
-    /// Whether only the email address leads from the user to the customer.
+    /// Whether only the email address leads from Clerk to the customer.
     pub is_by_email: bool,
     /// Whether there may be subscriptions that were not looked at.
     pub may_have_others: bool,
@@ -43,10 +45,10 @@ impl Facts {
             .or_else(|| self.subscriptions.iter().max_by_key(|subscription| subscription.created))
     }
 
-    /// The plan in the user's public metadata.
+    /// The plan in the holder's public metadata.
     pub fn plan(&self, world: &World) -> Answered<Option<String>> {
-        let Some(user) = &self.user else { return Ok(None) };
-        Ok(user.public_metadata()?.get(&world.config().clerk.metadata_key).and_then(plan_text))
+        let Some(holder) = &self.holder else { return Ok(None) };
+        Ok(holder.public_metadata()?.get(&world.config().clerk.metadata_key).and_then(plan_text))
     }
 
     /// The tier whose value the plan is.
@@ -55,7 +57,7 @@ impl Facts {
         Ok(world.config().tiers.iter().find(|tier| plan.as_ref() == Some(&tier.metadata)))
     }
 
-    /// Whether the user has exactly the tier that is due.
+    /// Whether the holder has exactly the tier that is due.
     pub fn has_due_tier(&self, world: &World, due: &Due<'_>) -> Answered<bool> {
         let has = self.tier(world)?;
         let plan = self.plan(world)?;
@@ -65,26 +67,26 @@ impl Facts {
         })
     }
 
-    /// What gives the user the plan that is due: the value, and the change.
+    /// What gives the holder the plan that is due: the value, and the change.
     pub fn repair(&self, world: &World, due: &Due<'_>) -> Answered<Option<(String, ClerkMetadata)>> {
-        let Some(user) = &self.user else { return Ok(None) };
+        let Some(holder) = &self.holder else { return Ok(None) };
         let Some(tier) = due.tier().or_else(|| world.config().free_tier()) else { return Ok(None) };
-        let change = world.plan_of(&user.id, self.plan(world)?, tier.metadata.as_str());
+        let change = world.plan_of(&holder.id, self.plan(world)?, tier.metadata.as_str());
         Ok(Some((tier.metadata.clone(), change)))
     }
 
     /// The fix of a link, and then what gives this customer the plan: events that are over do not happen again.
     pub fn and_repair(&self, world: &World, due: &Due<'_>, mut fix: Fix) -> Answered<Fix> {
-        let (Some((value, change)), Some(user)) = (self.repair(world, due)?, &self.user) else { return Ok(fix) };
+        let (Some((value, change)), Some(holder)) = (self.repair(world, due)?, &self.holder) else { return Ok(fix) };
         let key = &world.config().clerk.metadata_key;
-        fix.summary.push_str(&format!(" Then set {key} to {value} in the public metadata of {}.", user.id));
+        fix.summary.push_str(&format!(" Then set {key} to {value} in the public metadata of {}.", holder.id));
         Ok(fix.then(change))
     }
 
-    /// Whether the user's public metadata holds the ID of the subscription or of its customer.
+    /// Whether the holder's public metadata has the ID of the subscription or of its customer.
     pub fn holds(&self, world: &World, subscription: &Subscription) -> Answered<bool> {
-        let (Some(user), clerk) = (&self.user, &world.config().clerk) else { return Ok(false) };
-        let metadata = user.public_metadata()?;
+        let (Some(holder), clerk) = (&self.holder, &world.config().clerk) else { return Ok(false) };
+        let metadata = holder.public_metadata()?;
         let held = |key: &str| metadata.get(key).and_then(Value::as_str).filter(|id| !id.is_empty());
         let customer = held(&clerk.customer_key);
         Ok(held(&clerk.subscription_key) == Some(subscription.id.as_str())

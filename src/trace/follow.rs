@@ -13,7 +13,7 @@ use super::step::Link;
 use super::tracer::reason;
 use crate::checks::entitlements::catalog::{Catalog, PaysFor};
 use crate::finding::{Answered, Cause, NoAnswer};
-use crate::world::{CheckoutSessionId, EventRecord, Found, Subscription, SubscriptionId, UserId, World, plan_text};
+use crate::world::{CheckoutSessionId, EventRecord, Found, HolderId, Subscription, SubscriptionId, World, plan_text};
 
 /// How often the providers are asked, and when a link is late.
 #[derive(Debug, Clone, Copy)]
@@ -266,15 +266,19 @@ impl Watcher<'_> {
             }
             PaysFor::Unclear(_, why) => return Err((Link::Price, why)),
         };
-        let Some(user) = self.user(&subscription).await? else {
-            let key = &world.config().entitlement.user_key;
-            self.call_late(Link::User, format!("{id} names no Clerk user in metadata.{key}"));
+        let entitlement = &world.config().entitlement;
+        let Some(holder) = self.holder(&subscription).await? else {
+            let (key, kind) = (&entitlement.user_key, entitlement.holder.word());
+            self.call_late(Link::User, format!("{id} names no Clerk {kind} in metadata.{key}"));
             return Ok(None);
         };
-        self.note_buyer(format!("{user} bought \"{}\"", tier.metadata));
-        let found = world.clerk().past_memo().user(&user).await.map_err(at(Link::Metadata))?;
+        self.note_buyer(format!("{holder} bought \"{}\"", tier.metadata));
+        let found = world.clerk().past_memo().holder(&holder).await.map_err(at(Link::Metadata))?;
         let Some(found) = found else {
-            self.call_late(Link::User, format!("{id} names {user}, who does not exist in Clerk"));
+            self.call_late(
+                Link::User,
+                format!("{id} names {holder}, {} does not exist in Clerk", entitlement.holder.who()),
+            );
             return Ok(None);
         };
         let metadata = found.value.public_metadata().map_err(at(Link::Metadata))?;
@@ -282,7 +286,7 @@ impl Watcher<'_> {
         if plan.as_ref() != Some(&tier.metadata) {
             return Ok(None);
         }
-        self.report(Happening::Reached, Link::Metadata, format!("{user} has the plan \"{}\"", tier.metadata));
+        self.report(Happening::Reached, Link::Metadata, format!("{holder} has the plan \"{}\"", tier.metadata));
         Ok(Some(id))
     }
 
@@ -302,18 +306,19 @@ impl Watcher<'_> {
         }
     }
 
-    /// The Clerk user whom the subscription or its Checkout Session names.
-    async fn user(&self, subscription: &Subscription) -> Result<Option<UserId>, (Link, NoAnswer)> {
-        let key = &self.world.config().entitlement.user_key;
+    /// The user or the organization that the subscription or its Checkout Session names.
+    async fn holder(&self, subscription: &Subscription) -> Result<Option<HolderId>, (Link, NoAnswer)> {
+        let entitlement = &self.world.config().entitlement;
+        let (key, kind) = (&entitlement.user_key, entitlement.holder);
         let named = subscription.metadata.get(key, &subscription.id).map_err(|why| (Link::User, why))?;
         if let Some(named) = named.filter(|named| !named.is_empty()) {
-            return Ok(UserId::parse(named).ok());
+            return Ok(HolderId::parse(kind, named).ok());
         }
         let session = self.purchase.as_ref().and_then(|purchase| purchase.session.as_ref());
         let Some(session) = session else { return Ok(None) };
         let found = self.world.stripe().purchase(session).await.map_err(|why| (Link::User, why))?;
         let Found::Here(session) = found else { return Ok(None) };
-        Ok(session.value.user(key).and_then(|user| UserId::parse(user).ok()))
+        Ok(session.value.holder(key, kind).and_then(|holder| HolderId::parse(kind, holder).ok()))
     }
 
     /// Calls the next link late, once.
@@ -335,7 +340,7 @@ impl Watcher<'_> {
         } else if purchase.delivered.is_empty() {
             (Link::Delivery, "the events of this purchase are still undelivered")
         } else {
-            (Link::Metadata, "the events were delivered, but the user does not have the plan")
+            (Link::Metadata, "the events were delivered, but the plan is not in Clerk")
         };
         self.call_late(link, words.to_owned());
     }

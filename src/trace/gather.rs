@@ -4,12 +4,15 @@ use serde_json::Value;
 
 use super::asked::Asked;
 use super::facts::{Facts, grants};
-use super::missing::{in_other_mode, missing, no_such_user, not_in_stripe};
+use super::missing::{in_other_mode, missing, no_such_holder, not_in_stripe};
 use super::step::Link;
 use super::tracer::{Ended, Traced, Tracer};
+use crate::config::Entitlement;
 use crate::finding::NoAnswer;
+use crate::holder::HolderKind;
 use crate::world::{
-    CheckoutSessionId, Customer, CustomerId, EventId, Found, Purchase, Seen, Subscription, SubscriptionId, User, UserId,
+    CheckoutSessionId, Customer, CustomerId, EventId, Found, Holder, HolderId, OrganizationId, Purchase, Seen,
+    Subscription, SubscriptionId, UserId,
 };
 
 /// Most customers with a user's email address whose subscriptions are read.
@@ -17,12 +20,20 @@ const MOST_CUSTOMERS: usize = 2;
 
 /// Looks up who is asked about.
 pub(super) async fn gather(tracer: &mut Tracer<'_>, asked: &Asked) -> Traced<Facts> {
-    let clerk = tracer.world.clerk();
     match asked {
-        Asked::User(id) => match clerk.user(id).await? {
-            Some(user) => of_user(tracer, user.value, None).await,
-            None => Err(Ended::Unknown(format!("Clerk has no user {id} in this instance."))),
-        },
+        Asked::User(id) => {
+            let user = in_clerk(tracer, &HolderId::User(id.clone())).await?;
+            of_user(tracer, user).await
+        }
+        Asked::Organization(id) if tracer.world.config().entitlement.holder == HolderKind::User => {
+            Err(Ended::Unknown(format!(
+                "{id} is an organization, and users have the plans here. Trace one of its users (user_…), or set entitlement.holder to \"organization\"."
+            )))
+        }
+        Asked::Organization(id) => {
+            let organization = in_clerk(tracer, &HolderId::Organization(id.clone())).await?;
+            of_holder(tracer, organization, Facts::default()).await
+        }
         Asked::Email(email) => of_email(tracer, email).await,
         Asked::Customer(id) => of_customer(tracer, id, Facts::default()).await,
         Asked::Subscription(id) => of_subscription(tracer, id, Facts::default()).await,
@@ -33,8 +44,8 @@ pub(super) async fn gather(tracer: &mut Tracer<'_>, asked: &Asked) -> Traced<Fac
 
 async fn of_email(tracer: &mut Tracer<'_>, email: &str) -> Traced<Facts> {
     let users = tracer.world.clerk().users_with_email(email).await?;
-    if let Some(user) = users.users.into_iter().next() {
-        return of_user(tracer, user, None).await;
+    if let Some(user) = users.holders.into_iter().next() {
+        return of_user(tracer, user).await;
     }
     if let Some(why) = users.unread.into_iter().next() {
         return Err(why.into());
@@ -48,14 +59,50 @@ async fn of_email(tracer: &mut Tracer<'_>, email: &str) -> Traced<Facts> {
     of_customer(tracer, &id, Facts::default()).await
 }
 
-async fn of_user(tracer: &mut Tracer<'_>, user: User, purchase: Option<Purchase>) -> Traced<Facts> {
-    const METADATA: &str = "the user's public metadata";
+/// What Clerk has of an ID that was asked about.
+async fn in_clerk(tracer: &Tracer<'_>, id: &HolderId) -> Traced<Holder> {
+    let found = tracer.world.clerk().holder(id).await?.map(|seen| seen.value);
+    found.ok_or_else(|| Ended::Unknown(format!("Clerk has no {} {id} in this instance.", id.kind().word())))
+}
+
+/// Follows a user, or the organization that has the plan in their place.
+async fn of_user(tracer: &mut Tracer<'_>, user: Holder) -> Traced<Facts> {
+    if tracer.world.config().entitlement.holder == HolderKind::User {
+        return of_holder(tracer, user, Facts::default()).await;
+    }
+    let (id, organizations) = (&user.id, organizations_of(tracer, &user).await?);
+    let organization = match organizations.as_slice() {
+        [one] => in_clerk(tracer, &HolderId::Organization(one.clone())).await?,
+        [] => {
+            return Err(Ended::Unknown(format!(
+                "{id} is not a member of any organization, and organizations have the plans."
+            )));
+        }
+        several => {
+            let ids: Vec<String> = several.iter().map(ToString::to_string).collect();
+            return Err(Ended::Unknown(format!(
+                "{id} is a member of {} organizations, which have the plans. Trace one of them: {}.",
+                ids.len(),
+                ids.join(", ")
+            )));
+        }
+    };
+    of_holder(tracer, organization, Facts { member: Some(user), ..Facts::default() }).await
+}
+
+async fn organizations_of(tracer: &Tracer<'_>, user: &Holder) -> Traced<Vec<OrganizationId>> {
+    let id = UserId::parse(&user.id).map_err(|malformed| malformed.in_place("Clerk's answer"))?;
+    Ok(tracer.world.clerk().organizations_of(&id).await?.unwrap_or_default())
+}
+
+async fn of_holder(tracer: &mut Tracer<'_>, holder: Holder, known: Facts) -> Traced<Facts> {
+    const METADATA: &str = "public metadata in Clerk";
     let (world, stripe) = (tracer.world, tracer.world.stripe());
-    let metadata = user.public_metadata()?;
+    let metadata = holder.public_metadata()?;
     let held = |key: &str| metadata.get(key).and_then(Value::as_str).filter(|id| !id.is_empty()).map(str::to_owned);
     let clerk = &world.config().clerk;
     let (customer, subscription) = (held(&clerk.customer_key), held(&clerk.subscription_key));
-    let mut facts = Facts { user: Some(user), purchase, asked: subscription.clone(), ..Facts::default() };
+    let mut facts = Facts { holder: Some(holder), asked: subscription.clone(), ..known };
     if let Some(id) = &customer {
         let id = CustomerId::parse(id).map_err(|malformed| malformed.in_place(METADATA))?;
         match stripe.subscriptions_of(&id).await? {
@@ -107,7 +154,7 @@ async fn by_name(tracer: &mut Tracer<'_>, facts: &mut Facts) -> Traced {
     } else {
         let newest = stripe.newest_subscriptions().await?;
         facts.may_have_others = !newest.are_all;
-        let user = facts.user.as_ref().map(|user| user.id.as_str());
+        let user = facts.holder.as_ref().map(|user| user.id.as_str());
         let names = |subscription: &Subscription| user.is_some() && subscription.metadata.text(key) == user;
         facts.subscriptions.extend(newest.listed.items.into_iter().filter(names));
     }
@@ -136,10 +183,11 @@ async fn add_checkout(tracer: &mut Tracer<'_>, facts: &mut Facts) -> Traced {
     Ok(())
 }
 
-/// Adds the subscriptions of the customers with the user's email address.
+/// Adds the subscriptions of the customers with the email address of the user who was asked about.
 async fn by_email(tracer: &mut Tracer<'_>, facts: &mut Facts) -> Traced {
     let stripe = tracer.world.stripe();
-    let addresses = facts.user.as_ref().map(User::email_addresses).transpose()?.unwrap_or_default();
+    let user = facts.member.as_ref().or(facts.holder.as_ref());
+    let addresses = user.map(Holder::email_addresses).transpose()?.unwrap_or_default();
     facts.is_by_email = true;
     let mut customers = Vec::new();
     for address in addresses.iter().take(MOST_CUSTOMERS) {
@@ -181,7 +229,8 @@ fn add(tracer: &mut Tracer<'_>, facts: &mut Facts, (found, unread): (Vec<Subscri
 
 /// The Checkout Session of a customer without a subscription: a paid one, or the newest.
 async fn newest_purchase(tracer: &mut Tracer<'_>, facts: &Facts) -> Traced<Option<Purchase>> {
-    let key = &tracer.world.config().entitlement.user_key;
+    let entitlement = &tracer.world.config().entitlement;
+    let (key, kind) = (&entitlement.user_key, entitlement.holder);
     let customer = facts.customer.as_deref().and_then(|id| CustomerId::parse(id).ok());
     let listed = match tracer.world.stripe().newest_purchases(customer.as_ref()).await {
         Ok(listed) => listed,
@@ -190,8 +239,9 @@ async fn newest_purchase(tracer: &mut Tracer<'_>, facts: &Facts) -> Traced<Optio
             return Ok(None);
         }
     };
-    let user = facts.user.as_ref().map(|user| user.id.as_str());
-    let is_theirs = |purchase: &Purchase| customer.is_some() || (user.is_some() && purchase.user(key) == user);
+    let holder = facts.holder.as_ref().map(|holder| holder.id.as_str());
+    let is_theirs =
+        |purchase: &Purchase| customer.is_some() || (holder.is_some() && purchase.holder(key, kind) == holder);
     let mut theirs: Vec<Purchase> = listed.items.into_iter().filter(is_theirs).collect();
     theirs.sort_by_key(|purchase| (purchase.is_paid() != Ok(true), std::cmp::Reverse(purchase.created)));
     Ok(theirs.into_iter().next())
@@ -206,7 +256,7 @@ async fn of_customer(tracer: &mut Tracer<'_>, id: &CustomerId, mut facts: Facts)
     if facts.subscriptions.is_empty() && facts.purchase.is_none() {
         facts.purchase = newest_purchase(tracer, &facts).await?;
     }
-    find_user(tracer, facts).await
+    find_holder(tracer, facts).await
 }
 
 async fn of_subscription(tracer: &mut Tracer<'_>, id: &SubscriptionId, mut facts: Facts) -> Traced<Facts> {
@@ -221,7 +271,7 @@ async fn of_subscription(tracer: &mut Tracer<'_>, id: &SubscriptionId, mut facts
     if !is_granting {
         others_of_customer(tracer, &mut facts).await?;
     }
-    find_user(tracer, facts).await
+    find_holder(tracer, facts).await
 }
 
 async fn of_session(tracer: &mut Tracer<'_>, id: &CheckoutSessionId, mut facts: Facts) -> Traced<Facts> {
@@ -238,11 +288,12 @@ async fn of_session(tracer: &mut Tracer<'_>, id: &CheckoutSessionId, mut facts: 
         let id = SubscriptionId::parse(&id).map_err(|malformed| malformed.in_place("a Checkout Session"))?;
         return of_subscription(tracer, &id, Facts { purchase: Some(purchase), ..facts }).await;
     }
-    let named = purchase.user(&tracer.world.config().entitlement.user_key).map(str::to_owned);
-    if let Some(id) = named.and_then(|id| UserId::parse(&id).ok())
-        && let Some(user) = tracer.world.clerk().user(&id).await?
+    let Entitlement { user_key, holder: kind, .. } = &tracer.world.config().entitlement;
+    let named = purchase.holder(user_key, *kind).map(str::to_owned);
+    if let Some(id) = named.and_then(|id| HolderId::parse(*kind, &id).ok())
+        && let Some(holder) = tracer.world.clerk().holder(&id).await?
     {
-        return of_user(tracer, user.value, Some(purchase)).await;
+        return of_holder(tracer, holder.value, Facts { purchase: Some(purchase), ..facts }).await;
     }
     facts.customer = purchase.customer.text().map(str::to_owned);
     Ok(Facts { purchase: Some(purchase), ..facts })
@@ -277,43 +328,49 @@ async fn of_event(tracer: &mut Tracer<'_>, id: &EventId) -> Traced<Facts> {
     Err(Ended::Unknown(format!("{id} ({kind}) is not about a customer.")))
 }
 
-/// Finds the Clerk user of a subscription: the one that it or its Checkout Session names, or else the one with the customer's
-/// email address.
-async fn find_user(tracer: &mut Tracer<'_>, mut facts: Facts) -> Traced<Facts> {
-    let (world, key) = (tracer.world, &tracer.world.config().entitlement.user_key);
+/// Finds the user or the organization of a subscription: the one that it or its Checkout Session names, or else the one with the
+/// customer's email address.
+async fn find_holder(tracer: &mut Tracer<'_>, mut facts: Facts) -> Traced<Facts> {
+    let (world, entitlement) = (tracer.world, &tracer.world.config().entitlement);
+    let (key, kind) = (&entitlement.user_key, entitlement.holder);
     let named = match facts.subscription(world) {
         Some(subscription) => subscription.metadata.get(key, &subscription.id)?.filter(|id| !id.is_empty()),
         None => None,
     };
     let mut named =
-        named.or_else(|| facts.purchase.as_ref().and_then(|purchase| purchase.user(key))).map(str::to_owned);
+        named.or_else(|| facts.purchase.as_ref().and_then(|purchase| purchase.holder(key, kind))).map(str::to_owned);
     if named.is_none() {
         by_address(tracer, &mut facts).await?;
         add_checkout(tracer, &mut facts).await?;
-        named = facts.purchase.as_ref().and_then(|purchase| purchase.user(key)).map(str::to_owned);
+        named = facts.purchase.as_ref().and_then(|purchase| purchase.holder(key, kind)).map(str::to_owned);
     }
     let Some(named) = named else { return Ok(facts) };
-    if facts.user.as_ref().is_some_and(|user| user.id == named) {
+    if facts.holder.as_ref().is_some_and(|holder| holder.id == named) {
         return Ok(facts);
     }
-    let user = match UserId::parse(&named) {
-        Ok(id) => world.clerk().user(&id).await?,
+    let holder = match HolderId::parse(kind, &named) {
+        Ok(id) => world.clerk().holder(&id).await?,
         Err(_) => None,
     };
-    match user {
-        Some(user) => Ok(Facts { user: Some(user.value), ..facts }),
-        None => Err(no_such_user(tracer, &facts, &named)),
+    match holder {
+        Some(holder) => Ok(Facts { holder: Some(holder.value), ..facts }),
+        None => Err(no_such_holder(tracer, &facts, &named)),
     }
 }
 
-/// Finds the Clerk user with the customer's email address.
+/// Finds the user with the customer's email address, or that user's only organization.
 async fn by_address(tracer: &Tracer<'_>, facts: &mut Facts) -> Traced {
     let (stripe, clerk) = (tracer.world.stripe(), tracer.world.clerk());
     let Some(id) = facts.customer.as_deref().and_then(|id| CustomerId::parse(id).ok()) else { return Ok(()) };
     if let Found::Here(Seen { value: Some(email), .. }) = stripe.customer_email(&id).await?
         && let Ok(Asked::Email(email)) = email.parse()
     {
-        facts.user = clerk.users_with_email(&email).await?.users.into_iter().next();
+        let Some(user) = clerk.users_with_email(&email).await?.holders.into_iter().next() else { return Ok(()) };
+        if tracer.world.config().entitlement.holder == HolderKind::User {
+            facts.holder = Some(user);
+        } else if let [one] = organizations_of(tracer, &user).await?.as_slice() {
+            facts.holder = clerk.holder(&HolderId::Organization(one.clone())).await?.map(|seen| seen.value);
+        }
     }
     Ok(())
 }

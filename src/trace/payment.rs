@@ -10,6 +10,7 @@ use crate::checks::entitlements::catalog::{Catalog, PaysFor};
 use crate::checks::entitlements::judgement::is_exempt;
 use crate::checks::entitlements::wording;
 use crate::config::{Source, Tier, UserFrom};
+use crate::holder::HolderKind;
 use crate::world::{Purchase, Subscription, World};
 
 /// What the customer should have, with the links that decide it.
@@ -60,7 +61,7 @@ pub(super) async fn due<'w: 'a, 'a>(tracer: &mut Tracer<'w>, facts: &'a Facts) -
 
 fn is_named(world: &World, facts: &Facts, subscription: &Subscription) -> Traced<bool> {
     let named = subscription.metadata.get(&world.config().entitlement.user_key, &subscription.id)?;
-    Ok(named.is_some() && named == facts.user.as_ref().map(|user| user.id.as_str()))
+    Ok(named.is_some() && named == facts.holder.as_ref().map(|user| user.id.as_str()))
 }
 
 /// Another subscription of the customer, which pays for the tier that the user has.
@@ -91,9 +92,9 @@ fn checkout(tracer: &mut Tracer<'_>, purchase: &Purchase) -> Traced {
 }
 
 fn without_subscription<'a>(world: &'a World, facts: &'a Facts) -> Traced<Due<'a>> {
-    let user = facts.user.as_ref().map_or("the customer", |user| user.id.as_str());
+    let holder = facts.holder.as_ref().map_or("the customer", |holder| holder.id.as_str());
     let has = facts.tier(world)?.filter(|tier| tier.is_paid());
-    if let Some(tier) = has.filter(|_| is_exempt(world, user)) {
+    if let Some(tier) = has.filter(|_| is_exempt(world, holder)) {
         return Ok(Due::Comped(tier));
     }
     Ok(match &facts.purchase {
@@ -102,13 +103,13 @@ fn without_subscription<'a>(world: &'a World, facts: &'a Facts) -> Traced<Due<'a
         }
         Some(purchase) => {
             let status = purchase.status.text().unwrap_or("not complete");
-            Due::Nothing(Link::Checkout, format!("{user} has not paid: {} is {status}", purchase.id))
+            Due::Nothing(Link::Checkout, format!("{holder} has not paid: {} is {status}", purchase.id))
         }
         None if facts.may_have_others => Due::Nothing(
             Link::Subscription,
-            format!("{user} has no subscription under its email address or among the newest 100"),
+            format!("{holder} has no subscription under its email address or among the newest 100"),
         ),
-        None => Due::Nothing(Link::Subscription, format!("{user} has no subscription")),
+        None => Due::Nothing(Link::Subscription, format!("{holder} has no subscription")),
     })
 }
 
@@ -183,44 +184,45 @@ fn readable(
     tracer.problem(Link::Price, words, fix)
 }
 
-/// Whether the subscription leads to the user.
+/// Whether the subscription leads to its holder.
 pub(super) fn mapping(tracer: &mut Tracer<'_>, facts: &Facts, due: &Due<'_>) -> Traced {
     let Some(subscription) = due.subscription() else { return Ok(()) };
     let (world, id) = (tracer.world, &subscription.id);
-    let key = &world.config().entitlement.user_key;
-    let user = facts.user.as_ref().map(|user| user.id.as_str());
+    let (key, kind) = (&world.config().entitlement.user_key, world.config().entitlement.holder);
+    let holder = facts.holder.as_ref().map(|holder| holder.id.as_str());
     let is_by_customer = world.config().entitlement.user_from == UserFrom::Customer;
     let is_lapsed = matches!(due, Due::Lapsed(_));
     let named = subscription.metadata.get(key, id)?.filter(|named| !named.is_empty());
-    match (named, user) {
-        (Some(named), Some(user)) if named == user => {
-            tracer.see(Link::User, State::Ok, None, format!("metadata.{key} of {id} names {user}"));
+    match (named, holder) {
+        (Some(named), Some(holder)) if named == holder => {
+            tracer.see(Link::User, State::Ok, None, format!("metadata.{key} of {id} names {holder}"));
             Ok(())
         }
-        (Some(named), user) => {
-            let user = user.unwrap_or("the customer");
-            let words = format!("{id} names {named}, not {user}. Whatever it pays for goes to {named}.");
+        (Some(named), holder) => {
+            let holder = holder.unwrap_or("the customer");
+            let words = format!("{id} names {named}, not {holder}. Whatever it pays for goes to {named}.");
             let change = world.stripe().update(StripeResource::Subscription, id, "").set(
                 format!("metadata.{key}"),
                 named.to_owned(),
-                user.to_owned(),
+                holder.to_owned(),
             );
-            let fix = Fix::new(format!("If {user} pays for it, set metadata.{key} of {id} to {user}.")).suggest(change);
+            let fix =
+                Fix::new(format!("If {holder} pays for it, set metadata.{key} of {id} to {holder}.")).suggest(change);
             tracer.problem(Link::User, words, fix)
         }
-        (None, Some(user)) if is_by_customer && facts.holds(world, subscription)? => {
-            tracer.see(Link::User, State::Ok, None, format!("{user} holds the ID of {id} or its customer in Clerk"));
+        (None, Some(holder)) if is_by_customer && facts.holds(world, subscription)? => {
+            tracer.see(Link::User, State::Ok, None, format!("{holder} holds the ID of {id} or its customer in Clerk"));
             Ok(())
         }
-        (None, Some(user)) if !is_lapsed && facts.holds(world, subscription)? => {
+        (None, Some(holder)) if !is_lapsed && facts.holds(world, subscription)? => {
             let words = format!(
-                "{user} holds the ID of {id} in Clerk, but {id} does not name {user}: canceling it will not take the tier away"
+                "{holder} holds the ID of {id} in Clerk, but {id} does not name {holder}: canceling it will not take the tier away"
             );
             tracer.see(Link::User, State::Note, None, words);
             Ok(())
         }
-        (None, Some(user)) if !is_lapsed && is_named_in_checkout(facts, key, user) => {
-            let words = format!("only the Checkout Session names {user}: canceling {id} will not take the tier away");
+        (None, Some(holder)) if !is_lapsed && is_named_in_checkout(facts, (key, kind), holder) => {
+            let words = format!("only the Checkout Session names {holder}: canceling {id} will not take the tier away");
             tracer.see(Link::User, State::Note, None, words);
             Ok(())
         }
@@ -228,26 +230,26 @@ pub(super) fn mapping(tracer: &mut Tracer<'_>, facts: &Facts, due: &Due<'_>) -> 
             let wording = wording::unheld(world, subscription);
             tracer.problem(Link::User, format!("{}.", wording.words), Fix::new(wording.fix))
         }
-        (None, user) => {
+        (None, holder) => {
             let effect = match due {
                 Due::Lapsed(_) => "canceling it never takes the tier away",
                 _ => "the Worker does not know who paid",
             };
-            let words = format!("{id} names no user in metadata.{key}, so {effect}.");
+            let words = format!("{id} names no {} in metadata.{key}, so {effect}.", kind.word());
             let change = world.stripe().update(StripeResource::Subscription, id, "").set(
                 format!("metadata.{key}"),
                 None::<String>,
-                user.unwrap_or("user_…"),
+                holder.unwrap_or(kind.blank_id()),
             );
             let fix = Fix::new(wording::unmappable(world, subscription, key).fix)
-                .code(format!("subscription_data: {{ metadata: {{ {key}: userId }} }},"))
+                .code(format!("subscription_data: {{ metadata: {{ {key}: {} }} }},", kind.usual_key()))
                 .suggest(change);
             tracer.problem(Link::User, words, fix)
         }
     }
 }
 
-/// Whether the Worker can learn the user from the event of the Checkout Session.
-fn is_named_in_checkout(facts: &Facts, key: &str, user: &str) -> bool {
-    facts.purchase.as_ref().is_some_and(|purchase| purchase.user(key) == Some(user))
+/// Whether the Worker can learn the holder from the event of the Checkout Session.
+fn is_named_in_checkout(facts: &Facts, (key, kind): (&str, HolderKind), holder: &str) -> bool {
+    facts.purchase.as_ref().is_some_and(|purchase| purchase.holder(key, kind) == Some(holder))
 }

@@ -41,7 +41,7 @@ pub enum Link {
     Subscription,
     /// Stripe: the price, and the tier that it belongs to.
     Price,
-    /// Stripe: the Clerk user whom the subscription names.
+    /// Stripe: the user, or the organization, that the subscription names.
     User,
     /// Stripe: the endpoint.
     Endpoint,
@@ -49,7 +49,7 @@ pub enum Link {
     Events,
     /// Stripe: the delivery of an event.
     Delivery,
-    /// Clerk: the plan in the user's public metadata.
+    /// Clerk: the plan in public metadata.
     Metadata,
     /// Clerk: the claim in the user's token.
     Claim,

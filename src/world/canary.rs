@@ -3,43 +3,64 @@
 use serde_json::{Map, Value};
 
 use super::World;
-use super::clerk::User;
-use super::id::{CustomerId, UserId};
+use super::clerk::Holder;
+use super::id::{CustomerId, HolderId};
 use super::rehearsal::{MARKER, UNFINISHED};
 use super::seen::Seen;
 use super::stripe::{Customer, Found, Subscription};
 use crate::finding::{Answered, NoAnswer};
+use crate::holder::HolderKind;
 use crate::pattern::patterns;
 
 /// What connects the canary with Stripe.
 #[derive(Debug, Clone)]
 pub struct CanaryTies {
-    /// The canary.
-    pub user: User,
-    /// Every ID of a customer or a subscription in its metadata.
+    /// What has the canary's plan: the canary, or its organization.
+    pub holder: Holder,
+    /// The canary itself.
+    pub user: Holder,
+    /// Every ID of a customer or a subscription in the metadata of both.
     pub held: Vec<MetadataId>,
-    /// Stripe's customers with one of its e-mail addresses; or why that is not known.
+    /// Stripe's customers with one of the canary's e-mail addresses; or why that is not known.
     pub customers: Answered<Vec<Customer>>,
 }
 
-/// The ID of a customer or a subscription in a user's metadata.
+/// The ID of a customer or a subscription in metadata.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MetadataId {
     /// `cus_…` or `sub_…`.
     pub id: String,
+    /// Whose metadata it is: the canary's, or its organization's.
+    pub kind: HolderKind,
     /// Where it is: `private_metadata.billing.ids[0]`.
     pub place: String,
+}
+
+impl MetadataId {
+    /// Where it is, and in whose metadata.
+    fn whose(&self) -> String {
+        whose(self.kind, &self.place)
+    }
+}
+
+fn whose(kind: HolderKind, place: &str) -> String {
+    format!("{place} of the {}", kind.canary())
 }
 
 impl World {
     /// What connects the canary with Stripe. Blocked or unknown if the canary is not known.
     pub(crate) async fn canary_ties(&self) -> Answered<CanaryTies> {
-        let user = self.clerk().known_canary().await?;
-        let (held, customers) = (held_ids(&user)?, self.customers_of(&user).await);
-        Ok(CanaryTies { user, held, customers })
+        let (holder, user) = futures::join!(self.clerk().known_canary(), self.clerk().known_canary_user());
+        let (holder, user) = (holder?, user?);
+        let mut held = held_ids(&holder)?;
+        if user.id != holder.id {
+            held.extend(held_ids(&user)?);
+        }
+        let customers = self.customers_of(&user).await;
+        Ok(CanaryTies { holder, user, held, customers })
     }
 
-    async fn customers_of(&self, user: &User) -> Answered<Vec<Customer>> {
+    async fn customers_of(&self, user: &Holder) -> Answered<Vec<Customer>> {
         let addresses = user.email_addresses()?;
         let stripe = self.stripe();
         let asked = addresses.iter().map(|address| stripe.customers_with(&address.email_address));
@@ -52,21 +73,22 @@ impl World {
 }
 
 impl World {
-    /// The canary, if nothing shows that it has a subscription.
+    /// The ID of what has the canary's plan, if nothing shows that it has a subscription.
     ///
     /// # Errors
     /// Unknown if it may have one, under whatever metadata key: a Worker of this stack would change that subscription at
     /// once (docs/providers.md, "How a Worker on this stack responds").
-    pub(crate) async fn canary_without_subscription(&self) -> Answered<UserId> {
+    pub(crate) async fn canary_without_subscription(&self) -> Answered<HolderId> {
         let ties = self.canary_ties().await?;
-        if ties.user.public_metadata()?.contains_key(MARKER) {
+        if ties.holder.public_metadata()?.contains_key(MARKER) {
             return Err(NoAnswer::unknown(UNFINISHED));
         }
         self.holds_no_subscription(&ties)?;
         let mut customers: Vec<(&str, String)> = Vec::new();
-        let held = ties.held.iter().map(|held| (held.id.as_str(), format!("{} in its {}", held.id, held.place)));
+        let held = ties.held.iter().map(|held| (held.id.as_str(), format!("{} in {}", held.id, held.whose())));
         let known = ties.customers.as_ref().map_err(Clone::clone)?.iter();
-        let known = known.map(|known| (known.id.as_str(), format!("{} with its address {}", known.id, known.email)));
+        let known =
+            known.map(|known| (known.id.as_str(), format!("{} with the canary's address {}", known.id, known.email)));
         for (id, words) in held.chain(known) {
             if !customers.iter().any(|(other, _)| *other == id) {
                 customers.push((id, words));
@@ -74,22 +96,24 @@ impl World {
         }
         let asked = customers.iter().map(|(id, words)| self.has_no_subscription(id, words));
         futures::future::join_all(asked).await.into_iter().collect::<Answered>()?;
-        UserId::parse(&ties.user.id).map_err(|malformed| malformed.in_place("Clerk's answer"))
+        self.clerk().canary_holder_id()
     }
 
     /// Whether no metadata of the canary names a subscription, or may name one.
     fn holds_no_subscription(&self, ties: &CanaryTies) -> Answered {
         if let Some(held) = ties.held.iter().find(|held| held.id.starts_with("sub_")) {
-            return Err(not_safe(&format!("the canary's {} holds {}", held.place, held.id)));
+            return Err(not_safe(&format!("{} holds {}", held.whose(), held.id)));
         }
         let config = &self.config.clerk;
-        let metadata = ties.user.public_metadata()?;
+        let metadata = ties.holder.public_metadata()?;
+        let kind = ties.holder.kind();
         for key in [&config.subscription_key, &config.customer_key] {
             let place = format!("public_metadata.{key}");
-            let is_customer = ties.held.iter().any(|held| held.place == place);
+            let is_customer = ties.held.iter().any(|held| held.kind == kind && held.place == place);
             let value = metadata.get(key).filter(|value| !value.is_null() && **value != "");
             if let Some(value) = value.filter(|_| !is_customer) {
-                return Err(not_safe(&format!("the canary's {place} holds {value}, which may name a subscription")));
+                let whose = whose(kind, &place);
+                return Err(not_safe(&format!("{whose} holds {value}, which may name a subscription")));
             }
         }
         Ok(())
@@ -101,12 +125,12 @@ impl World {
         match self.stripe().subscriptions_of(&id).await? {
             Found::Here(Seen { value: (subscriptions, unread), .. }) => {
                 if !subscriptions.iter().all(Subscription::is_over) {
-                    return Err(not_safe(&format!("the canary's customer {words} has a subscription")));
+                    return Err(not_safe(&format!("customer {words} has a subscription")));
                 }
                 unread.into_iter().next().map_or(Ok(()), Err)
             }
             Found::Missing(_) => Err(not_safe(&format!(
-                "the canary's customer {words} does not exist for {}, and may have a subscription elsewhere",
+                "customer {words} does not exist for {}, and may have a subscription elsewhere",
                 self.config.stripe.secret_key.name
             ))),
         }
@@ -125,23 +149,27 @@ patterns! {
     HELD = "(?:^|[^A-Za-z0-9])((?:cus|sub)_[A-Za-z0-9]+)";
 }
 
-/// Every ID of a customer or a subscription in a user's metadata, at any depth, also in keys and inside longer texts.
-fn held_ids(user: &User) -> Answered<Vec<MetadataId>> {
+/// Every ID of a customer or a subscription in metadata, at any depth, also in keys and inside longer texts.
+fn held_ids(holder: &Holder) -> Answered<Vec<MetadataId>> {
     let mut held = Vec::new();
     let parts = [
-        ("public_metadata", Some(user.public_metadata()?)),
-        ("private_metadata", user.private_metadata()?),
-        ("unsafe_metadata", user.unsafe_metadata()?),
+        ("public_metadata", Some(holder.public_metadata()?)),
+        ("private_metadata", holder.private_metadata()?),
+        ("unsafe_metadata", holder.unsafe_metadata()?),
     ];
     for (name, part) in parts {
         if let Some(part) = part {
             in_object(part, name, &mut held);
         }
     }
-    Ok(held)
+    let kind = holder.kind();
+    Ok(held.into_iter().map(|(id, place)| MetadataId { id, kind, place }).collect())
 }
 
-fn in_object(object: &Map<String, Value>, place: &str, held: &mut Vec<MetadataId>) {
+/// IDs, each with its place.
+type Places = Vec<(String, String)>;
+
+fn in_object(object: &Map<String, Value>, place: &str, held: &mut Places) {
     for (key, value) in object {
         let place = format!("{place}.{key}");
         in_text(key, &place, held);
@@ -149,7 +177,7 @@ fn in_object(object: &Map<String, Value>, place: &str, held: &mut Vec<MetadataId
     }
 }
 
-fn in_value(value: &Value, place: &str, held: &mut Vec<MetadataId>) {
+fn in_value(value: &Value, place: &str, held: &mut Places) {
     match value {
         Value::String(text) => in_text(text, place, held),
         Value::Array(items) => {
@@ -162,9 +190,8 @@ fn in_value(value: &Value, place: &str, held: &mut Vec<MetadataId>) {
     }
 }
 
-fn in_text(text: &str, place: &str, held: &mut Vec<MetadataId>) {
-    let found = HELD.captures_iter(text).map(|found| MetadataId { id: found[1].to_owned(), place: place.to_owned() });
-    held.extend(found);
+fn in_text(text: &str, place: &str, held: &mut Places) {
+    held.extend(HELD.captures_iter(text).map(|found| (found[1].to_owned(), place.to_owned())));
 }
 
 #[cfg(test)]

@@ -86,12 +86,12 @@ impl World {
         Deployment { environment: cloudflare.and_then(|cloudflare| cloudflare.environment.clone()) }
     }
 
-    /// Sets the plan of a user; null removes it.
-    pub fn plan_of(&self, user: &str, before: impl Into<Value>, after: impl Into<Value>) -> ClerkMetadata {
+    /// Sets the plan of a user or an organization; null removes it.
+    pub fn plan_of(&self, holder: &str, before: impl Into<Value>, after: impl Into<Value>) -> ClerkMetadata {
         ClerkMetadata {
             api: self.clerk_api(),
             key_variable: self.config.clerk.secret_key.name.clone(),
-            user: user.to_owned(),
+            holder: holder.to_owned(),
             key: self.config.clerk.metadata_key.clone(),
             before: before.into(),
             after: after.into(),

@@ -34,7 +34,7 @@ use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 
-use crate::config::{Config, Kind, Mode, Probe, Redactor, Secret, Variable};
+use crate::config::{Config, Mode, Probe, Redactor, Secret, Variable};
 use crate::finding::{Cause, NoAnswer};
 
 pub use address::{HostRelation, host_relation, is_development_host};
@@ -46,7 +46,7 @@ pub use cloudflare::*;
 pub use configured::LinkedPage;
 pub use error::WorldError;
 pub use field::{Field, Items, Metadata};
-pub use id::{CheckoutSessionId, CustomerId, EventId, ProductId, SubscriptionId, UserId};
+pub use id::{CheckoutSessionId, CustomerId, EventId, HolderId, OrganizationId, ProductId, SubscriptionId, UserId};
 pub use journal::{ChangeRecord, UNDO, last_fix};
 pub use plan_value::{PlanMismatch, intended_tier, plan_mismatch, plan_text};
 pub use rehearsal::{
@@ -212,12 +212,12 @@ impl World {
         format!("{}, {} mode, {}", config.project.name, config.project.mode.word(), config.worker.url)
     }
 
-    /// The canary's ID.
+    /// The ID of what has the canary's plan: the canary itself, or its organization.
     ///
     /// # Errors
-    /// Unknown if it is not set, and blocked if it is not an ID.
-    pub fn canary_id(&self) -> Result<&str, NoAnswer> {
-        usable(&self.config.clerk.canary_user).map(String::as_str)
+    /// Unknown if it is not set or not an ID, and blocked if it is unusable.
+    pub fn canary_id(&self) -> Result<HolderId, NoAnswer> {
+        self.clerk().canary_holder_id()
     }
 
     /// The probe door, unless it was closed by hand.
@@ -249,15 +249,7 @@ pub(crate) fn usable<T>(variable: &Variable<T>) -> Result<&T, NoAnswer> {
     if !variable.is_usable() {
         return Err(NoAnswer::Because(Cause::ValueUnusable));
     }
-    let name = &variable.name;
-    variable.value.as_ref().ok_or_else(|| {
-        NoAnswer::Unknown(match variable.kind {
-            Kind::ClerkUserId => format!(
-                "{name} is not set. Create a user in the Clerk Dashboard, set its public metadata to {{\"plan\": \"<a paid tier>\"}}, and set {name} to its ID"
-            ),
-            _ => format!("{name} is not set"),
-        })
-    })
+    variable.value.as_ref().ok_or_else(|| NoAnswer::Unknown(format!("{} is not set", variable.name)))
 }
 
 /// A key for the wanted mode.

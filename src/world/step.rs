@@ -6,7 +6,9 @@ use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
 use serde_json::{Value, json};
 use url::Url;
 
-use super::id::{ApiPath, CheckoutSessionId, CustomerId, PathId, SessionId, TemplateName, UserId};
+use super::id::{
+    ApiPath, CheckoutSessionId, CustomerId, HolderId, OrganizationId, PathId, SessionId, TemplateName, UserId,
+};
 use super::transport::{Asked, Credential, OutgoingRequest, Party, Retry};
 use super::worker::route::Route;
 use super::{NoAnswer, World};
@@ -20,19 +22,21 @@ pub(super) enum Step<'s> {
     /// Exchanges the ticket for a session.
     SignIn { user: &'s UserId, ticket: &'s Secret, caller: Caller },
     /// Creates a session without a ticket, at a development instance.
-    Session(&'s UserId),
+    Session { user: &'s UserId, organization: Option<&'s OrganizationId> },
+    /// Makes an organization the session's active one.
+    Activate { session: &'s SessionId, organization: &'s OrganizationId, caller: Caller },
     /// Gets a token from the session, with or without a template.
     Token { session: &'s SessionId, template: Option<&'s TemplateName>, caller: Caller },
     /// Ends the session.
     SignOut(&'s SessionId),
     /// Has the Worker create a Checkout Session for the canary.
-    Checkout { tier: &'s Tier, user: &'s UserId, request: &'s CheckoutRequest },
+    Checkout { tier: &'s Tier, holder: &'s HolderId, request: &'s CheckoutRequest },
     /// Asks the Worker for a Checkout Session in a way that it must reject.
-    InvalidCheckout { invalid: InvalidRequest, user: &'s UserId, request: &'s CheckoutRequest },
+    InvalidCheckout { invalid: InvalidRequest, holder: &'s HolderId, request: &'s CheckoutRequest },
     /// Expires that Checkout Session.
     Expiry(&'s CheckoutSessionId),
     /// Has the Worker open the customer portal for the canary. That session expires by itself.
-    Portal { customer: &'s CustomerId, user: &'s UserId },
+    Portal { customer: &'s CustomerId, holder: &'s HolderId },
 }
 
 /// A request for a Checkout Session that the Worker must reject.
@@ -88,7 +92,8 @@ impl<'s> Step<'s> {
         match self {
             Self::SignInToken(_) => "clerk.sign_in_token.create",
             Self::SignIn { .. } => "clerk.session.sign_in",
-            Self::Session(_) => "clerk.session.create",
+            Self::Session { .. } => "clerk.session.create",
+            Self::Activate { .. } => "clerk.session.touch",
             Self::Token { .. } => "clerk.token.create",
             Self::SignOut(_) => "clerk.session.revoke",
             Self::Checkout { .. } | Self::InvalidCheckout { .. } => "worker.checkout_session.create",
@@ -100,12 +105,13 @@ impl<'s> Step<'s> {
     /// Its object, for the journal.
     fn object(self) -> String {
         match self {
-            Self::SignInToken(user) | Self::SignIn { user, .. } | Self::Session(user) => user.to_string(),
+            Self::SignInToken(user) | Self::SignIn { user, .. } | Self::Session { user, .. } => user.to_string(),
+            Self::Activate { session, organization, .. } => format!("{organization} in {session}"),
             Self::Token { session, .. } | Self::SignOut(session) => session.to_string(),
-            Self::Checkout { tier, user, .. } => format!("tier {} for {user}", tier.name),
-            Self::InvalidCheckout { invalid, user, .. } => format!("a request {} for {user}", invalid.words()),
+            Self::Checkout { tier, holder, .. } => format!("tier {} for {holder}", tier.name),
+            Self::InvalidCheckout { invalid, holder, .. } => format!("a request {} for {holder}", invalid.words()),
             Self::Expiry(session) => session.to_string(),
-            Self::Portal { customer, user } => format!("{customer} of {user}"),
+            Self::Portal { customer, holder } => format!("{customer} of {holder}"),
         }
     }
 
@@ -114,18 +120,24 @@ impl<'s> Step<'s> {
     /// expiry has an idempotency key.
     const fn retry(self) -> Retry {
         match self {
-            Self::Session(_) => Retry::Never,
+            Self::Session { .. } => Retry::Never,
             Self::Checkout { .. } | Self::InvalidCheckout { .. } | Self::Portal { .. } => Retry::Connection,
-            Self::SignInToken(_) | Self::SignIn { .. } | Self::Token { .. } | Self::SignOut(_) | Self::Expiry(_) => {
-                Retry::Always
-            }
+            Self::SignInToken(_)
+            | Self::SignIn { .. }
+            | Self::Activate { .. }
+            | Self::Token { .. }
+            | Self::SignOut(_)
+            | Self::Expiry(_) => Retry::Always,
         }
     }
 
     fn target(self) -> StepTarget<'s> {
         match self {
             Self::SignInToken(_) => StepTarget::Clerk(ApiPath::new("/v1/sign_in_tokens")),
-            Self::Session(_) => StepTarget::Clerk(ApiPath::new("/v1/sessions")),
+            Self::Session { .. } => StepTarget::Clerk(ApiPath::new("/v1/sessions")),
+            Self::Activate { session, caller, .. } => {
+                StepTarget::ClerkDomain(caller.flagged(ApiPath::new("/v1/client/sessions/").id(session).then("/touch")))
+            }
             Self::SignOut(session) => StepTarget::Clerk(ApiPath::new("/v1/sessions/").id(session).then("/revoke")),
             Self::SignIn { caller, .. } => StepTarget::ClerkDomain(caller.flagged(ApiPath::new("/v1/client/sign_ins"))),
             Self::Token { session, template, caller } => {
@@ -160,7 +172,14 @@ impl<'s> Step<'s> {
     fn body(self) -> Payload {
         match self {
             Self::SignInToken(user) => Payload::Json(json!({ "user_id": user.as_str(), "expires_in_seconds": 60 })),
-            Self::Session(user) => Payload::Json(json!({ "user_id": user.as_str() })),
+            Self::Session { user, organization: None } => Payload::Json(json!({ "user_id": user.as_str() })),
+            Self::Session { user, organization: Some(organization) } => {
+                Payload::Json(json!({ "user_id": user.as_str(), "active_organization_id": organization.as_str() }))
+            }
+            Self::Activate { organization, .. } => Payload::Form(vec![
+                ("active_organization_id", organization.as_str().to_owned()),
+                ("intent", "select_org".to_owned()),
+            ]),
             Self::SignIn { ticket, .. } => {
                 Payload::Form(vec![("strategy", "ticket".to_owned()), ("ticket", ticket.lend(str::to_owned))])
             }
@@ -248,7 +267,7 @@ impl World {
 
 #[cfg(test)]
 mod tests {
-    use super::super::id::{CheckoutSessionId, SessionId, TemplateName, UserId};
+    use super::super::id::{CheckoutSessionId, OrganizationId, SessionId, TemplateName, UserId};
     use super::{Caller, Payload, Step, StepTarget};
     use crate::config::Secret;
 
@@ -257,10 +276,15 @@ mod tests {
         let (user, session) = (UserId::parse("user_1").unwrap(), SessionId::parse("sess_1").unwrap());
         let (sale, ticket) = (CheckoutSessionId::parse("cs_live_a1").unwrap(), Secret::new("ticket"));
         let template = TemplateName::parse("pan-api").unwrap();
+        let organization = OrganizationId::parse("org_1").unwrap();
         let token = |caller| Step::Token { session: &session, template: Some(&template), caller };
         let steps = [
             (Step::SignInToken(&user), "/v1/sign_in_tokens"),
-            (Step::Session(&user), "/v1/sessions"),
+            (Step::Session { user: &user, organization: None }, "/v1/sessions"),
+            (
+                Step::Activate { session: &session, organization: &organization, caller: Caller::Browser },
+                "/v1/client/sessions/{session_id}/touch",
+            ),
             (Step::SignIn { user: &user, ticket: &ticket, caller: Caller::Native }, "/v1/client/sign_ins"),
             (token(Caller::Backend), "/v1/sessions/{session_id}/tokens/{template_name}"),
             (token(Caller::Browser), "/v1/client/sessions/{session_id}/tokens/{template_name}"),

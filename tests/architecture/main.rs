@@ -9,8 +9,9 @@ use std::path::{Path, PathBuf};
 use regex::Regex;
 
 /// From the ground up. What stands in one row knows only what stands in a row below it, and its own.
-const FLOORS: [&[&str]; 9] = [
-    &["change", "pattern"],
+const FLOORS: [&[&str]; 10] = [
+    &["holder", "pattern"],
+    &["change"],
     &["finding"],
     &["config"],
     &["source", "world"],

@@ -1,4 +1,4 @@
-//! Who buys what, as a session says it: the user, the tier and the customer.
+//! Who buys what, as a session says it: the user or the organization, the tier and the customer.
 
 use super::super::fixes;
 use super::{NEW_CUSTOMER, NO_TIER, NO_USER, OTHER_TIER, OTHER_USER, finding};
@@ -6,20 +6,23 @@ use crate::check::prelude::*;
 use crate::config::{Source, Tier};
 use crate::world::{CheckoutSession, CustomerId, Seen};
 
-/// What the Worker needs to identify the user in `checkout.session.completed`.
-pub(super) fn user(world: &World, tier: &Tier, session: &Seen<CheckoutSession>, outcome: &mut Outcome) -> Answered {
+/// What the Worker needs to identify the user, or the organization, in `checkout.session.completed`.
+pub(super) fn holder(world: &World, tier: &Tier, session: &Seen<CheckoutSession>, outcome: &mut Outcome) -> Answered {
     let (config, value) = (world.config(), &session.value);
     let key = &config.entitlement.user_key;
-    // The tier in the metadata identifies no user.
+    // The tier in the metadata identifies no holder.
     let is_other = |(key, text): (&str, &str)| {
         key != config.entitlement.tier_key && text != tier.name && text != tier.metadata && !text.is_empty()
     };
-    let named = value.client_reference_id.text().filter(|user| !user.is_empty());
-    let in_metadata = value.metadata.texts().find(|(known, _)| known == key).map(|(_, user)| user);
-    for (field, user) in [("client_reference_id", named), (&format!("metadata.{key}"), in_metadata)] {
-        if let Some(user) = user.filter(|user| is_another(world, user)) {
-            outcome.find(other_user(world, field, user, session));
-        }
+    let named = value.client_reference_id.text().filter(|id| !id.is_empty());
+    if let Some(other) = named.filter(|id| is_another(world, id)) {
+        outcome.find(other_holder(world, "client_reference_id", other, session));
+    }
+    let in_metadata = value.metadata.texts().find(|(known, _)| known == key).map(|(_, id)| id);
+    if let Some(other) =
+        in_metadata.filter(|id| is_of_clerk(id) && world.canary_id().is_ok_and(|canary| canary.as_str() != *id))
+    {
+        outcome.find(other_holder(world, &format!("metadata.{key}"), other, session));
     }
     let customer = value.customer.value().or_else(|| value.customer_account.value());
     if named.is_some() || customer.is_some() || value.metadata.texts().any(is_other) {
@@ -29,33 +32,53 @@ pub(super) fn user(world: &World, tier: &Tier, session: &Seen<CheckoutSession>, 
     value.client_reference_id.nullable(format_args!("client_reference_id of {}", value.id))?;
     value.customer.nullable(format_args!("customer of {}", value.id))?;
     value.metadata.get(key, format_args!("Checkout Session {}", value.id))?;
-    let message =
-        "Nothing in a Checkout Session identifies the user: no client_reference_id, no metadata, no customer.";
+    let kind = world.config().entitlement.holder;
+    let message = format!(
+        "Nothing in a Checkout Session identifies the {}: no client_reference_id, no metadata, no customer.",
+        kind.word()
+    );
     let evidence = session.answer.evidence("client_reference_id, metadata, customer", "all empty");
-    let fix = pass_user(world, "Pass the user's ID");
-    outcome.find(finding(NO_USER, message.to_owned(), "the canary's ID", evidence, fix));
+    let fix = pass_id(world, &format!("Pass the {}'s ID", kind.word()));
+    outcome.find(finding(NO_USER, message, &canary_id(kind), evidence, fix));
     Ok(())
 }
 
-/// Whether a text is the ID of a Clerk user, and not the canary's. IDs of your own database are not Clerk's.
+/// Whether a text is the ID of a Clerk user or organization. IDs of your own database are not Clerk's.
+fn is_of_clerk(text: &str) -> bool {
+    [HolderKind::User, HolderKind::Organization].iter().any(|kind| text.starts_with(kind.prefix()))
+}
+
+/// Whether a text is the ID of another Clerk user or organization than the canary and its own. A member may buy for an
+/// organization, so both are right.
 fn is_another(world: &World, text: &str) -> bool {
-    text.starts_with("user_") && world.canary_id().is_ok_and(|canary| canary != text)
+    let mut canary = world.config().clerk.canary_ids().peekable();
+    is_of_clerk(text) && canary.peek().is_some() && !canary.any(|id| id == text)
 }
 
-fn other_user(world: &World, field: &str, user: &str, session: &Seen<CheckoutSession>) -> Finding {
-    let message =
-        format!("{field} of the canary's Checkout Session is {user}, so another user gets what customers pay for.");
-    let evidence = session.answer.evidence(field, user);
-    let fix = pass_user(world, "Pass the ID of the user in the verified token, not a fixed one,");
-    finding(OTHER_USER, message, "the canary's ID", evidence, fix)
+/// What the field must be, in a sentence.
+fn canary_id(kind: HolderKind) -> String {
+    format!("the ID of the {}", kind.canary())
 }
 
-/// Where the Worker passes the user's ID.
-fn pass_user(world: &World, pass: &str) -> Fix {
-    let key = &world.config().entitlement.user_key;
+fn other_holder(world: &World, field: &str, found: &str, session: &Seen<CheckoutSession>) -> Finding {
+    let kind = world.config().entitlement.holder;
+    let so = if HolderKind::of_id(found) == kind {
+        format!("so another {} gets what customers pay for", kind.word())
+    } else {
+        format!("which is not the ID of {}, so customers do not get what they pay for", kind.one())
+    };
+    let message = format!("{field} of the canary's Checkout Session is {found}, {so}.");
+    let evidence = session.answer.evidence(field, found);
+    let fix = pass_id(world, &format!("Pass the ID of the {} in the verified token, not a fixed one,", kind.word()));
+    finding(OTHER_USER, message, &canary_id(kind), evidence, fix)
+}
+
+/// Where the Worker passes the ID of the user, or of the organization.
+fn pass_id(world: &World, pass: &str) -> Fix {
+    let (key, id) = (&world.config().entitlement.user_key, world.config().entitlement.holder.usual_key());
     Fix::new(format!("{pass} as client_reference_id, and as {key} in the metadata of the session and of subscription_data."))
         .code(format!(
-            "client_reference_id: userId,\nmetadata: {{ {key}: userId }},\nsubscription_data: {{ metadata: {{ {key}: userId }} }},"
+            "client_reference_id: {id},\nmetadata: {{ {key}: {id} }},\nsubscription_data: {{ metadata: {{ {key}: {id} }} }},"
         ))
         .then(world.deployment())
 }
@@ -122,18 +145,25 @@ pub(super) async fn customer(world: &World, session: &Seen<CheckoutSession>, out
     }
     let id = CustomerId::parse(customer).map_err(|malformed| malformed.in_answer(&session.answer))?;
     let Some(existing) = world.stripe().customer(&id).await? else { return Ok(()) };
-    let user = existing.metadata.text(&world.config().entitlement.user_key);
-    if let Some(user) = user.filter(|user| is_another(world, user)) {
-        let message = format!("The canary's Checkout Session is for customer {customer}, who belongs to {user}.");
+    let holder = existing.metadata.text(&world.config().entitlement.user_key);
+    if let Some(holder) = holder.filter(|holder| is_another(world, holder)) {
+        let message = format!("The canary's Checkout Session is for customer {customer}, who belongs to {holder}.");
         let evidence = session.answer.evidence("customer", customer.clone());
-        let fix = fixes::deploy(world, "Set customer to the one of the user in the verified token, or leave it out.");
+        let fix = fixes::deploy(
+            world,
+            format!(
+                "Set customer to the one of the {} in the verified token, or leave it out.",
+                world.config().entitlement.holder.word()
+            ),
+        );
         outcome.find(finding(OTHER_USER, message, "the canary's customer, or none", evidence, fix));
     } else if existing.is_new(world)? {
         let message =
             format!("The Worker created customer {customer} for the canary. It stays in your Stripe account.");
         let key = &world.config().clerk.customer_key;
         let fix = Fix::new(format!(
-            "Set {key} to {customer} in the canary's public metadata, so that the Worker uses it again."
+            "Set {key} to {customer} in the public metadata of the {}, so that the Worker uses it again.",
+            world.config().entitlement.holder.canary()
         ))
         .link(world.stripe().dashboard(&format!("customers/{customer}")));
         let evidence = session.answer.evidence("customer", customer.clone());

@@ -21,8 +21,9 @@ pub(super) async fn judge(
     let price = price(world, tier, session, outcome).await;
     outcome.ask(price.map_err(of_tier));
     if reads_sessions(world) {
-        let (user, plan) = (buyer::user(world, tier, session, outcome), buyer::metadata(world, tier, session, outcome));
-        outcome.ask(user.map_err(of_tier));
+        let (holder, plan) =
+            (buyer::holder(world, tier, session, outcome), buyer::metadata(world, tier, session, outcome));
+        outcome.ask(holder.map_err(of_tier));
         outcome.ask(plan.map_err(of_tier));
     }
     let discount = charges::discount(world, session, outcome);
@@ -204,11 +205,14 @@ fn reads_sessions(world: &World) -> bool {
 }
 
 /// What could not be read back, for the end of a sentence.
-fn unread(world: &World) -> &'static str {
+fn unread(world: &World) -> String {
     let from_subscription = world.config().entitlement.source == Source::SubscriptionMetadata;
     match (reads_sessions(world), from_subscription) {
-        (false, _) => "; user and tier, which only subscription_data can carry here, could not be read back",
-        (true, true) => "; what subscription_data carries could not be read back",
-        (true, false) => "",
+        (false, _) => {
+            let holder = world.config().entitlement.holder.word();
+            format!("; {holder} and tier, which only subscription_data can carry here, could not be read back")
+        }
+        (true, true) => "; what subscription_data carries could not be read back".to_owned(),
+        (true, false) => String::new(),
     }
 }

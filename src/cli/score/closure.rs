@@ -220,7 +220,7 @@ fn is_of(path: &str, change: &Change) -> bool {
             let field = if field.field == "disabled" { "status".to_owned() } else { field.field.replace('.', "/") };
             path.ends_with(&format!("/{}/{field}", stripe.id.as_deref().unwrap_or_default()))
         }),
-        Change::ClerkMetadata(user) => path.ends_with(&format!("/{}/public_metadata/{}", user.user, user.key)),
+        Change::ClerkMetadata(user) => path.ends_with(&format!("/{}/public_metadata/{}", user.holder, user.key)),
         Change::ClerkTemplate(template) => match &template.id {
             Some(id) => path.contains(&format!("/jwt_templates/{id}/")),
             None => path.starts_with("/clerk/jwt_templates/"),

@@ -2,6 +2,7 @@
 
 mod address;
 mod extras;
+mod holder;
 mod tiers;
 mod worker;
 
@@ -14,10 +15,11 @@ use super::source::{Diagnostic, Diagnostics};
 use super::stray::bare;
 use super::wrangler::Wrangler;
 use super::{
-    CheckoutRoute, ClerkConfig, CloudflareConfig, Config, Entitlement, FrontendConfig, Kind, Options, Origin, Project,
-    Secret, Source, StripeConfig, Tier, TokenPlace, Values, Variable, WebhookConfig, WorkerConfig, fingerprint,
+    CheckoutRoute, ClerkConfig, CloudflareConfig, Config, FrontendConfig, Kind, Options, Origin, Project, Secret,
+    Source, StripeConfig, Tier, TokenPlace, Values, Variable, WebhookConfig, WorkerConfig, fingerprint,
     frontend_api_of, hardcoded, kind, swapped_keys, value_problem,
 };
+use crate::holder::HolderKind;
 
 /// Builds the parts of a configuration.
 pub(super) struct Build<'b, 't> {
@@ -37,7 +39,8 @@ impl<'b, 't> Build<'b, 't> {
         let project = file.project.and_then(|project| self.project(project));
         let stripe = self.stripe(&file.stripe.unwrap_or_default());
         let auth = file.worker.as_ref().map_or(TokenPlace::Bearer, |worker| worker.auth);
-        let clerk = self.clerk(&file.clerk.unwrap_or_default(), auth);
+        let entitlement = file.entitlement.unwrap_or_default();
+        let clerk = self.clerk(&file.clerk.unwrap_or_default(), auth, entitlement.holder);
         let is_paid = |tier: &&raw::Tier| tier.price.is_some() || tier.prices.is_some();
         let paid_tiers = file.tiers.iter().flat_map(|tiers| tiers.values()).filter(is_paid).count();
         let worker = file.worker.and_then(|worker| self.worker(worker, paid_tiers));
@@ -45,9 +48,8 @@ impl<'b, 't> Build<'b, 't> {
         let frontend = file.frontend.map(|frontend| self.frontend(&frontend));
         let tiers = file.tiers.and_then(|tiers| self.tiers(tiers));
         // A Worker that is sent the price ID may need none, unless it tells the tier by it.
-        let source = file.entitlement.as_ref().map(|entitlement| entitlement.source);
         let checkout = worker.as_ref().and_then(|worker| worker.checkout.as_ref());
-        let is_sent = checkout.is_some_and(CheckoutRoute::names_the_price) && source != Some(Source::PriceId);
+        let is_sent = checkout.is_some_and(CheckoutRoute::names_the_price) && entitlement.source != Source::PriceId;
         let tiers_with_prices = tiers.as_deref().filter(|_| !is_sent);
         let needed = Needed { stripe: stripe.as_ref(), clerk: clerk.as_ref(), tiers: tiers_with_prices };
         let cloudflare = file.cloudflare.map(|cloudflare| self.cloudflare(cloudflare, wrangler, &needed));
@@ -62,7 +64,7 @@ impl<'b, 't> Build<'b, 't> {
             project: project?,
             stripe: stripe?,
             webhook: webhook?,
-            entitlement: entitlement(file.entitlement.unwrap_or_default()),
+            entitlement: self.entitlement(entitlement),
             clerk: clerk?,
             cloudflare: flattened(cloudflare)?,
             worker: worker?,
@@ -117,7 +119,7 @@ impl<'b, 't> Build<'b, 't> {
         })
     }
 
-    fn clerk(&mut self, clerk: &raw::Clerk, auth: TokenPlace) -> Option<ClerkConfig> {
+    fn clerk(&mut self, clerk: &raw::Clerk, auth: TokenPlace, holder: HolderKind) -> Option<ClerkConfig> {
         let api_base = self.api_base("clerk.api_base", &clerk.api_base, "api.clerk.com");
         let publishable_key = self.public(
             "clerk.publishable_key",
@@ -144,6 +146,7 @@ impl<'b, 't> Build<'b, 't> {
                 Kind::ClerkUserId,
                 Need::Optional,
             ),
+            canary_organization: self.canary_organization(clerk.canary_organization.as_ref(), holder),
             api_base: api_base?,
             frontend_api: flattened(frontend_api)?,
         })
@@ -338,18 +341,6 @@ impl Needed<'_> {
             }
         }
         names
-    }
-}
-
-fn entitlement(entitlement: raw::Entitlement) -> Entitlement {
-    Entitlement {
-        source: entitlement.source,
-        key: entitlement.key.0,
-        user_from: entitlement.user_from,
-        user_key: entitlement.user_key.0,
-        tier_key: entitlement.tier_key.0,
-        entitling_statuses: entitlement.entitling_statuses.into_iter().map(|status| status.0).collect(),
-        comped: entitlement.comped.into_iter().map(|user| user.0).collect(),
     }
 }
 

@@ -39,8 +39,8 @@ texts! {
     ApiVersion: "an API version, such as \"2026-09-30.endive\"", r"^20[0-9]{2}-[0-9]{2}-[0-9]{2}(\.[a-z_]+)?$";
     /// A Stripe account ID.
     StripeAccount: "a Stripe account ID, acct_…", r"^acct_[A-Za-z0-9]+$";
-    /// A Clerk user ID.
-    UserId: "a Clerk user ID, user_…", r"^user_[A-Za-z0-9_]+$";
+    /// The ID of a Clerk user or organization.
+    HolderId: "the ID of a Clerk user or organization, user_… or org_…", r"^(user|org)_[A-Za-z0-9_]+$";
     /// A name that becomes part of a check's id.
     Id: "lower-case letters, digits and single hyphens, such as \"tax-registered\"", r"^[a-z0-9]+(-[a-z0-9]+)*$";
     /// The name of an environment variable.

@@ -13,8 +13,8 @@ use serde::{Deserialize, Deserializer, Serialize};
 
 pub use checkout::{Checkout, CheckoutRequest};
 pub use forms::{
-    Amount, ApiVersion, Currency, Day, EventType, HttpMethod, Id, Json, Limit, Path, PublicVariable, Route,
-    SecretVariable, Status, StripeAccount, Template, UserId, Word,
+    Amount, ApiVersion, Currency, Day, EventType, HolderId, HttpMethod, Id, Json, Limit, Path, PublicVariable, Route,
+    SecretVariable, Status, StripeAccount, Template, Word,
 };
 pub use sections::{
     Clerk, Cloudflare, Entitlement, Frontend, Manual, Price, Probe, Project, Stripe, Tier, Waiver, Webhook, Worker,

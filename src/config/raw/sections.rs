@@ -7,10 +7,11 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::{
-    Amount, ApiVersion, At, Checkout, Currency, Day, EventType, HttpMethod, Id, Json, Limit, PublicVariable, Route,
-    SecretVariable, Status, StripeAccount, Template, UserId, Word,
+    Amount, ApiVersion, At, Checkout, Currency, Day, EventType, HolderId, HttpMethod, Id, Json, Limit, PublicVariable,
+    Route, SecretVariable, Status, StripeAccount, Template, Word,
 };
 use crate::config::{Interval, Mode, Source, TokenPlace, UserFrom};
+use crate::holder::HolderKind;
 
 /// `[project]`.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -113,18 +114,21 @@ pub struct Entitlement {
     pub source: Source,
     /// The metadata key at Stripe.
     pub key: Word,
-    /// Where the Worker finds the Clerk user of an event: in the subscription's metadata, or by the customer, which it looks up in
+    /// Who has a plan: each user, or each organization, whose members share it.
+    pub holder: HolderKind,
+    /// Where the Worker finds the user, or the organization, of an event: in the subscription's metadata, or by the customer, which it looks up in
     /// its own database or at Stripe.
     pub user_from: UserFrom,
-    /// The metadata key under which the Worker finds the Clerk user.
-    pub user_key: Word,
+    /// The metadata key under which the Worker finds the ID of the user, or of the organization. Default: "userId", or "orgId"
+    /// if `holder` is "organization".
+    pub user_key: Option<Word>,
     /// The metadata key under which it finds the tier, with source "subscription-metadata".
     pub tier_key: Word,
     /// The subscription statuses that grant the tier; add `past_due` if you have a grace period.
     #[schemars(length(min = 1))]
     pub entitling_statuses: Vec<Status>,
-    /// Clerk users that have a tier without paying, user_…
-    pub comped: Vec<UserId>,
+    /// Users, or organizations, that have a tier without paying: user_… or org_…
+    pub comped: Vec<At<HolderId>>,
 }
 
 impl Default for Entitlement {
@@ -132,8 +136,9 @@ impl Default for Entitlement {
         Self {
             source: Source::ProductMetadata,
             key: "plan".into(),
+            holder: HolderKind::User,
             user_from: UserFrom::Metadata,
-            user_key: "userId".into(),
+            user_key: None,
             tier_key: "tier".into(),
             entitling_statuses: ["active", "trialing"].map(|status| Status(status.to_owned())).into(),
             comped: Vec::new(),
@@ -154,7 +159,7 @@ pub struct Clerk {
     pub jwt_template: Option<At<Template>>,
     /// The claim that the Worker reads.
     pub plan_claim: Word,
-    /// The key of the tier in a user's public metadata.
+    /// The key of the tier in the public metadata of a user, or of an organization.
     pub metadata_key: Word,
     /// Where the Worker keeps the Stripe customer's ID in public metadata.
     pub customer_key: Word,
@@ -162,6 +167,9 @@ pub struct Clerk {
     pub subscription_key: Word,
     /// A user just for checks: with a paid plan, without a subscription.
     pub canary_user: At<PublicVariable>,
+    /// An organization just for checks, if organizations have the plans: with a paid plan, without a subscription, and with the
+    /// canary as a member. Default: the environment variable `PREFLIGHT_CANARY_ORGANIZATION`.
+    pub canary_organization: Option<At<PublicVariable>>,
     /// The URL of Clerk's Backend API; for tests and proxies.
     pub api_base: At<Word>,
     /// The URL of Clerk's Frontend API. Default: the one in the publishable key.
@@ -179,6 +187,7 @@ impl Default for Clerk {
             customer_key: "stripeCustomerId".into(),
             subscription_key: "subscriptionId".into(),
             canary_user: At::unwritten("PREFLIGHT_CANARY_USER"),
+            canary_organization: None,
             api_base: At::unwritten("https://api.clerk.com"),
             frontend_api: None,
         }

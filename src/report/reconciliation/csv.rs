@@ -27,7 +27,7 @@ pub fn render(found: &Reconciliation) -> String {
             let optional = |text: &Option<String>| text.clone().unwrap_or_default();
             text.push_str(&line([
                 account.bucket.word(),
-                &optional(&account.user),
+                &optional(&account.holder),
                 &optional(&account.customer),
                 &account.subscriptions.join(" "),
                 &optional(&account.status),

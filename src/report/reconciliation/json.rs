@@ -44,9 +44,9 @@ struct Document {
     resumable: bool,
     /// How many subscriptions were read.
     subscriptions: u64,
-    /// How many users were read.
+    /// How many users were read, or organizations, whichever have plans.
     users: u64,
-    /// How many users pay for the tier that they have.
+    /// How many of them pay for the tier that they have.
     agree: u64,
     /// The money at risk in a month, without buckets for information. Before discounts and tax.
     at_risk: Sum,
@@ -65,7 +65,7 @@ struct ResumedFrom {
     began: String,
     /// How many subscriptions.
     subscriptions: u64,
-    /// How many users.
+    /// How many users or organizations.
     users: u64,
 }
 
@@ -123,7 +123,7 @@ struct BucketSum {
 struct Account {
     /// How.
     bucket: Bucket,
-    /// The user's ID at Clerk, if one is known.
+    /// The ID of the user or the organization at Clerk, if one is known.
     user: Option<String>,
     /// The customer's ID at Stripe, if one is known.
     customer: Option<String>,
@@ -131,7 +131,7 @@ struct Account {
     subscriptions: Vec<String>,
     /// The status of the first one.
     status: Option<String>,
-    /// The plan in the user's public metadata.
+    /// The plan in its public metadata.
     plan: Option<String>,
     /// The value of the tier that is paid for, if it is one.
     pays_for: Option<String>,
@@ -186,14 +186,14 @@ fn document(found: &Reconciliation, exit_code: u8) -> Document {
         exit_code,
         complete: found.is_complete(),
         interrupted: found.is_interrupted,
-        resumed: found.resumed.map(|Resumed { began, subscriptions, users }| ResumedFrom {
+        resumed: found.resumed.map(|Resumed { began, subscriptions, holders }| ResumedFrom {
             began: began.to_string(),
             subscriptions,
-            users,
+            users: holders,
         }),
         resumable: found.can_go_on,
         subscriptions: found.subscriptions,
-        users: found.users,
+        users: found.holders,
         agree: found.agree,
         at_risk: Sum::of(&Sums::of(drifted).monthly),
         buckets: Bucket::ALL.into_iter().map(|bucket| of_bucket(found, bucket)).collect(),
@@ -219,7 +219,7 @@ impl Account {
         let optional = |text: &Option<String>| text.as_deref().map(clean);
         Self {
             bucket: account.bucket,
-            user: optional(&account.user),
+            user: optional(&account.holder),
             customer: optional(&account.customer),
             subscriptions: account.subscriptions.iter().map(|id| clean(id)).collect(),
             status: optional(&account.status),

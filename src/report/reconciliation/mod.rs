@@ -72,10 +72,11 @@ impl Page {
         let (project, mode) = (shown(&found.project), found.mode.word());
         let started = found.started_at.strftime("%Y-%m-%d %H:%M UTC");
         self.line(&format!("{project}, {mode} mode, {started}, {}", took(found.took)), Color::Dim);
-        let (subscriptions, users, agree) = (found.subscriptions, found.users, found.agree);
+        let (subscriptions, holders, agree) = (found.subscriptions, found.holders, found.agree);
+        let plural = found.kind.plural();
         self.line(
             &format!(
-                "{subscriptions} subscriptions and {users} users were read; {agree} users pay and have their tier."
+                "{subscriptions} subscriptions and {holders} {plural} were read; {agree} {plural} pay and have their tier."
             ),
             Color::Dim,
         );
@@ -83,10 +84,10 @@ impl Page {
             let words = format!("Only accounts that changed since {}.", since.strftime("%Y-%m-%d %H:%M UTC"));
             self.line(&words, Color::Dim);
         }
-        if let Some(Resumed { began, subscriptions, users }) = found.resumed {
+        if let Some(Resumed { began, subscriptions, holders }) = found.resumed {
             let minutes = found.started_at.duration_since(began).as_mins();
             let words = format!(
-                "Went on from an interrupted comparison: {subscriptions} of the subscriptions and {users} of the users were read \
+                "Went on from an interrupted comparison: {subscriptions} of the subscriptions and {holders} of the {plural} were read \
                  {minutes} min before."
             );
             self.line(&words, Color::Dim);

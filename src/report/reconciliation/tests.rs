@@ -6,6 +6,7 @@ use jiff::Timestamp;
 
 use super::{csv, json, render};
 use crate::config::Mode;
+use crate::holder::HolderKind;
 use crate::reconcile::{Bucket, DriftedAccount, Monthly, NotCompared, Reconciliation};
 use crate::report::Style;
 
@@ -22,7 +23,7 @@ fn account(text: &str) -> DriftedAccount {
     let text = || text.to_owned();
     DriftedAccount {
         bucket: Bucket::WrongTier,
-        user: Some(text()),
+        holder: Some(text()),
         customer: Some(text()),
         subscriptions: vec![text()],
         status: Some(text()),
@@ -42,7 +43,8 @@ fn found(accounts: Vec<DriftedAccount>, not_compared: Vec<NotCompared>) -> Recon
         took: Duration::from_secs(1),
         since: None,
         subscriptions: 1,
-        users: 1,
+        kind: HolderKind::User,
+        holders: 1,
         agree: 0,
         accounts,
         not_compared,

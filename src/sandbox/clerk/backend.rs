@@ -16,7 +16,7 @@ use super::listing::{Listing, whole_list};
 use super::request::{Parameters, Shared, fields, no_such};
 use super::settings::KeyName;
 use super::users::merge;
-use super::{Clerk, keys, now, sign_ins, templates, user_writes};
+use super::{Clerk, keys, now, organizations, sign_ins, templates, user_writes};
 
 /// The versions that this API knows.
 const VERSIONS: [&str; 5] = ["2021-02-05", "2024-10-01", "2025-04-10", "2025-11-10", "2026-05-12"];
@@ -34,6 +34,13 @@ pub fn backend(clerk: Arc<Clerk>) -> Router {
         .route("/v1/users/count", get(users_count))
         .route("/v1/users/{id}", get(user).patch(update_user).delete(user_writes::delete))
         .route("/v1/users/{id}/metadata", patch(merge_metadata).put(replace_metadata))
+        .route("/v1/users/{id}/organization_memberships", get(organizations::of_user))
+        .route("/v1/organizations", get(organizations::list))
+        .route("/v1/organizations/{id}", get(organizations::get))
+        .route(
+            "/v1/organizations/{id}/metadata",
+            patch(organizations::merge_metadata).put(organizations::replace_metadata),
+        )
         .merge(sign_ins::routes())
         .fallback(|| async { ClerkError::not_found("There is nothing at this path.") })
         .method_not_allowed_fallback(|| async { ClerkError::not_found("This path has no such method.") })
@@ -60,7 +67,7 @@ fn another_instance(other: &Value, request: &Request) -> ClerkResult {
         "/v1/jwks" => Ok(Json(json!({ "keys": [keys::public_key(KeyName::Other, id)] }))),
         "/v1/users" | "/v1/jwt_templates" => Ok(Json(json!([]))),
         "/v1/users/count" => Ok(Json(json!({ "object": "total_count", "total_count": 0 }))),
-        "/v1/domains" => Ok(Json(json!({ "data": [], "total_count": 0 }))),
+        "/v1/domains" | "/v1/organizations" => Ok(Json(json!({ "data": [], "total_count": 0 }))),
         _ => Err(ClerkError::not_found("This instance has no such thing.")),
     }
 }

@@ -27,6 +27,7 @@ pub fn frontend_api(clerk: Arc<Clerk>) -> Router {
         .route("/v1/client/sign_ins", post(sign_in))
         .route("/v1/client/sessions", axum::routing::delete(end_all))
         .route("/v1/client/sessions/{id}", get(show_session))
+        .route("/v1/client/sessions/{id}/touch", post(touch_session))
         .route("/v1/client/sessions/{id}/end", post(end_session))
         .route("/v1/client/sessions/{id}/remove", post(remove_session))
         .route("/v1/client/sessions/{id}/tokens", post(session_token))
@@ -297,6 +298,32 @@ fn session_of(clerk: &Clerk, caller: &Caller, id: &str) -> Result<Session, Clerk
 
 async fn show_session(extract::State(clerk): Shared, caller: Caller, Path(id): Path<String>) -> ClerkResult {
     let session = session_of(&clerk, &caller, &id)?;
+    let client = show(&clerk, &session.client, caller.origin.as_deref())?;
+    Ok(Json(json!({ "response": show_with_user(&clerk, &session, None), "client": client })))
+}
+
+/// Makes another organization the active one, or none. Without the field, nothing changes.
+async fn touch_session(
+    extract::State(clerk): Shared,
+    caller: Caller,
+    Path(id): Path<String>,
+    Form(fields): Fields,
+) -> ClerkResult {
+    let field = |wanted: &str| fields.iter().find(|(name, _)| name == wanted).map(|(_, value)| value.as_str());
+    let known = |name: &str| matches!(name, "active_organization_id" | "intent");
+    if let Some((name, _)) = fields.iter().find(|(name, _)| !known(name)) {
+        return Err(ClerkError::unknown_parameter(name));
+    }
+    let mut session = session_of(&clerk, &caller, &id)?;
+    if let Some(organization) = field("active_organization_id") {
+        let organization = Some(organization.to_owned()).filter(|organization| !organization.is_empty());
+        if let Some(organization) = &organization {
+            clerk.require_member(organization, &session.user)?;
+        }
+        let active = clerk.sessions().activate(&id, &session.client, organization, now());
+        session = active.ok_or_else(|| ClerkError::not_found(format!("No session was found with id {id}.")))?;
+        clerk.effects.record("clerk.session.organization_selected");
+    }
     let client = show(&clerk, &session.client, caller.origin.as_deref())?;
     Ok(Json(json!({ "response": show_with_user(&clerk, &session, None), "client": client })))
 }

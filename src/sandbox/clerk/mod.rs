@@ -1,10 +1,12 @@
-//! Clerk: the Backend API at api.clerk.com and the Frontend API on the customer's domain, over one set of users.
+//! Clerk: the Backend API at api.clerk.com and the Frontend API on the customer's domain, over one set of users
+//! and organizations.
 
 mod backend;
 mod error;
 mod frontend_api;
 mod keys;
 mod listing;
+mod organizations;
 mod request;
 mod sessions;
 mod settings;
@@ -26,6 +28,7 @@ pub use frontend_api::frontend_api;
 pub use settings::ClerkSettings;
 
 use self::error::ClerkError;
+use self::organizations::Organizations;
 use self::sessions::{Session, Sessions};
 use self::tokens::Subject;
 use self::users::UserStore;
@@ -42,6 +45,7 @@ pub struct Clerk {
     recorded: Recorded,
     effects: Arc<Effects>,
     users: Mutex<UserStore>,
+    organizations: Mutex<Organizations>,
     /// The JWT templates, in the order of their creation.
     templates: Mutex<Vec<Value>>,
     sessions: Mutex<Sessions>,
@@ -57,20 +61,28 @@ impl Clerk {
         keys::prepare();
         let recorded = Recorded::read(RECORDED, TimeFormat::Milliseconds)?;
         let users = UserStore::new(&settings, &recorded)?;
+        let organizations = Mutex::new(Organizations::new(&settings, &recorded)?);
         let settings = settings.completed(&recorded)?;
         let templates = Mutex::new(settings.jwt_templates.values().cloned().collect());
         let (users, sessions) = (Mutex::new(users), Mutex::default());
-        Ok(Arc::new(Self { settings, recorded, effects, users, templates, sessions }))
+        Ok(Arc::new(Self { settings, recorded, effects, users, organizations, templates, sessions }))
     }
 
-    /// The JWT templates, and the metadata of every named or changed user, by ID.
+    /// The JWT templates, and the metadata of every organization and of every named or changed user, by ID.
     #[must_use]
     pub fn to_json(&self) -> Value {
-        json!({ "jwt_templates": by_id(&*self.templates()), "users": self.users().metadata() })
+        json!({
+            "jwt_templates": by_id(&*self.templates()),
+            "users": self.users().metadata(),
+            "organizations": self.organizations().metadata(),
+        })
     }
 
-    /// Merges fields into a user's public metadata, as a Worker does after a purchase.
+    /// Merges fields into the public metadata of a user or an organization, as a Worker does after a purchase.
     pub(in crate::sandbox) fn merge_public_metadata(&self, id: &str, fields: &Map<String, Value>) {
+        if self.organizations().merge_public_metadata(id, fields) {
+            return;
+        }
         let mut users = self.users();
         if let Some(mut user) = users.find(id) {
             if let Value::Object(metadata) = &mut user["public_metadata"] {
@@ -82,6 +94,10 @@ impl Clerk {
 
     fn users(&self) -> MutexGuard<'_, UserStore> {
         self.users.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn organizations(&self) -> MutexGuard<'_, Organizations> {
+        self.organizations.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn templates(&self) -> MutexGuard<'_, Vec<Value>> {
@@ -107,11 +123,22 @@ impl Clerk {
     ) -> Result<String, ClerkError> {
         let missing = || ClerkError::not_found(format!("No user was found with id {}.", session.user));
         let user = self.users().find(&session.user).ok_or_else(missing)?;
-        let subject = Subject { user: &user, session: &session.id, origin, lifetime, serial: self.serial() };
+        let organization = session.organization.as_ref().and_then(|id| self.organizations().find(id).cloned());
+        let organization = organization.as_ref();
+        let subject =
+            Subject { user: &user, organization, session: &session.id, origin, lifetime, serial: self.serial() };
         let Some(name) = template else { return tokens::session_token(&self.settings, &subject) };
         let found = self.templates().iter().find(|template| template["name"] == name).cloned();
         let found = found.ok_or_else(|| ClerkError::not_found(format!("No JWT template exists with name: {name}")))?;
         tokens::template_token(&self.settings, &found, &subject)
+    }
+
+    /// Rejects an organization that the user is not a member of.
+    fn require_member(&self, organization: &str, user: &str) -> Result<(), ClerkError> {
+        if self.organizations().has_member(organization, user) {
+            return Ok(());
+        }
+        Err(ClerkError::not_found(format!("No organization was found with id {organization} for this user.")))
     }
 
     fn key_set(&self) -> Value {

@@ -71,6 +71,8 @@ pub(super) struct Session {
     pub user: String,
     /// The ID of the client.
     pub client: String,
+    /// The ID of the active organization.
+    pub organization: Option<String>,
     /// `active`, `ended`, `removed` or `revoked`.
     pub status: &'static str,
     /// When it began, in milliseconds.
@@ -89,7 +91,7 @@ impl Session {
     pub(super) fn show(&self) -> Value {
         json!({
             "object": "session", "id": self.id, "user_id": self.user, "client_id": self.client, "actor": null,
-            "status": self.status, "last_active_organization_id": null, "last_active_at": self.created,
+            "status": self.status, "last_active_organization_id": self.organization, "last_active_at": self.created,
             "latest_activity": null, "expire_at": self.created + SESSION_LIFETIME,
             "abandon_at": self.created + SESSION_ABANDONED, "updated_at": self.updated, "created_at": self.created,
         })
@@ -102,7 +104,7 @@ impl Session {
             "expire_at": self.created + SESSION_LIFETIME, "abandon_at": self.created + SESSION_ABANDONED,
             "last_active_at": self.created,
             "last_active_token": token.map(|jwt| json!({ "object": "token", "jwt": jwt })),
-            "actor": null, "tasks": null, "last_active_organization_id": null, "user": user,
+            "actor": null, "tasks": null, "last_active_organization_id": self.organization, "user": user,
             "public_user_data": {
                 "first_name": null, "last_name": null, "image_url": "https://img.clerk.com/default",
                 "has_image": false, "identifier": user["email_addresses"][0]["email_address"],
@@ -138,12 +140,27 @@ impl Sessions {
             id: format!("sess_2{:026}", self.next()),
             user: user.to_owned(),
             client: client.to_owned(),
+            organization: None,
             status: "active",
             created: now,
             updated: now,
         };
         self.all.insert(session.id.clone(), session.clone());
         session
+    }
+
+    /// Makes an organization the active one of a session, or none. Returns `None` if the client does not have the session.
+    pub(super) fn activate(
+        &mut self,
+        id: &str,
+        client: &str,
+        organization: Option<String>,
+        now: i64,
+    ) -> Option<Session> {
+        let session = self.all.get_mut(id).filter(|session| session.client == client && session.is_active())?;
+        session.organization = organization;
+        session.updated = now;
+        Some(session.clone())
     }
 
     /// Gives an active session this status. Returns `None` if the client does not have the session.

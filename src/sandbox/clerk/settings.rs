@@ -33,6 +33,10 @@ pub struct ClerkSettings {
     pub(super) domains: BTreeMap<String, Value>,
     /// The users that a scenario is about, by a short name.
     pub(super) users: BTreeMap<String, Value>,
+    /// The organizations, by a short name.
+    pub(super) organizations: BTreeMap<String, Value>,
+    /// The IDs of the users who are members, by the ID of the organization.
+    pub(super) members: BTreeMap<String, Vec<String>>,
     /// How many free users there are besides, all newer than the named ones.
     pub(super) extra_users: u64,
     /// Accounts by formula, all older than the named users.
@@ -41,7 +45,7 @@ pub struct ClerkSettings {
 }
 
 impl ClerkSettings {
-    /// The same with complete objects, except for the users.
+    /// The same with complete objects, except for the users and the organizations.
     pub(super) fn completed(mut self, recorded: &Recorded) -> Result<Self, Error> {
         let complete = |kind: &str, object: &mut Value| -> Result<(), Error> {
             *object = recorded.complete(kind, object)?;

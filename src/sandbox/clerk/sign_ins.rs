@@ -102,9 +102,18 @@ async fn create_session(extract::State(clerk): Shared, body: Bytes) -> ClerkResu
             reason,
         ));
     }
-    let user = user_of(&clerk, &fields(&body, &["user_id", "active_organization_id"])?)?;
+    let fields = fields(&body, &["user_id", "active_organization_id"])?;
+    let user = user_of(&clerk, &fields)?;
+    let organization = fields.get("active_organization_id").and_then(Value::as_str);
+    if let Some(organization) = organization {
+        clerk.require_member(organization, &user)?;
+    }
     let client = format!("client_2{:026}", clerk.serial());
-    let session = clerk.sessions().begin(&user, &client, now());
+    let mut session = clerk.sessions().begin(&user, &client, now());
+    if let Some(organization) = organization {
+        let active = clerk.sessions().activate(&session.id, &client, Some(organization.to_owned()), now());
+        session = active.unwrap_or(session);
+    }
     clerk.effects.record("clerk.session.created");
     Ok(Json(session.show()))
 }

@@ -17,6 +17,8 @@ const CUSTOM_KEY: &[u8] = b"a key that only the customer and Clerk know";
 pub(super) struct Subject<'a> {
     /// The user.
     pub user: &'a Value,
+    /// The active organization.
+    pub organization: Option<&'a Value>,
     /// The ID of the session.
     pub session: &'a str,
     /// The `Origin` of the request.
@@ -29,11 +31,15 @@ pub(super) struct Subject<'a> {
 
 /// A session token, version 2.
 pub(super) fn session_token(settings: &ClerkSettings, subject: &Subject<'_>) -> Result<String, ClerkError> {
-    let mut claims = custom_claims(settings, &settings.session_claims, subject.user);
+    let mut claims = custom_claims(settings, &settings.session_claims, subject);
     claims.extend(standard_claims(settings, subject, subject.lifetime.unwrap_or(SESSION_TOKEN_LIFETIME), 10));
     claims.insert("fva".into(), json!([0, -1]));
     claims.insert("sid".into(), json!(subject.session));
     claims.insert("sts".into(), json!("active"));
+    if let Some(organization) = subject.organization {
+        let role = "admin";
+        claims.insert("o".into(), json!({ "id": organization["id"], "slg": organization["slug"], "rol": role }));
+    }
     claims.insert("v".into(), json!(2));
     sign(settings, &claims, "cl_B7d4PD111AAA")
 }
@@ -46,7 +52,7 @@ pub(super) fn template_token(
 ) -> Result<String, ClerkError> {
     let number = |field: &str| template[field].as_u64().unwrap_or_default();
     let mut claims =
-        template["claims"].as_object().map_or_else(Map::new, |claims| custom_claims(settings, claims, subject.user));
+        template["claims"].as_object().map_or_else(Map::new, |claims| custom_claims(settings, claims, subject));
     let lifetime = subject.lifetime.unwrap_or_else(|| number("lifetime"));
     claims.extend(standard_claims(settings, subject, lifetime, number("allowed_clock_skew")));
     if template["custom_signing_key"] == true {
@@ -99,9 +105,10 @@ fn standard_claims(settings: &ClerkSettings, subject: &Subject<'_>, lifetime: u6
     claims
 }
 
-fn custom_claims(settings: &ClerkSettings, template: &Map<String, Value>, user: &Value) -> Map<String, Value> {
+fn custom_claims(settings: &ClerkSettings, template: &Map<String, Value>, subject: &Subject<'_>) -> Map<String, Value> {
+    let known = shortcodes(subject);
     let mut claims: Map<String, Value> =
-        template.iter().map(|(name, value)| (name.clone(), evaluate(value, user))).collect();
+        template.iter().map(|(name, value)| (name.clone(), evaluate(value, &known))).collect();
     for (name, value) in &settings.stale_claims {
         if let Some(claim) = claims.get_mut(name) {
             *claim = value.clone();
@@ -110,28 +117,48 @@ fn custom_claims(settings: &ClerkSettings, template: &Map<String, Value>, user: 
     claims
 }
 
+/// What shortcodes stand for. Without an active organization, its are null.
+fn shortcodes(subject: &Subject<'_>) -> Value {
+    let user = subject.user;
+    let organization = subject.organization.map(|found| {
+        json!({
+            "id": found["id"], "name": found["name"], "slug": found["slug"],
+            "public_metadata": found["public_metadata"],
+        })
+    });
+    json!({
+        "user": {
+            "id": user["id"],
+            "primary_email_address": user["email_addresses"][0]["email_address"],
+            "public_metadata": user["public_metadata"],
+            "unsafe_metadata": user["unsafe_metadata"],
+        },
+        "org": organization,
+    })
+}
+
 /// A claim with its shortcodes replaced, at any depth.
-fn evaluate(template: &Value, user: &Value) -> Value {
+fn evaluate(template: &Value, known: &Value) -> Value {
     match template {
-        Value::String(text) => evaluate_text(text, user),
-        Value::Array(items) => items.iter().map(|item| evaluate(item, user)).collect(),
-        Value::Object(fields) => fields.iter().map(|(name, value)| (name.clone(), evaluate(value, user))).collect(),
+        Value::String(text) => evaluate_text(text, known),
+        Value::Array(items) => items.iter().map(|item| evaluate(item, known)).collect(),
+        Value::Object(fields) => fields.iter().map(|(name, value)| (name.clone(), evaluate(value, known))).collect(),
         other => other.clone(),
     }
 }
 
 /// A single shortcode keeps the value's type. In a longer text, it becomes text.
-fn evaluate_text(text: &str, user: &Value) -> Value {
+fn evaluate_text(text: &str, known: &Value) -> Value {
     let whole = text.trim().strip_prefix("{{").and_then(|rest| rest.strip_suffix("}}"));
     if let Some(expression) = whole.filter(|expression| !expression.contains("}}")) {
-        return evaluate_expression(expression, user);
+        return evaluate_expression(expression, known);
     }
     let mut written = String::new();
     let mut rest = text;
     while let Some((before, after)) = rest.split_once("{{") {
         let Some((expression, remainder)) = after.split_once("}}") else { break };
         written.push_str(before);
-        match evaluate_expression(expression, user) {
+        match evaluate_expression(expression, known) {
             Value::String(value) => written.push_str(&value),
             value => written.push_str(&value.to_string()),
         }
@@ -141,23 +168,17 @@ fn evaluate_text(text: &str, user: &Value) -> Value {
 }
 
 /// The first alternative between `||` that has a value, or null.
-fn evaluate_expression(expression: &str, user: &Value) -> Value {
-    let values = expression.split("||").map(|alternative| evaluate_alternative(alternative.trim(), user));
+fn evaluate_expression(expression: &str, known: &Value) -> Value {
+    let values = expression.split("||").map(|alternative| evaluate_alternative(alternative.trim(), known));
     values.into_iter().find(|value| !value.is_null()).unwrap_or(Value::Null)
 }
 
-fn evaluate_alternative(alternative: &str, user: &Value) -> Value {
+fn evaluate_alternative(alternative: &str, known: &Value) -> Value {
     for quote in ['\'', '"'] {
         if let Some(literal) = alternative.strip_prefix(quote).and_then(|rest| rest.strip_suffix(quote)) {
             return json!(literal);
         }
     }
-    let fields = json!({ "user": {
-        "id": user["id"],
-        "primary_email_address": user["email_addresses"][0]["email_address"],
-        "public_metadata": user["public_metadata"],
-        "unsafe_metadata": user["unsafe_metadata"],
-    }});
-    let value = alternative.split('.').try_fold(&fields, |value, name| value.get(name.trim()));
+    let value = alternative.split('.').try_fold(known, |value, name| value.get(name.trim()));
     value.cloned().or_else(|| serde_json::from_str(alternative).ok()).unwrap_or(Value::Null)
 }

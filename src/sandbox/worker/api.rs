@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 
 use super::Worker;
 use super::auth::SignedInUser;
+use super::entitlement::holder_path;
 use super::settings::{CheckoutRoute, Defect, Limit, Named, Tier};
 
 /// `GET /api/tiers`: the tiers, cheapest first.
@@ -94,13 +95,13 @@ fn limit(worker: &Worker, plan: &str) -> Limit {
 fn usage(worker: &Worker, account: &SignedInUser) -> Response {
     let cached;
     let plan = if worker.settings.has(Defect::CachesPlans) {
-        cached = worker.storage().plans.entry(account.user.clone()).or_insert_with(|| account.plan.clone()).clone();
+        cached = worker.storage().plans.entry(account.holder.clone()).or_insert_with(|| account.plan.clone()).clone();
         &cached
     } else {
         worker.settings.usage_plan.as_deref().unwrap_or(&account.plan)
     };
     let limit = limit(worker, plan);
-    let used = worker.storage().uses.get(&account.user).copied().unwrap_or_default();
+    let used = worker.storage().uses.get(&account.holder).copied().unwrap_or_default();
     let (start, end) = this_month();
     let body = json!({
         "userId": account.user, "plan": plan, "usageCount": used, "limit": limit, "remaining": limit.remaining(used),
@@ -119,7 +120,7 @@ fn this_month() -> (String, String) {
 fn data(worker: &Worker, account: &SignedInUser) -> Response {
     let limit = limit(worker, &account.plan);
     let mut storage = worker.storage();
-    let used = storage.uses.entry(account.user.clone()).or_default();
+    let used = storage.uses.entry(account.holder.clone()).or_default();
     if !limit.admits(*used) {
         let body = json!({ "error": "Tier limit reached", "usageCount": *used, "limit": limit });
         return worker.json(StatusCode::FORBIDDEN, &body);
@@ -173,7 +174,8 @@ async fn checkout(
     let base = return_to(worker, headers);
     let keys = &settings.keys;
     let named = metadata[&keys.subscription].as_str().filter(|_| metadata[&keys.customer].is_string());
-    if let Some(subscription) = named.or_else(|| worker.settings.subscriptions.get(&account.user).map(String::as_str)) {
+    if let Some(subscription) = named.or_else(|| worker.settings.subscriptions.get(&account.holder).map(String::as_str))
+    {
         change(worker, subscription, price, tier).await.map_err(failed)?;
         return Ok(format!("{base}/dashboard?success=true").into());
     }
@@ -190,10 +192,11 @@ async fn checkout(
         ("cancel_url", cancel.as_str()),
     ];
     if !worker.settings.has(Defect::CheckoutWithoutUser) {
-        let user = account.user.as_str();
-        form.extend([("client_reference_id", user), (user_key.as_str(), user)]);
+        let holder = account.holder.as_str();
+        // A member buys for the organization.
+        form.extend([("client_reference_id", account.user.as_str()), (user_key.as_str(), holder)]);
         if !worker.settings.has(Defect::CheckoutWithoutSubscriptionMetadata) {
-            form.push((user_of_subscription.as_str(), user));
+            form.push((user_of_subscription.as_str(), holder));
         }
         form.extend(metadata[&worker.settings.keys.customer].as_str().map(|customer| ("customer", customer)));
     }
@@ -205,7 +208,7 @@ async fn checkout(
     let customer;
     if worker.settings.has(Defect::MakesCustomers) && metadata[&worker.settings.keys.customer].is_null() {
         customer = worker
-            .stripe("POST", "/v1/customers", &[(user_key.as_str(), account.user.as_str())])
+            .stripe("POST", "/v1/customers", &[(user_key.as_str(), account.holder.as_str())])
             .await
             .map_err(failed)?;
         form.push(("customer", customer["id"].as_str().unwrap_or_default()));
@@ -238,10 +241,10 @@ async fn portal(worker: &Worker, account: &SignedInUser, headers: &HeaderMap) ->
     Ok(json!({ "url": session["url"] }))
 }
 
-/// The user's current public metadata at Clerk, which may be newer than the token.
+/// The holder's current public metadata at Clerk, which may be newer than the token.
 async fn metadata(worker: &Worker, account: &SignedInUser) -> Result<Value, (StatusCode, String)> {
-    let user = worker.clerk("GET", &format!("/v1/users/{}", account.user), None).await.map_err(failed)?;
-    Ok(user["public_metadata"].clone())
+    let found = worker.clerk("GET", &holder_path(&account.holder), None).await.map_err(failed)?;
+    Ok(found["public_metadata"].clone())
 }
 
 fn failed(reason: String) -> (StatusCode, String) {

@@ -24,6 +24,8 @@ const BAD_TOKEN: &str = "Invalid or expired token";
 pub(super) struct SignedInUser {
     /// The user's ID at Clerk.
     pub user: String,
+    /// The ID of what has the plan: the user, or the session's organization.
+    pub holder: String,
     /// The tier in the token, or `free`.
     pub plan: String,
 }
@@ -32,7 +34,11 @@ impl SignedInUser {
     fn new(worker: &Worker, claims: &Value) -> Self {
         let text = |pointer: &str| claims.pointer(pointer)?.as_str().filter(|text| !text.is_empty()).map(str::to_owned);
         let plan = text(&worker.settings.plan_claim).unwrap_or_else(|| "free".to_owned());
-        Self { user: text("/sub").unwrap_or_default(), plan }
+        let user = text("/sub").unwrap_or_default();
+        // A session token has the organization in `o`, and a template's where its shortcode `org.id` is.
+        let organization = || text("/o/id").or_else(|| text("/org_id")).unwrap_or_default();
+        let holder = if worker.settings.organizations { organization() } else { user.clone() };
+        Self { user, holder, plan }
     }
 }
 

@@ -1,10 +1,11 @@
-//! What a verified event does: writes the tier of a subscription to its user.
+//! What a verified event does: writes the tier of a subscription to its user, or to its organization.
 
 use axum::http::StatusCode;
 use serde_json::{Value, json};
 
 use super::Worker;
 use super::settings::{Defect, Entitlement};
+use crate::holder::HolderKind;
 
 /// Why an event was not handled.
 pub(super) struct WebhookError {
@@ -70,18 +71,20 @@ pub(super) async fn apply(worker: &Worker, event: &Value) -> Result<(), WebhookE
 }
 
 async fn checkout_completed(worker: &Worker, session: &Value) -> Result<(), WebhookError> {
-    let user = text(&session["client_reference_id"]).or_else(|| text(&session["metadata"][&worker.settings.keys.user]));
+    let named = text(&session["metadata"][&worker.settings.keys.user]);
+    let reference = || text(&session["client_reference_id"]);
+    let user = if worker.settings.organizations { named } else { reference().or(named) };
     let subscription =
         if worker.settings.has(Defect::ErasesSubscription) { &Value::Null } else { &session["subscription"] };
     grant(worker, user.ok_or_else(no_user)?, session, subscription).await
 }
 
-/// Writes the tier that was bought and Stripe's IDs to the user.
-async fn grant(worker: &Worker, user: &str, object: &Value, subscription: &Value) -> Result<(), WebhookError> {
+/// Writes the tier that was bought and Stripe's IDs to the holder.
+async fn grant(worker: &Worker, holder: &str, object: &Value, subscription: &Value) -> Result<(), WebhookError> {
     let missing = || WebhookError::new(StatusCode::BAD_REQUEST, "Missing tier metadata");
     let tier = tier(worker, object).await.ok_or_else(missing)?;
     if worker.settings.has(Defect::IgnoresReturning) {
-        let found = worker.clerk("GET", &format!("/v1/users/{user}"), None).await.map_err(failed)?;
+        let found = worker.clerk("GET", &holder_path(holder), None).await.map_err(failed)?;
         let had = text(&found["public_metadata"][&worker.settings.keys.subscription]);
         if had.is_some_and(|had| *subscription != had) {
             return Ok(());
@@ -95,12 +98,12 @@ async fn grant(worker: &Worker, user: &str, object: &Value, subscription: &Value
     let keys = &worker.settings.keys;
     let customer = if worker.settings.has(Defect::ForgetsCustomers) { &Value::Null } else { &object["customer"] };
     let metadata = json!({ &keys.plan: tier, &keys.customer: customer, &keys.subscription: subscription });
-    write(worker, user, &metadata).await
+    write(worker, holder, &metadata).await
 }
 
-/// Takes the tier, if the user's current subscription is the one that grants none anymore.
-async fn end(worker: &Worker, user: &str, subscription: &str, is_current: bool) -> Result<(), WebhookError> {
-    let found = worker.clerk("GET", &format!("/v1/users/{user}"), None).await.map_err(failed)?;
+/// Takes the tier, if the holder's current subscription is the one that grants none anymore.
+async fn end(worker: &Worker, holder: &str, subscription: &str, is_current: bool) -> Result<(), WebhookError> {
+    let found = worker.clerk("GET", &holder_path(holder), None).await.map_err(failed)?;
     let current = text(&found["public_metadata"][&worker.settings.keys.subscription]);
     if !is_current
         && current.is_some_and(|current| current != subscription)
@@ -108,7 +111,12 @@ async fn end(worker: &Worker, user: &str, subscription: &str, is_current: bool) 
     {
         return Ok(());
     }
-    write(worker, user, &json!({ &worker.settings.keys.plan: "free" })).await
+    write(worker, holder, &json!({ &worker.settings.keys.plan: "free" })).await
+}
+
+/// The path of a user or an organization in Clerk's API.
+pub(super) fn holder_path(id: &str) -> String {
+    format!("/v1/{}/{id}", HolderKind::of_id(id).plural())
 }
 
 /// The tier that was bought.
@@ -149,11 +157,11 @@ async fn product(worker: &Worker, object: &Value) -> Option<Value> {
     worker.stripe("GET", &format!("/v1/products/{bought}"), &[]).await.ok()
 }
 
-/// Merges into the user's public metadata.
-async fn write(worker: &Worker, user: &str, metadata: &Value) -> Result<(), WebhookError> {
+/// Merges into the holder's public metadata.
+async fn write(worker: &Worker, holder: &str, metadata: &Value) -> Result<(), WebhookError> {
     let body = json!({ "public_metadata": metadata });
     let method = if worker.settings.has(Defect::ReplacesMetadata) { "PUT" } else { "PATCH" };
-    worker.clerk(method, &format!("/v1/users/{user}/metadata"), Some(&body)).await.map(drop).map_err(failed)
+    worker.clerk(method, &format!("{}/metadata", holder_path(holder)), Some(&body)).await.map(drop).map_err(failed)
 }
 
 fn failed<E>(_: E) -> WebhookError {

@@ -51,6 +51,9 @@ pub struct WorkerSettings {
     /// Other paths of its routes: the path of the reference stack, by the path that is served instead.
     #[serde(default)]
     pub paths: BTreeMap<String, String>,
+    /// Whether organizations have the plans, and not users.
+    #[serde(default)]
+    pub organizations: bool,
     /// Whether it reads the token from Clerk's cookies instead of the header Authorization.
     #[serde(default)]
     pub reads_cookies: bool,
@@ -77,11 +80,11 @@ impl WorkerSettings {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Keys {
-    /// The user, in the metadata of sessions and subscriptions.
+    /// The user, or the organization, in the metadata of sessions and subscriptions.
     pub user: String,
     /// The tier, in the same.
     pub tier: String,
-    /// The tier, in the public metadata of a user.
+    /// The tier, in public metadata at Clerk.
     pub plan: String,
     /// The Stripe customer, in the same.
     pub customer: String,

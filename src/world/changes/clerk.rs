@@ -5,15 +5,20 @@ use serde_json::Value;
 
 use super::{ChangeDoor, ChangeRequest, Made, NotMade, Segment, moved_to};
 use crate::change::{Change, ClerkMetadata, ClerkTemplate};
+use crate::holder::HolderKind;
 use crate::world::clerk::version;
 use crate::world::id::ApiPath;
 use crate::world::transport::{Credential, Party, Retry};
 
 impl ChangeDoor<'_> {
     pub(super) async fn set_metadata(&self, metadata: &ClerkMetadata, change: &Change) -> Result<Made, NotMade> {
-        let path = ApiPath::new("/v1/users/").id(&Segment(&metadata.user));
-        let (user, credential) = self.read_clerk(&path).await?;
-        let found = user["public_metadata"].get(&metadata.key).cloned().unwrap_or(Value::Null);
+        let path = match HolderKind::of_id(&metadata.holder) {
+            HolderKind::User => ApiPath::new("/v1/users/"),
+            HolderKind::Organization => ApiPath::new("/v1/organizations/"),
+        };
+        let path = path.id(&Segment(&metadata.holder));
+        let (holder, credential) = self.read_clerk(&path).await?;
+        let found = holder["public_metadata"].get(&metadata.key).cloned().unwrap_or(Value::Null);
         if found == metadata.after {
             return Ok(Made::AlreadyRight);
         }

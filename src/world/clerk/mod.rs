@@ -3,12 +3,12 @@
 mod canary;
 mod claim_path;
 mod domain;
+mod holders;
 mod instance;
 mod sessions;
 mod sign_in;
 mod template;
 mod token;
-mod users;
 
 use std::sync::Arc;
 
@@ -23,14 +23,15 @@ use super::transport::{Answer, Credential, Failure, Party};
 use super::{NoAnswer, World, key_of_mode, usable};
 use crate::config::{Config, mode_of};
 use crate::finding::{Answered, Cause};
+use crate::holder::HolderKind;
 
 pub use claim_path::{claim_at, nested_claim, set_claim};
 pub use domain::{Connection, Record as DnsRecord};
+pub use holders::{EmailAddress, Holder, Holders, NEWEST_HOLDERS, PAGE as HOLDERS_ON_A_PAGE};
 pub use instance::{Environment, Instance};
 pub(super) use sign_in::SignInCell;
-pub use template::{ClaimTemplate, JwtTemplate, plan_shortcode, plan_source};
+pub use template::{ClaimTemplate, JwtTemplate, metadata_source, plan_shortcode, plan_source};
 pub use token::{Claims, InvalidToken, PublicKeys, SharedKeys, Token};
-pub use users::{EmailAddress, NEWEST_USERS, PAGE as USERS_ON_A_PAGE, User, Users};
 
 /// The version whose shapes the narrow types follow: the newest that `@clerk/backend` is pinned to (docs/providers.md,
 /// "Clerk keys and API conventions").
@@ -100,6 +101,12 @@ impl ClerkError {
 #[must_use]
 pub fn clerk_dashboard(path: &str) -> String {
     format!("https://dashboard.clerk.com/last-active?path={path}")
+}
+
+/// The page of a user or an organization in the Clerk Dashboard.
+#[must_use]
+pub fn holder_page(id: &str) -> String {
+    clerk_dashboard(&format!("{}/{id}", HolderKind::of_id(id).plural()))
 }
 
 impl World {

@@ -6,7 +6,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use serde::Deserialize;
 
 use super::super::World;
-use super::super::id::{ApiPath, SessionId, UserId, configured};
+use super::super::id::{ApiPath, SessionId};
 use super::super::step::Step;
 use super::super::transport::Failure;
 use super::{Clerk, NoAnswer, accepted, version};
@@ -120,7 +120,7 @@ impl Clerk<'_> {
 
     /// The canary's active sessions that were created since the run began.
     async fn sessions_of_this_run(self) -> Answered<Vec<SessionId>> {
-        let user = configured(&self.world.config.clerk.canary_user, UserId::parse)?;
+        let user = self.canary_user_id()?;
         let path = ApiPath::new("/v1/sessions").query("user_id", &user).query("status", "active").query("limit", PAGE);
         let answer = self.past_memo().answer(&path).await?;
         let since = self.world.began_by(&answer).as_millisecond();

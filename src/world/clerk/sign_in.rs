@@ -2,7 +2,8 @@
 //!
 //! A production instance cannot create a session for a user. The run signs in as the user's browser would, with a sign-in
 //! token from the backend API (docs/providers.md, "Clerk API objects and sign-in"). A development instance creates a
-//! session directly.
+//! session directly. Where organizations have the plans, the canary's organization is made the active one of the session,
+//! as an organization switcher in the frontend does.
 
 use std::sync::Arc;
 
@@ -10,7 +11,7 @@ use reqwest::header::{AUTHORIZATION, COOKIE, HeaderMap, HeaderValue, ORIGIN, SET
 use serde::Deserialize;
 use tokio::sync::Mutex;
 
-use super::super::id::{PathId, SessionId, TemplateName, UserId, configured};
+use super::super::id::{HolderId, OrganizationId, PathId, SessionId, TemplateName, UserId};
 use super::super::step::{Caller, Step};
 use super::super::transport::{Answer, Once, Trail, followed, note};
 use super::sessions::StartedSessions;
@@ -47,6 +48,19 @@ enum SignInMethod {
     Browser { cookie: Secret, origin: String },
 }
 
+impl SignInMethod {
+    /// As which kind of client requests for this session are made, and with which headers.
+    fn client(&self) -> Answered<(Caller, HeaderMap)> {
+        Ok(match self {
+            Self::Backend => (Caller::Backend, HeaderMap::new()),
+            Self::Browser { cookie, origin } => {
+                (Caller::Browser, HeaderMap::from_iter([(COOKIE, hidden(cookie)?), (ORIGIN, plain(origin)?)]))
+            }
+            Self::Native(token) => (Caller::Native, HeaderMap::from_iter([(AUTHORIZATION, hidden(token)?)])),
+        })
+    }
+}
+
 #[derive(Deserialize)]
 struct Ticket {
     token: String,
@@ -55,6 +69,18 @@ struct Ticket {
 #[derive(Deserialize)]
 struct Created {
     id: String,
+}
+
+/// The answer to a change of a session's active organization.
+#[derive(Deserialize)]
+struct Touched {
+    response: TouchedSession,
+}
+
+#[derive(Deserialize)]
+struct TouchedSession {
+    #[serde(default)]
+    last_active_organization_id: Field<String>,
 }
 
 #[derive(Deserialize)]
@@ -120,10 +146,17 @@ impl Clerk<'_> {
     }
 
     async fn sign_in(self) -> Answered<Session> {
-        let user = configured(&self.world.config.clerk.canary_user, UserId::parse)?;
+        let (user, organization) = (self.canary_user_id()?, self.canary_organization()?);
+        if let Some(organization) = &organization
+            && !self.is_member(&user, organization).await?
+        {
+            return Err(NoAnswer::Because(Cause::PlanClaimDiffers));
+        }
         // A test key belongs to a development instance (docs/providers.md, "Clerk keys and API conventions").
         if self.world.config.project.mode == Mode::Test {
-            let answer = self.start(Step::Session(&user), HeaderMap::new()).await?;
+            let answer = self
+                .start(Step::Session { user: &user, organization: organization.as_ref() }, HeaderMap::new())
+                .await?;
             let Created { id } = answer.json()?;
             let id = self.created(&id, &answer)?;
             return Ok(Session { id, method: SignInMethod::Backend, first: None });
@@ -150,7 +183,38 @@ impl Clerk<'_> {
         let Ticket { token } = ticket?;
         let ticket = Secret::new(token);
         self.world.redactor().learn(&ticket);
-        self.redeem(&user, &ticket, origin).await
+        let session = self.redeem(&user, &ticket, origin).await?;
+        match &organization {
+            Some(organization) => self.activate(session, organization).await,
+            None => Ok(session),
+        }
+    }
+
+    /// The organization that has the canary's plan; `None` if the canary has it.
+    fn canary_organization(self) -> Answered<Option<OrganizationId>> {
+        Ok(match self.canary_holder_id()? {
+            HolderId::User(_) => None,
+            HolderId::Organization(id) => Some(id),
+        })
+    }
+
+    /// Makes an organization the session's active one, so that new tokens carry its plan.
+    async fn activate(self, session: Session, organization: &OrganizationId) -> Answered<Session> {
+        let (caller, headers) = session.method.client()?;
+        if caller == Caller::Backend {
+            return Err(NoAnswer::unknown(
+                "the canary's organization cannot be made active: Clerk's answer to the sign-in has no token of the client",
+            ));
+        }
+        let step = Step::Activate { session: &session.id, organization, caller };
+        let Touched { response } = self.frontend_step(step, headers).await?.json()?;
+        let active = response.last_active_organization_id;
+        if active.known("last_active_organization_id of the canary's session")? == organization.as_str() {
+            // The first token was made before.
+            Ok(Session { first: None, ..session })
+        } else {
+            Err(NoAnswer::unknown("Clerk did not make the canary's organization the active one of its session"))
+        }
     }
 
     /// Exchanges the sign-in token for a session at the frontend API.
@@ -188,16 +252,9 @@ impl Clerk<'_> {
         let template = self.world.config.clerk.jwt_template.as_deref().map(TemplateName::parse).transpose();
         let template = template.map_err(|malformed| malformed.in_place("clerk.jwt_template"))?;
         let step = |caller| Step::Token { session: &session.id, template: template.as_ref(), caller };
-        let answer = match &session.method {
-            SignInMethod::Backend => self.step(step(Caller::Backend)).await?,
-            SignInMethod::Browser { cookie, origin } => {
-                let headers = HeaderMap::from_iter([(COOKIE, hidden(cookie)?), (ORIGIN, plain(origin)?)]);
-                self.frontend_step(step(Caller::Browser), headers).await?
-            }
-            SignInMethod::Native(token) => {
-                let headers = HeaderMap::from_iter([(AUTHORIZATION, hidden(token)?)]);
-                self.frontend_step(step(Caller::Native), headers).await?
-            }
+        let answer = match session.method.client()? {
+            (Caller::Backend, _) => self.step(step(Caller::Backend)).await?,
+            (caller, headers) => self.frontend_step(step(caller), headers).await?,
         };
         let Minted { jwt } = answer.json()?;
         let token = Secret::new(jwt);
@@ -208,7 +265,7 @@ impl Clerk<'_> {
     /// Sends a request that creates a session. Until its answer is read, the session counts as open.
     async fn start(self, step: Step<'_>, headers: HeaderMap) -> Answered<Arc<Answer>> {
         let started = &self.world.sign_in.started;
-        let (door, is_backend) = (self.world.leave_no_trace()?, matches!(step, Step::Session(_)));
+        let (door, is_backend) = (self.world.leave_no_trace()?, matches!(step, Step::Session { .. }));
         let (headers, credential) = if is_backend { (version(), Some(self.credential()?)) } else { (headers, None) };
         started.requested();
         let asked = match door.take(step, headers, credential).await {

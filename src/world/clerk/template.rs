@@ -1,16 +1,17 @@
-//! JWT templates: what their claims read from a user.
+//! JWT templates: what their claims read from a user or an organization.
 
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use super::claim_path::claim_at;
-use super::{Clerk, NoAnswer, Seen, User};
+use super::{Clerk, Holder, NoAnswer, Seen};
 use crate::config::Config;
 use crate::finding::{Answered, Cause};
 use crate::world::field::{Field, Items};
 use crate::world::id::ApiPath;
 use crate::world::plan_value::plan_text;
 use crate::world::seen::List;
+use crate::world::transport::optional;
 
 /// A JWT template (docs/providers.md, "Clerk API objects and sign-in").
 #[derive(Debug, Clone, Deserialize)]
@@ -88,7 +89,7 @@ impl JwtTemplate {
         Ok(found)
     }
 
-    /// The claim at that path, if there is one. Within a claim that is a user's metadata as a whole, it is that metadata's.
+    /// The claim at that path, if there is one. Within a claim that is public metadata as a whole, it is that metadata's.
     pub(crate) fn claim(&self, path: &str) -> Answered<Option<ClaimTemplate>> {
         let claims = self.claims.known(self.field("claims"))?;
         if let Some(value) = claim_at(claims, path) {
@@ -104,20 +105,29 @@ impl JwtTemplate {
         self.claims.value().and_then(|claims| claims.get(name)).is_some_and(Value::is_string)
     }
 
-    /// Whether the plan claim is the plan in the user's public metadata and nothing else, with no paid tier as its
+    /// Whether the plan claim is the plan in the holder's public metadata and nothing else, with no paid tier as its
     /// fallback.
     fn carries_plan(&self, config: &Config) -> Answered<bool> {
         let Some(claim) = self.claim(&config.clerk.plan_claim)? else { return Ok(false) };
         let is_plan = claim.sources().first() == Some(&plan_source(config).as_str());
-        let is_trusted = !claim.reads("user.unsafe_metadata") && !claim.reads("user.private_metadata");
-        Ok(is_plan && is_trusted && claim.is_one_expression() && claim.paid_fallback(config).is_none())
+        Ok(is_plan
+            && !claim.is_user_writable()
+            && !claim.is_private()
+            && claim.is_one_expression()
+            && claim.paid_fallback(config).is_none())
     }
+}
+
+/// The shortcode for all public metadata of what has plans: `user.public_metadata`, `org.public_metadata`.
+#[must_use]
+pub fn metadata_source(config: &Config) -> String {
+    format!("{}.public_metadata", config.entitlement.holder.shortcode())
 }
 
 /// Where a template finds the plan: `user.public_metadata.plan`.
 #[must_use]
 pub fn plan_source(config: &Config) -> String {
-    format!("user.public_metadata.{}", config.clerk.metadata_key)
+    format!("{}.{}", metadata_source(config), config.clerk.metadata_key)
 }
 
 /// The plan claim as a template defines it: `{{user.public_metadata.plan}}`.
@@ -164,23 +174,42 @@ impl ClaimTemplate {
         self.sources().iter().any(|source| source.starts_with(place))
     }
 
+    /// Whether it reads metadata that users can write themselves. Organizations have none.
+    #[must_use]
+    pub fn is_user_writable(&self) -> bool {
+        self.reads("user.unsafe_metadata")
+    }
+
+    /// Whether it reads metadata that only the backend sees.
+    #[must_use]
+    pub fn is_private(&self) -> bool {
+        self.reads("user.private_metadata") || self.reads("org.private_metadata")
+    }
+
+    /// Whether it reads the public metadata of the other kind of holder.
+    #[must_use]
+    pub fn is_of_other_kind(&self, config: &Config) -> bool {
+        self.reads(&format!("{}.public_metadata", config.entitlement.holder.other().shortcode()))
+    }
+
     /// Whether it is one `{{…}}` with no text around it.
     #[must_use]
     pub fn is_one_expression(&self) -> bool {
         self.0.starts_with("{{") && self.0.ends_with("}}") && self.0.matches("{{").count() == 1
     }
 
-    /// The claim in a token of this user. `None` if the user's metadata does not show it.
-    pub(crate) fn value_for(&self, user: &User) -> Option<String> {
+    /// The claim in a token of this user, or of a member of this organization. `None` if its metadata does not show it.
+    pub(crate) fn value_for(&self, holder: &Holder) -> Option<String> {
         if !self.is_one_expression() {
             return None;
         }
-        let metadata = user.public_metadata().ok()?;
+        let metadata = holder.public_metadata().ok()?;
+        let start = format!("{}.public_metadata.", holder.kind().shortcode());
         for part in self.0.trim_matches(['{', '}']).split("||").map(str::trim) {
             if part.starts_with(['\'', '"']) {
                 return Some(part.trim_matches(['\'', '"']).to_owned());
             }
-            let mut steps = part.strip_prefix("user.public_metadata.")?.split('.');
+            let mut steps = part.strip_prefix(start.as_str())?.split('.');
             let first = metadata.get(steps.next()?);
             let found = first.and_then(|first| steps.try_fold(first, |value, step| value.get(step)));
             if let Some(value) = found.and_then(plan_text) {
@@ -195,14 +224,14 @@ impl ClaimTemplate {
         self.0.trim_matches(['{', '}']).split("||").skip(1).map(str::trim)
     }
 
-    /// The paid tier that users without a plan get, if it falls back to one.
+    /// The paid tier that holders without a plan get, if it falls back to one.
     #[must_use]
     pub fn paid_fallback(&self, config: &Config) -> Option<&str> {
         let mut values = self.fallbacks().map(|value| value.trim_matches(['\'', '"']));
         values.find(|value| config.paid_tiers().any(|tier| tier.metadata == *value))
     }
 
-    /// What users without a plan get, if it is not the value of any tier.
+    /// What holders without a plan get, if it is not the value of any tier.
     #[must_use]
     pub fn unknown_fallback(&self, config: &Config) -> Option<&str> {
         let texts = self.fallbacks().filter(|value| value.starts_with(['\'', '"']));
@@ -229,6 +258,22 @@ impl Clerk<'_> {
         let Seen { value, answer } = self.ask::<Items<JwtTemplate>>(&ApiPath::new("/v1/jwt_templates")).await?;
         let (items, unread) = value.split(|place| format!("template {} of {}", place + 1, answer.request));
         Ok(List { items, unread, answer })
+    }
+
+    /// Checks that the JWT template does not carry the plan of the other kind of holder. Blocked if it does: then
+    /// `entitlement.holder` may be what is wrong, and what the configured kind lacks proves nothing.
+    pub(crate) async fn holder_fits(self) -> Answered {
+        let config = &self.world.config;
+        let Some(name) = &config.clerk.jwt_template else { return Ok(()) };
+        let template = optional(self.jwt_template(name)).await;
+        let template = template.and_then(|seen| seen.value.ok());
+        let claim = template.map(|template| template.claim(&config.clerk.plan_claim));
+        match claim {
+            Some(Ok(Some(claim))) if claim.is_of_other_kind(config) => {
+                Err(NoAnswer::Because(Cause::JwtTemplateUnusable))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Checks that tokens can be requested: nothing is known to be wrong with the template. The token itself shows the

@@ -3,6 +3,7 @@
 //! IDs come from responses, from user metadata and from the configuration, and none of these may choose a path:
 //! `../users/user_…/ban` in place of a session ID would be a different request.
 
+mod holder;
 mod path;
 
 use std::fmt;
@@ -11,6 +12,7 @@ use super::transport::Answer;
 use crate::config::{Mode, Variable};
 use crate::finding::NoAnswer;
 
+pub use holder::HolderId;
 pub(super) use path::{ApiPath, PathId};
 
 /// The longest ID of any provider.
@@ -82,6 +84,8 @@ ids! {
     SessionId: "the ID of a Clerk session (sess_…)", "{session_id}", |text| follows(text, "sess_");
     /// A Clerk user.
     UserId: "the ID of a Clerk user (user_…)", "{user_id}", |text| follows(text, "user_");
+    /// A Clerk organization.
+    OrganizationId: "the ID of a Clerk organization (org_…)", "{organization_id}", |text| follows(text, "org_");
     /// A Clerk JWT template, by its name.
     TemplateName: "a name that can be part of a path", "{template_name}", is_segment;
     /// A Stripe Checkout Session.

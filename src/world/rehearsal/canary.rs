@@ -1,4 +1,4 @@
-//! The canary's metadata: as it was before a rehearsal, while it lasts, and as it must be again.
+//! The metadata that carries the canary's plan, its own or its organization's: as it was before a rehearsal, while it lasts, and as it must be again.
 
 use std::io;
 use std::path::Path;
@@ -11,9 +11,10 @@ use serde_json::{Map, Value, json};
 
 use super::RehearsalDoor;
 use crate::finding::{Answered, NoAnswer};
+use crate::holder::HolderKind;
 use crate::world::World;
 use crate::world::clerk::{accepted, version};
-use crate::world::id::{ApiPath, UserId};
+use crate::world::id::HolderId;
 use crate::world::journal;
 use crate::world::transport::{OutgoingRequest, Party, Retry};
 
@@ -25,7 +26,8 @@ pub const MARKER: &str = "preflight_rehearsal";
 pub(in crate::world) const UNFINISHED: &str =
     "a rehearsal has not put the canary back. If none is running, run `preflight cleanup`";
 
-/// The three kinds of metadata of a Clerk user (docs/providers.md, "Clerk API objects and sign-in").
+/// The kinds of metadata of a Clerk user (docs/providers.md, "Clerk API objects and sign-in"). An organization has the first
+/// two.
 const KINDS: [&str; 3] = ["public_metadata", "private_metadata", "unsafe_metadata"];
 
 /// The journal's word for the end.
@@ -44,9 +46,10 @@ pub struct CanarySnapshot {
     pub id: String,
     /// The deployment: `acme, live mode, https://api.acme.com`.
     pub deployment: String,
-    /// `user_…`.
-    pub user: String,
-    /// The three kinds of metadata, by name.
+    /// `user_…` or `org_…`.
+    #[serde(rename = "user")]
+    pub holder: String,
+    /// The kinds of metadata, by name.
     pub before: Map<String, Value>,
 }
 
@@ -68,11 +71,11 @@ impl CanarySnapshot {
     }
 
     /// The rehearsal that the marker in public metadata names.
-    pub(super) fn marked(public: &Value, user: &UserId, deployment: String) -> Option<Self> {
+    pub(super) fn marked(public: &Value, holder: &HolderId, deployment: String) -> Option<Self> {
         let marker = public.get(MARKER)?;
         let (id, before) = (marker["id"].as_str()?, marker.get("before")?);
         let before = Map::from_iter([("public_metadata".to_owned(), before.clone())]);
-        Some(Self { id: id.to_owned(), deployment, user: user.to_string(), before })
+        Some(Self { id: id.to_owned(), deployment, holder: holder.to_string(), before })
     }
 
     /// The kinds of metadata that differ from before, each as it must be again.
@@ -91,14 +94,15 @@ impl CanarySnapshot {
 
 impl RehearsalDoor<'_> {
     /// The canary's metadata now, by kind.
-    pub(super) async fn read_canary(self, user: &UserId) -> Answered<Map<String, Value>> {
-        let answer = self.world.clerk().past_memo().answer(&canary(user)).await?;
+    pub(super) async fn read_canary(self, holder: &HolderId) -> Answered<Map<String, Value>> {
+        let answer = self.world.clerk().past_memo().answer(&holder.path()).await?;
         let found: Map<String, Value> = answer.json()?;
         let field = |name: &str| match found.get(name) {
             Some(value) => Ok((name.to_owned(), value.clone())),
             None => Err(NoAnswer::unknown(format!("{name} is missing in {}", answer.request))),
         };
-        KINDS.into_iter().map(field).collect()
+        let has = |kind: &&str| holder.kind() == HolderKind::User || *kind != "unsafe_metadata";
+        KINDS.into_iter().filter(has).map(field).collect()
     }
 
     /// The canary's public metadata in a map read from Clerk.
@@ -114,9 +118,9 @@ impl RehearsalDoor<'_> {
     }
 
     /// Sets whole kinds of the canary's metadata; the others stay.
-    pub(super) async fn put_canary(self, user: &UserId, metadata: &Map<String, Value>) -> Answered {
+    pub(super) async fn put_canary(self, holder: &HolderId, metadata: &Map<String, Value>) -> Answered {
         let world = self.world;
-        let url = canary(user).then("/metadata").at(&world.config.clerk.api_base);
+        let url = holder.path().then("/metadata").at(&world.config.clerk.api_base);
         let mut headers = version();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         let outgoing = OutgoingRequest {
@@ -134,7 +138,7 @@ impl RehearsalDoor<'_> {
     /// Takes the plan and Stripe's IDs from the canary, and marks it.
     pub(super) async fn set_out(
         self,
-        user: &UserId,
+        holder: &HolderId,
         id: &str,
         mut public: Map<String, Value>,
     ) -> Answered<Map<String, Value>> {
@@ -145,21 +149,21 @@ impl RehearsalDoor<'_> {
         }
         public.insert(MARKER.to_owned(), json!({ "id": id, "before": before }));
         let metadata = Map::from_iter([("public_metadata".to_owned(), Value::Object(public.clone()))]);
-        self.put_canary(user, &metadata).await?;
+        self.put_canary(holder, &metadata).await?;
         Ok(public)
     }
 
     /// Puts the canary back as it was, and reads it to see that it is.
     pub(super) async fn restore(self, snapshot: &CanarySnapshot) -> Answered {
-        let user = UserId::parse(&snapshot.user).map_err(|malformed| malformed.in_place("the journal"))?;
+        let holder = HolderId::parse_any(&snapshot.holder).map_err(|malformed| malformed.in_place("the journal"))?;
         for attempt in 0..ATTEMPTS {
-            let different = snapshot.differences(&self.read_canary(&user).await?);
+            let different = snapshot.differences(&self.read_canary(&holder).await?);
             if different.is_empty() && attempt > 0 {
                 let noted = self.world.journal.note(RESTORED, &snapshot.id);
                 return noted.map_err(|error| NoAnswer::unknown(format!("the journal cannot be written: {error}")));
             }
             if !different.is_empty() {
-                self.put_canary(&user, &different).await?;
+                self.put_canary(&holder, &different).await?;
             }
             // The Worker may still be at work on the last event.
             let quiet = self.pace.quiet.max(self.world.rehearsal.learned());
@@ -180,8 +184,8 @@ impl World {
                 Ok(())
             }
             Err(why) => Err(format!(
-                "the metadata of the canary {} could not be restored, so run `preflight cleanup`: {why}",
-                snapshot.user
+                "the metadata of {} could not be restored, so run `preflight cleanup`: {why}",
+                snapshot.holder
             )),
         }
     }
@@ -193,16 +197,12 @@ impl World {
     }
 }
 
-fn canary(user: &UserId) -> ApiPath {
-    ApiPath::new("/v1/users/").id(user)
-}
-
 #[cfg(test)]
 mod tests {
     use serde_json::{Map, Value, json};
 
     use super::{CanarySnapshot, MARKER};
-    use crate::world::id::UserId;
+    use crate::world::id::HolderId;
 
     fn object(value: &Value) -> Map<String, Value> {
         value.as_object().unwrap().clone()
@@ -211,7 +211,7 @@ mod tests {
     fn snapshot() -> CanarySnapshot {
         let before = json!({ "public_metadata": { "plan": "pro" }, "private_metadata": null, "unsafe_metadata": {} });
         let text = |text: &str| text.to_owned();
-        CanarySnapshot { id: text("n"), deployment: text("acme"), user: text("user_1"), before: object(&before) }
+        CanarySnapshot { id: text("n"), deployment: text("acme"), holder: text("user_1"), before: object(&before) }
     }
 
     #[test]
@@ -226,7 +226,7 @@ mod tests {
     #[test]
     fn the_marker_alone_tells_what_was_there_before() {
         let public = json!({ "plan": "x", MARKER: { "id": "n", "before": { "plan": "pro", "team": "acme" } } });
-        let user = UserId::parse("user_1").unwrap();
+        let user = HolderId::parse_any("user_1").unwrap();
         let found = CanarySnapshot::marked(&public, &user, "acme".to_owned()).unwrap();
         assert_eq!(found.before, object(&json!({ "public_metadata": { "plan": "pro", "team": "acme" } })));
         assert_eq!(CanarySnapshot::marked(&json!({ "plan": "pro" }), &user, "acme".to_owned()), None);

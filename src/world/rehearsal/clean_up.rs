@@ -7,7 +7,7 @@ use super::canary::{CanarySnapshot, MARKER, RESTORED};
 use crate::config::Config;
 use crate::finding::{Answered, Cause, NoAnswer};
 use crate::world::World;
-use crate::world::id::UserId;
+use crate::world::id::HolderId;
 
 /// What a killed rehearsal left.
 #[derive(Debug, Clone, PartialEq)]
@@ -61,14 +61,14 @@ impl LeftCanary {
 }
 
 impl RehearsalDoor<'_> {
-    /// Whether the user of a rehearsal was deleted.
+    /// Whether the user or the organization of a rehearsal was deleted.
     async fn is_gone(self, snapshot: &CanarySnapshot) -> Answered<bool> {
-        let user = UserId::parse(&snapshot.user).map_err(|malformed| malformed.in_place("the journal"))?;
+        let holder = HolderId::parse_any(&snapshot.holder).map_err(|malformed| malformed.in_place("the journal"))?;
         let clerk = self.world.clerk();
-        if clerk.past_memo().user(&user).await?.is_some() {
+        if clerk.past_memo().holder(&holder).await?.is_some() {
             return Ok(false);
         }
-        // With the key of another instance, no user of this one exists.
+        // With the key of another instance, nothing of this one exists.
         if !clerk.shared_keys().await?.value.are_shared {
             return Err(NoAnswer::Because(Cause::ClerkInstancesDiffer));
         }
@@ -92,20 +92,19 @@ impl World {
                 return Err(NoAnswer::unknown(format!("the rehearsal was in {there}, and this is {here}")));
             }
             Some(recorded) => Some(recorded),
-            None if !self.config.clerk.canary_user.is_set() => None,
+            None if !self.config.clerk.canary_holder().is_set() => None,
             None => {
-                let user = UserId::parse(self.canary_id()?);
-                let user = user.map_err(|malformed| malformed.in_place("clerk.canary_user"))?;
-                let now = door.read_canary(&user).await?;
-                CanarySnapshot::marked(&Value::Object(RehearsalDoor::public(&now)?), &user, here)
+                let holder = self.canary_id()?;
+                let now = door.read_canary(&holder).await?;
+                CanarySnapshot::marked(&Value::Object(RehearsalDoor::public(&now)?), &holder, here)
             }
         };
         let Some(snapshot) = snapshot else { return Ok(LeftCanary::Nothing) };
         if door.is_gone(&snapshot).await? {
             return Ok(LeftCanary::Gone(snapshot));
         }
-        let user = UserId::parse(&snapshot.user).map_err(|malformed| malformed.in_place("the journal"))?;
-        let now = door.read_canary(&user).await?;
+        let holder = HolderId::parse_any(&snapshot.holder).map_err(|malformed| malformed.in_place("the journal"))?;
+        let now = door.read_canary(&holder).await?;
         Ok(LeftCanary::Changed(snapshot, now))
     }
 
@@ -119,11 +118,11 @@ impl World {
             LeftCanary::Gone(snapshot) => {
                 let noted = self.journal.note(RESTORED, &snapshot.id);
                 noted.map_err(|error| NoAnswer::unknown(format!("the journal cannot be written: {error}")))?;
-                Ok(CleanUp::Gone(snapshot.user))
+                Ok(CleanUp::Gone(snapshot.holder))
             }
             LeftCanary::Changed(snapshot, _) => {
                 self.rehearsal_door()?.restore(&snapshot).await?;
-                Ok(CleanUp::Restored(snapshot.user))
+                Ok(CleanUp::Restored(snapshot.holder))
             }
         }
     }
@@ -140,7 +139,7 @@ mod tests {
         let before = json!({ "public_metadata": { "plan": "pro", "locale": "en" }, "private_metadata": {}, "unsafe_metadata": {} });
         let text = |text: &str| text.to_owned();
         let before = before.as_object().unwrap().clone();
-        let snapshot = CanarySnapshot { id: text("n"), deployment: text("acme"), user: text("user_1"), before };
+        let snapshot = CanarySnapshot { id: text("n"), deployment: text("acme"), holder: text("user_1"), before };
         LeftCanary::Changed(snapshot, now.as_object().unwrap().clone())
     }
 

@@ -23,10 +23,10 @@ pub(super) struct EventFrame {
     pub livemode: bool,
     /// `cus_…`; no such customer exists.
     pub customer: String,
-    /// The Clerk user.
-    pub user: String,
-    /// The metadata key that holds the user.
-    pub user_key: String,
+    /// The canary, or its organization.
+    pub holder: String,
+    /// The metadata key for its ID.
+    pub holder_key: String,
     /// The metadata key that holds the tier.
     pub tier_key: String,
 }
@@ -68,7 +68,7 @@ impl EventFrame {
     }
 
     fn metadata(&self, tier: &str) -> Value {
-        json!({ self.user_key.as_str(): self.user, self.tier_key.as_str(): tier })
+        json!({ self.holder_key.as_str(): self.holder, self.tier_key.as_str(): tier })
     }
 
     fn is_from(&self, version: &str) -> bool {
@@ -120,7 +120,7 @@ impl EventFrame {
         object["id"] = id.into();
         object["amount_subtotal"] = price["unit_amount"].clone();
         object["amount_total"] = price["unit_amount"].clone();
-        object["client_reference_id"] = self.user.as_str().into();
+        object["client_reference_id"] = self.holder.as_str().into();
         object["created"] = (*created).into();
         object["currency"] = price["currency"].clone();
         object["customer"] = self.customer.as_str().into();
@@ -178,9 +178,9 @@ mod tests {
 
     fn frame(version: &str) -> EventFrame {
         let text = |text: &str| text.to_owned();
-        let (user_key, tier_key) = (text("userId"), text("tier"));
-        let (customer, user) = (text("cus_1"), text("user_1"));
-        EventFrame { version: version.to_owned(), livemode: true, customer, user, user_key, tier_key }
+        let (holder_key, tier_key) = (text("userId"), text("tier"));
+        let (customer, holder) = (text("cus_1"), text("user_1"));
+        EventFrame { version: version.to_owned(), livemode: true, customer, holder, holder_key, tier_key }
     }
 
     fn active() -> MadeUpSubscription {

@@ -14,7 +14,7 @@ use super::{ExpiredToken, Grant, Metered, Pace, Rehearsal, RehearsalDoor, StepSe
 use crate::config::{Mode, Tier, UserFrom};
 use crate::finding::{Answered, NoAnswer};
 use crate::world::clerk::Token;
-use crate::world::id::UserId;
+use crate::world::id::HolderId;
 use crate::world::subjects::offers;
 use crate::world::transport::{Answer, Failure, OutgoingRequest, Party, Retry, optional};
 use crate::world::{Route, Seen, UsageAnswer, World, claim_at, plan_text, usable};
@@ -25,7 +25,7 @@ const SKEW: i64 = 7;
 /// What a rehearsal needs to know before its first event.
 struct Stage<'w> {
     door: RehearsalDoor<'w>,
-    user: UserId,
+    holder: HolderId,
     tiers: TwoTiers<'w>,
     prices: (Value, Value),
     frame: EventFrame,
@@ -54,10 +54,10 @@ impl World {
         }
         self.rehearsal.note("looking at the Worker and the canary".to_owned());
         let (stage, token) = door.stage().await?;
-        let before = door.read_canary(&stage.user).await?;
+        let before = door.read_canary(&stage.holder).await?;
         let public = RehearsalDoor::unmarked(&before)?;
-        let (id, user) = (stage.id.clone(), stage.user.to_string());
-        let snapshot = CanarySnapshot { id, deployment: here, user, before };
+        let (id, holder) = (stage.id.clone(), stage.holder.to_string());
+        let snapshot = CanarySnapshot { id, deployment: here, holder, before };
         self.journal.note_rehearsal(&snapshot).map_err(|error| {
             let path = self.journal.path().display();
             NoAnswer::unknown(format!("nothing was sent, because it could not first be recorded in {path} ({error})"))
@@ -81,15 +81,16 @@ impl<'w> RehearsalDoor<'w> {
     async fn stage(self) -> Answered<(Stage<'w>, Token)> {
         let world = self.world;
         if world.config.entitlement.user_from == UserFrom::Customer {
-            return Err(NoAnswer::unknown(
-                "the Worker finds the user by the customer (entitlement.user_from), and a made-up event has none that exists. Use `preflight rehearse --live` or `--guided`",
-            ));
+            return Err(NoAnswer::Unknown(format!(
+                "the Worker finds the {} by the customer (entitlement.user_from), and a made-up event has none that exists. Use `preflight rehearse --live` or `--guided`",
+                world.config.entitlement.holder.word()
+            )));
         }
         let tiers = two_tiers(&world.config);
         let tiers = tiers.ok_or_else(|| NoAnswer::unknown("no tier in preflight.toml has a price"))?;
         let (secret, canary) = futures::join!(world.webhook().proved_secret(), world.canary_without_subscription());
         secret?;
-        let user = canary?;
+        let holder = canary?;
         let (token, _) = world.clerk().proved_token().await?;
         let (first, second) = futures::join!(self.price(tiers.first), self.price(tiers.second));
         let config = &world.config;
@@ -97,14 +98,14 @@ impl<'w> RehearsalDoor<'w> {
             version: self.version().await,
             livemode: config.project.mode == Mode::Live,
             customer: format!("cus_preflight{}", world.nonce),
-            user: user.to_string(),
-            user_key: config.entitlement.user_key.clone(),
+            holder: holder.to_string(),
+            holder_key: config.entitlement.user_key.clone(),
             tier_key: config.entitlement.tier_key.clone(),
         };
         let (prices, id) = ((first?, second?), world.nonce.clone());
         // In the past, because a Worker may not expect events from the future.
         let began = jiff::Timestamp::now().as_second() - 60;
-        Ok((Stage { door: self, user, tiers, prices, frame, began, id }, token))
+        Ok((Stage { door: self, holder, tiers, prices, frame, began, id }, token))
     }
 
     /// A tier's price, as an event contains it: with only the ID of its product.
@@ -229,7 +230,7 @@ impl<'w> RehearsalDoor<'w> {
 
 impl Stage<'_> {
     async fn play(&self, public: Map<String, Value>, seen: &mut Rehearsal) -> Answered {
-        let mut current = self.door.set_out(&self.user, &self.id, public).await?;
+        let mut current = self.door.set_out(&self.holder, &self.id, public).await?;
         let (mut quiet, mut repeatable): (Duration, Option<String>) = (self.door.pace.quiet, None);
         let events = script(&self.door.world.config, self.tiers);
         for (place, event) in events.iter().enumerate() {
@@ -333,14 +334,14 @@ impl Stage<'_> {
             tokio::time::sleep(quiet).await;
         }
         loop {
-            let now = RehearsalDoor::public(&self.door.read_canary(&self.user).await?)?;
+            let now = RehearsalDoor::public(&self.door.read_canary(&self.holder).await?)?;
             match event.wait_for {
                 WaitFor::Nothing => return Ok((now, None)),
                 wait_for if self.is_reached(&now, event.tier, wait_for) => {
                     // What was so before need not be the effect of this event, and its other effects may still come.
                     if now == *before {
                         tokio::time::sleep(quiet).await;
-                        return Ok((RehearsalDoor::public(&self.door.read_canary(&self.user).await?)?, None));
+                        return Ok((RehearsalDoor::public(&self.door.read_canary(&self.holder).await?)?, None));
                     }
                     return Ok((now, Some(started.elapsed())));
                 }

@@ -82,9 +82,9 @@ async fn a_canary_that_carries_a_marker_is_not_rehearsed_with() {
     let deployment = Deployment::new(&["healthy"]).await;
     let world = deployment.world();
     let door = world.rehearsal_door().unwrap();
-    let user = crate::world::id::UserId::parse(world.canary_id().unwrap()).unwrap();
+    let canary = world.canary_id().unwrap();
     let marked = json!({ "public_metadata": { "plan": "pro", MARKER: { "id": "x", "before": { "plan": "pro" } } } });
-    door.put_canary(&user, marked.as_object().unwrap()).await.unwrap();
+    door.put_canary(&canary, marked.as_object().unwrap()).await.unwrap();
     let why = deployment.world().rehearsal().await.unwrap_err().to_string();
     assert!(why.contains("preflight cleanup"), "{why}");
     assert!(!deployment.sandbox.requests().iter().any(|(_, line)| line.contains("POST /api/data")));

@@ -261,9 +261,9 @@ impl Stripe<'_> {
         self.ask_existing(&get(&ApiPath::new("/tax/settings"))).await
     }
 
-    /// The open sessions for the user that were created after the run began. Bypasses the memo: a run that was cut short
+    /// The open sessions for the canary or its organization that were created after the run began. Bypasses the memo: a run that was cut short
     /// asks this again.
-    pub(in crate::world) async fn open_sessions(self, user: &str) -> Answered<Vec<CheckoutSessionId>> {
+    pub(in crate::world) async fn open_sessions_of_canary(self) -> Answered<Vec<CheckoutSessionId>> {
         let request = ListCheckoutSession::new().status(CheckoutSessionStatus::Open).limit(100).build();
         let key = key_of_mode(self.key, self.mode)?;
         let (url, headers) = self.address(&request);
@@ -278,10 +278,11 @@ impl Stripe<'_> {
             return Err(why);
         }
         let since = self.world.began_by(&answer).as_second();
+        let canary: Vec<&str> = self.world.config.clerk.canary_ids().collect();
         let is_ours = |session: &CheckoutSession| {
-            let is_for_user = session.client_reference_id.text() == Some(user)
-                || session.metadata.texts().any(|(_, value)| value == user);
-            is_for_user && session.created.value().is_none_or(|created| *created >= since)
+            let texts = session.metadata.texts().map(|(_, text)| text).chain(session.client_reference_id.text());
+            texts.into_iter().any(|text| canary.contains(&text))
+                && session.created.value().is_none_or(|created| *created >= since)
         };
         // The newest come first.
         let is_before = |session: &CheckoutSession| session.created.value().is_some_and(|created| *created < since);

@@ -8,6 +8,7 @@ use stripe_client_core::{RequestBuilder, StripeRequest};
 use super::client::{ListPage, Stripe, get};
 use super::error::Found;
 use crate::finding::Answered;
+use crate::holder::HolderKind;
 use crate::world::field::{Field, Metadata};
 use crate::world::id::{ApiPath, CheckoutSessionId, CustomerId, EventId, PathId};
 use crate::world::seen::{List, Seen};
@@ -106,9 +107,11 @@ impl EventRecord {
 }
 
 impl Purchase {
-    /// The user whom the Worker named, in the metadata or as the reference.
-    pub fn user(&self, key: &str) -> Option<&str> {
-        self.metadata.text(key).or_else(|| self.client_reference_id.text()).filter(|id| !id.is_empty())
+    /// The user or the organization that the Worker named, in the metadata or as the reference. A reference to a user does not
+    /// name an organization.
+    pub fn holder(&self, key: &str, kind: HolderKind) -> Option<&str> {
+        let reference = || self.client_reference_id.text().filter(|id| kind.other_of(id).is_none());
+        self.metadata.text(key).or_else(reference).filter(|id| !id.is_empty())
     }
 
     /// Whether the customer has paid, or has nothing to pay.

@@ -29,7 +29,9 @@ impl<'a> Symptom<'a> {
                 &[Cause::WorkerSecretsMissing, Cause::WorkerMissesBindings, Cause::SignedEventNotAccepted]
             }
             Self::NoCheckout(_) => &[Cause::TokenRejectedByWorker, Cause::WorkerUnauthenticated],
-            Self::UnexplainedCheckout(_) => &[Cause::StripeAccountRestricted, Cause::PriceTermsDiffer],
+            Self::UnexplainedCheckout(_) => {
+                &[Cause::StripeAccountRestricted, Cause::PriceTermsDiffer, Cause::JwtTemplateUnusable]
+            }
             Self::NoPortal(_) => &[
                 Cause::TokenRejectedByWorker,
                 Cause::WorkerUnauthenticated,
@@ -178,6 +180,8 @@ impl<'w> Worker<'w> {
                 }
                 Ok(false)
             }
+            // A Worker that sells to organizations has none in the canary's token, or the other way around.
+            Cause::JwtTemplateUnusable => self.world.clerk().holder_fits().await.map(|()| false),
             Cause::PortalUnavailable => stripe.portal().await.map(|_| false),
             Cause::WorkerVariableDiffers => {
                 let Some(cloudflare) = self.world.cloudflare() else { return Ok(false) };

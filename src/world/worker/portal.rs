@@ -10,13 +10,13 @@ use crate::config::Mode;
 use crate::finding::Answered;
 use crate::pattern::patterns;
 use crate::world::Token;
-use crate::world::id::{CustomerId, UserId};
+use crate::world::id::{CustomerId, HolderId};
 use crate::world::step::Step;
 
 /// The Worker's answer when it is asked to open the portal for the canary.
 #[derive(Debug, Clone)]
 pub enum PortalAnswer {
-    /// The canary is not a customer, so the Worker was not asked.
+    /// The canary, or its organization, is not a customer, so the Worker was not asked.
     NotACustomer,
     /// It opens. The address is not kept: anyone who has it is signed in.
     Opened(Arc<Answer>),
@@ -44,22 +44,22 @@ impl Worker<'_> {
             return Ok(PortalAnswer::NotACustomer);
         };
         let customer = CustomerId::parse(customer).map_err(|malformed| malformed.in_place("the canary's metadata"))?;
-        let user = UserId::parse(&canary.id).map_err(|malformed| malformed.in_place("Clerk's answer"))?;
+        let holder = clerk.canary_holder_id()?;
         let token = clerk.any_token().await?;
-        self.portal_of(&customer, &user, &token).await
+        self.portal_of(&customer, &holder, &token).await
     }
 
     /// Asks the Worker to open the portal for the canary, which is this customer.
     pub(in crate::world) async fn portal_of(
         self,
         customer: &CustomerId,
-        user: &UserId,
+        holder: &HolderId,
         token: &Token,
     ) -> Answered<PortalAnswer> {
         let door = self.world.leave_no_trace()?;
         let headers = Self::headers_from(self.origin().as_deref());
         let credential = Some(self.credential(token));
-        let asked = door.take(Step::Portal { customer, user }, headers, credential).await?;
+        let asked = door.take(Step::Portal { customer, holder }, headers, credential).await?;
         match self.answer(Route::Portal, asked).await? {
             Ok(answer) if answer.is_success() => match session_mode(&answer) {
                 Some(mode) if mode != self.world.config.project.mode => {

@@ -28,7 +28,7 @@ impl Stage<'_> {
         if self.depth != Depth::Guided {
             return Ok(Plan::Create(self.metadata().await));
         }
-        let asked = worker.checkout_to_complete(self.tiers.first, &self.user, &self.token).await?;
+        let asked = worker.checkout_to_complete(self.tiers.first, &self.holder, &self.token).await?;
         let CheckoutAnswer::Session { session: seen, .. } = asked else {
             return Err(NoAnswer::unknown("the Worker did not create a Checkout Session. `preflight run` says why"));
         };
@@ -58,7 +58,7 @@ impl Stage<'_> {
         let world = self.objects.door.world;
         let (entitlement, tier) = (&world.config.entitlement, self.tiers.first);
         let mut metadata = vec![
-            (entitlement.user_key.clone(), self.user.to_string()),
+            (entitlement.user_key.clone(), self.holder.to_string()),
             (entitlement.tier_key.clone(), tier.metadata.clone()),
         ];
         if let Some(Ok(CheckoutAnswer::Session { session: seen, .. })) = world.worker().checkouts().await.of(tier) {

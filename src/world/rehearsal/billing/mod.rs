@@ -21,7 +21,7 @@ use tokio::sync::watch;
 use super::{RehearsalStep, StepSeen};
 use crate::finding::{Answered, NoAnswer};
 use crate::world::transport::{Asked, Once};
-use crate::world::{PortalAnswer, Subscription, World};
+use crate::world::{HolderId, PortalAnswer, Subscription, World};
 
 pub use record::BillingRecord;
 
@@ -104,13 +104,13 @@ impl Billing {
         found.ok_or_else(|| self.ended.clone().unwrap_or_else(|| NoAnswer::unknown("this did not happen")))
     }
 
-    /// Whether the subscription that the Worker's Checkout created names the canary in its metadata. One that preflight created does.
+    /// Whether the subscription that the Worker's Checkout created names the canary, or its organization, in its metadata. One that preflight created does.
     ///
     /// # Errors
     /// If it could not be read.
-    pub fn names(&self, user: &str) -> Answered<bool> {
+    pub fn names(&self, holder: &HolderId) -> Answered<bool> {
         let Some(bought) = &self.bought else { return Ok(true) };
-        Ok(bought.as_ref().map_err(Clone::clone)?.metadata.texts().any(|(_, text)| text == user))
+        Ok(bought.as_ref().map_err(Clone::clone)?.metadata.texts().any(|(_, text)| text == holder.as_str()))
     }
 
     /// What every event did, in order.

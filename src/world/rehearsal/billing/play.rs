@@ -28,14 +28,18 @@ impl World {
         let tiers = two_tiers(&self.config);
         let tiers = tiers.ok_or_else(|| NoAnswer::unknown("no tier in preflight.toml has a price"))?;
         self.is_finished()?;
-        let user = self.canary_without_subscription().await?;
+        let holder = self.canary_without_subscription().await?;
         let (token, _) = self.clerk().proved_token().await?;
         let (first, began) = door.price_of(tiers.first).await?;
         let (second, _) = door.price_of(tiers.second).await?;
-        let record =
-            BillingRecord { id: self.nonce.clone(), deployment: self.deployment_name(), user: user.to_string(), began };
+        let record = BillingRecord {
+            id: self.nonce.clone(),
+            deployment: self.deployment_name(),
+            holder: holder.to_string(),
+            began,
+        };
         let objects = StripeObjects { door, record: &record };
-        let stage = Stage { objects, depth, user, token, tiers, prices: (first, second) };
+        let stage = Stage { objects, depth, holder, token, tiers, prices: (first, second) };
         stage.recorded(self.journal.note_record(START, &record))?;
         self.rehearsal.billing.open(record.clone());
         let ready = match stage.plan().await {
@@ -87,13 +91,13 @@ impl<'w> Stage<'w> {
     async fn begin(&self) -> Answered<Map<String, Value>> {
         let (door, record) = (self.objects.door, self.objects.record);
         let world = door.world;
-        let before = door.read_canary(&self.user).await?;
+        let before = door.read_canary(&self.holder).await?;
         let public = RehearsalDoor::unmarked(&before)?;
-        let BillingRecord { id, deployment, user, .. } = record.clone();
-        let snapshot = CanarySnapshot { id, deployment, user, before };
+        let BillingRecord { id, deployment, holder, .. } = record.clone();
+        let snapshot = CanarySnapshot { id, deployment, holder, before };
         self.recorded(world.journal.note_rehearsal(&snapshot))?;
         world.rehearsal.open(snapshot);
-        door.set_out(&self.user, &record.id, public).await
+        door.set_out(&self.holder, &record.id, public).await
     }
 
     /// What is about to happen must be in the journal.
@@ -120,7 +124,7 @@ impl<'w> Stage<'w> {
         let worker = self.objects.door.world.worker();
         if worker.lacks(Route::Portal).is_none() {
             let customer = CustomerId::parse(&bought.customer).map_err(|malformed| malformed.in_place("Stripe"))?;
-            progress.billing.portal = Some(worker.portal_of(&customer, &self.user, &self.token).await);
+            progress.billing.portal = Some(worker.portal_of(&customer, &self.holder, &self.token).await);
         }
         Ok(())
     }
@@ -193,7 +197,7 @@ impl<'w> Stage<'w> {
         let mut delivered_at = None;
         while started.elapsed() < pace.patience {
             event = self.event(bought, expected.kind, &progress.seen_events).await;
-            after = RehearsalDoor::public(&door.read_canary(&self.user).await?)?;
+            after = RehearsalDoor::public(&door.read_canary(&self.holder).await?)?;
             let is_delivered = matches!(&event, Ok(Some(StripeEvent { pending: ..=0, .. })));
             let delivered = *delivered_at.get_or_insert_with(Instant::now);
             delivered_at = is_delivered.then_some(delivered);
@@ -212,7 +216,7 @@ impl<'w> Stage<'w> {
         if took.is_some() {
             // Its other effects may still come.
             tokio::time::sleep(pace.quiet.min(Duration::from_secs(2))).await;
-            after = RehearsalDoor::public(&door.read_canary(&self.user).await?)?;
+            after = RehearsalDoor::public(&door.read_canary(&self.holder).await?)?;
             event = self.event(bought, expected.kind, &progress.seen_events).await;
         }
         if let Ok(Some(event)) = &event {

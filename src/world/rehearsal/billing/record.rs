@@ -16,8 +16,9 @@ pub struct BillingRecord {
     pub id: String,
     /// The deployment: `acme, live mode, https://api.acme.com`.
     pub deployment: String,
-    /// The canary, `user_…`.
-    pub user: String,
+    /// What has the canary's plan: `user_…` or `org_…`.
+    #[serde(rename = "user")]
+    pub holder: String,
     /// When it began by Stripe's clock, in Unix seconds.
     pub began: i64,
 }
@@ -48,8 +49,8 @@ impl BillingRecord {
 
     /// No rehearsal: for looking at what others left.
     pub(super) fn none(deployment: &str) -> Self {
-        let (id, user) = (String::new(), String::new());
-        Self { id, deployment: deployment.to_owned(), user, began: 0 }
+        let (id, holder) = (String::new(), String::new());
+        Self { id, deployment: deployment.to_owned(), holder, began: 0 }
     }
 
     /// The coupon of this rehearsal. Its ID is known before it exists.
@@ -59,12 +60,12 @@ impl BillingRecord {
 
     /// The name of this rehearsal's test clock, which has no metadata.
     pub(super) fn clock(&self) -> String {
-        format!("preflight {} {}", self.id, self.user)
+        format!("preflight {} {}", self.id, self.holder)
     }
 
     /// The metadata of the coupon: without the journal, it tells what else to look for.
     pub(super) fn metadata(&self) -> (String, String) {
-        (format!("metadata[{CANARY}]"), self.user.clone())
+        (format!("metadata[{CANARY}]"), self.holder.clone())
     }
 
     /// The rehearsal that a coupon belongs to.
@@ -74,7 +75,7 @@ impl BillingRecord {
         Some(Self {
             id: text(&metadata[MARKER])?,
             deployment: deployment.to_owned(),
-            user: text(&metadata[CANARY])?,
+            holder: text(&metadata[CANARY])?,
             began: coupon["created"].as_i64()?,
         })
     }
@@ -82,7 +83,7 @@ impl BillingRecord {
     /// The rehearsal that a test clock belongs to.
     pub(super) fn of_clock(clock: &Value, deployment: &str) -> Option<Self> {
         let mut words = clock["name"].as_str()?.strip_prefix("preflight ")?.split(' ');
-        let (id, user) = (words.next()?.to_owned(), words.next()?.to_owned());
-        Some(Self { id, deployment: deployment.to_owned(), user, began: clock["created"].as_i64()? })
+        let (id, holder) = (words.next()?.to_owned(), words.next()?.to_owned());
+        Some(Self { id, deployment: deployment.to_owned(), holder, began: clock["created"].as_i64()? })
     }
 }

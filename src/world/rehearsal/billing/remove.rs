@@ -58,7 +58,7 @@ impl World {
         if self.config.stripe.secret_key.value.is_none() {
             return Ok(left);
         }
-        let (canary, none) = (self.config.clerk.canary_user.value.clone(), BillingRecord::none(&here));
+        let (canary, none) = (self.config.clerk.canary_holder().value.clone(), BillingRecord::none(&here));
         let objects = StripeObjects { door, record: &none };
         let coupons = ApiPath::new("/v1/coupons");
         // A key that may not see coupons has not created one.
@@ -73,7 +73,7 @@ impl World {
             found.extend(clocks.iter().filter_map(|clock| BillingRecord::of_clock(clock, &here)));
         }
         // Another canary is another deployment's.
-        found.retain(|record| canary.as_ref() == Some(&record.user));
+        found.retain(|record| canary.as_ref() == Some(&record.holder));
         for record in found {
             if !left.iter().any(|known| known.id == record.id) {
                 left.push(record);
@@ -124,11 +124,13 @@ impl StripeObjects<'_> {
 
     /// Expires the Worker's open sessions for the canary. Returns the customers who completed one of them.
     async fn close_checkouts(self) -> Answered<Vec<String>> {
-        let user = self.record.user.as_str();
+        let record = self.record.holder.as_str();
+        let canary: Vec<&str> = self.door.world.config.clerk.canary_ids().chain([record]).collect();
+        let is_canary = |text: &Value| text.as_str().is_some_and(|text| canary.contains(&text));
         let path = ApiPath::new("/v1/checkout/sessions").query("created[gte]", self.since());
         let is_of_canary = |session: &Value| {
             let texts = session["metadata"].as_object().into_iter().flat_map(|metadata| metadata.values());
-            session["client_reference_id"] == user || texts.into_iter().any(|text| text == user)
+            is_canary(&session["client_reference_id"]) || texts.into_iter().any(is_canary)
         };
         let mut customers = Vec::new();
         for session in self.list(&path, is_of_canary).await? {

@@ -6,14 +6,14 @@ use super::stripe::{ObjectId, Parameter, StripeObjects};
 use super::{Billing, Depth};
 use crate::config::Tier;
 use crate::world::Token;
-use crate::world::id::{ApiPath, CheckoutSessionId, UserId};
+use crate::world::id::{ApiPath, CheckoutSessionId, HolderId};
 use crate::world::rehearsal::script::{RehearsalStep, TwoTiers, WaitFor};
 
 /// What a rehearsal with a real subscription needs to know before it creates anything.
 pub(super) struct Stage<'w> {
     pub objects: StripeObjects<'w>,
     pub depth: Depth,
-    pub user: UserId,
+    pub holder: HolderId,
     pub token: Token,
     pub tiers: TwoTiers<'w>,
     /// The price of each of the two tiers.

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use super::{FOREIGN_ORIGIN, Route, RouteFailure, Symptom, Worker};
 use crate::config::{CheckoutRequest, Choice, Mode, Tier};
 use crate::finding::{Answered, NoAnswer};
-use crate::world::id::{CheckoutSessionId, PathId, UserId};
+use crate::world::id::{CheckoutSessionId, HolderId};
 use crate::world::step::{InvalidRequest, Step};
 use crate::world::subjects::{Offer, offers};
 use crate::world::transport::{Answer, Asked, optional};
@@ -132,11 +132,11 @@ impl<'w> Worker<'w> {
     pub(in crate::world) async fn checkout_to_complete(
         self,
         tier: &Tier,
-        user: &UserId,
+        holder: &HolderId,
         token: &Token,
     ) -> Answered<CheckoutAnswer> {
         self.prices_exist(tier).await?;
-        let canary = (user.clone(), token.clone());
+        let canary = (holder.clone(), token.clone());
         match self.request(tier, &canary, self.origin().as_deref()).await? {
             Ok(opened) => self.read_back(&opened).await,
             Err(answer) => Ok(answer),
@@ -156,7 +156,7 @@ impl<'w> Worker<'w> {
         Ok(route.ok_or_else(|| NoAnswer::unknown("worker.checkout is false"))?.request(choice))
     }
 
-    async fn canary_and_token(self) -> Answered<(UserId, Token)> {
+    async fn canary_and_token(self) -> Answered<(HolderId, Token)> {
         self.world.probes()?;
         let (canary, token) = futures::join!(self.world.canary_without_subscription(), self.world.clerk().any_token());
         Ok((canary?, token?))
@@ -173,11 +173,16 @@ impl<'w> Worker<'w> {
     }
 
     /// Asks the Worker for a Checkout Session.
-    async fn request(self, tier: &Tier, (user, token): &(UserId, Token), origin: Option<&str>) -> Answered<Requested> {
+    async fn request(
+        self,
+        tier: &Tier,
+        (holder, token): &(HolderId, Token),
+        origin: Option<&str>,
+    ) -> Answered<Requested> {
         let door = self.world.leave_no_trace()?;
         let credential = Some(self.credential(token));
         let open = &self.world.open_sessions;
-        let step = Step::Checkout { tier, user, request: &self.checkout_request(&Choice::of(tier))? };
+        let step = Step::Checkout { tier, holder, request: &self.checkout_request(&Choice::of(tier))? };
         open.is_asked();
         let asked = match door.take(step, Self::headers_from(origin), credential).await {
             Ok(asked) => asked,
@@ -199,16 +204,20 @@ impl<'w> Worker<'w> {
         Ok(match session {
             Some(id) if id.mode() == self.mode() => Ok(Opened { id, answer: Arc::clone(answer) }),
             Some(id) => Err(CheckoutAnswer::OtherMode(id.to_string(), Arc::clone(answer))),
-            None if answer.is_success() && !answer.is_page() => Err(self.success(answer, user).await),
+            None if answer.is_success() && !answer.is_page() => Err(self.success(answer).await),
             None => Err(self.no_session(tier, asked).await?),
         })
     }
 
     /// Sends a request that the Worker must reject. If it creates a session all the same, that is expired.
-    async fn request_invalid(self, invalid: InvalidRequest, (user, token): &(UserId, Token)) -> Answered<Arc<Answer>> {
+    async fn request_invalid(
+        self,
+        invalid: InvalidRequest,
+        (holder, token): &(HolderId, Token),
+    ) -> Answered<Arc<Answer>> {
         let credential = Some(self.credential(token));
         let request = &self.checkout_request(&Choice::unknown())?;
-        let (open, step) = (&self.world.open_sessions, Step::InvalidCheckout { invalid, user, request });
+        let (open, step) = (&self.world.open_sessions, Step::InvalidCheckout { invalid, holder, request });
         open.is_asked();
         let origin = self.origin();
         let asked = self.world.leave_no_trace()?.take(step, Self::headers_from(origin.as_deref()), credential).await;
@@ -235,20 +244,21 @@ impl<'w> Worker<'w> {
     }
 
     /// Success without a session: a Worker of this stack changes the subscription of a customer who has one.
-    async fn success(self, answer: &Arc<Answer>, user: &UserId) -> CheckoutAnswer {
+    async fn success(self, answer: &Arc<Answer>) -> CheckoutAnswer {
         let Some(change) = change_in(&answer.text()) else { return CheckoutAnswer::NoSession(Arc::clone(answer)) };
         let subscription = match change {
             SubscriptionChange::Named(id) => Some(id),
-            SubscriptionChange::Unnamed => self.subscription_of(user).await,
+            SubscriptionChange::Unnamed => self.subscription_of_canary().await,
         };
         self.world.open_sessions.is_changed(subscription.clone());
         CheckoutAnswer::ChangedSubscription(subscription, Arc::clone(answer))
     }
 
-    /// The newest subscription whose metadata names the user.
-    async fn subscription_of(self, user: &UserId) -> Option<String> {
+    /// The newest subscription whose metadata names the canary or its organization.
+    async fn subscription_of_canary(self) -> Option<String> {
+        let canary: Vec<&str> = self.world.config.clerk.canary_ids().collect();
         let newest = optional(self.world.stripe().newest_subscriptions()).await?.listed.items;
-        let is_theirs = |one: &Subscription| one.metadata.texts().any(|(_, text)| text == user.as_str());
+        let is_theirs = |one: &Subscription| one.metadata.texts().any(|(_, text)| canary.contains(&text));
         newest.into_iter().find(is_theirs).map(|one| one.id)
     }
 

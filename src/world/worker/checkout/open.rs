@@ -108,8 +108,7 @@ impl World {
         let stripe = self.stripe();
         let mut trouble = Vec::new();
         if unanswered > 0 {
-            let canary = self.config.clerk.canary_user.value.as_deref().unwrap_or_default();
-            match stripe.open_sessions(canary).await {
+            match stripe.open_sessions_of_canary().await {
                 Ok(found) => sessions.extend(found),
                 Err(why) => trouble.push(format!(
                     "a Checkout Session that the Worker was asked for may be open, and expires by itself within a day: {why}")),
