@@ -7,12 +7,13 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use preflight::change::quoted;
 use preflight::config::{self, Config, Mode, Text};
+use preflight::holder::HolderKind;
 use preflight::init::{AGENTS, AGENTS_PATH, Accounts, Draft, Folder, Variables, WORKFLOW_PATH, draft, workflow};
 use preflight::report::file;
 use preflight::report::paragraph::wrap;
 use preflight::report::text::clean;
 use preflight::sandbox::Sandbox;
-use preflight::world::{self, World};
+use preflight::world::{self, Canary, World};
 use url::Url;
 
 use super::deployment::CONFIGURATION;
@@ -124,7 +125,7 @@ async fn perform(args: &InitArgs, terminal: Terminal) -> Result<u8, CliError> {
         file::write(&agents, AGENTS).map_err(failed)?;
     }
     let canary = match &args.canary {
-        Some(email) if !variables.has_canary() => {
+        Some(email) if !variables.has_canary(draft.holder) => {
             match canary(args, email, config, sandbox.as_ref(), &mut signals).await? {
                 Ok(id) => Some(id),
                 Err(status) => return Ok(status),
@@ -133,34 +134,43 @@ async fn perform(args: &InitArgs, terminal: Terminal) -> Result<u8, CliError> {
         _ => None,
     };
     args.target.forget_files();
-    print(&closing(args, &written, &variables, &draft, canary.as_deref(), terminal.width))?;
+    print(&closing(args, &written, &variables, &draft, canary.as_ref(), terminal.width))?;
     Ok(exit::GO)
 }
 
-/// Creates the canary, after asking. Returns its ID, or the exit status if there is none.
+/// Creates the canary, after asking. Returns the exit status if there is none.
 async fn canary(
     args: &InitArgs,
     email: &str,
     config: Config,
     sandbox: Option<&Sandbox>,
     signals: &mut Signals,
-) -> Result<Result<String, u8>, CliError> {
+) -> Result<Result<Canary, u8>, CliError> {
     let Some(tier) = config.paid_tiers().next().cloned() else { return Ok(Err(exit::DEFECT)) };
+    let (user, sent) = (format!("the user {}", clean(email)), "user.created");
+    let (what, sent) = match config.entitlement.holder {
+        HolderKind::User => (user, sent.to_owned()),
+        HolderKind::Organization if config.clerk.canary_user.is_set() => {
+            ("an organization with the canary as its member".to_owned(), "organization.created".to_owned())
+        }
+        HolderKind::Organization => {
+            (format!("{user} and an organization with this member"), format!("{sent} and organization.created"))
+        }
+    };
     let question = format!(
-        "Create the user {} at Clerk in {} mode, with {}: \"{}\" in its public metadata? Clerk may send user.created to your webhooks.",
-        clean(email),
+        "Create {what} at Clerk in {} mode, with {}: \"{}\" in its public metadata? Clerk may send {sent} to your webhooks.",
         config.project.mode.word(),
         config.clerk.metadata_key,
         tier.metadata
     );
     let answer = agreed(args.yes, &question, signals).await?;
     if answer != Answer::Yes {
-        note("No user was created.");
+        note("Nothing was created at Clerk.");
         return Ok(Err(answer.status().unwrap_or(exit::NOTHING_RAN)));
     }
     let world = World::new(config, args.world_options(sandbox)?)?;
     match world.change_door("init").create_canary(email, &tier).await {
-        Ok(id) => Ok(Ok(id)),
+        Ok(canary) => Ok(Ok(canary)),
         Err(why) => Err(CliError::Defect(format!("the canary was not created: {why}"))),
     }
 }
@@ -268,13 +278,30 @@ fn listed(draft: &Draft, width: usize) -> String {
     text
 }
 
+/// What a canary is, and how to make one.
+fn no_canary(holder: HolderKind) -> String {
+    let (what, set) = match holder {
+        HolderKind::User => (
+            "a Clerk user just for checks, with a paid plan in its public metadata and no subscription",
+            "PREFLIGHT_CANARY_USER to its ID",
+        ),
+        HolderKind::Organization => (
+            "a Clerk user just for checks, and an organization with this member, a paid plan in its public metadata and no subscription",
+            "PREFLIGHT_CANARY_USER and PREFLIGHT_CANARY_ORGANIZATION to their IDs",
+        ),
+    };
+    format!(
+        "There is no canary yet: {what}. Create one in Clerk's dashboard, or with `preflight init --force --canary EMAIL`, and set {set}. Without it, some checks are unknown."
+    )
+}
+
 /// What was written, what to check, and what to run next.
 fn closing(
     args: &InitArgs,
     written: &[&Path],
     variables: &Variables,
     draft: &Draft,
-    canary: Option<&str>,
+    canary: Option<&Canary>,
     width: usize,
 ) -> String {
     let mut text = String::new();
@@ -286,14 +313,14 @@ fn closing(
             text.push_str(&wrap(&format!("{path}: {}", clean(doubt)), "- ", "  ", width));
         }
     }
-    if let Some(id) = canary {
-        let _ = writeln!(text, "\nCreated the canary. Set PREFLIGHT_CANARY_USER={id} where your other values are.");
-    } else if !variables.has_canary() {
-        let canary = "There is no canary yet: a Clerk user just for checks, with a paid plan in its public metadata and no subscription. \
-                      Create one in Clerk's dashboard, or with `preflight init --force --canary EMAIL`, and set \
-                      PREFLIGHT_CANARY_USER to its ID. Without it, some checks are unknown.";
+    if let Some(Canary { user, organization }) = canary {
+        let set = [("USER", user), ("ORGANIZATION", organization)];
+        let set = set.into_iter().filter_map(|(name, id)| Some(format!("PREFLIGHT_CANARY_{name}={}", id.as_ref()?)));
+        let set = set.collect::<Vec<_>>().join(" and ");
+        let _ = writeln!(text, "\nCreated the canary. Set {set} where your other values are.");
+    } else if !variables.has_canary(draft.holder) {
         text.push('\n');
-        text.push_str(&wrap(canary, "", "", width));
+        text.push_str(&wrap(&no_canary(draft.holder), "", "", width));
     }
     let names: Vec<String> = written.iter().map(|path| path.display().to_string()).collect();
     let _ = writeln!(text, "\nWrote {}.", names.join(", "));

@@ -2,6 +2,7 @@
 
 use super::file::{Entry, Table, is_bare_key, quoted};
 use crate::config::Limit;
+use crate::holder::HolderKind;
 use crate::source::{Found, FoundRoute, Holds, Role, SourceFacts, TierLimit};
 
 /// The routes of the reference stack, which are the defaults.
@@ -25,7 +26,7 @@ const EVENTS: [&str; 4] = [
 const OURS: [&str; 3] = ["checkout.session.", "customer.subscription.", "invoice."];
 
 /// Adds what the source says to the tables of a draft.
-pub(super) fn add(source: &SourceFacts, tables: &mut [Table]) {
+pub(super) fn add(source: &SourceFacts, holder: HolderKind, tables: &mut [Table]) {
     // Source without a handler of Stripe's events is not the Worker's.
     if source.webhook_route.is_none() {
         return;
@@ -45,14 +46,14 @@ pub(super) fn add(source: &SourceFacts, tables: &mut [Table]) {
     };
     add("[worker]", [routes(source), auth(source)].concat());
     add("[webhook]", webhook(source));
-    add("[entitlement]", keys(source));
+    add("[entitlement]", keys(source, holder));
     add("[clerk]", clerk(source));
     for table in tables.iter_mut().filter(|table| table.header.starts_with("[tiers.")) {
         table.entries.extend(limit(&source.limits, table));
     }
 }
 
-fn place<T>(found: &Found<T>) -> String {
+pub(super) fn place<T>(found: &Found<T>) -> String {
     format!("{}:{}", found.file.display(), found.line)
 }
 
@@ -173,8 +174,12 @@ fn webhook(source: &SourceFacts) -> Vec<Entry> {
     entries
 }
 
-fn keys(source: &SourceFacts) -> Vec<Entry> {
-    let all = [("user_key", &source.user_key, "userId"), ("tier_key", &source.tier_key, "tier")];
+fn keys(source: &SourceFacts, holder: HolderKind) -> Vec<Entry> {
+    let of_holder = match holder {
+        HolderKind::User => &source.user_key,
+        HolderKind::Organization => &source.organization_key,
+    };
+    let all = [("user_key", of_holder, holder.usual_key()), ("tier_key", &source.tier_key, "tier")];
     let entries = all.into_iter().filter_map(|(key, found, usual)| {
         let first = found.iter().find(|found| found.value == usual).or_else(|| found.first())?;
         Some(Entry::new(key, quoted(&first.value), place(first)).unless(first.value == usual))

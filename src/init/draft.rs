@@ -8,7 +8,8 @@ use super::file::{Draft, Entry, Table, inline_env, is_bare_key, quoted};
 use super::folder::{Folder, SERVING};
 use super::tiers::{Tiers, tiers};
 use super::variables::{SETTINGS, Variables};
-use crate::config::{Mode, Source};
+use crate::config::{Kind, Mode, Source};
+use crate::holder::HolderKind;
 use crate::source::SourceFacts;
 use crate::world::{ClaimTemplate, Endpoint, is_development_host};
 
@@ -36,15 +37,19 @@ pub fn draft(folder: &Folder, variables: &Variables, accounts: &Accounts) -> Dra
     let mut remarks: Vec<String> = folder.remarks.iter().chain(&variables.remarks).cloned().collect();
     remarks.extend(accounts.remarks());
     let plan = plan_claim(accounts);
+    let (holder, holder_from) = holder(plan.as_ref(), &folder.source);
     let sold = tiers(accounts.prices.as_deref().unwrap_or_default(), variables, folder);
     remarks.extend(sold.remarks.clone());
     let endpoint = endpoint(accounts);
     let (worker, webhook) = worker(endpoint.as_ref(), folder, variables.mode, accounts);
     let mut tables = vec![project(folder, variables), worker];
-    tables.push(settings("stripe", variables));
+    tables.push(settings("stripe", variables, holder));
     tables.push(webhook);
-    tables.push(entitlement(&sold));
-    let mut clerk = settings("clerk", variables);
+    let mut entitlement = entitlement(&sold);
+    let entry = Entry::new("holder", quoted(holder.word()), holder_from).unless(holder == HolderKind::User);
+    entitlement.entries.insert(0, entry);
+    tables.push(entitlement);
+    let mut clerk = settings("clerk", variables, holder);
     clerk.entries.extend(claim(plan.as_ref(), accounts, &folder.source));
     tables.push(clerk);
     tables.extend(cloudflare(folder, variables));
@@ -54,8 +59,8 @@ pub fn draft(folder: &Folder, variables: &Variables, accounts: &Accounts) -> Dra
         tables.push(example(accounts));
     }
     tables.extend(sold.tables);
-    code::add(&folder.source, &mut tables);
-    Draft { tables, remarks }
+    code::add(&folder.source, holder, &mut tables);
+    Draft { tables, remarks, holder }
 }
 
 /// A tier to be replaced: without one there is nothing to check.
@@ -80,10 +85,11 @@ fn project(folder: &Folder, variables: &Variables) -> Table {
 }
 
 /// The variables of a table that have another name than usual.
-fn settings(table: &str, variables: &Variables) -> Table {
+fn settings(table: &str, variables: &Variables, holder: HolderKind) -> Table {
     let mut made = Table::new(&format!("[{table}]"));
-    for setting in SETTINGS.into_iter().filter(|setting| setting.table == table) {
-        let Some(held) = variables.holder(setting) else { continue };
+    let is_wanted = |kind| holder == HolderKind::Organization || kind != Kind::ClerkOrganizationId;
+    for setting in SETTINGS.into_iter().filter(|setting| setting.table == table && is_wanted(setting.kind)) {
+        let Some(held) = variables.held(setting) else { continue };
         let is_usual = held.name == setting.default;
         let entry = Entry::new(setting.key, inline_env(&held.name), held.place).unless(is_usual);
         made.entries.push(if held.others.is_empty() || is_usual {
@@ -193,11 +199,21 @@ fn entitlement(sold: &Tiers) -> Table {
     table
 }
 
+/// What has the plans, and where that comes from: the code, if it names only organizations, or else the template.
+fn holder(plan: Option<&PlanClaim>, source: &SourceFacts) -> (HolderKind, String) {
+    let of_template = plan.and_then(|plan| Some((plan.holder?, format!("Clerk: the JWT template {}", plan.template))));
+    let in_code = source.organization_key.first().filter(|_| source.user_key.is_empty());
+    let of_code = in_code.map(|found| (HolderKind::Organization, code::place(found)));
+    of_code.or(of_template).unwrap_or_default()
+}
+
 /// A claim of a template that carries the plan.
 struct PlanClaim {
     template: String,
     path: String,
     claim: ClaimTemplate,
+    /// Whose public metadata it reads.
+    holder: Option<HolderKind>,
     /// The key in public metadata that it reads.
     metadata_key: String,
     /// Whether it reads all of the public metadata, so that the key is a guess.
@@ -210,8 +226,14 @@ fn plan_claim(accounts: &Accounts) -> Option<PlanClaim> {
     let mut all: Vec<((bool, bool), PlanClaim)> = Vec::new();
     for template in templates {
         for (path, claim) in template.claims().into_iter().flatten() {
-            let read = claim.sources().into_iter().find_map(|source| source.strip_prefix("user.public_metadata"));
-            let read = read.filter(|rest| rest.is_empty() || rest.starts_with('.')).map(str::to_owned);
+            let sources = claim.sources();
+            let found = [HolderKind::User, HolderKind::Organization].into_iter().find_map(|kind| {
+                let start = format!("{}.public_metadata", kind.shortcode());
+                let rest = sources.iter().find_map(|source| source.strip_prefix(start.as_str()));
+                let rest = rest.filter(|rest| rest.is_empty() || rest.starts_with('.'));
+                rest.map(|rest| (kind, rest.to_owned()))
+            });
+            let (holder, read) = found.map_or((None, None), |(kind, rest)| (Some(kind), Some(rest)));
             let is_plan = path.rsplit('.').next().is_some_and(|name| ["plan", "tier"].contains(&name));
             // A claim that is called so but reads the wrong metadata is a mistake, and still the intended one.
             if read.is_none() && !is_plan {
@@ -222,7 +244,8 @@ fn plan_claim(accounts: &Accounts) -> Option<PlanClaim> {
             let path = if is_whole { format!("{path}.plan") } else { path };
             let key = read.as_deref().and_then(|rest| rest.strip_prefix('.')).unwrap_or("plan").to_owned();
             let place = (!is_plan, read.is_none());
-            all.push((place, PlanClaim { template: template.name.clone(), path, claim, metadata_key: key, is_whole }));
+            let template = template.name.clone();
+            all.push((place, PlanClaim { template, path, claim, holder, metadata_key: key, is_whole }));
         }
     }
     all.into_iter().min_by_key(|(place, _)| *place).map(|(_, claim)| claim)
@@ -251,7 +274,7 @@ fn claim(plan: Option<&PlanClaim>, accounts: &Accounts, source: &SourceFacts) ->
 }
 
 fn cloudflare(folder: &Folder, variables: &Variables) -> Option<Table> {
-    let mut table = settings("cloudflare", variables);
+    let mut table = settings("cloudflare", variables, HolderKind::User);
     let wrangler = folder.wrangler.as_ref()?;
     // Without both values its checks could not ask anything.
     if table.entries.len() < 2 {

@@ -1,4 +1,5 @@
 //! The draft of a `preflight.toml`: every setting, where it comes from, and what is doubtful about it.
+use crate::holder::HolderKind;
 
 /// A setting.
 #[derive(Debug, Clone)]
@@ -65,6 +66,8 @@ pub struct Draft {
     pub tables: Vec<Table>,
     /// What was seen and is no setting.
     pub remarks: Vec<String>,
+    /// What has the plans.
+    pub holder: HolderKind,
 }
 
 impl Draft {

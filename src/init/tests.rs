@@ -103,9 +103,13 @@ price = "99.00"
 
 #[tokio::test]
 async fn a_run_with_the_written_file_is_go_without_an_edit() {
-    for scenarios in
-        [&["healthy"][..], &["healthy-test-mode"], &["healthy-yearly-and-monthly"], &["healthy-price-metadata"]]
-    {
+    for scenarios in [
+        &["healthy"][..],
+        &["healthy-test-mode"],
+        &["healthy-yearly-and-monthly"],
+        &["healthy-price-metadata"],
+        &["healthy-organizations"],
+    ] {
         let project = Project::new(scenarios).await;
         let (text, report) = project.run().await;
         assert_eq!(report.decision, Decision::Go, "{scenarios:?}\n{text}\n{:?}", failures(&report));

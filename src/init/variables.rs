@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use super::folder::Folder;
 use crate::config::{Kind, Mode, Origin, Values, fits, frontend_api_of, mode_of};
+use crate::holder::HolderKind;
 
 /// A setting whose value is in a variable: its name by default, what it must hold, and a word that the names of such variables
 /// have.
@@ -12,7 +13,7 @@ pub(super) struct Setting {
     pub table: &'static str,
     pub key: &'static str,
     pub default: &'static str,
-    kind: Kind,
+    pub kind: Kind,
     word: &'static str,
 }
 
@@ -29,7 +30,7 @@ impl Setting {
 }
 
 /// Every one, in the order of the file.
-pub(super) const SETTINGS: [Setting; 9] = [
+pub(super) const SETTINGS: [Setting; 10] = [
     Setting::new("stripe", "secret_key", "STRIPE_SECRET_KEY", Kind::StripeSecretKey, "STRIPE"),
     Setting::new("stripe", "publishable_key", "STRIPE_PUBLISHABLE_KEY", Kind::StripePublishableKey, "STRIPE"),
     Setting::new("stripe", "webhook_secret", "STRIPE_WEBHOOK_SECRET", Kind::StripeWebhookSecret, "STRIPE"),
@@ -43,13 +44,14 @@ pub(super) const SETTINGS: [Setting; 9] = [
     Setting::new("clerk", "secret_key", "CLERK_SECRET_KEY", Kind::ClerkSecretKey, "CLERK"),
     Setting::new("clerk", "publishable_key", "CLERK_PUBLISHABLE_KEY", Kind::ClerkPublishableKey, "CLERK"),
     Setting::new("clerk", "canary_user", "PREFLIGHT_CANARY_USER", Kind::ClerkUserId, "CANARY"),
+    Setting::new("clerk", "canary_organization", "PREFLIGHT_CANARY_ORGANIZATION", Kind::ClerkOrganizationId, "CANARY"),
     Setting::new("cloudflare", "account_id", "CLOUDFLARE_ACCOUNT_ID", Kind::CloudflareAccountId, "ACCOUNT"),
     Setting::new("cloudflare", "api_token", "CLOUDFLARE_API_TOKEN", Kind::CloudflareApiToken, "CLOUDFLARE"),
 ];
 
 /// A variable that holds the value of a setting.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Holder {
+pub struct HeldValue {
     /// Its name.
     pub name: String,
     /// Where it is set: `.dev.vars:4`.
@@ -104,7 +106,7 @@ impl Variables {
     }
 
     /// The variable that holds the value of a setting: the one with the usual name, or one whose name and value fit.
-    pub(super) fn holder(&self, setting: Setting) -> Option<Holder> {
+    pub(super) fn held(&self, setting: Setting) -> Option<HeldValue> {
         let fitting = self.values.all().filter(|(name, value, _)| {
             let is_meant = *name == setting.default || name.to_uppercase().contains(setting.word);
             // Stripe's and Clerk's secret keys look alike, so the name decides.
@@ -118,7 +120,7 @@ impl Variables {
         let mut fitting = fitting.into_iter();
         let (name, origin) = fitting.next()?;
         let others = fitting.filter(|(other, _)| self.text(other) != self.text(name));
-        Some(Holder {
+        Some(HeldValue {
             name: name.to_owned(),
             place: origin.to_string(),
             others: others.map(|(name, _)| name.to_owned()).collect(),
@@ -144,7 +146,7 @@ impl Variables {
         let is_needed = |setting: &Setting| {
             needed.contains(&setting.key) && (setting.table, setting.key) != ("stripe", "publishable_key")
         };
-        let missing = SETTINGS.into_iter().filter(is_needed).filter(|setting| self.holder(*setting).is_none());
+        let missing = SETTINGS.into_iter().filter(is_needed).filter(|setting| self.held(*setting).is_none());
         missing.map(|setting| setting.default).collect()
     }
 
@@ -157,16 +159,18 @@ impl Variables {
     /// The host of Clerk's frontend API, if there is a publishable key.
     pub(super) fn clerk_host(&self) -> Option<String> {
         let setting = SETTINGS.into_iter().find(|setting| setting.kind == Kind::ClerkPublishableKey)?;
-        frontend_api_of(self.text(&self.holder(setting)?.name)?)?.host_str().map(str::to_owned)
+        frontend_api_of(self.text(&self.held(setting)?.name)?)?.host_str().map(str::to_owned)
     }
 
-    /// Whether there is a user for checks.
+    /// Whether there is a user for checks, and an organization if organizations have the plans.
     #[must_use]
-    pub fn has_canary(&self) -> bool {
-        SETTINGS
-            .into_iter()
-            .filter(|setting| setting.kind == Kind::ClerkUserId)
-            .any(|setting| self.holder(setting).is_some())
+    pub fn has_canary(&self, holder: HolderKind) -> bool {
+        let needed = |setting: &Setting| match setting.kind {
+            Kind::ClerkUserId => true,
+            Kind::ClerkOrganizationId => holder == HolderKind::Organization,
+            _ => false,
+        };
+        SETTINGS.into_iter().filter(needed).all(|setting| self.held(setting).is_some())
     }
 
     /// The values themselves, to ask the accounts with.
@@ -178,7 +182,7 @@ impl Variables {
     fn useful_files(&self) -> Vec<PathBuf> {
         let is_price = |value: &str| value.starts_with("price_") || value.starts_with("plan_");
         let held: Vec<String> =
-            SETTINGS.into_iter().filter_map(|setting| self.holder(setting)).map(|held| held.name).collect();
+            SETTINGS.into_iter().filter_map(|setting| self.held(setting)).map(|held| held.name).collect();
         let mut files: Vec<PathBuf> = Vec::new();
         for (name, value, origin) in self.values.all() {
             if let Origin::File(path, _) = origin
@@ -214,8 +218,8 @@ mod tests {
         Variables::of(&Folder { env_files, ..Folder::default() }, Vec::new(), mode)
     }
 
-    fn secret_key(variables: &Variables) -> Option<Holder> {
-        variables.holder(SETTINGS[0])
+    fn secret_key(variables: &Variables) -> Option<HeldValue> {
+        variables.held(SETTINGS[0])
     }
 
     #[test]
@@ -241,7 +245,7 @@ mod tests {
     #[test]
     fn two_different_values_are_a_doubt_and_a_repeated_one_is_not() {
         let repeated = "CLERK_PUBLISHABLE_KEY=pk_live_Y2xlcmsuYWNtZS5jb20k\nVITE_CLERK_PUBLISHABLE_KEY=pk_live_Y2xlcmsuYWNtZS5jb20k\n";
-        let held = variables(&[(".env", repeated)], None).holder(SETTINGS[5]).unwrap();
+        let held = variables(&[(".env", repeated)], None).held(SETTINGS[5]).unwrap();
         assert_eq!((held.name.as_str(), held.others.len()), ("CLERK_PUBLISHABLE_KEY", 0));
         let other = TEST.replace("STRIPE_KEY", "STRIPE_OTHER_KEY").replace("A1B2", "Z9Y8");
         let held = secret_key(&variables(&[(".env", &format!("{TEST}{other}"))], None)).unwrap();

@@ -4,7 +4,7 @@ use super::facts::{Found, TierSource, once};
 use super::project::{At, Project};
 use super::reads::{Read, reads};
 use super::tree::{Key, Kind, Node};
-use super::words::{names_tier, names_user};
+use super::words::{names_organization, names_tier, names_user};
 use crate::config::Source;
 
 /// Keys that make an object the parameters of a Checkout Session.
@@ -21,6 +21,8 @@ const FORMS: [&str; 2] = ["metadata[", "subscription_data[metadata]["];
 pub(super) struct Entitlement {
     /// Keys that hold the user.
     pub user: Vec<Found<String>>,
+    /// Keys that hold the organization.
+    pub organization: Vec<Found<String>>,
     /// Keys that hold the tier.
     pub tier: Vec<Found<String>>,
     /// Where the tier is read.
@@ -36,9 +38,10 @@ pub(super) fn entitlement(project: &Project) -> Entitlement {
             found.source.push(project.found(at, TierSource { source: Source::PriceId, key: None }));
         }
     }
-    let reads = reads(project, |key| names_tier(key) || names_user(key));
+    let reads = reads(project, |key| names_tier(key) || names_user(key) || names_organization(key));
     reads.iter().filter(|read| read.claim().is_none()).for_each(|read| found.read(project, read));
-    Entitlement { user: once(found.user), tier: once(found.tier), source: once(found.source) }
+    let Entitlement { user, organization, tier, source } = found;
+    Entitlement { user: once(user), organization: once(organization), tier: once(tier), source: once(source) }
 }
 
 impl Entitlement {
@@ -80,10 +83,14 @@ impl Entitlement {
         let by_value = |names: fn(&str) -> bool| names(last) || (last == "id" && names(of));
         if names_user(&fact.value) {
             self.user.push(fact);
+        } else if names_organization(&fact.value) {
+            self.organization.push(fact);
         } else if names_tier(&fact.value) {
             self.tier.push(fact);
         } else if by_value(names_user) {
             self.user.push(fact);
+        } else if by_value(names_organization) {
+            self.organization.push(fact);
         } else if by_value(names_tier) {
             self.tier.push(fact);
         }
@@ -101,6 +108,7 @@ impl Entitlement {
             Owner::Subscription => Source::SubscriptionMetadata,
             // A parameter: the key is what callers have, but not where they have it from.
             Owner::Unknown if names_user(&read.key) => return self.user.push(key),
+            Owner::Unknown if names_organization(&read.key) => return self.organization.push(key),
             Owner::Unknown => return self.tier.push(key),
         };
         if names_tier(&read.key) {
@@ -108,6 +116,7 @@ impl Entitlement {
         }
         match source {
             Source::SubscriptionMetadata if names_user(&read.key) => self.user.push(key),
+            Source::SubscriptionMetadata if names_organization(&read.key) => self.organization.push(key),
             Source::SubscriptionMetadata => self.tier.push(key),
             Source::ProductMetadata | Source::PriceMetadata | Source::PriceId => {}
         }

@@ -48,11 +48,13 @@ pub struct SourceFacts {
     pub limits: Vec<Found<TierLimit>>,
     /// Keys in the metadata of sessions and subscriptions that hold the user.
     pub user_key: Vec<Found<String>>,
+    /// Keys in the metadata of sessions and subscriptions that hold the organization.
+    pub organization_key: Vec<Found<String>>,
     /// Keys in the metadata of sessions and subscriptions that hold the tier.
     pub tier_key: Vec<Found<String>>,
     /// Where the code reads the tier that was bought.
     pub tier_source: Vec<Found<TierSource>>,
-    /// Keys that are written to the public metadata of users.
+    /// Keys that are written to public metadata at Clerk.
     pub public_metadata: Vec<Found<PublicKey>>,
     /// Claims of the token that the tier is read from; `metadata.plan` is nested.
     pub claim: Vec<Found<String>>,

@@ -96,6 +96,7 @@ fn facts(project: &Project) -> SourceFacts {
         stripe_sdk: None,
         limits: limits::limits(project),
         user_key: sold.user,
+        organization_key: sold.organization,
         tier_key: sold.tier,
         tier_source: sold.source,
         public_metadata: clerk::public_metadata(project),

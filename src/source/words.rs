@@ -17,6 +17,12 @@ pub(super) fn names_user(key: &str) -> bool {
         || key.ends_with("useruuid")
 }
 
+/// Whether a key is likely to hold an organization: `orgId`, `organization_id`.
+pub(super) fn names_organization(key: &str) -> bool {
+    let key = plain(key);
+    matches!(key.as_str(), "org" | "organization") || key.ends_with("orgid") || key.ends_with("organizationid")
+}
+
 /// What a key in public metadata is likely to hold.
 pub(super) fn holds(key: &str) -> Option<Holds> {
     let is_state = ["status", "end", "at", "period", "date", "item"].iter().any(|end| plain(key).ends_with(end));
@@ -62,9 +68,11 @@ mod tests {
     }
 
     #[test]
-    fn keys_of_users_are_known_in_every_style() {
+    fn keys_of_users_and_organizations_are_known_in_every_style() {
         assert!(["userId", "clerk_user_id", "clerkUserId", "uid", "user"].into_iter().all(names_user));
         assert!(!["username", "userAgent", "orgId"].into_iter().any(names_user));
+        assert!(["orgId", "clerk_org_id", "organizationId", "org"].into_iter().all(names_organization));
+        assert!(!["origin", "userId", "organizer"].into_iter().any(names_organization));
     }
 
     #[test]

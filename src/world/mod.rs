@@ -40,7 +40,7 @@ use crate::finding::{Cause, NoAnswer};
 pub use address::{HostRelation, host_relation, is_development_host};
 pub use canary::{CanaryTies, MetadataId};
 pub use certificate::Validity;
-pub use changes::{ChangeDoor, Made, NotMade};
+pub use changes::{Canary, ChangeDoor, Made, NotMade};
 pub use clerk::*;
 pub use cloudflare::*;
 pub use configured::LinkedPage;

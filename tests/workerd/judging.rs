@@ -23,7 +23,9 @@ pub fn verdicts_agree(case: WorkerCase) -> Result<(), String> {
         let before = sandbox.state();
         let real = judge(&sandbox, how).await?;
         drop(worker);
-        if sandbox.state()["clerk"]["users"] != before["clerk"]["users"] {
+        let metadata =
+            |state: &serde_json::Value| [&state["clerk"]["users"], &state["clerk"]["organizations"]].map(Clone::clone);
+        if metadata(&sandbox.state()) != metadata(&before) {
             return Err(format!("the canary is not as it was:\n{}", summary(&real)));
         }
         Ok::<_, String>((embedded, real))

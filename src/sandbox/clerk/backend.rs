@@ -35,7 +35,7 @@ pub fn backend(clerk: Arc<Clerk>) -> Router {
         .route("/v1/users/{id}", get(user).patch(update_user).delete(user_writes::delete))
         .route("/v1/users/{id}/metadata", patch(merge_metadata).put(replace_metadata))
         .route("/v1/users/{id}/organization_memberships", get(organizations::of_user))
-        .route("/v1/organizations", get(organizations::list))
+        .route("/v1/organizations", get(organizations::list).post(organizations::create))
         .route("/v1/organizations/{id}", get(organizations::get))
         .route(
             "/v1/organizations/{id}/metadata",

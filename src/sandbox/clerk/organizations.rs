@@ -114,6 +114,33 @@ pub(super) async fn list(extract::State(clerk): Shared, Query(parameters): Param
     Ok(Json(json!({ "data": page, "total_count": total })))
 }
 
+/// Creates an organization whose only member is the user who creates it.
+pub(super) async fn create(extract::State(clerk): Shared, body: Bytes) -> ClerkResult {
+    let mut given = fields(&body, &["name", "created_by", "public_metadata", "private_metadata", "slug"])?;
+    let name = given.get("name").and_then(Value::as_str).filter(|name| !name.is_empty());
+    let name = name.ok_or_else(|| ClerkError::parameter("form_param_missing", "name", "must be included"))?;
+    let slug = name.to_lowercase().replace(' ', "-");
+    let creator = given.get("created_by").and_then(Value::as_str).map(str::to_owned);
+    if let Some(creator) = &creator {
+        clerk.users().find(creator).ok_or_else(|| no_such("user", creator))?;
+    }
+    let (serial, at) = (clerk.serial(), now());
+    given.insert("id".to_owned(), format!("org_2sandbox{serial:019}").into());
+    given.insert("created_at".to_owned(), at.into());
+    given.insert("updated_at".to_owned(), at.into());
+    given.entry("slug").or_insert_with(|| format!("{slug}-{serial}").into());
+    let failed = |error: Error| ClerkError::internal(&error.to_string());
+    let organization = clerk.recorded.complete("organization", &Value::Object(given)).map_err(failed)?;
+    let id = json!({ "id": format!("orgmem_2sandbox{:019}", clerk.serial()) });
+    let membership = clerk.recorded.complete("organization_membership", &id).map_err(failed)?;
+    let mut organizations = clerk.organizations();
+    let id = organization["id"].as_str().unwrap_or_default().to_owned();
+    organizations.memberships.extend(creator.map(|creator| (id, creator, membership)));
+    organizations.all.insert(0, organization.clone());
+    clerk.effects.record("clerk.organization.created");
+    Ok(Json(organization))
+}
+
 pub(super) async fn get(extract::State(clerk): Shared, Path(id): Path<String>) -> ClerkResult {
     let found = clerk.organizations().find(&id).cloned();
     found.map(Json).ok_or_else(|| no_such("organization", &id))

@@ -22,6 +22,8 @@ use super::{NoAnswer, World};
 use crate::change::{Change, ClerkMetadata, ClerkTemplate, Created, NewValue};
 use crate::config::{Secret, hash};
 
+pub use canary::Canary;
+
 /// What became of a change.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Made {

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::{Clerk, Holder, NoAnswer, Token, claim_at};
-use crate::config::{Kind, Tier, Variable};
+use crate::config::{Tier, Variable};
 use crate::finding::{Answered, Cause};
 use crate::holder::HolderKind;
 use crate::world::id::{HolderId, UserId, configured};
@@ -53,17 +53,23 @@ impl<'w> Clerk<'w> {
         if variable.is_set() || !variable.is_usable() {
             return Ok(variable);
         }
-        let name = &variable.name;
-        let create = match variable.kind {
-            Kind::ClerkOrganizationId => "Create an organization in the Clerk Dashboard with the canary as a member",
-            _ => "Create a user in the Clerk Dashboard",
-        };
-        let plan = if variable.name == self.world.config.clerk.canary_holder().name {
-            format!(", set its public metadata to {{\"{}\": \"<a paid tier>\"}}", self.world.config.clerk.metadata_key)
-        } else {
-            String::new()
-        };
-        Err(NoAnswer::Unknown(format!("{name} is not set. {create}{plan}, and set {name} to its ID")))
+        let config = &self.world.config.clerk;
+        let plan = format!("{{\"{}\": \"<a paid tier>\"}}", config.metadata_key);
+        let user = &config.canary_user.name;
+        Err(NoAnswer::Unknown(match &config.canary_organization {
+            None => format!(
+                "{user} is not set. Create a user in the Clerk Dashboard, set its public metadata to {plan}, and set {user} to its ID"
+            ),
+            Some(Variable { name, value: None, .. }) if config.canary_user.value.is_none() => format!(
+                "{user} and {name} are not set. Create a user and an organization with this member in the Clerk Dashboard, set the organization's public metadata to {plan}, and set both to their IDs"
+            ),
+            Some(Variable { name, value: None, .. }) => format!(
+                "{name} is not set. Create an organization in the Clerk Dashboard with the canary as a member, set its public metadata to {plan}, and set {name} to its ID"
+            ),
+            Some(Variable { value: Some(id), .. }) => format!(
+                "{user} is not set. Create a user in the Clerk Dashboard, add it to the members of {id}, and set {user} to its ID"
+            ),
+        }))
     }
 
     /// What has the canary's plan, if it exists.

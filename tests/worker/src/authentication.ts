@@ -10,6 +10,9 @@ import { free } from "./tiers";
 export interface Claims {
   sub: string;
   plan?: unknown;
+  /** The active organization of the session. */
+  o?: { id?: string };
+  org_id?: string;
 }
 
 export function bearerToken(request: Request): string {

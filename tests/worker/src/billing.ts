@@ -3,14 +3,21 @@
 import type { User } from "@clerk/backend";
 import type Stripe from "stripe";
 
+import type { Claims } from "./authentication";
 import type { Environment } from "./environment";
+import type { Holder } from "./holder";
 import { clerkOf, stripeOf } from "./providers";
 import { messageOf, Refusal } from "./refusal";
 import type { PaidTier } from "./tiers";
-import type { Visit } from "./visit";
+import type { Parts, Visit } from "./visit";
 
 export interface Order {
+  /** Who buys. */
   user: User;
+  /** Whose plan it will be. */
+  holder: Holder;
+  /** The key of its ID in Stripe's metadata. */
+  key: string;
   tier: PaidTier;
   price: string;
   /** The site that the customer returns to. */
@@ -18,21 +25,24 @@ export interface Order {
 }
 
 export async function createCheckout({ request, environment, parts }: Visit): Promise<Response> {
-  const { sub } = await parts.authenticate(request, environment);
+  const claims = await parts.authenticate(request, environment);
   const tier = parts.tierToSell((await parts.orderIn(request, environment)).tier);
   if (!tier) {
     throw new Refusal(400, "Invalid tier");
   }
   const order: Order = {
-    user: await userOf(sub, environment),
+    user: await userOf(claims.sub, environment),
+    holder: await holderOf(claims, environment, parts),
+    key: parts.holder.key,
     tier,
     price: parts.priceOf(tier, environment),
     site: parts.returnTo(request, environment),
   };
   const url = await linkFrom("Failed to create checkout session", async () => {
     const stripe = stripeOf(environment);
-    if (order.user.publicMetadata.subscriptionId && customerOf(order.user)) {
-      return changeSubscription(stripe, String(order.user.publicMetadata.subscriptionId), order);
+    const { subscriptionId } = order.holder.publicMetadata;
+    if (subscriptionId && customerOf(order.holder)) {
+      return changeSubscription(stripe, String(subscriptionId), order);
     }
     return stripe.checkout.sessions.create({
       ...parts.checkoutOf(order),
@@ -54,8 +64,8 @@ const withoutCard = {
 } as const satisfies Partial<Stripe.Checkout.SessionCreateParams>;
 
 export async function openPortal({ request, environment, parts }: Visit): Promise<Response> {
-  const { sub } = await parts.authenticate(request, environment);
-  const customer = customerOf(await userOf(sub, environment));
+  const claims = await parts.authenticate(request, environment);
+  const customer = customerOf(await holderOf(claims, environment, parts));
   if (!customer) {
     throw new Refusal(400, "No active subscription found");
   }
@@ -72,17 +82,19 @@ export async function openPortal({ request, environment, parts }: Visit): Promis
 }
 
 /**
- * The user and the tier are in the metadata of the session and of the subscription, because the
+ * The holder and the tier are in the metadata of the session and of the subscription, because the
  * session's metadata does not reach the subscription's events.
  */
 export function checkoutOf({
   user,
+  holder,
+  key,
   tier,
   price,
   site,
 }: Order): Stripe.Checkout.SessionCreateParams {
-  const metadata = { userId: user.id, tier: tier.id };
-  const customer = customerOf(user);
+  const metadata = { [key]: holder.id, tier: tier.id };
+  const customer = customerOf(holder);
   const email = user.primaryEmailAddress?.emailAddress;
   return {
     mode: "subscription",
@@ -102,11 +114,15 @@ export function returnTo(_request: Request, environment: Environment): string {
 }
 
 /** For paying customers, changes the plan at once: a second Checkout would charge twice. */
-async function changeSubscription(stripe: Stripe, id: string, { user, tier, price, site }: Order) {
+async function changeSubscription(
+  stripe: Stripe,
+  id: string,
+  { holder, key, tier, price, site }: Order,
+) {
   const subscription = await stripe.subscriptions.retrieve(id);
   await stripe.subscriptions.update(id, {
     items: subscription.items.data.map((item) => ({ id: item.id, price })),
-    metadata: { userId: user.id, tier: tier.id },
+    metadata: { [key]: holder.id, tier: tier.id },
   });
   return { url: `${site}/dashboard?checkout=success` };
 }
@@ -130,8 +146,21 @@ async function userOf(id: string, environment: Environment): Promise<User> {
   }
 }
 
-function customerOf(user: User): string | undefined {
-  const customer = user.publicMetadata.stripeCustomerId;
+async function holderOf(
+  claims: Claims,
+  environment: Environment,
+  { holder }: Parts,
+): Promise<Holder> {
+  const id = holder.of(claims);
+  try {
+    return await holder.read(id, environment);
+  } catch {
+    throw new Refusal(500, `Failed to read ${id}`);
+  }
+}
+
+function customerOf({ publicMetadata }: Holder): string | undefined {
+  const customer = publicMetadata.stripeCustomerId;
   return typeof customer === "string" ? customer : undefined;
 }
 

@@ -230,7 +230,7 @@ export const defects: Readonly<Record<string, Partial<Parts>>> = {
   },
   "checkout-no-tier": {
     checkoutOf: (order) => {
-      const metadata = { userId: order.user.id };
+      const metadata = { [order.key]: order.holder.id };
       return { ...healthy.checkoutOf(order), metadata, subscription_data: { metadata } };
     },
   },

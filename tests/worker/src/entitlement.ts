@@ -1,4 +1,4 @@
-// What a verified event does: writes the tier of a subscription to its user at Clerk.
+// What a verified event does: writes the tier of a subscription to its holder at Clerk.
 
 import Stripe from "stripe";
 
@@ -28,9 +28,8 @@ export async function applyEvent(
   switch (event.type) {
     case "checkout.session.completed": {
       const session = event.data.object;
-      const userId = session.client_reference_id ?? session.metadata?.userId;
       const tier = await parts.tierOf({ metadata: session.metadata }, environment);
-      return grant(environment, parts, userId, {
+      return grant(environment, parts, parts.holder.buying(session), {
         plan: tier,
         stripeCustomerId: idOf(session.customer),
         subscriptionId: parts.subscriptionOf(session),
@@ -47,7 +46,7 @@ export async function applyEvent(
       }
       const { metadata, customer, id } = subscription;
       const price = subscription.items.data[0]?.price;
-      return grant(environment, parts, metadata.userId, {
+      return grant(environment, parts, metadata[parts.holder.key], {
         plan: await parts.tierOf({ metadata, price }, environment),
         stripeCustomerId: idOf(customer),
         subscriptionId: id,
@@ -64,31 +63,31 @@ export async function applyEvent(
 async function grant(
   environment: Environment,
   parts: Parts,
-  userId: string | undefined,
+  id: string | null | undefined,
   metadata: PublicMetadata,
 ): Promise<void> {
-  if (!userId) {
-    throw new Refusal(400, "No userId");
+  if (!id) {
+    throw new Refusal(400, `No ${parts.holder.key}`);
   }
   if (!metadata.plan) {
     throw new Refusal(400, "Missing tier metadata");
   }
-  return parts.saveMetadata(userId, metadata, environment);
+  return parts.saveMetadata(id, metadata, environment);
 }
 
-/** Takes the tier, but not from a user with a newer subscription. Keeps the customer for the portal. */
+/** Takes the tier, but not from a holder with a newer subscription. Keeps the customer for the portal. */
 async function end(
   environment: Environment,
   parts: Parts,
   { id, metadata }: Stripe.Subscription,
 ): Promise<void> {
-  const userId = metadata.userId;
-  if (!userId) {
-    throw new Refusal(400, "No userId");
+  const holder = metadata[parts.holder.key];
+  if (!holder) {
+    throw new Refusal(400, `No ${parts.holder.key}`);
   }
-  const { publicMetadata } = await calling(() => clerkOf(environment).users.getUser(userId));
+  const { publicMetadata } = await calling(() => parts.holder.read(holder, environment));
   if (parts.isCurrent(id, publicMetadata.subscriptionId)) {
-    await parts.saveMetadata(userId, { plan: free.id, subscriptionId: null }, environment);
+    await parts.saveMetadata(holder, { plan: free.id, subscriptionId: null }, environment);
   }
 }
 

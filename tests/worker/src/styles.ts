@@ -1,11 +1,24 @@
 // Other ways to build a sound Worker: where it reads the token, and how customers ask for Checkout.
 
+import { calling } from "./entitlement";
+import { organizations } from "./holder";
 import { clerkOf } from "./providers";
 import { Refusal } from "./refusal";
 import { priceOf, tiersOnSale } from "./tiers";
 import { healthy, type Parts } from "./visit";
 
 export const styles: Readonly<Record<string, Partial<Parts>>> = {
+  /** What a member uses, the organization pays for. */
+  organizations: {
+    holder: organizations,
+    saveMetadata: async (organizationId, publicMetadata, environment) => {
+      await calling(() =>
+        clerkOf(environment).organizations.updateOrganizationMetadata(organizationId, {
+          publicMetadata,
+        }),
+      );
+    },
+  },
   /** Next.js apps read the session token from Clerk's cookies, which is what Clerk's SDK does here. */
   cookies: {
     authenticate: async (request, environment) => {

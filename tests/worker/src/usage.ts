@@ -33,7 +33,7 @@ export async function serveData(visit: Visit): Promise<Response> {
 async function allowanceOf({ request, environment, parts }: Visit) {
   const claims = await parts.authenticate(request, environment);
   const plan = parts.planOf(claims);
-  return { userId: claims.sub, plan, limit: parts.limitOf(plan) };
+  return { userId: parts.holder.of(claims), plan, limit: parts.limitOf(plan) };
 }
 
 async function countOf({ environment }: Visit, userId: string): Promise<number> {

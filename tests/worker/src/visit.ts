@@ -25,6 +25,7 @@ import {
   type Purchase,
 } from "./entitlement";
 import type { Environment } from "./environment";
+import { users, type HolderKind } from "./holder";
 import {
   limitOf,
   priceOf,
@@ -63,9 +64,11 @@ export interface Parts {
   ): boolean;
   tierOf(purchase: Purchase, environment: Environment): Promise<string | undefined>;
   subscriptionOf(session: Stripe.Checkout.Session): string | null | undefined;
-  /** Whether a subscription is the one that the user has. */
+  /** Whose plan it is. */
+  holder: HolderKind;
+  /** Whether a subscription is the one that the holder has. */
   isCurrent(id: string, current: unknown): boolean;
-  saveMetadata(userId: string, metadata: PublicMetadata, environment: Environment): Promise<void>;
+  saveMetadata(holder: string, metadata: PublicMetadata, environment: Environment): Promise<void>;
 
   authenticate(
     request: Request,
@@ -100,6 +103,7 @@ export const healthy: Parts = {
   grants,
   tierOf,
   subscriptionOf,
+  holder: users,
   isCurrent,
   saveMetadata,
   authenticate,
