@@ -150,7 +150,7 @@ fn words(Invitation { code, tier, .. }: &Invitation, url: &str) -> String {
 fn billing_consequences(world: &World, depth: Depth) -> Vec<String> {
     let config = world.config();
     let (mode, is_test) = (config.project.mode.word(), config.project.mode == Mode::Test);
-    let canary = config.clerk.canary_user.value.as_deref().unwrap_or("the canary, which is not set");
+    let canary = config.clerk.canary_holder().value.as_deref().unwrap_or("the canary, which is not set");
     let objects = match (depth, is_test) {
         (Depth::Guided, _) => {
             "a coupon of 100 % and a promotion code for one purchase. You buy on your own Checkout page, which creates a customer and a subscription"
@@ -173,7 +173,7 @@ fn billing_consequences(world: &World, depth: Depth) -> Vec<String> {
 /// What a rehearsal does, for the person who decides.
 fn consequences(world: &World) -> Vec<String> {
     let config = world.config();
-    let canary = config.clerk.canary_user.value.as_deref().unwrap_or("the canary, which is not set");
+    let canary = config.clerk.canary_holder().value.as_deref().unwrap_or("the canary, which is not set");
     let events = rehearsal_events(config);
     let mut lines = vec![
         format!(

@@ -4,10 +4,14 @@ use reqwest::Method;
 use serde_json::Value;
 use url::form_urlencoded::byte_serialize;
 
-use super::Tier;
+use super::{ClerkConfig, Tier, Variable};
 
-/// The words in braces that a path and a body may contain.
-pub(super) const PLACEHOLDERS: [&str; 4] = ["tier", "plan", "price_id", "interval"];
+/// The words in braces that stand for what a customer chose, in the path and the body of a request for a Checkout Session.
+pub(super) const CHOSEN: [&str; 4] = ["tier", "plan", "price_id", "interval"];
+/// The word in braces that stands for the ID of the user who asks, in every route that takes a token.
+pub(super) const USER: &str = "user";
+/// The same for the organization, where organizations have the plans.
+pub(super) const ORGANIZATION: &str = "organization";
 
 /// `worker.checkout`: the request for a Checkout Session, in which `{tier}` and the like stand for what a customer chose.
 #[derive(Debug, Clone)]
@@ -22,13 +26,15 @@ pub struct CheckoutRoute {
     pub session: Option<String>,
 }
 
-/// What a customer chose.
-#[derive(Debug, Clone)]
+/// What a customer chose, and who that is.
+#[derive(Debug, Clone, Default)]
 pub struct Choice {
     tier: String,
     plan: String,
     price_id: String,
     interval: String,
+    user: String,
+    organization: String,
 }
 
 /// A request for a Checkout Session.
@@ -52,6 +58,7 @@ impl Choice {
             plan: tier.metadata.clone(),
             price_id: price.and_then(|price| price.price_id.value.clone()).unwrap_or_default(),
             interval: price.map_or("", |price| price.interval.word()).to_owned(),
+            ..Self::default()
         }
     }
 
@@ -64,7 +71,16 @@ impl Choice {
             plan: unknown,
             price_id: "price_preflightUnknown".into(),
             interval: "month".into(),
+            ..Self::default()
         }
+    }
+
+    /// The same choice, made by the canary.
+    #[must_use]
+    pub fn by_canary(self, clerk: &ClerkConfig) -> Self {
+        let id = |variable: Option<&Variable<String>>| variable.and_then(|variable| variable.value.clone());
+        let (user, organization) = (id(Some(&clerk.canary_user)), id(clerk.canary_organization.as_ref()));
+        Self { user: user.unwrap_or_default(), organization: organization.unwrap_or_default(), ..self }
     }
 
     fn value(&self, placeholder: &str) -> Option<&str> {
@@ -73,6 +89,8 @@ impl Choice {
             "plan" => &self.plan,
             "price_id" => &self.price_id,
             "interval" => &self.interval,
+            USER => &self.user,
+            ORGANIZATION => &self.organization,
             _ => return None,
         })
     }
@@ -88,10 +106,9 @@ impl CheckoutRoute {
     /// The request of a customer who chose that.
     #[must_use]
     pub fn request(&self, choice: &Choice) -> CheckoutRequest {
-        let in_path = |value: &str| byte_serialize(value.as_bytes()).collect();
         CheckoutRequest {
             method: self.method.clone(),
-            path: filled(&self.path, choice, in_path),
+            path: filled_path(&self.path, choice),
             body: self.body.as_ref().map(|body| filled_json(body, choice)),
         }
     }
@@ -106,7 +123,7 @@ impl CheckoutRoute {
     /// Whether customers of different tiers make different requests.
     #[must_use]
     pub fn names_the_tier(&self) -> bool {
-        self.placeholders().iter().any(|name| *name != "interval")
+        self.placeholders().iter().any(|name| !["interval", USER, ORGANIZATION].contains(name))
     }
 
     /// Whether the request has the price ID, so that the Worker needs none.
@@ -141,6 +158,12 @@ pub(super) fn texts(value: &Value) -> Vec<&str> {
         Value::Object(entries) => entries.values().flat_map(texts).collect(),
         Value::Null | Value::Bool(_) | Value::Number(_) => Vec::new(),
     }
+}
+
+/// A path in which what a customer chose, and who that is, is filled in.
+#[must_use]
+pub fn filled_path(path: &str, choice: &Choice) -> String {
+    filled(path, choice, |value| byte_serialize(value.as_bytes()).collect())
 }
 
 fn filled(text: &str, choice: &Choice, written: impl Fn(&str) -> String) -> String {
@@ -203,7 +226,8 @@ mod tests {
     }
 
     #[test]
-    fn an_interval_alone_does_not_name_a_tier() {
+    fn an_interval_or_an_organization_alone_does_not_name_a_tier() {
+        assert!(!route("/orgs/{organization}/buy", json!({ "by": "{user}" })).names_the_tier());
         assert!(route("/buy/{plan}", json!({})).names_the_tier());
         assert!(route("/buy", json!({ "line": ["{price_id}"] })).names_the_tier());
         assert!(!route("/buy", json!({ "every": "{interval}" })).names_the_tier());

@@ -45,7 +45,7 @@ use url::Url;
 use crate::holder::HolderKind;
 
 pub use build::is_loopback;
-pub use checkout::{CheckoutRequest, CheckoutRoute, Choice};
+pub use checkout::{CheckoutRequest, CheckoutRoute, Choice, filled_path};
 pub use exposed::{Exposed, exposed};
 pub use file::load;
 pub(crate) use fingerprint::hash;

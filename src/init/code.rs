@@ -44,7 +44,7 @@ pub(super) fn add(source: &SourceFacts, holder: HolderKind, tables: &mut [Table]
             table.entries.extend(new);
         }
     };
-    add("[worker]", [routes(source), auth(source)].concat());
+    add("[worker]", [routes(source, holder), auth(source)].concat());
     add("[webhook]", webhook(source));
     add("[entitlement]", keys(source, holder));
     add("[clerk]", clerk(source));
@@ -57,13 +57,19 @@ pub(super) fn place<T>(found: &Found<T>) -> String {
     format!("{}:{}", found.file.display(), found.line)
 }
 
-fn routes(source: &SourceFacts) -> Vec<Entry> {
-    let of_role = |role| source.routes.iter().find(move |found| found.value.role == Some(role));
+fn routes(source: &SourceFacts, holder: HolderKind) -> Vec<Entry> {
+    // A parameter that nothing is known for cannot be asked for.
+    let is_whole = |path: &str| !with_placeholders(path, holder).0.contains([':', '[']);
+    let of_role =
+        |role| source.routes.iter().find(move |found| found.value.role == Some(role) && is_whole(&found.value.path));
     let mut entries = Vec::new();
     for (key, role, usual) in ROUTES {
         entries.push(match of_role(role) {
-            Some(found) if role == Role::Checkout => checkout(found),
-            Some(found) => Entry::new(key, quoted(&found.value.path), place(found)).unless(found.value.path == usual),
+            Some(found) if role == Role::Checkout => checkout(found, holder),
+            Some(found) => {
+                let (path, _) = with_placeholders(&found.value.path, holder);
+                Entry::new(key, quoted(&path), place(found)).unless(path == usual)
+            }
             None => Entry::new(key, "false", "the source").doubtful(format!("no route like {usual} was found")),
         });
     }
@@ -86,15 +92,15 @@ fn auth(source: &SourceFacts) -> Vec<Entry> {
 }
 
 /// The request for a Checkout Session: a path if it is the reference stack's, otherwise a table.
-fn checkout(found: &Found<FoundRoute>) -> Entry {
+fn checkout(found: &Found<FoundRoute>, holder: HolderKind) -> Entry {
     let route = &found.value;
-    let (path, in_path) = with_placeholders(&route.path);
+    let (path, in_path) = with_placeholders(&route.path, holder);
     let known: Vec<(&str, &str)> =
-        route.body.iter().filter_map(|field| Some((field.as_str(), placeholder(field)?))).collect();
+        route.body.iter().filter_map(|field| Some((field.as_str(), placeholder(field, holder)?))).collect();
     let others: Vec<&str> =
-        route.body.iter().map(String::as_str).filter(|field| placeholder(field).is_none()).collect();
+        route.body.iter().map(String::as_str).filter(|field| placeholder(field, holder).is_none()).collect();
     let is_get = route.method.as_deref() == Some("GET");
-    let is_named = in_path || known.iter().any(|(_, placeholder)| *placeholder != "{interval}");
+    let is_named = in_path || known.iter().any(|(_, placeholder)| is_of_tier(placeholder));
     let is_usual = !is_get && (known.is_empty() || known == [("tier", "{tier}")]);
     let session = route.session.as_deref().filter(|field| *field != "url").map(|field| quoted(&format!("/{field}")));
     let mut settings: Vec<(&str, String)> = Vec::new();
@@ -125,32 +131,39 @@ fn checkout(found: &Found<FoundRoute>) -> Entry {
 }
 
 /// What preflight fills in for a field of that name.
-fn placeholder(field: &str) -> Option<&'static str> {
+fn placeholder(field: &str, holder: HolderKind) -> Option<&'static str> {
     let plain = field.to_lowercase().replace(['_', '-'], "");
     Some(match plain.as_str() {
         "tier" | "tierid" | "tiername" | "tierkey" => "{tier}",
         "plan" | "planid" | "planname" | "plankey" => "{plan}",
         "price" | "priceid" | "stripeprice" | "stripepriceid" => "{price_id}",
         "interval" | "billinginterval" => "{interval}",
+        "user" | "userid" | "clerkuserid" => "{user}",
+        "org" | "orgid" | "organization" | "organizationid" if holder == HolderKind::Organization => "{organization}",
         _ => return None,
     })
 }
 
-/// A path in which `:plan` and `[plan]` are placeholders, and whether there are any.
-fn with_placeholders(path: &str) -> (String, bool) {
-    let mut is_filled = false;
+/// A path in which `:plan` and `[plan]` are placeholders, and whether one of them names the tier.
+fn with_placeholders(path: &str, holder: HolderKind) -> (String, bool) {
+    let mut names_tier = false;
     let segments = path.split('/').map(|segment| {
         let parameter = segment.strip_prefix(':').or_else(|| segment.strip_prefix('[')?.strip_suffix(']'));
-        parameter.and_then(placeholder).map_or_else(
+        parameter.and_then(|parameter| placeholder(parameter, holder)).map_or_else(
             || segment.to_owned(),
             |placeholder| {
-                is_filled = true;
+                names_tier |= is_of_tier(placeholder);
                 placeholder.to_owned()
             },
         )
     });
     let segments: Vec<String> = segments.collect();
-    (segments.join("/"), is_filled)
+    (segments.join("/"), names_tier)
+}
+
+/// Whether a placeholder names the tier.
+fn is_of_tier(placeholder: &str) -> bool {
+    matches!(placeholder, "{tier}" | "{plan}" | "{price_id}")
 }
 
 /// A key as TOML.

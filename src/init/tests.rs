@@ -184,6 +184,17 @@ async fn the_source_adds_limits_and_the_version_of_the_api_and_a_run_is_go() {
 }
 
 #[tokio::test]
+async fn where_the_code_sells_to_organizations_so_does_the_file() {
+    let source = WORKER.replace("userId: \"\"", "organizationId: \"\"");
+    let project = Project::with(&["healthy-organizations"], &[("api/src/worker.ts", source.as_str())]).await;
+    let (text, _) = project.drafted().await;
+    assert!(text.contains("holder = \"organization\"\nuser_key = \"organizationId\"\n"), "{text}");
+    // Even if the template carries the plan of the user, which is a mistake.
+    let project = Project::with(&["healthy"], &[("api/src/worker.ts", source.as_str())]).await;
+    assert!(project.drafted().await.0.contains("holder = \"organization\""));
+}
+
+#[tokio::test]
 async fn a_limit_in_the_source_that_is_not_deployed_is_found() {
     let source = WORKER.replace("pro: 50", "pro: 60");
     let project = Project::with(&["healthy"], &[("api/src/worker.ts", source.as_str())]).await;

@@ -105,11 +105,24 @@ async fn every_scenario_of_entitlements_has_its_bucket() {
         ("cancelled-but-entitled", "free-but-entitled"),
         ("test-mode-customer", "ghost"),
         ("unknown-subscription", "ghost"),
+        ("organizations-paid-but-free", "paid-but-free"),
+        ("organizations-free-but-entitled", "free-but-entitled"),
+        ("organizations-wrong-tier", "wrong-tier"),
+        ("organizations-ghost", "ghost"),
+        ("organizations-subscription-names-user", "ghost"),
     ] {
         let found = in_scenario(scenario).await;
         let buckets: Vec<&str> = drift(&found).into_iter().map(|(bucket, _)| bucket).collect();
         assert_eq!((buckets, found.exit_code()), (vec![bucket], 1), "{scenario}");
     }
+}
+
+#[tokio::test]
+async fn with_the_plans_of_the_other_kind_of_holder_nothing_is_called_drift() {
+    let found = in_scenario("organizations-not-configured").await;
+    assert_eq!((drift(&found), found.exit_code()), (BTreeSet::new(), 2), "{found:?}");
+    let found = in_scenario("organizations-claim-of-user").await;
+    assert_eq!((drift(&found), found.exit_code()), (BTreeSet::new(), 2), "{found:?}");
 }
 
 #[tokio::test]

@@ -89,8 +89,8 @@ impl Report {
 const fn after_rehearsal(depth: Depth) -> &'static str {
     match depth {
         Depth::Events => {
-            "Nothing to do. Only a purchase shows whether your Checkout puts the user and the tier where these events have them, and \
-             whether Stripe's deliveries arrive: preflight rehearse --guided."
+            "Nothing to do. Only a purchase shows whether your Checkout writes the metadata that these events have, and whether \
+             Stripe's deliveries arrive: preflight rehearse --guided."
         }
         Depth::Live => {
             "Nothing to do. preflight set the subscription's metadata. Only your own Checkout page shows what it sets: \

@@ -6,7 +6,7 @@ use super::due::Due;
 use crate::change::{ClerkMetadata, Fix};
 use crate::config::Tier;
 use crate::finding::Answered;
-use crate::world::{EventRecord, Holder, Purchase, Subscription, World, plan_text};
+use crate::world::{EventRecord, Holder, Purchase, Subscription, UserId, World, plan_text};
 
 /// What is known of a customer.
 #[derive(Debug, Default)]
@@ -14,7 +14,7 @@ pub(super) struct Facts {
     /// The user or the organization that has the customer's plan.
     pub holder: Option<Holder>,
     /// The user who was asked about, if an organization has the plan.
-    pub member: Option<Holder>,
+    pub member: Option<UserId>,
     /// The ID of the Stripe customer.
     pub customer: Option<String>,
     /// The customer's subscriptions, whatever their status.

@@ -11,8 +11,8 @@ use crate::config::Entitlement;
 use crate::finding::NoAnswer;
 use crate::holder::HolderKind;
 use crate::world::{
-    CheckoutSessionId, Customer, CustomerId, EventId, Found, Holder, HolderId, OrganizationId, Purchase, Seen,
-    Subscription, SubscriptionId, UserId,
+    CheckoutSessionId, Customer, CustomerId, EventId, Found, Holder, HolderId, Purchase, Seen, Subscription,
+    SubscriptionId, UserId,
 };
 
 /// Most customers with a user's email address whose subscriptions are read.
@@ -21,10 +21,7 @@ const MOST_CUSTOMERS: usize = 2;
 /// Looks up who is asked about.
 pub(super) async fn gather(tracer: &mut Tracer<'_>, asked: &Asked) -> Traced<Facts> {
     match asked {
-        Asked::User(id) => {
-            let user = in_clerk(tracer, &HolderId::User(id.clone())).await?;
-            of_user(tracer, user).await
-        }
+        Asked::User(id) => of_user(tracer, id).await,
         Asked::Organization(id) if tracer.world.config().entitlement.holder == HolderKind::User => {
             Err(Ended::Unknown(format!(
                 "{id} is an organization, and users have the plans here. Trace one of its users (user_…), or set entitlement.holder to \"organization\"."
@@ -45,7 +42,10 @@ pub(super) async fn gather(tracer: &mut Tracer<'_>, asked: &Asked) -> Traced<Fac
 async fn of_email(tracer: &mut Tracer<'_>, email: &str) -> Traced<Facts> {
     let users = tracer.world.clerk().users_with_email(email).await?;
     if let Some(user) = users.holders.into_iter().next() {
-        return of_user(tracer, user).await;
+        return match tracer.world.config().entitlement.holder {
+            HolderKind::User => of_holder(tracer, user, Facts::default()).await,
+            HolderKind::Organization => of_user(tracer, &parsed(&user)?).await,
+        };
     }
     if let Some(why) = users.unread.into_iter().next() {
         return Err(why.into());
@@ -59,6 +59,10 @@ async fn of_email(tracer: &mut Tracer<'_>, email: &str) -> Traced<Facts> {
     of_customer(tracer, &id, Facts::default()).await
 }
 
+fn parsed(user: &Holder) -> Traced<UserId> {
+    Ok(UserId::parse(&user.id).map_err(|malformed| malformed.in_place("Clerk's answer"))?)
+}
+
 /// What Clerk has of an ID that was asked about.
 async fn in_clerk(tracer: &Tracer<'_>, id: &HolderId) -> Traced<Holder> {
     let found = tracer.world.clerk().holder(id).await?.map(|seen| seen.value);
@@ -66,33 +70,26 @@ async fn in_clerk(tracer: &Tracer<'_>, id: &HolderId) -> Traced<Holder> {
 }
 
 /// Follows a user, or the organization that has the plan in their place.
-async fn of_user(tracer: &mut Tracer<'_>, user: Holder) -> Traced<Facts> {
+async fn of_user(tracer: &mut Tracer<'_>, id: &UserId) -> Traced<Facts> {
     if tracer.world.config().entitlement.holder == HolderKind::User {
+        let user = in_clerk(tracer, &HolderId::User(id.clone())).await?;
         return of_holder(tracer, user, Facts::default()).await;
     }
-    let (id, organizations) = (&user.id, organizations_of(tracer, &user).await?);
-    let organization = match organizations.as_slice() {
-        [one] => in_clerk(tracer, &HolderId::Organization(one.clone())).await?,
-        [] => {
-            return Err(Ended::Unknown(format!(
-                "{id} is not a member of any organization, and organizations have the plans."
-            )));
-        }
-        several => {
-            let ids: Vec<String> = several.iter().map(ToString::to_string).collect();
-            return Err(Ended::Unknown(format!(
-                "{id} is a member of {} organizations, which have the plans. Trace one of them: {}.",
-                ids.len(),
-                ids.join(", ")
-            )));
-        }
+    let Some(organizations) = tracer.world.clerk().organizations_of(id).await? else {
+        return Err(Ended::Unknown(format!("Clerk has no user {id} in this instance.")));
     };
-    of_holder(tracer, organization, Facts { member: Some(user), ..Facts::default() }).await
-}
-
-async fn organizations_of(tracer: &Tracer<'_>, user: &Holder) -> Traced<Vec<OrganizationId>> {
-    let id = UserId::parse(&user.id).map_err(|malformed| malformed.in_place("Clerk's answer"))?;
-    Ok(tracer.world.clerk().organizations_of(&id).await?.unwrap_or_default())
+    let ids: Vec<&str> = organizations.iter().map(|organization| organization.id.as_str()).collect();
+    match organizations.as_slice() {
+        [one] => of_holder(tracer, one.clone(), Facts { member: Some(id.clone()), ..Facts::default() }).await,
+        [] => {
+            Err(Ended::Unknown(format!("{id} is not a member of any organization, and organizations have the plans.")))
+        }
+        _ => Err(Ended::Unknown(format!(
+            "{id} is a member of {} organizations, which have the plans. Trace one of them: {}.",
+            ids.len(),
+            ids.join(", ")
+        ))),
+    }
 }
 
 async fn of_holder(tracer: &mut Tracer<'_>, holder: Holder, known: Facts) -> Traced<Facts> {
@@ -186,7 +183,11 @@ async fn add_checkout(tracer: &mut Tracer<'_>, facts: &mut Facts) -> Traced {
 /// Adds the subscriptions of the customers with the email address of the user who was asked about.
 async fn by_email(tracer: &mut Tracer<'_>, facts: &mut Facts) -> Traced {
     let stripe = tracer.world.stripe();
-    let user = facts.member.as_ref().or(facts.holder.as_ref());
+    let member = match &facts.member {
+        Some(id) => tracer.world.clerk().holder(&HolderId::User(id.clone())).await?.map(|seen| seen.value),
+        None => None,
+    };
+    let user = member.as_ref().or(facts.holder.as_ref());
     let addresses = user.map(Holder::email_addresses).transpose()?.unwrap_or_default();
     facts.is_by_email = true;
     let mut customers = Vec::new();
@@ -368,8 +369,8 @@ async fn by_address(tracer: &Tracer<'_>, facts: &mut Facts) -> Traced {
         let Some(user) = clerk.users_with_email(&email).await?.holders.into_iter().next() else { return Ok(()) };
         if tracer.world.config().entitlement.holder == HolderKind::User {
             facts.holder = Some(user);
-        } else if let [one] = organizations_of(tracer, &user).await?.as_slice() {
-            facts.holder = clerk.holder(&HolderId::Organization(one.clone())).await?.map(|seen| seen.value);
+        } else if let Some([one]) = clerk.organizations_of(&parsed(&user)?).await?.as_deref() {
+            facts.holder = Some(one.clone());
         }
     }
     Ok(())

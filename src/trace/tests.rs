@@ -85,6 +85,39 @@ async fn every_healthy_configuration_serves_ada() {
     }
 }
 
+/// Where organizations have the plans: Ada's, which also has Grace as a member.
+const ENGINES: &str = "org_2enginesAcme0000000000000000";
+
+#[tokio::test]
+async fn a_member_or_a_purchase_leads_to_the_organization_that_has_the_plan() {
+    for asked in [ENGINES, ADA, "ada@example.com", "cus_QpanAda0000001", SUBSCRIPTION] {
+        let trace = traced(asked, "healthy-organizations").await;
+        let Verdict::Served(words) = &trace.verdict else { panic!("{asked}: {trace:#?}") };
+        assert!(words.starts_with(ENGINES), "{asked}: {words}");
+    }
+}
+
+#[tokio::test]
+async fn a_member_of_several_organizations_or_of_none_is_asked_to_choose() {
+    for (asked, scenario, part) in [
+        ("grace@example.com", "healthy-organizations", "is a member of 2 organizations"),
+        ("noor@example.com", "healthy-organizations", "is not a member of any organization"),
+        (ENGINES, "healthy", "users have the plans here"),
+        ("org_2gone000", "healthy-organizations", "Clerk has no organization"),
+    ] {
+        let trace = traced(asked, scenario).await;
+        let Verdict::Unknown(words) = &trace.verdict else { panic!("{asked}: {trace:#?}") };
+        assert!(words.contains(part), "{asked}: {words}");
+    }
+}
+
+#[tokio::test]
+async fn a_subscription_that_names_a_member_in_place_of_the_organization_is_the_broken_link() {
+    let (link, message, fix) = broken(SUBSCRIPTION, "organizations-subscription-names-user").await;
+    assert!(link == Link::User && message.contains("the ID of a user, not of an organization"), "{message}");
+    assert!(fix.contains("org_…") && fix.contains("the organization that pays"), "{fix}");
+}
+
 #[tokio::test]
 async fn a_payment_that_is_not_completed_grants_nothing() {
     for asked in [FRIDA, "frida@example.com", "cs_live_a1sub1Rlivecme7LaunchFrida001"] {

@@ -43,7 +43,7 @@ impl<'b, 't> Build<'b, 't> {
         let clerk = self.clerk(&file.clerk.unwrap_or_default(), auth, entitlement.holder);
         let is_paid = |tier: &&raw::Tier| tier.price.is_some() || tier.prices.is_some();
         let paid_tiers = file.tiers.iter().flat_map(|tiers| tiers.values()).filter(is_paid).count();
-        let worker = file.worker.and_then(|worker| self.worker(worker, paid_tiers));
+        let worker = file.worker.and_then(|worker| self.worker(worker, paid_tiers, entitlement.holder));
         let webhook = self.webhook(file.webhook.unwrap_or_default(), worker.as_ref());
         let frontend = file.frontend.map(|frontend| self.frontend(&frontend));
         let tiers = file.tiers.and_then(|tiers| self.tiers(tiers));

@@ -3,41 +3,62 @@
 use reqwest::Method;
 
 use super::Build;
-use crate::config::checkout::{PLACEHOLDERS, placeholders, texts, usual_body};
+use crate::config::checkout::{CHOSEN, ORGANIZATION, USER, placeholders, texts, usual_body};
 use crate::config::nearest::nearest;
 use crate::config::raw::{self, At, Checkout, Json, Route};
 use crate::config::source::Diagnostic;
 use crate::config::{CheckoutRoute, WorkerConfig};
+use crate::holder::HolderKind;
 
 impl Build<'_, '_> {
-    pub(super) fn worker(&mut self, worker: raw::Worker, paid_tiers: usize) -> Option<WorkerConfig> {
+    pub(super) fn worker(
+        &mut self,
+        worker: raw::Worker,
+        paid_tiers: usize,
+        holder: HolderKind,
+    ) -> Option<WorkerConfig> {
+        let of_canary = match holder {
+            HolderKind::User => vec![USER],
+            HolderKind::Organization => vec![USER, ORGANIZATION],
+        };
         let url = worker.url.as_ref().and_then(|url| self.origin("worker.url", url));
-        let checkout = self.checkout(worker.checkout, paid_tiers);
+        let health = self.route(worker.health, &[]);
+        let tiers = self.route(worker.tiers, &[]);
+        let usage = self.route(worker.usage, &of_canary);
+        let portal = self.route(worker.portal, &of_canary);
+        let metered = self.route(worker.metered, &of_canary);
+        let in_checkout = [&CHOSEN[..], &of_canary].concat();
+        let checkout = self.checkout(worker.checkout, paid_tiers, &in_checkout);
         Some(WorkerConfig {
             url: url?,
-            health: path(worker.health),
-            tiers: path(worker.tiers),
-            usage: path(worker.usage),
+            health: health?,
+            tiers: tiers?,
+            usage: usage?,
             checkout: checkout?,
-            portal: path(worker.portal),
-            metered: path(worker.metered),
+            portal: portal?,
+            metered: metered?,
             auth: worker.auth,
         })
     }
 
     /// The request for a Checkout Session; the outer `None` is an error, the inner one a Worker without that route.
     #[expect(clippy::option_option, reason = "the outer one is for an error, the inner one for a route that is off")]
-    fn checkout(&mut self, At { value, span }: At<Checkout>, paid_tiers: usize) -> Option<Option<CheckoutRoute>> {
+    fn checkout(
+        &mut self,
+        At { value, span }: At<Checkout>,
+        paid_tiers: usize,
+        known: &[&str],
+    ) -> Option<Option<CheckoutRoute>> {
         let route = match value {
             Checkout::Route(route) => match path(route) {
                 None => return Some(None),
                 Some(path) => {
                     let path = At { value: path, span: span.clone() };
-                    self.check_placeholders(&path, &[&path.value])?;
+                    self.check_placeholders(&path, &[&path.value], known)?;
                     CheckoutRoute::usual(&path.value)
                 }
             },
-            Checkout::Request(request) => self.checkout_request(request)?,
+            Checkout::Request(request) => self.checkout_request(request, known)?,
         };
         if paid_tiers > 1 && !route.names_the_tier() {
             let diagnostic = Diagnostic::at(span, "`worker.checkout` asks for the same session for every paid tier");
@@ -51,13 +72,22 @@ impl Build<'_, '_> {
         Some(Some(route))
     }
 
-    fn checkout_request(&mut self, request: raw::CheckoutRequest) -> Option<CheckoutRoute> {
+    /// The path of a route; the outer `None` is an error, the inner one a Worker without that route.
+    #[expect(clippy::option_option, reason = "the outer one is for an error, the inner one for a route that is off")]
+    fn route(&mut self, At { value, span }: At<Route>, known: &[&str]) -> Option<Option<String>> {
+        let Some(path) = path(value) else { return Some(None) };
+        let path = At { value: path, span };
+        self.check_placeholders(&path, &[&path.value], known)?;
+        Some(Some(path.value))
+    }
+
+    fn checkout_request(&mut self, request: raw::CheckoutRequest, known: &[&str]) -> Option<CheckoutRoute> {
         let method = request.method.as_ref().map_or(Method::POST, |method| method.value.into());
         let path = At { value: request.path.value.0, span: request.path.span };
-        let known_path = self.check_placeholders(&path, &[&path.value]);
+        let known_path = self.check_placeholders(&path, &[&path.value], known);
         let known_body = request.body.as_ref().map_or(Some(()), |At { value: Json(body), span }| {
             let place = At { value: (), span: span.clone() };
-            self.check_placeholders(&place, &texts(body))
+            self.check_placeholders(&place, &texts(body), known)
         });
         if let (&Method::GET, Some(body)) = (&method, &request.body) {
             let diagnostic = Diagnostic::at(body.span.clone(), "a GET request has no body");
@@ -79,12 +109,14 @@ impl Build<'_, '_> {
     }
 
     /// Reports words in braces that stand for nothing.
-    fn check_placeholders<T>(&mut self, at: &At<T>, texts: &[&str]) -> Option<()> {
-        let unknown = texts.iter().flat_map(|text| placeholders(text)).find(|word| !PLACEHOLDERS.contains(word));
+    fn check_placeholders<T>(&mut self, at: &At<T>, texts: &[&str], known: &[&str]) -> Option<()> {
+        let unknown = texts.iter().flat_map(|text| placeholders(text)).find(|word| !known.contains(word));
         let Some(unknown) = unknown else { return Some(()) };
         let diagnostic = Diagnostic::at(at.span.clone(), format!("{{{unknown}}} stands for nothing"));
-        let all = PLACEHOLDERS.map(|word| format!("{{{word}}}")).join(", ");
-        self.diagnostics.add(match nearest(unknown, PLACEHOLDERS) {
+        let all = known.iter().map(|word| format!("{{{word}}}")).collect::<Vec<_>>().join(", ");
+        self.diagnostics.add(match nearest(unknown, known.iter().copied()) {
+            _ if unknown == ORGANIZATION => diagnostic.label("`entitlement.holder` is \"user\""),
+            _ if known.is_empty() => diagnostic.label("this route has no placeholders"),
             Some(similar) => diagnostic.label(format!("did you mean {{{similar}}}?")),
             None => diagnostic.label("there is no such placeholder").help(format!("known placeholders: {all}")),
         });
@@ -111,6 +143,17 @@ mod tests {
 
     fn with(keys: &str) -> String {
         minimal_with(URL, &format!("{URL}\n{keys}"))
+    }
+
+    #[test]
+    fn the_canarys_ids_are_filled_in_only_where_a_token_is_sent() {
+        let routes = "url = \"https://pan-api.acme.workers.dev\"\nhealth = \"/health/{user}\"\nusage = \"/o/{organization}/usage\"";
+        let shown = refused(&minimal_with(URL, routes));
+        assert!(shown.contains("this route has no placeholders"), "{shown}");
+        assert!(shown.contains("`entitlement.holder` is \"user\""), "{shown}");
+        let usage = "url = \"https://pan-api.acme.workers.dev\"\nusage = \"/o/{organization}/usage\"";
+        let text = format!("{}\n[entitlement]\nholder = \"organization\"\n", minimal_with(URL, usage));
+        assert_eq!(loaded(&text).worker.usage.as_deref(), Some("/o/{organization}/usage"));
     }
 
     #[test]

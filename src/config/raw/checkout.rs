@@ -28,7 +28,8 @@ impl From<&str> for Checkout {
 }
 
 /// The request for a Checkout Session. In the path and in the body, `{tier}`, `{plan}`, `{price_id}` and `{interval}` stand
-/// for the tier's name, its value in metadata, its price ID and its billing interval.
+/// for the tier's name, its value in metadata, its price ID and its billing interval; `{user}` and, where organizations have the
+/// plans, `{organization}` for the canary's IDs.
 #[derive(Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[schemars(inline)]

@@ -237,17 +237,18 @@ pub struct Worker {
     /// Its address, without a path.
     pub url: Option<At<Word>>,
     /// Answers 200 while the Worker is up.
-    pub health: Route,
+    pub health: At<Route>,
     /// Announces the tiers.
-    pub tiers: Route,
-    /// Returns a user's plan and usage.
-    pub usage: Route,
+    pub tiers: At<Route>,
+    /// Returns the plan and the usage of the user who asks. Here, in `portal` and in `metered`, `{user}` and, where organizations
+    /// have the plans, `{organization}` stand for the canary's IDs.
+    pub usage: At<Route>,
     /// Makes a Checkout Session: the path of a POST with the tier's name, or a table with the whole request.
     pub checkout: At<Checkout>,
     /// Opens the customer portal.
-    pub portal: Route,
+    pub portal: At<Route>,
     /// Counts one use for each POST. Only `rehearse` calls it, once.
-    pub metered: Route,
+    pub metered: At<Route>,
     /// Where the Worker reads the user's token: in the header Authorization, or in the cookie `__session`.
     pub auth: TokenPlace,
 }
@@ -256,12 +257,12 @@ impl Default for Worker {
     fn default() -> Self {
         Self {
             url: None,
-            health: "/health".into(),
-            tiers: "/api/tiers".into(),
-            usage: "/api/usage".into(),
+            health: At::unwritten("/health"),
+            tiers: At::unwritten("/api/tiers"),
+            usage: At::unwritten("/api/usage"),
             checkout: At::unwritten("/api/create-checkout"),
-            portal: "/api/customer-portal".into(),
-            metered: "/api/data".into(),
+            portal: At::unwritten("/api/customer-portal"),
+            metered: At::unwritten("/api/data"),
             auth: TokenPlace::Bearer,
         }
     }

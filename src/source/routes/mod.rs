@@ -9,6 +9,7 @@ mod tests;
 
 use super::facts::{Found, FoundRoute, Role};
 use super::project::{At, Project};
+use super::words::{names_organization, names_tier, names_user};
 
 pub(super) use role::reachable;
 
@@ -27,17 +28,29 @@ pub(super) struct Route<'t> {
     pub at: At<'t>,
 }
 
-/// Every route that a client can call as it is written: paths with parameters are left out.
+/// Every route that a client can call: as it is written, or with the parameters that [`is_fillable`] knows.
 pub(super) fn routes<'t>(project: &Project<'t>) -> Vec<Route<'t>> {
     let mut routes = router::routes(project);
     routes.extend(dispatch::routes(project));
     routes.extend(files::routes(project));
-    routes.retain(|route| route.path.starts_with('/') && !route.path.contains([':', '*', '[', '{', '(', ' ']));
+    routes.retain(|route| {
+        let is_plain = route.path.starts_with('/') && !route.path.contains(['*', '{', '(', ' ']);
+        is_plain && route.path.split('/').all(is_fillable)
+    });
     routes.sort_by(|one, other| {
         let place = |route: &Route<'t>| (project.path(route.at), route.at.node.start);
         place(one).cmp(&place(other))
     });
     routes
+}
+
+/// Whether a segment of a path is fixed, or a parameter for who buys or for what is bought: `:orgId`, `[plan]`.
+fn is_fillable(segment: &str) -> bool {
+    let parameter = segment.strip_prefix(':').or_else(|| segment.strip_prefix('[')?.strip_suffix(']'));
+    match parameter {
+        Some(name) => names_organization(name) || names_user(name) || names_tier(name),
+        None => !segment.contains([':', '[']),
+    }
 }
 
 /// The routes with what they are for, each once.

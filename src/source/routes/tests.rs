@@ -263,6 +263,14 @@ fn a_call_of_stripe_without_its_sdk_shows_the_role() {
 }
 
 #[test]
+fn a_parameter_for_the_buyer_or_the_plan_can_be_filled_in_and_another_one_cannot() {
+    let paths = |text: &str| facts(text).routes.iter().map(|found| found.value.path.clone()).collect::<Vec<_>>();
+    let known = r#"new Hono().get("/orgs/:orgId/usage", (c) => c.json({})).get("/buy/:plan", (c) => c.json({}));"#;
+    assert_eq!(paths(known), ["/orgs/:orgId/usage", "/buy/:plan"]);
+    assert_eq!(paths(r#"new Hono().get("/files/:name", (c) => c.json({}));"#), [""; 0]);
+}
+
+#[test]
 fn the_path_shows_the_role_where_the_code_does_not() {
     assert_eq!(role(r#"new Hono().get("/healthz", (c) => c.text("ok"));"#), Some(Role::Health));
     assert_eq!(role(r#"new Hono().get("/v1/plans", (c) => c.json(plans));"#), Some(Role::Tiers));

@@ -7,7 +7,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
-use super::super::id::{ApiPath, HolderId, OrganizationId, UserId};
+use super::super::id::{ApiPath, HolderId, OrganizationId, PathId, UserId};
 use super::{Answer, Clerk, Failure, NoAnswer, Seen, success_or_error};
 use crate::finding::Answered;
 use crate::holder::HolderKind;
@@ -124,12 +124,7 @@ struct Enveloped<T> {
 
 #[derive(Debug, Clone, Deserialize)]
 struct Membership {
-    organization: MemberOf,
-}
-
-#[derive(Debug, Clone, Deserialize)]
-struct MemberOf {
-    id: String,
+    organization: Holder,
 }
 
 /// Clerk's largest page (docs/providers.md, "Clerk keys and API conventions").
@@ -194,16 +189,17 @@ impl Clerk<'_> {
     /// Whether a user is a member of an organization. A user who does not exist is none.
     pub(crate) async fn is_member(self, user: &UserId, organization: &OrganizationId) -> Answered<bool> {
         let Some(organizations) = self.organizations_of(user).await? else { return Ok(false) };
-        if !organizations.contains(organization) && organizations.len() >= IDS_AT_ONCE {
+        let is_member = organizations.iter().any(|one| one.id == organization.as_str());
+        if !is_member && organizations.len() >= IDS_AT_ONCE {
             let words =
                 format!("{user} is a member of {IDS_AT_ONCE} organizations or more, of which so many were read");
             return Err(NoAnswer::Unknown(words));
         }
-        Ok(organizations.contains(organization))
+        Ok(is_member)
     }
 
-    /// The IDs of the organizations that a user is a member of: the first page of them. `None` if there is no such user.
-    pub(crate) async fn organizations_of(self, user: &UserId) -> Answered<Option<Vec<OrganizationId>>> {
+    /// The organizations that a user is a member of: the first page of them. `None` if there is no such user.
+    pub(crate) async fn organizations_of(self, user: &UserId) -> Answered<Option<Vec<Holder>>> {
         let path = ApiPath::new("/v1/users/").id(user).then("/organization_memberships").query("limit", IDS_AT_ONCE);
         let answer = match self.try_ask(&path).await? {
             Ok(answer) => answer,
@@ -215,9 +211,7 @@ impl Clerk<'_> {
         if let Some(unread) = unread.into_iter().next() {
             return Err(unread);
         }
-        let ids = memberships.iter().map(|membership| OrganizationId::parse(&membership.organization.id));
-        let ids: Answered<_> = ids.map(|id| id.map_err(|malformed| malformed.in_answer(&answer))).collect();
-        ids.map(Some)
+        Ok(Some(memberships.into_iter().map(|membership| membership.organization).collect()))
     }
 
     /// How many holders there are.

@@ -36,21 +36,22 @@ impl Deployment {
         world.rehearsing(Pace::fast())
     }
 
-    fn users(&self) -> Value {
-        self.sandbox.state()["clerk"]["users"].clone()
+    fn holders(&self) -> Value {
+        let state = self.sandbox.state();
+        json!([state["clerk"]["users"], state["clerk"]["organizations"]])
     }
 }
 
 #[tokio::test]
 async fn after_a_rehearsal_that_was_killed_at_any_point_a_clean_up_puts_the_canary_back() {
     // The Worker that loses the marker, so that only the journal knows.
-    for (scenario, step) in [("healthy", 1), ("rehearsal-metadata-replaced", 3)] {
+    for (scenario, step) in [("healthy", 1), ("rehearsal-metadata-replaced", 3), ("healthy-organizations", 3)] {
         let deployment = Deployment::new(&[scenario]).await;
-        let before = deployment.users();
+        let before = deployment.holders();
         for polls in (1..).step_by(step) {
             let ended = killed_after(polls, deployment.world().rehearsal()).await;
             cleaned(&deployment.world()).await.unwrap();
-            assert_eq!(deployment.users(), before, "{scenario} killed after {polls} polls");
+            assert_eq!(deployment.holders(), before, "{scenario} killed after {polls} polls");
             assert_eq!(cleaned(&deployment.world()).await.unwrap(), CleanUp::NothingLeft);
             if let Some(played) = ended {
                 played.unwrap();
@@ -63,18 +64,20 @@ async fn after_a_rehearsal_that_was_killed_at_any_point_a_clean_up_puts_the_cana
 
 #[tokio::test]
 async fn without_a_journal_the_marker_puts_the_canary_back() {
-    let deployment = Deployment::new(&["healthy"]).await;
-    let before = deployment.users();
-    let mut polls = 1;
-    // Killed while the canary has the marker.
-    while !deployment.users().to_string().contains(MARKER) {
-        deployment.sandbox.renew().unwrap();
-        assert!(killed_after(polls, deployment.world().rehearsal()).await.is_none());
-        polls += 1;
+    for scenario in ["healthy", "healthy-organizations"] {
+        let deployment = Deployment::new(&[scenario]).await;
+        let before = deployment.holders();
+        let mut polls = 1;
+        // Killed while the canary has the marker.
+        while !deployment.holders().to_string().contains(MARKER) {
+            deployment.sandbox.renew().unwrap();
+            assert!(killed_after(polls, deployment.world().rehearsal()).await.is_none());
+            polls += 1;
+        }
+        std::fs::remove_file(deployment.journal()).unwrap();
+        assert!(matches!(cleaned(&deployment.world()).await, Ok(CleanUp::Restored(_))));
+        assert_eq!(deployment.holders(), before);
     }
-    std::fs::remove_file(deployment.journal()).unwrap();
-    assert!(matches!(cleaned(&deployment.world()).await, Ok(CleanUp::Restored(_))));
-    assert_eq!(deployment.users(), before);
 }
 
 #[tokio::test]

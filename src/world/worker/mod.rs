@@ -21,7 +21,7 @@ use url::Url;
 
 use super::transport::{Answer, Asked, Credential};
 use super::{NoAnswer, Token, World};
-use crate::config::{Choice, Mode, Secret, TokenPlace};
+use crate::config::{Choice, Mode, Secret, TokenPlace, filled_path};
 use crate::finding::Answered;
 
 pub use auth::{Forgery, ForgeryResponse};
@@ -80,17 +80,41 @@ impl<'w> Worker<'w> {
             Route::Usage => &config.usage,
             Route::Checkout => {
                 let choice = self.world.config.paid_tiers().next().map_or_else(Choice::unknown, Choice::of);
+                let choice = choice.by_canary(&self.world.config.clerk);
                 return config.checkout.as_ref().map(|route| route.request(&choice).path.into());
             }
             Route::Portal => &config.portal,
             Route::Metered => &config.metered,
         };
-        path.as_deref().map(Cow::Borrowed)
+        let canary = || Choice::default().by_canary(&self.world.config.clerk);
+        path.as_deref().map(|path| if path.contains('{') { filled_path(path, &canary()).into() } else { path.into() })
     }
 
     pub(super) fn url(self, route: Route) -> Answered<Url> {
         let path = self.path(route).ok_or_else(|| NoAnswer::unknown(format!("worker.{} is false", route.key())))?;
+        self.names_the_canary(route)?;
         self.url_of(route, &path)
+    }
+
+    /// Whether the IDs in a route's path are known. Unknown if the path needs one that is not set.
+    fn names_the_canary(self, route: Route) -> Answered {
+        let config = &self.world.config.worker;
+        let path = match route {
+            Route::Usage => &config.usage,
+            Route::Portal => &config.portal,
+            Route::Metered => &config.metered,
+            // Checkout is only asked for with the canary's token.
+            Route::Health | Route::Tiers | Route::Checkout => return Ok(()),
+        };
+        let needs = |word| path.as_ref().is_some_and(|path| path.contains(word));
+        let clerk = self.world.clerk();
+        if needs("{user}") {
+            clerk.canary_user_id()?;
+        }
+        if needs("{organization}") {
+            clerk.canary_holder_id()?;
+        }
+        Ok(())
     }
 
     /// The URL of a route's path in which placeholders are filled in.

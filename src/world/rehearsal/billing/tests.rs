@@ -36,10 +36,10 @@ impl Deployment {
         world.rehearsing_at(Pace::fast(), self.depth)
     }
 
-    /// What must be as before: Clerk's users, and what a rehearsal could leave at Stripe.
+    /// What must be as before: Clerk's users and organizations, and what a rehearsal could leave at Stripe.
     fn state(&self) -> Value {
         let state = lasting(self.sandbox.state());
-        json!({ "users": state["clerk"]["users"], "stripe": state["stripe"] })
+        json!({ "users": state["clerk"]["users"], "organizations": state["clerk"]["organizations"], "stripe": state["stripe"] })
     }
 }
 

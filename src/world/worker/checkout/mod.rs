@@ -153,7 +153,8 @@ impl<'w> Worker<'w> {
     /// The request of a customer who chose that.
     fn checkout_request(self, choice: &Choice) -> Answered<CheckoutRequest> {
         let route = self.world.config.worker.checkout.as_ref();
-        Ok(route.ok_or_else(|| NoAnswer::unknown("worker.checkout is false"))?.request(choice))
+        let choice = choice.clone().by_canary(&self.world.config.clerk);
+        Ok(route.ok_or_else(|| NoAnswer::unknown("worker.checkout is false"))?.request(&choice))
     }
 
     async fn canary_and_token(self) -> Answered<(HolderId, Token)> {
