@@ -259,7 +259,12 @@ fn claim(world: &World, template: &JwtTemplate) -> Answered<Option<Problem>> {
 fn other_source(world: &World, claim: &ClaimTemplate, right: Fix) -> Problem {
     let (key, source) = (&world.config().clerk.plan_claim, plan_source(world.config()));
     let other = world.config().entitlement.holder.other();
-    let message = format!("The claim \"{key}\" does not read {source}.");
+    let message = match claim.sources().as_slice() {
+        [first, rest @ ..] if rest.contains(&source.as_str()) => {
+            format!("The claim \"{key}\" reads {first} before {source}, so that has priority.")
+        }
+        _ => format!("The claim \"{key}\" does not read {source}."),
+    };
     let seen = claim.text().to_owned();
     let fix = if claim.is_of_other_kind(world.config()) {
         let summary = format!(

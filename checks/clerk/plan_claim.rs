@@ -102,7 +102,8 @@ async fn run(world: &World, _: Deployment, outcome: &mut Outcome) -> Answered {
         None => format!("Add the claim \"{name}\" to the session token, with the value {value}."),
     };
     let message = format!(
-        "The canary's plan is {plan}, but the claim \"{claim}\" in its token is {seen}. The Worker does not see what customers bought."
+        "The plan of the {} is {plan}, but the claim \"{claim}\" in the canary's token is {seen}. The Worker does not see what customers bought.",
+        world.config().entitlement.holder.canary()
     );
     let fix = Fix::new(fix).link(clerk_dashboard("jwt-templates"));
     outcome.find(finding(world, code, message, &plan.to_string(), seen, fix));

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::check::prelude::*;
-use crate::config::{Source, Tier};
+use crate::config::{Source, Tier, UserFrom};
 use crate::world::{Found, Price, Product, ProductId, Subscription};
 
 /// The prices and products that subscriptions can be for.
@@ -42,6 +42,8 @@ pub(crate) struct Payment<'w> {
     pub created: i64,
     /// Whether it changed so recently that the change may not have arrived.
     pub is_fresh: Answered<bool>,
+    /// Whether the Worker serves another holder for it, whom its metadata names.
+    pub is_for_another: bool,
 }
 
 /// A webhook takes moments, and Stripe retries it for minutes: a newer change may not have arrived. In seconds.
@@ -193,7 +195,17 @@ impl<'w> Catalog<'w> {
             is_over: subscription.is_over(),
             created: subscription.created,
             is_fresh: self.is_fresh(subscription),
+            is_for_another: false,
         }
+    }
+
+    /// What matters of a subscription of this holder, which may share it.
+    pub fn payment_of(&self, subscription: &Subscription, holder: &str) -> Payment<'w> {
+        let entitlement = &self.world.config().entitlement;
+        let named = subscription.metadata.text(&entitlement.user_key).filter(|named| !named.is_empty());
+        let is_by_metadata = entitlement.user_from == UserFrom::Metadata;
+        let is_for_another = is_by_metadata && named.is_some_and(|named| named != holder);
+        Payment { is_for_another, ..self.payment(subscription) }
     }
 
     /// Whether a subscription's status grants its tier.

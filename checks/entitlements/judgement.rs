@@ -130,6 +130,11 @@ fn with_payment<'w>(
     if paid.iter().any(|(paid, _)| holder.tier.is_some_and(|tier| tier.name == paid.name)) {
         return Ok(Comparison::Agrees);
     }
+    // Whoever is served for it is compared on their own, and sharing it is the finding of its code.
+    paid.retain(|(_, place)| !payments[*place].is_for_another);
+    if paid.is_empty() && granting.iter().all(|place| payments[*place].is_for_another) {
+        return Ok(Comparison::Nothing);
+    }
     if let Some(why) = unclear.or_else(|| if paid.is_empty() { catalog.price_problem.clone() } else { None }) {
         return Err(why);
     }

@@ -111,7 +111,8 @@ impl SampledHolder {
 
     /// Compares its tier with its subscriptions.
     pub fn compare<'w>(&self, catalog: &Catalog<'w>) -> Answered<Comparison<'w>> {
-        let payments: Vec<_> = self.subscriptions.iter().map(|subscription| catalog.payment(subscription)).collect();
+        let payments: Vec<_> =
+            self.subscriptions.iter().map(|subscription| catalog.payment_of(subscription, &self.id)).collect();
         let world = catalog.world;
         let entitled = Entitled {
             id: &self.id,

@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use super::SharedTally;
 use super::read::Accounts;
 use super::rows::{Bits, HolderRow, Key, SubscriptionRow};
-use crate::checks::entitlements::catalog::Catalog;
+use crate::checks::entitlements::catalog::{Catalog, Payment};
 use crate::checks::entitlements::judgement::{Comparison, Entitled, compare, needs_holder};
-use crate::config::Tier;
+use crate::config::{Tier, UserFrom};
 use crate::finding::NoAnswer;
 use crate::holder::HolderKind;
 
@@ -139,7 +139,13 @@ impl Join<'_, '_> {
         };
         let are_ids_known =
             is_known(holder.customer, |row| row.customer) && is_known(holder.subscription, |row| row.id);
-        let payments: Vec<_> = theirs.iter().map(|place| self.accounts.subscriptions.payment(row(place))).collect();
+        let is_by_metadata = self.catalog.world.config().entitlement.user_from == UserFrom::Metadata;
+        let payment = |place: &u32| {
+            let named = row(place).holder;
+            let is_for_another = is_by_metadata && named != 0 && named != holder.id;
+            Payment { is_for_another, ..self.accounts.subscriptions.payment(row(place)) }
+        };
+        let payments: Vec<_> = theirs.iter().map(payment).collect();
         let entitled = Entitled {
             id: self.accounts.holders.id(holder),
             tier: holder.tier(tiers),

@@ -283,6 +283,7 @@ impl<'w> Subscriptions<'w> {
             is_over: row.bits.has(Bits::IS_OVER),
             created: i64::from(row.created),
             is_fresh: row.bits.is_fresh(),
+            is_for_another: false,
         }
     }
 

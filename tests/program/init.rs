@@ -148,7 +148,11 @@ fn a_canary_is_created_on_demand_and_its_id_is_shown() {
 fn without_a_terminal_no_canary_is_created_unless_the_user_said_yes() {
     let ended = init(&Folder::new(), &["--sandbox=canary-unset", "--canary", "preflight-canary@acme.com"]);
     assert_eq!(ended.status, 4, "{}", ended.all());
-    assert!(ended.stderr.contains("use --yes") && ended.stderr.contains("No user was created."), "{}", ended.stderr);
+    assert!(
+        ended.stderr.contains("use --yes") && ended.stderr.contains("Nothing was created at Clerk."),
+        "{}",
+        ended.stderr
+    );
 }
 
 /// What `init` writes for a project, in which it makes a run GO without an edit.

@@ -75,9 +75,7 @@ impl Page {
         let (subscriptions, holders, agree) = (found.subscriptions, found.holders, found.agree);
         let plural = found.kind.plural();
         self.line(
-            &format!(
-                "{subscriptions} subscriptions and {holders} {plural} were read; {agree} {plural} pay and have their tier."
-            ),
+            &format!("{subscriptions} subscriptions and {holders} {plural} were read. Paid for and in place: {agree}."),
             Color::Dim,
         );
         if let Some(since) = found.since {
