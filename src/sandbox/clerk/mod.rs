@@ -64,7 +64,8 @@ impl Clerk {
         let organizations = Mutex::new(Organizations::new(&settings, &recorded)?);
         let settings = settings.completed(&recorded)?;
         let templates = Mutex::new(settings.jwt_templates.values().cloned().collect());
-        let (users, sessions) = (Mutex::new(users), Mutex::default());
+        let sessions = Sessions::new(settings.frontend_api.session_task.clone());
+        let (users, sessions) = (Mutex::new(users), Mutex::new(sessions));
         Ok(Arc::new(Self { settings, recorded, effects, users, organizations, templates, sessions }))
     }
 
@@ -125,8 +126,7 @@ impl Clerk {
         let user = self.users().find(&session.user).ok_or_else(missing)?;
         let organization = session.organization.as_ref().and_then(|id| self.organizations().find(id).cloned());
         let organization = organization.as_ref();
-        let subject =
-            Subject { user: &user, organization, session: &session.id, origin, lifetime, serial: self.serial() };
+        let subject = Subject { user: &user, organization, session, origin, lifetime, serial: self.serial() };
         let Some(name) = template else { return tokens::session_token(&self.settings, &subject) };
         let found = self.templates().iter().find(|template| template["name"] == name).cloned();
         let found = found.ok_or_else(|| ClerkError::not_found(format!("No JWT template exists with name: {name}")))?;

@@ -73,6 +73,8 @@ pub(super) struct Session {
     pub client: String,
     /// The ID of the active organization.
     pub organization: Option<String>,
+    /// What is left to do without one.
+    pub task: Option<String>,
     /// `active`, `ended`, `removed` or `revoked`.
     pub status: &'static str,
     /// When it began, in milliseconds.
@@ -87,11 +89,24 @@ impl Session {
         self.status == "active"
     }
 
+    /// Whether something is left to do, so that its tokens are not accepted.
+    pub(super) fn is_pending(&self) -> bool {
+        self.is_active() && self.organization.is_none() && self.task.is_some()
+    }
+
+    fn shown_status(&self) -> &'static str {
+        if self.is_pending() { "pending" } else { self.status }
+    }
+
+    fn tasks(&self) -> Option<Value> {
+        self.is_pending().then(|| json!([{ "key": self.task }]))
+    }
+
     /// The session as the Backend API shows it.
     pub(super) fn show(&self) -> Value {
         json!({
             "object": "session", "id": self.id, "user_id": self.user, "client_id": self.client, "actor": null,
-            "status": self.status, "last_active_organization_id": self.organization, "last_active_at": self.created,
+            "status": self.shown_status(), "last_active_organization_id": self.organization, "last_active_at": self.created,
             "latest_activity": null, "expire_at": self.created + SESSION_LIFETIME,
             "abandon_at": self.created + SESSION_ABANDONED, "updated_at": self.updated, "created_at": self.created,
         })
@@ -100,11 +115,11 @@ impl Session {
     /// The session as the Frontend API shows it, with a token if there is one.
     pub(super) fn show_to_client(&self, user: &Value, token: Option<&str>) -> Value {
         json!({
-            "object": "session", "id": self.id, "status": self.status,
+            "object": "session", "id": self.id, "status": self.shown_status(),
             "expire_at": self.created + SESSION_LIFETIME, "abandon_at": self.created + SESSION_ABANDONED,
             "last_active_at": self.created,
             "last_active_token": token.map(|jwt| json!({ "object": "token", "jwt": jwt })),
-            "actor": null, "tasks": null, "last_active_organization_id": self.organization, "user": user,
+            "actor": null, "tasks": self.tasks(), "last_active_organization_id": self.organization, "user": user,
             "public_user_data": {
                 "first_name": null, "last_name": null, "image_url": "https://img.clerk.com/default",
                 "has_image": false, "identifier": user["email_addresses"][0]["email_address"],
@@ -119,6 +134,8 @@ impl Session {
 #[derive(Debug, Default)]
 pub(super) struct Sessions {
     serial: u64,
+    /// What is left to do in a new session without an organization.
+    task: Option<String>,
     /// Tickets by ID.
     pub tickets: BTreeMap<String, Ticket>,
     /// Sessions by ID.
@@ -128,6 +145,11 @@ pub(super) struct Sessions {
 }
 
 impl Sessions {
+    /// No session yet.
+    pub(super) fn new(task: Option<String>) -> Self {
+        Self { task, ..Self::default() }
+    }
+
     /// The next number, for IDs.
     pub(super) fn next(&mut self) -> u64 {
         self.serial += 1;
@@ -141,6 +163,7 @@ impl Sessions {
             user: user.to_owned(),
             client: client.to_owned(),
             organization: None,
+            task: self.task.clone(),
             status: "active",
             created: now,
             updated: now,

@@ -91,6 +91,9 @@ pub(super) struct FrontendApi {
     pub(super) domain: String,
     /// The ID of the instance that answers here, if that is not the secret key's.
     pub(super) instance: Option<String>,
+    /// What every user must do before a session without an organization is complete: `choose-organization`.
+    #[serde(default)]
+    pub(super) session_task: Option<String>,
     /// What a sign-in answers in place of the session's ID.
     pub(super) created_session_id: Option<String>,
 }

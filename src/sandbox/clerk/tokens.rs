@@ -5,6 +5,7 @@ use serde_json::{Map, Value, json};
 
 use super::error::ClerkError;
 use super::keys::signing_key;
+use super::sessions::Session;
 use super::settings::{ClerkSettings, KeyName};
 
 /// The lifetime of a session token, in seconds.
@@ -19,8 +20,8 @@ pub(super) struct Subject<'a> {
     pub user: &'a Value,
     /// The active organization.
     pub organization: Option<&'a Value>,
-    /// The ID of the session.
-    pub session: &'a str,
+    /// The session.
+    pub session: &'a Session,
     /// The `Origin` of the request.
     pub origin: Option<&'a str>,
     /// The lifetime that the caller requested, in seconds.
@@ -34,8 +35,9 @@ pub(super) fn session_token(settings: &ClerkSettings, subject: &Subject<'_>) -> 
     let mut claims = custom_claims(settings, &settings.session_claims, subject);
     claims.extend(standard_claims(settings, subject, subject.lifetime.unwrap_or(SESSION_TOKEN_LIFETIME), 10));
     claims.insert("fva".into(), json!([0, -1]));
-    claims.insert("sid".into(), json!(subject.session));
-    claims.insert("sts".into(), json!("active"));
+    claims.insert("sid".into(), json!(subject.session.id));
+    let status = if subject.session.is_pending() { "pending" } else { "active" };
+    claims.insert("sts".into(), json!(status));
     if let Some(organization) = subject.organization {
         let role = "admin";
         claims.insert("o".into(), json!({ "id": organization["id"], "slg": organization["slug"], "rol": role }));

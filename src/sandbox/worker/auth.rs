@@ -53,6 +53,10 @@ pub(super) async fn authenticate(worker: &Worker, headers: &HeaderMap) -> Result
     let keys: JwkSet = serde_json::from_value(keys).map_err(|_| BAD_TOKEN)?;
     let claims =
         verified(worker, token, &keys).or_else(|| accepted_by_defect(worker, token, &keys)).ok_or(BAD_TOKEN)?;
+    // Clerk's SDK takes a pending session for none.
+    if worker.settings.reads_cookies && claims["sts"] == "pending" {
+        return Err(BAD_TOKEN);
+    }
     let parties = &worker.settings.authorized_parties;
     let party = claims["azp"].as_str();
     if !parties.is_empty() && !party.is_some_and(|party| parties.iter().any(|allowed| allowed == party)) {

@@ -66,21 +66,48 @@ struct Ticket {
     token: String,
 }
 
-#[derive(Deserialize)]
-struct Created {
-    id: String,
-}
-
 /// The answer to a change of a session's active organization.
 #[derive(Deserialize)]
 struct Touched {
-    response: TouchedSession,
+    response: ListedSession,
 }
 
-#[derive(Deserialize)]
-struct TouchedSession {
+/// A session as an answer shows it.
+#[derive(Debug, Clone, Deserialize)]
+struct ListedSession {
+    id: String,
+    #[serde(default)]
+    status: Field<String>,
+    #[serde(default)]
+    tasks: Field<Items<SessionTask>>,
+    #[serde(default)]
+    last_active_token: Field<Minted>,
     #[serde(default)]
     last_active_organization_id: Field<String>,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+struct SessionTask {
+    key: String,
+}
+
+impl ListedSession {
+    /// Unknown if the session is pending: it has a task for its user, such as choosing an organization, and Clerk's SDK does not
+    /// accept its tokens (docs/providers.md, "Clerk tokens and claims").
+    fn is_complete(&self) -> Answered {
+        if self.status.text() != Some("pending") {
+            return Ok(());
+        }
+        let tasks = self.tasks.value().into_iter().flat_map(Items::readable);
+        let tasks: Vec<&str> = tasks.map(|task| task.key.as_str()).collect();
+        Err(NoAnswer::Unknown(match tasks.as_slice() {
+            ["choose-organization"] => "the canary's session is pending: Clerk wants each user to choose an organization. Make the canary a member of exactly one".to_owned(),
+            tasks => format!(
+                "the canary's session is pending: Clerk wants the canary to do something first ({}). Sign in as the canary in your frontend once, and do it",
+                tasks.join(", ")
+            ),
+        }))
+    }
 }
 
 #[derive(Deserialize)]
@@ -99,14 +126,7 @@ struct SignIn {
 #[derive(Debug, Clone, Deserialize)]
 struct Client {
     #[serde(default)]
-    sessions: Field<Items<ClientSession>>,
-}
-
-#[derive(Debug, Clone, Deserialize)]
-struct ClientSession {
-    id: String,
-    #[serde(default)]
-    last_active_token: Field<Minted>,
+    sessions: Field<Items<ListedSession>>,
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -147,18 +167,15 @@ impl Clerk<'_> {
 
     async fn sign_in(self) -> Answered<Session> {
         let (user, organization) = (self.canary_user_id()?, self.canary_organization()?);
-        if let Some(organization) = &organization
-            && !self.is_member(&user, organization).await?
-        {
-            return Err(NoAnswer::Because(Cause::PlanClaimDiffers));
-        }
         // A test key belongs to a development instance (docs/providers.md, "Clerk keys and API conventions").
         if self.world.config.project.mode == Mode::Test {
+            self.require_membership(&user, organization.as_ref()).await?;
             let answer = self
                 .start(Step::Session { user: &user, organization: organization.as_ref() }, HeaderMap::new())
                 .await?;
-            let Created { id } = answer.json()?;
-            let id = self.created(&id, &answer)?;
+            let session: ListedSession = answer.json()?;
+            let id = self.created(&session.id, &answer)?;
+            session.is_complete()?;
             return Ok(Session { id, method: SignInMethod::Backend, first: None });
         }
         let origin = self.world.config.frontend.as_ref().map(|frontend| frontend.url.origin().ascii_serialization());
@@ -176,17 +193,38 @@ impl Clerk<'_> {
         };
         // In parallel: the sign-in is the longest chain of requests in a run. A sign-in token works only at its instance; at
         // another one it is never used, and it ends within a minute.
-        let (ticket, shared) = futures::join!(ticket, self.shared_keys());
+        let membership = self.require_membership(&user, organization.as_ref());
+        let (ticket, shared, membership) = futures::join!(ticket, self.shared_keys(), membership);
         if !shared?.value.are_shared {
             return Err(NoAnswer::Because(Cause::ClerkInstancesDiffer));
         }
+        membership?;
         let Ticket { token } = ticket?;
         let ticket = Secret::new(token);
         self.world.redactor().learn(&ticket);
-        let session = self.redeem(&user, &ticket, origin).await?;
-        match &organization {
-            Some(organization) => self.activate(session, organization).await,
-            None => Ok(session),
+        let (session, pending) = self.redeem(&user, &ticket, origin).await?;
+        match (organization, pending) {
+            (Some(organization), _) => self.activate(session, &organization).await,
+            (None, None) => Ok(session),
+            // Clerk wants every user to choose an organization, and with one there is nothing to choose.
+            (None, Some(pending)) => match self.organizations_of(&user).await?.as_deref() {
+                Some([only]) => {
+                    let only = OrganizationId::parse(&only.id);
+                    let only = only.map_err(|malformed| malformed.in_place("Clerk's answer"))?;
+                    self.activate(session, &only).await
+                }
+                _ => Err(pending),
+            },
+        }
+    }
+
+    /// Blocked if the canary is not a member of its organization.
+    async fn require_membership(self, user: &UserId, organization: Option<&OrganizationId>) -> Answered {
+        match organization {
+            Some(organization) if !self.is_member(user, organization).await? => {
+                Err(NoAnswer::Because(Cause::PlanClaimDiffers))
+            }
+            _ => Ok(()),
         }
     }
 
@@ -208,6 +246,7 @@ impl Clerk<'_> {
         }
         let step = Step::Activate { session: &session.id, organization, caller };
         let Touched { response } = self.frontend_step(step, headers).await?.json()?;
+        response.is_complete()?;
         let active = response.last_active_organization_id;
         if active.known("last_active_organization_id of the canary's session")? == organization.as_str() {
             // The first token was made before.
@@ -217,8 +256,13 @@ impl Clerk<'_> {
         }
     }
 
-    /// Exchanges the sign-in token for a session at the frontend API.
-    async fn redeem(self, user: &UserId, ticket: &Secret, origin: Option<String>) -> Answered<Session> {
+    /// Exchanges the sign-in token for a session at the frontend API. Also returns why the session is not complete, if it is not.
+    async fn redeem(
+        self,
+        user: &UserId,
+        ticket: &Secret,
+        origin: Option<String>,
+    ) -> Answered<(Session, Option<NoAnswer>)> {
         // A mobile app has no client token before the first answer.
         let (caller, headers) = match origin.as_deref() {
             Some(origin) => (Caller::Browser, HeaderMap::from_iter([(ORIGIN, plain(origin)?)])),
@@ -238,6 +282,7 @@ impl Clerk<'_> {
         let id = self.created(id, &answer)?;
         let sessions = client.value().and_then(|client| client.sessions.value());
         let session = sessions.and_then(|sessions| sessions.readable().find(|session| session.id == id.as_str()));
+        let pending = session.and_then(|session| session.is_complete().err());
         let first = session.and_then(|session| session.last_active_token.value());
         let first = first.map(|minted| Secret::new(minted.jwt.clone()));
         let method = match origin {
@@ -245,7 +290,7 @@ impl Clerk<'_> {
             None => answer.header(AUTHORIZATION.as_str()).map(|token| SignInMethod::Native(Secret::new(token))),
         };
         let method = method.unwrap_or(SignInMethod::Backend);
-        Ok(Session { id, method, first })
+        Ok((Session { id, method, first }, pending))
     }
 
     async fn mint(self, session: &Session) -> Answered<Token> {
