@@ -130,7 +130,7 @@ fn with_payment<'w>(
     if paid.iter().any(|(paid, _)| holder.tier.is_some_and(|tier| tier.name == paid.name)) {
         return Ok(Comparison::Agrees);
     }
-    // Whoever is served for it is compared on their own, and sharing it is the finding of its code.
+    // The holder that it names is compared too, and that this one shares it is another finding.
     paid.retain(|(_, place)| !payments[*place].is_for_another);
     if paid.is_empty() && granting.iter().all(|place| payments[*place].is_for_another) {
         return Ok(Comparison::Nothing);

@@ -70,6 +70,8 @@ codes! {
     NO_USER: Failure,
     /// The session, or its customer, belongs to another user than the one who asked. A warning if only the email address does.
     OTHER_USER: Failure(Money),
+    /// The session's metadata names the user, or the organization, under another key than `entitlement.user_key`.
+    OTHER_KEY: Warning,
     /// The tier is read from metadata, but the session's metadata does not name it.
     NO_TIER: Failure,
     /// The session's metadata names another tier. A warning if the tier is read elsewhere.

@@ -1,9 +1,9 @@
 //! Who buys what, as a session says it: the user or the organization, the tier and the customer.
 
 use super::super::fixes;
-use super::{NEW_CUSTOMER, NO_TIER, NO_USER, OTHER_TIER, OTHER_USER, finding};
+use super::{NEW_CUSTOMER, NO_TIER, NO_USER, OTHER_KEY, OTHER_TIER, OTHER_USER, finding};
 use crate::check::prelude::*;
-use crate::config::{Source, Tier};
+use crate::config::{Source, Tier, UserFrom};
 use crate::world::{CheckoutSession, CustomerId, Seen};
 
 /// What the Worker needs to identify the user, or the organization, in `checkout.session.completed`.
@@ -24,6 +24,9 @@ pub(super) fn holder(world: &World, tier: &Tier, session: &Seen<CheckoutSession>
     {
         outcome.find(other_holder(world, &format!("metadata.{key}"), other, session));
     }
+    if let Some(other) = other_key(world, value).filter(|_| in_metadata.is_none()) {
+        outcome.find(under_other_key(world, other, session));
+    }
     let customer = value.customer.value().or_else(|| value.customer_account.value());
     if named.is_some() || customer.is_some() || value.metadata.texts().any(is_other) {
         return Ok(());
@@ -41,6 +44,26 @@ pub(super) fn holder(world: &World, tier: &Tier, session: &Seen<CheckoutSession>
     let fix = pass_id(world, &format!("Pass the {}'s ID", kind.word()));
     outcome.find(finding(NO_USER, message, &canary_id(kind), evidence, fix));
     Ok(())
+}
+
+/// The key under which the session's metadata names the canary, or its organization.
+fn other_key<'s>(world: &World, session: &'s CheckoutSession) -> Option<&'s str> {
+    let is_canary = |text: &str| world.canary_id().is_ok_and(|canary| canary.as_str() == text);
+    let is_by_metadata = world.config().entitlement.user_from == UserFrom::Metadata;
+    let mut named = session.metadata.texts().filter(|(_, text)| is_by_metadata && is_canary(text));
+    named.next().map(|(key, _)| key)
+}
+
+fn under_other_key(world: &World, found: &str, session: &Seen<CheckoutSession>) -> Finding {
+    let (key, holder) = (&world.config().entitlement.user_key, world.config().entitlement.holder.word());
+    let message = format!(
+        "Checkout names the {holder} as {found}, but entitlement.user_key is \"{key}\". preflight, and perhaps your webhook, look there."
+    );
+    let fix = Fix::new(format!(
+        "If your webhook reads {found}, set entitlement.user_key to \"{found}\" in preflight.toml. If it reads {key}, pass that in the metadata of the session and of subscription_data."
+    ));
+    let evidence = session.answer.evidence(format!("metadata.{found}"), "the canary's ID");
+    finding(OTHER_KEY, message, key, evidence, fix)
 }
 
 /// Whether a text is the ID of a Clerk user or organization. IDs of your own database are not Clerk's.
