@@ -16,7 +16,6 @@ check! {
     /// tier after the subscription ends uses it for free, for years. No dashboard shows either.
     ///
     /// ## How it is verified
-    /// What follows about users is about organizations where they have the plans (`entitlement.holder`).
     /// The newest 100 subscriptions are matched to their users by the user ID in their metadata (`entitlement.user_key`), or by
     /// the ID of the customer or the subscription in the user's public metadata. A paid one must have that user ID, unless the
     /// Worker finds the user by the customer (`entitlement.user_from`). Users who hold the same customer may be a team, so that is
@@ -25,6 +24,7 @@ check! {
     /// for comes from the configured price ID and from what the Worker reads. The canary and `entitlement.comped` are left
     /// out, and so are changes in the last ten minutes, which may still be on their way. If the canary is not configured, a
     /// user with a tier and no subscription may be the canary, and stays unknown. `preflight reconcile` compares everyone.
+    /// Where organizations have the plans (`entitlement.holder`), all of this is about organizations.
     ///
     /// ## How to fix it
     /// Correct the public metadata of the user, or of the organization, in the Clerk Dashboard or resend the missed event, and find out on the endpoint's page

@@ -11,8 +11,8 @@ check! {
     /// and can act as any customer.
     ///
     /// ## How it is verified
-    /// The usage route is asked without a token, with text that is no token, and with three forged tokens that name the canary
-    /// and the highest tier: one that says it needs no signature (`alg: none`), one that is signed with the public key as if
+    /// The usage route is asked without a token, with text that is no token, and with three forged tokens that have every claim of
+    /// the canary's token, and the highest tier: one that says it needs no signature (`alg: none`), one that is signed with the public key as if
     /// that were a shared secret (`HS256`), and one that another key signed in this instance's name. Each must be rejected;
     /// a redirect to a sign-in page counts as a rejection. `preflight rehearse` tries an expired token, which takes time.
     ///

@@ -89,6 +89,10 @@ pub const CASES: &[WorkerCase] = &[
     broken!("worker-405", "method"),
     // Tokens and usage.
     broken!("auth-none-alg", "auth-none-alg"),
+    WorkerCase {
+        scenario: "auth-none-alg-for-members",
+        variables: &[("STYLE", "organizations"), ("BREAK", "auth-none-alg")],
+    },
     broken!("auth-hs256", "auth-hs256"),
     broken!("auth-foreign", "auth-foreign"),
     broken!("auth-open", "auth-open"),

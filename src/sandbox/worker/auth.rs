@@ -16,6 +16,8 @@ use super::settings::Defect;
 const LEEWAY: u64 = 5;
 /// The error for a request without a token, also on unknown paths.
 const NO_TOKEN: &str = "Missing or invalid Authorization header";
+/// The error for a good token that says too little.
+const NO_CLAIM: &str = "Not a member";
 /// The error for a bad token.
 const BAD_TOKEN: &str = "Invalid or expired token";
 
@@ -62,7 +64,12 @@ pub(super) async fn authenticate(worker: &Worker, headers: &HeaderMap) -> Result
     if !parties.is_empty() && !party.is_some_and(|party| parties.iter().any(|allowed| allowed == party)) {
         return Err(BAD_TOKEN);
     }
-    Ok(SignedInUser::new(worker, &claims))
+    let has = |pointer: &String| claims.pointer(pointer).is_some_and(|claim| !claim.is_null());
+    if !worker.settings.requires_claims.iter().all(has) {
+        return Err(NO_CLAIM);
+    }
+    let account = SignedInUser::new(worker, &claims);
+    if account.holder.is_empty() { Err(NO_CLAIM) } else { Ok(account) }
 }
 
 fn bearer(headers: &HeaderMap) -> Option<&str> {

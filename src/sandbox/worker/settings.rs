@@ -57,6 +57,9 @@ pub struct WorkerSettings {
     /// Whether it reads the token from Clerk's cookies instead of the header Authorization.
     #[serde(default)]
     pub reads_cookies: bool,
+    /// JSON pointers of claims that a token must have.
+    #[serde(default)]
+    pub requires_claims: Vec<String>,
     /// The JSON pointer of the plan in a token's claims.
     pub plan_claim: String,
     /// What it passes to Stripe with every Checkout Session, beside what it passes anyway or in place of it.

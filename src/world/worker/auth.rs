@@ -5,8 +5,8 @@ use std::sync::Arc;
 use super::{Answer, NoAnswer, Route, RouteFailure, Worker, forgery};
 use crate::config::Secret;
 use crate::finding::Answered;
-use crate::world::clerk::Token;
-use crate::world::transport::Credential;
+use crate::world::clerk::{Claims, Token};
+use crate::world::transport::{Credential, optional};
 use crate::world::{nested_claim, usable};
 
 /// A request that the Worker must reject.
@@ -74,13 +74,15 @@ impl Worker<'_> {
         })
     }
 
-    /// The claims of a forged token: only its signature gives it away.
+    /// The claims of a forged token: those of the canary's, as far as there is one, so that only the signature gives it away. A Worker
+    /// may reject a token that lacks one of its own claims before it looks at the signature.
     async fn plausible(self) -> Answered<forgery::PlausibleToken> {
         let (config, clerk) = (&self.world.config, self.world.clerk());
         let keys = clerk.published_keys().await?;
         let user = usable(&config.clerk.canary_user).map_or("user_preflight", String::as_str);
         let plan = config.tiers.last().map_or("free", |tier| tier.metadata.as_str());
-        let mut claims = forgery::claims(&clerk.frontend_api()?.origin().ascii_serialization(), user);
+        let mut claims = optional(clerk.any_token()).await.map_or_else(Claims::new, |token| token.unverified());
+        claims.extend(forgery::claims(&clerk.frontend_api()?.origin().ascii_serialization(), user));
         claims.extend([nested_claim(&config.clerk.plan_claim, plan.into())]);
         claims.extend(self.origin().map(|origin| ("azp".to_owned(), origin.into())));
         Ok(forgery::PlausibleToken::new(claims, &keys.value))
