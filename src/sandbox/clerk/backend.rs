@@ -13,7 +13,7 @@ use serde_json::{Map, Value, json};
 
 use super::error::{ClerkError, ClerkResult};
 use super::listing::{Listing, whole_list};
-use super::request::{Parameters, Shared, fields, no_such};
+use super::request::{Parameters, Shared, change_kinds, fields, no_such};
 use super::settings::KeyName;
 use super::users::merge;
 use super::{Clerk, keys, now, organizations, sign_ins, templates, user_writes};
@@ -215,11 +215,7 @@ fn store_metadata(
 ) -> ClerkResult {
     let mut users = clerk.users();
     let mut user = users.find(id).ok_or_else(|| no_such("user", id))?;
-    for (name, value) in fields {
-        let wrong = || ClerkError::parameter("form_param_format_invalid", name, "must be an object");
-        let metadata = user[name].as_object_mut().ok_or_else(wrong)?;
-        change(metadata, value.as_object().ok_or_else(wrong)?);
-    }
+    change_kinds(&mut user, fields, change)?;
     clerk.effects.record("clerk.user.metadata_changed");
     Ok(Json(users.store(user, now())))
 }

@@ -9,7 +9,7 @@ use super::super::Error;
 use super::super::recorded::Recorded;
 use super::error::{ClerkError, ClerkResult};
 use super::listing::limit;
-use super::request::{Parameters, Shared, fields, no_such};
+use super::request::{Parameters, Shared, change_kinds, fields, no_such};
 use super::settings::ClerkSettings;
 use super::users::merge;
 use super::{Clerk, now};
@@ -174,10 +174,7 @@ fn change_metadata(
     let mut organizations = clerk.organizations();
     let found = organizations.all.iter_mut().find(|organization| organization["id"] == id);
     let found = found.ok_or_else(|| no_such("organization", id))?;
-    for (name, value) in &fields {
-        let wrong = || ClerkError::parameter("form_param_format_invalid", name, "must be an object");
-        change(found[name].as_object_mut().ok_or_else(wrong)?, value.as_object().ok_or_else(wrong)?);
-    }
+    change_kinds(found, &fields, change)?;
     found["updated_at"] = now().into();
     clerk.effects.record("clerk.organization.metadata_changed");
     Ok(Json(found.clone()))

@@ -27,6 +27,19 @@ pub(super) fn fields(body: &[u8], known: &[&str]) -> Result<Map<String, Value>, 
     }
 }
 
+/// Changes kinds of metadata of a user or an organization: merges them, or replaces each as a whole.
+pub(super) fn change_kinds(
+    object: &mut Value,
+    kinds: &Map<String, Value>,
+    change: fn(&mut Map<String, Value>, &Map<String, Value>),
+) -> Result<(), ClerkError> {
+    for (name, value) in kinds {
+        let wrong = || ClerkError::parameter("form_param_format_invalid", name, "must be an object");
+        change(object[name].as_object_mut().ok_or_else(wrong)?, value.as_object().ok_or_else(wrong)?);
+    }
+    Ok(())
+}
+
 /// A 404 for an object of that kind.
 pub(super) fn no_such(kind: &str, id: &str) -> ClerkError {
     ClerkError::not_found(format!("No {kind} was found with id {id}."))
