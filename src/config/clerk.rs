@@ -2,7 +2,7 @@
 
 use url::Url;
 
-use super::{Secret, Variable};
+use super::{Secret, Variable, frontend_api_of};
 
 /// `[clerk]`.
 #[derive(Debug, Clone)]
@@ -44,5 +44,13 @@ impl ClerkConfig {
             .into_iter()
             .flatten()
             .filter_map(|variable| variable.value.as_deref())
+    }
+}
+
+impl ClerkConfig {
+    /// Where the frontend API is: as configured, else as the publishable key says.
+    #[must_use]
+    pub fn frontend_api(&self) -> Option<Url> {
+        self.frontend_api.clone().or_else(|| frontend_api_of(self.publishable_key.value.as_deref()?))
     }
 }

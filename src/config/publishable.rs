@@ -5,8 +5,6 @@ use base64::alphabet::STANDARD;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use url::Url;
 
-use super::ClerkConfig;
-
 /// Clerk writes the padding or leaves it away.
 const BASE64: GeneralPurpose = GeneralPurpose::new(
     &STANDARD,
@@ -23,14 +21,6 @@ pub fn frontend_api_of(publishable_key: &str) -> Option<Url> {
     let host = decoded.strip_suffix('$')?;
     let clean = host.contains('.') && !host.contains(['$', '/', '?', '#', '@']) && !host.contains(char::is_whitespace);
     if clean { Url::parse(&format!("https://{host}")).ok() } else { None }
-}
-
-impl ClerkConfig {
-    /// Where the frontend API is: as configured, else as the publishable key says.
-    #[must_use]
-    pub fn frontend_api(&self) -> Option<Url> {
-        self.frontend_api.clone().or_else(|| frontend_api_of(self.publishable_key.value.as_deref()?))
-    }
 }
 
 #[cfg(test)]
