@@ -75,7 +75,7 @@ impl Worker<'_> {
     }
 
     /// The claims of a forged token: those of the canary's, as far as there is one, so that only the signature gives it away. A Worker
-    /// may reject a token that lacks one of its own claims before it looks at the signature.
+    /// may reject a token that lacks a claim before it looks at the signature.
     async fn plausible(self) -> Answered<forgery::PlausibleToken> {
         let (config, clerk) = (&self.world.config, self.world.clerk());
         let keys = clerk.published_keys().await?;
