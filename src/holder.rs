@@ -12,6 +12,9 @@ pub enum HolderKind {
 }
 
 impl HolderKind {
+    /// Both kinds.
+    pub const ALL: [Self; 2] = [Self::User, Self::Organization];
+
     /// `user` or `organization`.
     #[must_use]
     pub const fn word(self) -> &'static str {
@@ -108,13 +111,13 @@ impl HolderKind {
         (found != self && id.starts_with(found.prefix())).then_some(found)
     }
 
-    /// The root of the metadata in a claim's shortcode: `{{user.public_metadata.plan}}`, `{{org.public_metadata.plan}}`
+    /// What a JWT template calls its public metadata: `{{user.public_metadata.plan}}`, `{{org.public_metadata.plan}}`
     /// (docs/providers.md, "Clerk tokens and claims").
     #[must_use]
-    pub const fn shortcode(self) -> &'static str {
+    pub const fn public_metadata(self) -> &'static str {
         match self {
-            Self::User => "user",
-            Self::Organization => "org",
+            Self::User => "user.public_metadata",
+            Self::Organization => "org.public_metadata",
         }
     }
 

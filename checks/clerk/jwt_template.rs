@@ -3,9 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use crate::check::prelude::*;
-use crate::world::{
-    Answer, ClaimTemplate, JwtTemplate, Seen, metadata_source, nested_claim, plan_shortcode, plan_source, set_claim,
-};
+use crate::world::{Answer, ClaimTemplate, JwtTemplate, Seen, nested_claim, plan_shortcode, plan_source, set_claim};
 
 check! {
     /// The JWT template carries the plan from Clerk's public metadata.
@@ -105,7 +103,7 @@ fn right_claim(world: &World, template: Option<&JwtTemplate>) -> (String, Value)
     if let Some((around, _)) = claim.split_once('.').filter(|(_, within)| *within == key)
         && template.is_some_and(|template| template.has_text(around))
     {
-        return (around.to_owned(), format!("{{{{{}}}}}", metadata_source(world.config())).into());
+        return (around.to_owned(), format!("{{{{{}}}}}", world.config().entitlement.holder.public_metadata()).into());
     }
     (claim.to_owned(), plan_shortcode(world.config()).into())
 }

@@ -227,9 +227,8 @@ fn plan_claim(accounts: &Accounts) -> Option<PlanClaim> {
     for template in templates {
         for (path, claim) in template.claims().into_iter().flatten() {
             let sources = claim.sources();
-            let found = [HolderKind::User, HolderKind::Organization].into_iter().find_map(|kind| {
-                let start = format!("{}.public_metadata", kind.shortcode());
-                let rest = sources.iter().find_map(|source| source.strip_prefix(start.as_str()));
+            let found = HolderKind::ALL.into_iter().find_map(|kind| {
+                let rest = sources.iter().find_map(|source| source.strip_prefix(kind.public_metadata()));
                 let rest = rest.filter(|rest| rest.is_empty() || rest.starts_with('.'));
                 rest.map(|rest| (kind, rest.to_owned()))
             });

@@ -68,7 +68,7 @@ fn under_other_key(world: &World, found: &str, session: &Seen<CheckoutSession>) 
 
 /// Whether a text is the ID of a Clerk user or organization. IDs of your own database are not Clerk's.
 fn is_of_clerk(text: &str) -> bool {
-    [HolderKind::User, HolderKind::Organization].iter().any(|kind| text.starts_with(kind.prefix()))
+    HolderKind::ALL.iter().any(|kind| text.starts_with(kind.prefix()))
 }
 
 /// Whether a text is the ID of another Clerk user or organization than the canary and its own. A member may buy for an

@@ -48,7 +48,7 @@ impl ChangeDoor<'_> {
                     "public_metadata": if is_of_organization { json!({}) } else { plan.clone() },
                     "private_metadata": { MARKER: "canary" },
                 });
-                let id = self.create(ApiPath::new("/v1/users"), email, &body).await?;
+                let id = self.create(ApiPath::of_holders(HolderKind::User), email, &body).await?;
                 (UserId::parse(&id).map_err(|_| no_id("user"))?, true)
             }
         };
@@ -60,7 +60,7 @@ impl ChangeDoor<'_> {
                 "public_metadata": plan,
                 "private_metadata": { MARKER: "canary" },
             });
-            let id = self.create(ApiPath::new("/v1/organizations"), ORGANIZATION, &body).await?;
+            let id = self.create(ApiPath::of_holders(HolderKind::Organization), ORGANIZATION, &body).await?;
             OrganizationId::parse(&id).map_err(|_| no_id("organization"))?;
             canary.organization = Some(id);
         }

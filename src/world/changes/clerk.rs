@@ -12,11 +12,8 @@ use crate::world::transport::{Credential, Party, Retry};
 
 impl ChangeDoor<'_> {
     pub(super) async fn set_metadata(&self, metadata: &ClerkMetadata, change: &Change) -> Result<Made, NotMade> {
-        let path = match HolderKind::of_id(&metadata.holder) {
-            HolderKind::User => ApiPath::new("/v1/users/"),
-            HolderKind::Organization => ApiPath::new("/v1/organizations/"),
-        };
-        let path = path.id(&Segment(&metadata.holder));
+        let kind = HolderKind::of_id(&metadata.holder);
+        let path = ApiPath::of_holders(kind).then("/").id(&Segment(&metadata.holder));
         let (holder, credential) = self.read_clerk(&path).await?;
         let found = holder["public_metadata"].get(&metadata.key).cloned().unwrap_or(Value::Null);
         if found == metadata.after {

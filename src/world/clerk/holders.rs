@@ -141,16 +141,8 @@ const IDS_AT_ONCE: usize = 100;
 const NEWEST_FIRST: &str = "-created_at";
 const OLDEST_FIRST: &str = "+created_at";
 
-/// The list of all holders of a kind.
-fn list(kind: HolderKind) -> ApiPath {
-    ApiPath::new(match kind {
-        HolderKind::User => "/v1/users",
-        HolderKind::Organization => "/v1/organizations",
-    })
-}
-
 fn page(kind: HolderKind, offset: usize, order: &str) -> ApiPath {
-    list(kind).query("limit", PAGE).query("offset", offset).query("order_by", order)
+    ApiPath::of_holders(kind).query("limit", PAGE).query("offset", offset).query("order_by", order)
 }
 
 fn items<T: DeserializeOwned>(kind: HolderKind, answer: &Answer) -> Answered<Items<T>> {
@@ -182,7 +174,7 @@ impl Clerk<'_> {
     /// The users with this email address, which must start with a letter or a digit: a leading `+` or `-` has a meaning in
     /// this filter.
     pub(crate) async fn users_with_email(self, email: &str) -> Answered<Holders> {
-        let path = list(HolderKind::User).query("limit", IDS_AT_ONCE).query("email_address", email);
+        let path = ApiPath::of_holders(HolderKind::User).query("limit", IDS_AT_ONCE).query("email_address", email);
         Ok(Holders::read(self.ask::<Items<Holder>>(&path).await?.value, HolderKind::User, 0))
     }
 
@@ -218,9 +210,10 @@ impl Clerk<'_> {
     pub(crate) async fn holder_count(self) -> Answered<usize> {
         let (path, name) = match self.kind() {
             HolderKind::User => (ApiPath::new("/v1/users/count"), "total_count of GET /v1/users/count"),
-            HolderKind::Organization => {
-                (list(HolderKind::Organization).query("limit", 1), "total_count of GET /v1/organizations")
-            }
+            HolderKind::Organization => (
+                ApiPath::of_holders(HolderKind::Organization).query("limit", 1),
+                "total_count of GET /v1/organizations",
+            ),
         };
         self.ask::<Count>(&path).await?.value.total_count.known(name).copied()
     }
@@ -248,7 +241,7 @@ impl Clerk<'_> {
         // A leading `+` or `-` has a meaning in this filter, and a text that is not an ID names no holder.
         let ids: Vec<HolderId> = ids.iter().filter_map(|id| HolderId::parse(kind, id).ok()).collect();
         let asked = ids.chunks(IDS_AT_ONCE).map(|ids| {
-            let all = list(kind).query("limit", IDS_AT_ONCE);
+            let all = ApiPath::of_holders(kind).query("limit", IDS_AT_ONCE);
             let these = ids.iter().fold(all, |path, id| path.query(filter, id));
             async move { items::<Holder>(kind, &*self.answer(&these).await?) }
         });

@@ -30,7 +30,7 @@ pub use domain::{Connection, Record as DnsRecord};
 pub use holders::{EmailAddress, Holder, Holders, NEWEST_HOLDERS, PAGE as HOLDERS_ON_A_PAGE};
 pub use instance::{Environment, Instance};
 pub(super) use sign_in::SignInCell;
-pub use template::{ClaimTemplate, JwtTemplate, metadata_source, plan_shortcode, plan_source};
+pub use template::{ClaimTemplate, JwtTemplate, plan_shortcode, plan_source};
 pub use token::{Claims, InvalidToken, PublicKeys, SharedKeys, Token};
 
 /// The version whose shapes the narrow types follow: the newest that `@clerk/backend` is pinned to (docs/providers.md,

@@ -118,16 +118,10 @@ impl JwtTemplate {
     }
 }
 
-/// The shortcode for all public metadata of what has plans: `user.public_metadata`, `org.public_metadata`.
-#[must_use]
-pub fn metadata_source(config: &Config) -> String {
-    format!("{}.public_metadata", config.entitlement.holder.shortcode())
-}
-
 /// Where a template finds the plan: `user.public_metadata.plan`.
 #[must_use]
 pub fn plan_source(config: &Config) -> String {
-    format!("{}.{}", metadata_source(config), config.clerk.metadata_key)
+    format!("{}.{}", config.entitlement.holder.public_metadata(), config.clerk.metadata_key)
 }
 
 /// The plan claim as a template defines it: `{{user.public_metadata.plan}}`.
@@ -189,7 +183,7 @@ impl ClaimTemplate {
     /// Whether it reads the public metadata of the other kind of holder.
     #[must_use]
     pub fn is_of_other_kind(&self, config: &Config) -> bool {
-        self.reads(&format!("{}.public_metadata", config.entitlement.holder.other().shortcode()))
+        self.reads(config.entitlement.holder.other().public_metadata())
     }
 
     /// Whether it is one `{{…}}` with no text around it.
@@ -204,12 +198,12 @@ impl ClaimTemplate {
             return None;
         }
         let metadata = holder.public_metadata().ok()?;
-        let start = format!("{}.public_metadata.", holder.kind().shortcode());
+        let source = holder.kind().public_metadata();
         for part in self.0.trim_matches(['{', '}']).split("||").map(str::trim) {
             if part.starts_with(['\'', '"']) {
                 return Some(part.trim_matches(['\'', '"']).to_owned());
             }
-            let mut steps = part.strip_prefix(start.as_str())?.split('.');
+            let mut steps = part.strip_prefix(source)?.strip_prefix('.')?.split('.');
             let first = metadata.get(steps.next()?);
             let found = first.and_then(|first| steps.try_fold(first, |value, step| value.get(step)));
             if let Some(value) = found.and_then(plan_text) {

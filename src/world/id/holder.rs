@@ -55,9 +55,19 @@ impl HolderId {
     /// Its path in Clerk's backend API.
     pub(in crate::world) fn path(&self) -> ApiPath {
         match self {
-            Self::User(id) => ApiPath::new("/v1/users/").id(id),
-            Self::Organization(id) => ApiPath::new("/v1/organizations/").id(id),
+            Self::User(id) => ApiPath::of_holders(HolderKind::User).then("/").id(id),
+            Self::Organization(id) => ApiPath::of_holders(HolderKind::Organization).then("/").id(id),
         }
+    }
+}
+
+impl ApiPath {
+    /// All holders of a kind in Clerk's backend API.
+    pub(in crate::world) fn of_holders(kind: HolderKind) -> Self {
+        Self::new(match kind {
+            HolderKind::User => "/v1/users",
+            HolderKind::Organization => "/v1/organizations",
+        })
     }
 }
 
